@@ -51,6 +51,10 @@ type Innings struct {
 	FollowOn bool `json:"follow_on,omitempty"` // the side bats again at once
 }
 
+// Closed reports whether the innings ended because the side declared or was all out. It assumes that the page
+// shows the wickets of an innings in play.
+func (i Innings) Closed() bool { return i.Declared || i.Wickets == nil || *i.Wickets >= 10 }
+
 // String returns the innings as people write it: "428/6d", "12/1", "245", or "110/2 (f/o)".
 func (i Innings) String() string {
 	text := fmt.Sprint(i.Runs)

@@ -31,6 +31,7 @@ type checker struct {
 	fewer   map[event.Side]bool    // whether the latest fresh page showed fewer goals of the side than are tracked
 	now     season.Page            // the latest fresh page
 	before  *event.Score           // the saved score before the page
+	line    string                 // the saved line score before the page
 	moves   kickoffs
 }
 
@@ -62,7 +63,7 @@ func (c *checker) readPages(ctx context.Context, prof *profile.Profile) bool {
 		}
 		o := c.observation(all)
 		for range 1 + n%2 { // two parsers read every other page
-			c.before = c.state.Score
+			c.before, c.line = c.state.Score, lineOf(&c.state)
 			next, events, err := reconcile.Match(restarted(c.state), *o, reconcile.Provenance{
 				TID: event.NewTID(), Site: "/parser/season", At: fetched.At,
 				Evidence: event.Evidence{Snapshot: fmt.Sprintf("%x", season.Hash(fetched.Body))},
@@ -130,7 +131,7 @@ func (c *checker) keyOf(f *season.Fact) string {
 
 // pointsAfter returns the score after a fact that changes it, otherwise nil.
 func pointsAfter(f *season.Fact) *event.Score {
-	if f.Points == 0 {
+	if !f.ShowsScore() {
 		return nil
 	}
 	return new(event.Score(f.Score))
@@ -236,7 +237,7 @@ func (c *checker) checkScoreChange(p *season.Page, e *event.Event) {
 	case shootout && !c.rendered.Style.Listed:
 	case score == nil || !c.shown[score.String()]:
 		c.fail(&c.spurious, "unexpected %s to %v: no page has shown this score", e.Type, score)
-	case c.before != nil && *score == *c.before:
+	case c.before != nil && *score == *c.before && lineOf(&c.state) == c.line:
 		c.fail(&c.spurious, "unexpected %s to %v: the score is the same", e.Type, score)
 	case !p.Current() && p.Fault != season.PartialPage && !bytes.Equal(p.Body, c.now.Body):
 		c.fail(&c.spurious, "unexpected %s to %v on a %s", e.Type, score, p.Fault)
@@ -312,6 +313,14 @@ func (c *checker) compareFacts() {
 	}
 }
 
+// lineOf returns the line score of a state as a text. It returns "" if the line score is unknown.
+func lineOf(s *reconcile.State) string {
+	if s.LineScore == nil {
+		return ""
+	}
+	return s.LineScore.String()
+}
+
 // compareScores compares the final score of pages that list no incidents with the score after each fact.
 // In sports that count goals, each point is a goal.
 func (c *checker) compareScores() {
@@ -321,7 +330,13 @@ func (c *checker) compareScores() {
 			continue
 		}
 		c.scoring++
-		if s := c.state.Score; s != nil && after.Home <= s.Home && after.Away <= s.Away {
+		s := c.state.Score
+		if c.match.Sport.Rules().InningsScore {
+			if s, after = c.inningsOf(&c.rendered.Facts[i]); s == nil && c.rendered.Line == "" {
+				c.scoring-- // no page has shown the innings
+			}
+		}
+		if s != nil && after.Home <= s.Home && after.Away <= s.Away {
 			c.found++
 		}
 	}
@@ -340,10 +355,31 @@ func (c *checker) compareScores() {
 	}
 }
 
+// inningsOf returns the runs of the innings in which a fact happened, after the match and after the fact.
+// Both are those of the side that batted. The first is nil if the line score is unknown.
+func (c *checker) inningsOf(f *season.Fact) (runs, after *event.Score) {
+	side, earlier := event.Side(f.Side), map[event.Period]bool{}
+	for i := range c.rendered.Facts {
+		if g := &c.rendered.Facts[i]; g.ShowsScore() && g.Side == f.Side &&
+			c.match.Sport.Index(g.Clock.Period) < c.match.Sport.Index(f.Clock.Period) {
+			earlier[g.Clock.Period] = true
+		}
+	}
+	n := len(earlier)
+	if c.state.LineScore == nil || n >= len(c.state.LineScore.Of(side)) {
+		return nil, nil
+	}
+	was := new(event.Score{}.Add(side, event.Score(f.Score).Of(side)))
+	return new(event.Score{}.Add(side, c.state.LineScore.Of(side)[n].Runs)), was
+}
+
 // compareLine compares the points of each period with the official line score. If the source has none, it
 // compares them with the facts. Pages that list no incidents do not show in which period the points were
 // scored.
 func (c *checker) compareLine() {
+	if want := c.rendered.Line; want != "" && lineOf(&c.state) != want {
+		c.fail(&c.other, "line score %q, want %q", lineOf(&c.state), want)
+	}
 	if !c.rendered.Style.Listed || c.state.Score == nil {
 		return
 	}
@@ -423,6 +459,9 @@ func (c *checker) compareResult() {
 	}
 	for i := range s.Tracked {
 		in := &s.Tracked[i]
+		if in.Kind == event.MatchEnd && in.DecidedBy == "" && m.Sport.Rules().InningsScore && c.rendered.Line == "" {
+			in.DecidedBy = m.By // without the earlier innings, the latest can be a super over
+		}
 		if in.Kind == event.MatchEnd && (in.Winner != m.Winner || in.DecidedBy != m.By) {
 			c.fail(&c.other, "winner %q by %q, want %q by %q", in.Winner, in.DecidedBy, m.Winner, m.By)
 		}

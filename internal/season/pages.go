@@ -3,6 +3,7 @@ package season
 import (
 	"fmt"
 	"html"
+	"strconv"
 	"strings"
 	"time"
 
@@ -15,6 +16,7 @@ type view struct {
 	match      *Match
 	home, away string // the names of the teams
 	shootout   bool   // the page shows the tally of the shoot-out
+	winner     string // the winner if the page names it, or draw; else ""
 	total      Score  // the score that the page shows; in ice hockey with a goal for the winner of a shoot-out
 }
 
@@ -31,7 +33,18 @@ func (g *generator) render(at float64, p *Page) []byte {
 		v.total = v.total.add(string(g.match.Winner), 1)
 		g.strike(ShootoutGoal, 0)
 	}
+	if g.style.Winner && over && at >= g.line.end() {
+		v.winner = string(g.match.Winner)
+	}
 	return g.style.render(g.style, &v)
+}
+
+// score returns the score of a side as a page of a style shows it.
+func (v *view) score(s *Style, side string) string {
+	if s.score != nil {
+		return s.score(v, side)
+	}
+	return strconv.Itoa(v.total.of(side))
 }
 
 // status returns the status as a page shows it, such as "LIVE q1".
@@ -43,8 +56,8 @@ func (v *view) status() string {
 func renderList(s *Style, v *view) []byte {
 	var b strings.Builder
 	fmt.Fprintf(&b, "<!DOCTYPE html><html><body>"+
-		"<h1><span class=home>%s</span> <b class=hs>%d</b>:<b class=as>%d</b> <span class=away>%s</span></h1>\n",
-		html.EscapeString(v.home), v.total.Home, v.total.Away, html.EscapeString(v.away))
+		"<h1><span class=home>%s</span> <b class=hs>%s</b>:<b class=as>%s</b> <span class=away>%s</span></h1>\n",
+		html.EscapeString(v.home), v.score(s, "home"), v.score(s, "away"), html.EscapeString(v.away))
 	v.writeState(&b, s)
 	b.WriteString("<ol class=events>\n")
 	for i := range v.Rows {
@@ -55,7 +68,7 @@ func renderList(s *Style, v *view) []byte {
 		}
 		fmt.Fprintf(&b, "><time>%s</time> <b>%s</b> <i>%s</i>",
 			s.clock(f.Clock), html.EscapeString(f.Player), html.EscapeString(f.Off))
-		if f.Points > 0 && v.match.Sport != event.Soccer {
+		if f.ShowsScore() && v.match.Sport != event.Soccer {
 			fmt.Fprintf(&b, " <u>%d-%d</u>", f.Score.Home, f.Score.Away)
 		}
 		b.WriteString("</li>\n")
@@ -83,7 +96,7 @@ func renderBoard(s *Style, v *view) []byte {
 		for _, p := range v.line {
 			fmt.Fprintf(&b, "<td>%d</td>", p.of(side))
 		}
-		fmt.Fprintf(&b, "<td class=total>%d</td></tr>\n", v.total.of(side))
+		fmt.Fprintf(&b, "<td class=total>%s</td></tr>\n", v.score(s, side))
 	}
 	b.WriteString("</table></body></html>\n")
 	return []byte(b.String())
@@ -93,6 +106,9 @@ func renderBoard(s *Style, v *view) []byte {
 func (v *view) writeState(b *strings.Builder, s *Style) {
 	fmt.Fprintf(b, "<p class=league>%s</p><p class=status>%s</p><p class=clock>%s</p><p class=start>%s</p>\n",
 		v.match.Competition, v.status(), s.clock(v.phase.Clock), v.Start.Format(time.RFC3339))
+	if v.winner != "" {
+		fmt.Fprintf(b, "<p class=\"result %s\">Match over</p>\n", v.winner)
+	}
 	if v.shootout {
 		fmt.Fprintf(b, "<p class=pens><i class=hp>%d</i>-<i class=ap>%d</i></p>\n", v.Kicks.Home, v.Kicks.Away)
 	}

@@ -3,6 +3,7 @@ package season
 import (
 	"hash/fnv"
 	"math/rand/v2"
+	"slices"
 	"time"
 )
 
@@ -46,6 +47,7 @@ type Rendering struct {
 	Style  *Style
 	Pages  []Page
 	Facts  []Fact         // on the last page of the match
+	Line   string         // cricket: the innings, as an event.LineScore returns them; "" if the pages do not show all
 	Spans  []string       // the periods that were played
 	Faults map[string]int // how often each fault struck
 }
@@ -100,8 +102,10 @@ func (m *Match) render(seed uint64, style *Style) *Rendering {
 		g.style = style
 	}
 	if n := m.sport.suspendedIn; n > 0 && g.chance(n) {
-		s := g.line.spans[r.IntN(len(g.line.spans))]
-		g.line = g.line.suspended(s.begin+r.Float64()*(s.end-s.begin), 3600*(16+6*r.Float64()))
+		g.stop(3600*(16+6*r.Float64()), stopped)
+	}
+	if n := m.sport.rainIn; n > 0 && g.chance(n) {
+		g.stop(60*(10+50*r.Float64()), rain)
 	}
 	if m.sport.addRows != nil {
 		m.sport.addRows(g)
@@ -110,6 +114,9 @@ func (m *Match) render(seed uint64, style *Style) *Rendering {
 	}
 	g.listing = g.newListing()
 	out := &Rendering{Style: g.style, Pages: g.pages(), Facts: g.facts(), Faults: map[string]int{}}
+	if g.style.line != nil && g.knowsInnings(out.Pages) {
+		out.Line = g.style.line(lineOf(g.remaining()))
+	}
 	for _, s := range g.line.spans {
 		out.Spans = append(out.Spans, string(s.period))
 	}
@@ -117,6 +124,18 @@ func (m *Match) render(seed uint64, style *Style) *Rendering {
 		out.Faults[s.fault]++
 	}
 	return out
+}
+
+// knowsInnings reports whether the pages show the innings before the latest of each side.
+func (g *generator) knowsInnings(pages []Page) bool {
+	first := slices.IndexFunc(pages, func(p Page) bool { return p.Fault == "" })
+	return g.style.allInnings || len(pages[first].line) <= 2
+}
+
+// stop stops the match for a number of seconds, at any time of a period. Meanwhile, pages show a status.
+func (g *generator) stop(seconds float64, status string) {
+	s := g.line.spans[g.rand.IntN(len(g.line.spans))]
+	g.line = g.line.suspended(s.begin+g.rand.Float64()*(s.end-s.begin), seconds, status)
 }
 
 // pages returns the pages of all polls.
@@ -135,7 +154,7 @@ func (g *generator) pages() []Page {
 	// Stale copies are served for at most a minute, then at least one good page.
 	staleUntil, stale, mayStale := at, 0, false
 	for at < end+600 {
-		p := g.page(at)
+		p, pause := g.page(at), g.pauseAt(at)
 		switch {
 		case at < staleUntil && stale < len(good):
 			p = Page{At: p.At, Body: good[stale].Body, Fault: StaleCopy}
@@ -161,8 +180,13 @@ func (g *generator) pages() []Page {
 			at += 180 + r.Float64()*240
 			g.strike(MissedPolls, len(pages))
 		}
-		if p.phase.Status == stopped { // a suspended match is polled once or twice an hour
+		switch p.phase.Status {
+		case stopped:
 			g.strike(Resumed, 0)
+		case rain:
+			g.strike(RainStops, 0)
+		}
+		if pause != nil && pause.long() { // such a match is polled once or twice an hour
 			at += 1800 + r.Float64()*1800
 		}
 	}

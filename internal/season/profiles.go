@@ -9,12 +9,18 @@ import (
 
 // listStyle returns the style of renderList. as is the notation of clocks in the profile.
 func listStyle(s event.Sport, as string, clock func(event.Clock) string) *Style {
+	profile := matchProfile(s, "list-"+as, as, ".home", ".away", ".hs", ".as") + listRules(s, as)
+	return &Style{Name: fmt.Sprintf("%s list, %s", s, as), Listed: true, Tally: true, render: renderList, clock: clock,
+		profile: profile}
+}
+
+// listRules returns the part of a profile that is about the rows of renderList, in YAML.
+func listRules(s event.Sport, as string) string {
 	var kinds []string
 	for _, k := range s.Rules().Kinds {
 		kinds = append(kinds, fmt.Sprintf("%s: li.%s", k, k))
 	}
-	profile := matchProfile(s, "list-"+as, as, ".home", ".away", ".hs", ".as")
-	profile += fmt.Sprintf(`incidents:
+	return fmt.Sprintf(`incidents:
   - rows: ol.events > li
     kind: {when: {%s}}
     detail: {attr: data-detail}
@@ -26,8 +32,6 @@ func listStyle(s event.Sport, as string, clock func(event.Clock) string) *Style 
     home_score: {css: u, regexp: '^\d+'}
     away_score: {css: u, regexp: '\d+$'}
 `, strings.Join(kinds, ", "), as)
-	return &Style{Name: fmt.Sprintf("%s list, %s", s, as), Listed: true, Tally: true, render: renderList, clock: clock,
-		profile: profile}
 }
 
 // boardStyle returns the style of renderBoard. as is the notation of clocks in the profile.
@@ -44,7 +48,7 @@ func withoutTally(s *Style) *Style {
 
 // matchProfile returns the part of a profile that is about the match, in YAML.
 func matchProfile(s event.Sport, name, as, home, away, homeScore, awayScore string) string {
-	statuses := []string{"PRE: scheduled", "SUSPENDED: suspended", "FT: ended", "FINAL: final"}
+	statuses := []string{"PRE: scheduled", "SUSPENDED: suspended", "RAIN: interrupted", "BREAK: break", "FT: ended", "FINAL: final"}
 	for _, p := range s.Rules().Periods {
 		if !p.IsBreak() {
 			statuses = append(statuses, fmt.Sprintf("LIVE %s: live %s", p, p))

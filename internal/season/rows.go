@@ -20,7 +20,8 @@ const (
 	Corrected     = "late correction"  // the row of a score is edited hours after the match
 	Reversed      = "rows reversed"    // the latest row is the first
 	ClockPutBack  = "clock put back"   // the clock is ahead for a while
-	Resumed       = "match resumed"    // the match is suspended, and resumed on another day
+	RainStops     = "rain stops play"
+	Resumed       = "match resumed" // the match is suspended, and resumed on another day
 )
 
 // commonFaults are the faults that the pages of every sport have.
@@ -64,7 +65,7 @@ func (g *generator) addRows() {
 	edits := slices.Concat(g.match.sport.edits, commonEdits)
 	for _, f := range g.line.facts {
 		s := row{Fact: f}
-		if f.Points > 0 && !f.Unlisted && rare(5) {
+		if f.ShowsScore() && !f.Unlisted && rare(5) {
 			s.delay = 20 + g.rand.Float64()*100
 		}
 		for _, e := range edits {
@@ -113,6 +114,8 @@ func earlierAtFirst(r *rand.Rand, f *Fact) bool {
 	switch {
 	case c.Elapsed > 20:
 		c.Elapsed -= 1 + r.IntN(15)
+	case c.Balls%6 > 1: // in the same over
+		c.Balls--
 	case c.Stoppage > 1:
 		c.Stoppage--
 	case c.Stoppage == 0 && c.Minute%10 > 1: // not in the first minute of a period
@@ -153,11 +156,13 @@ func (g *generator) insert(s row) {
 }
 
 // invented returns an ordinary score of a side at a time, and whether a period is being played at this time.
+// In cricket, the score is of the side that bats.
 func (g *generator) invented(side, player string, at float64) (Fact, bool) {
 	f := g.match.sport.score
 	f.Side, f.Player, f.At = side, player, at
 	for i := range g.line.spans {
-		if s := &g.line.spans[i]; s.begin+30 < at && at < s.end && s.period != event.ShootOut {
+		if s := &g.line.spans[i]; s.begin+30 < at && at < s.end && s.period != event.ShootOut && g.pauseAt(at) == nil {
+			f.Side = cmp.Or(g.batting(s.period), side)
 			f.Clock = g.match.sport.clock(s.period, s.elapsed(at))
 			return f, true
 		}
@@ -183,7 +188,7 @@ func (g *generator) addReplaced(apart float64) {
 			continue
 		}
 		f, ok := g.invented(next.Side, CancelledScorer, next.At-apart-g.rand.Float64()*600)
-		if ok {
+		if ok && f.Side == next.Side {
 			g.insert(row{Fact: f, until: next.At, fault: ReplacedScore})
 			return
 		}
@@ -224,7 +229,7 @@ func (g *generator) page(at float64) Page {
 		missing, vanishes := g.missing[i]
 		late, vanished := at < s.At+s.delay, vanishes && at >= missing[0] && at < missing[1]
 		switch {
-		case f.Unlisted:
+		case f.Unlisted && s.until == 0:
 		case late:
 			g.strike(LateRow, i)
 		case vanished:
@@ -232,7 +237,7 @@ func (g *generator) page(at float64) Page {
 		case s.until > 0 || s.first != nil && at < s.edited:
 			g.strike(s.fault, i)
 		}
-		p.Complete = p.Complete && !late && !vanished
+		p.Complete = p.Complete && !late && !vanished && !f.Unlisted
 		happened, listed = append(happened, &f), append(listed, !f.Unlisted && !late && !vanished)
 		p.Kicks = p.Kicks.add(f.Side, f.Kicks)
 	}
@@ -269,6 +274,7 @@ func (g *generator) tally(facts []*Fact, p event.Period) (now Score) {
 type periodScore struct {
 	period event.Period
 	Score
+	innings // cricket only
 }
 
 // lineOf returns the points of each period in which something happened.
@@ -279,18 +285,24 @@ func lineOf(facts []*Fact) (line []periodScore) {
 		}
 		last := &line[len(line)-1]
 		last.Score = last.add(f.Side, f.Points)
+		last.apply(f)
 	}
 	return line
 }
 
-// facts returns the facts on the last page.
-func (g *generator) facts() []Fact {
-	var happened []*Fact
+// remaining returns the facts that no fault removes, with those that no page lists.
+func (g *generator) remaining() (happened []*Fact) {
 	for i := range g.rows {
 		if g.rows[i].until == 0 {
 			happened = append(happened, new(g.rows[i].Fact))
 		}
 	}
+	return happened
+}
+
+// facts returns the facts on the last page.
+func (g *generator) facts() []Fact {
+	happened := g.remaining()
 	g.tally(happened, g.line.spans[len(g.line.spans)-1].period)
 	var all []Fact
 	for _, f := range happened {

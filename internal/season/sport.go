@@ -48,11 +48,12 @@ type sport struct {
 
 	overtime    bool // after the match, pages say whether it went to overtime or to a shoot-out
 	gameClock   bool // pages show a clock that officials can put back
+	rainIn      int  // rain stops one match in so many for up to an hour; 0 means none
 	suspendedIn int  // one match in so many is suspended, and resumed on another day; 0 means none
 }
 
 // sports lists all sports that have pages.
-var sports = []*sport{soccer, basketball, iceHockey, rugby, americanFootball}
+var sports = []*sport{soccer, basketball, iceHockey, rugby, americanFootball, cricket}
 
 // sportOf returns the sport with a name, or nil.
 func sportOf(name event.Sport) *sport {
@@ -83,6 +84,9 @@ func Faults(name event.Sport) []string {
 	if s.gameClock {
 		all = append(all, ClockPutBack)
 	}
+	if s.rainIn > 0 {
+		all = append(all, RainStops)
+	}
 	if s.suspendedIn > 0 {
 		all = append(all, Resumed)
 	}
@@ -105,9 +109,16 @@ type Style struct {
 	Listed bool   // the page lists incidents; otherwise it shows only the score
 	Tally  bool   // the page shows the tally of a shoot-out
 
+	Winner bool // after the match, the page names the winner
+
 	render  func(s *Style, v *view) []byte
-	clock   func(event.Clock) string // the notation of clocks
-	profile string                   // the profile of the pages, in YAML
+	score   func(v *view, side string) string // the score of a side as a text; nil means the number
+	clock   func(event.Clock) string          // the notation of clocks
+	profile string                            // the profile of the pages, in YAML
+
+	// line returns the line score that the pages show, as a text. It is nil if the sport has none.
+	line       func([]periodScore) string
+	allInnings bool // cricket: the pages show all innings of a side
 
 	once   sync.Once
 	loaded *profile.Profile

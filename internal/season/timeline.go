@@ -18,7 +18,13 @@ type Fact struct {
 	Kicks    int   // kicks that the fact adds to the tally of the shoot-out
 	Score    Score // score after the fact, as the page shows it
 	Unlisted bool  // no page has a row for the fact
+
+	Wickets int  // cricket: wickets that the fact adds to the innings of its side
+	Mark    mark // cricket: what the fact changes in the innings of its side
 }
+
+// ShowsScore reports whether the row of the fact shows the score after it.
+func (f *Fact) ShowsScore() bool { return f.Points > 0 || f.Wickets > 0 }
 
 // A timeline is the course of a match in real time. Times are seconds since kick-off.
 type timeline struct {
@@ -41,8 +47,14 @@ type span struct {
 // An anchor is a time and the clock at this time, in seconds since the start of the period.
 type anchor struct{ at, elapsed float64 }
 
-// A pause is the time in which a match is suspended.
-type pause struct{ begin, end float64 }
+// A pause is a time within a period in which the match is not played.
+type pause struct {
+	begin, end float64
+	status     string // as pages show it, such as stopped
+}
+
+// long reports whether play goes on at another day.
+func (p *pause) long() bool { return p.end-p.begin > 4*3600 }
 
 // elapsed returns the clock at a time of the span, in seconds since the start of the period.
 func (s *span) elapsed(at float64) float64 {
@@ -72,16 +84,19 @@ func (s *span) length() float64 { return s.elapsed(s.end) }
 func (t *timeline) end() float64 { return t.spans[len(t.spans)-1].end }
 
 // suspended returns the timeline of a match that is suspended at a time and resumes after a number of
-// seconds. It does not modify t. The time must be in a span.
-func (t *timeline) suspended(at, seconds float64) timeline {
+// seconds. Meanwhile, pages show a status. suspended does not modify t. The time must be in a span.
+func (t *timeline) suspended(at, seconds float64, status string) timeline {
 	later := func(time float64) float64 {
 		if time > at {
 			return time + seconds
 		}
 		return time
 	}
-	next := timeline{facts: slices.Clone(t.facts), strayUntil: later(t.strayUntil),
-		pauses: append(slices.Clone(t.pauses), pause{at, at + seconds})}
+	next := timeline{facts: slices.Clone(t.facts), strayUntil: later(t.strayUntil)}
+	for _, p := range t.pauses {
+		next.pauses = append(next.pauses, pause{later(p.begin), later(p.end), p.status})
+	}
+	next.pauses = append(next.pauses, pause{at, at + seconds, status})
 	for i := range next.facts {
 		next.facts[i].At = later(next.facts[i].At)
 	}
@@ -105,7 +120,7 @@ func (t *timeline) suspended(at, seconds float64) timeline {
 
 // A phase is what a page says about the course of a match.
 type phase struct {
-	Status string       // pre, live, onBreak, stopped, fullTime or final
+	Status string       // pre, live, onBreak, stopped, rain, fullTime or final
 	Period event.Period // of a live match or a break, or the overtime after which the match ended; else ""
 	Clock  event.Clock  // of a live match, if the page shows one; else zero
 }
@@ -119,19 +134,28 @@ const (
 	live     = "LIVE"
 	onBreak  = "BREAK"
 	stopped  = "SUSPENDED"
+	rain     = "RAIN"
 	fullTime = "FT"
 	final    = "FINAL"
 )
+
+// pauseAt returns the pause at a time, or nil.
+func (g *generator) pauseAt(at float64) *pause {
+	for i := range g.line.pauses {
+		if p := &g.line.pauses[i]; p.begin <= at && at < p.end {
+			return p
+		}
+	}
+	return nil
+}
 
 // phase returns the phase at a time.
 func (g *generator) phase(at float64) phase {
 	if at < 0 {
 		return phase{Status: pre}
 	}
-	for _, p := range g.line.pauses {
-		if p.begin <= at && at < p.end {
-			return phase{Status: stopped}
-		}
+	if p := g.pauseAt(at); p != nil {
+		return phase{Status: p.status}
 	}
 	for i := range g.line.spans {
 		s := &g.line.spans[i]

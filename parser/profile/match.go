@@ -48,7 +48,8 @@ func (m *matchRow) observation(ctx context.Context) (*observation.Observation, e
 	begun := o.Match.Status.Rank() > 0 && o.Match.Status != event.Cancelled // only then is the score required
 	if o.Sport.Rules().InningsScore {
 		o.Score, o.LineScore, o.Absent = m.innings(ctx, begun)
-		if o.Match.Period == "" && o.LineScore != nil && begun {
+		lunch := o.Match.Status == event.Break && !notations.AllClosed(o.LineScore) // or another break within an innings
+		if o.Match.Period == "" && o.LineScore != nil && begun && !lunch {
 			o.Match.Period = notations.InningsPeriod(o.LineScore, o.Match.Status.Rank() == event.Live.Rank())
 		}
 	} else {

@@ -20,7 +20,7 @@ type change struct {
 	reason    string
 	fills     bool // correction: a row was found for a provisional incident
 	scoredWas int  // correction of a kick: 1 if it was scored before, otherwise 0
-	phase     int  // phaseStart, phasePlay or phaseEnd
+	phase     int  // phaseStart, phasePlay, phaseScore or phaseEnd
 	arrival   int  // number of changes that were found before this change
 }
 
@@ -28,6 +28,7 @@ type change struct {
 const (
 	phaseStart = iota
 	phasePlay
+	phaseScore // a score in cricket that is higher than those of the rows
 	phaseEnd
 )
 

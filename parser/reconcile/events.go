@@ -5,6 +5,7 @@ import (
 
 	"github.com/matchwire/matchwire/event"
 	"github.com/matchwire/matchwire/parser/observation"
+	"github.com/matchwire/matchwire/parser/reconcile/internal/innings"
 )
 
 // events sorts the changes in match order and returns an event for each change, with the score
@@ -25,7 +26,10 @@ func (d *draft) events() ([]event.Event, error) {
 		}
 		d.setPoints(ch, in, score)
 		before := score
-		if score = d.scoreAfter(ch, in, score); in.Kind == event.ScoreChange && in.Score != nil {
+		switch score = d.scoreAfter(ch, in, score); {
+		case d.scoresInnings(*ch):
+			line = innings.After(line, d.obs.LineScore, in.Side, score.Of(in.Side), in.Kind == "wicket")
+		case in.Kind == event.ScoreChange && in.Score != nil:
 			line = d.obs.LineScore
 			if before != nil && *before != *score {
 				ch.edits = map[string]event.Change{"score": {Old: before.String(), New: score.String()}}
@@ -50,6 +54,19 @@ func (d *draft) events() ([]event.Event, error) {
 	return out, nil
 }
 
+// scoresInnings reports whether a change is a new incident in cricket whose row shows the score after it.
+// The score counts only if it is between the score before the page and the score of the page: an earlier
+// score belongs to a row that is late.
+func (d *draft) scoresInnings(ch change) bool {
+	in := d.incident(&ch)
+	if !d.obs.Sport.Rules().InningsScore || ch.tracked < 0 || ch.action != event.New || in.Side == "" ||
+		in.Score == nil || d.obs.Score == nil || d.score.doubtful || in.Clock.Period != d.state.Match.Period {
+		return false
+	}
+	begun := innings.More(d.state.LineScore, d.obs.LineScore)
+	return !lowerScore(d.obs.Sport, d.obs.Score, in.Score) && (begun || !lowerScore(d.obs.Sport, in.Score, d.state.Score))
+}
+
 // scoreBefore returns the score before the changes. If no score is saved, it returns 0-0 if the page
 // has a score, or if the sport counts goals and an incident is tracked. Otherwise it returns nil.
 func (d *draft) scoreBefore() *event.Score {
@@ -69,6 +86,10 @@ func (d *draft) scoreAfter(ch *change, in *TrackedIncident, score *event.Score) 
 	case d.state.Sport.Rules().CountsGoals:
 		if in.Kind == event.Goal && ch.action != event.Corrected {
 			return new(score.Add(in.Side, ch.sign()))
+		}
+	case d.state.Sport.Rules().InningsScore && in.Kind != event.ScoreChange:
+		if d.scoresInnings(*ch) {
+			return in.Score
 		}
 	case in.Score != nil && ch.action == event.New:
 		if isPoints(d.state.Sport, &in.Incident) && lowerScore(d.state.Sport, in.Score, score) { // the row is late

@@ -36,6 +36,7 @@ type story struct {
 	state reconcile.State
 	seq   int64
 	now   time.Duration // time since 20 seconds before the first page
+	lines []string      // the line scores of the events of the latest page
 
 	site, snapshot string    // site and snapshot of the next pages; may be ""
 	modified       time.Time // Last-Modified of the next pages; may be zero
@@ -80,7 +81,11 @@ func (s *story) read(o observation.Observation) []string {
 		s.t.Errorf("the same page again causes %d events, want none", len(more))
 	}
 	var lines []string
+	s.lines = nil
 	for _, e := range events {
+		if e.Data.LineScore != nil {
+			s.lines = append(s.lines, e.Data.LineScore.String())
+		}
 		s.seq++
 		if e.Data.Seq != s.seq || e.Data.Epoch != "e1" {
 			s.t.Errorf("event %s has position %s %d, want e1 %d", e.Type, e.Data.Epoch, e.Data.Seq, s.seq)

@@ -10,6 +10,7 @@ import (
 	"github.com/matchwire/matchwire/event"
 	"github.com/matchwire/matchwire/parser/observation"
 	"github.com/matchwire/matchwire/parser/reconcile/internal/playtime"
+	"github.com/matchwire/matchwire/parser/reconcile/internal/results"
 )
 
 // playedScore returns the page's score without goals that were not played. It returns nil if the
@@ -84,7 +85,8 @@ func decideEnd(known *State, o *observation.Observation, from *Provenance) (endD
 		return endPossible, nil
 	}
 	stopped := known.Match.Status == event.Interrupted || known.Match.Status == event.Suspended
-	if !from.At.Before(earliestEnd(known, o)) && !(stopped && o.Match.Status == event.Ended) {
+	early := from.At.Before(earliestEnd(known, o)) || stopped && o.Match.Status == event.Ended
+	if !early && !contradictsInnings(known, o) {
 		return endPossible, nil
 	}
 	hold, long := known.Views[from.Site].End.extended(from.At), endFor
@@ -95,6 +97,13 @@ func decideEnd(known *State, o *observation.Observation, from *Provenance) (endD
 		return endEarly, nil
 	}
 	return endHeld, hold
+}
+
+// contradictsInnings reports whether the innings of a match in cricket show that it can hardly be over, and
+// the page names no winner. The end can still be true: the time was up, or the overs.
+func contradictsInnings(known *State, o *observation.Observation) bool {
+	return o.Winner == "" && o.LineScore != nil &&
+		!results.MayEnd(o.LineScore, results.ShowsWickets(o.LineScore) || results.ShowsWickets(known.LineScore))
 }
 
 // plausibleMatch returns the page's match. If its end is too early, plausibleMatch removes the

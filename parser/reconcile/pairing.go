@@ -17,17 +17,25 @@ type pairingRule func(row observation.Incident, tracked *TrackedIncident) bool
 // better.
 func (d *draft) pair(rows []observation.Incident, rules ...pairingRule) (left []observation.Incident) {
 	left = slices.Clone(rows)
+	var open []int // indexes in state.Tracked of incidents without a row
+	for at := range d.state.Tracked {
+		if !d.listed[at] {
+			open = append(open, at)
+		}
+	}
 	for _, matches := range rules {
 		left = slices.DeleteFunc(left, func(row observation.Incident) bool {
-			for at := range d.state.Tracked {
+			i := slices.IndexFunc(open, func(at int) bool {
 				tracked := &d.state.Tracked[at]
-				if !d.listed[at] && d.comparable(row, tracked) && matches(row, tracked) {
-					d.markListed(at)
-					d.correct(at, row)
-					return true
-				}
+				return d.comparable(row, tracked) && matches(row, tracked)
+			})
+			if i < 0 {
+				return false
 			}
-			return false
+			d.markListed(open[i])
+			d.correct(open[i], row)
+			open = slices.Delete(open, i, i+1)
+			return true
 		})
 	}
 	return left
@@ -67,7 +75,7 @@ func sameDetail(row observation.Incident, tracked *TrackedIncident) bool {
 }
 
 func samePlayer(row observation.Incident, tracked *TrackedIncident) bool {
-	return event.Fold(row.Player) == event.Fold(tracked.Player)
+	return row.Player == tracked.Player || event.Fold(row.Player) == event.Fold(tracked.Player)
 }
 
 func sameClock(row observation.Incident, tracked *TrackedIncident) bool {
@@ -75,7 +83,18 @@ func sameClock(row observation.Incident, tracked *TrackedIncident) bool {
 }
 
 func nearClock(row observation.Incident, tracked *TrackedIncident) bool {
-	return clocksNear(row.Clock, tracked.Clock)
+	return clocksNear(row.Clock, tracked.Clock) && !otherDelivery(row, tracked)
+}
+
+// otherDelivery holds for a row about another delivery in cricket than that of the tracked incident. A row
+// keeps its player or its delivery if the page corrects it. If it keeps only its player, it also keeps the
+// score, because each delivery can have its own boundary.
+func otherDelivery(row observation.Incident, tracked *TrackedIncident) bool {
+	if row.Clock.Balls == 0 || row.Clock == tracked.Clock {
+		return false
+	}
+	return observation.OtherPlayer(row.Player, tracked.Player) ||
+		row.Score != nil && tracked.Score != nil && *row.Score != *tracked.Score
 }
 
 // sameMinute holds if both clocks show the same minute when stoppage time is counted on: 90+3' and 93'.

@@ -103,10 +103,16 @@ func (d *draft) comparePlayed(reached int, shown map[event.Period]bool) {
 			continue
 		}
 		d.reportStartOrEnd(event.PeriodStart, p, phaseStart)
-		if i < reached || status.Decided() || status == event.Break {
+		if i < reached || status.Decided() || status == event.Break && d.endsWithBreak(p) {
 			d.reportStartOrEnd(event.PeriodEnd, p, phaseEnd)
 		}
 	}
+}
+
+// endsWithBreak reports whether a break in which p is the latest period is after p. In cricket, it can also be
+// within an innings, such as lunch, unless the page names the innings.
+func (d *draft) endsWithBreak(p event.Period) bool {
+	return !d.obs.Sport.Rules().InningsScore || d.obs.Match.Period == p
 }
 
 // reportStartOrEnd reports the start or end of a period, or of the match, unless the incident is
@@ -250,6 +256,7 @@ func (d *draft) result(end *TrackedIncident) results.Result {
 	}
 	observed := results.Observed{
 		Sport: d.state.Sport, Score: d.finalScore(), Shootout: d.finalKicks(), Shown: d.shownScore,
+		LineScore: d.finalLine(),
 		// The first page may show neither extra time nor a shoot-out, although they were played.
 		ShowsOvertime: !end.Backfill || d.obs.Match.Period != "",
 	}
@@ -266,6 +273,14 @@ func (d *draft) wasPlayed() bool {
 	return d.backfill || slices.ContainsFunc(d.state.Tracked, func(tracked TrackedIncident) bool {
 		return tracked.Kind != event.MatchEnd || tracked.Backfill
 	})
+}
+
+// finalLine returns the line score after all changes.
+func (d *draft) finalLine() *event.LineScore {
+	if d.obs.Score != nil {
+		return d.obs.LineScore
+	}
+	return d.state.LineScore
 }
 
 // finalScore returns the score after all changes.

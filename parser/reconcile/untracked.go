@@ -23,6 +23,9 @@ func (d *draft) reportUntracked(in observation.Incident, reason string) {
 		phase = phaseEnd
 	case in.Kind == event.ScoreChange && d.state.Sport.Rules().InningsScore:
 		phase = phaseStart // before the wickets, which are part of the score
+		if slices.ContainsFunc(d.changes, d.scoresInnings) {
+			phase = phaseScore // the rows show the score after each of them
+		}
 	}
 	id := d.id(series{"told", string(in.Kind), strconv.Itoa(d.state.Untracked)})
 	d.addChange(change{tracked: -1, untracked: TrackedIncident{Incident: in, Rev: 1, ID: id},

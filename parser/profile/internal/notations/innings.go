@@ -6,6 +6,7 @@ import (
 	"html"
 	"maps"
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/matchwire/matchwire/event"
@@ -153,4 +154,15 @@ func InningsPeriod(line *event.LineScore, inPlay bool) event.Period {
 		return all[begun-1]
 	}
 	return ""
+}
+
+// AllClosed reports whether all innings of a line score have ended because the side declared or was all out.
+// It returns false if line is nil.
+func AllClosed(line *event.LineScore) bool {
+	if line == nil {
+		return false
+	}
+	return !slices.ContainsFunc(slices.Concat(line.Home, line.Away), func(i event.Innings) bool {
+		return !i.Closed()
+	})
 }

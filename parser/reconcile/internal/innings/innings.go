@@ -146,3 +146,41 @@ func (known Known) Began(o *observation.Observation, score *event.Score) []event
 func Moved(was, now *event.LineScore) bool {
 	return was != nil && now != nil && (was.Home.String() != now.Home.String() || was.Away.String() != now.Away.String())
 }
+
+// More reports whether now has more innings than was. Either can be nil.
+func More(was, now *event.LineScore) bool {
+	return was != nil && now != nil && now.Innings() > was.Innings()
+}
+
+// After returns the line score after an incident of the latest innings of a side. was is the line score
+// before it, shown is that of the page, and runs are those of the innings after the incident. After returns
+// was if it or shown is nil. It modifies neither.
+func After(was, shown *event.LineScore, side event.Side, runs int, wicket bool) *event.LineScore {
+	if was == nil || shown == nil || len(shown.Of(side)) == 0 {
+		return was
+	}
+	line, page := slices.Clone(was.Of(side)), shown.Of(side)
+	latest := len(page) - 1
+	switch len(line) - latest {
+	case 0: // the innings has begun
+		line = append(line, event.Innings{FollowOn: page[latest].FollowOn})
+		if page[latest].Wickets != nil {
+			line[latest].Wickets = new(0)
+		}
+	case 1:
+	default:
+		return was
+	}
+	in := &line[latest]
+	in.Runs = runs
+	if wickets := page[latest].Wickets; wicket && wickets != nil && in.Wickets != nil {
+		in.Wickets = new(min(*in.Wickets+1, *wickets))
+	}
+	after := *was
+	if side == event.Home {
+		after.Home = line
+	} else {
+		after.Away = line
+	}
+	return &after
+}

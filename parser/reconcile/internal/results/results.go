@@ -12,11 +12,12 @@ type Result struct {
 // Observed holds what the pages have shown of a match that has ended.
 type Observed struct {
 	Sport         event.Sport
-	Score         *event.Score   // at the end, without a shoot-out; nil if unknown
-	Shootout      *event.Score   // tally of the shoot-out; nil if unknown
-	Shown         *event.Score   // as the page shows it, which may include a goal for the winner of the shoot-out
-	Periods       []event.Period // periods that were played
-	ShowsOvertime bool           // whether the pages would have shown extra time and a shoot-out
+	Score         *event.Score     // at the end, without a shoot-out; nil if unknown
+	Shootout      *event.Score     // tally of the shoot-out; nil if unknown
+	LineScore     *event.LineScore // in cricket; nil if unknown
+	Shown         *event.Score     // as the page shows it, which may include a goal for the winner of the shoot-out
+	Periods       []event.Period   // periods that were played
+	ShowsOvertime bool             // whether the pages would have shown extra time and a shoot-out
 }
 
 // Awarded returns the result of a match with an awarded score. played reports whether the match was
@@ -29,11 +30,14 @@ func Awarded(score *event.Score, played bool) Result {
 }
 
 // Result returns the result of a match that was played. It does not infer the winner of a two-legged
-// tie. In cricket and tennis, the score does not show who won.
+// tie. In tennis, the score does not show who won.
 func (o *Observed) Result() Result {
 	rules := o.Sport.Rules()
-	if rules.SetScore || rules.InningsScore {
+	switch {
+	case rules.SetScore:
 		return Result{}
+	case rules.InningsScore:
+		return o.ofInnings()
 	}
 	latest := -1 // the latest period, other than the shoot-out
 	shootout := o.Shootout != nil && *o.Shootout != event.Score{}

@@ -1,0 +1,210 @@
+package reconcile_test
+
+import (
+	"slices"
+	"testing"
+
+	"github.com/matchwire/matchwire/event"
+	"github.com/matchwire/matchwire/parser/observation"
+	"github.com/matchwire/matchwire/parser/reconcile"
+)
+
+// cricketAt returns a page of a match of cricket after a number of balls. The score counts the latest innings
+// of each side.
+func cricketAt(p event.Period, balls int, home, away event.Line, in ...observation.Incident) observation.Observation {
+	score := event.Score{}
+	if len(home) > 0 {
+		score.Home = home[len(home)-1].Runs
+	}
+	if len(away) > 0 {
+		score.Away = away[len(away)-1].Runs
+	}
+	o := observed(event.Live, p, score, in...)
+	o.Sport, o.League, o.LineScore = event.Cricket, "Tests", &event.LineScore{Home: home, Away: away}
+	o.Match.Clock = event.Clock{Period: p, Balls: balls}
+	return o
+}
+
+// withStatus returns a page that shows another status, without a period and a clock.
+func withStatus(o observation.Observation, status event.Status) observation.Observation {
+	o.Match.Status, o.Match.Period, o.Match.Clock = status, "", event.Clock{}
+	return o
+}
+
+// inn returns an innings. A side with 10 wickets is all out.
+func inn(runs, wickets int) event.Innings { return event.Innings{Runs: runs, Wickets: &wickets} }
+
+// batted returns an incident of the home side in its first innings. score is the score after it.
+func batted(k event.Kind, detail, player string, balls int, score *event.Score) observation.Incident {
+	return observation.Incident{Kind: k, Detail: detail, Side: event.Home, Player: player, Score: score,
+		Clock: event.Clock{Period: "inn1", Balls: balls}}
+}
+
+// The event of a wicket has the score after this wicket, although the page shows more runs, which came later.
+// Singles are on no list, so the score changes without a row.
+func TestScoreAfterAWicket(t *testing.T) {
+	t.Parallel()
+	four := batted("boundary", "four", "Root", 20, &event.Score{Home: 14})
+	wicket := batted("wicket", "bowled", "Root", 22, &event.Score{Home: 15})
+	s := begin(t, cricketAt("inn1", 18, event.Line{inn(10, 0)}, nil))
+	s.expect(cricketAt("inn1", 24, event.Line{inn(18, 1)}, nil, four, wicket),
+		"boundary 3.2 home Root four 14-0", "wicket 3.4 home Root bowled 15-0", "score_change 4.0 18-0")
+	if got := s.lines; !slices.Equal(got, []string{"14/0 v ", "15/1 v ", "18/1 v "}) {
+		t.Errorf("line scores of the events %q, want 14/0, 15/1 and 18/1", got)
+	}
+	late := batted("boundary", "four", "Crawley", 19, &event.Score{Home: 12})
+	s.expect(cricketAt("inn1", 24, event.Line{inn(18, 1)}, nil, late, four, wicket),
+		"boundary 3.1 home Crawley four 18-0") // its row is late
+}
+
+// Lunch, tea and drinks do not end an innings. A break between two innings does.
+func TestBreakWithinAnInnings(t *testing.T) {
+	t.Parallel()
+	s := begin(t, cricketAt("inn1", 180, event.Line{inn(90, 2)}, nil))
+	s.expect(withStatus(cricketAt("", 0, event.Line{inn(90, 2)}, nil), event.Break), "status_change break 90-0")
+	s.expect(cricketAt("inn1", 181, event.Line{inn(90, 2)}, nil), "status_change live 90-0")
+	innings := withStatus(cricketAt("", 0, event.Line{inn(250, 8)}, nil), event.Break)
+	innings.Match.Period = "inn1"
+	s.expect(innings, "score_change 250-0", "period_end inn1 250-0")
+	s.expect(cricketAt("inn2", 1, event.Line{inn(250, 8)}, event.Line{inn(0, 0)}), "period_start inn2 250-0",
+		"score_change 0.1 250-0")
+}
+
+// A page that shows the end of the match in the middle of an innings is not believed at once.
+func TestEndInTheMiddleOfAnInnings(t *testing.T) {
+	t.Parallel()
+	first := event.Line{inn(160, 6)}
+	for _, tc := range []struct {
+		name       string
+		home, away event.Line
+		winner     event.Winner
+		want       bool // the end is believed at once
+	}{
+		{"the first innings", event.Line{inn(90, 2)}, nil, "", false},
+		{"a side that is far behind bats on", first, event.Line{inn(90, 2)}, "", false},
+		{"the winning hit", first, event.Line{inn(162, 4)}, "", true},
+		{"all out", first, event.Line{inn(90, 10)}, "", true},
+		{"the page names the winner, for example by D/L", first, event.Line{inn(90, 2)}, "away", true},
+		{"the third innings", event.Line{inn(160, 10), inn(50, 2)}, event.Line{inn(130, 10)}, "", false},
+		{"a side that follows on, in front", event.Line{inn(300, 10)}, event.Line{inn(100, 10), inn(210, 4)}, "", false},
+		{"an innings victory", event.Line{inn(500, 6)}, event.Line{inn(100, 10), inn(210, 10)}, "", true},
+	} {
+		p := event.Cricket.Rules().Periods[max(0, len(tc.home)+len(tc.away)-1)]
+		s := begin(t, cricketAt(p, 60, tc.home, tc.away))
+		for range 30 {
+			s.read(cricketAt(p, 61, tc.home, tc.away))
+		}
+		end := withStatus(cricketAt("", 0, tc.home, tc.away), event.Ended)
+		end.Winner = tc.winner
+		if got := len(s.read(end)) > 0; got != tc.want {
+			t.Errorf("%s: the page ended the match: %v, want %v", tc.name, got, tc.want)
+		}
+		for range 12 { // rain: the end persists
+			s.read(end)
+		}
+		if s.state.Match.Status != event.Ended {
+			t.Errorf("%s: status %s after 13 pages with the end, want %s", tc.name, s.state.Match.Status, event.Ended)
+		}
+	}
+}
+
+// The innings show who won a match of two innings a side, and a super over. With one innings a side, only the
+// page does, because rain can change the target.
+func TestResultsInCricket(t *testing.T) {
+	t.Parallel()
+	declared := func(runs, wickets int) event.Innings {
+		return event.Innings{Runs: runs, Wickets: &wickets, Declared: true}
+	}
+	for _, tc := range []struct {
+		name       string
+		home, away event.Line
+		page       event.Winner // named by the page
+		want       string
+	}{
+		{"one innings a side", event.Line{inn(160, 6)}, event.Line{inn(150, 9)}, "", " regulation"},
+		{"D/L, named by the page", event.Line{inn(141, 7)}, event.Line{inn(113, 7)}, "away", "away regulation"},
+		{"tie, named by the page", event.Line{inn(160, 6)}, event.Line{inn(160, 9)}, "draw", "draw regulation"},
+		{"super over", event.Line{inn(188, 5), inn(13, 0)}, event.Line{inn(188, 4), inn(11, 2)}, "", "home extra_time"},
+		{"second super over", event.Line{inn(176, 6), inn(5, 2), inn(2, 0)}, event.Line{inn(176, 6), inn(5, 1), inn(11, 1)}, "",
+			"away extra_time"},
+		{"bowled out in the fourth innings", event.Line{declared(482, 8), declared(337, 7)},
+			event.Line{inn(269, 10), inn(117, 10)}, "", "home regulation"},
+		{"won by seven wickets", event.Line{inn(295, 10), inn(244, 10)}, event.Line{inn(284, 10), inn(256, 3)}, "",
+			"away regulation"},
+		{"draw", event.Line{declared(482, 8), declared(337, 7)}, event.Line{inn(269, 10), inn(117, 6)}, "", "draw regulation"},
+		{"draw, the leaders bat last", event.Line{declared(482, 8), inn(20, 1)}, event.Line{inn(269, 10), inn(200, 6)}, "",
+			"draw regulation"},
+		{"tied Test", event.Line{declared(574, 7), declared(170, 5)}, event.Line{inn(397, 10), inn(347, 10)}, "",
+			"draw regulation"},
+		{"won after a follow-on", event.Line{inn(445, 10), inn(212, 10)}, event.Line{inn(171, 10), declared(657, 7)}, "",
+			"away regulation"},
+		{"innings victory", event.Line{declared(500, 6)}, event.Line{inn(100, 10), inn(210, 10)}, "", "home regulation"},
+	} {
+		n := len(tc.home) + len(tc.away)
+		p := event.Cricket.Rules().Periods[n-1]
+		s := begin(t, withStatus(cricketAt("", 0, nil, nil), event.Scheduled))
+		s.read(cricketAt(p, 1, tc.home, tc.away))
+		end := withStatus(cricketAt("", 0, tc.home, tc.away), event.Final)
+		end.Winner = tc.page
+		for range 12 {
+			s.read(end)
+		}
+		i := slices.IndexFunc(s.state.Tracked, func(in reconcile.TrackedIncident) bool { return in.Kind == event.MatchEnd })
+		if i < 0 {
+			t.Errorf("%s: no end of the match", tc.name)
+			continue
+		}
+		if in := &s.state.Tracked[i]; string(in.Winner)+" "+string(in.DecidedBy) != tc.want {
+			t.Errorf("%s: winner %q by %q, want %q", tc.name, in.Winner, in.DecidedBy, tc.want)
+		}
+	}
+}
+
+// A match that rain stops for good has no result.
+func TestAbandonedMatch(t *testing.T) {
+	t.Parallel()
+	s := begin(t, cricketAt("inn1", 60, event.Line{inn(90, 2)}, nil))
+	s.expect(withStatus(cricketAt("", 0, event.Line{inn(90, 2)}, nil), event.Interrupted), "status_change interrupted 90-0")
+	s.expect(withStatus(cricketAt("", 0, event.Line{inn(90, 2)}, nil), event.Abandoned), "status_change abandoned 90-0")
+}
+
+// Two batters hit a four in the same over. While the row of the first is missing, the second is not a
+// correction of the first.
+func TestTwoFoursInAnOver(t *testing.T) {
+	t.Parallel()
+	root := batted("boundary", "four", "Root", 19, &event.Score{Home: 14})
+	pope := batted("boundary", "four", "Pope", 21, &event.Score{Home: 19})
+	again := batted("boundary", "four", "Pope", 22, &event.Score{Home: 23})
+	s := begin(t, cricketAt("inn1", 18, event.Line{inn(10, 0)}, nil))
+	s.read(cricketAt("inn1", 19, event.Line{inn(14, 0)}, nil, root))
+	s.expect(cricketAt("inn1", 21, event.Line{inn(19, 0)}, nil, pope),
+		"boundary 3.3 home Pope four 19-0", "score_change 3.3 19-0")
+	s.expect(cricketAt("inn1", 22, event.Line{inn(23, 0)}, nil, root, again),
+		"boundary 3.4 home Pope four 23-0", "score_change 3.4 23-0")
+	s.expect(cricketAt("inn1", 23, event.Line{inn(23, 0)}, nil, root, pope, again))
+	pope.Clock.Balls = 20 // the page corrects the ball
+	s.expect(cricketAt("inn1", 23, event.Line{inn(23, 0)}, nil, root, pope, again),
+		"boundary_corrected 3.2 home Pope four 23-0 time:3.3→3.2")
+}
+
+// A review takes a wicket back. The score of the innings loses a wicket, and the row vanishes.
+func TestWicketTakenBack(t *testing.T) {
+	t.Parallel()
+	wicket := batted("wicket", "lbw", "Root", 20, &event.Score{Home: 10})
+	review := batted("review", "upheld", "Root", 20, nil)
+	s := begin(t, cricketAt("inn1", 19, event.Line{inn(10, 0)}, nil))
+	s.expect(cricketAt("inn1", 20, event.Line{inn(10, 1)}, nil, wicket), "wicket 3.2 home Root lbw 10-0",
+		"score_change 3.2 10-0")
+	s.expect(cricketAt("inn1", 20, event.Line{inn(10, 0)}, nil, review), "score_change 3.2 10-0",
+		"review 3.2 home Root upheld 10-0")
+	var all []string
+	for n := range 10 {
+		all = append(all, s.read(cricketAt("inn1", 21+n, event.Line{inn(10, 0)}, nil, review))...)
+	}
+	if want := []string{"wicket_retracted 3.2 home Root lbw 10-0"}; !slices.Equal(all, want) {
+		t.Errorf("events %q, want %q", all, want)
+	}
+	if got := s.state.LineScore.String(); got != "10/0 v " {
+		t.Errorf("line score %q, want 10/0", got)
+	}
+}

@@ -1,0 +1,77 @@
+package results
+
+import (
+	"slices"
+
+	"github.com/matchwire/matchwire/event"
+)
+
+// ofInnings returns the result of a match of cricket. With one innings a side, the score does not show who
+// won, because rain can change the target.
+func (o *Observed) ofInnings() Result {
+	latest := -1
+	for _, p := range o.Periods {
+		latest = max(latest, o.Sport.Index(p))
+	}
+	line := o.LineScore
+	switch {
+	case latest < 2 && (line == nil || line.Innings() <= 2):
+		return Result{By: event.ByRegulation}
+	case line == nil || line.Innings() <= 2:
+		return Result{} // either a second innings or a super over
+	case isSuperOver(line):
+		last := event.Score{Home: line.Home[len(line.Home)-1].Runs, Away: line.Away[len(line.Away)-1].Runs}
+		if len(line.Home) != len(line.Away) {
+			return Result{By: event.ByExtraTime}
+		}
+		return Result{leader(&last, false), event.ByExtraTime}
+	case !ShowsWickets(line):
+		return Result{By: event.ByRegulation}
+	}
+	total := line.Total()
+	if winner := leader(&total, true); winner == event.Draw || isClosed(line.Of(event.Side(winner).Other())) {
+		return Result{winner, event.ByRegulation}
+	}
+	return Result{event.Draw, event.ByRegulation} // the other side was still batting
+}
+
+// isSuperOver reports whether the innings after the first of each side are super overs. A super over breaks
+// a tie, and ends with the second wicket.
+func isSuperOver(line *event.LineScore) bool {
+	if len(line.Home) == 0 || len(line.Away) == 0 || line.Home[0].Runs != line.Away[0].Runs {
+		return false
+	}
+	const most = 50 // more runs than any side has had in a super over
+	return !slices.ContainsFunc(slices.Concat(line.Home[1:], line.Away[1:]), func(i event.Innings) bool {
+		return i.Runs > most || i.Wickets != nil && *i.Wickets > 2
+	})
+}
+
+// ShowsWickets reports whether an innings of a line score has wickets. Then an innings without wickets is
+// all out.
+func ShowsWickets(line *event.LineScore) bool {
+	return line != nil && slices.ContainsFunc(slices.Concat(line.Home, line.Away), func(i event.Innings) bool {
+		return i.Wickets != nil || i.Declared
+	})
+}
+
+// isClosed reports whether the latest innings of a side has ended. The line score must show wickets.
+func isClosed(l event.Line) bool {
+	return len(l) > 0 && l[len(l)-1].Closed()
+}
+
+// winningHit is the maximum number of runs by which the last hit of a match brings a side in front.
+const winningHit = 6
+
+// MayEnd reports whether a match of cricket can end with a line score: the side that trails has ended its
+// last innings, or the other side has just overtaken it. wickets reports whether the pages show wickets.
+func MayEnd(line *event.LineScore, wickets bool) bool {
+	total := line.Total()
+	trails, leads := line.Home, line.Away
+	if total.Home > total.Away {
+		trails, leads = leads, trails
+	}
+	level := len(trails) == len(leads)
+	return len(trails) >= len(leads) && wickets && isClosed(trails) && len(leads) > 0 ||
+		level && max(total.Home, total.Away)-min(total.Home, total.Away) <= winningHit
+}
