@@ -43,13 +43,15 @@ type sport struct {
 	// ownRows adds rows and faults that only this sport has.
 	ownRows func(g *generator)
 
-	overtime    bool // after the match, pages say whether it went to overtime or to a shoot-out
-	gameClock   bool // pages show a clock that officials can put back
-	suspendedIn int  // one match in so many is suspended, and resumed on another day; 0 means none
+	overtime    bool    // after the match, pages name its last period, unless that is the usual one
+	apart       float64 // least time between a score and the one that replaces it, in seconds; 0 means 240
+	sidePlayers bool    // the sides are players, who score everything
+	gameClock   bool    // pages show a clock that officials can put back
+	suspendedIn int     // one match in so many is suspended, and resumed on another day; 0 means none
 }
 
 // sports lists all sports that have pages.
-var sports = []*sport{soccer, basketball, iceHockey, rugby, americanFootball}
+var sports = []*sport{soccer, basketball, iceHockey, rugby, americanFootball, baseball, tennis}
 
 // sportOf returns the sport with a name, or nil.
 func sportOf(name event.Sport) *sport {
@@ -101,6 +103,9 @@ type Style struct {
 	Name   string // such as "basketball list, remaining"
 	Listed bool   // the page lists incidents; otherwise it shows only the score
 	Tally  bool   // the page shows the tally of a shoot-out
+
+	// Several means that the page shows several matches. Each has an ID.
+	Several bool
 
 	render  func(s *Style, v *view) []byte
 	clock   func(event.Clock) string // the notation of clocks

@@ -29,10 +29,16 @@ func Awarded(score *event.Score, played bool) Result {
 }
 
 // Result returns the result of a match that was played. It does not infer the winner of a two-legged
-// tie. In cricket and tennis, the score does not show who won.
+// tie. In cricket, the score does not show who won. The side that wins the last set has won the match.
 func (o *Observed) Result() Result {
 	rules := o.Sport.Rules()
-	if rules.SetScore || rules.InningsScore {
+	switch {
+	case rules.InningsScore:
+		return Result{}
+	case rules.SetScore:
+		if winner := leader(o.Score, false); winner != "" {
+			return Result{winner, event.ByRegulation}
+		}
 		return Result{}
 	}
 	latest := -1 // the latest period, other than the shoot-out
