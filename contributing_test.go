@@ -275,7 +275,7 @@ func TestContributingNamesEveryPlaceOfASport(t *testing.T) {
 			return err
 		}
 		file = filepath.ToSlash(file)
-		if strings.HasSuffix(file, "_test.go") || !slices.Contains(extensions, path.Ext(file)) {
+		if strings.HasSuffix(file, "_test.go") || file == "CHANGELOG.md" || !slices.Contains(extensions, path.Ext(file)) {
 			return nil
 		}
 		text, err := os.ReadFile(file)

@@ -132,8 +132,11 @@ func (c Clock) Before(s Sport, d Clock) bool {
 	return c.Half.Index() < d.Half.Index()
 }
 
-// Known reports whether c contains a time within the period.
-func (c Clock) Known() bool { return c.Minute > 0 || c.Elapsed > 0 || c.Balls > 0 || c.Half != "" }
+// Known reports whether c contains a time within the period, or its half.
+func (c Clock) Known() bool { return c.Timed() || c.Half != "" }
+
+// Timed reports whether c contains a time within the period.
+func (c Clock) Timed() bool { return c.Minute > 0 || c.Elapsed > 0 || c.Balls > 0 }
 
 // CountedOn returns the minute if stoppage time is counted on: 93 for 90+3'.
 func (c Clock) CountedOn() int { return c.Minute + c.Stoppage }

@@ -42,10 +42,15 @@ type Rules struct {
 	// if the clock of the sport does not count minutes from kick-off.
 	Half, ExtraHalf int
 
-	// LeastPeriod is the last period that every match has, even if it was shortened. LeastLength is the
-	// minimum length of such a period in any competition.
+	// LeastPeriod is the last period that every match has, except for matches that rain or a mercy rule ends.
+	// LeastLength is the minimum length of such a period in any competition.
 	LeastPeriod Period
 	LeastLength time.Duration
+
+	// A mercy rule can end a match from MercyFrom on, if a side leads by MercyLead points. MercyLead is 0 if
+	// the sport has no such rule.
+	MercyLead int
+	MercyFrom Period
 
 	// UsualLengths are the lengths of a period in all usual competitions, in ascending order. They are set
 	// if the clock counts the seconds of a period, or the minutes from kick-off.

@@ -33,8 +33,8 @@ func (s Score) Add(side Side, n int) Score {
 	return s
 }
 
-// A LineScore is the score of both sides by part of the match. It is set in cricket, where the parts
-// are innings, if the pages show which innings the runs belong to.
+// A LineScore is the score of both sides by part of the match. Events have one in cricket, where the parts
+// are innings, if the pages show which innings the runs belong to. In tennis, the parts are sets.
 type LineScore struct {
 	Home Line `json:"home,omitempty"`
 	Away Line `json:"away,omitempty"`
@@ -43,9 +43,9 @@ type LineScore struct {
 // A Line holds the innings of one side in the order of play. It is empty until the side bats.
 type Line []Innings
 
-// An Innings is the score of one side in one innings.
+// An Innings is the score of one side in one innings, or in one set of tennis.
 type Innings struct {
-	Runs     int  `json:"runs"`
+	Runs     int  `json:"runs"`                // in tennis, games
 	Wickets  *int `json:"wickets,omitempty"`   // 0 to 10; nil if the page shows none, as after the end of most innings
 	Declared bool `json:"declared,omitempty"`  // the side ended the innings
 	FollowOn bool `json:"follow_on,omitempty"` // the side bats again at once
@@ -105,6 +105,17 @@ func (l *LineScore) Innings() int { return len(l.Home) + len(l.Away) }
 // Total returns the runs of both sides in all their innings. A [Score] holds those of the latest innings
 // of each side.
 func (l *LineScore) Total() Score { return Score{Home: l.Home.Runs(), Away: l.Away.Runs()} }
+
+// Sets returns the score of each set in the order of play. It returns nil if l is nil.
+func (l *LineScore) Sets() (all []Score) {
+	if l == nil {
+		return nil
+	}
+	for i := range min(len(l.Home), len(l.Away)) {
+		all = append(all, Score{l.Home[i].Runs, l.Away[i].Runs})
+	}
+	return all
+}
 
 // A Winner is the side that won a match, or Draw.
 type Winner string

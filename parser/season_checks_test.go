@@ -33,12 +33,15 @@ type checker struct {
 	before  *event.Score           // the saved score before the page
 	line    string                 // the saved line score before the page
 	moves   kickoffs
+
+	newest     string          // snapshot of the newest page
+	superseded map[string]bool // snapshots of the pages that newer pages have replaced
 }
 
 // newChecker returns a checker of a match before its first page.
 func newChecker(m *season.Match, r *season.Rendering) *checker {
 	c := &checker{match: m, rendered: r, state: reconcile.State{Epoch: "e"}, shown: map[string]bool{},
-		tracked: map[string]event.Event{}}
+		tracked: map[string]event.Event{}, superseded: map[string]bool{}}
 	c.faults, c.style = r.Faults, r.Style.Name
 	return c
 }
@@ -62,11 +65,17 @@ func (c *checker) readPages(ctx context.Context, prof *profile.Profile) bool {
 			continue
 		}
 		o := c.observation(all)
+		if o == nil {
+			c.fail(&c.other, "a page does not show the match")
+			continue
+		}
+		snapshot := fmt.Sprintf("%x", season.Hash(fetched.Body))
+		superseded := c.supersedes(snapshot)
 		for range 1 + n%2 { // two parsers read every other page
 			c.before, c.line = c.state.Score, lineOf(&c.state)
 			next, events, err := reconcile.Match(restarted(c.state), *o, reconcile.Provenance{
 				TID: event.NewTID(), Site: "/parser/season", At: fetched.At,
-				Evidence: event.Evidence{Snapshot: fmt.Sprintf("%x", season.Hash(fetched.Body))},
+				Evidence: event.Evidence{Snapshot: snapshot}, Superseded: superseded,
 			})
 			if errors.Is(err, reconcile.ErrOtherMatch) && fetched.Fault != "" {
 				continue // the name of a team is truncated
@@ -89,12 +98,28 @@ func (c *checker) readPages(ctx context.Context, prof *profile.Profile) bool {
 	return true
 }
 
-// observation returns the observation of the match on a page that may show several matches.
+// supersedes records the bytes of a page, and reports whether newer bytes have replaced them before, as a
+// tracker does.
+func (c *checker) supersedes(snapshot string) bool {
+	switch {
+	case snapshot == c.newest:
+		return false
+	case c.superseded[snapshot]:
+		return true
+	}
+	c.superseded[c.newest], c.newest = true, snapshot
+	return false
+}
+
+// observation returns the observation of the match on a page that may show several matches, or nil.
 func (c *checker) observation(all []observation.Observation) *observation.Observation {
 	for i := range all {
 		if all[i].Match.ID == c.match.ID {
 			return &all[i]
 		}
+	}
+	if c.rendered.Style.Several {
+		return nil
 	}
 	all[0].Match.ID = c.match.ID
 	return &all[0]
@@ -118,6 +143,11 @@ func (c *checker) see(p *season.Page) {
 		c.shown[fmt.Sprint("away", k+1)] = true
 	}
 	c.shown[event.Score(p.Score).String()] = true
+	for _, set := range c.match.Sport.Rules().Periods {
+		if c.match.Sport.Rules().SetScore {
+			c.shown[event.Score(p.Line(set)).String()] = true
+		}
+	}
 }
 
 // keyOf returns what an event about a fact must have in common with a row that a page has shown. In
@@ -222,9 +252,23 @@ func (c *checker) checkRetracted(e *event.Event) {
 		replaced = replaced && !c.latest[string(d.Kind)+string(d.Side)+d.Player] || c.fewer[d.Side]
 		replaced = replaced && d.Kind == event.Goal
 	}
+	if c.match.Sport.Rules().SetScore { // a page may not show which game was taken back
+		period := d.Clock.Period
+		replaced = c.gamesTracked(period, d.Side) >= event.Score(c.now.Line(period)).Of(d.Side)
+	}
 	if d.Side != "" && !replaced {
 		c.fail(&c.spurious, "unexpected %s of %s %s at %s, reported at %s", e.Type, d.Side, d.Player, d.Time, was.Time)
 	}
+}
+
+// gamesTracked returns the number of games of a side in a set that are still tracked after a page.
+func (c *checker) gamesTracked(set event.Period, side event.Side) (n int) {
+	for i := range c.state.Tracked {
+		if in := &c.state.Tracked[i]; in.Clock.Period == set && in.Side == side && in.Kind != "set" {
+			n++
+		}
+	}
+	return n
 }
 
 // checkScoreChange checks an event that only the score of a page implies. A fresh page must have shown
@@ -241,6 +285,7 @@ func (c *checker) checkScoreChange(p *season.Page, e *event.Event) {
 		c.fail(&c.spurious, "unexpected %s to %v: the score is the same", e.Type, score)
 	case !p.Current() && p.Fault != season.PartialPage && !bytes.Equal(p.Body, c.now.Body):
 		c.fail(&c.spurious, "unexpected %s to %v on a %s", e.Type, score, p.Fault)
+	case c.match.Sport.Rules().SetScore && *score == event.Score{}: // a set begins
 	case c.rendered.Style.Listed && p.Current() && p.Complete:
 		c.fail(&c.spurious, "unexpected %s to %v at %s: the page lists what explains it", e.Type, score, e.Time)
 	}
@@ -340,6 +385,9 @@ func (c *checker) compareScores() {
 			c.found++
 		}
 	}
+	if c.match.Sport.Rules().SetScore {
+		c.found = c.scoring // compareLine compares the sets
+	}
 	goals := event.Score{}
 	for i := range c.state.Tracked {
 		switch in := &c.state.Tracked[i]; {
@@ -377,6 +425,10 @@ func (c *checker) inningsOf(f *season.Fact) (runs, after *event.Score) {
 // compares them with the facts. Pages that list no incidents do not show in which period the points were
 // scored.
 func (c *checker) compareLine() {
+	if c.match.Sport.Rules().SetScore {
+		c.compareSets()
+		return
+	}
 	if want := c.rendered.Line; want != "" && lineOf(&c.state) != want {
 		c.fail(&c.other, "line score %q, want %q", lineOf(&c.state), want)
 	}
@@ -419,6 +471,30 @@ func (c *checker) compareFactsByPeriod() {
 	}
 }
 
+// compareSets compares the score of each set with the official score. Pages show the score of all sets, or list
+// the games.
+func (c *checker) compareSets() {
+	official := c.match.Line
+	shown := c.state.LineScore.Sets()
+	if shown != nil && len(shown) != len(official.Home) {
+		c.fail(&c.other, "the sets are %v, want %v", shown, official)
+		return
+	}
+	for i := range official.Home {
+		want := event.Score{Home: official.Home[i], Away: official.Away[i]}
+		if shown != nil && shown[i] != want {
+			c.fail(&c.other, "set %d is %v, want %v", i+1, shown[i], want)
+		}
+		if !c.rendered.Style.Listed || i == len(official.Home)-1 && c.match.EndsInTieBreak() {
+			continue
+		}
+		p := c.match.Sport.Rules().Periods[i]
+		if got := (event.Score{Home: c.gamesTracked(p, event.Home), Away: c.gamesTracked(p, event.Away)}); got != want {
+			c.fail(&c.other, "%v games are tracked in set %d, want %v", got, i+1, want)
+		}
+	}
+}
+
 // scoreByPeriod returns the score of a side after its last tracked points in each period.
 func (c *checker) scoreByPeriod(side event.Side) map[event.Period]int {
 	after := map[event.Period]int{}
@@ -447,8 +523,12 @@ func isStartOrEnd(k event.Kind) bool {
 // compareResult compares the final score, the winner and the kick-off with the facts.
 func (c *checker) compareResult() {
 	m, s := c.match, &c.state
-	if s.Match.Status != event.Final || s.Score == nil || *s.Score != event.Score(m.Final) {
-		c.fail(&c.other, "status %s, score %v, want final, %v", s.Match.Status, s.Score, m.Final)
+	want := event.Final
+	if m.By == event.ByRetirement {
+		want = event.Retired
+	}
+	if s.Match.Status != want || s.Score == nil || *s.Score != event.Score(m.Final) {
+		c.fail(&c.other, "status %s, score %v, want %s, %v", s.Match.Status, s.Score, want, m.Final)
 	}
 	if c.rendered.Style.Tally && m.Shootout != nil && (s.Shootout == nil || *s.Shootout != event.Score(*m.Shootout)) {
 		c.fail(&c.other, "tally of the shoot-out %v, want %v", s.Shootout, m.Shootout)

@@ -54,6 +54,9 @@ func (g *generator) afterwards(last time.Time) (pages []Page) {
 			pages = append(pages, g.preview(last))
 		}
 	case 1:
+		if g.style.Several {
+			return g.otherGameBegins(last)
+		}
 		start := g.match.Kickoff.Add(4 * time.Hour)
 		for !start.Add(-5 * time.Minute).After(last) {
 			start = start.Add(4 * time.Hour)

@@ -29,6 +29,7 @@ type Match struct {
 
 	timeline
 	sport *sport
+	game  int // baseball: 1 or 2 if the teams play twice on the day, otherwise 0
 }
 
 // A LineScore is the points of each side by period, in the order of play.
@@ -105,6 +106,14 @@ func loadFile(name string, only []event.Sport) ([]Match, error) {
 		return nil, fmt.Errorf("%s: %w", name, err)
 	}
 	return all, nil
+}
+
+// team returns the name of the team of a side.
+func (m *Match) team(side string) string {
+	if side == "home" {
+		return m.Home
+	}
+	return m.Away
 }
 
 // EarliestEnd returns the time before which no page can end the match.

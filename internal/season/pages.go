@@ -28,6 +28,9 @@ func (g *generator) render(at float64, p *Page) []byte {
 		g.strike(Placeholders, 0)
 	}
 	over := p.phase.over()
+	if g.style.Several {
+		g.strike(DoubleHeader, 0)
+	}
 	v.shootout = g.style.Tally && (p.phase.Period == event.ShootOut || g.match.Shootout != nil && over)
 	if g.match.Shootout != nil && g.match.Sport.Rules().ShootoutGoal && over && at >= g.line.end() {
 		v.total = v.total.add(string(g.match.Winner), 1)
@@ -55,26 +58,33 @@ func (v *view) status() string {
 // renderList returns a page with a row for each fact.
 func renderList(s *Style, v *view) []byte {
 	var b strings.Builder
-	fmt.Fprintf(&b, "<!DOCTYPE html><html><body>"+
-		"<h1><span class=home>%s</span> <b class=hs>%s</b>:<b class=as>%s</b> <span class=away>%s</span></h1>\n",
+	b.WriteString("<!DOCTYPE html><html><body>")
+	v.writeList(&b, s)
+	b.WriteString("</body></html>\n")
+	return []byte(b.String())
+}
+
+// writeList writes the teams, the score, the state, and a row for each fact.
+func (v *view) writeList(b *strings.Builder, s *Style) {
+	fmt.Fprintf(b, "<h1><span class=home>%s</span> <b class=hs>%s</b>:<b class=as>%s</b> "+
+		"<span class=away>%s</span></h1>\n",
 		html.EscapeString(v.home), v.score(s, "home"), v.score(s, "away"), html.EscapeString(v.away))
-	v.writeState(&b, s)
+	v.writeState(b, s)
 	b.WriteString("<ol class=events>\n")
 	for i := range v.Rows {
 		f := &v.Rows[i]
-		fmt.Fprintf(&b, "<li class=\"%s %s\" data-detail=\"%s\"", f.Kind, f.Side, f.Detail)
+		fmt.Fprintf(b, "<li class=\"%s %s\" data-detail=\"%s\"", f.Kind, f.Side, f.Detail)
 		if v.match.Sport != event.Soccer {
-			fmt.Fprintf(&b, " data-period=%s", f.Clock.Period)
+			fmt.Fprintf(b, " data-period=%s", f.Clock.Period)
 		}
-		fmt.Fprintf(&b, "><time>%s</time> <b>%s</b> <i>%s</i>",
+		fmt.Fprintf(b, "><time>%s</time> <b>%s</b> <i>%s</i>",
 			s.clock(f.Clock), html.EscapeString(f.Player), html.EscapeString(f.Off))
 		if f.ShowsScore() && v.match.Sport != event.Soccer {
-			fmt.Fprintf(&b, " <u>%d-%d</u>", f.Score.Home, f.Score.Away)
+			fmt.Fprintf(b, " <u>%d-%d</u>", f.Score.Home, f.Score.Away)
 		}
 		b.WriteString("</li>\n")
 	}
-	b.WriteString("</ol></body></html>\n")
-	return []byte(b.String())
+	b.WriteString("</ol>")
 }
 
 // renderBoard returns a scoreboard: the points of each side by period, and their sum.
@@ -108,6 +118,9 @@ func (v *view) writeState(b *strings.Builder, s *Style) {
 		v.match.Competition, v.status(), s.clock(v.phase.Clock), v.Start.Format(time.RFC3339))
 	if v.winner != "" {
 		fmt.Fprintf(b, "<p class=\"result %s\">Match over</p>\n", v.winner)
+	}
+	if v.match.By == event.ByRetirement && v.phase.over() {
+		fmt.Fprintf(b, "<p class=winner>%s</p>\n", v.match.Winner)
 	}
 	if v.shootout {
 		fmt.Fprintf(b, "<p class=pens><i class=hp>%d</i>-<i class=ap>%d</i></p>\n", v.Kicks.Home, v.Kicks.Away)

@@ -5,6 +5,8 @@ import (
 	"math/rand/v2"
 	"slices"
 	"time"
+
+	"github.com/matchwire/matchwire/event"
 )
 
 // A Page is the page that one poll fetches.
@@ -41,6 +43,16 @@ const (
 
 // Current reports whether the facts on the page are current.
 func (p *Page) Current() bool { return p.Fault == "" || p.Fault == StrayEnd }
+
+// Line returns the points of both sides in a period, as on a page without late rows.
+func (p *Page) Line(period event.Period) Score {
+	for _, s := range p.line {
+		if s.period == period {
+			return s.Score
+		}
+	}
+	return Score{}
+}
 
 // A Rendering is a match as polls see it.
 type Rendering struct {

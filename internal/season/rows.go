@@ -83,7 +83,7 @@ func (g *generator) addRows() {
 		g.addRemovedScore()
 	}
 	if g.chance(2) {
-		g.addReplaced(240)
+		g.addReplaced(cmp.Or(g.match.sport.apart, 240))
 	}
 	if g.match.sport.ownRows != nil {
 		g.match.sport.ownRows(g)
@@ -155,16 +155,20 @@ func (g *generator) insert(s row) {
 	g.rows = slices.Insert(g.rows, i, s)
 }
 
-// invented returns an ordinary score of a side at a time, and whether a period is being played at this time.
-// In cricket, the score is of the side that bats.
+// invented returns an ordinary score of a side at a time, and whether the side can score at this time. In
+// cricket, the score is of the side that bats.
 func (g *generator) invented(side, player string, at float64) (Fact, bool) {
 	f := g.match.sport.score
 	f.Side, f.Player, f.At = side, player, at
+	if g.match.sport.sidePlayers {
+		f.Player = g.match.team(side)
+	}
 	for i := range g.line.spans {
-		if s := &g.line.spans[i]; s.begin+30 < at && at < s.end && s.period != event.ShootOut && g.pauseAt(at) == nil {
+		s := &g.line.spans[i]
+		if s.begin+30 < at && at < s.end && s.period != event.ShootOut && !s.special && g.pauseAt(at) == nil {
 			f.Side = cmp.Or(g.batting(s.period), side)
 			f.Clock = g.match.sport.clock(s.period, s.elapsed(at))
-			return f, true
+			return f, f.Clock.Half == "" || f.Clock.Half == battingHalf(side)
 		}
 	}
 	return f, false
@@ -188,11 +192,18 @@ func (g *generator) addReplaced(apart float64) {
 			continue
 		}
 		f, ok := g.invented(next.Side, CancelledScorer, next.At-apart-g.rand.Float64()*600)
-		if ok && f.Side == next.Side {
+		if ok && f.Side == next.Side && !g.showsClock(next.At, f.Clock) { // otherwise the page cannot show that they differ
 			g.insert(row{Fact: f, until: next.At, fault: ReplacedScore})
 			return
 		}
 	}
+}
+
+// showsClock reports whether the row of a fact at a time shows a clock, before or after its edit.
+func (g *generator) showsClock(at float64, c event.Clock) bool {
+	return slices.ContainsFunc(g.rows, func(s row) bool {
+		return s.At == at && (s.Clock == c || s.first != nil && s.first.Clock == c)
+	})
 }
 
 // correctLate edits the player of a score hours after the match.
@@ -277,14 +288,16 @@ type periodScore struct {
 	innings // cricket only
 }
 
-// lineOf returns the points of each period in which something happened.
+// lineOf returns the points of each period in which something happened. In tennis, they are games.
 func lineOf(facts []*Fact) (line []periodScore) {
 	for _, f := range facts {
 		if n := len(line); n == 0 || line[n-1].period != f.Clock.Period {
 			line = append(line, periodScore{period: f.Clock.Period})
 		}
 		last := &line[len(line)-1]
-		last.Score = last.add(f.Side, f.Points)
+		if f.Kind != "set" {
+			last.Score = last.add(f.Side, f.Points)
+		}
 		last.apply(f)
 	}
 	return line

@@ -46,14 +46,16 @@ type sport struct {
 	// rare is one more style. Choosing it does not change the other random choices.
 	rare *Style
 
-	overtime    bool // after the match, pages say whether it went to overtime or to a shoot-out
-	gameClock   bool // pages show a clock that officials can put back
-	rainIn      int  // rain stops one match in so many for up to an hour; 0 means none
-	suspendedIn int  // one match in so many is suspended, and resumed on another day; 0 means none
+	overtime    bool    // after the match, pages name its last period, unless that is the usual one
+	apart       float64 // least time between a score and the one that replaces it, in seconds; 0 means 240
+	sidePlayers bool    // the sides are players, who score everything
+	gameClock   bool    // pages show a clock that officials can put back
+	rainIn      int     // rain stops one match in so many for up to an hour; 0 means none
+	suspendedIn int     // one match in so many is suspended, and resumed on another day; 0 means none
 }
 
 // sports lists all sports that have pages.
-var sports = []*sport{soccer, basketball, iceHockey, rugby, americanFootball, cricket}
+var sports = []*sport{soccer, basketball, iceHockey, rugby, americanFootball, cricket, baseball, tennis}
 
 // sportOf returns the sport with a name, or nil.
 func sportOf(name event.Sport) *sport {
@@ -110,6 +112,8 @@ type Style struct {
 	Tally  bool   // the page shows the tally of a shoot-out
 
 	Winner bool // after the match, the page names the winner
+	// Several means that the page shows several matches. Each has an ID.
+	Several bool
 
 	render  func(s *Style, v *view) []byte
 	score   func(v *view, side string) string // the score of a side as a text; nil means the number

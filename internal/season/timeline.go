@@ -42,6 +42,8 @@ type span struct {
 	// anchors are times at which the clock is known, in order. Between two anchors, the clock runs evenly.
 	// Without anchors, the clock shows the seconds since begin.
 	anchors []anchor
+
+	special bool // an ordinary score is impossible, as in a match tie-break
 }
 
 // An anchor is a time and the clock at this time, in seconds since the start of the period.
@@ -101,7 +103,7 @@ func (t *timeline) suspended(at, seconds float64, status string) timeline {
 		next.facts[i].At = later(next.facts[i].At)
 	}
 	for _, s := range t.spans {
-		moved := span{period: s.period, begin: later(s.begin), end: later(s.end)}
+		moved := span{period: s.period, begin: later(s.begin), end: later(s.end), special: s.special}
 		for _, a := range s.anchors {
 			moved.anchors = append(moved.anchors, anchor{later(a.at), a.elapsed})
 		}
@@ -120,13 +122,13 @@ func (t *timeline) suspended(at, seconds float64, status string) timeline {
 
 // A phase is what a page says about the course of a match.
 type phase struct {
-	Status string       // pre, live, onBreak, stopped, rain, fullTime or final
-	Period event.Period // of a live match or a break, or the overtime after which the match ended; else ""
+	Status string       // one of the constants below
+	Period event.Period // of a live match or a break, or the unusual period after which the match ended; else ""
 	Clock  event.Clock  // of a live match, if the page shows one; else zero
 }
 
 // over reports whether the match has ended.
-func (p phase) over() bool { return p.Status == fullTime || p.Status == final }
+func (p phase) over() bool { return p.Status == fullTime || p.Status == final || p.Status == retired }
 
 // The statuses that pages show.
 const (
@@ -137,6 +139,7 @@ const (
 	rain     = "RAIN"
 	fullTime = "FT"
 	final    = "FINAL"
+	retired  = "RET"
 )
 
 // pauseAt returns the pause at a time, or nil.
@@ -176,10 +179,14 @@ func (g *generator) phase(at float64) phase {
 		return phase{live, s.period, g.match.sport.clock(s.period, elapsed)}
 	}
 	over := phase{Status: final}
-	if at < g.line.end()+finalAfter {
+	switch {
+	case g.match.By == event.ByRetirement:
+		over.Status = retired
+	case at < g.line.end()+finalAfter:
 		over.Status = fullTime
 	}
-	if last := g.line.spans[len(g.line.spans)-1].period; g.match.sport.overtime && g.match.By != event.ByRegulation {
+	usual := g.match.Sport.Rules().OvertimeAfter
+	if last := g.line.spans[len(g.line.spans)-1].period; g.match.sport.overtime && last != usual {
 		over.Period = last
 	}
 	return over

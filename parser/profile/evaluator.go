@@ -139,6 +139,45 @@ func (m *matchRow) innings(ctx context.Context, required bool) (
 	return score, line, absent
 }
 
+// sets returns the score of the latest set, in a sport whose score counts the games of each set, and the
+// scores of all sets if the texts show them. The texts of both sides must have the same number of sets. One
+// number is the first set if it is played in period.
+func (m *matchRow) sets(ctx context.Context, period event.Period, required bool) (*event.Score, *event.LineScore) {
+	rules := &m.doc.profile.Match
+	if !rules.HomeScore.isSet() || !rules.AwayScore.isSet() {
+		return nil, nil
+	}
+	line := &event.LineScore{}
+	for _, side := range []struct {
+		field string
+		rule  *Rule
+		into  *event.Line
+	}{{"match.home_score", &rules.HomeScore, &line.Home}, {"match.away_score", &rules.AwayScore, &line.Away}} {
+		text, err := m.value(ctx, side.rule)
+		switch {
+		case err == nil:
+			if *side.into, err = notations.ParseSets(text); err != nil {
+				err = fmt.Errorf("%q %w", shorten(text), err)
+			}
+		case (!required || side.rule.Optional) && errors.Is(err, errNothing):
+			return nil, nil
+		}
+		if err != nil {
+			m.fault(side.field, err)
+			return nil, nil
+		}
+	}
+	sets := line.Sets()
+	if len(line.Home) != len(line.Away) {
+		m.fault("match.away_score", fmt.Errorf("%d sets, but the other side has %d", len(line.Away), len(line.Home)))
+		return nil, nil
+	}
+	if len(sets) == 1 && m.doc.profile.Sport.Index(period) != 0 {
+		line = nil // the page may show only the current set
+	}
+	return &sets[len(sets)-1], line
+}
+
 // An inningsScore is the score of a match in cricket, and the scores of its sides.
 type inningsScore struct {
 	score      *event.Score

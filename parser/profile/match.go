@@ -46,13 +46,19 @@ func (m *matchRow) observation(ctx context.Context) (*observation.Observation, e
 	o.Match.Period = oneOf(&m.evaluator, "match.status", period, o.Sport.Rules().Periods)
 	m.clock(ctx, o)
 	begun := o.Match.Status.Rank() > 0 && o.Match.Status != event.Cancelled // only then is the score required
-	if o.Sport.Rules().InningsScore {
+	switch rules := o.Sport.Rules(); {
+	case rules.SetScore:
+		o.Score, o.LineScore = m.sets(ctx, o.Match.Period, begun)
+		if n := len(o.LineScore.Sets()); n > 0 && o.Match.Period == "" && begun {
+			o.Match.Period = rules.Periods[n-1]
+		}
+	case rules.InningsScore:
 		o.Score, o.LineScore, o.Absent = m.innings(ctx, begun)
 		lunch := o.Match.Status == event.Break && !notations.AllClosed(o.LineScore) // or another break within an innings
 		if o.Match.Period == "" && o.LineScore != nil && begun && !lunch {
 			o.Match.Period = notations.InningsPeriod(o.LineScore, o.Match.Status.Rank() == event.Live.Rank())
 		}
-	} else {
+	default:
 		o.Score = m.score(ctx, "match", "score", &r.HomeScore, &r.AwayScore, begun)
 	}
 	o.Shootout = m.score(ctx, "match", "shootout", &r.HomeShootout, &r.AwayShootout, false)

@@ -142,13 +142,13 @@ func (d *draft) position(ch *change) (period int, clock event.Clock) {
 
 // pointsAfter returns the sum of both sides' points after the incident of a change. It returns 0 if
 // the incident is not tracked or has no score. A miss comes after all points with the same clock, because
-// a conversion follows its try.
+// a conversion follows its try. A set comes after its last game.
 func (d *draft) pointsAfter(ch *change) int {
 	if ch.tracked < 0 {
 		return 0
 	}
 	switch in := &d.state.Tracked[ch.tracked]; {
-	case d.state.Sport.Misses(in.Kind, in.Detail):
+	case d.state.Sport.Misses(in.Kind, in.Detail), isSet(d.state.Sport, &in.Incident):
 		return math.MaxInt
 	case in.Score != nil:
 		return in.Score.Home + in.Score.Away
@@ -180,7 +180,7 @@ func (d *draft) correct(at int, row observation.Incident) {
 
 // update sets the attributes of the incident to those of the row that shows it. It returns the
 // changes by member name. Attributes that the row lacks do not change, except for the detail if the
-// player changes. If addOnly is true, update sets only attributes that the incident lacks.
+// player or the kind changes. If addOnly is true, update sets only attributes that the incident lacks.
 func (tracked *TrackedIncident) update(row *observation.Incident, addOnly bool) map[string]event.Change {
 	edits := map[string]event.Change{}
 	text := func(name string, old *string, now string) {
@@ -189,7 +189,8 @@ func (tracked *TrackedIncident) update(row *observation.Incident, addOnly bool) 
 			*old = now
 		}
 	}
-	if row.Kind != "" && row.Kind != tracked.Kind && !addOnly { // points of another kind: a drop goal, not a penalty goal
+	otherKind := row.Kind != "" && row.Kind != tracked.Kind && !addOnly
+	if otherKind { // points of another kind: a drop goal, not a penalty goal
 		edits["kind"] = event.Change{Old: string(tracked.Kind), New: string(row.Kind)}
 		tracked.Kind = row.Kind
 	}
@@ -205,7 +206,8 @@ func (tracked *TrackedIncident) update(row *observation.Incident, addOnly bool) 
 		clearText(edits, "off", &tracked.Off, row.Off)
 		clearText(edits, "assist", &tracked.Assist, row.Assist)
 	}
-	if row.Detail != tracked.Detail && (row.Detail != "" || otherPlayer) && (tracked.Detail == "" || !addOnly) {
+	mayEdit := row.Detail != "" || otherPlayer || otherKind
+	if row.Detail != tracked.Detail && mayEdit && (tracked.Detail == "" || !addOnly) {
 		edits["detail"] = event.Change{Old: tracked.Detail, New: row.Detail}
 		tracked.Detail = row.Detail
 	}
@@ -214,10 +216,18 @@ func (tracked *TrackedIncident) update(row *observation.Incident, addOnly bool) 
 		tracked.Score = row.Score
 	}
 	if clockMoved(tracked.Clock, row.Clock) && (!tracked.Clock.Known() || !addOnly) {
-		edits["time"] = event.Change{Old: tracked.Clock.String(), New: row.Clock.String()}
+		edits["time"] = event.Change{Old: timeText(tracked.Clock), New: timeText(row.Clock)}
 		tracked.Clock = row.Clock
 	}
 	return edits
+}
+
+// timeText returns the time of a clock. In baseball, it returns the inning and its half, such as "i8 top".
+func timeText(c event.Clock) string {
+	if c.Half != "" {
+		return string(c.Period) + " " + string(c.Half)
+	}
+	return c.String()
 }
 
 // clearText removes an attribute that the row lacks, and adds the change.

@@ -99,11 +99,11 @@ func TestEndInTheMiddleOfAnInnings(t *testing.T) {
 		if got := len(s.read(end)) > 0; got != tc.want {
 			t.Errorf("%s: the page ended the match: %v, want %v", tc.name, got, tc.want)
 		}
-		for range 12 { // rain: the end persists
+		for range 65 { // rain: the end persists for twenty minutes
 			s.read(end)
 		}
 		if s.state.Match.Status != event.Ended {
-			t.Errorf("%s: status %s after 13 pages with the end, want %s", tc.name, s.state.Match.Status, event.Ended)
+			t.Errorf("%s: status %s after 66 pages with the end, want %s", tc.name, s.state.Match.Status, event.Ended)
 		}
 	}
 }
@@ -146,7 +146,7 @@ func TestResultsInCricket(t *testing.T) {
 		s.read(cricketAt(p, 1, tc.home, tc.away))
 		end := withStatus(cricketAt("", 0, tc.home, tc.away), event.Final)
 		end.Winner = tc.page
-		for range 12 {
+		for range 20 { // more than five minutes
 			s.read(end)
 		}
 		i := slices.IndexFunc(s.state.Tracked, func(in reconcile.TrackedIncident) bool { return in.Kind == event.MatchEnd })

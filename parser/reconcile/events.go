@@ -91,8 +91,13 @@ func (d *draft) scoreAfter(ch *change, in *TrackedIncident, score *event.Score) 
 		if d.scoresInnings(*ch) {
 			return in.Score
 		}
+	case isSet(d.state.Sport, &in.Incident): // the score counts games
 	case in.Score != nil && ch.action == event.New:
-		if isPoints(d.state.Sport, &in.Incident) && lowerScore(d.state.Sport, in.Score, score) { // the row is late
+		switch {
+		case !isPoints(d.state.Sport, &in.Incident), score == nil:
+		case partOf(d.state.Sport, &in.Incident) < d.partBefore: // the row is that of an earlier set
+			return score
+		case partOf(d.state.Sport, &in.Incident) == d.partBefore: // the row may be late
 			return &event.Score{Home: max(in.Score.Home, score.Home), Away: max(in.Score.Away, score.Away)}
 		}
 		return in.Score
@@ -173,6 +178,9 @@ func (d *draft) event(ch *change, in *TrackedIncident, score, shootout *event.Sc
 		Score: score, Shootout: shootout, Match: &match, LineScore: line,
 		Provisional: in.Provisional, Backfill: d.backfill || in.Backfill && ch.fills, Replay: from.Replay,
 		Epoch: s.Epoch, Seq: s.Seq, Evidence: &evidence,
+	}
+	if !s.Sport.Rules().InningsScore {
+		data.LineScore = nil // consumers know only innings
 	}
 	data.Winner, data.DecidedBy = in.Winner, in.DecidedBy
 	if ch.lineup != nil {

@@ -125,7 +125,7 @@ func (v *View) isAheadOf(o *observation.Observation, from *Provenance) bool {
 	return compareClock(o.Sport, clockShown(o), v.Clock) < 0 ||
 		o.Match.Status != "" && o.Match.Status.Rank() < v.Rank ||
 		v.compareModified(from) < 0 ||
-		showsLess(o, v.Score, v.LineScore)
+		showsLess(o, v.Score, v.LineScore, v.Clock.Period)
 }
 
 // superseded reports whether other bytes have already replaced the bytes of the page.
@@ -245,9 +245,15 @@ func lowerScore(sport event.Sport, now, was *event.Score) bool {
 }
 
 // showsLess reports whether the page shows fewer points for a side than an earlier score. If both
-// line scores are known, it compares the innings of each side and their runs.
-func showsLess(o *observation.Observation, was *event.Score, line *event.LineScore) bool {
-	if o.LineScore == nil || line == nil {
+// line scores are known, it compares the innings of each side and their runs, or the sets and their games.
+// If the score starts again with each set, it compares the scores only if both are of the set period.
+func showsLess(o *observation.Observation, was *event.Score, line *event.LineScore, period event.Period) bool {
+	switch {
+	case o.LineScore != nil && line != nil:
+	case scoreRestarts(o.Sport):
+		return o.Score != nil && was != nil && period != "" && clockShown(o).Period == period &&
+			(o.Score.Home < was.Home || o.Score.Away < was.Away)
+	default:
 		return lowerScore(o.Sport, o.Score, was)
 	}
 	return slices.ContainsFunc([]event.Side{event.Home, event.Away}, func(side event.Side) bool {
@@ -259,5 +265,5 @@ func showsLess(o *observation.Observation, was *event.Score, line *event.LineSco
 // scoreFalls reports whether the page's score is lower than the known score, unless a side has begun
 // an innings.
 func scoreFalls(known *State, o *observation.Observation) bool {
-	return showsLess(o, known.Score, known.LineScore) && len(known.innings().Began(o, o.Score)) == 0
+	return showsLess(o, known.Score, known.LineScore, known.Match.Period) && len(known.innings().Began(o, o.Score)) == 0
 }

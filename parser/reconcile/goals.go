@@ -155,8 +155,7 @@ func (d *draft) noteDoubts() {
 		if !scores || d.score.lost.Of(tracked.Side) == 0 {
 			continue
 		}
-		after := tracked.Score
-		if d.obs.Sport.Rules().CountsGoals || after != nil && after.Of(tracked.Side) > d.obs.Score.Of(tracked.Side) {
+		if d.obs.Sport.Rules().CountsGoals || tracked.Score != nil && isAhead(&d.obs, &tracked.Incident, d.obs.Score) {
 			tracked.Doubted = true
 		}
 	}

@@ -85,6 +85,7 @@ func Match(known State, o observation.Observation, from Provenance) (State, []ev
 	d.shownScore, d.early, d.oldKickoff = shown, end == endEarly, moved
 	d.otherTeams = namesChanged(&known, &o, &from)
 	d.repeated = repeats(&known, &o, &from)
+	d.partBefore = partOf(o.Sport, &observation.Incident{Clock: event.Clock{Period: known.Match.Period}})
 	for _, s := range steps {
 		s.run(d)
 	}
@@ -130,6 +131,8 @@ type draft struct {
 	backfill bool                    // whether the page is the first page of the match
 	early    bool                    // whether the page's end is too early, but persists
 	before   event.Status            // status of the match before the page
+
+	partBefore int // the index of the set before the page; see partOf
 
 	shownScore *event.Score // the page's score, even if it was not played
 	oldKickoff time.Time    // the kick-off before the page, if it has moved and the match has not begun

@@ -81,7 +81,7 @@ const (
 // the page. An end on the first page of a match is always accepted.
 func decideEnd(known *State, o *observation.Observation, from *Provenance) (endDecision, *Hold) {
 	over := known.Match.Status.Rank() >= event.Ended.Rank()
-	if !o.Match.Status.Over() || !known.Known() || over || from.Hurried {
+	if !o.Match.Status.Over() || !known.Known() || over || from.Hurried || mercy(known, o) {
 		return endPossible, nil
 	}
 	stopped := known.Match.Status == event.Interrupted || known.Match.Status == event.Suspended
@@ -90,7 +90,9 @@ func decideEnd(known *State, o *observation.Observation, from *Provenance) (endD
 		return endPossible, nil
 	}
 	hold, long := known.Views[from.Site].End.extended(from.At), endFor
-	if now := o.Sport.Index(known.Match.Period); 0 <= now && now < o.Sport.Index(o.Sport.Rules().LeastPeriod) {
+	rules := o.Sport.Rules()
+	required := o.Sport.Index(cmp.Or(rules.MercyFrom, rules.LeastPeriod))
+	if now := o.Sport.Index(known.Match.Period); 0 <= now && now < required {
 		long = endForMissingPeriods
 	}
 	if hold.overdue(endPolls, long) {
@@ -104,6 +106,17 @@ func decideEnd(known *State, o *observation.Observation, from *Provenance) (endD
 func contradictsInnings(known *State, o *observation.Observation) bool {
 	return o.Winner == "" && o.LineScore != nil &&
 		!results.MayEnd(o.LineScore, results.ShowsWickets(o.LineScore) || results.ShowsWickets(known.LineScore))
+}
+
+// mercy reports whether a mercy rule can end the match: a side leads by enough points late enough.
+func mercy(known *State, o *observation.Observation) bool {
+	rules := o.Sport.Rules()
+	if rules.MercyLead == 0 || o.Score == nil {
+		return false
+	}
+	reached := max(o.Sport.Index(known.Match.Period), o.Sport.Index(o.Match.Period))
+	lead := o.Score.Home - o.Score.Away
+	return max(lead, -lead) >= rules.MercyLead && reached >= o.Sport.Index(rules.MercyFrom)
 }
 
 // plausibleMatch returns the page's match. If its end is too early, plausibleMatch removes the
@@ -182,8 +195,8 @@ func endsFrom(known *State, o *observation.Observation, from *Provenance, by ver
 		return least
 	case (o.Match.Status == event.Interrupted || o.Match.Status == event.Suspended) && least.After(known.EndsFrom):
 		return least
-	case compareClock(o.Sport, shown, was) == 0 && !shown.Known() && least.Sub(known.EndsFrom) >= seenStep:
-		return least // without a clock, the period may have just begun
+	case compareClock(o.Sport, shown, was) == 0 && !shown.Timed() && least.Sub(known.EndsFrom) >= seenStep:
+		return least // without a time, the period may have just begun
 	}
 	return known.EndsFrom
 }

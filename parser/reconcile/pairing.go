@@ -135,7 +135,7 @@ func trackedWithoutDetails(_ observation.Incident, tracked *TrackedIncident) boo
 // a match. If the clock of such a row differs, the page has corrected the incident.
 func oncePerPlayer(row observation.Incident, _ *TrackedIncident) bool {
 	switch row.Kind {
-	case event.YellowCard, event.RedCard, event.Substitution, "ejection":
+	case event.YellowCard, event.RedCard, event.Substitution, "ejection", "pitching_change":
 		return row.Player != ""
 	}
 	return false

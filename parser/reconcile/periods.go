@@ -144,6 +144,7 @@ func (d *draft) periodsShown() (reached int, shown map[event.Period]bool) {
 	}
 	if status.Over() && !d.early && !d.isEnded() {
 		shown[sport.Rules().LastRegulationPeriod] = true
+		shown[d.state.Match.Period] = true // see inLastPeriod
 	}
 	for at, tracked := range d.state.Tracked {
 		if tracked.Kind == event.PeriodStart && !d.isRetracted(at) {
@@ -187,7 +188,7 @@ func inLastPeriod(m event.Match, known *State, o *observation.Observation) event
 			last = p
 		}
 	}
-	later(o.Sport.Rules().LastRegulationPeriod)
+	later(lastRegulation(known, o))
 	for i := range o.Incidents {
 		later(o.Incidents[i].Clock.Period)
 	}
@@ -311,4 +312,15 @@ func (d *draft) finalKicks() *event.Score {
 		return d.tally(d.state.Shootout)
 	}
 	return d.tally(&tally)
+}
+
+// lastRegulation returns the last period of regulation time if a match that has just ended must have reached
+// it, otherwise "". In a sport with a mercy rule, a match has reached its usual last period, unless the page
+// names another one or the mercy rule can have ended the match.
+func lastRegulation(known *State, o *observation.Observation) event.Period {
+	rules := o.Sport.Rules()
+	if rules.MercyLead > 0 && o.Match.Period == "" && !mercy(known, o) {
+		return rules.OvertimeAfter
+	}
+	return rules.LastRegulationPeriod
 }

@@ -42,21 +42,21 @@ func (d *draft) newPointPairs(side event.Side, rows []observation.Incident) poin
 		}
 	}
 	slices.SortStableFunc(p.rows, func(a, b observation.Incident) int {
-		return cmp.Or(p.comparePeriods(a.Clock, b.Clock), cmp.Compare(a.Score.Of(side), b.Score.Of(side)))
+		return cmp.Or(cmp.Compare(p.partOf(&a), p.partOf(&b)), cmp.Compare(a.Score.Of(side), b.Score.Of(side)))
 	})
 	slices.SortStableFunc(p.tracked, func(a, b trackedPoints) int {
-		return cmp.Or(p.comparePeriods(p.incident(a).Clock, p.incident(b).Clock), cmp.Compare(a.after, b.after))
+		return cmp.Or(cmp.Compare(p.partOf(&p.incident(a).Incident), p.partOf(&p.incident(b).Incident)),
+			cmp.Compare(a.after, b.after))
 	})
 	return p
 }
 
-// comparePeriods compares the periods of two clocks if the score restarts with each period.
-func (p *pointPairs) comparePeriods(a, b event.Clock) int {
-	sport := p.draft.obs.Sport
-	if !scoreRestarts(sport) {
-		return 0
-	}
-	return cmp.Compare(sport.Index(a.Period), sport.Index(b.Period))
+// partOf returns the part of the match to which the score after points belongs; see the function partOf.
+func (p *pointPairs) partOf(in *observation.Incident) int { return partOf(p.draft.obs.Sport, in) }
+
+// samePart reports whether a row and tracked points belong to the same part.
+func (p *pointPairs) samePart(row, t int) bool {
+	return p.partOf(&p.rows[row]) == p.partOf(&p.incident(p.tracked[t]).Incident)
 }
 
 // incident returns the incident of tracked points.
@@ -92,7 +92,7 @@ func (p *pointPairs) equal(row, t int) bool {
 // these differ. If the score restarts, the score after them must be the same too.
 func (p *pointPairs) likeness(row, t int) int {
 	in, tracked := p.rows[row], p.incident(p.tracked[t])
-	sameAfter := p.comparePeriods(in.Clock, tracked.Clock) == 0 && in.Score.Of(p.side) == p.tracked[t].after
+	sameAfter := p.samePart(row, t) && in.Score.Of(p.side) == p.tracked[t].after
 	if scoreRestarts(p.draft.obs.Sport) && !sameAfter {
 		return 0
 	}
@@ -178,7 +178,7 @@ func (p *pointPairs) pairEdited() {
 			change := p.rows[i].Score.Of(p.side) - p.tracked[t].after
 			tracked := p.incident(p.tracked[t])
 			if p.row[t] < 0 && (change == 0 || change == before || change == after) &&
-				p.comparePeriods(p.rows[i].Clock, tracked.Clock) == 0 && p.draft.mayBeSamePoints(p.rows[i], tracked) {
+				p.samePart(i, t) && p.draft.mayBeSamePoints(p.rows[i], tracked) {
 				p.set(i, t)
 				break
 			}
@@ -275,8 +275,7 @@ func (p *pointPairs) replaced() map[int]int {
 	rows := map[int]int{}
 	for _, t := range p.unlisted() {
 		for i := range p.rows {
-			if p.rows[i].Score.Of(p.side) == p.tracked[t].after &&
-				p.comparePeriods(p.rows[i].Clock, p.incident(p.tracked[t]).Clock) == 0 {
+			if p.rows[i].Score.Of(p.side) == p.tracked[t].after && p.samePart(i, t) {
 				rows[p.tracked[t].at] = i
 			}
 		}
@@ -301,7 +300,7 @@ func (p *pointPairs) lacksPointsBefore(row int) bool {
 // newAfter reports whether the next points after tracked points that the page does not list are new.
 func (p *pointPairs) newAfter(t int) bool {
 	for i := range p.rows {
-		if p.rows[i].Score.Of(p.side) > p.tracked[t].after {
+		if p.rows[i].Score.Of(p.side) > p.tracked[t].after && p.samePart(i, t) {
 			return p.of[i] < 0
 		}
 	}

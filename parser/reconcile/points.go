@@ -17,6 +17,29 @@ func isPoints(sport event.Sport, in *observation.Incident) bool {
 // scoreRestarts reports whether the score starts again at 0-0 with each period.
 func scoreRestarts(sport event.Sport) bool { return sport.Rules().SetScore }
 
+// isSet reports whether an incident is the end of a set. The score after it counts sets, not games.
+func isSet(sport event.Sport, in *observation.Incident) bool {
+	return sport.Rules().SetScore && in.Kind == "set"
+}
+
+// partOf returns the part of the match in which the score after points rises: the index of the set for a game,
+// and -1, the whole match, for a set and in sports whose score does not start again.
+func partOf(sport event.Sport, in *observation.Incident) int {
+	if !scoreRestarts(sport) || isSet(sport, in) {
+		return -1
+	}
+	return sport.Index(in.Clock.Period)
+}
+
+// isAhead reports whether the score after points exceeds a score of the page. Points of an earlier part of
+// the match never do.
+func isAhead(o *observation.Observation, in *observation.Incident, score *event.Score) bool {
+	if scoreRestarts(o.Sport) && (isSet(o.Sport, in) || in.Clock.Period != o.Match.Period) {
+		return false
+	}
+	return in.Score.Of(in.Side) > score.Of(in.Side)
+}
+
 // comparePoints compares the incidents for which isPoints holds. Such an incident is identified by
 // the score of its side after the incident, because in basketball one player can score three times
 // at the same clock. A correction of one incident changes the score after all later incidents. So
@@ -33,7 +56,7 @@ func (d *draft) comparePoints() {
 	for _, side := range []event.Side{event.Home, event.Away} {
 		d.comparePointsOf(side, rows)
 	}
-	if d.score.mayRetract && d.obs.Score != nil && !scoreRestarts(d.obs.Sport) {
+	if d.score.mayRetract && d.obs.Score != nil {
 		d.retractPoints()
 	}
 }
@@ -71,7 +94,10 @@ func (d *draft) comparePointsOf(side event.Side, rows []observation.Incident) {
 		}
 		in := p.rows[i]
 		identity := pointSeries(side).with(strconv.Itoa(in.Score.Of(side)), d.generation(pointSeries(side)))
-		if scoreRestarts(d.obs.Sport) {
+		switch {
+		case isSet(d.obs.Sport, &in):
+			identity = identity.with(string(in.Kind))
+		case scoreRestarts(d.obs.Sport):
 			identity = identity.with(string(in.Clock.Period))
 		}
 		d.reportFirstFree(in, identity)
@@ -90,8 +116,7 @@ func pointRows(o *observation.Observation) []observation.Incident {
 		if !isPoints(o.Sport, &in) || in.Score == nil {
 			continue
 		}
-		ahead := o.Score != nil && in.Score.Of(in.Side) > o.Score.Of(in.Side)
-		if scoreRestarts(o.Sport) || !ahead {
+		if scoreRestarts(o.Sport) || o.Score == nil || !isAhead(o, &in, o.Score) {
 			rows = append(rows, in)
 		}
 	}
@@ -104,7 +129,7 @@ func (d *draft) retractPoints() {
 	for at := range d.state.Tracked {
 		tracked := &d.state.Tracked[at]
 		if isPoints(d.obs.Sport, &tracked.Incident) && !d.listed[at] && !d.isRetracted(at) &&
-			tracked.Score.Of(tracked.Side) > d.obs.Score.Of(tracked.Side) {
+			isAhead(&d.obs, &tracked.Incident, d.obs.Score) {
 			d.retract(at, pointSeries(tracked.Side))
 		}
 	}
@@ -112,15 +137,19 @@ func (d *draft) retractPoints() {
 
 // retractMissingPoints retracts points in doubt that enough complete pages do not list. Points are in
 // doubt if later scores fell without them, or if they vanished from the page before the next points of
-// their side were reported: the next points may include theirs. Other points that vanish are still part
-// of the score of later points.
+// their side were reported: the next points may include theirs. A game of an earlier set is also in doubt,
+// because the score no longer counts it. Other points that vanish are still part of the score of later
+// points.
 func (d *draft) retractMissingPoints(p *pointPairs) {
 	complete := d.obs.Score != nil && len(p.rows) > 0 &&
 		p.rows[len(p.rows)-1].Score.Of(p.side) == d.obs.Score.Of(p.side)
 	for _, t := range p.unlisted() {
 		at := p.tracked[t].at
-		if tracked := &d.state.Tracked[at]; complete && !d.isRetracted(at) && wouldList(&d.obs, tracked, d.from.Site) {
-			if tracked.Doubted = tracked.Doubted || p.newAfter(t); !tracked.Doubted {
+		tracked := &d.state.Tracked[at]
+		part := p.partOf(&tracked.Incident)
+		earlier := part >= 0 && part < d.obs.Sport.Index(d.state.Match.Period)
+		if (complete || earlier) && !d.isRetracted(at) && wouldList(&d.obs, tracked, d.from.Site) {
+			if tracked.Doubted = tracked.Doubted || earlier || p.newAfter(t); !tracked.Doubted {
 				continue
 			}
 			tracked.Missing = tracked.Missing.extended(d.from.At)
@@ -142,7 +171,7 @@ func (d *draft) setPoints(ch *change, in *TrackedIncident, score *event.Score) {
 	after, before := in.Score.Of(in.Side), 0
 	for at := range d.state.Tracked {
 		other := &d.state.Tracked[at]
-		samePart := !d.obs.Sport.Rules().SetScore || other.Clock.Period == in.Clock.Period
+		samePart := partOf(d.obs.Sport, &other.Incident) == partOf(d.obs.Sport, &in.Incident)
 		if !samePart || other.Side != in.Side || other.Score == nil || !isPoints(d.obs.Sport, &other.Incident) {
 			continue
 		}
@@ -150,7 +179,7 @@ func (d *draft) setPoints(ch *change, in *TrackedIncident, score *event.Score) {
 			before = n
 		}
 	}
-	if score != nil && score.Of(in.Side) < after && !rescored {
+	if score != nil && score.Of(in.Side) < after && !rescored && !scoreRestarts(d.obs.Sport) {
 		before = max(before, score.Of(in.Side))
 	}
 	in.Points = 0

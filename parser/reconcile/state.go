@@ -21,7 +21,7 @@ type State struct {
 	Match     event.Match       `json:"match"`
 	Score     *event.Score      `json:"score,omitempty"`
 	Shootout  *event.Score      `json:"shootout,omitempty"`
-	LineScore *event.LineScore  `json:"line_score,omitempty"` // cricket: the score by innings; nil if unknown
+	LineScore *event.LineScore  `json:"line_score,omitempty"` // the score by innings, or by sets in tennis
 	Tracked   []TrackedIncident `json:"standing"`             // in the order in which they were reported
 
 	// Untracked is the number of events so far whose incident is not tracked, such as status_change.

@@ -36,8 +36,14 @@ func (d *draft) reportUntracked(in observation.Incident, reason string) {
 // that do not count goals, and to shoot-outs without tracked kicks.
 func (d *draft) reportScoreChange() {
 	s, o := &d.state, &d.obs
-	moved := innings.Moved(s.LineScore, o.LineScore) || scoreMoved(s.Score, o.Score) && !d.explained(*o.Score)
-	if !o.Sport.Rules().CountsGoals && !d.score.doubtful && moved {
+	restarted := scoreRestarts(o.Sport) && s.Score == nil && o.Score != nil && o.Sport.Index(o.Match.Period) > 0
+	moved := innings.Moved(s.LineScore, o.LineScore) ||
+		(restarted || scoreMoved(s.Score, o.Score)) && !d.explained(*o.Score)
+	switch {
+	case o.Sport.Rules().CountsGoals, d.score.doubtful:
+	case scoreRestarts(o.Sport) && o.LineScore != nil && (s.LineScore != nil || s.Score == nil):
+		d.reportSets()
+	case moved:
 		clock := o.Match.Clock
 		if ended := d.periodEnded(); o.Sport.Rules().CountsSets && ended != "" {
 			clock = event.Clock{Period: ended} // the end of a set changes the score
@@ -68,12 +74,33 @@ func (d *draft) periodEnded() event.Period {
 	return latest
 }
 
+// reportSets reports the score of each set that has changed and that no game explains. If a set ends and the
+// next one begins between two pages, both scores are reported.
+func (d *draft) reportSets() {
+	s, o := &d.state, &d.obs
+	was := s.LineScore.Sets()
+	for i, score := range o.LineScore.Sets() {
+		period := o.Sport.Rules().Periods[i]
+		explained := d.hasPoints(func(tracked *TrackedIncident) bool {
+			return tracked.Clock.Period == period && *tracked.Score == score && !isSet(o.Sport, &tracked.Incident)
+		})
+		changed := i >= len(was) && (i > 0 || score != event.Score{}) || i < len(was) && was[i] != score
+		if changed && !explained {
+			d.reportUntracked(observation.Incident{Kind: event.ScoreChange, Clock: event.Clock{Period: period},
+				Score: new(score)}, "")
+		}
+	}
+}
+
 // explained reports whether s is the score after tracked incidents: each side whose points differ from the
 // saved score has an incident with these points, or all its points have been retracted. If the score starts
 // again with each set, one incident must have the whole score.
 func (d *draft) explained(s event.Score) bool {
 	if d.obs.Sport.Rules().SetScore || d.state.Score == nil {
-		return d.hasPoints(func(tracked *TrackedIncident) bool { return *tracked.Score == s })
+		return d.hasPoints(func(tracked *TrackedIncident) bool {
+			return *tracked.Score == s && !isSet(d.obs.Sport, &tracked.Incident) &&
+				(d.obs.Match.Period == "" || d.obs.Match.Period == tracked.Clock.Period || !scoreRestarts(d.obs.Sport))
+		})
 	}
 	for _, side := range []event.Side{event.Home, event.Away} {
 		now := s.Of(side)

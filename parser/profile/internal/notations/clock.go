@@ -1,4 +1,5 @@
-// Package notations parses the texts that pages show for clocks and for the innings of cricket.
+// Package notations parses the texts that pages show for clocks, for the innings of cricket, and for the
+// sets of tennis.
 package notations
 
 import (

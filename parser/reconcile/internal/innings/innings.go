@@ -38,9 +38,12 @@ func Several(line *event.LineScore) bool {
 
 // Complete returns the page's score and line score in cricket, completed from earlier pages. all
 // reports whether the site shows all innings. The line score is nil if it is not known to which
-// innings the runs belong.
+// innings the runs belong. In tennis, both are as on the page.
 func (known Known) Complete(o *observation.Observation, all bool) (*event.Score, *event.LineScore) {
-	if !o.Sport.Rules().InningsScore || o.Score == nil {
+	switch rules := o.Sport.Rules(); {
+	case rules.SetScore && o.Score != nil:
+		return o.Score, o.LineScore
+	case !rules.InningsScore, o.Score == nil:
 		return o.Score, nil
 	}
 	score, shown := known.shown(o)

@@ -30,11 +30,14 @@ func Awarded(score *event.Score, played bool) Result {
 }
 
 // Result returns the result of a match that was played. It does not infer the winner of a two-legged
-// tie. In tennis, the score does not show who won.
+// tie. The side that wins the last set has won the match.
 func (o *Observed) Result() Result {
 	rules := o.Sport.Rules()
 	switch {
 	case rules.SetScore:
+		if winner := leader(o.Score, false); winner != "" {
+			return Result{winner, event.ByRegulation}
+		}
 		return Result{}
 	case rules.InningsScore:
 		return o.ofInnings()

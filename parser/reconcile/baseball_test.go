@@ -1,0 +1,98 @@
+package reconcile_test
+
+import (
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/matchwire/matchwire/event"
+	"github.com/matchwire/matchwire/parser/observation"
+)
+
+// baseballAt returns a page of a game of baseball in a half of an inning.
+func baseballAt(p event.Period, half event.Half, score event.Score,
+	in ...observation.Incident) observation.Observation {
+	o := observed(event.Live, p, score, in...)
+	o.Sport, o.League = event.Baseball, "MLB"
+	o.Match.Clock = event.Clock{Period: p, Half: half}
+	return o
+}
+
+// baseballEnd returns a page of a game of baseball that is over. The page names the last inning if p is set.
+func baseballEnd(p event.Period, score event.Score) observation.Observation {
+	o := observed(event.Final, p, score)
+	o.Sport, o.League = event.Baseball, "MLB"
+	return o
+}
+
+// hasEnded reports whether events contain the end of the match.
+func hasEnded(lines []string) bool {
+	return slices.ContainsFunc(lines, func(l string) bool { return strings.HasPrefix(l, "match_end") })
+}
+
+// A game is not over in the seventh inning because one page says so, no matter how long the inning has
+// lasted. If rain has ended the game, the pages say so for five minutes.
+func TestBaseballEndBeforeTheNinth(t *testing.T) {
+	t.Parallel()
+	three := event.Score{Home: 3, Away: 2}
+	s := begin(t, baseballAt("i7", event.Top, three))
+	for range 30 {
+		s.expect(baseballAt("i7", event.Top, three))
+		s.now += 30 * time.Second
+	}
+	if lines := s.read(baseballEnd("", three)); hasEnded(lines) {
+		t.Errorf("one page in the seventh inning shows the end: events %v, want no end", lines)
+	}
+	s.expect(baseballAt("i7", event.Top, three))
+	var lines []string
+	for range 12 {
+		lines = append(lines, s.read(baseballEnd("", three))...)
+		s.now += 30 * time.Second
+	}
+	want := "match_end 3-2 home by regulation"
+	if !slices.Contains(lines, want) || slices.Contains(lines, "period_start i9 3-2") {
+		t.Errorf("after rain in the seventh inning: events %v, want %q, and no ninth inning", lines, want)
+	}
+}
+
+// A lead of ten runs ends a game early by the mercy rule. Then the later innings were not played.
+func TestBaseballMercyRule(t *testing.T) {
+	t.Parallel()
+	s := begin(t, baseballAt("i7", event.Top, event.Score{Home: 12, Away: 2}))
+	s.expect(baseballEnd("", event.Score{Home: 12, Away: 2}), "period_end i7 12-2", "match_end 12-2 home by regulation")
+	s = begin(t, baseballAt("i4", event.Top, event.Score{Home: 12, Away: 2}))
+	if lines := s.read(baseballEnd("", event.Score{Home: 12, Away: 2})); hasEnded(lines) {
+		t.Errorf("the end in the fourth inning: events %v, want no end", lines)
+	}
+}
+
+// If no page was read during the ninth inning, a game that is over has reached it, unless the page says
+// how many innings it had.
+func TestBaseballNinthBetweenTwoPolls(t *testing.T) {
+	t.Parallel()
+	score := event.Score{Home: 3, Away: 2}
+	for last, want := range map[event.Period][]string{
+		"": {"period_end i8 3-2", "period_start i9 3-2", "period_end i9 3-2", "match_end 3-2 home by regulation"},
+		"i10": {"period_end i8 3-2", "period_start i9 3-2", "period_end i9 3-2", "period_start i10 3-2", "period_end i10 3-2",
+			"match_end 3-2 home by extra_time"},
+		"i8": {"period_end i8 3-2", "match_end 3-2 home by regulation"},
+	} {
+		s := begin(t, baseballAt("i8", event.Bottom, score))
+		s.now += 9 * time.Minute
+		s.expect(baseballEnd(last, score), want...)
+	}
+}
+
+// A pitcher enters a game once. If the page moves the change to another inning, it has corrected it.
+func TestPitchingChangeMovesToAnotherInning(t *testing.T) {
+	t.Parallel()
+	change := observation.Incident{Kind: "pitching_change", Side: event.Home, Player: "Jason Grilli",
+		Clock: event.Clock{Period: "i8", Half: event.Top}}
+	s := begin(t, baseballAt("i8", event.Bottom, event.Score{}))
+	s.expect(baseballAt("i9", event.Top, event.Score{}, change), "pitching_change home Jason Grilli 0-0",
+		"period_end i8 0-0", "period_start i9 0-0")
+	change.Clock.Period = "i9"
+	s.expect(baseballAt("i9", event.Top, event.Score{}, change),
+		"pitching_change_corrected home Jason Grilli 0-0 time:i8 top→i9 top")
+}

@@ -1,0 +1,152 @@
+package reconcile_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/matchwire/matchwire/event"
+	"github.com/matchwire/matchwire/parser/observation"
+)
+
+// tennisAt returns a page of a match of tennis in a set.
+func tennisAt(set event.Period, games event.Score, in ...observation.Incident) observation.Observation {
+	o := observed(event.Live, set, games, in...)
+	o.Sport, o.League = event.Tennis, "Wimbledon"
+	return o
+}
+
+// withSets returns a page with the games of all sets. The last set is the score.
+func withSets(o observation.Observation, sets ...event.Score) observation.Observation {
+	o.LineScore = &event.LineScore{}
+	for _, s := range sets {
+		o.LineScore.Home = append(o.LineScore.Home, event.Innings{Runs: s.Home})
+		o.LineScore.Away = append(o.LineScore.Away, event.Innings{Runs: s.Away})
+		o.Score = new(s)
+	}
+	return o
+}
+
+// wins returns a game, or a set, that a side wins in a set. The score is after it.
+func wins(k event.Kind, side event.Side, set event.Period, after event.Score) observation.Incident {
+	player := map[event.Side]string{event.Home: "Murray", event.Away: "Ferrer"}[side]
+	return observation.Incident{Kind: k, Side: side, Player: player, Score: &after, Clock: event.Clock{Period: set}}
+}
+
+// A set comes after its last game, and does not change the score in games. The first set of a player is
+// not the first game.
+func TestTennisSetAfterItsLastGame(t *testing.T) {
+	t.Parallel()
+	first := wins("game", event.Home, "s1", event.Score{Home: 1})
+	last := wins("game", event.Home, "s1", event.Score{Home: 6})
+	set := wins("set", event.Home, "s1", event.Score{Home: 1})
+	s := begin(t, tennisAt("s1", event.Score{Home: 5}, first))
+	s.expect(tennisAt("s1", event.Score{Home: 6}, first, last, set), "game home Murray 6-0", "set home Murray 6-0")
+	s.expect(tennisAt("s1", event.Score{Home: 6}, last, set)) // the row of the first game vanishes for a while
+	s.expect(tennisAt("s2", event.Score{}, first, last, set),
+		"period_end s1 6-0", "period_start s2 6-0", "score_change 0-0")
+}
+
+// The umpire takes a game back, because a point has to be replayed.
+func TestTennisGameTakenBack(t *testing.T) {
+	t.Parallel()
+	one, two := wins("game", event.Home, "s2", event.Score{Home: 1}), wins("game", event.Home, "s2", event.Score{Home: 2})
+	s := begin(t, tennisAt("s2", event.Score{Home: 1}, one))
+	s.expect(tennisAt("s2", event.Score{Home: 2}, one, two), "game home Murray 2-0")
+	var lines []string
+	for range 8 {
+		lines = append(lines, s.read(tennisAt("s2", event.Score{Home: 1}, one))...)
+		s.now += 20 * time.Second
+	}
+	if len(lines) != 1 || lines[0] != "game_retracted home Murray 1-0" {
+		t.Errorf("events %v, want that the second game is retracted", lines)
+	}
+	// A lower score in the next set takes nothing back.
+	s.expect(tennisAt("s3", event.Score{}, one), "period_end s2 1-0", "period_start s3 1-0", "score_change 0-0")
+}
+
+// A game of a set that is over was taken back late: complete pages do not list it for two minutes.
+func TestTennisGameOfLastSetTakenBack(t *testing.T) {
+	t.Parallel()
+	six, seven := wins("game", event.Home, "s1", event.Score{Home: 6}), wins("game", event.Home, "s1", event.Score{Home: 7})
+	next := wins("game", event.Away, "s2", event.Score{Away: 1})
+	s := begin(t, tennisAt("s1", event.Score{Home: 7}, six, seven))
+	s.read(tennisAt("s2", event.Score{Away: 1}, six, seven, next))
+	s.expect(tennisAt("s2", event.Score{Away: 1}, six, next)) // the row may come back
+	s.expect(tennisAt("s2", event.Score{Away: 1}, six, seven, next))
+	var lines []string
+	for range 12 {
+		lines = append(lines, s.read(tennisAt("s2", event.Score{Away: 1}, six, next))...)
+	}
+	if len(lines) != 1 || lines[0] != "game_retracted home Murray 0-1" {
+		t.Errorf("events %v, want that the seventh game is retracted", lines)
+	}
+}
+
+// The row of the last game of a set is late. The score is that of the next set.
+func TestTennisLateRow(t *testing.T) {
+	t.Parallel()
+	five, six := wins("game", event.Home, "s1", event.Score{Home: 5}), wins("game", event.Home, "s1", event.Score{Home: 6})
+	one, two := wins("game", event.Away, "s2", event.Score{Away: 1}), wins("game", event.Away, "s2", event.Score{Away: 2})
+	s := begin(t, tennisAt("s1", event.Score{Home: 5}, five))
+	s.expect(tennisAt("s1", event.Score{Home: 6}, five), "score_change 6-0")
+	s.expect(tennisAt("s2", event.Score{Away: 2}, five, two),
+		"period_end s1 6-0", "period_start s2 6-0", "game away Ferrer 0-2")
+	s.expect(tennisAt("s2", event.Score{Away: 2}, five, six, two), "game home Murray 0-2")
+	s.expect(tennisAt("s2", event.Score{Away: 2}, five, six, one, two), "game away Ferrer 0-2")
+}
+
+// The first page shows that the second set has just begun.
+func TestTennisFirstPageInSecondSet(t *testing.T) {
+	t.Parallel()
+	six := wins("game", event.Home, "s1", event.Score{Home: 6})
+	s := &story{t: t}
+	s.state.Epoch = "e1"
+	s.expect(tennisAt("s2", event.Score{}, six), "match_start 0-0 backfill", "period_start s1 0-0 backfill",
+		"game home Murray 6-0 backfill", "period_end s1 6-0 backfill", "period_start s2 6-0 backfill",
+		"score_change 0-0 backfill")
+}
+
+// The page showed a hold, and then says that it was a break.
+func TestTennisHoldBecomesBreak(t *testing.T) {
+	t.Parallel()
+	hold := wins("game", event.Home, "s1", event.Score{Home: 1})
+	hold.Detail = "hold"
+	s := begin(t, tennisAt("s1", event.Score{}))
+	s.expect(tennisAt("s1", event.Score{Home: 1}, hold), "game home Murray hold 1-0")
+	s.expect(tennisAt("s1", event.Score{Home: 1}, wins("break", event.Home, "s1", event.Score{Home: 1})),
+		"break_corrected home Murray 1-0 detail:hold→ kind:game→break")
+}
+
+// An old copy of the page with fewer games of the set changes nothing.
+func TestTennisStaleCopy(t *testing.T) {
+	t.Parallel()
+	s := begin(t, tennisAt("s2", event.Score{Home: 2}))
+	s.expect(tennisAt("s2", event.Score{Home: 3}), "score_change 3-0")
+	s.expect(tennisAt("s2", event.Score{Home: 2}))
+	s.expect(tennisAt("s2", event.Score{Home: 3}))
+}
+
+// If a set ends and the next one begins between two polls, the columns of the sets show its last score.
+func TestTennisSetEndsBetweenTwoPolls(t *testing.T) {
+	t.Parallel()
+	s := begin(t, withSets(tennisAt("s1", event.Score{}), event.Score{Home: 5, Away: 4}))
+	s.expect(withSets(tennisAt("s2", event.Score{}), event.Score{Home: 7, Away: 5}, event.Score{Away: 1}),
+		"score_change 7-5", "period_end s1 7-5", "period_start s2 7-5", "score_change 0-1")
+	s.expect(withSets(tennisAt("s2", event.Score{}), event.Score{Home: 7, Away: 5}, event.Score{Away: 2}),
+		"score_change 0-2")
+	if sets := s.state.LineScore.String(); sets != "7 & 0 v 5 & 2" {
+		t.Errorf("sets %s, want 7 & 0 v 5 & 2", sets)
+	}
+}
+
+// In a match tie-break of ten points, the score counts points. Its winner has won the match.
+func TestTennisMatchTieBreak(t *testing.T) {
+	t.Parallel()
+	six, one, tie := event.Score{Home: 6, Away: 1}, event.Score{Home: 3, Away: 6}, event.Score{Home: 8, Away: 10}
+	s := begin(t, withSets(tennisAt("s2", event.Score{}), six, one))
+	s.expect(withSets(tennisAt("s3", event.Score{}), six, one, event.Score{Home: 4, Away: 3}),
+		"period_end s2 3-6", "period_start s3 3-6", "score_change 4-3")
+	over := tennisAt("", event.Score{})
+	over.Match.Status = event.Final
+	s.expect(withSets(over, six, one, tie), "score_change 8-10", "period_end s3 8-10", "match_end 8-10 away by regulation")
+}
