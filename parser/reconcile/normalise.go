@@ -40,6 +40,17 @@ func playedScore(known *State, o *observation.Observation) *event.Score {
 	return o.Score
 }
 
+// latestInnings returns the page's period. It returns "" if a page about cricket that does not show play names
+// an earlier innings than an earlier page: the page shows only the latest innings of each side, and the number of
+// innings on the page is not the number of those that were played.
+func latestInnings(known *State, o *observation.Observation) event.Period {
+	p := o.Match.Period
+	if o.Sport.Rules().InningsScore && o.Match.Status != event.Live && o.Sport.Index(p) < o.Sport.Index(known.Match.Period) {
+		return ""
+	}
+	return p
+}
+
 // resumedMatch returns the page's match. If the page names no period, the saved match is in a
 // break, and the page shows that the break is over, resumedMatch sets the period after the break.
 // It does not change the period if the page is superseded.
