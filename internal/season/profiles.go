@@ -48,7 +48,8 @@ func withoutTally(s *Style) *Style {
 
 // matchProfile returns the part of a profile that is about the match, in YAML.
 func matchProfile(s event.Sport, name, as, home, away, homeScore, awayScore string) string {
-	statuses := []string{"PRE: scheduled", "SUSPENDED: suspended", "RAIN: interrupted", "BREAK: break", "FT: ended", "FINAL: final"}
+	statuses := []string{"PRE: scheduled", "SUSPENDED: suspended", "RAIN: interrupted", "BREAK: break",
+		"FT: ended", "FINAL: final"}
 	for _, p := range s.Rules().Periods {
 		if !p.IsBreak() {
 			statuses = append(statuses, fmt.Sprintf("LIVE %s: live %s", p, p))
