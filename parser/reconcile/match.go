@@ -26,6 +26,7 @@ func Match(known State, o observation.Observation, from Provenance) (State, []ev
 		return known, nil, err
 	}
 	// Normalise the facts that are compared with earlier pages.
+	o.Match.Period = latestInnings(&known, &o)
 	status, shown := o.Match.Status, o.Score
 	o.Score = playedScore(&known, &o)
 	allInnings := known.Views[from.Site].AllInnings || innings.Several(o.LineScore)

@@ -40,6 +40,17 @@ func playedScore(known *State, o *observation.Observation) *event.Score {
 	return o.Score
 }
 
+// latestInnings returns the page's period. It returns "" if a page about cricket that does not show play names
+// an earlier innings than an earlier page: the page shows only the latest innings of each side, and the number of
+// innings on the page is not the number of those that were played.
+func latestInnings(known *State, o *observation.Observation) event.Period {
+	p := o.Match.Period
+	if o.Sport.Rules().InningsScore && o.Match.Status != event.Live && o.Sport.Index(p) < o.Sport.Index(known.Match.Period) {
+		return ""
+	}
+	return p
+}
+
 // resumedMatch returns the page's match. If the page names no period, the saved match is in a
 // break, and the page shows that the break is over, resumedMatch sets the period after the break.
 // It does not change the period if the page is superseded.
@@ -102,10 +113,17 @@ func decideEnd(known *State, o *observation.Observation, from *Provenance) (endD
 }
 
 // contradictsInnings reports whether the innings of a match in cricket show that it can hardly be over, and
-// the page names no winner. The end can still be true: the time was up, or the overs.
+// the page names no winner. The end can still be true: the time was up, or the overs. A match with an innings
+// of more than 60 overs has two innings a side.
 func contradictsInnings(known *State, o *observation.Observation) bool {
-	return o.Winner == "" && o.LineScore != nil &&
-		!results.MayEnd(o.LineScore, results.ShowsWickets(o.LineScore) || results.ShowsWickets(known.LineScore))
+	if o.Winner != "" || o.LineScore == nil {
+		return false
+	}
+	const limited = 60 * 6 // balls in the longest innings of a match of one innings a side
+	if known.LongestClock > limited && o.LineScore.Innings() <= 2 {
+		return true
+	}
+	return !results.MayEnd(o.LineScore, results.ShowsWickets(o.LineScore) || results.ShowsWickets(known.LineScore))
 }
 
 // mercy reports whether a mercy rule can end the match: a side leads by enough points late enough.
@@ -205,7 +223,9 @@ func endsFrom(known *State, o *observation.Observation, from *Provenance, by ver
 func longestClock(known *State, o *observation.Observation) int {
 	last, longest := o.Sport.Index(o.Sport.Rules().LastRegulationPeriod), known.LongestClock
 	add := func(c event.Clock) {
-		if o.Sport.Index(c.Period) <= last {
+		if o.Sport.Rules().InningsScore {
+			longest = max(longest, c.Balls)
+		} else if o.Sport.Index(c.Period) <= last {
 			longest = max(longest, playtime.Played(o.Sport, c))
 		}
 	}

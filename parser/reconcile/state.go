@@ -45,7 +45,8 @@ type State struct {
 	// pages during play. It is zero if no page showed a period.
 	EndsFrom time.Time `json:"ends_from,omitzero"`
 	// LongestClock is the highest clock in regulation time that pages have shown, in seconds since the
-	// start of its period. All periods are at least so long.
+	// start of its period. All periods are at least so long. In cricket, it is the highest number of balls
+	// in an innings.
 	LongestClock int `json:"longest_clock,omitempty"`
 
 	Kickoff *Kickoff                      `json:"kickoff,omitempty"` // nil until the kick-off moves
