@@ -208,3 +208,22 @@ func TestWicketTakenBack(t *testing.T) {
 		t.Errorf("line score %q, want 10/0", got)
 	}
 }
+
+// After the last wicket, a page can show only the runs of both sides. On a site that has shown wickets, both are
+// then all out. On another site, the wickets are as they were.
+func TestLastWicket(t *testing.T) {
+	t.Parallel()
+	page := func(status event.Status) observation.Observation {
+		o := withStatus(cricketAt("inn2", 0, event.Line{{Runs: 211}}, event.Line{{Runs: 156}}), status)
+		o.LineScore = nil
+		return o
+	}
+	for site, want := range map[string]string{"": "156", "/other": "156/9"} {
+		s := begin(t, cricketAt("inn2", 110, event.Line{{Runs: 211}}, event.Line{inn(156, 9)}))
+		s.site = site
+		s.read(page(event.Live))
+		if got := s.state.LineScore.Away.String(); got != want {
+			t.Errorf("on the site %q: the innings is %s, want %s", site, got, want)
+		}
+	}
+}

@@ -10,6 +10,7 @@ import (
 	"github.com/matchwire/matchwire/parser/observation"
 	"github.com/matchwire/matchwire/parser/reconcile/internal/innings"
 	"github.com/matchwire/matchwire/parser/reconcile/internal/pagerows"
+	"github.com/matchwire/matchwire/parser/reconcile/internal/results"
 )
 
 // Match compares an observation with known, the saved state of the match. It returns the next
@@ -30,7 +31,8 @@ func Match(known State, o observation.Observation, from Provenance) (State, []ev
 	status, shown := o.Match.Status, o.Score
 	o.Score = playedScore(&known, &o)
 	allInnings := known.Views[from.Site].AllInnings || innings.Several(o.LineScore)
-	o.Score, o.LineScore = known.innings().Complete(&o, allInnings)
+	wickets := known.Views[from.Site].Wickets || results.ShowsWickets(o.LineScore)
+	o.Score, o.LineScore = known.innings().Complete(&o, allInnings, wickets)
 	digest := o.Digest()
 	end, endHold := decideEnd(&known, &o, &from)
 	o.Match = plausibleMatch(&known, &o, &from, end)
@@ -45,7 +47,7 @@ func Match(known State, o observation.Observation, from Provenance) (State, []ev
 	}
 	next, unchanged := known, digest == known.Views[from.Site].Observed
 	if verdict != deferred {
-		view.AllInnings = allInnings
+		view.AllInnings, view.Wickets = allInnings, wickets
 		next.Seen = seenNow(&known, &o, &from)
 		next.EndsFrom = endsFrom(&known, &o, &from, verdict, guessed)
 		next.LongestClock = longestClock(&known, &o)

@@ -134,6 +134,7 @@ type View struct {
 	Score      *event.Score     `json:"score,omitempty"`       // the latest score that was not in doubt
 	LineScore  *event.LineScore `json:"line_score,omitempty"`  // the line score with Score
 	AllInnings bool             `json:"all_innings,omitempty"` // cricket: the site shows all innings of a side
+	Wickets    bool             `json:"wickets,omitempty"`     // whether the site has shown wickets
 	Rows       int              `json:"rows,omitempty"`        // number of incidents on the latest page
 	Snapshot   string           `json:"snapshot,omitempty"`    // snapshot of the latest page; see snapshotOf
 	Superseded []string         `json:"superseded,omitempty"`  // snapshots of earlier pages

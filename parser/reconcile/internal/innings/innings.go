@@ -37,9 +37,10 @@ func Several(line *event.LineScore) bool {
 }
 
 // Complete returns the page's score and line score in cricket, completed from earlier pages. all
-// reports whether the site shows all innings. The line score is nil if it is not known to which
-// innings the runs belong. In tennis, both are as on the page.
-func (known Known) Complete(o *observation.Observation, all bool) (*event.Score, *event.LineScore) {
+// reports whether the site shows all innings. wickets reports whether it shows wickets: then an innings
+// without wickets is all out. The line score is nil if it is not known to which innings the runs belong. In
+// tennis, both are as on the page.
+func (known Known) Complete(o *observation.Observation, all, wickets bool) (*event.Score, *event.LineScore) {
 	switch rules := o.Sport.Rules(); {
 	case rules.SetScore && o.Score != nil:
 		return o.Score, o.LineScore
@@ -73,7 +74,7 @@ func (known Known) Complete(o *observation.Observation, all bool) (*event.Score,
 			now = append(before[:len(before):len(before)], now...)
 		case len(before) > 0:
 			last := &before[len(before)-1]
-			if now = now[len(now)-1:]; o.LineScore == nil && now[0].Runs == last.Runs {
+			if now = now[len(now)-1:]; o.LineScore == nil && !wickets && now[0].Runs == last.Runs {
 				now = event.Line{*last} // the page shows no wickets, but another site does
 			}
 			now = append(before[:len(before)-1:len(before)-1], now...)
