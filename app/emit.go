@@ -34,12 +34,12 @@ The scoreboard and the live page also need the match and its score:
    "match":{"id":"mls-42","home":"Toronto FC","away":"New York City FC"}}
 
 Events from standard input are published in order, many at a time. emit prints
-each event when the broker has confirmed it.
+each event as soon as the broker has confirmed it.
 
 If a line is invalid, emit reports its number and continues with the next line.
 If the broker does not confirm an event in time, emit stops. It reports each
-line without a confirmation: their events may or may not have been published.
-It also reports the first line that it did not send.`
+unconfirmed line: its event may or may not have been published. It also reports
+the first line that it did not send.`
 }
 
 func (e *emitCmd) Run(ctx context.Context, c *console) error {

@@ -116,7 +116,7 @@ func (l *lineEmitter) fail(number int, err error) {
 // A line is a line of standard input.
 type line struct {
 	text []byte
-	err  error // why the line cannot be read, such as its length
+	err  error // why the line cannot be read, for example because it is too long
 }
 
 // A lineBatch contains lines that arrived together.

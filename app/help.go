@@ -16,8 +16,8 @@ var helpTexts = kong.Vars{
 
 	"dead_list_consumer": "Consumer or queue (default: count the dead letters of each consumer in the config).",
 	"emit_facts":         "Facts as a JSON object (default: each line of standard input holds the facts of an event).",
-	"page_request": "Name of request settings in the config, such as headers with secrets. " +
-		"Without this flag, the URL of a source in the config uses the settings of that source.",
+	"page_request": "Use the request settings NAME, under requests in the config " +
+		"(default: the settings of the source with this URL, if the config has one).",
 	"replay_as_live": "Handle the pages as live: use the live state and the original match IDs, " +
 		"and cause notifications. Fails if matchwire already has state for a match.",
 	"record_profile": "Name or file of the profile. A file is copied into the fixture.",

@@ -59,10 +59,10 @@ func (p *parseCmd) Run(ctx context.Context, c *console) error {
 		}
 		return fmt.Errorf("%s: %w\n%s", p.Page, err, lib.Identify(ctx, page))
 	}
-	foreign := noMatch(problems)
-	if foreign != nil {
-		foreign = fmt.Errorf("%s: %w\n%s\nif the list can be empty, describe an empty list with empty in the profile",
-			p.Page, foreign, lib.Identify(ctx, page))
+	listErr := noMatch(problems)
+	if listErr != nil {
+		listErr = fmt.Errorf("%s: %w\n%s\nif the list can be empty, set empty in the profile to a rule that finds a value only then",
+			p.Page, listErr, lib.Identify(ctx, page))
 	}
 	if p.Match != "" {
 		observations = slices.DeleteFunc(observations, func(o observation.Observation) bool { return o.Match.ID != p.Match })
@@ -71,7 +71,7 @@ func (p *parseCmd) Run(ctx context.Context, c *console) error {
 		}
 	}
 	if p.JSON {
-		return errors.Join(printJSON(c.out, document, observations, problems), foreign)
+		return errors.Join(printJSON(c.out, document, observations, problems), listErr)
 	}
 	if err := showProfile(c.out, profile, document); err != nil {
 		return err
@@ -87,7 +87,7 @@ func (p *parseCmd) Run(ctx context.Context, c *console) error {
 		return err
 	}
 	showProblems(c.out, problems)
-	return foreign
+	return listErr
 }
 
 // noMatch returns an error if the profile is for lists, and finds no match although the page is not
@@ -136,8 +136,8 @@ func printJSON(
 	return out.Encode(result)
 }
 
-// read fetches the page from a URL, or reads it from a file or standard input. It fetches no URL that
-// the profile is not for.
+// read fetches the page from a URL, or reads it from a file or standard input. It fetches a
+// URL only if the profile is for its host.
 func (p *parseCmd) read(ctx context.Context, c *console, by *profile.Profile) (page.Page, error) {
 	if strings.HasPrefix(p.Page, "http://") || strings.HasPrefix(p.Page, "https://") {
 		url, request, err := pageRequest(c, p.Page, p.Request)
@@ -162,7 +162,7 @@ func (p *parseCmd) read(ctx context.Context, c *console, by *profile.Profile) (p
 
 const startFormat = "2006-01-02 15:04 MST"
 
-// showAll prints a single match in full, and several matches with one line each.
+// showAll prints a single match in full, or one line for each of several matches.
 func showAll(w io.Writer, all []observation.Observation) error {
 	if len(all) == 1 {
 		return show(w, all[0])

@@ -27,7 +27,7 @@ type replayCmd struct {
 
 func (r *replayCmd) Help() string {
 	return "Publishes the events to the RabbitMQ server at AMQP_URL. " +
-		"Plays recordings that overlap in time in the order of their times. " +
+		"If recordings overlap in time, their pages are played in the order in which they were fetched. " +
 		"Without --as-live, a replay does not change live matches: it has its own state, and adds a suffix to match IDs. " +
 		"Its events are marked as a replay, so consumers send no notifications."
 }

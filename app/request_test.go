@@ -61,7 +61,7 @@ func TestCaseRequestSettings(t *testing.T) {
 		{source("    headers: {x-key: {file: none.txt}}\n"), "matchwire.yaml:4:22: sources[0].headers.x-key: open"},
 		{source("    headers: {x-key: {file: empty.txt}}\n"), "file empty.txt is empty"},
 		{source("    headers: {x-key: {vault: a}}\n"),
-			"matchwire.yaml:4:22: sources[0].headers.x-key: want a text, {file: NAME} or {env: NAME}"},
+			"matchwire.yaml:4:22: sources[0].headers.x-key: want a string, {file: NAME} or {env: NAME}"},
 		{source("    headers: {x-key: {env: BAD_KEY}}\n"),
 			"matchwire.yaml:4:22: sources[0].headers.x-key: header x-key: the value has a line break"},
 		{source("    headers: {Host: a}\n"), "matchwire.yaml:4:21: sources[0].headers.Host: header Host: matchwire " +

@@ -50,7 +50,7 @@ func encrypted(t *testing.T, server, scheme string, config *tls.Config) string {
 	return u.String()
 }
 
-// Matchwire connects to servers over TLS, with URLs from files. It does not connect if it
+// matchwire connects to servers over TLS, with URLs from files. It does not connect if it
 // does not trust the certificate authority of the servers.
 func TestTLSAndURLsInFiles(t *testing.T) {
 	w := newWorld(t)

@@ -150,7 +150,7 @@ func TestProtocol(t *testing.T) {
 	join := func(frames ...[]byte) []byte { return append(bytes.Join(frames, nil), end...) }
 	long := `{"ping":"` + strings.Repeat("x", 16<<10) + `"}`
 	pings := join(masked(fin|ping, "1"), masked(fin|ping, "22"), masked(fin|ping, "333"))
-	textInParts := join(masked(text, `{"pi`), masked(fin|cont, `ng":1}`))
+	fragmentedText := join(masked(text, `{"pi`), masked(fin|cont, `ng":1}`))
 	pingBetween := join(masked(text, `{"pi`), masked(fin|ping, "x"), masked(fin|cont, `ng":1}`))
 	splitCharacter := join(masked(text, "{\"ping\":\"\xc3"), masked(fin|cont, "\xa9\"}"))
 	longLength := append([]byte{fin | text, 0xff}, bytes.Repeat([]byte{0xff}, 12)...)
@@ -158,37 +158,37 @@ func TestProtocol(t *testing.T) {
 		frames []byte
 		want   string
 	}{
-		"1.1 a text":                       {join(masked(fin|text, `{"ping":1}`)), `{"pong":1}, close 1000`},
-		"1.1.6 a text that is too long":    {join(masked(fin|text, long)), "close 1009"},
-		"1.2 a binary":                     {join(masked(fin|binary, `{"ping":1}`)), "close 1003"},
-		"2.1 a ping":                       {join(masked(fin|ping, "")), "pong 0, close 1000"},
-		"2.4 a full ping":                  {join(masked(fin|ping, strings.Repeat("\xfe", 125))), "pong 125, close 1000"},
-		"2.5 a ping that is too long":      {join(masked(fin|ping, strings.Repeat("x", 126))), "close 1002"},
-		"2.7 an unsolicited pong":          {join(masked(fin|pong, "x")), "close 1000"},
-		"2.10 many pings":                  {pings, "pong 1, pong 2, pong 3, close 1000"},
-		"3.1 a reserved bit":               {join(masked(fin|rsv1|text, `{"ping":1}`)), "close 1002"},
-		"3.5 a reserved bit on a ping":     {join(masked(fin|0x20|ping, "")), "close 1002"},
-		"4.1 a reserved opcode":            {join(masked(fin|3, "")), "close 1002"},
-		"4.2 a reserved control opcode":    {join(masked(fin|0xb, "")), "close 1002"},
-		"5.1 a ping in parts":              {join(masked(ping, "x"), masked(fin|cont, "y")), "close 1002"},
-		"5.3 a text in parts":              {textInParts, `{"pong":1}, close 1000`},
-		"5.6 with a ping between":          {pingBetween, `pong 1, {"pong":1}, close 1000`},
-		"5.9 a continuation of no message": {join(masked(fin|cont, "x")), "close 1002"},
-		"5.18 a text within a message":     {join(masked(text, `{"pi`), masked(fin|text, `{"ping":1}`)), "close 1002"},
-		"6.1.2 an empty text in parts":     {join(masked(text, ""), masked(cont, ""), masked(fin|cont, "")), "close 4002"},
-		"6.2.3 a character in parts":       {splitCharacter, `{"pong":"é"` + ", close 1000"},
-		"6.3.1 not UTF-8":                  {join(masked(fin|text, "{\"ping\":\"\xce\xba\xed\xa0\x80\"}")), "close 1007"},
-		"7.1.1 a close":                    {end, "close 1000"},
-		"7.1.3 a ping after a close":       {append(end, masked(fin|ping, "x")...), "close 1000"},
-		"7.3.1 a close without a code":     {masked(fin|closing, ""), "close 1000"},
-		"7.3.2 a close with one byte":      {masked(fin|closing, "x"), "close 1000"},
-		"7.3.6 a close that is too long":   {masked(fin|closing, "\x03\xe8"+strings.Repeat("x", 124)), "close 1002"},
-		"7.5.1 a close reason not UTF-8":   {masked(fin|closing, "\x03\xe8\xff"), "close 1002"},
-		"7.7 a private close code":         {masked(fin|closing, "\x0f\xa0"), "close 4000"},
-		"7.9.1 an invalid close code":      {masked(fin|closing, "\x00\x00"), "close 1002"},
-		"7.9.3 a reserved close code":      {masked(fin|closing, "\x03\xed"), "close 1002"},
-		"a frame without a mask":           {append([]byte{fin | text, 2}, "{}"...), "close 1002"},
-		"a length beyond 63 bits":          {longLength, "close 1009"},
+		"1.1 a text message":                     {join(masked(fin|text, `{"ping":1}`)), `{"pong":1}, close 1000`},
+		"1.1.6 a text message that is too long":  {join(masked(fin|text, long)), "close 1009"},
+		"1.2 a binary message":                   {join(masked(fin|binary, `{"ping":1}`)), "close 1003"},
+		"2.1 a ping":                             {join(masked(fin|ping, "")), "pong 0, close 1000"},
+		"2.4 a full ping":                        {join(masked(fin|ping, strings.Repeat("\xfe", 125))), "pong 125, close 1000"},
+		"2.5 a ping that is too long":            {join(masked(fin|ping, strings.Repeat("x", 126))), "close 1002"},
+		"2.7 an unsolicited pong":                {join(masked(fin|pong, "x")), "close 1000"},
+		"2.10 many pings":                        {pings, "pong 1, pong 2, pong 3, close 1000"},
+		"3.1 a reserved bit":                     {join(masked(fin|rsv1|text, `{"ping":1}`)), "close 1002"},
+		"3.5 a reserved bit on a ping":           {join(masked(fin|0x20|ping, "")), "close 1002"},
+		"4.1 a reserved opcode":                  {join(masked(fin|3, "")), "close 1002"},
+		"4.2 a reserved control opcode":          {join(masked(fin|0xb, "")), "close 1002"},
+		"5.1 a fragmented ping":                  {join(masked(ping, "x"), masked(fin|cont, "y")), "close 1002"},
+		"5.3 a fragmented text message":          {fragmentedText, `{"pong":1}, close 1000`},
+		"5.6 a ping between fragments":           {pingBetween, `pong 1, {"pong":1}, close 1000`},
+		"5.9 a continuation without a message":   {join(masked(fin|cont, "x")), "close 1002"},
+		"5.18 a text frame within a message":     {join(masked(text, `{"pi`), masked(fin|text, `{"ping":1}`)), "close 1002"},
+		"6.1.2 an empty fragmented message":      {join(masked(text, ""), masked(cont, ""), masked(fin|cont, "")), "close 4002"},
+		"6.2.3 a character in two fragments":     {splitCharacter, `{"pong":"é"` + ", close 1000"},
+		"6.3.1 not UTF-8":                        {join(masked(fin|text, "{\"ping\":\"\xce\xba\xed\xa0\x80\"}")), "close 1007"},
+		"7.1.1 a close":                          {end, "close 1000"},
+		"7.1.3 a ping after a close":             {append(end, masked(fin|ping, "x")...), "close 1000"},
+		"7.3.1 a close without a code":           {masked(fin|closing, ""), "close 1000"},
+		"7.3.2 a close with one byte":            {masked(fin|closing, "x"), "close 1000"},
+		"7.3.6 a close that is too long":         {masked(fin|closing, "\x03\xe8"+strings.Repeat("x", 124)), "close 1002"},
+		"7.5.1 a close reason that is not UTF-8": {masked(fin|closing, "\x03\xe8\xff"), "close 1002"},
+		"7.7 a private close code":               {masked(fin|closing, "\x0f\xa0"), "close 4000"},
+		"7.9.1 an invalid close code":            {masked(fin|closing, "\x00\x00"), "close 1002"},
+		"7.9.3 a reserved close code":            {masked(fin|closing, "\x03\xed"), "close 1002"},
+		"a frame without a mask":                 {append([]byte{fin | text, 2}, "{}"...), "close 1002"},
+		"a length beyond 63 bits":                {longLength, "close 1009"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			c, _ := n.raw(t, "")

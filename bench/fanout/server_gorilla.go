@@ -79,7 +79,7 @@ func (h *gorillaHub) run() {
 func (h *gorillaHub) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	conn, err := h.upgrader.Upgrade(w, r, nil)
 	if err != nil {
-		return // Upgrade has answered
+		return // Upgrade has sent the error response
 	}
 	c := &gorillaClient{conn: conn, send: make(chan *websocket.PreparedMessage, gorillaQueue)}
 	h.register <- c

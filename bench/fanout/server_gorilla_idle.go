@@ -17,7 +17,7 @@ func serveGorillaIdle(_ logSource) (server, error) {
 		handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			conn, err := upgrader.Upgrade(w, r, nil)
 			if err != nil {
-				return // Upgrade has answered
+				return // Upgrade has sent the error response
 			}
 			go func() {
 				defer conn.Close()

@@ -24,8 +24,9 @@ import (
 	"github.com/matchwire/matchwire/internal/trace"
 )
 
-// Each benchmark compares matchwire with the bare AMQP client. It runs them alternately on the same
-// queues, declared as in production, and reports the median of the ratios.
+// Each benchmark compares matchwire with the bare AMQP client, except BenchmarkTrace, which compares
+// matchwire with and without traces. The two run alternately on the same queues, declared as in
+// production. The result is the median of the ratios.
 
 const (
 	window   = 1000 // messages in flight
@@ -57,7 +58,7 @@ func newBench(b *testing.B) *bench {
 	return &bench{B: b, broker: matchwire, ch: openChannel(b, url), ns: ns}
 }
 
-// messages returns n events of a typical size, round-robin of the given number of matches.
+// messages returns n events of a typical size, spread round-robin over the given number of matches.
 func (b *bench) messages(n, matches int) []broker.Message {
 	b.Helper()
 	msgs := make([]broker.Message, n)
@@ -92,8 +93,8 @@ func (b *bench) purge() {
 	}
 }
 
-// compare runs bare and matchwire alternately, with n messages each, and reports the median ratio
-// of their rates. The two run in alternating order.
+// compare runs bare and matchwire once per round, with n messages each, and reports the median ratio
+// of their rates. The one that runs first changes from round to round.
 func (b *bench) compare(n int64, bare, matchwire func() time.Duration) {
 	b.Helper()
 	var ratios, rates []float64

@@ -10,10 +10,10 @@ import (
 	"github.com/matchwire/matchwire/broker"
 )
 
-// maxOutlived is the maximum number of attempts in an attempts whose channel is lost.
-const maxOutlived = 1000
+// pruneAbove is the number of recorded attempts above which begin removes those that have finished.
+const pruneAbove = 1000
 
-// An attempts records the handler calls of a subscription. A call can outlive the channel of its
+// attempts records the handler calls of a subscription. A call can outlive the channel of its
 // delivery: the connection is lost, or the broker takes the message back because the handler has run
 // for longer than consumer_timeout. The broker then redelivers the message. The redelivery gets the
 // outcome of the call, so a slow handler does not handle the same message again and again.
@@ -49,7 +49,7 @@ func (a *attempts) begin(k attemptKey) *attempt {
 	defer a.mu.Unlock()
 	call := &attempt{done: make(chan struct{})}
 	a.all[k] = call
-	if len(a.all) > maxOutlived {
+	if len(a.all) > pruneAbove {
 		for old, call := range a.all {
 			select {
 			case <-call.done: // its redelivery went to another process
@@ -67,7 +67,7 @@ func (call *attempt) finish(err error) {
 	close(call.done)
 }
 
-// forget removes a call that the broker will not redeliver.
+// forget removes a call whose message the broker will not redeliver.
 func (a *attempts) forget(k attemptKey, call *attempt) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -92,7 +92,7 @@ func (call *attempt) wait(limit time.Duration, lost <-chan struct{}) (err error,
 	case <-call.done:
 		return call.err, true
 	case <-late.C:
-		return errors.New("the handler has not returned since an earlier delivery"), true
+		return errors.New("the handler of an earlier delivery has not returned yet"), true
 	case <-lost:
 		return nil, false
 	}

@@ -106,7 +106,8 @@ func (p *program) run(ctx context.Context) (answered bool, err error) {
 				return answered, line.err
 			}
 			return answered, fmt.Errorf(
-				"the program printed %q while it had no event: standard output is only for answers", line.text)
+				"the program printed %q while it had no event: standard output is only for answers, so log to standard error",
+				line.text)
 		case r := <-p.requests:
 			outcome, err := p.send(r, in, lines, tree.kill)
 			r.outcome <- outcome
@@ -145,7 +146,7 @@ func (p *program) send(r request, in io.Writer, lines <-chan outputLine, kill fu
 	case ok:
 		return parseAnswer(line.text)
 	case killed:
-		err = errors.New("the program took too long for an event and was killed")
+		err = errors.New("the program took too long to handle an event and was killed")
 	default:
 		err = errors.New("the program exited while it handled an event")
 	}
@@ -174,7 +175,7 @@ func parseAnswer(line string) (outcome, err error) {
 // An outputLine is a line of the program's standard output.
 type outputLine struct {
 	text string
-	err  error // why the line cannot be read, such as its length
+	err  error // why the line cannot be read, for example because it is too long
 }
 
 // readLines sends each line of the program's standard output to lines, and closes lines at the end of

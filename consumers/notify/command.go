@@ -19,7 +19,7 @@ import (
 
 // Commands are the subcommands of matchwire notify.
 type Commands struct {
-	Keys MakeKeys `cmd:"" help:"Create the VAPID keys of a Web Push channel. Do this once."`
+	Keys MakeKeys `cmd:"" help:"Create the VAPID keys for a Web Push channel. Do this once."`
 	Try  Try      `cmd:"" help:"Send a sample goal, marked as a test, to a channel."`
 }
 

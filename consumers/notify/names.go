@@ -86,7 +86,7 @@ func (t texts) kind(d *event.Data, code string) (name string, saysDetail bool) {
 }
 
 // detail returns the name of a detail of an event. Parts that are separated by commas, as in
-// "tripping, 2 min", have names of their own. A text without a name does not change, except that spaces
+// "tripping, 2 min", have names of their own. A detail without a name does not change, except that spaces
 // replace underscores.
 func (t texts) detail(d *event.Data, detail, code string) string {
 	for _, l := range t.inOrder(code) {

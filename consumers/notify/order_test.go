@@ -64,14 +64,15 @@ func publish(t *testing.T, b broker.Broker, events ...event.Event) {
 	}
 }
 
-// facts returns the events of one page that shows several new facts, with consecutive seqs from seq.
-func facts(t *testing.T, seq int64, words ...string) (events []event.Event) {
+// facts returns the events of one page that shows several new facts. Each spec is a kind and, if the
+// event has one, a player, such as "goal Ann". The events have consecutive seqs, starting at seq.
+func facts(t *testing.T, seq int64, specs ...string) (events []event.Event) {
 	t.Helper()
 	first := consumertest.Goal()
-	for i, word := range words {
+	for i, spec := range specs {
 		d := first.Data
 		d.Seq, d.Incident, d.Player = seq+int64(i), event.IncidentID(first.ID, fmt.Sprint(i)), ""
-		kind, player, _ := strings.Cut(word, " ")
+		kind, player, _ := strings.Cut(spec, " ")
 		d.Kind, d.Player = event.Kind(kind), player
 		d.Score = &event.Score{Home: i + 1}
 		if !d.Sport.Scores(d.Kind) {
@@ -87,17 +88,17 @@ func facts(t *testing.T, seq int64, words ...string) (events []event.Event) {
 	return events
 }
 
-// A received records the titles of the notifications that a service receives.
-type received struct {
+// A titleRecorder is a service that records the titles of the notifications that it receives.
+type titleRecorder struct {
 	*httptest.Server
 	mu     sync.Mutex
 	titles []string
-	answer func(n int) int // status of the answer to the n-th request, from 0; nil for 200
+	status func(n int) int // returns the status of the response to request n, from 0; nil means 200
 	calls  int
 }
 
-func newReceived(t *testing.T, answer func(n int) int) *received {
-	r := &received{answer: answer}
+func newTitleRecorder(t *testing.T, status func(n int) int) *titleRecorder {
+	r := &titleRecorder{status: status}
 	r.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
 		body, _ := io.ReadAll(req.Body)
 		var n struct{ Title string }
@@ -107,8 +108,8 @@ func newReceived(t *testing.T, answer func(n int) int) *received {
 		r.mu.Lock()
 		defer r.mu.Unlock()
 		r.calls++
-		if r.answer != nil {
-			if status := r.answer(r.calls - 1); status != http.StatusOK {
+		if r.status != nil {
+			if status := r.status(r.calls - 1); status != http.StatusOK {
 				w.WriteHeader(status)
 				return
 			}
@@ -120,7 +121,7 @@ func newReceived(t *testing.T, answer func(n int) int) *received {
 }
 
 // wait waits for n notifications and returns their titles.
-func (r *received) wait(t *testing.T, n int) []string {
+func (r *titleRecorder) wait(t *testing.T, n int) []string {
 	t.Helper()
 	var got []string
 	testenv.Eventually(t, func() bool {
@@ -140,7 +141,7 @@ func TestCaseAlertsInOrder(t *testing.T) {
 	}
 	for name, channel := range map[string]struct {
 		settings string
-		answer   func(int) int
+		status   func(int) int
 	}{
 		"webhook":       {"webhook: {url: '%s/hook'}", nil},
 		"flaky webhook": {"webhook: {url: '%s/hook'}", flaky},
@@ -149,7 +150,7 @@ func TestCaseAlertsInOrder(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			r := newReceived(t, channel.answer)
+			r := newTitleRecorder(t, channel.status)
 			w := newWorld(t, "channels:\n  site: {"+fmt.Sprintf(channel.settings, r.URL)+"}\n")
 			b := w.start(3, 20*time.Millisecond, 50*time.Millisecond, 100*time.Millisecond)
 			publish(t, b, facts(t, 1, "goal Ann", "goal Bea", "goal Cat", "match_end")...)
@@ -164,7 +165,7 @@ func TestCaseAlertsInOrder(t *testing.T) {
 // Later events of a match wait for an event with a spoiler delay. An incident that is retracted during
 // the delay is not sent.
 func TestOrderDuringASpoilerDelay(t *testing.T) {
-	r := newReceived(t, nil)
+	r := newTitleRecorder(t, nil)
 	w := newWorld(t, "channels:\n  site: {webhook: {url: '"+r.URL+"'}}\nrules:\n"+
 		"  - {kinds: [goal], delay: 1s}\n  - {kinds: [match_end, red_card]}\n")
 	b := w.start(2, 20*time.Millisecond, 200*time.Millisecond)
@@ -200,7 +201,7 @@ func TestOneBrowserDoesNotHoldUpTheOthers(t *testing.T) {
 	e := consumertest.Goal()
 	err := w.deliver("phones", e)
 	if err == nil || consumers.Passed(err) || len(s.all()) != 1 {
-		t.Errorf("first attempt: error %v, %d notifications, want a temporary error and one", err, len(s.all()))
+		t.Errorf("first attempt: error %v, %d notifications, want a temporary error and one notification", err, len(s.all()))
 	}
 	e = consumertest.Goal()
 	e.Time = time.Now().Add(-time.Minute)

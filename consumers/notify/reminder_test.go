@@ -89,7 +89,7 @@ func TestReminders(t *testing.T) {
 	notify.SetRemindEvery(t, 20*time.Millisecond)
 	var mu sync.Mutex
 	refuse := false
-	r := newReceived(t, func(int) int {
+	r := newTitleRecorder(t, func(int) int {
 		mu.Lock()
 		defer mu.Unlock()
 		if refuse {

@@ -179,7 +179,7 @@ func TestRedisForbidsConfig(t *testing.T) {
 	}
 }
 
-// A server in cluster mode is refused at the start.
+// A server in cluster mode is refused at startup.
 func TestCaseRedisClusterIsRefused(t *testing.T) {
 	s := testenv.OwnRedis(t, "--cluster-enabled", "yes")
 	_, _, err := Servers{AMQP: "amqp://unused.example", Redis: s.URL}.OpenRedis(t.Context(), slog.New(slog.DiscardHandler))

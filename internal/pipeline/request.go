@@ -23,7 +23,7 @@ import (
 	"github.com/matchwire/matchwire/parser/poll"
 )
 
-// A RequestConfig holds settings for the requests of sources. Each value is a text, {file: NAME} or
+// A RequestConfig holds settings for the requests of sources. Each value is a string, {file: NAME} or
 // {env: NAME}.
 type RequestConfig struct {
 	Method  string                       `yaml:"method"`  // GET or POST; POST by default if there is a body

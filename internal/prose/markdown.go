@@ -126,7 +126,7 @@ func longSentences(file string, b block) []finding {
 
 var stop = regexp.MustCompile(`[.!?]["'’”)*_]*\s+`)
 
-// sentenceLength returns the length of the first sentence of a text, in bytes. A full stop ends a
+// sentenceLength returns the length of the first sentence of text, in bytes. A full stop ends a
 // sentence if white space follows, and then no lower-case letter. So "e.g. this" and "3.5 s" do not
 // end a sentence.
 func sentenceLength(text string) int {
@@ -138,7 +138,7 @@ func sentenceLength(text string) int {
 	return len(text)
 }
 
-// countWords returns the number of words in a text. A code span counts as a word. A dash does not.
+// countWords returns the number of words in text. A code span counts as a word. A dash does not.
 func countWords(text string) int {
 	isAlphanumeric := func(c rune) bool { return unicode.IsLetter(c) || unicode.IsDigit(c) }
 	n := 0

@@ -41,7 +41,7 @@ func (s Secrets) RedactBytes(page []byte) []byte {
 	return page
 }
 
-// Redact replaces each secret in a text with ***.
+// Redact replaces each secret in text with ***.
 func (s Secrets) Redact(text string) string {
 	for _, one := range s {
 		text = strings.ReplaceAll(text, one, "***")

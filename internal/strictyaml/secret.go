@@ -7,18 +7,18 @@ import (
 	"github.com/goccy/go-yaml/ast"
 )
 
-// A Secret is a text that must not appear in logs and errors, such as a password. The document
-// contains the text itself, {file: NAME} for the content of a file, or {env: NAME} for an
-// environment variable. Errors do not show the text.
+// A Secret is a string that must not appear in logs and errors, such as a password. The document
+// contains the string itself, {file: NAME} for the content of a file, or {env: NAME} for an
+// environment variable. Errors do not show the string.
 type Secret struct {
 	text, file, env string
 	Pos             Pos // zero if the document does not have the secret
 }
 
-// UnmarshalYAML decodes one of the three forms. A number is a text too.
+// UnmarshalYAML decodes one of the three forms. A number counts as a string.
 func (s *Secret) UnmarshalYAML(n ast.Node) error {
 	s.Pos = PosOf(n)
-	wrong := s.Pos.Errorf("want a text, {file: NAME} or {env: NAME}")
+	wrong := s.Pos.Errorf("want a string, {file: NAME} or {env: NAME}")
 	switch n.Type() {
 	case ast.StringType, ast.LiteralType:
 		return DecodeNode(n, &s.text)

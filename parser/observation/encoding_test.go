@@ -10,7 +10,7 @@ import (
 	"github.com/matchwire/matchwire/internal/testenv"
 )
 
-// twice encodes a text as UTF-8 twice, as if the first encoding were Latin-1 or Windows-1252.
+// twice encodes name as UTF-8 twice, as if the first encoding were Latin-1 or Windows-1252.
 func twice(name string) (latin1, windows string) {
 	for _, b := range []byte(name) {
 		r := charmap.Windows1252.DecodeByte(b)

@@ -19,10 +19,10 @@ var datePattern = regexp.MustCompile(`\{date([+-]\d{1,3})?(?::([^{}]+))?\}`)
 // defaultDate is the layout of a date without a layout.
 const defaultDate = time.DateOnly
 
-// HasDate reports whether a text has a placeholder for a date.
+// HasDate reports whether text has a placeholder for a date.
 func HasDate(text string) bool { return datePattern.MatchString(text) }
 
-// ExpandDates replaces the placeholders in a text by dates relative to day.
+// ExpandDates replaces the placeholders in text with dates relative to day.
 func ExpandDates(text string, day time.Time) string {
 	return datePattern.ReplaceAllStringFunc(text, func(placeholder string) string {
 		m := datePattern.FindStringSubmatch(placeholder)
@@ -35,7 +35,7 @@ func ExpandDates(text string, day time.Time) string {
 	})
 }
 
-// CheckDates returns an error if a text has a placeholder that is not a date.
+// CheckDates returns an error if text has a placeholder that is not a date.
 func CheckDates(text string) error {
 	for _, m := range datePattern.FindAllStringSubmatch(text, -1) {
 		if day := time.Date(2011, 11, 22, 0, 0, 0, 0, time.UTC); m[2] != "" && (day.Format(m[2]) == m[2] ||

@@ -106,7 +106,7 @@ func TestTextsOfCapturedPagesStayUnchanged(t *testing.T) {
 	}
 }
 
-// encodeLatin1 encodes the bytes of a text as if they were Latin-1.
+// encodeLatin1 encodes the bytes of text as if they were Latin-1.
 func encodeLatin1(text string) string {
 	var b strings.Builder
 	for _, c := range []byte(text) {
@@ -180,7 +180,7 @@ func TestCaseByteOrderMark(t *testing.T) {
 	}
 }
 
-// encodeUTF16 encodes a text as UTF-16.
+// encodeUTF16 encodes text as UTF-16.
 func encodeUTF16(text string, order binary.AppendByteOrder) []byte {
 	var b []byte
 	for _, unit := range utf16.Encode([]rune(text)) {

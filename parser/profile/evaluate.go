@@ -169,8 +169,8 @@ func (r *Rule) elementText(element *goquery.Selection) (string, error) {
 	return pagetext.Visible(element.Get(0)), nil
 }
 
-// cut returns the part of a text that the first group of the rule's regular expression matches, or
-// the whole expression if it has no group. Without a regular expression, it returns the text.
+// cut returns the part of text that the first group of the rule's regular expression matches, or
+// the whole expression if it has no group. Without a regular expression, it returns text.
 func (r *Rule) cut(text string) (string, error) {
 	if r.Regexp == nil {
 		return text, nil
@@ -182,7 +182,7 @@ func (r *Rule) cut(text string) (string, error) {
 	return m[min(1, len(m)-1)], nil
 }
 
-// translate returns the value of a text in the rule's map. Without a map, it returns the text.
+// translate returns the value of text in the rule's map. Without a map, it returns text.
 func (r *Rule) translate(text string) (string, error) {
 	if r.Map.entries == nil {
 		return text, nil
@@ -197,13 +197,13 @@ func (r *Rule) translate(text string) (string, error) {
 	return to, nil
 }
 
-// maxName is the maximum length of a text that repair repairs, in bytes. Longer texts are scripts,
+// maxName is the maximum length of a string that repair repairs, in bytes. Longer strings are scripts,
 // not names.
 const maxName = 1000
 
-// repair repairs a text that was encoded as UTF-8 twice. Call it before squeeze, because a part of
-// a letter can look like white space. Call it again after cut, because the part of a text can be
-// repairable although the whole text is not.
+// repair repairs text that was encoded as UTF-8 twice. Call it before squeeze, because a part of
+// a letter can look like white space. Call it again after cut, because part of text can be
+// repairable although the whole is not.
 func repair(text string) string {
 	if len(text) > maxName {
 		return text
@@ -214,7 +214,7 @@ func repair(text string) string {
 // squeeze replaces each run of white space, including non-breaking spaces, with one space.
 func squeeze(s string) string { return strings.Join(strings.Fields(s), " ") }
 
-// shorten returns the first 60 characters of a text, for messages.
+// shorten returns the first 60 characters of s, for messages.
 func shorten(s string) string {
 	if r := []rune(s); len(r) > 60 {
 		return string(r[:60]) + "…"

@@ -41,8 +41,8 @@ func (e *evaluator) remember(ctx context.Context, rules []namedRule) {
 	}
 }
 
-// optional returns the value of a rule, or "" if it has none. It adds a problem for any error
-// except that the rule finds nothing.
+// optional returns the value of a rule, or "" if it has none. It adds a problem for any error other
+// than errNothing.
 func (e *evaluator) optional(ctx context.Context, field string, r *Rule) string {
 	text, err := e.value(ctx, r)
 	if err != nil && !errors.Is(err, errNothing) {
@@ -51,8 +51,8 @@ func (e *evaluator) optional(ctx context.Context, field string, r *Rule) string 
 	return text
 }
 
-// required returns the value of a rule, or "" if it has none. It adds a problem for any error,
-// except that an optional rule finds nothing.
+// required returns the value of a rule, or "" if it has none. It adds a problem for any error. In an
+// optional rule, errNothing is not a problem.
 func (e *evaluator) required(ctx context.Context, field string, r *Rule) string {
 	text, _ := e.requiredChoice(ctx, field, r)
 	return text
@@ -100,9 +100,10 @@ func (e *evaluator) score(ctx context.Context, in, name string, home, away *Rule
 	return &s
 }
 
-// innings sets the score of a match in cricket, and the line score if a text shows innings. A side
-// without a score has not batted if the other side has a score. If required is true, innings adds a
-// problem if neither side has a score and the rules are not optional.
+// innings returns the score of a cricket match, its line score if the page shows innings, and the
+// side that has not batted, if any. A side without a score has not batted if the other side has
+// innings. If required is true, innings adds a problem for any other missing score whose rule is not
+// optional.
 func (m *matchRow) innings(ctx context.Context, required bool) (
 	score *event.Score, line *event.LineScore, absent event.Side,
 ) {
@@ -218,7 +219,7 @@ func (m *matchRow) sideScore(ctx context.Context, r *Rule) (notations.SideScore,
 	return s, nil
 }
 
-// isAbsent reports whether the page shows no score of a side, or shows that the side has not batted.
+// isAbsent reports whether the page shows no score for a side, or shows that the side has not batted.
 // It returns false if the regular expression of the rule does not match the text on the page.
 func isAbsent(s *notations.SideScore, err error) bool {
 	var other mismatch
@@ -248,7 +249,7 @@ func firstFew[W ~string](values []W) string {
 	return strings.Join(all, ", ")
 }
 
-// splitWord splits a text into its first word and the rest, such as "live" and "2h". If the first
+// splitWord splits text into its first word and the rest, such as "live" and "2h". If the first
 // word is not one of firsts, it returns the whole text as first, so that a problem shows the whole
 // text.
 func splitWord[W ~string](text string, firsts []W) (first, rest string) {

@@ -101,7 +101,7 @@ incidents:
 	}
 }
 
-// The page can name the winner. A text that is not a side is a problem.
+// The page can name the winner. A value that is not a side is a problem.
 func TestWinner(t *testing.T) {
 	t.Parallel()
 	p := load(t, `

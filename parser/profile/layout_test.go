@@ -130,7 +130,7 @@ func TestLoadLayoutErrors(t *testing.T) {
 	t.Parallel()
 	for _, tc := range []struct{ name, old, new, want string }{
 		{"version 0", "version: 3", "version: 0", `p.yaml:2:10: version: "0": want a whole number from 1`},
-		{"a text for the version", "version: 3", "version: three",
+		{"a string for the version", "version: 3", "version: three",
 			`p.yaml:2:10: version: "three": want a whole number from 1`},
 		{"not a date", "seen: 2026-07-19", "seen: 19.07.2026",
 			`p.yaml:3:7: seen: "19.07.2026": want a date such as 2026-07-19`},

@@ -155,7 +155,7 @@ func (p *Profile) CheckMatch(id string) error {
 	case id == "" && !p.variants[0].Match.ID.isSet():
 		return fmt.Errorf("profile %s has no rule for the match ID: set match", p.Name)
 	case id != "" && p.ManyMatches():
-		return fmt.Errorf("match %q: remove match: profile %s is for pages with several matches, which show their IDs",
+		return fmt.Errorf("match %q: profile %s is for pages with several matches, which show their own IDs: remove match",
 			id, p.Name)
 	case id != "":
 		return event.CheckMatchID(id)

@@ -34,7 +34,7 @@ func TestLoadErrors(t *testing.T) {
 		{"unknown status", "Live: live", "Live: playing", `status "playing"`},
 		{"unknown period", "HT: break ht", "HT: break q2", `status "break q2"`},
 		{"unknown sport", "sport: soccer", "sport: quidditch", `small.yaml:2:8: sport: sport "quidditch"`},
-		{"a text for a boolean", "league: .league", "league: {css: .league, own: maybe}",
+		{"a string for a boolean", "league: .league", "league: {css: .league, own: maybe}",
 			`small.yaml:5:31: "maybe": want true or false`},
 		{"rows without a kind", "    " + kindRule + "\n", "", `set both rows and kind`},
 		{"bad name", "profile: small", "profile: Small Site", `profile "Small Site"`},
@@ -202,7 +202,7 @@ func TestFirstElementOfARow(t *testing.T) {
 	}
 }
 
-// A text that is not in the vocabulary, and that no map translates, causes a problem, and is not
+// A value that is not in the vocabulary, and that no map translates, causes a problem, and is not
 // part of the observation.
 func TestUnknownValues(t *testing.T) {
 	t.Parallel()
@@ -240,7 +240,7 @@ func TestUnknownValues(t *testing.T) {
 	}
 }
 
-// A text whose value in the map is empty, and a missing optional value, cause no problem.
+// A string whose value in the map is empty, and a missing optional value, cause no problem.
 func TestIgnoredValues(t *testing.T) {
 	t.Parallel()
 	text := strings.Replace(parsertest.SmallProfile, "Sub: substitution}", "Sub: substitution, Kick-off: , '*': null}", 1)

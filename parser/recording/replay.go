@@ -35,8 +35,8 @@ type step struct {
 	after   time.Duration // time since the start of the replay, at the recorded speed
 }
 
-// Play replays fixtures. The pages of fixtures whose recordings overlap in time are replayed in the
-// order of their times, as they were fetched. If Speed is positive, fixtures from different times are
+// Play replays fixtures. If the recordings of fixtures overlap in time, their pages are replayed in
+// the order in which they were fetched. If Speed is positive, fixtures from different times are
 // replayed together, otherwise one after the other, the earliest first. Play returns when all fixtures
 // have ended or ctx ends. Each page is a job with its own TID. An unusable page is an error only in a
 // fixture of one page.

@@ -15,8 +15,8 @@ import (
 	"github.com/matchwire/matchwire/parser/recording"
 )
 
-// Fixtures that overlap in time are replayed in the order of their times. Other fixtures are replayed
-// together at a speed, and one after the other without pauses.
+// The pages of fixtures that overlap in time are replayed in the order in which they were fetched.
+// Other fixtures are replayed together at a speed, and one after the other without pauses.
 func TestReplayOrder(t *testing.T) {
 	fixture := func(name string, seconds ...int) *recording.Fixture {
 		manifest := "profile: small\nmatch: m1\npages:\n"

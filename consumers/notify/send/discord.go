@@ -57,9 +57,9 @@ const (
 
 func (s *discord) Send(ctx context.Context, _ Recipient, n Notification) error {
 	escape := func(text string) string { return markdown(inert(text)) }
-	text := "**" + fit(n.Title, discordLimit/4, units, escape) + "**"
+	text := "**" + fit(n.Title, discordLimit/4, utf16Len, escape) + "**"
 	if n.Body != "" {
-		text += "\n" + fit(n.Body, discordLimit-units(text)-1, units, escape)
+		text += "\n" + fit(n.Body, discordLimit-utf16Len(text)-1, utf16Len, escape)
 	}
 	flags := discordNoPreviews
 	if n.Silent {

@@ -103,7 +103,7 @@ const ntfyLimit = 4096
 func (s *ntfy) Spacing() time.Duration { return 1100 * time.Millisecond }
 
 func (s *ntfy) Send(ctx context.Context, _ Recipient, n Notification) error {
-	m := ntfyMessage{Topic: s.topic, Title: n.Title, Message: fit(n.Body, ntfyLimit, bytesOf, inert),
+	m := ntfyMessage{Topic: s.topic, Title: n.Title, Message: fit(n.Body, ntfyLimit, byteLen, inert),
 		Priority: ntfyNormal, Sequence: n.Thread, Click: n.URL}
 	switch {
 	case n.Silent:

@@ -89,7 +89,7 @@ const pushoverSilent = "-1"
 // Send sends n as plain text: html and monospace are not set. It omits a URL that is too long.
 func (s *pushover) Send(ctx context.Context, _ Recipient, n Notification) error {
 	form := url.Values{"token": {s.token}, "user": {s.user}, "timestamp": {strconv.FormatInt(n.Timestamp.Unix(), 10)},
-		"title": {Cut(n.Title, pushoverTitle)}, "message": {fit(n.message(), pushoverMessage, units, inert)}}
+		"title": {Cut(n.Title, pushoverTitle)}, "message": {fit(n.message(), pushoverMessage, utf16Len, inert)}}
 	if n.Silent {
 		form.Set("priority", pushoverSilent)
 	}

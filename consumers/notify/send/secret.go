@@ -25,7 +25,7 @@ func (s *secret) UnmarshalYAML(n ast.Node) error {
 }
 
 // at returns a copy of s. If the config lacks the secret, value of the copy returns an error that name
-// is missing in the mapping at pos.
+// is missing from the mapping at pos.
 func (s secret) at(pos strictyaml.Pos, name string) secret {
 	if !s.IsSet() {
 		s.pos = pos

@@ -95,8 +95,8 @@ func fit(text string, limit int, size func(string) int, escape func(string) stri
 	}
 }
 
-// units returns the length of text in UTF-16 code units, which most services count as characters.
-func units(text string) int { return len(utf16.Encode([]rune(text))) }
+// utf16Len returns the length of text in UTF-16 code units, which most services count as characters.
+func utf16Len(text string) int { return len(utf16.Encode([]rune(text))) }
 
-// bytesOf returns the length of text in bytes.
-func bytesOf(text string) int { return len(text) }
+// byteLen returns the length of text in bytes.
+func byteLen(text string) int { return len(text) }

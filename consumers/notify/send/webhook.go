@@ -118,7 +118,7 @@ func render(t *template.Template, n Notification) ([]byte, error) {
 		return nil, err
 	}
 	if !json.Valid([]byte(b.String())) {
-		return nil, errors.New("the result is not JSON if a text contains quotes: write {{json .Text}} for a quoted value")
+		return nil, errors.New("the result is not JSON if a value contains quotes: write {{json .Text}} for a quoted value")
 	}
 	return []byte(b.String()), nil
 }

@@ -35,7 +35,7 @@ func TestCommittedFiles(t *testing.T) {
 	}
 }
 
-// difference returns the lines of want that are missing in got, and the extra lines of got.
+// difference returns the lines of want that are missing from got, and the extra lines of got.
 func difference(want, got string) (missing, extra []string) {
 	a, b := strings.Split(want, "\n"), strings.Split(got, "\n")
 	for _, line := range a {

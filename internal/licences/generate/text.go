@@ -27,7 +27,7 @@ var kinds = []struct {
 	{"blessing", []string{"the author disclaims copyright to this source code"}, ""},
 }
 
-// classify returns the SPDX identifiers of the licences in a text.
+// classify returns the SPDX identifiers of the licences in text.
 func classify(text string) []string {
 	text = strings.ToLower(strings.Join(strings.Fields(text), " "))
 	var all []string

@@ -13,7 +13,7 @@ const scopeAttr = "matchwire-scope"
 // scopeWord matches :scope, and the strings and longer names that can contain it.
 var scopeWord = regexp.MustCompile(`"(?:\\.|[^"\\])*"|'(?:\\.|[^'\\])*'|\\.|:[A-Za-z-]+`)
 
-// withoutScope replaces :scope in a selector by a test for scopeAttr. It reports whether the selector
+// withoutScope replaces :scope in a selector with a test for scopeAttr. It reports whether the selector
 // has :scope.
 func withoutScope(css string) (out string, scoped bool) {
 	out = scopeWord.ReplaceAllStringFunc(css, func(word string) string {

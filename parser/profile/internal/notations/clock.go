@@ -39,7 +39,7 @@ type Reader struct {
 
 // Clock parses a clock in the notation as, or in the usual notation of the sport if as is "". period
 // is the period that the page names beside the clock, or "". names reports whether the clock itself
-// names the period. A text such as FT, which has neither a period nor a time, returns the zero clock.
+// names the period. Text such as FT, which has neither a period nor a time, returns the zero clock.
 // The error describes the text, without quoting it.
 func (r Reader) Clock(as string, period event.Period, text string) (c event.Clock, names bool, err error) {
 	t, ok := divide(r.Sport, text)
@@ -69,7 +69,7 @@ var examples = map[string]string{
 	Overs:     "14.3 or 87 balls",
 }
 
-// notClock returns the error for a text that is not in a notation.
+// notClock returns the error for text that is not in the notation as.
 func notClock(as string) error {
 	return fmt.Errorf("is not a clock in the notation %q: want a time such as %s", as, examples[as])
 }

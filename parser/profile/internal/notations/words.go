@@ -30,7 +30,7 @@ func (t *clockText) names() bool { return t.period != "" || t.extra || t.over }
 var marks = strings.NewReplacer("’", "'", "′", "'", "´", "'", "‘", "'", "`", "'", "ʹ", "'", "ʼ", "'", "＇", "'",
 	"″", "''", "”", "''", "\"", "''", "–", "-", "—", "-", "−", "-", "▲", "top ", "▼", "bottom ")
 
-// plain returns a text in lower case and in compatibility form. It removes invisible characters, such
+// plain returns text in lower case and in compatibility form. It removes invisible characters, such
 // as direction marks.
 func plain(text string) string {
 	visible := strings.Map(func(r rune) rune {
