@@ -43,6 +43,9 @@ type sport struct {
 	// ownRows adds rows and faults that only this sport has.
 	ownRows func(g *generator)
 
+	// mayBeOver reports whether only the status on a page shows that the match goes on. The default is false.
+	mayBeOver func(p *Page) bool
+
 	overtime    bool    // after the match, pages name its last period, unless that is the usual one
 	apart       float64 // least time between a score and the one that replaces it, in seconds; 0 means 240
 	sidePlayers bool    // the sides are players, who score everything

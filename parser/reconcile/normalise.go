@@ -80,15 +80,15 @@ const (
 // the page. An end on the first page of a match is always accepted.
 func decideEnd(known *State, o *observation.Observation, from *Provenance) (endDecision, *Hold) {
 	over := known.Match.Status.Rank() >= event.Ended.Rank()
-	if !o.Match.Status.Over() || !known.Known() || over || from.Hurried || mercy(known, o) {
+	if !o.Match.Status.Over() || !known.Known() || over || from.Hurried {
 		return endPossible, nil
 	}
 	stopped := known.Match.Status == event.Interrupted || known.Match.Status == event.Suspended
-	if !from.At.Before(earliestEnd(known, o)) && !(stopped && o.Match.Status == event.Ended) {
+	if !from.At.Before(earliestEnd(known, o)) && !(stopped && o.Match.Status == event.Ended) && isSetWon(known, o) {
 		return endPossible, nil
 	}
 	hold, long := known.Views[from.Site].End.extended(from.At), endFor
-	if atHalfTime(&known.Match) {
+	if o.Sport.Rules().LastRegulationPeriod != "" && atHalfTime(&known.Match) {
 		long = endForAtHalfTime
 	}
 	if hold.overdue(endPolls, long) {
@@ -97,15 +97,15 @@ func decideEnd(known *State, o *observation.Observation, from *Provenance) (endD
 	return endHeld, hold
 }
 
-// mercy reports whether a mercy rule can end the match: a side leads by enough points late enough.
-func mercy(known *State, o *observation.Observation) bool {
-	rules := o.Sport.Rules()
-	if rules.MercyLead == 0 || o.Score == nil {
-		return false
+// isSetWon reports whether the page's score is that of a set that is over, such as 6-4, 7-6 or 10-8. It also
+// returns true if the score may count sets, and in sports whose score does not count games.
+func isSetWon(known *State, o *observation.Observation) bool {
+	if !scoreRestarts(o.Sport) || o.Score == nil {
+		return true
 	}
-	reached := max(o.Sport.Index(known.Match.Period), o.Sport.Index(o.Match.Period))
-	lead := o.Score.Home - o.Score.Away
-	return max(lead, -lead) >= rules.MercyLead && reached >= o.Sport.Index(rules.MercyFrom)
+	most, least := max(o.Score.Home, o.Score.Away), min(o.Score.Home, o.Score.Away)
+	sets := o.Sport.Index(cmp.Or(o.Match.Period, known.Match.Period)) + 1
+	return most >= 6 && most-least >= 2 || most == 7 || most >= 2 && most+least == sets
 }
 
 // plausibleMatch returns the page's match. If its end is too early, plausibleMatch removes the

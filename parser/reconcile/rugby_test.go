@@ -157,7 +157,8 @@ func TestConversionAfterMiss(t *testing.T) {
 	t.Parallel()
 	five, ten, twelve := event.Score{Home: 5}, event.Score{Home: 10}, event.Score{Home: 12}
 	first, second := scored("try", "", "Liebenberg", 10, &five), scored("try", "", "Liebenberg", 11, &ten)
-	missed, kicked := scored("conversion", event.Missed, "Pollard", 12, nil), scored("conversion", "", "Pollard", 12, &twelve)
+	missed := scored("conversion", event.Missed, "Pollard", 12, nil)
+	kicked := scored("conversion", "", "Pollard", 12, &twelve)
 	s := begin(t, rugbyAt(11, ten, first, second))
 	s.expect(rugbyAt(12, twelve, first, second, missed, kicked),
 		"conversion 12' home Pollard 12-0", "conversion 12' home Pollard missed 12-0")
