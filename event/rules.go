@@ -47,11 +47,6 @@ type Rules struct {
 	LeastPeriod Period
 	LeastLength time.Duration
 
-	// A mercy rule can end a match from MercyFrom on, if a side leads by MercyLead points. MercyLead is 0 if
-	// the sport has no such rule.
-	MercyLead int
-	MercyFrom Period
-
 	// UsualLengths are the lengths of a period in all usual competitions, in ascending order. They are set
 	// if the clock counts the seconds of a period, or the minutes from kick-off.
 	UsualLengths []time.Duration

@@ -252,7 +252,7 @@ func (c *checker) checkRetracted(e *event.Event) {
 		replaced = replaced && !c.latest[string(d.Kind)+string(d.Side)+d.Player] || c.fewer[d.Side]
 		replaced = replaced && d.Kind == event.Goal
 	}
-	if c.match.Sport.Rules().SetScore { // a page may not show which game was taken back
+	if c.match.Sport.Rules().SetScore && d.Side != "" { // a page may not show which game was taken back
 		period := d.Clock.Period
 		replaced = c.gamesTracked(period, d.Side) >= event.Score(c.now.Line(period)).Of(d.Side)
 	}

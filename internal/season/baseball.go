@@ -30,7 +30,7 @@ var baseball = &sport{
 	edits: []edit{
 		{"hit becomes an error, or an error a hit", 8, otherHitAtFirst},
 		{"two runs become one", 8, func(_ *rand.Rand, f *Fact) bool { return runsAtFirst(f, 1, 2) }},
-		{"one run becomes two", 8, func(_ *rand.Rand, f *Fact) bool { return runsAtFirst(f, 2, 1) }},
+		{"one run becomes two", 3, func(_ *rand.Rand, f *Fact) bool { return runsAtFirst(f, 2, 1) }},
 		{"double was a home run at first", 8, homeRunAtFirst},
 		{EditedClock, 12, inningBeforeAtFirst},
 	},

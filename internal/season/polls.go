@@ -20,8 +20,9 @@ type Page struct {
 	Kicks    Score     // tally of the shoot-out
 	Complete bool      // no row is late or vanished
 
-	phase phase
-	line  []periodScore // the points of each period
+	phase  phase
+	period event.Period  // the period that is being played or suspended, or after which there is a break
+	line   []periodScore // the points of each period
 }
 
 // The faults of pages. The facts are current on a page with a stray end, and on no other page with a
@@ -178,8 +179,8 @@ func (g *generator) pages() []Page {
 			p = Page{At: p.At, Fault: BlankPage}
 		case g.chance(60):
 			p = Page{At: p.At, Body: p.Body[:len(p.Body)*(5+r.IntN(4))/10], Fault: PartialPage}
-		case g.mayEndEarly(at, good) && g.chance(40):
-			p.Fault, p.phase = StrayEnd, phase{Status: fullTime}
+		case g.mayEndEarly(at, &p, good) && g.chance(40):
+			p.Fault, p.phase, p.period = StrayEnd, phase{Status: fullTime}, ""
 			p.Body = g.render(at, &p)
 		case at > end+finalAfter && len(good) > 0 && good[len(good)-1].phase.over() && g.chance(4):
 			p = g.preview(p.At)
@@ -225,7 +226,10 @@ func (g *generator) pages() []Page {
 
 // mayEndEarly reports whether a page can show a stray end: a good page has shown that the match is
 // played, and it is far from its end.
-func (g *generator) mayEndEarly(at float64, good []Page) bool {
+func (g *generator) mayEndEarly(at float64, p *Page, good []Page) bool {
+	if over := g.match.sport.mayBeOver; over != nil && over(p) {
+		return false
+	}
 	return len(good) > 0 && good[len(good)-1].At.After(g.match.Kickoff) && at < g.line.strayUntil
 }
 

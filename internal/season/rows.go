@@ -229,6 +229,11 @@ func (g *generator) page(at float64) Page {
 		g.strike(MovedKickoff, 0)
 	}
 	p.phase = g.phase(at)
+	for _, s := range g.line.spans {
+		if s.begin <= at && at < g.line.end() {
+			p.period = s.period
+		}
+	}
 	var happened []*Fact
 	var listed []bool
 	for i := range g.rows {
@@ -252,7 +257,7 @@ func (g *generator) page(at float64) Page {
 		happened, listed = append(happened, &f), append(listed, !f.Unlisted && !late && !vanished)
 		p.Kicks = p.Kicks.add(f.Side, f.Kicks)
 	}
-	p.Score = g.tally(happened, p.phase.Period)
+	p.Score = g.tally(happened, p.period)
 	p.line = lineOf(happened)
 	for i, f := range happened {
 		if listed[i] {

@@ -45,6 +45,8 @@ type sport struct {
 
 	// rare is one more style. Choosing it does not change the other random choices.
 	rare *Style
+	// mayBeOver reports whether only the status on a page shows that the match goes on. The default is false.
+	mayBeOver func(p *Page) bool
 
 	overtime    bool    // after the match, pages name its last period, unless that is the usual one
 	apart       float64 // least time between a score and the one that replaces it, in seconds; 0 means 240

@@ -29,6 +29,7 @@ var tennis = &sport{
 	tally:       gamesOfSet,
 	ownRows:     (*generator).addTennisRows,
 	sidePlayers: true,
+	mayBeOver:   isSetWon,
 	suspendedIn: 30,
 }
 
@@ -115,7 +116,7 @@ func loadTennis(line []byte, m *Match) error {
 			return fmt.Errorf("%v games in %s, want %v", now, s.period, in.Sets[n])
 		}
 	}
-	m.strayUntil = m.spans[min(1, len(m.spans)-1)].begin
+	m.strayUntil = m.spans[len(m.spans)-1].begin
 	return nil
 }
 
@@ -170,6 +171,14 @@ func gamesOfSet(facts []*Fact, p event.Period) Score {
 	return games[latest]
 }
 
+// isSetWon reports whether the score of a page in a set is also that of a match that is over: the set is won,
+// or the score may count sets.
+func isSetWon(p *Page) bool {
+	most, least := max(p.Score.Home, p.Score.Away), min(p.Score.Home, p.Score.Away)
+	begins := most == 0 // the page may show only the sets before
+	return begins || most > 5 && most > least+1 || most == 7 || most+least == event.Tennis.Index(p.period)+1
+}
+
 // addTennisRows gives one game to the other player at first.
 func (g *generator) addTennisRows() {
 	if g.match.By == event.ByRetirement {
@@ -203,7 +212,7 @@ func (v *view) sets(side string) string {
 	for _, p := range v.line {
 		games = append(games, fmt.Sprint(p.of(side)))
 	}
-	if n := len(v.line); v.phase.Period != "" && (n == 0 || v.line[n-1].period != v.phase.Period) || n == 0 {
+	if n := len(v.line); n == 0 || v.period != "" && v.line[n-1].period != v.period {
 		games = append(games, "0")
 	}
 	return strings.Join(games, " ")

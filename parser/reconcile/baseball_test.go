@@ -56,17 +56,6 @@ func TestBaseballEndBeforeTheNinth(t *testing.T) {
 	}
 }
 
-// A lead of ten runs ends a game early by the mercy rule. Then the later innings were not played.
-func TestBaseballMercyRule(t *testing.T) {
-	t.Parallel()
-	s := begin(t, baseballAt("i7", event.Top, event.Score{Home: 12, Away: 2}))
-	s.expect(baseballEnd("", event.Score{Home: 12, Away: 2}), "period_end i7 12-2", "match_end 12-2 home by regulation")
-	s = begin(t, baseballAt("i4", event.Top, event.Score{Home: 12, Away: 2}))
-	if lines := s.read(baseballEnd("", event.Score{Home: 12, Away: 2})); hasEnded(lines) {
-		t.Errorf("the end in the fourth inning: events %v, want no end", lines)
-	}
-}
-
 // If no page was read during the ninth inning, a game that is over has reached it, unless the page says
 // how many innings it had.
 func TestBaseballNinthBetweenTwoPolls(t *testing.T) {
@@ -79,8 +68,20 @@ func TestBaseballNinthBetweenTwoPolls(t *testing.T) {
 		"i8": {"period_end i8 3-2", "match_end 3-2 home by regulation"},
 	} {
 		s := begin(t, baseballAt("i8", event.Bottom, score))
-		s.now += 9 * time.Minute
+		s.now += 12 * time.Minute
 		s.expect(baseballEnd(last, score), want...)
+	}
+	// The ninth inning was short. No page is read between the break before it and the end.
+	pause := baseballAt("i8", "", score)
+	pause.Match.Status, pause.Match.Clock = event.Break, event.Clock{}
+	s := begin(t, pause)
+	s.now += 6 * time.Minute
+	var lines []string
+	for range 17 { // more than five minutes
+		lines = append(lines, s.read(baseballEnd("", score))...)
+	}
+	if !slices.Contains(lines, "period_start i9 3-2") {
+		t.Errorf("events %v, want that the ninth inning has begun", lines)
 	}
 }
 
@@ -95,4 +96,17 @@ func TestPitchingChangeMovesToAnotherInning(t *testing.T) {
 	change.Clock.Period = "i9"
 	s.expect(baseballAt("i9", event.Top, event.Score{}, change),
 		"pitching_change_corrected home Jason Grilli 0-0 time:i8 top→i9 top")
+}
+
+// A pitcher goes to left field, and returns in the same inning.
+func TestPitcherReturnsInTheInning(t *testing.T) {
+	t.Parallel()
+	change := observation.Incident{Kind: "pitching_change", Side: event.Away, Player: "Spencer Patton",
+		Clock: event.Clock{Period: "i14", Half: event.Bottom}}
+	other := change
+	other.Player = "Travis Wood"
+	s := begin(t, baseballAt("i14", event.Bottom, event.Score{}))
+	s.expect(baseballAt("i14", event.Bottom, event.Score{}, change), "pitching_change away Spencer Patton 0-0")
+	s.expect(baseballAt("i14", event.Bottom, event.Score{}, change, other, change),
+		"pitching_change away Travis Wood 0-0", "pitching_change away Spencer Patton 0-0")
 }

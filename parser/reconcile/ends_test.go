@@ -157,8 +157,8 @@ func TestPossibleEnds(t *testing.T) {
 	}
 }
 
-// In other sports, an end is too early while periods of regulation time are missing. A mercy rule is
-// no reason to wait. In cricket, the score must explain the end.
+// In other sports, an end is too early while periods of regulation time are missing. If a mercy rule or rain
+// ends a game of baseball, its end persists. In cricket, the score must explain the end.
 func TestEndsInOtherSports(t *testing.T) {
 	t.Parallel()
 	for _, tc := range []struct {
@@ -167,8 +167,9 @@ func TestEndsInOtherSports(t *testing.T) {
 		ends   bool
 	}{
 		{event.IceHockey, "p1", false}, {event.IceHockey, "p3", true}, {event.Basketball, "q2", false},
-		{event.Basketball, "ot1", true}, {event.Baseball, "i2", false}, {event.Baseball, "i5", true},
-		{event.Baseball, "i7", true}, {event.Cricket, "inn1", false}, {event.Cricket, "inn2", false},
+		{event.Basketball, "ot1", true}, {event.Baseball, "i2", false}, {event.Baseball, "i5", false},
+		{event.Baseball, "i7", false}, {event.Baseball, "i9", true}, {event.Baseball, "i10", true},
+		{event.Cricket, "inn1", false}, {event.Cricket, "inn2", false},
 		{event.Tennis, "s1", false}, {event.Tennis, "s2", true}, {event.Rugby, "1h", false}, {event.Rugby, "2h", true},
 		{event.AmericanFootball, "q1", false},
 	} {

@@ -78,9 +78,7 @@ func Match(known State, o observation.Observation, from Provenance) (State, []ev
 	if next.Began = began(&known, &next.Match, &from); next.Began.IsZero() {
 		next.PlayShown, next.EndsFrom = 0, time.Time{}
 	}
-	if end != endEarly {
-		next.Match = inLastPeriod(next.Match, &known, &o)
-	}
+	next.Match = inLastPeriod(next.Match, &known, &o, end)
 
 	// Compare, and create the events.
 	d := newDraft(&known, next)

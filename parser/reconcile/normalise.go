@@ -71,8 +71,8 @@ func resumedMatch(known *State, o *observation.Observation, from *Provenance) ev
 
 // An end that is too early for the match to have been played is held until at least endPolls
 // consecutive pages of a site, over at least endFor, show the end. So is a provisional end of a match
-// whose play was stopped. Before the last period that every match has, and in the break before it, the
-// end is held for endForMissingPeriods: some pages show full time during the whole of half time.
+// whose play was stopped. Before the last period of regulation time, and in the break before it, the end is
+// held for endForMissingPeriods: some pages show full time during the whole of half time.
 const (
 	endPolls             = 3
 	endFor               = 5 * time.Minute
@@ -92,18 +92,16 @@ const (
 // the page. An end on the first page of a match is always accepted.
 func decideEnd(known *State, o *observation.Observation, from *Provenance) (endDecision, *Hold) {
 	over := known.Match.Status.Rank() >= event.Ended.Rank()
-	if !o.Match.Status.Over() || !known.Known() || over || from.Hurried || mercy(known, o) {
+	if !o.Match.Status.Over() || !known.Known() || over || from.Hurried {
 		return endPossible, nil
 	}
 	stopped := known.Match.Status == event.Interrupted || known.Match.Status == event.Suspended
 	early := from.At.Before(earliestEnd(known, o)) || stopped && o.Match.Status == event.Ended
-	if !early && !contradictsInnings(known, o) {
+	if !early && !contradictsInnings(known, o) && isSetWon(known, o) {
 		return endPossible, nil
 	}
 	hold, long := known.Views[from.Site].End.extended(from.At), endFor
-	rules := o.Sport.Rules()
-	required := o.Sport.Index(cmp.Or(rules.MercyFrom, rules.LeastPeriod))
-	if now := o.Sport.Index(known.Match.Period); 0 <= now && now < required {
+	if missesPeriods(o.Sport, known.Match.Period) {
 		long = endForMissingPeriods
 	}
 	if hold.overdue(endPolls, long) {
@@ -126,15 +124,22 @@ func contradictsInnings(known *State, o *observation.Observation) bool {
 	return !results.MayEnd(o.LineScore, results.ShowsWickets(o.LineScore) || results.ShowsWickets(known.LineScore))
 }
 
-// mercy reports whether a mercy rule can end the match: a side leads by enough points late enough.
-func mercy(known *State, o *observation.Observation) bool {
-	rules := o.Sport.Rules()
-	if rules.MercyLead == 0 || o.Score == nil {
-		return false
+// missesPeriods reports whether a match in period p has periods left, in a sport whose matches all have the same
+// regulation time.
+func missesPeriods(sport event.Sport, p event.Period) bool {
+	now, last := sport.Index(p), sport.Index(sport.Rules().LastRegulationPeriod)
+	return 0 <= now && now < last
+}
+
+// isSetWon reports whether the page's score is that of a set that is over, such as 6-4, 7-6 or 10-8. It also
+// returns true if the score may count sets, and in sports whose score does not count games.
+func isSetWon(known *State, o *observation.Observation) bool {
+	if !scoreRestarts(o.Sport) || o.Score == nil {
+		return true
 	}
-	reached := max(o.Sport.Index(known.Match.Period), o.Sport.Index(o.Match.Period))
-	lead := o.Score.Home - o.Score.Away
-	return max(lead, -lead) >= rules.MercyLead && reached >= o.Sport.Index(rules.MercyFrom)
+	most, least := max(o.Score.Home, o.Score.Away), min(o.Score.Home, o.Score.Away)
+	sets := o.Sport.Index(cmp.Or(o.Match.Period, known.Match.Period)) + 1
+	return most >= 6 && most-least >= 2 || most == 7 || most >= 2 && most+least == sets
 }
 
 // plausibleMatch returns the page's match. If its end is too early, plausibleMatch removes the

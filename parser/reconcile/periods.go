@@ -142,9 +142,11 @@ func (d *draft) periodsShown() (reached int, shown map[event.Period]bool) {
 	if d.obs.Shootout != nil {
 		shown[event.ShootOut] = true
 	}
-	if status.Over() && !d.early && !d.isEnded() {
-		shown[sport.Rules().LastRegulationPeriod] = true
+	if status.Over() && !d.isEnded() {
 		shown[d.state.Match.Period] = true // see inLastPeriod
+		if !d.early {
+			shown[sport.Rules().LastRegulationPeriod] = true
+		}
 	}
 	for at, tracked := range d.state.Tracked {
 		if tracked.Kind == event.PeriodStart && !d.isRetracted(at) {
@@ -177,8 +179,8 @@ func wasPlayed(sport event.Sport, p event.Period, shown map[event.Period]bool) b
 
 // inLastPeriod returns m, the match after a page. If the match has ended since the page before, and an
 // incident or the rules show that it went on after the period of m, inLastPeriod sets the last period
-// that was played, and removes the clock.
-func inLastPeriod(m event.Match, known *State, o *observation.Observation) event.Match {
+// that was played, and removes the clock. The incidents do not show it if the end is early.
+func inLastPeriod(m event.Match, known *State, o *observation.Observation, end endDecision) event.Match {
 	if !m.Status.Over() || known.Match.Status.Over() || known.Match.Period == "" {
 		return m
 	}
@@ -188,12 +190,14 @@ func inLastPeriod(m event.Match, known *State, o *observation.Observation) event
 			last = p
 		}
 	}
-	later(lastRegulation(known, o))
-	for i := range o.Incidents {
-		later(o.Incidents[i].Clock.Period)
-	}
-	if o.Shootout != nil {
-		later(event.ShootOut)
+	later(lastRegulation(known, o, end))
+	if end != endEarly {
+		for i := range o.Incidents {
+			later(o.Incidents[i].Clock.Period)
+		}
+		if o.Shootout != nil {
+			later(event.ShootOut)
+		}
 	}
 	if last != m.Period {
 		m.Period, m.Clock = last, event.Clock{}
@@ -315,12 +319,17 @@ func (d *draft) finalKicks() *event.Score {
 }
 
 // lastRegulation returns the last period of regulation time if a match that has just ended must have reached
-// it, otherwise "". In a sport with a mercy rule, a match has reached its usual last period, unless the page
-// names another one or the mercy rule can have ended the match.
-func lastRegulation(known *State, o *observation.Observation) event.Period {
+// it, otherwise "". In a sport whose matches can be shorter, a match has reached its usual last period unless
+// the page names another one. An end that is early shows that only if the period before was over.
+func lastRegulation(known *State, o *observation.Observation, end endDecision) event.Period {
 	rules := o.Sport.Rules()
-	if rules.MercyLead > 0 && o.Match.Period == "" && !mercy(known, o) {
+	next := known.Match.Status == event.Break &&
+		o.Sport.Index(known.Match.Period)+1 == o.Sport.Index(rules.OvertimeAfter)
+	switch {
+	case rules.LastRegulationPeriod != "" && end != endEarly:
+		return rules.LastRegulationPeriod
+	case rules.LastRegulationPeriod == "" && !rules.CountsSets && o.Match.Period == "" && (end != endEarly || next):
 		return rules.OvertimeAfter
 	}
-	return rules.LastRegulationPeriod
+	return ""
 }

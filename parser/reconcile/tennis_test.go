@@ -60,14 +60,15 @@ func TestTennisGameTakenBack(t *testing.T) {
 	if len(lines) != 1 || lines[0] != "game_retracted home Murray 1-0" {
 		t.Errorf("events %v, want that the second game is retracted", lines)
 	}
-	// A lower score in the next set takes nothing back.
+	// A lower score in the next set retracts no game.
 	s.expect(tennisAt("s3", event.Score{}, one), "period_end s2 1-0", "period_start s3 1-0", "score_change 0-0")
 }
 
 // A game of a set that is over was taken back late: complete pages do not list it for two minutes.
 func TestTennisGameOfLastSetTakenBack(t *testing.T) {
 	t.Parallel()
-	six, seven := wins("game", event.Home, "s1", event.Score{Home: 6}), wins("game", event.Home, "s1", event.Score{Home: 7})
+	six := wins("game", event.Home, "s1", event.Score{Home: 6})
+	seven := wins("game", event.Home, "s1", event.Score{Home: 7})
 	next := wins("game", event.Away, "s2", event.Score{Away: 1})
 	s := begin(t, tennisAt("s1", event.Score{Home: 7}, six, seven))
 	s.read(tennisAt("s2", event.Score{Away: 1}, six, seven, next))
@@ -136,6 +137,33 @@ func TestTennisSetEndsBetweenTwoPolls(t *testing.T) {
 		"score_change 0-2")
 	if sets := s.state.LineScore.String(); sets != "7 & 0 v 5 & 2" {
 		t.Errorf("sets %s, want 7 & 0 v 5 & 2", sets)
+	}
+}
+
+// A match is not over in the middle of a set because one page says so. A player who retires ends it at once.
+func TestTennisEndInTheMiddleOfASet(t *testing.T) {
+	t.Parallel()
+	for _, score := range []event.Score{{Home: 3, Away: 2}, {Home: 6, Away: 6}, {Home: 5, Away: 6}, {}} {
+		s := begin(t, tennisAt("s3", score))
+		over := tennisAt("", score)
+		over.Match.Status = event.Final
+		if lines := s.read(over); hasEnded(lines) {
+			t.Errorf("one page shows the end at %v: events %v, want no end", score, lines)
+		}
+		s.expect(tennisAt("s3", score))
+		over.Match.Status, over.Winner = event.Retired, "away"
+		if lines := s.read(over); !hasEnded(lines) {
+			t.Errorf("a player retires at %v: events %v, want the end", score, lines)
+		}
+	}
+	won := map[event.Period]event.Score{"s3": {Home: 7, Away: 6}, "s5": {Home: 70, Away: 68}, "s2": {Home: 2}}
+	for set, score := range won {
+		s := begin(t, tennisAt(set, score))
+		over := tennisAt("", score)
+		over.Match.Status = event.Final
+		if lines := s.read(over); !hasEnded(lines) {
+			t.Errorf("the end at %v in %s: events %v, want the end", score, set, lines)
+		}
 	}
 }
 

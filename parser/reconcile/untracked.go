@@ -75,11 +75,15 @@ func (d *draft) periodEnded() event.Period {
 }
 
 // reportSets reports the score of each set that has changed and that no game explains. If a set ends and the
-// next one begins between two pages, both scores are reported.
+// next one begins between two pages, both scores are reported. A set that was over before the page is not
+// reported again, because events have the score of the current set.
 func (d *draft) reportSets() {
 	s, o := &d.state, &d.obs
 	was := s.LineScore.Sets()
 	for i, score := range o.LineScore.Sets() {
+		if i < d.partBefore {
+			continue
+		}
 		period := o.Sport.Rules().Periods[i]
 		explained := d.hasPoints(func(tracked *TrackedIncident) bool {
 			return tracked.Clock.Period == period && *tracked.Score == score && !isSet(o.Sport, &tracked.Incident)
