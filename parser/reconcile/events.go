@@ -98,7 +98,11 @@ func (d *draft) scoreAfter(ch *change, in *TrackedIncident, score *event.Score) 
 		case partOf(d.state.Sport, &in.Incident) < d.partBefore: // the row is that of an earlier set
 			return score
 		case partOf(d.state.Sport, &in.Incident) == d.partBefore: // the row may be late
-			return &event.Score{Home: max(in.Score.Home, score.Home), Away: max(in.Score.Away, score.Away)}
+			latest := event.Score{Home: max(in.Score.Home, score.Home), Away: max(in.Score.Away, score.Away)}
+			if d.obs.Score == nil || !scoreRestarts(d.state.Sport) || in.Clock.Period != d.state.Match.Period ||
+				latest.Home <= d.obs.Score.Home && latest.Away <= d.obs.Score.Away {
+				return &latest
+			}
 		}
 		return in.Score
 	case isPoints(d.obs.Sport, &in.Incident) && d.obs.Score != nil: // a correction changes all later scores

@@ -114,7 +114,7 @@ func decideEnd(known *State, o *observation.Observation, from *Provenance) (endD
 // the page names no winner. The end can still be true: the time was up, or the overs. A match with an innings
 // of more than 60 overs has two innings a side.
 func contradictsInnings(known *State, o *observation.Observation) bool {
-	if o.Winner != "" || o.LineScore == nil {
+	if !o.Sport.Rules().InningsScore || o.Winner != "" || o.LineScore == nil {
 		return false
 	}
 	const limited = 60 * 6 // balls in the longest innings of a match of one innings a side
