@@ -1,6 +1,7 @@
 package reconcile_test
 
 import (
+	"slices"
 	"testing"
 	"time"
 
@@ -62,6 +63,22 @@ func TestTennisGameTakenBack(t *testing.T) {
 	}
 	// A lower score in the next set retracts no game.
 	s.expect(tennisAt("s3", event.Score{}, one), "period_end s2 1-0", "period_start s3 1-0", "score_change 0-0")
+}
+
+// The page gave a game to the other player at first. Until it has persisted, the players play on.
+func TestTennisGameOfOtherPlayer(t *testing.T) {
+	t.Parallel()
+	wrong := wins("game", event.Home, "s2", event.Score{Home: 1, Away: 2})
+	three := wins("game", event.Away, "s2", event.Score{Away: 3})
+	s := begin(t, tennisAt("s2", event.Score{Away: 2}))
+	s.expect(tennisAt("s2", event.Score{Home: 1, Away: 2}, wrong), "game home Murray 1-2")
+	var lines []string
+	for range 10 {
+		lines = append(lines, s.read(tennisAt("s2", event.Score{Away: 3}, three))...)
+	}
+	if want := []string{"game_retracted home Murray 0-3", "game away Ferrer 0-3"}; !slices.Equal(lines, want) {
+		t.Errorf("events %v, want %v", lines, want)
+	}
 }
 
 // A game of a set that is over was taken back late: complete pages do not list it for two minutes.
