@@ -114,14 +114,18 @@ func decideEnd(known *State, o *observation.Observation, from *Provenance) (endD
 // the page names no winner. The end can still be true: the time was up, or the overs. A match with an innings
 // of more than 60 overs has two innings a side.
 func contradictsInnings(known *State, o *observation.Observation) bool {
-	if !o.Sport.Rules().InningsScore || o.Winner != "" || o.LineScore == nil {
+	if !o.Sport.Rules().InningsScore || o.Winner != "" {
 		return false
 	}
 	const limited = 60 * 6 // balls in the longest innings of a match of one innings a side
-	if known.LongestClock > limited && o.LineScore.Innings() <= 2 {
+	switch line := o.LineScore; {
+	case known.LongestClock > limited && (line == nil || line.Innings() <= 2):
 		return true
+	case line == nil:
+		return false
+	default:
+		return !results.MayEnd(line, results.ShowsWickets(line) || results.ShowsWickets(known.LineScore))
 	}
-	return !results.MayEnd(o.LineScore, results.ShowsWickets(o.LineScore) || results.ShowsWickets(known.LineScore))
 }
 
 // missesPeriods reports whether a match in period p has periods left, in a sport whose matches all have the same

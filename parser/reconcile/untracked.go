@@ -103,7 +103,7 @@ func (d *draft) explained(s event.Score) bool {
 	if d.obs.Sport.Rules().SetScore || d.state.Score == nil {
 		return d.hasPoints(func(tracked *TrackedIncident) bool {
 			return *tracked.Score == s && !isSet(d.obs.Sport, &tracked.Incident) &&
-				(d.obs.Match.Period == "" || d.obs.Match.Period == tracked.Clock.Period || !scoreRestarts(d.obs.Sport))
+				(d.state.Match.Period == "" || d.state.Match.Period == tracked.Clock.Period || !scoreRestarts(d.obs.Sport))
 		})
 	}
 	for _, side := range []event.Side{event.Home, event.Away} {
