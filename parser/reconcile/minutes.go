@@ -24,9 +24,18 @@ func afterStoppage(sport event.Sport, c event.Clock) bool {
 
 // inferMatchPeriod returns the page's match. If a live page shows only a minute, inferMatchPeriod
 // sets the period of the clock. The saved period applies until the page shows that the next period
-// has begun.
+// has begun. If the score starts again with each set, and the page does not name the set, it is the set of the
+// latest row.
 func inferMatchPeriod(known *State, o *observation.Observation) event.Match {
 	m, was := o.Match, known.Match
+	if o.Sport.Rules().SetScore && m.Period == "" {
+		for i := range o.Incidents {
+			if p := o.Incidents[i].Clock.Period; o.Sport.Index(p) > o.Sport.Index(m.Period) {
+				m.Period = p
+			}
+		}
+		return m
+	}
 	live := cmp.Or(m.Status, was.Status) == event.Live
 	if !o.Sport.CountsMinutes() || m.Period != "" || m.Clock.Period != "" || m.Clock.Minute == 0 || !live {
 		return m
