@@ -227,3 +227,16 @@ func TestLastWicket(t *testing.T) {
 		}
 	}
 }
+
+// A batter hits two fours in a row. If the page moves the first to the ball of the second, it corrects the first.
+func TestFourMovesToTheNextBall(t *testing.T) {
+	t.Parallel()
+	first := batted("boundary", "four", "Browne", 4, &event.Score{Home: 4})
+	second := batted("boundary", "four", "Browne", 5, &event.Score{Home: 8})
+	s := begin(t, cricketAt("inn1", 3, event.Line{inn(0, 0)}, nil))
+	s.read(cricketAt("inn1", 5, event.Line{inn(8, 0)}, nil, first, second))
+	moved := first
+	moved.Clock = second.Clock
+	s.expect(cricketAt("inn1", 6, event.Line{inn(8, 0)}, nil, moved, second),
+		"boundary_corrected 0.5 home Browne four 8-0 time:0.4→0.5")
+}

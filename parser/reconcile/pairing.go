@@ -78,6 +78,11 @@ func samePlayer(row observation.Incident, tracked *TrackedIncident) bool {
 	return row.Player == tracked.Player || event.Fold(row.Player) == event.Fold(tracked.Player)
 }
 
+// sameScore holds if the row has a score, and the score after the tracked incident is the same.
+func sameScore(row observation.Incident, tracked *TrackedIncident) bool {
+	return row.Score != nil && tracked.Score != nil && *row.Score == *tracked.Score
+}
+
 func sameClock(row observation.Incident, tracked *TrackedIncident) bool {
 	return !clockMoved(tracked.Clock, row.Clock)
 }
