@@ -13,7 +13,7 @@ var iceHockey = Rules{
 	LeastLength:          10 * time.Minute,
 	UsualLengths:         minutes(10, 12, 15, 20),
 
-	Kinds:        []Kind{Goal, Penalty, "shootout_attempt", "challenge"},
+	Kinds:        []Kind{Goal, Penalty, ShootoutAttempt, "challenge"},
 	Points:       map[Kind][]int{Goal: {1}},
 	CountsGoals:  true,
 	ShootoutGoal: true,

@@ -42,6 +42,8 @@ const (
 	Substitution Kind = "substitution"
 	ShootoutKick Kind = "shootout_kick"
 	Penalty      Kind = "penalty" // ice hockey: a player is sent to the penalty box
+
+	ShootoutAttempt Kind = "shootout_attempt" // ice hockey
 )
 
 // Details of a goal and of a card, and outcomes of a shoot-out kick.
@@ -62,6 +64,9 @@ func (k Kind) SideOptional() bool {
 	}
 	return false
 }
+
+// InTally reports whether incidents of this kind can add to the tally of a shoot-out.
+func (k Kind) InTally() bool { return k == ShootoutKick || k == ShootoutAttempt }
 
 // An Action is the effect of an event on an incident.
 type Action string

@@ -18,11 +18,7 @@ func (d *draft) events() ([]event.Event, error) {
 	for i := range d.changes {
 		ch := &d.changes[i]
 		in := d.incident(ch)
-		shootout := d.tally(kicks)
-		if in.Kind == event.ShootoutKick {
-			kicks = new(kicks.Add(in.Side, ch.kicksScored(in)))
-			shootout = kicks
-		}
+		kicks = d.kicksAfter(ch, in, kicks)
 		d.setPoints(ch, in, score)
 		before := score
 		if score = d.scoreAfter(ch, in, score); in.Kind == event.ScoreChange && in.Score != nil {
@@ -32,7 +28,7 @@ func (d *draft) events() ([]event.Event, error) {
 			}
 		}
 		s.Seq++
-		e, err := d.event(ch, in, score, shootout, line)
+		e, err := d.event(ch, in, score, d.tallyAt(i, kicks), line)
 		if err != nil {
 			return nil, err
 		}
@@ -94,25 +90,57 @@ func (ch *change) kicksScored(kick *TrackedIncident) int {
 }
 
 // kicksBefore returns the tally of the shoot-out before the changes. It counts the tracked kicks.
-// If no kick is tracked, it returns the latest tally that a page showed.
+// If no kick is tracked, it returns the tally before the page.
 func (d *draft) kicksBefore() *event.Score {
 	tally, any := event.Score{}, false
 	for i := range d.state.Tracked {
-		if tracked := &d.state.Tracked[i]; tracked.Kind == event.ShootoutKick {
+		if tracked := &d.state.Tracked[i]; tracked.Kind.InTally() {
 			tally, any = tally.Add(tracked.Side, observation.KickGoals(tracked.Detail)), true
 		}
 	}
 	if !any {
-		return d.state.Shootout
+		return d.tallyBefore
 	}
 	for i := range d.changes {
 		ch := &d.changes[i]
 		// Ignore retractions: a retracted kick is still tracked, and part of the tally.
-		if in := d.incident(ch); in.Kind == event.ShootoutKick && ch.action != event.Retracted {
+		if in := d.incident(ch); in.Kind.InTally() && ch.action != event.Retracted {
 			tally = tally.Add(in.Side, -ch.kicksScored(in))
 		}
 	}
 	return &tally
+}
+
+// kicksAfter returns the tally of the shoot-out after a change. kicks is the tally before it.
+func (d *draft) kicksAfter(ch *change, in *TrackedIncident, kicks *event.Score) *event.Score {
+	switch {
+	case in.Kind.InTally():
+		return new(kicks.Add(in.Side, ch.kicksScored(in)))
+	case in.isTallyChange():
+		return d.obs.Shootout
+	}
+	return kicks
+}
+
+// isTallyChange reports whether the incident is a change of the tally that no kick explains.
+func (tracked *TrackedIncident) isTallyChange() bool {
+	return tracked.Kind == event.ScoreChange && tracked.Score == nil && tracked.Clock.Period == event.ShootOut
+}
+
+// tallyAt returns the tally of the shoot-out for the event of change i. kicks is the tally after the
+// change. Events from before the shoot-out have the tally before the page. Kicks, and events before
+// later kicks, have a tally that counts up. The other events have the page's tally.
+func (d *draft) tallyAt(i int, kicks *event.Score) *event.Score {
+	period, _ := d.position(&d.changes[i])
+	if so := d.state.Sport.Index(event.ShootOut); so < 0 || period < so {
+		return d.tallyBefore
+	}
+	for j := range d.changes[i:] {
+		if in := d.incident(&d.changes[i+j]); in.Kind.InTally() || in.isTallyChange() {
+			return kicks
+		}
+	}
+	return d.tally(kicks)
 }
 
 // tally returns the page's tally of the shoot-out. If the page has none, or a lower one than kicks,

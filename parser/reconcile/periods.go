@@ -286,7 +286,7 @@ func (d *draft) finalScore() *event.Score {
 func (d *draft) finalKicks() *event.Score {
 	tally, listed := event.Score{}, false
 	for at := range d.state.Tracked {
-		if tracked := &d.state.Tracked[at]; tracked.Kind == event.ShootoutKick && !d.isRetracted(at) {
+		if tracked := &d.state.Tracked[at]; tracked.Kind.InTally() && !d.isRetracted(at) {
 			tally, listed = tally.Add(tracked.Side, observation.KickGoals(tracked.Detail)), true
 		}
 	}

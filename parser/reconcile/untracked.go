@@ -37,7 +37,7 @@ func (d *draft) reportScoreChange() {
 	if !o.Sport.Rules().CountsGoals && !d.score.doubtful && moved {
 		d.reportUntracked(observation.Incident{Kind: event.ScoreChange, Clock: o.Match.Clock, Score: o.Score}, "")
 	}
-	isKick := func(tracked TrackedIncident) bool { return tracked.Kind == event.ShootoutKick }
+	isKick := func(tracked TrackedIncident) bool { return tracked.Kind.InTally() }
 	if o.Shootout == nil || slices.ContainsFunc(s.Tracked, isKick) {
 		return
 	}
