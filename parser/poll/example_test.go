@@ -29,7 +29,7 @@ func ExampleIngester() {
 	p, err := profile.Load("mysite.yaml", []byte(`
 profile: mysite
 sport: soccer
-match: {home: .home, away: .away, status: {value: live}}
+match: {league: {value: MLS}, home: .home, away: .away, status: {value: live}}
 `))
 	if err != nil {
 		fmt.Println(err)
