@@ -46,5 +46,5 @@ match: {league: {value: MLS}, home: .home, away: .away, status: {value: live}}
 	for _, e := range events {
 		fmt.Println(e.Type, e.Subject, "backfill:", e.Data.Backfill)
 	}
-	// Output: soccer.unknown.match_start mls-42 backfill: true
+	// Output: soccer.mls.match_start mls-42 backfill: true
 }
