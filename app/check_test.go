@@ -31,6 +31,7 @@ func write(t *testing.T, files map[string]string) {
 const tinyProfile = `profile: tiny
 sport: soccer
 match:
+  league: {value: Eredivisie}
   home: .h
   away: .a
   home_score: .hs
@@ -111,7 +112,7 @@ func TestCheck(t *testing.T) {
 		t.Errorf("exit %d, want 1 and the failed check in:\n%s", code, out)
 	}
 	write(t, map[string]string{"sites/other.yaml": tinyProfile + "    shirt: u\n"})
-	if code, _, errs := call(t, "", nil, "check"); code != 2 || !strings.Contains(errs, `other.yaml:15:5`) {
+	if code, _, errs := call(t, "", nil, "check"); code != 2 || !strings.Contains(errs, `other.yaml:16:5`) {
 		t.Errorf("profile with an unknown key: exit %d, want 2: %s", code, errs)
 	}
 }
@@ -185,5 +186,74 @@ func TestRecord(t *testing.T) {
 	code, _, errs = call(t, "", nil, append(record, "rec")...)
 	if code != 2 || !strings.Contains(errs, "already has a fixture") {
 		t.Errorf("folder that has a fixture: exit %d, want 2: %s", code, errs)
+	}
+}
+
+// check refuses two profiles with the same name in the folder. It says which of your profiles replaces a
+// shipped one.
+func TestCheckProfileNames(t *testing.T) {
+	t.Chdir(t.TempDir())
+	write(t, map[string]string{
+		"matchwire.yaml":      "profiles: sites\n",
+		"sites/mysite.yaml":   tinyProfile,
+		"sites/zz.yaml":       "# another file\n" + tinyProfile,
+		"alone/abseits.yaml":  strings.Replace(tinyProfile, "profile: tiny", "profile: abseits", 1),
+		"replaces.yaml":       "profiles: alone\n",
+		"elsewhere/tiny.yaml": tinyProfile,
+		"both.yaml": "profiles: alone2\nsources:\n" +
+			"  - {url: 'https://x.example/1', profile: elsewhere/tiny.yaml, match: m1}\n",
+		"alone2/tiny.yaml": tinyProfile,
+		"same.yaml": "profiles: alone2\nsources:\n" +
+			"  - {url: 'https://x.example/1', profile: ./alone2/tiny.yaml, match: m1}\n",
+	})
+	for _, tc := range []struct {
+		args []string
+		code int
+		want string
+	}{
+		{[]string{"check"}, 2,
+			`profile sites/zz.yaml:2:10: profile: "tiny" is also the name of the profile in mysite.yaml: give each`},
+		{[]string{"parse", "x.html", "-p", "tiny"}, 2, "is also the name of the profile in mysite.yaml"},
+		{[]string{"check", "--config", "both.yaml"}, 2, "alone2/tiny.yaml and elsewhere/tiny.yaml have the same name, tiny"},
+		{[]string{"check", "--config", "same.yaml"}, 0, "profile alone2/tiny.yaml"},
+		{[]string{"check", "--config", "replaces.yaml"}, 0, "no sample pages, replaces the shipped profile abseits"},
+	} {
+		code, out, errs := call(t, "", nil, tc.args...)
+		if code != tc.code || !strings.Contains(out+errs, tc.want) {
+			t.Errorf("%v: exit %d, want %d and %s in:\n%s%s", tc.args, code, tc.code, tc.want, out, errs)
+		}
+	}
+}
+
+// An error about a source or the folder of the profiles has the line, and names the other source.
+func TestCheckSources(t *testing.T) {
+	t.Chdir(t.TempDir())
+	write(t, map[string]string{"tiny.yaml": tinyProfile, "file": ""})
+	source := func(more string) string {
+		return "  - {url: 'https://x.example/1', profile: tiny.yaml, " + more + "}\n"
+	}
+	for config, want := range map[string]string{
+		"profiles: sitez\n":              `config matchwire.yaml:1:11: profiles: "sitez": no such folder`,
+		"\n\nprofiles: file\n":           `config matchwire.yaml:3:11: profiles: "file": no such folder`,
+		"\ufeffprofiles: none/of/this\n": `config matchwire.yaml:1:11: profiles: "none/of/this": no such folder`,
+		"sources:\n" + source("match: m1") + source("match: m1"): "config matchwire.yaml:3:5: sources[1]: " +
+			"duplicate source https://x.example/1: the source in line 2 is the same",
+		"sources:\n" + source("match: m1") + source("match: m2"): "config matchwire.yaml:3:5: sources[1]: " +
+			`match "m2": the source in line 2 has the same page with match "m1": a page shows one match`,
+		"sources:\n" + source("match: m1, zone: EST"): `zone "EST": want a time zone like Europe/Berlin, not an abbreviation`,
+		"sources:\n" + source("match: m1, zone: CET"): `zone "CET": want`,
+		"sources: x\n":                        "config matchwire.yaml:1:10: sources: want a list",
+		"sources:\n" + source("every: [15s]"): "config matchwire.yaml:2:",
+	} {
+		write(t, map[string]string{"matchwire.yaml": config})
+		if code, out, errs := call(t, "", nil, "check"); code != 2 || !strings.Contains(errs, want) {
+			t.Errorf("%s\nexit %d, want 2 and %s in:\n%s%s", config, code, want, out, errs)
+		}
+	}
+	write(t, map[string]string{"matchwire.yaml": "sources:\n" +
+		source("match: m1, request: a") + source("match: m2, request: b") + source("match: m3, zone: Europe/Berlin") +
+		"requests:\n  a: {hosts: [x.example], query: {id: '1'}}\n  b: {hosts: [x.example], query: {id: '2'}}\n"})
+	if code, out, errs := call(t, "", nil, "check"); code != 0 {
+		t.Errorf("three pages with one URL: exit %d, want 0:\n%s%s", code, out, errs)
 	}
 }

@@ -235,7 +235,7 @@ func TestDocumentedNotify(t *testing.T) {
 	if len(blocks) != 2 {
 		t.Fatalf("%d blocks of YAML, want 2: the settings and a file of texts", len(blocks))
 	}
-	t.Setenv("CHAT_URL", "https://discord.com/api/webhooks/123456/abcdefgh")
+	t.Setenv("CHAT_URL", "https://discord.com/api/webhooks/12345678901234567/"+strings.Repeat("abcd", 17))
 	t.Setenv("MAIL_PASSWORD", "abcdefgh")
 	write("hook-secret", "whsec_"+strings.Repeat("AAAA", 10))
 	write("settings.yaml", blocks[0][1])

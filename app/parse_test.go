@@ -16,6 +16,7 @@ match:
   home: b
   away: u
   start: {css: i, layout: 2006-01-02 15:04}
+  league: {value: L}
 `
 
 // A page without matches is an error that describes the page, unless the profile says how an empty
@@ -25,7 +26,7 @@ func TestCaseListProfileOnAForeignPage(t *testing.T) {
 	write(t, map[string]string{
 		"list.yaml": listProfile,
 		"feed.yaml": "profile: feed\nsport: soccer\nformat: json\nmatches: {jq: '.games[]'}\nempty: {jq: '.games " +
-			"== []'}\nmatch: {id: {jq: .id}, home: {jq: .h}, away: {jq: .a}}\n",
+			"== []'}\nmatch: {id: {jq: .id}, home: {jq: .h}, away: {jq: .a}, league: {value: L}}\n",
 		"tiny.yaml":    tinyProfile,
 		"empty.html":   "<div class=none></div>",
 		"heading.html": "<title>All games</title><li>Saturday</li>",

@@ -101,7 +101,7 @@ func TestReplayInTheOrderOfTimes(t *testing.T) {
 		code, out, errs := call(t, "", nil, append([]string{"replay", "--speed", "max", "--print"}, dirs...)...)
 		var times []string
 		for _, e := range decodeLines(t, out) {
-			times = append(times, e.Time.Format("04:05 ")+strings.TrimPrefix(e.Type, "soccer.unknown."))
+			times = append(times, e.Time.Format("04:05 ")+strings.TrimPrefix(e.Type, "soccer.eredivisie."))
 		}
 		want := "[00:00 match_start 06:00 period_start 06:00 goal 09:00 goal]"
 		if got := fmt.Sprint(times); code != 0 || got != want {

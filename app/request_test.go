@@ -19,7 +19,7 @@ const feedProfile = `profile: feed
 sport: soccer
 format: json
 match: {id: {value: f1}, home: {jq: .home}, away: {jq: .away}, home_score: {jq: .hg}, away_score: {jq: .ag},
-	status: {jq: .status}}
+	status: {jq: .status}, league: {value: L}}
 `
 
 // keyedFeed is a feed that answers only requests with the key.
@@ -73,11 +73,11 @@ func TestCaseRequestSettings(t *testing.T) {
 		{source("    method: GET\n    body: a\n"), "matchwire.yaml:5:11: sources[0].body: a GET request cannot have a body"},
 		{source("    proxy: ftp://proxy\n"), "matchwire.yaml:4:12: sources[0].proxy: want the URL of a proxy"},
 		{source("    proxy: {env: FEED_KEY}\n"), "matchwire.yaml:4:12: sources[0].proxy: want the URL of a proxy"},
-		{source("    cookies: maybe\n"), `matchwire.yaml:4:14: "maybe": want true or false`},
+		{source("    cookies: maybe\n"), `matchwire.yaml:4:14: sources[0].cookies: "maybe": want true or false`},
 		{source("    header: {a: b}\n"), `matchwire.yaml:4:5: unknown field "header"`},
 		{source("    query: {date: '{date:HH}'}\n"),
 			"matchwire.yaml:4:19: sources[0].query.date: query date: {date:HH}: want a layout that shows the day"},
-		{source("    zone: Mars/Olympus\n"), `zone "Mars/Olympus": want a time zone like Europe/London`},
+		{source("    zone: Mars/Olympus\n"), `zone "Mars/Olympus": want a time zone like Europe/Berlin`},
 		{source("    request: api\n"), `request "api" does not exist`},
 		{source("    request: api\n    cookies: true\n"), `request "api": set either request or the settings themselves`},
 		{"requests:\n  api: {hosts: [other.example]}\n" + source("    request: "+"api\n"),

@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
+	"regexp"
 	"time"
 )
 
@@ -50,4 +51,18 @@ func (i *Interval) UnmarshalText(b []byte) error {
 	}
 	*i = Interval(d)
 	return nil
+}
+
+// abbreviation matches the abbreviation of a time zone, such as EST or EST5EDT.
+var abbreviation = regexp.MustCompile(`^[A-Z]{2,5}(\d+([A-Z]+)?)?$`)
+
+// LoadZone returns the time zone with an IANA name, such as Europe/Berlin. It accepts UTC and GMT, but no
+// other abbreviation, because most have several meanings or no summer time.
+func LoadZone(name string) (*time.Location, error) {
+	known := name == "UTC" || name == "GMT" || !abbreviation.MatchString(name)
+	loc, err := time.LoadLocation(name)
+	if err != nil || !known || name == "" || name == "Local" {
+		return nil, fmt.Errorf("zone %q: want a time zone like Europe/Berlin, not an abbreviation", name)
+	}
+	return loc, nil
 }

@@ -178,6 +178,11 @@ func TestOldNewsIsNotSent(t *testing.T) {
 			m.Clock = event.SoccerMinute("", 80, 0)
 			e.Data.Match = &m
 		},
+		"late, at half time": func(e *event.Event) { // the page shows no clock in the break
+			m := *e.Data.Match
+			m.Status, m.Period, m.Clock = event.Break, event.HalfTime, event.Clock{}
+			e.Data.Match = &m
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			w, s := newHookWorld(t, "kinds: [goal]")
@@ -194,6 +199,28 @@ func TestOldNewsIsNotSent(t *testing.T) {
 				t.Errorf("sent: %s, want nothing", titles(s))
 			}
 		})
+	}
+}
+
+// A goal that was listed too late stays suppressed if it is corrected in the break, when the page shows no
+// clock.
+func TestLateGoalCorrectedInTheBreak(t *testing.T) {
+	w, s := newHookWorld(t, "kinds: [goal]")
+	e := consumertest.Goal()
+	m := *e.Data.Match
+	m.Clock = event.SoccerMinute("", 39, 0)
+	e.Data.Match = &m
+	corrected := consumertest.Corrected(e)
+	atHalfTime := m
+	atHalfTime.Status, atHalfTime.Period, atHalfTime.Clock = event.Break, event.HalfTime, event.Clock{}
+	corrected.Data.Match = &atHalfTime
+	for _, e := range []event.Event{e, corrected, consumertest.Retracted(corrected)} {
+		if err := w.deliver("hook", e); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if s.called() > 0 {
+		t.Errorf("sent: %s, want nothing", titles(s))
 	}
 }
 

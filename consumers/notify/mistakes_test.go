@@ -60,7 +60,7 @@ func TestMistakes(t *testing.T) {
 		{hook + "  - {quiet: {from: '22:00', until: '22:00'}}",
 			"quiet: from and until are both 22:00"},
 		{hook + "  - {quiet: {from: '22:00', until: '07:00', zone: Mars}}",
-			`time zone "Mars": want one like Europe/Berlin`},
+			`zone "Mars": want a time zone like Europe/Berlin`},
 		{hook + "  - {before: soon}",
 			`5:14: rules[1].before: "soon": want a duration`},
 		{hook + "  - {before: 10s}",
@@ -125,6 +125,10 @@ func TestMistakes(t *testing.T) {
 			"found 2"},
 		{"channels:\n  hook: {discord: {url: 'https://discord.com/channels/1/" + testenv.Secret + "'}}",
 			"2:25: channels.hook.discord.url: url: want the URL of a webhook"},
+		{"channels:\n  hook: {discord: {url: 'https://discord.com/api/webhooks/12345678901234567/" +
+			strings.Repeat("a", 66) + "'}}", "with all 68 characters of the token"},
+		{"channels:\n  hook: {discord: {url: 'https://ptb.discord.com/api/v10/webhooks/1/" +
+			strings.Repeat("a", 68) + "'}}", "want the URL of a webhook"},
 		{"channels:\n  hook: {discord: {}}",
 			"2:9: channels.hook: discord.url is missing"},
 		{"channels:\n  hook: {slack: {}}",

@@ -243,17 +243,8 @@ func (n *notifier) staleReason(e event.Event) string {
 		return "replay"
 	case time.Since(e.Time) > n.maxAge:
 		return "old"
-	case longPast(e.Data):
+	case longPast(e):
 		return late
 	}
 	return ""
-}
-
-// longPast reports whether the page listed the incident more than 15 minutes of play after it
-// happened. Some pages add scorers hours later. If either minute is unknown, longPast returns false.
-func longPast(d event.Data) bool {
-	if d.Clock == nil || d.Match == nil || d.Clock.Minute == 0 || d.Match.Clock.Minute == 0 {
-		return false
-	}
-	return d.Match.Clock.Minute-d.Clock.Minute > 15
 }

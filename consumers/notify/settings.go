@@ -311,9 +311,9 @@ func (q quietSettings) hours(pos strictyaml.Pos) (*quiet, error) {
 		return nil, q.From.Pos.Errorf("quiet: from and until are both %s", q.From.Value)
 	}
 	if q.Zone.Value != "" {
-		zone, err := time.LoadLocation(q.Zone.Value)
-		if err != nil || q.Zone.Value == "Local" {
-			return nil, q.Zone.Pos.Errorf("time zone %q: want one like Europe/Berlin", q.Zone.Value)
+		zone, err := event.LoadZone(q.Zone.Value)
+		if err != nil {
+			return nil, q.Zone.Pos.Errorf("%w", err)
 		}
 		hours.zone = zone
 	}

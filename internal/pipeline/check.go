@@ -96,17 +96,19 @@ func (c Config) profileFiles() ([]string, error) {
 type checker struct {
 	update   bool
 	results  []CheckResult
-	problems int // of the pages of the current profile, written to expectation files
-	unusable int // pages of the current profile, likewise
+	shipped  profile.Library // nil if the check is not of a config
+	problems int             // of the pages of the current profile, written to expectation files
+	unusable int             // pages of the current profile, likewise
 }
 
 // checkShipped checks the profiles that matchwire ships against their sample pages
 // and the shipped fixtures that use them.
 func (k *checker) checkShipped(ctx context.Context) error {
-	lib, err := Config{}.Library()
+	lib, err := shippedProfiles()
 	if err != nil {
 		return err
 	}
+	k.shipped = lib
 	results := map[string]*CheckResult{}
 	pages := map[string]int{}
 	add := func(profile string, n int, errs []string) {
@@ -236,6 +238,9 @@ func (k *checker) checkFile(ctx context.Context, name string) error {
 		return err
 	}
 	r.Detail, r.Errors = age(p)+sampleCount(pages), errs
+	if k.shipped[p.Name] != nil {
+		r.Detail += ", replaces the shipped profile " + p.Name
+	}
 	if k.update && pages > 0 {
 		r.Detail += ", expectations updated" + kept(k.problems, "problem") + kept(k.unusable, "unusable page")
 	}

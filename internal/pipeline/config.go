@@ -15,7 +15,6 @@ import (
 
 	"github.com/goccy/go-yaml/ast"
 
-	"github.com/matchwire/matchwire/fixtures"
 	"github.com/matchwire/matchwire/internal/scheduler"
 	"github.com/matchwire/matchwire/internal/strictyaml"
 	"github.com/matchwire/matchwire/parser/observation"
@@ -23,7 +22,6 @@ import (
 	"github.com/matchwire/matchwire/parser/poll"
 	"github.com/matchwire/matchwire/parser/profile"
 	"github.com/matchwire/matchwire/parser/recording"
-	"github.com/matchwire/matchwire/profiles"
 )
 
 // Config is the content of matchwire.yaml. Every key is optional. Paths are relative to
@@ -55,7 +53,8 @@ type Config struct {
 	TLS    TLSConfig    `yaml:"tls"`
 	Fanout FanoutConfig `yaml:"fanout"`
 
-	file string // name of the config file; "" if there is none
+	file        string         // name of the config file; "" if there is none
+	profilesPos strictyaml.Pos // of Profiles
 }
 
 // A Source is a page to poll.
@@ -154,6 +153,7 @@ func LoadConfig(file string, optional bool) (Config, error) {
 	if err := strictyaml.Decode(file, data, &c); err != nil {
 		return c, fmt.Errorf("config %w", err)
 	}
+	c.profilesPos = strictyaml.PosAt(data, "profiles")
 	for _, check := range []func([]byte) error{c.checkNamespace, c.checkAliases, c.checkRequests, c.TLS.check,
 		c.Fanout.check} {
 		if err := check(data); err != nil {
@@ -190,34 +190,6 @@ func (c Config) checkAliases(data []byte) error {
 		return strictyaml.PosAt(data, "aliases").Errorf("%w", err)
 	}
 	return nil
-}
-
-// Library loads the shipped profiles and the profiles in the config's profile folder. If
-// two profiles have the same name, the profile in the config's folder is used.
-func (c Config) Library() (profile.Library, error) {
-	fixtureProfiles, err := fs.Sub(fixtures.FS, "profiles")
-	if err != nil {
-		return nil, err
-	}
-	lib, err := profile.LoadLibrary(profiles.FS, fixtureProfiles)
-	if err != nil || c.Profiles == "" {
-		return lib, err
-	}
-	dir := c.resolve(c.Profiles)
-	if _, err := os.Stat(dir); err != nil {
-		return nil, fmt.Errorf("config %s: profiles: %w", c.file, err)
-	}
-	own, err := profile.LoadLibrary(os.DirFS(dir))
-	if err != nil {
-		var positioned *strictyaml.Error
-		if errors.As(err, &positioned) {
-			positioned.File = filepath.Join(dir, positioned.File)
-			err = fmt.Errorf("profile %w", positioned)
-		}
-		return nil, err
-	}
-	maps.Copy(lib, own)
-	return lib, nil
 }
 
 // resolve returns a path in the config relative to the working directory. In the
@@ -259,11 +231,15 @@ func (c Config) ingester(s *poll.Store, nudge func(string), log *slog.Logger) (*
 // addSources adds the profile to lib.
 func (c Config) addSources(lib profile.Library) ([]scheduler.Activation, error) {
 	var all []scheduler.Activation
-	files := map[string]string{}
+	files, err := c.ownFiles()
+	if err != nil {
+		return nil, UsageError(err)
+	}
 	for _, s := range c.Sources {
 		a, err := c.addSource(s, lib, files)
-		if err == nil && slices.ContainsFunc(all, func(b scheduler.Activation) bool { return a.ID == b.ID }) {
-			err = fmt.Errorf("duplicate source %s", s.URL)
+		same := slices.IndexFunc(all, func(b scheduler.Activation) bool { return samePage(a, b) })
+		if err == nil && same >= 0 {
+			err = c.duplicate(s, same)
 		}
 		if err != nil {
 			var positioned *strictyaml.Error
@@ -275,6 +251,21 @@ func (c Config) addSources(lib profile.Library) ([]scheduler.Activation, error) 
 		all = append(all, a)
 	}
 	return all, nil
+}
+
+// samePage reports whether two sources have the same page. They can have different match IDs.
+func samePage(a, b scheduler.Activation) bool {
+	return a.ID == b.ID || a.URL == b.URL && a.Profile == b.Profile && a.Request == b.Request && a.Zone == b.Zone
+}
+
+// duplicate returns the error for a source that has the same page as the source with an index.
+func (c Config) duplicate(s Source, same int) error {
+	first := c.Sources[same]
+	if first.Match != s.Match {
+		return fmt.Errorf("match %q: the source in line %d has the same page with match %q: a page shows one match",
+			s.Match, first.pos.Line, first.Match)
+	}
+	return fmt.Errorf("duplicate source %s: the source in line %d is the same", s.URL, first.pos.Line)
 }
 
 // addSource returns s as an activation. If s names its profile by file, addSource adds
@@ -291,7 +282,7 @@ func (c Config) addSource(
 		return a, err
 	}
 	if file != "" {
-		if other := files[p.Name]; other != "" && other != file {
+		if other := files[p.Name]; other != "" && !sameFile(other, file) {
 			return a, fmt.Errorf("profiles %s and %s have the same name, %s", other, file, p.Name)
 		}
 		files[p.Name], lib[p.Name] = file, p

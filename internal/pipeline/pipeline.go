@@ -216,6 +216,9 @@ func (p *Pipeline) prepare(
 	if parts.library, err = p.config.Library(); err != nil {
 		return parts, UsageError(err)
 	}
+	if err := p.config.logReplaced(p.log); err != nil {
+		return parts, err
+	}
 	sources, err := p.config.addSources(parts.library)
 	parts.scheduler = &scheduler.Scheduler{
 		Schedule: parts.schedule, Publisher: b, Config: sources,

@@ -12,15 +12,31 @@ import (
 	"github.com/goccy/go-yaml/parser"
 )
 
-// Decode decodes a document into v. Errors contain file, the name of its source.
+// Decode decodes a document in UTF-8 into v. Errors contain file, the name of its source.
 func Decode(file string, data []byte, v any) error {
-	return InFile(file, withSuggestion(yaml.UnmarshalWithOptions(data, v, yaml.Strict()), v))
+	data, err := utf8Text(data)
+	if err != nil {
+		return InFile(file, err)
+	}
+	err = yaml.UnmarshalWithOptions(data, v, yaml.Strict())
+	if err == nil {
+		return nil
+	}
+	parsed, syntax := parser.ParseBytes(data, 0)
+	if syntax != nil {
+		return InFile(file, explainSyntax(err, data))
+	}
+	var roots []ast.Node
+	for _, doc := range parsed.Docs {
+		roots = append(roots, doc.Body)
+	}
+	return InFile(file, explain(err, v, "$", roots...))
 }
 
 // DecodeNode decodes n into v. It is for implementations of UnmarshalYAML: its errors
 // have a position but no file, because Decode adds the file.
 func DecodeNode(n ast.Node, v any) error {
-	return withSuggestion(yaml.NodeToValue(n, v, yaml.Strict()), v)
+	return explain(yaml.NodeToValue(n, v, yaml.Strict()), v, n.GetPath(), n)
 }
 
 // An Error is an error at a position in a file.
@@ -51,8 +67,11 @@ type Pos struct {
 // PosOf returns the position of n.
 func PosOf(n ast.Node) Pos {
 	p := n.GetToken().Position
-	return Pos{p.Line, p.Column, strings.TrimPrefix(strings.TrimPrefix(n.GetPath(), "$"), ".")}
+	return Pos{p.Line, p.Column, withoutRoot(n.GetPath())}
 }
+
+// withoutRoot removes the root from the path of a node, which begins with $.
+func withoutRoot(path string) string { return strings.TrimPrefix(strings.TrimPrefix(path, "$"), ".") }
 
 // Errorf returns an [*Error] with position p and without a file.
 func (p Pos) Errorf(format string, args ...any) error {
@@ -76,7 +95,7 @@ func InFile(file string, err error) error {
 	var ye yaml.Error
 	if errors.As(err, &ye) && ye.GetToken() != nil {
 		p := ye.GetToken().Position
-		return &Error{File: file, Line: p.Line, Column: p.Column, Err: errors.New(message(ye))}
+		return &Error{File: file, Line: p.Line, Column: p.Column, Err: errors.New(ye.GetMessage())}
 	}
 	return fmt.Errorf("%s: %w", file, err)
 }
@@ -131,19 +150,6 @@ func (r Raw) PosAt(path string) Pos {
 	return PosOf(n)
 }
 
-// message returns e's message in terms of YAML, without Go's type names.
-func message(e yaml.Error) string {
-	_, kind, ok := strings.Cut(e.GetMessage(), " of type ")
-	if !ok || !strings.HasPrefix(e.GetMessage(), "cannot unmarshal") {
-		return e.GetMessage()
-	}
-	want := map[string]string{"bool": "true or false", "string": "a string", "int": "a number"}[kind]
-	if want == "" {
-		want = "another type of value"
-	}
-	return fmt.Sprintf("%q: want %s", e.GetToken().Value, want)
-}
-
 // PosAt returns the position of the value at a path like "fanout.origins[0]". If
 // the document has no such value, PosAt returns the start of the document.
 func PosAt(data []byte, path string) Pos {
@@ -157,7 +163,7 @@ func PosAt(data []byte, path string) Pos {
 // Lookup returns the position of the value at a path like "fanout.origins[0]",
 // and whether the document has such a value.
 func Lookup(data []byte, path string) (Pos, bool) {
-	file, err := parser.ParseBytes(data, 0)
+	file, err := parse(data)
 	if err != nil {
 		return Pos{}, false
 	}
@@ -178,7 +184,7 @@ func Lookup(data []byte, path string) (Pos, bool) {
 // document has an empty value. It does not search the values of keys named except,
 // where an empty value has a meaning.
 func FirstEmpty(data []byte, except string) (Pos, bool) {
-	file, err := parser.ParseBytes(data, 0)
+	file, err := parse(data)
 	if err != nil {
 		return Pos{}, false
 	}

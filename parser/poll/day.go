@@ -57,11 +57,10 @@ func withDates(u *url.URL) string { return escapedDate.ReplaceAllString(u.String
 
 // zoneOf returns the time zone of the dates in a source's URL.
 func zoneOf(s event.Source) (*time.Location, error) {
-	loc, err := time.LoadLocation(s.Zone)
-	if err != nil || s.Zone == "Local" {
-		return nil, fmt.Errorf("zone %q: want a time zone like Europe/London", s.Zone)
+	if s.Zone == "" {
+		return time.UTC, nil
 	}
-	return loc, nil
+	return event.LoadZone(s.Zone)
 }
 
 // dayOf returns the date at a time in a zone, as the midnight at its beginning in UTC.

@@ -29,7 +29,7 @@ func ExampleIngester() {
 	p, err := profile.Load("mysite.yaml", []byte(`
 profile: mysite
 sport: soccer
-match: {home: .home, away: .away, status: {value: live}}
+match: {league: {value: MLS}, home: .home, away: .away, status: {value: live}}
 `))
 	if err != nil {
 		fmt.Println(err)
@@ -46,5 +46,5 @@ match: {home: .home, away: .away, status: {value: live}}
 	for _, e := range events {
 		fmt.Println(e.Type, e.Subject, "backfill:", e.Data.Backfill)
 	}
-	// Output: soccer.unknown.match_start mls-42 backfill: true
+	// Output: soccer.mls.match_start mls-42 backfill: true
 }

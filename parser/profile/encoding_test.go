@@ -128,10 +128,12 @@ func load(t *testing.T, text string) *profile.Profile {
 // charset.
 func TestCaseByteOrderMark(t *testing.T) {
 	t.Parallel()
-	forJSON := load(t, "profile: j\nsport: soccer\nformat: json\nmatch: {home: {jq: .home}, away: {jq: .away}}\n")
-	forHTML := load(t, "profile: h\nsport: soccer\ncomplete: u\nmatch: {home: b, away: u}\n")
-	plain := load(t, "profile: h\nsport: soccer\nmatch: {home: b, away: u}\n")
-	embedded := load(t, "profile: e\nsport: soccer\njson: script\nmatch: {home: {jq: .home}, away: {jq: .away}}\n")
+	forJSON := load(t, "profile: j\nsport: soccer\nformat: json\n"+
+		"match: {home: {jq: .home}, away: {jq: .away}, league: {value: L}}\n")
+	forHTML := load(t, "profile: h\nsport: soccer\ncomplete: u\nmatch: {home: b, away: u, league: {value: L}}\n")
+	plain := load(t, "profile: h\nsport: soccer\nmatch: {home: b, away: u, league: {value: L}}\n")
+	embedded := load(t, "profile: e\nsport: soccer\njson: script\n"+
+		"match: {home: {jq: .home}, away: {jq: .away}, league: {value: L}}\n")
 	const json = `{"home":"Köln","away":"Łódź"}`
 	const markup = `<html><body><b>Köln</b><u>Łódź</u></body></html>`
 	for name, tc := range map[string]struct {

@@ -13,6 +13,7 @@ func ExampleProfile_Extract() {
 profile: mysite
 sport: soccer
 match:
+  league: {value: MLS}
   home: .home
   away: .away
   home_score: {css: b, regexp: '^(\d+) :'}

@@ -108,7 +108,7 @@ func TestWinner(t *testing.T) {
 profile: x
 sport: cricket
 format: json
-match: {home: {value: A}, away: {value: B}, winner: {jq: .w}}
+match: {home: {value: A}, away: {value: B}, league: {value: L}, winner: {jq: .w}}
 `)
 	for _, tc := range []struct {
 		page, problem string

@@ -27,13 +27,14 @@ func TestCaseDateInAHeading(t *testing.T) {
 		"of the heading without a time": "join: [{css: .day, inherit: true}, {css: i, inherit: true}]",
 	} {
 		p := load(t, "profile: x\nsport: soccer\nmatches: .day, .m\n"+
-			"match:\n  id: {attr: data-id}\n  home: b\n  away: u\n"+
+			"match:\n  league: {value: L}\n  id: {attr: data-id}\n  home: b\n  away: u\n"+
 			"  start: {"+start+", layout: Monday 2 January 2006 15:04, zone: UTC}\n")
 		checkStarts(t, name, p, body, "06-11 21:00", "06-11 22:30", "06-12 04:00")
 	}
 	alternatives := load(
 		t,
-		"profile: x\nsport: soccer\nmatches: .day, .m\nmatch:\n  id: {attr: data-id}\n  home: b\n  away: u\n"+
+		"profile: x\nsport: soccer\nmatches: .day, .m\n"+
+			"match:\n  league: {value: L}\n  id: {attr: data-id}\n  home: b\n  away: u\n"+
 			"  start: [{css: s, layout: unix}, {join: [{css: .day, inherit: true}, i], layout: Monday 2 January 2006 "+
 			"15:04, zone: Europe/Paris}]\n",
 	)
@@ -57,6 +58,7 @@ sport: soccer
 format: json
 matches: {jq: '.[]'}
 match:
+  league: {value: L}
   id: {jq: .id}
   home: {jq: .h}
   away: {jq: .a}

@@ -13,7 +13,8 @@ import (
 func TestInningsTexts(t *testing.T) {
 	t.Parallel()
 	p, err := profile.Load("x.yaml", []byte("profile: x\nsport: cricket\nformat: json\n"+
-		"match: {home: {value: A}, away: {value: B}, status: {value: live}, home_score: {jq: .h}, away_score: {jq: .a}}\n"))
+		"match: {home: {value: A}, away: {value: B}, league: {value: L}, status: {value: live}, "+
+		"home_score: {jq: .h}, away_score: {jq: .a}}\n"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -89,6 +90,7 @@ func TestInningsTexts(t *testing.T) {
 func TestOrderOfRunsAndWickets(t *testing.T) {
 	t.Parallel()
 	const text = "profile: x\nsport: cricket\nformat: json\nmatches: {jq: '.[]'}\nmatch:\n" +
+		"  league: {value: L}\n" +
 		"  home: {jq: .n}\n  away: {value: B}\n  status: {value: live}\n  away_score: {jq: .a}\n  home_score: {jq: .h%s}\n"
 	for _, tc := range []struct{ as, page, want string }{
 		{"", `[{"n":"C","h":"1/2"},{"n":"D","h":"3/0"},{"n":"E","h":"4/120","a":"245"}]`, "2-0 0-0"},
@@ -117,7 +119,7 @@ func TestOrderOfRunsAndWickets(t *testing.T) {
 func TestUnmatchedInnings(t *testing.T) {
 	t.Parallel()
 	p, err := profile.Load("x.yaml", []byte("profile: x\nsport: cricket\nformat: json\n"+
-		"match:\n  home: {value: A}\n  away: {value: B}\n"+
+		"match:\n  league: {value: L}\n  home: {value: A}\n  away: {value: B}\n"+
 		"  status: {value: live}\n  home_score: {jq: .h}\n  away_score: [{jq: .a, regexp: '^\\d+$'}, {jq: .b}]\n"))
 	if err != nil {
 		t.Fatal(err)

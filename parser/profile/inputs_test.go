@@ -36,7 +36,8 @@ func TestComputedValues(t *testing.T) {
 	} {
 		p := load(
 			t,
-			"profile: x\nsport: basketball\nmatch:\n  home: b\n  away: u\n  home_score: "+tc.rule+"\n  away_score: {value: 0}\n",
+			"profile: x\nsport: basketball\nmatch:\n  league: {value: L}\n  home: b\n  away: u\n"+
+				"  home_score: "+tc.rule+"\n  away_score: {value: 0}\n",
 		)
 		all, problems, err := p.Extract(t.Context(), page.Page{At: now,
 			Body: []byte("<b>A</b><u>B</u><i>7</i><s>3</s><table><td data-q=1>20<td>15<td data-q=3>31</table>")})
@@ -57,6 +58,7 @@ func TestClockFromKickOff(t *testing.T) {
 profile: x
 sport: soccer
 match:
+  league: {value: L}
   home: b
   away: u
   status: {value: live}

@@ -44,3 +44,36 @@ func TestLeagueKeys(t *testing.T) {
 		t.Errorf("error %v, want %s", err, want)
 	}
 }
+
+// A profile without a rule for the league is a problem of each page, because the league becomes "unknown"
+// in routing keys.
+func TestProfileWithoutALeague(t *testing.T) {
+	t.Parallel()
+	const want = `match.league: the profile has no rule for it, so routing keys contain "unknown"`
+	html, json := "<b>A</b><u>B</u><i></i>", `{"games": [{"id": "g1", "h": "A", "a": "B"}]}`
+	for _, tc := range []struct {
+		name, profile, page, want string
+	}{
+		{"a match", "match: {home: b, away: u}", html, want},
+		{"a list", "format: json\nmatches: {jq: '.games[]'}\nmatch: {id: {jq: .id}, home: {jq: .h}, away: {jq: .a}}",
+			json, "matches row 1: " + want},
+		{"a layout", "layouts: [{layout: a, if: i, match: {home: b, away: u}}]", html, want},
+		{"another sport", "match: {home: b, away: u, start: {css: i, optional: true}}", html, want},
+		{"a league", "match: {home: b, away: u, league: {value: L}}", html, ""},
+		{"only the word", "match: {home: b, away: u, league_key: {value: l}}", html, ""},
+		{"an optional league", "match: {home: b, away: u, league: {css: i, optional: true}}", html, ""},
+	} {
+		sport := "soccer"
+		if tc.name == "another sport" {
+			sport = "tennis"
+		}
+		p := load(t, "profile: x\nsport: "+sport+"\n"+tc.profile+"\n")
+		_, problems, err := p.Extract(t.Context(), page.Page{Body: []byte(tc.page)})
+		if err != nil {
+			t.Fatalf("%s: %v", tc.name, err)
+		}
+		if got := fmt.Sprint(problems); !strings.Contains(got, tc.want) || (len(problems) > 0) != (tc.want != "") {
+			t.Errorf("%s: problems %s, want %q", tc.name, got, tc.want)
+		}
+	}
+}

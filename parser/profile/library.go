@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/matchwire/matchwire/internal/strictyaml"
 	"github.com/matchwire/matchwire/parser/page"
 	"github.com/matchwire/matchwire/parser/profile/internal/pagetext"
 )
@@ -20,7 +21,8 @@ import (
 type Library map[string]*Profile
 
 // LoadLibrary loads all *.yaml files in the folders. A profile replaces a profile with the same
-// name from an earlier folder. A profile can name a sport that another profile in its folder defines.
+// name from an earlier folder. Two profiles with the same name in one folder are an error. A profile can name
+// a sport that another profile in its folder defines.
 func LoadLibrary(folders ...fs.FS) (Library, error) {
 	lib := Library{}
 	for _, folder := range folders {
@@ -29,6 +31,7 @@ func LoadLibrary(folders ...fs.FS) (Library, error) {
 			return nil, err
 		}
 		DefineSports(folder, "*.yaml")
+		inFolder := map[string]string{} // the file of each profile
 		for _, f := range files {
 			data, err := fs.ReadFile(folder, f)
 			if err != nil {
@@ -38,7 +41,11 @@ func LoadLibrary(folders ...fs.FS) (Library, error) {
 			if err != nil {
 				return nil, fmt.Errorf("profile %w", err)
 			}
-			lib[p.Name] = p
+			if first := inFolder[p.Name]; first != "" {
+				return nil, fmt.Errorf("profile %w", strictyaml.InFile(f, strictyaml.PosAt(data, "profile").Errorf(
+					"%q is also the name of the profile in %s: give each profile its own name", p.Name, first)))
+			}
+			inFolder[p.Name], lib[p.Name] = f, p
 		}
 	}
 	return lib, nil

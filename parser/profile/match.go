@@ -87,8 +87,8 @@ func (m *matchRow) teams(ctx context.Context, o *observation.Observation) error 
 	return nil
 }
 
-// league sets the league and its word in routing keys. It adds a problem if the name has no letters
-// for the word.
+// league sets the league and its word in routing keys. It adds a problem if the profile has no rule for
+// either, or if the name has no letters for the word.
 func (m *matchRow) league(ctx context.Context, o *observation.Observation) {
 	r := &m.doc.profile.Match
 	o.League = m.required(ctx, "match.league", &r.League)
@@ -97,6 +97,10 @@ func (m *matchRow) league(ctx context.Context, o *observation.Observation) {
 			m.fault("match.league_key", err)
 			o.LeagueKey = ""
 		}
+	}
+	if !r.League.isSet() && !r.LeagueKey.isSet() {
+		m.fault("match.league", errors.New("the profile has no rule for it, so routing keys contain \"unknown\": "+
+			"set match.league or match.league_key"))
 	}
 	if o.League != "" && o.LeagueKey == "" && !event.HasKey(o.League) {
 		m.fault("match.league", fmt.Errorf("%q becomes \"unknown\" in routing keys: set match.league_key", shorten(o.League)))

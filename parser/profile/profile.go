@@ -31,6 +31,7 @@ type Profile struct {
 	Lengths   map[string]strictyaml.Duration `yaml:"lengths"` // of "q", "p" or "ot" periods, for clocks that count down
 	Layouts   []Layout                       `yaml:"layouts"` // layouts of the pages; the first that fits a page applies
 
+	file     string           // as given to Load
 	keys     map[css.Key]bool // keys of all selectors, for the index of a page
 	usesNow  bool             // whether a query uses the time of the page
 	layout   *Layout          // the layout of this variant; nil if it is not a variant
@@ -130,7 +131,7 @@ func Load(file string, data []byte) (*Profile, error) {
 	if err := p.check(at); err != nil {
 		return nil, strictyaml.InFile(file, err)
 	}
-	p.keys = map[css.Key]bool{}
+	p.file, p.keys = file, map[css.Key]bool{}
 	for _, v := range p.variants {
 		for _, s := range v.selectors() {
 			p.keys[s.Key] = true
@@ -140,6 +141,9 @@ func Load(file string, data []byte) (*Profile, error) {
 	}
 	return &p, nil
 }
+
+// File returns the file of the profile, as given to [Load].
+func (p *Profile) File() string { return p.file }
 
 // ManyMatches reports whether the profile is for pages with several matches.
 func (p *Profile) ManyMatches() bool { return p.variants[0].Matches.isSet() }

@@ -35,7 +35,7 @@ func TestLoadErrors(t *testing.T) {
 		{"unknown period", "HT: break ht", "HT: break q2", `status "break q2"`},
 		{"unknown sport", "sport: soccer", "sport: quidditch", `small.yaml:2:8: sport: sport "quidditch"`},
 		{"a string for a boolean", "league: .league", "league: {css: .league, own: maybe}",
-			`small.yaml:5:31: "maybe": want true or false`},
+			`small.yaml:5:31: match.league.own: "maybe": want true or false`},
 		{"rows without a kind", "    " + kindRule + "\n", "", `set both rows and kind`},
 		{"bad name", "profile: small", "profile: Small Site", `profile "Small Site"`},
 		{"two sources", "id: {value: m1}", "id: {value: m1, css: a}",
@@ -67,7 +67,7 @@ func TestLoadErrors(t *testing.T) {
 			`winner "us": want one of home, away, draw`},
 		{"unknown notation", "clock: time", "clock: {css: time, as: sundial}", `as "sundial"`},
 		{"unknown zone", "league: .league", "start: {css: a, zone: Mars/Olympus}", `zone "Mars/Olympus"`},
-		{"zone by abbreviation", "league: .league", "start: {css: a, zone: CEST}", "want a name like Europe/Berlin"},
+		{"zone by abbreviation", "league: .league", "start: {css: a, zone: CEST}", "want a time zone like Europe/Berlin"},
 		{"key without its mark", "league: .league", "homescore: .hs", "did you mean home_score?"},
 		{"lookbehind", "league: .league", "league: {css: a, regexp: '(?<=x)a'}", "have no lookahead and lookbehind"},
 		{"lookahead", "league: .league", "league: {css: a, regexp: 'a(?!x)'}", "have no lookahead and lookbehind"},
@@ -310,7 +310,7 @@ func TestMinutesWithoutAPeriod(t *testing.T) {
 func TestClockNamesThePeriod(t *testing.T) {
 	t.Parallel()
 	p, err := profile.Load("x.yaml", []byte("profile: x\nsport: soccer\nformat: json\n"+
-		"match: {home: {value: A}, away: {value: B}, status: {value: live}, clock: {jq: .clock}}\n"+
+		"match: {home: {value: A}, away: {value: B}, league: {value: L}, status: {value: live}, clock: {jq: .clock}}\n"+
 		"incidents: [{rows: {jq: '.rows[]'}, kind: {value: goal}, side: {value: home}, clock: {jq: .}}]\n"))
 	if err != nil {
 		t.Fatal(err)

@@ -34,6 +34,9 @@ func (s *selector) UnmarshalYAML(n ast.Node) error {
 
 func newSelector(text string, pos strictyaml.Pos) (*selector, error) {
 	compiled, err := css.Compile(text)
+	if unusual := strictyaml.CheckCharacters(text); unusual != nil {
+		err = unusual
+	}
 	if err != nil {
 		return nil, pos.Errorf("selector %q: %w", text, err)
 	}
@@ -61,6 +64,9 @@ func (q *query) UnmarshalYAML(n ast.Node) error {
 		return err
 	}
 	if err := q.compile(); err != nil {
+		if unusual := strictyaml.CheckCharacters(q.source); unusual != nil {
+			err = unusual
+		}
 		return strictyaml.PosOf(n).Errorf("jq %q: %w", q.source, err)
 	}
 	return nil

@@ -1,12 +1,15 @@
 package profile
 
 import (
+	"errors"
 	"regexp"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/goccy/go-yaml/ast"
 
+	"github.com/matchwire/matchwire/event"
 	"github.com/matchwire/matchwire/internal/strictyaml"
 	"github.com/matchwire/matchwire/parser/profile/internal/notations"
 )
@@ -113,6 +116,9 @@ func (p *pattern) UnmarshalYAML(n ast.Node) error {
 		return err
 	}
 	re, err := regexp.Compile(s)
+	if strings.ContainsRune(s, '\b') {
+		err = errors.New(`\b is a backspace in double quotes: use single quotes`)
+	}
 	if err != nil {
 		return strictyaml.PosOf(n).Errorf("regexp %q: %w%s", s, err, unsupportedHint(s))
 	}
@@ -209,9 +215,9 @@ func (z *zone) UnmarshalYAML(n ast.Node) error {
 	if err := strictyaml.DecodeNode(n, &s); err != nil {
 		return err
 	}
-	loc, err := time.LoadLocation(s)
+	loc, err := event.LoadZone(s)
 	if err != nil {
-		return strictyaml.PosOf(n).Errorf("zone %q: %w: want a name like Europe/Berlin, not an abbreviation", s, err)
+		return strictyaml.PosOf(n).Errorf("%w", err)
 	}
 	z.loc = loc
 	return nil

@@ -19,11 +19,7 @@ func (d *draft) events() ([]event.Event, error) {
 	for i := range d.changes {
 		ch := &d.changes[i]
 		in := d.incident(ch)
-		shootout := d.tally(kicks)
-		if in.Kind.IsKick() {
-			kicks = new(kicks.Add(in.Side, ch.kicksScored(in)))
-			shootout = kicks
-		}
+		kicks = d.kicksAfter(ch, in, kicks)
 		d.setPoints(ch, in, score)
 		before := score
 		switch score = d.scoreAfter(ch, in, score); {
@@ -36,7 +32,7 @@ func (d *draft) events() ([]event.Event, error) {
 			}
 		}
 		s.Seq++
-		e, err := d.event(ch, in, score, shootout, line)
+		e, err := d.event(ch, in, score, d.tallyAt(i, kicks), line)
 		if err != nil {
 			return nil, err
 		}
@@ -125,7 +121,7 @@ func (ch *change) kicksScored(kick *TrackedIncident) int {
 }
 
 // kicksBefore returns the tally of the shoot-out before the changes. It counts the tracked kicks.
-// If no kick is tracked, it returns the latest tally that a page showed.
+// If no kick is tracked, it returns the tally before the page.
 func (d *draft) kicksBefore() *event.Score {
 	tally, any := event.Score{}, false
 	for i := range d.state.Tracked {
@@ -134,7 +130,7 @@ func (d *draft) kicksBefore() *event.Score {
 		}
 	}
 	if !any {
-		return d.state.Shootout
+		return d.tallyBefore
 	}
 	for i := range d.changes {
 		ch := &d.changes[i]
@@ -144,6 +140,38 @@ func (d *draft) kicksBefore() *event.Score {
 		}
 	}
 	return &tally
+}
+
+// kicksAfter returns the tally of the shoot-out after a change. kicks is the tally before it.
+func (d *draft) kicksAfter(ch *change, in *TrackedIncident, kicks *event.Score) *event.Score {
+	switch {
+	case in.Kind.IsKick():
+		return new(kicks.Add(in.Side, ch.kicksScored(in)))
+	case in.isTallyChange():
+		return d.obs.Shootout
+	}
+	return kicks
+}
+
+// isTallyChange reports whether the incident is a change of the tally that no kick explains.
+func (tracked *TrackedIncident) isTallyChange() bool {
+	return tracked.Kind == event.ScoreChange && tracked.Score == nil && tracked.Clock.Period == event.ShootOut
+}
+
+// tallyAt returns the tally of the shoot-out for the event of change i. kicks is the tally after the
+// change. Events from before the shoot-out have the tally before the page. Kicks, and events before
+// later kicks, have a tally that counts up. The other events have the page's tally.
+func (d *draft) tallyAt(i int, kicks *event.Score) *event.Score {
+	period, _ := d.position(&d.changes[i])
+	if so := d.state.Sport.Index(event.ShootOut); so < 0 || period < so {
+		return d.tallyBefore
+	}
+	for j := range d.changes[i:] {
+		if in := d.incident(&d.changes[i+j]); in.Kind.IsKick() || in.isTallyChange() {
+			return kicks
+		}
+	}
+	return d.tally(kicks)
 }
 
 // tally returns the page's tally of the shoot-out. If the page has none, or a lower one than kicks,

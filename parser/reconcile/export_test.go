@@ -27,7 +27,8 @@ func (d *draft) fields(p parts) []any {
 	case partChanges:
 		return []any{&d.changes, &s.Untracked}
 	}
-	return []any{&s.Epoch, &s.Seq, &s.Views, &s.Began, &s.PlayShown, &s.EndsFrom, &s.LongestClock, &s.Kickoff}
+	return []any{&s.Epoch, &s.Seq, &s.Views, &s.Began, &s.PlayShown, &s.EndsFrom, &s.LongestClock, &s.Kickoff,
+		&d.tallyBefore}
 }
 
 // allParts holds the names of all parts.

@@ -1,24 +1,36 @@
 package reconcile
 
 import (
+	"slices"
 	"strconv"
 
 	"github.com/matchwire/matchwire/event"
+	"github.com/matchwire/matchwire/parser/observation"
 )
 
-// compareKicks compares the kicks of a shoot-out.
+// compareKicks compares the kicks of a shoot-out. It reports new kicks in the order of the page.
 func (d *draft) compareKicks() {
-	d.compareKicksOf(event.Home)
-	d.compareKicksOf(event.Away)
+	rows := append(d.pairKicks(event.Home), d.pairKicks(event.Away)...)
+	slices.Sort(rows)
+	for _, i := range rows {
+		in := d.obs.Incidents[i]
+		in.Clock.Period = event.ShootOut
+		nth := len(d.state.where(in.Side, event.Kind.IsKick)) + 1
+		d.reportFirstFree(in, series{"kick", string(in.Side), strconv.Itoa(nth)})
+	}
 }
 
-// compareKicksOf pairs one side's rows with its tracked kicks, first by player. It then pairs each
-// remaining row with an unpaired kick between the kicks of the neighbouring rows. Rows without such
-// a kick are new kicks.
-func (d *draft) compareKicksOf(side event.Side) {
-	rows := rowsWhere(&d.obs, side, event.Kind.IsKick)
-	for i := range rows {
-		rows[i].Clock.Period = event.ShootOut
+// pairKicks pairs one side's rows with its tracked kicks, first by player. It then pairs each
+// remaining row with an unpaired kick between the kicks of the neighbouring rows. It returns the
+// indexes of the rows without such a kick, which are new kicks.
+func (d *draft) pairKicks(side event.Side) (unpaired []int) {
+	var rows []observation.Incident
+	var indexes []int
+	for i, in := range d.obs.Incidents {
+		if in.Kind.IsKick() && in.Side == side {
+			in.Clock.Period = event.ShootOut
+			rows, indexes = append(rows, in), append(indexes, i)
+		}
 	}
 	kicks := d.state.where(side, event.Kind.IsKick)
 	places := make([]int, len(rows)) // place of each row's kick in kicks, from 1; 0 if the row is not paired
@@ -37,17 +49,17 @@ func (d *draft) compareKicksOf(side event.Side) {
 			pairFirst(row, 0, len(kicks), samePlayer)
 		}
 	}
-	for row, in := range rows {
+	for row := range rows {
 		if places[row] > 0 {
 			continue
 		}
 		from, to := placesBetween(places, row, len(kicks))
 		pairFirst(row, from, to, always)
 		if places[row] == 0 {
-			nth := len(d.state.where(side, event.Kind.IsKick)) + 1
-			d.reportFirstFree(in, series{"kick", string(side), strconv.Itoa(nth)})
+			unpaired = append(unpaired, indexes[row])
 		}
 	}
+	return unpaired
 }
 
 // placesBetween returns the range [from, to) of the indexes of the kicks with which a row can be

@@ -1,6 +1,7 @@
 package reconcile_test
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/matchwire/matchwire/event"
@@ -92,4 +93,80 @@ func TestHockeyShootOut(t *testing.T) {
 		"period_start so 2-2", "score_change 2-2")
 	s.expect(show(event.Final, "so", event.Score{Home: 3, Away: 2}, &event.Score{Home: 2, Away: 1}), "score_change 2-2",
 		"period_end so 2-2", "match_end 2-2 home by shootout")
+}
+
+// The event of each kick has the tally after the kick, in the order of the page. Events from before the
+// shoot-out do not have the tally of the page.
+func TestTallyCountsUp(t *testing.T) {
+	t.Parallel()
+	attempt := func(side event.Side, player, detail string) observation.Incident {
+		return observation.Incident{Kind: event.ShootoutAttempt, Side: side, Player: player, Detail: detail,
+			Clock: event.Clock{Period: event.ShootOut}}
+	}
+	show := func(sport event.Sport, status event.Status, period event.Period, tally event.Score,
+		in ...observation.Incident) observation.Observation {
+		o := observed(status, period, event.Score{Home: 1, Away: 1}, in...)
+		o.Sport, o.Shootout = sport, &tally
+		return o
+	}
+	none := event.Score{}
+	kicks := []observation.Incident{kick("home", "A", "scored"), kick("away", "B", "missed"),
+		kick("home", "C", "scored"), kick("away", "D", "scored")}
+	attempts := []observation.Incident{attempt("away", "A", "missed"), attempt("home", "B", "scored"),
+		attempt("away", "C", "scored"), attempt("home", "D", "saved")}
+	for name, tc := range map[string]struct {
+		pages []observation.Observation
+		want  string
+	}{
+		"kicks on one page": {
+			[]observation.Observation{show(event.Soccer, event.Live, "so", event.Score{Home: 2, Away: 1}, kicks...)},
+			"period_end – period_start 0-0 shootout_kick A 1-0 shootout_kick B 1-0 shootout_kick C 2-0 shootout_kick D 2-1"},
+		"attempts on one page": {
+			[]observation.Observation{show(event.IceHockey, event.Live, "so", event.Score{Home: 1, Away: 1}, attempts...)},
+			"period_end – period_start 0-0 shootout_attempt A 0-0 shootout_attempt B 1-0 shootout_attempt C 1-1 " +
+				"shootout_attempt D 1-1"},
+		"attempts on two pages": {[]observation.Observation{
+			show(event.IceHockey, event.Live, "so", event.Score{Home: 1}, attempts[:2]...),
+			show(event.IceHockey, event.Final, "so", event.Score{Home: 1, Away: 2}, attempts...)},
+			"period_end – period_start 0-0 shootout_attempt A 0-0 shootout_attempt B 1-0 shootout_attempt C 1-1 " +
+				"shootout_attempt D 1-1 period_end 1-2 match_end 1-2"},
+		"the end on the same page": {[]observation.Observation{
+			show(event.Soccer, event.Final, "so", event.Score{Home: 2, Away: 1}, kicks...)},
+			"period_end – period_start 0-0 shootout_kick A 1-0 shootout_kick B 1-0 shootout_kick C 2-0 shootout_kick D 2-1 " +
+				"period_end 2-1 match_end 2-1"},
+		"without rows": {[]observation.Observation{show(event.Soccer, event.Live, "so", none),
+			show(event.Soccer, event.Live, "so", event.Score{Home: 1}),
+			show(event.Soccer, event.Live, "so", event.Score{Home: 1, Away: 1})},
+			"period_end – period_start 0-0 score_change 1-0 score_change 1-1"},
+		"the start and a tally on one page": {
+			[]observation.Observation{show(event.Soccer, event.Live, "so", event.Score{Home: 1})},
+			"period_end – period_start – score_change 1-0"},
+		"a card of the second half": {[]observation.Observation{show(event.Soccer, event.Live, "so", event.Score{Home: 1}),
+			show(event.Soccer, event.Live, "so", event.Score{Home: 2},
+				observation.Incident{Kind: event.YellowCard, Side: event.Away, Player: "Y", Clock: at(80, 0)})},
+			"period_end – period_start – score_change 1-0 yellow_card Y 1-0 score_change 2-0"},
+	} {
+		before := event.Period("2h")
+		sport := tc.pages[0].Sport
+		if sport == event.IceHockey {
+			before = "ot1"
+		}
+		first := observed(event.Live, before, event.Score{Home: 1, Away: 1})
+		first.Sport = sport
+		s := begin(t, first)
+		var got []string
+		for _, page := range tc.pages {
+			s.each = func(e event.Event) {
+				tally := "–"
+				if e.Data.Shootout != nil {
+					tally = e.Data.Shootout.String()
+				}
+				got = append(got, strings.TrimSpace(string(e.Data.Kind)+" "+e.Data.Player), tally)
+			}
+			s.read(page)
+		}
+		if line := strings.Join(got, " "); line != tc.want {
+			t.Errorf("%s:\ngot  %s\nwant %s", name, line, tc.want)
+		}
+	}
 }

@@ -135,10 +135,11 @@ type draft struct {
 
 	partBefore int // the index of the set before the page; see partOf
 
-	shownScore *event.Score // the page's score, even if it was not played
-	oldKickoff time.Time    // the kick-off before the page, if it has moved and the match has not begun
-	repeated   bool         // whether the page may be a copy from a cache, because its bytes did not change during play
-	otherTeams bool         // whether the names of the teams have changed
+	shownScore  *event.Score // the page's score, even if it was not played
+	tallyBefore *event.Score // the tally of the shoot-out before the page
+	oldKickoff  time.Time    // the kick-off before the page, if it has moved and the match has not begun
+	repeated    bool         // whether the page may be a copy from a cache, because its bytes did not change during play
+	otherTeams  bool         // whether the names of the teams have changed
 
 	state   State           // the next state
 	listed  map[int]bool    // indexes in state.Tracked: the incidents that the page lists
@@ -163,7 +164,8 @@ const (
 func newDraft(known *State, next State) *draft {
 	next.Tracked, next.Retractions = slices.Clone(known.Tracked), maps.Clone(known.Retractions)
 	next.Lineups = maps.Clone(known.Lineups)
-	return &draft{backfill: !known.Known(), before: known.Match.Status, state: next}
+	return &draft{backfill: !known.Known(), before: known.Match.Status,
+		tallyBefore: known.Shootout, state: next}
 }
 
 // withView returns a copy of views with the view of one site replaced.

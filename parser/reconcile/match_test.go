@@ -41,6 +41,8 @@ type story struct {
 	site, snapshot string    // site and snapshot of the next pages; may be ""
 	modified       time.Time // Last-Modified of the next pages; may be zero
 	superseded     bool      // whether the next pages have Provenance.Superseded
+
+	each func(event.Event) // called with each event; may be nil
 }
 
 // from sets the site of the next pages.
@@ -91,6 +93,9 @@ func (s *story) read(o observation.Observation) []string {
 			s.t.Errorf("event %s has position %s %d, want e1 %d", e.Type, e.Data.Epoch, e.Data.Seq, s.seq)
 		}
 		lines = append(lines, parsertest.Line(e))
+		if s.each != nil {
+			s.each(e)
+		}
 	}
 	s.state = next
 	return lines

@@ -32,7 +32,7 @@ func (d *draft) compareOthers() {
 		}
 	}
 	rows = d.pair(rows,
-		allOf(samePlayer, sameScore, sameClock), allOf(samePlayer, sameScore, nearClock),
+		allOf(samePlayer, sameScore, sameClock),
 		allOf(samePlayer, sameClock, sameDetail), allOf(samePlayer, sameClock), allOf(samePlayer, nearClock),
 		allOf(samePlayer, sameMinute), allOf(oncePerPlayer, samePlayer), nearClock, trackedWithoutDetails, rowWithoutDetails)
 	for _, in := range rows {

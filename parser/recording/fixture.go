@@ -9,6 +9,8 @@ import (
 	"path/filepath"
 	"time"
 
+	"github.com/goccy/go-yaml/ast"
+
 	"github.com/matchwire/matchwire/internal/strictyaml"
 	"github.com/matchwire/matchwire/parser/page"
 	"github.com/matchwire/matchwire/parser/profile"
@@ -34,6 +36,23 @@ type FixturePage struct {
 	Headers map[string]string `yaml:"headers,omitempty"` // response headers, see page.KeptHeaders
 }
 
+// UnmarshalYAML decodes a page. It returns an error if the page has no time.
+func (p *FixturePage) UnmarshalYAML(n ast.Node) error {
+	var plain struct {
+		File    string            `yaml:"file"`
+		At      strictyaml.Time   `yaml:"at"`
+		Headers map[string]string `yaml:"headers"`
+	}
+	if err := strictyaml.DecodeNode(n, &plain); err != nil {
+		return err
+	}
+	*p = FixturePage{plain.File, time.Time(plain.At), plain.Headers}
+	if p.At.IsZero() {
+		return strictyaml.PosOf(n).Errorf("set at: every page needs the time of its fetch, like 2026-11-28T15:00:00Z")
+	}
+	return nil
+}
+
 // ManifestName is the name of the file that describes a fixture.
 const ManifestName = "fixture.yaml"
 
@@ -51,15 +70,26 @@ func LoadFixture(name string, folder fs.FS) (*Fixture, error) {
 	if f.Profile == "" || len(f.Pages) == 0 {
 		return nil, fmt.Errorf("%s: profile and pages are required", file)
 	}
-	for i, p := range f.Pages {
-		if _, err := fs.Stat(folder, p.File); err != nil {
-			return nil, fmt.Errorf("%s: pages[%d].file %q: %w", file, i, p.File, err)
-		}
-		if i > 0 && !p.At.After(f.Pages[i-1].At) {
-			return nil, fmt.Errorf("%s: pages[%d].at %v: want a later time than pages[%d].at", file, i, p.At, i-1)
+	for i := range f.Pages {
+		if err := f.checkPage(i); err != nil {
+			at := strictyaml.PosAt(data, fmt.Sprintf("pages[%d]", i))
+			return nil, strictyaml.InFile(file, at.Errorf("%w", err))
 		}
 	}
 	return f, nil
+}
+
+// checkPage checks the page with index i.
+func (f *Fixture) checkPage(i int) error {
+	p := f.Pages[i]
+	if _, err := fs.Stat(f.folder, p.File); err != nil {
+		return fmt.Errorf("file %q: %w", p.File, err)
+	}
+	if i > 0 && !p.At.After(f.Pages[i-1].At) {
+		return fmt.Errorf("at %s: want a later time than that of the page before, %s",
+			p.At.Format(time.RFC3339Nano), f.Pages[i-1].At.Format(time.RFC3339Nano))
+	}
+	return nil
 }
 
 // SinglePage returns a fixture of one page, with the current time as the time of the fetch.

@@ -23,7 +23,7 @@ func (d *Discord) UnmarshalYAML(n ast.Node) error {
 var (
 	discordPath = regexp.MustCompile(`/webhooks/\d+/[^/]+$`)
 	// discordOwnPath is the path at Discord's own hosts, not at those of a proxy.
-	discordOwnPath = regexp.MustCompile(`^/api(/v\d+)?/webhooks/\d+/[A-Za-z0-9_-]+$`)
+	discordOwnPath = regexp.MustCompile(`^/api(/v\d+)?/webhooks/\d{17,20}/[A-Za-z0-9_-]{68,}$`)
 	discordHost    = regexp.MustCompile(`^((canary|ptb)\.)?discord(app)?\.com$`)
 )
 
@@ -33,7 +33,8 @@ func (d Discord) sender(e env) (Sender, error) {
 		return nil, err
 	}
 	if !discordPath.MatchString(u.Path) || discordHost.MatchString(u.Hostname()) && !discordOwnPath.MatchString(u.Path) {
-		return nil, d.URL.pos.Errorf("url: want the URL of a webhook: https://discord.com/api/webhooks/ID/TOKEN")
+		return nil, d.URL.pos.Errorf("url: want the URL of a webhook: https://discord.com/api/webhooks/ID/TOKEN, " +
+			"with all 68 characters of the token")
 	}
 	query := u.Query() // may contain a thread_id
 	query.Set("wait", "true")

@@ -11,12 +11,16 @@ import (
 
 // The forms of times that count from kick-off, after divide has removed the words.
 var (
-	minuteUnit   = regexp.MustCompile(`(\d) ?(?:min(?:ute)?s?|m)\b\.?`) // 67 mins
-	minutePrefix = regexp.MustCompile(`^min(?:ute)?s?\b\.? ?`)          // min 67
-	minutePlus   = regexp.MustCompile(`^(\d{1,3})(?: ?''?|\.|e|º)?(?: ?(\+) ?(\d{1,2})?(?::(\d\d))?)?(?: ?')?$`)
+	minuteUnit   = regexp.MustCompile(`(\d)` + ordinal + `? ?(?:min(?:u+t\pL*)?s?|m)\b\.?`) // 67 mins, 67. Min.
+	minutePrefix = regexp.MustCompile(`^min(?:u+t\pL*)?s?\b\.? ?`)                          // min 67
+	minutePlus   = regexp.MustCompile(`^(\d{1,3})(?: ?''?|` + ordinal + `)?(?: ?(\+) ?(\d{1,2})?(?::(\d\d))?)?(?: ?')?$`)
 	elapsedPlus  = regexp.MustCompile(`^(\d{1,3}):00(?:(?: ?\+ ?| )(\d{1,2}):(\d\d)| ?\+ ?(\d{1,2})?)'?$`)
 	primeSeconds = regexp.MustCompile(`^(\d{1,3})' ?(\d\d)''$`) // 14'21''
 )
+
+// ordinal is the mark of an ordinal number: 67. in German, 67e or 67ème in French, 67:e in Swedish, and 67º
+// or 67ª in Spanish, whose marks become o and a in compatibility form.
+const ordinal = `(?:\.|:?e|[èe]me|[oa°])`
 
 // maxStoppage is the maximum number of minutes of stoppage time. A later minute is in another period.
 const maxStoppage = 30

@@ -1,0 +1,91 @@
+package pipeline
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+
+	"github.com/matchwire/matchwire/fixtures"
+	"github.com/matchwire/matchwire/internal/strictyaml"
+	"github.com/matchwire/matchwire/parser/profile"
+	"github.com/matchwire/matchwire/profiles"
+)
+
+// Library loads the shipped profiles and the profiles in the config's profile folder. If
+// two profiles have the same name, the profile in the config's folder is used.
+func (c Config) Library() (profile.Library, error) {
+	lib, err := shippedProfiles()
+	if err != nil {
+		return nil, err
+	}
+	own, err := c.ownProfiles()
+	maps.Copy(lib, own)
+	return lib, err
+}
+
+// ownProfiles loads the profiles in the config's profile folder.
+func (c Config) ownProfiles() (profile.Library, error) {
+	if c.Profiles == "" {
+		return nil, nil
+	}
+	dir := c.resolve(c.Profiles)
+	if info, err := os.Stat(dir); err != nil || !info.IsDir() {
+		err := c.profilesPos.Errorf("%q: no such folder: want a folder, relative to that of the config", c.Profiles)
+		return nil, fmt.Errorf("config %w", strictyaml.InFile(c.file, err))
+	}
+	own, err := profile.LoadLibrary(os.DirFS(dir))
+	if err != nil {
+		var positioned *strictyaml.Error
+		if errors.As(err, &positioned) {
+			positioned.File = filepath.Join(dir, positioned.File)
+			err = fmt.Errorf("profile %w", positioned)
+		}
+	}
+	return own, err
+}
+
+// shippedProfiles returns the profiles that the binary contains.
+func shippedProfiles() (profile.Library, error) {
+	fixtureProfiles, err := fs.Sub(fixtures.FS, "profiles")
+	if err != nil {
+		return nil, err
+	}
+	return profile.LoadLibrary(profiles.FS, fixtureProfiles)
+}
+
+// ownFiles returns the files of the profiles in the config's profile folder, by the names of the profiles.
+func (c Config) ownFiles() (map[string]string, error) {
+	own, err := c.ownProfiles()
+	files := map[string]string{}
+	for name, p := range own {
+		files[name] = filepath.Join(c.resolve(c.Profiles), p.File())
+	}
+	return files, err
+}
+
+// logReplaced logs which shipped profiles the config's own profiles replace.
+func (c Config) logReplaced(log *slog.Logger) error {
+	shipped, err := shippedProfiles()
+	if err != nil {
+		return err
+	}
+	files, err := c.ownFiles()
+	for _, name := range slices.Sorted(maps.Keys(files)) {
+		if shipped[name] != nil {
+			log.Info("your profile replaces the shipped profile of the same name", "profile", name, "file", files[name])
+		}
+	}
+	return err
+}
+
+// sameFile reports whether two paths name the same file.
+func sameFile(a, b string) bool {
+	infoA, errA := os.Stat(a)
+	infoB, errB := os.Stat(b)
+	return errA == nil && errB == nil && os.SameFile(infoA, infoB)
+}

@@ -1,0 +1,147 @@
+package strictyaml
+
+import (
+	"reflect"
+	"strings"
+)
+
+// knownKeys returns the end of an error about an unknown key: the most similar key of v, or the keys that
+// the mapping at path in v can have.
+func knownKeys(key string, v any, path string) string {
+	if err := CheckCharacters(key); err != nil {
+		return ": " + err.Error()
+	}
+	if _, _, ok := strings.Cut(key, ":"); ok {
+		return ": put a space after the colon"
+	}
+	best, distance := "", maxDistance+1
+	for _, name := range keys(reflect.TypeOf(v), map[reflect.Type]bool{}) {
+		if d := editDistance(simple(key), simple(name)); name != key && d < distance && d <= len(name)/2 {
+			best, distance = name, d
+		}
+	}
+	if best != "" {
+		return ": did you mean " + best + "?"
+	}
+	if all := keysOf(typeAt(reflect.TypeOf(v), path)); len(all) > 0 {
+		return ": want one of " + strings.Join(all, ", ")
+	}
+	return ""
+}
+
+// typeAt returns the type of the value at a path like "list[0].key" in a value of type t, or nil if it is
+// unknown.
+func typeAt(t reflect.Type, path string) reflect.Type {
+	for _, name := range strings.FieldsFunc(path, func(r rune) bool { return r == '.' || r == '[' }) {
+		switch t = indirect(t); {
+		case t == nil:
+			return nil
+		case t.Kind() == reflect.Slice || t.Kind() == reflect.Map:
+			t = t.Elem()
+		default:
+			t = fieldOf(t, name)
+		}
+	}
+	return indirect(t)
+}
+
+// indirect returns the type that t points to, or t. It returns nil for nil.
+func indirect(t reflect.Type) reflect.Type {
+	for t != nil && t.Kind() == reflect.Pointer {
+		t = t.Elem()
+	}
+	return t
+}
+
+// fieldOf returns the type of the field with this key, or nil.
+func fieldOf(t reflect.Type, key string) (found reflect.Type) {
+	eachField(t, func(name string, field reflect.StructField) {
+		if name == key {
+			found = field.Type
+		}
+	})
+	return found
+}
+
+// keysOf returns the keys of a type, without those of the types in it. It returns nil if t is nil or not a
+// struct.
+func keysOf(t reflect.Type) (all []string) {
+	eachField(t, func(name string, _ reflect.StructField) { all = append(all, name) })
+	return all
+}
+
+// eachField calls f for each field of a struct that has a key. It calls f for the fields of an inline
+// struct instead of the struct.
+func eachField(t reflect.Type, f func(key string, field reflect.StructField)) {
+	if t == nil || t.Kind() != reflect.Struct {
+		return
+	}
+	for i := range t.NumField() {
+		field := t.Field(i)
+		name, options, _ := strings.Cut(field.Tag.Get("yaml"), ",")
+		switch {
+		case options == "inline":
+			eachField(indirect(field.Type), f)
+		case name != "" && name != "-":
+			f(name, field)
+		}
+	}
+}
+
+// maxDistance is the largest edit distance between a key and a suggestion.
+const maxDistance = 2
+
+// simple returns a key without the marks that people confuse.
+func simple(key string) string {
+	return strings.ToLower(strings.NewReplacer("_", "", "-", "", " ", "").Replace(key))
+}
+
+// keys returns the keys of a type and of the types in it. A type that decodes itself is not searched: its
+// keys are suggested when it decodes its value.
+func keys(t reflect.Type, seen map[reflect.Type]bool) []string {
+	for t.Kind() == reflect.Pointer || t.Kind() == reflect.Slice || t.Kind() == reflect.Map {
+		t = t.Elem()
+	}
+	if t.Kind() != reflect.Struct || seen[t] {
+		return nil
+	}
+	seen[t] = true
+	var all []string
+	for i := range t.NumField() {
+		field := t.Field(i)
+		name, _, _ := strings.Cut(field.Tag.Get("yaml"), ",")
+		if name != "" && name != "-" {
+			all = append(all, name)
+		}
+		if _, itself := reflect.PointerTo(field.Type).MethodByName("UnmarshalYAML"); !itself {
+			all = append(all, keys(field.Type, seen)...)
+		}
+	}
+	return all
+}
+
+// editDistance returns the number of bytes to add, remove, replace or swap with the next to get from a to
+// b.
+func editDistance(a, b string) int {
+	rows := make([][]int, len(a)+1)
+	for i := range rows {
+		rows[i] = make([]int, len(b)+1)
+		rows[i][0] = i
+	}
+	for j := range rows[0] {
+		rows[0][j] = j
+	}
+	for i := 1; i <= len(a); i++ {
+		for j := 1; j <= len(b); j++ {
+			replace := 1
+			if a[i-1] == b[j-1] {
+				replace = 0
+			}
+			rows[i][j] = min(rows[i-1][j]+1, rows[i][j-1]+1, rows[i-1][j-1]+replace)
+			if i > 1 && j > 1 && a[i-1] == b[j-2] && a[i-2] == b[j-1] {
+				rows[i][j] = min(rows[i][j], rows[i-2][j-2]+1)
+			}
+		}
+	}
+	return rows[len(a)][len(b)]
+}

@@ -1,0 +1,60 @@
+package recording_test
+
+import (
+	"strings"
+	"testing"
+	"testing/fstest"
+	"time"
+
+	"github.com/matchwire/matchwire/parser/recording"
+)
+
+// load loads a fixture with two pages. at is the time of the second page as the manifest has it.
+func load(at string) (*recording.Fixture, error) {
+	manifest := "profile: small\nmatch: m1\npages:\n  - {file: a.html, at: 2026-11-28T14:59:00Z}\n  - {file: b.html, " +
+		at + "}\n"
+	return recording.LoadFixture("fx", fstest.MapFS{
+		recording.ManifestName: &fstest.MapFile{Data: []byte(manifest)},
+		"a.html":               &fstest.MapFile{}, "b.html": &fstest.MapFile{},
+	})
+}
+
+// A time that is missing, not a time, or not later than the time of the page before is an error with the
+// line and the value.
+func TestManifestWithAWrongTime(t *testing.T) {
+	for at, want := range map[string]string{
+		"at: 2026-11-28 15:00":             `fx/fixture.yaml:5:24: pages[1].at: "2026-11-28 15:00": want a time like 2026-`,
+		"at: 2026-11-28T15:00Z":            `"2026-11-28T15:00Z": want a time like`,
+		`at: "28.11.2026"`:                 `"28.11.2026": want a time like`,
+		"at: yesterday":                    `"yesterday": want a time like`,
+		"at: 1764342000":                   `want a time like`,
+		"at: 2026-02-30T15:00:00Z":         `"2026-02-30T15:00:00Z": want a time like`,
+		"at: 2026-11-28T25:00:00Z":         `"2026-11-28T25:00:00Z": want a time like`,
+		"at: [2026-11-28T15:00:00Z]":       `fx/fixture.yaml:5:24: pages[1].at: `,
+		"at: 0001-01-01T00:00:00Z":         `want a time like`,
+		"at:":                              `fx/fixture.yaml:5:`,
+		`at: ""`:                           `"": want a time like`,
+		"headers: {}":                      `fx/fixture.yaml:5:5: pages[1]: set at: every page needs`,
+		"at: 2026-11-28T14:59:00Z":         `fx/fixture.yaml:5:5: pages[1]: at 2026-11-28T14:59:00Z: want a later time`,
+		"At: 2026-11-28T15:00:00Z":         `unknown field "At": did you mean at?`,
+		"at: 2026-11-28T15:00:00+01:00":    `want a later time than that of the page before, 2026-11-28T14:59:00Z`,
+		"at: 2026-11-28T15:00:00Z, fil: x": `unknown field "fil": did you mean file?`,
+	} {
+		f, err := load(at)
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %+v, error %v, want %s", at, f, err, want)
+		}
+	}
+}
+
+// A time has a zone, or is in UTC.
+func TestManifestTimes(t *testing.T) {
+	want := time.Date(2026, 11, 28, 15, 0, 0, 0, time.UTC)
+	for _, at := range []string{"2026-11-28T15:00:00Z", "2026-11-28T16:00:00+01:00", "2026-11-28T15:00:00.000Z",
+		"2026-11-28 15:00:00", `"2026-11-28T15:00:00Z"`} {
+		f, err := load("at: " + at)
+		if err != nil || !f.Pages[1].At.Equal(want) {
+			t.Errorf("%s: %+v, error %v, want %v", at, f, err, want)
+		}
+	}
+}
