@@ -125,13 +125,15 @@ func TestResultsInCricket(t *testing.T) {
 		{"D/L, named by the page", event.Line{inn(141, 7)}, event.Line{inn(113, 7)}, "away", "away regulation"},
 		{"tie, named by the page", event.Line{inn(160, 6)}, event.Line{inn(160, 9)}, "draw", "draw regulation"},
 		{"super over", event.Line{inn(188, 5), inn(13, 0)}, event.Line{inn(188, 4), inn(11, 2)}, "", "home extra_time"},
-		{"second super over", event.Line{inn(176, 6), inn(5, 2), inn(2, 0)}, event.Line{inn(176, 6), inn(5, 1), inn(11, 1)}, "",
+		{"second super over", event.Line{inn(176, 6), inn(5, 2), inn(2, 0)},
+			event.Line{inn(176, 6), inn(5, 1), inn(11, 1)}, "",
 			"away extra_time"},
 		{"bowled out in the fourth innings", event.Line{declared(482, 8), declared(337, 7)},
 			event.Line{inn(269, 10), inn(117, 10)}, "", "home regulation"},
 		{"won by seven wickets", event.Line{inn(295, 10), inn(244, 10)}, event.Line{inn(284, 10), inn(256, 3)}, "",
 			"away regulation"},
-		{"draw", event.Line{declared(482, 8), declared(337, 7)}, event.Line{inn(269, 10), inn(117, 6)}, "", "draw regulation"},
+		{"draw", event.Line{declared(482, 8), declared(337, 7)}, event.Line{inn(269, 10), inn(117, 6)}, "",
+			"draw regulation"},
 		{"draw, the leaders bat last", event.Line{declared(482, 8), inn(20, 1)}, event.Line{inn(269, 10), inn(200, 6)}, "",
 			"draw regulation"},
 		{"tied Test", event.Line{declared(574, 7), declared(170, 5)}, event.Line{inn(397, 10), inn(347, 10)}, "",
@@ -160,11 +162,12 @@ func TestResultsInCricket(t *testing.T) {
 	}
 }
 
-// A match that rain stops for good has no result.
+// A match that does not resume after rain has no result.
 func TestAbandonedMatch(t *testing.T) {
 	t.Parallel()
 	s := begin(t, cricketAt("inn1", 60, event.Line{inn(90, 2)}, nil))
-	s.expect(withStatus(cricketAt("", 0, event.Line{inn(90, 2)}, nil), event.Interrupted), "status_change interrupted 90-0")
+	s.expect(withStatus(cricketAt("", 0, event.Line{inn(90, 2)}, nil), event.Interrupted),
+		"status_change interrupted 90-0")
 	s.expect(withStatus(cricketAt("", 0, event.Line{inn(90, 2)}, nil), event.Abandoned), "status_change abandoned 90-0")
 }
 

@@ -45,7 +45,8 @@ func playedScore(known *State, o *observation.Observation) *event.Score {
 // innings on the page is not the number of those that were played.
 func latestInnings(known *State, o *observation.Observation) event.Period {
 	p := o.Match.Period
-	if o.Sport.Rules().InningsScore && o.Match.Status != event.Live && o.Sport.Index(p) < o.Sport.Index(known.Match.Period) {
+	earlier := o.Sport.Index(p) < o.Sport.Index(known.Match.Period)
+	if o.Sport.Rules().InningsScore && o.Match.Status != event.Live && earlier {
 		return ""
 	}
 	return p
