@@ -10,27 +10,47 @@ import (
 )
 
 type demoCmd struct {
-	Listen string `help:"Address of the live page." default:"${listen}" env:"MATCHWIRE_LISTEN"`
+	Dirs   []string `arg:"" optional:"" name:"dir" type:"existingdir" help:"Fixture folders with your own recordings."`
+	Speed  speed    `help:"Multiple of the recorded speed, or max for no pauses." default:"60"`
+	Listen string   `help:"Address of the live page." default:"${listen}" env:"MATCHWIRE_LISTEN"`
 }
 
 func (d *demoCmd) Help() string {
 	return "Plays three matches at the same time through an embedded broker and store, at 60 times real speed. " +
 		"Needs no servers and no network. Prints each event. " +
+		"With folders, it plays your recordings with the profiles and the consumers of the config, " +
+		"so you can try your notifications: it really sends them. " +
 		"--log-level info also logs what each role does, with a TID (transaction ID), which matchwire trace explains."
 }
 
 func (d *demoCmd) Run(ctx context.Context, c *console) error {
-	page := ""
-	onListen := func(at net.Addr) {
+	page, what := "", "three matches"
+	demo := pipeline.Demo{Speed: float64(d.Speed), Plugins: c.plugins, Log: c.log}
+	if len(d.Dirs) > 0 {
+		var err error
+		if demo.Config, err = c.config(); err != nil {
+			return err
+		}
+		for _, dir := range d.Dirs {
+			f, err := (&replayCmd{}).fixture(dir)
+			if err != nil {
+				return err
+			}
+			demo.Fixtures = append(demo.Fixtures, f)
+		}
+		what = pipeline.Plural(len(d.Dirs), "recording")
+	}
+	demo.Config.Listen = d.Listen
+	demo.OnListen = func(at net.Addr) {
 		page = "http://" + browserAddress(at)
 		fmt.Fprintf(c.err, "\n  Live page:  %s\n\n", page)
-		fmt.Fprintf(c.err, "  Replaying three matches at one minute per second. Press Ctrl-C to stop.\n\n")
+		fmt.Fprintf(c.err, "  Replaying %s at %s. Press Ctrl-C to stop.\n\n", what, d.Speed)
 	}
-	onEvent := func(e event.Event) { fmt.Fprintln(c.out, pipeline.FormatEvent(e)) }
-	onEnd := func() {
+	demo.OnEvent = func(e event.Event) { fmt.Fprintln(c.out, pipeline.FormatEvent(e)) }
+	demo.OnEnd = func() {
 		fmt.Fprintf(c.err, "\n  The matches have ended. The live page is available at %s until you press Ctrl-C.\n\n", page)
 	}
-	return pipeline.Demo(ctx, d.Listen, c.plugins, c.log, onListen, onEvent, onEnd)
+	return demo.Run(ctx)
 }
 
 // browserAddress returns the host:port of at for a browser on this machine. It replaces a

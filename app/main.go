@@ -229,7 +229,7 @@ func (p program) run(ctx context.Context, args []string) (code int) {
 
 func newLogger(w io.Writer, c *cli, command string) *slog.Logger {
 	level := slog.LevelInfo
-	if strings.HasPrefix(command, "replay") || command == "demo" {
+	if strings.HasPrefix(command, "replay") || strings.HasPrefix(command, "demo") {
 		level = slog.LevelWarn // a log line for each page would hide the command's own output
 	}
 	if c.LogLevel != nil {

@@ -61,7 +61,8 @@ func (p *parseCmd) Run(ctx context.Context, c *console) error {
 	}
 	listErr := noMatch(problems)
 	if listErr != nil {
-		listErr = fmt.Errorf("%s: %w\n%s\nif the list can be empty, set empty in the profile to a rule that finds a value only then",
+		listErr = fmt.Errorf("%s: %w\n%s\n"+
+			"if the list can be empty, set empty in the profile to a rule that finds a value only then",
 			p.Page, listErr, lib.Identify(ctx, page))
 	}
 	if p.Match != "" {

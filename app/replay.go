@@ -48,6 +48,17 @@ func (s *speed) UnmarshalText(b []byte) error {
 	return nil
 }
 
+// String returns the speed for people.
+func (s speed) String() string {
+	switch s {
+	case 0:
+		return "full speed"
+	case 60:
+		return "one minute per second"
+	}
+	return strconv.FormatFloat(float64(s), 'f', -1, 64) + " times real speed"
+}
+
 func (r *replayCmd) Run(ctx context.Context, c *console) error {
 	lib, err := c.library()
 	if err != nil {
@@ -99,8 +110,12 @@ func (r *replayCmd) Run(ctx context.Context, c *console) error {
 	}
 	err = interrupted(ctx, replay.Publish(ctx, servers, namespace))
 	progress.end()
-	fmt.Fprintf(c.err, "%s from %d of %s published and confirmed, as %s\n",
-		pipeline.Plural(published, "event"), read, pipeline.Plural(pages, "page"), strings.Join(matches, ", "))
+	as := ""
+	if len(matches) > 0 {
+		as = ", as " + strings.Join(matches, ", ")
+	}
+	fmt.Fprintf(c.err, "%s from %d of %s published and confirmed%s\n",
+		pipeline.Plural(published, "event"), read, pipeline.Plural(pages, "page"), as)
 	return err
 }
 

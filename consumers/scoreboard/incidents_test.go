@@ -71,7 +71,8 @@ func TestIncidentsInAnyOrder(t *testing.T) {
 			board := r.PTTL(t.Context(), scoreboard.Key("mw:", "m1")).Val()
 			inc := r.PTTL(t.Context(), scoreboard.IncidentsKey("mw:", "m1")).Val()
 			if inc < time.Hour || inc > board+time.Second {
-				t.Errorf("the incidents expire in %v, want an hour or more, and no later than the board, which expires in %v", inc, board)
+				t.Errorf("the incidents expire in %v, want an hour or more, and no later than the board, which expires in %v",
+					inc, board)
 			}
 			r.FlushDB(t.Context())
 		}

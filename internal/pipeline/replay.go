@@ -2,7 +2,6 @@ package pipeline
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
 	"strings"
@@ -107,7 +106,7 @@ func (r Replay) play(ctx context.Context, ingester *poll.Ingester, out *outbox.R
 func (r Replay) refuseLive(ctx context.Context, s *poll.Store) error {
 	for _, f := range r.Fixtures {
 		if f.Match == "" {
-			return errors.New("--as-live needs a match ID in each fixture")
+			return UsageError(fmt.Errorf("--as-live needs the ID of the match: set match in %s", f.Manifest()))
 		}
 		_, version, err := s.Load(ctx, f.Match)
 		if err != nil {

@@ -32,7 +32,7 @@ func (p *Profile) Explain(ctx context.Context, pg page.Page) ([]Finding, error) 
 	matches := []row{d.page()}
 	if p.Matches.isSet() {
 		if p.Empty.isSet() {
-			e.rules(ctx, "", []namedRule{{"empty", &p.Empty}}, matches, &p.Empty)
+			e.empty(ctx, d)
 		}
 		matches = e.rows(ctx, "matches", &p.Matches, matches)
 	}
@@ -56,6 +56,17 @@ func (p *Profile) Explain(ctx context.Context, pg page.Page) ([]Finding, error) 
 // An explanation collects the findings for one page.
 type explanation struct {
 	findings []Finding
+}
+
+// empty adds a finding for the rule that finds a value on a page whose list has no matches.
+func (e *explanation) empty(ctx context.Context, d *Document) {
+	r := &d.profile.Empty
+	f := Finding{Rule: "empty", Source: r.describe(), Evaluated: 1, Nodes: r.count(ctx, d.page())}
+	if d.showsEmptyList(ctx) {
+		f.Found = 1
+		f.First, _ = r.text(ctx, d.page())
+	}
+	e.findings = append(e.findings, f)
 }
 
 // rows adds a finding for a rule that finds rows. It returns all rows that the rule finds in the

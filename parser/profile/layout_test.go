@@ -168,3 +168,21 @@ func TestLoadLayoutErrors(t *testing.T) {
 		}
 	}
 }
+
+// On a page whose list has matches, the rule empty finds nothing, although its query has the value false.
+func TestExplainEmptyList(t *testing.T) {
+	t.Parallel()
+	p, err := profile.Load("list.yaml", []byte(`{profile: list, format: json, sport: soccer, matches: {jq: '.games[]'},
+  empty: {jq: .none}, match: {league: {value: Cup}, home: {jq: .h}, away: {jq: .a}}}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for body, want := range map[string]int{
+		`{"none": false, "games": [{"h": "A", "a": "B"}]}`: 0, `{"none": true, "games": []}`: 1, `{"games": []}`: 0,
+	} {
+		findings, err := p.Explain(t.Context(), page.Page{Body: []byte(body)})
+		if err != nil || findings[0].Rule != "empty" || findings[0].Found != want {
+			t.Errorf("%s: findings %+v, error %v, want empty found %d times", body, findings, err, want)
+		}
+	}
+}

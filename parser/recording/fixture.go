@@ -28,6 +28,9 @@ type Fixture struct {
 	folder fs.FS
 }
 
+// Manifest returns the path of the file that describes the fixture.
+func (f *Fixture) Manifest() string { return path.Join(f.name, ManifestName) }
+
 // A FixturePage is one fetch of a page: the file of the page and the time of the fetch. If later
 // polls fetched the same bytes, several FixturePages have the same file.
 type FixturePage struct {
@@ -58,12 +61,12 @@ const ManifestName = "fixture.yaml"
 
 // LoadFixture loads the fixture in a folder and checks it. Errors name the folder as name.
 func LoadFixture(name string, folder fs.FS) (*Fixture, error) {
-	file := path.Join(name, ManifestName)
+	f := &Fixture{name: name, folder: folder}
+	file := f.Manifest()
 	data, err := fs.ReadFile(folder, ManifestName)
 	if err != nil {
 		return nil, fmt.Errorf("fixture %s: %w", name, err)
 	}
-	f := &Fixture{name: name, folder: folder}
 	if err := strictyaml.Decode(file, data, f); err != nil {
 		return nil, err
 	}
