@@ -517,7 +517,9 @@ consumers:
 	p := start(t, "Live page:", []string{"AMQP_URL=", "REDIS_URL="},
 		"demo", nycTor, "--speed", "max", "--listen", "127.0.0.1:0", "--config", config)
 	p.eventually("a goal at the channel", func() bool {
-		return slices.ContainsFunc(ntfy.titles(), func(title string) bool { return strings.HasPrefix(title, "Goal for Toronto FC") })
+		return slices.ContainsFunc(ntfy.titles(), func(title string) bool {
+			return strings.HasPrefix(title, "Goal for Toronto FC")
+		})
 	})
 	if o := p.output(); strings.Contains(o, "never-polled") || !strings.Contains(o, "1 recording at full speed") {
 		t.Errorf("output:\n%s\nwant one recording at full speed, and no poll of a source", o)
