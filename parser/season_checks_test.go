@@ -369,23 +369,27 @@ func lineOf(s *reconcile.State) string {
 // In sports that count goals, each point is a goal.
 func (c *checker) compareScores() {
 	for i := range c.rendered.Facts {
-		after := pointsAfter(&c.rendered.Facts[i])
+		f := &c.rendered.Facts[i]
+		after := pointsAfter(f)
 		if after == nil {
 			continue
 		}
 		c.scoring++
 		s := c.state.Score
+		if c.match.Sport.Rules().SetScore {
+			s = c.setOf(f)
+		}
+		if f.Kind == "set" { // its score counts sets
+			after = &event.Score{}
+		}
 		if c.match.Sport.Rules().InningsScore {
-			if s, after = c.inningsOf(&c.rendered.Facts[i]); s == nil && c.rendered.Line == "" {
+			if s, after = c.inningsOf(f); s == nil && c.rendered.Line == "" {
 				c.scoring-- // no page has shown the innings
 			}
 		}
 		if s != nil && after.Home <= s.Home && after.Away <= s.Away {
 			c.found++
 		}
-	}
-	if c.match.Sport.Rules().SetScore {
-		c.found = c.scoring // compareLine compares the sets
 	}
 	goals := event.Score{}
 	for i := range c.state.Tracked {
@@ -400,6 +404,15 @@ func (c *checker) compareScores() {
 	if c.countsGoals() && c.state.Score != nil && goals != *c.state.Score {
 		c.fail(&c.doubled, "%v goals, but the score is %v", goals, c.state.Score)
 	}
+}
+
+// setOf returns the final score of the set in which a fact happened, or nil if no page has shown it.
+func (c *checker) setOf(f *season.Fact) *event.Score {
+	sets, i := c.state.LineScore.Sets(), c.match.Sport.Index(f.Clock.Period)
+	if i < 0 || i >= len(sets) {
+		return nil
+	}
+	return &sets[i]
 }
 
 // inningsOf returns the runs of the innings in which a fact happened, after the match and after the fact.
