@@ -77,7 +77,8 @@ func checkWords(words []string) error {
 			for _, s := range Sports() {
 				names = append(names, string(s))
 			}
-			return fmt.Errorf("there is no sport %q; %s (a profile can define another sport)", first, suggest(first, names, names))
+			return fmt.Errorf("there is no sport %q; %s (a profile can define another sport)",
+				first, suggest(first, names, names))
 		}
 	}
 	if last := words[len(words)-1]; literal(last) {
