@@ -69,7 +69,7 @@ func TestCaseListProfileOnAForeignPage(t *testing.T) {
 					errs,
 				)
 			}
-			if code == 1 && !strings.Contains(errs, "with empty in the profile") && !strings.Contains(errs, "neither team") &&
+			if code == 1 && !strings.Contains(errs, "set empty in the profile") && !strings.Contains(errs, "neither team") &&
 				!strings.Contains(errs, "not HTML") {
 				t.Errorf("parse %s with %s: the error does not name empty:\n%s", tc.page, tc.profile, errs)
 			}

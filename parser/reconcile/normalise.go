@@ -122,8 +122,8 @@ func contradictsInnings(known *State, o *observation.Observation) bool {
 	switch line := o.LineScore; {
 	case known.LongestClock > limited && (line == nil || line.Innings() <= 2):
 		return true
-	case line == nil:
-		return false
+	case line == nil: // from the third innings on, only the line score can show the end
+		return o.Sport.Index(known.Match.Period) >= 2
 	default:
 		return !results.MayEnd(line, results.ShowsWickets(line) || results.ShowsWickets(known.LineScore))
 	}
