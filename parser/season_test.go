@@ -45,7 +45,7 @@ func TestSeason(t *testing.T) {
 	case testing.Short():
 		step = 50
 	case testenv.Race:
-		step = 10
+		step = 40
 	}
 	results := make([]tally, len(matches))
 	var workers errgroup.Group
