@@ -23,7 +23,7 @@ const module = "github.com/matchwire/matchwire"
 // any package. TestImports fails for an import that is not listed, and for a listed import that does not
 // exist. docs/architecture.md describes the packages.
 var allowedImports = table(`
-event:
+event:                         internal/spelling
 health:
 broker:                        event health
 broker/memory:                 broker event health
@@ -86,7 +86,8 @@ internal/ratelimit:
 internal/redact:
 internal/reload:
 internal/retryafter:
-internal/strictyaml:
+internal/spelling:
+internal/strictyaml:           internal/spelling
 internal/instances:
 internal/trace:                event broker internal/retryafter
 internal/outbox:               broker health internal/trace
@@ -137,7 +138,7 @@ github.com/alicebob/miniredis/v2:     internal/pipeline consumers/consumertest i
 `)
 
 // pure lists the packages that do no I/O. They must not import packages that can do I/O.
-var pure = []string{"event", "health", "parser/observation", "parser/reconcile",
+var pure = []string{"event", "health", "internal/spelling", "parser/observation", "parser/reconcile",
 	"parser/reconcile/internal/innings", "parser/reconcile/internal/lineups", "parser/reconcile/internal/pagerows",
 	"parser/reconcile/internal/playtime", "parser/reconcile/internal/results"}
 

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"github.com/matchwire/matchwire/internal/spelling"
 )
 
 // CheckKind returns an error if a page of the sport can show no incident of kind k and k is not a
@@ -92,7 +94,7 @@ func checkWords(words []string) error {
 func suggest(misspelt string, words, all []string) string {
 	nearest, least := "", (len(misspelt)+2)/3+1
 	for _, w := range words {
-		if d := distance(misspelt, w); d < least {
+		if d := spelling.Distance(misspelt, w); d < least {
 			nearest, least = w, d
 		}
 	}
@@ -106,30 +108,4 @@ func suggest(misspelt string, words, all []string) string {
 		nearest = words[i]
 	}
 	return fmt.Sprintf("did you mean %q?", nearest)
-}
-
-// distance returns the number of bytes to insert, remove, replace or swap with their neighbour that
-// turns a into b.
-func distance(a, b string) int {
-	rows := make([][]int, len(a)+1)
-	for i := range rows {
-		rows[i] = make([]int, len(b)+1)
-		rows[i][0] = i
-	}
-	for j := range rows[0] {
-		rows[0][j] = j
-	}
-	for i := 1; i <= len(a); i++ {
-		for j := 1; j <= len(b); j++ {
-			replaced := rows[i-1][j-1]
-			if a[i-1] != b[j-1] {
-				replaced++
-			}
-			rows[i][j] = min(rows[i-1][j]+1, rows[i][j-1]+1, replaced)
-			if i > 1 && j > 1 && a[i-1] == b[j-2] && a[i-2] == b[j-1] {
-				rows[i][j] = min(rows[i][j], rows[i-2][j-2]+1)
-			}
-		}
-	}
-	return rows[len(a)][len(b)]
 }

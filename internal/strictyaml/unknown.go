@@ -3,6 +3,8 @@ package strictyaml
 import (
 	"reflect"
 	"strings"
+
+	"github.com/matchwire/matchwire/internal/spelling"
 )
 
 // knownKeys returns the end of an error about an unknown key: the most similar key of v, or the keys that
@@ -16,7 +18,7 @@ func knownKeys(key string, v any, path string) string {
 	}
 	best, distance := "", maxDistance+1
 	for _, name := range keys(reflect.TypeOf(v), map[reflect.Type]bool{}) {
-		if d := editDistance(simple(key), simple(name)); name != key && d < distance && d <= len(name)/2 {
+		if d := spelling.Distance(simple(key), simple(name)); name != key && d < distance && d <= len(name)/2 {
 			best, distance = name, d
 		}
 	}
@@ -118,30 +120,4 @@ func keys(t reflect.Type, seen map[reflect.Type]bool) []string {
 		}
 	}
 	return all
-}
-
-// editDistance returns the number of bytes to add, remove, replace or swap with the next to get from a to
-// b.
-func editDistance(a, b string) int {
-	rows := make([][]int, len(a)+1)
-	for i := range rows {
-		rows[i] = make([]int, len(b)+1)
-		rows[i][0] = i
-	}
-	for j := range rows[0] {
-		rows[0][j] = j
-	}
-	for i := 1; i <= len(a); i++ {
-		for j := 1; j <= len(b); j++ {
-			replace := 1
-			if a[i-1] == b[j-1] {
-				replace = 0
-			}
-			rows[i][j] = min(rows[i-1][j]+1, rows[i][j-1]+1, rows[i-1][j-1]+replace)
-			if i > 1 && j > 1 && a[i-1] == b[j-2] && a[i-2] == b[j-1] {
-				rows[i][j] = min(rows[i][j], rows[i-2][j-2]+1)
-			}
-		}
-	}
-	return rows[len(a)][len(b)]
 }
