@@ -51,10 +51,11 @@ func (w *world) ctl(args ...string) {
 // waiting returns the number of messages in queues, including unacknowledged messages. rabbitmqctl can fail while
 // the node is busy, so waiting tries several times.
 func (w *world) waiting(queues ...string) (n int) {
-	out, err := w.nodes[0].Ctl("list_queues", "--silent", "name", "messages")
-	for range 4 {
-		if err != nil {
-			out, err = w.nodes[0].Ctl("list_queues", "--silent", "name", "messages")
+	var out string
+	var err error
+	for range 5 {
+		if out, err = w.nodes[0].Ctl("list_queues", "--silent", "name", "messages"); err == nil {
+			break
 		}
 	}
 	if err != nil {

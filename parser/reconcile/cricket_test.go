@@ -243,3 +243,41 @@ func TestFourMovesToTheNextBall(t *testing.T) {
 	s.expect(cricketAt("inn1", 6, event.Line{inn(8, 0)}, nil, moved, second),
 		"boundary_corrected 0.5 home Browne four 8-0 time:0.4→0.5")
 }
+
+// An innings of more than 60 overs is that of a match of two innings a side, and a third innings too. One page
+// that shows the end of such a match ends nothing, unless it names the winner.
+func TestStrayEndOfALongMatch(t *testing.T) {
+	t.Parallel()
+	home, away := event.Line{inn(191, 10)}, event.Line{inn(245, 7)}
+	for name, tc := range map[string]struct {
+		period event.Period
+		balls  int
+		winner event.Winner
+		line   bool
+		ends   bool
+	}{
+		"72 overs":                             {"inn2", 72 * 6, "", true, false},
+		"72 overs, without the innings":        {"inn2", 72 * 6, "", false, false},
+		"72 overs, and the winner":             {"inn2", 72 * 6, event.Winner(event.Home), true, true},
+		"40 overs":                             {"inn2", 40 * 6, "", true, true},
+		"40 overs, a large lead, no wickets":   {"inn2", 40 * 6, "", false, false},
+		"a third innings, without the innings": {"inn3", 20 * 6, "", false, false},
+	} {
+		page := func(p event.Period, balls int) observation.Observation {
+			o := cricketAt(p, balls, home, away)
+			if !tc.line {
+				o.LineScore = nil
+			}
+			return o
+		}
+		s := begin(t, page(tc.period, tc.balls-1))
+		for range 40 {
+			s.read(page(tc.period, tc.balls))
+		}
+		end := withStatus(page("", 0), event.Ended)
+		end.Winner = tc.winner
+		if got := hasEnded(s.read(end)); got != tc.ends {
+			t.Errorf("%s: the page ended the match: %v, want %v", name, got, tc.ends)
+		}
+	}
+}

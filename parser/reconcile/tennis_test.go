@@ -2,6 +2,7 @@ package reconcile_test
 
 import (
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -194,4 +195,54 @@ func TestTennisMatchTieBreak(t *testing.T) {
 	over := tennisAt("", event.Score{})
 	over.Match.Status = event.Final
 	s.expect(withSets(over, six, one, tie), "score_change 8-10", "period_end s3 8-10", "match_end 8-10 away by regulation")
+}
+
+// A page that shows all sets, and the last is won, ends the match at once.
+func TestTennisEndWithAllSets(t *testing.T) {
+	t.Parallel()
+	first, second := event.Score{Home: 4, Away: 6}, event.Score{Home: 1, Away: 5}
+	s := begin(t, withSets(tennisAt("s2", event.Score{}), first, second))
+	s.now += time.Hour
+	over := tennisAt("", event.Score{})
+	over.Match.Status = event.Final
+	if lines := s.read(withSets(over, first, event.Score{Home: 1, Away: 6})); !hasEnded(lines) {
+		t.Errorf("events %v, want the end", lines)
+	}
+}
+
+// The page of a match that has ended lists no games. That an earlier set had the same score does not explain the
+// score.
+func TestTennisLastGameWithoutARow(t *testing.T) {
+	t.Parallel()
+	rows := []observation.Incident{wins("game", event.Home, "s1", event.Score{Home: 6, Away: 4}),
+		wins("game", event.Home, "s2", event.Score{Home: 5, Away: 4})}
+	s := begin(t, tennisAt("s2", event.Score{Home: 5, Away: 4}, rows...))
+	s.now += time.Hour
+	over := tennisAt("", event.Score{Home: 6, Away: 4})
+	over.Match.Status = event.Final
+	if lines := s.read(over); !slices.Contains(lines, "score_change 6-4") {
+		t.Errorf("events %v, want score_change 6-4", lines)
+	}
+}
+
+// A game goes to the other player. The page shows that after the end, when it no longer names the set.
+func TestTennisGameGoesToTheOtherPlayerAtTheEnd(t *testing.T) {
+	t.Parallel()
+	var rows []observation.Incident
+	for n := range 4 {
+		rows = append(rows, wins("game", event.Away, "s2", event.Score{Away: n + 1}))
+	}
+	wrong := wins("game", event.Home, "s2", event.Score{Home: 1, Away: 4})
+	s := begin(t, tennisAt("s2", event.Score{Home: 1, Away: 4}, append(slices.Clone(rows), wrong)...))
+	s.now += time.Hour
+	over := tennisAt("", event.Score{Away: 6}, append(rows, wins("game", event.Away, "s2", event.Score{Away: 5}),
+		wins("game", event.Away, "s2", event.Score{Away: 6}))...)
+	over.Match.Status = event.Final
+	var lines []string
+	for range 12 {
+		lines = append(lines, s.read(over)...)
+	}
+	if !slices.ContainsFunc(lines, func(l string) bool { return strings.HasPrefix(l, "game_retracted home Murray") }) {
+		t.Errorf("events %v, want that the game is retracted", lines)
+	}
 }
