@@ -189,13 +189,15 @@ func (p *pointPairs) pairEdited() {
 func (p *pointPairs) mayBeEdited(row, t int) bool {
 	in, tracked := p.rows[row], p.incident(p.tracked[t])
 	change := in.Score.Of(p.side) - p.tracked[t].after
+	same, shown := samePlayer(in, tracked), p.draft.obs.Score
 	explained := change == 0 || change == p.changeBefore(row) || change == p.changeAfter(row) ||
-		change == -p.unlistedBefore(t) && (samePlayer(in, tracked) || sameKind(in, tracked) && sameDetail(in, tracked))
+		change == -p.unlistedBefore(t) && (same || sameKind(in, tracked) && sameDetail(in, tracked)) ||
+		same && shown != nil && isAhead(&p.draft.obs, &tracked.Incident, shown) // points before these have lost some
 	if !explained || !p.samePart(row, t) {
 		return false
 	}
-	otherPeriod := p.draft.obs.Sport.Rules().ShortPeriods && samePlayer(in, tracked) &&
-		!p.draft.startedAfter(in.Clock.Period, tracked)
+	otherPeriod := p.draft.obs.Sport.Rules().ShortPeriods && same &&
+		(change == 0 && sameKind(in, tracked) || !p.draft.startedAfter(in.Clock.Period, tracked))
 	return otherPeriod || p.draft.mayBeSamePoints(in, tracked)
 }
 
