@@ -17,7 +17,7 @@ func (d *draft) fields(p parts) []any {
 			&s.Seen}
 	case partMatch:
 		return []any{&d.before, &d.partBefore, &d.oldKickoff, &d.otherTeams, &s.Sport, &s.League, &s.LeagueKey, &m.ID,
-			&m.Home, &m.Away, &m.Start, &m.Status, &m.Period, &m.Clock}
+			&m.Home, &m.Away, &m.Start, &m.Status, &m.Period, &m.Clock, &m.Situation, &s.SituationSite, &d.periodMoved}
 	case partHealth:
 		return []any{&m.Stale, &s.NoRows}
 	case partScore:

@@ -249,6 +249,8 @@ func lowerScore(sport event.Sport, now, was *event.Score) bool {
 // If the score starts again with each set, it compares the scores only if both are of the set period.
 func showsLess(o *observation.Observation, was *event.Score, line *event.LineScore, period event.Period) bool {
 	switch {
+	case !o.Sport.Rules().SetScore && !o.Sport.Rules().InningsScore:
+		return lowerScore(o.Sport, o.Score, was)
 	case o.LineScore != nil && line != nil:
 	case scoreRestarts(o.Sport):
 		return o.Score != nil && was != nil && period != "" && clockShown(o).Period == period &&
