@@ -12,6 +12,8 @@ var baseball = Rules{
 	Kinds:  []Kind{"run", "home_run", "pitching_change", "review"},
 	Points: map[Kind][]int{"run": {1, 2, 3, 4}, "home_run": {1, 2, 3, 4}},
 
+	ShortPeriods: true,
+
 	Situation: []Member{{Name: "batting"}, {"balls", 0, 4}, {"strikes", 0, 3}, {"outs", 0, 3}, {"bases", 1, 3}},
 
 	// Fukaura 0–122 in 1998.

@@ -298,9 +298,9 @@ func TestLivePageShowsThePlay(t *testing.T) {
 		shows(fmt.Sprintf("#match-p%d .situation", i), m.want)
 	}
 	shows("#match-p0 .parts th, #match-p0 .parts td", " 1 2 3 4 Total Giants 3 0 1  4 Rockies 0 1 1 0 2")
-	shows("#match-p2 .parts tr:first-child th", "1 2 3 4 OT Total")
-	shows("#match-p5 .parts tr:nth-child(2) > *", "Carlos Alcaraz 6 4 2")
-	shows("#match-p8 .parts tr:first-child th", "1st 2nd Total")
+	shows("#match-p2 .parts tr:first-of-type th", "1 2 3 4 OT Total")
+	shows("#match-p5 .parts tr:nth-of-type(2) > *", "Carlos Alcaraz 6 4 2")
+	shows("#match-p8 .parts tr:first-of-type th", "1st 2nd Total")
 	shows("#match-p4 .innings", "101/2 : 287")
 	shows("#match-p4 .parts", "")
 	publish(0, 2, func(*event.Data) {})
