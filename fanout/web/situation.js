@@ -14,7 +14,7 @@ export function situation(m) {
     s.outs != null && count(s.outs, "out"),
     s.bases && runners(s.bases),
     s.down && down(s),
-    s.ball_on && "at " + s.ball_on,
+    s.ball_on && !s.down && "ball on " + s.ball_on,
     s.target && "target " + s.target,
     s.required_rate && `needs ${s.required_rate} an over`,
     s.power_play && `power play ${team(s.power_play)}${s.strength ? " " + dashed(s.strength) : ""}`,
@@ -41,8 +41,8 @@ function runners(bases) {
   }
 }
 
-// down returns the down and the distance, such as 3rd & 7 or 1st & goal.
-const down = (s) => nth(s.down) + (s.goal_to_go ? " & goal" : s.distance ? " & " + s.distance : " down");
+// down returns the down, the distance and where the ball is, such as 3rd & 7 at KC 35 or 1st & goal.
+const down = (s) => nth(s.down) + (s.goal_to_go ? " & goal" : s.distance ? " & " + s.distance : " down") + (s.ball_on ? " at " + s.ball_on : "");
 
 // points returns the points in a game of tennis.
 function points({ home, away }, team) {
