@@ -265,10 +265,10 @@ func (p *pointPairs) unlisted() (all []int) {
 // after the next points: that score has fallen by exactly their points, or it is too low for both, as when
 // the next try becomes a penalty try. The score after later points of the other side may also have fallen. They are indexes in state.Tracked.
 func (p *pointPairs) removed() (all []int) {
-	if scoreRestarts(p.draft.obs.Sport) {
+	if scoreRestarts(p.draft.obs.Sport) || len(p.tracked) == 0 {
 		return nil
 	}
-	first, was := 0, 0      // the first unlisted points after the latest listed points, and the score before them
+	first, was := 0, p.scoreBefore(0) // the first unlisted points after the latest listed points, and the score before them
 	changed, listed := 0, 0 // the change of the latest listed points, and the score after their row
 	for t, row := range p.row {
 		if row < 0 {
@@ -319,10 +319,13 @@ func (p *pointPairs) scoreLacks(t int) bool {
 
 // scoreBefore returns the score of the side before tracked points, as it was before the page.
 func (p *pointPairs) scoreBefore(t int) int {
-	if t == 0 {
-		return 0
+	switch first := p.tracked[0]; {
+	case t > 0:
+		return p.tracked[t-1].after
+	case p.incident(first).Points > 0:
+		return first.after - p.incident(first).Points
 	}
-	return p.tracked[t-1].after
+	return 0
 }
 
 // replaced returns the tracked points that the page does not list, and whose score a row shows for other
