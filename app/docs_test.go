@@ -196,6 +196,7 @@ func TestSchemaHasAllMembers(t *testing.T) {
 	}{
 		"profile":   {reflect.TypeFor[profile.Profile](), top},
 		"match":     {reflect.TypeFor[profile.MatchRules](), match.Properties},
+		"situation": {reflect.TypeFor[profile.SituationRules](), situation(match.Properties)},
 		"incidents": {reflect.TypeFor[profile.IncidentRules](), incidents.Items.Properties},
 		"layouts":   {reflect.TypeFor[profile.Layout](), layouts.Items.Properties},
 		"rule":      {rule.Type, s.Defs.Rule.AnyOf[2].Properties},
@@ -213,6 +214,13 @@ func TestSchemaHasAllMembers(t *testing.T) {
 			t.Errorf("%s: the schema has %d members, want the %d of the Go type", what, len(tc.schema), members)
 		}
 	}
+}
+
+// situation returns the members of the situation in the schema of match.
+func situation(match map[string]any) map[string]any {
+	s, _ := match["situation"].(map[string]any)
+	members, _ := s["properties"].(map[string]any)
+	return members
 }
 
 // The settings and texts in docs/notify.md are valid.

@@ -218,9 +218,12 @@ func show(w io.Writer, o observation.Observation) error {
 	field("score", tally(o.Score))
 	field("shoot-out", tally(o.Shootout))
 	field("winner", string(o.Winner))
-	if o.LineScore != nil {
-		field("innings", o.LineScore.String())
+	if line := o.LineScore; line != nil && o.Sport.Rules().InningsScore {
+		field("innings", line.String())
+	} else if line != nil {
+		field("line score", line.ByPeriod())
 	}
+	field("situation", o.Match.Situation.String())
 	if err := t.Flush(); err != nil {
 		return err
 	}

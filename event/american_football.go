@@ -18,6 +18,8 @@ var americanFootball = Rules{
 		"safety": {1, 2}}, // a safety during a try adds one point
 	Misses: []string{Missed, "blocked", "failed", "aborted"},
 
+	Situation: []Member{{Name: "possession"}, {"down", 1, 4}, {"distance", 1, 99}, {Name: "ball_on"}},
+
 	// Georgia Tech 222–0 in 1916.
 	Bounds: Bounds{Score: 250, Listed: 250, Rows: 100, Leap: 40},
 }

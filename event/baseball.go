@@ -14,6 +14,8 @@ var baseball = Rules{
 
 	ShortPeriods: true,
 
+	Situation: []Member{{Name: "batting"}, {"balls", 0, 4}, {"strikes", 0, 3}, {"outs", 0, 3}, {"bases", 1, 3}},
+
 	// Fukaura 0–122 in 1998.
 	Bounds: Bounds{Score: 150, Listed: 150, Rows: 100, Leap: 25},
 }

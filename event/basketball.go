@@ -17,6 +17,8 @@ var basketball = Rules{
 	Points: map[Kind][]int{"basket": {1, 2, 3}},
 	NoDraw: true,
 
+	Situation: []Member{{Name: "possession"}},
+
 	// Detroit 186–184 in 1983, Troy 258–141 in 1992.
 	Bounds: Bounds{Score: 300, Listed: 300, Rows: 100, Leap: 60},
 }

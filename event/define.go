@@ -171,6 +171,7 @@ func (d *Definition) rules() *Rules {
 		CountsGoals:   d.Counts == Goals,
 		CountsSets:    d.Counts == Sets,
 		NoDraw:        d.Counts == Sets,
+		Situation:     []Member{{Name: "possession"}, {Name: "serving"}},
 		Names:         d.Names,
 		Bounds:        Bounds{Score: 500, Listed: 500, Shootout: 100, Rows: 500},
 	}

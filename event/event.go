@@ -92,32 +92,6 @@ type Change struct {
 	New string `json:"new"`
 }
 
-// A Match is the state of a match that an event reports.
-type Match struct {
-	ID     string    `json:"id"`
-	Home   string    `json:"home"`
-	Away   string    `json:"away"`
-	Start  time.Time `json:"start,omitzero"`
-	Status Status    `json:"status"`
-	Period Period    `json:"period,omitempty"` // the current period or break
-	Clock  Clock     `json:"clock,omitzero"`   // the match clock, if the page shows one
-	Stale  *Stale    `json:"stale,omitempty"`  // nil while a source of the match has usable pages
-}
-
-// A Stale describes a match without usable pages: since when, and why.
-type Stale struct {
-	Since  time.Time `json:"since"`
-	Reason string    `json:"reason"`
-}
-
-// Team returns the name of the team of one side.
-func (m Match) Team(s Side) string {
-	if s == Home {
-		return m.Home
-	}
-	return m.Away
-}
-
 // Evidence identifies the part of a page from which an event was created.
 type Evidence struct {
 	URL      string `json:"url,omitempty"`

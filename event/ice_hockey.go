@@ -18,6 +18,8 @@ var iceHockey = Rules{
 	CountsGoals:  true,
 	ShootoutGoal: true,
 
+	Situation: []Member{{Name: "power_play"}, {"strength", 3, 6}},
+
 	// South Korea 92–0 in 1998. 84 penalties in Boston in 1981.
 	Bounds: Bounds{Score: 100, Listed: 100, Shootout: 30, Rows: 100, Leap: 5},
 }

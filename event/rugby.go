@@ -19,6 +19,8 @@ var rugby = Rules{
 
 	Misses: []string{Missed},
 
+	Situation: []Member{{Name: "possession"}},
+
 	// Argentina 152–0 in 2002, Royal Kituro 356–3 in 2015. A shoot-out of 15 kicks in Cardiff in 2009.
 	Bounds: Bounds{Score: 400, Listed: 400, Shootout: 40, Rows: 100, Leap: 40},
 }

@@ -58,6 +58,8 @@ type Rules struct {
 	// rows need no score.
 	Misses []string
 
+	Situation []Member // what a page can show of the play right now
+
 	CountsGoals  bool // the score is the number of goals
 	ShootoutGoal bool // the winner of a shoot-out gets one goal
 	NoDraw       bool // no match ends with a level score
@@ -115,6 +117,11 @@ func (s Sport) Rules() *Rules {
 
 // Index returns the index of p in the periods of the sport, or -1.
 func (s Sport) Index(p Period) int { return slices.Index(s.Rules().Periods, p) }
+
+// Parts returns the periods that a [LineScore] has, in the order of play: those that are not breaks.
+func (r *Rules) Parts() []Period {
+	return slices.DeleteFunc(slices.Clone(r.Periods), Period.IsBreak)
+}
 
 // PlayedBefore returns the period before p if p is a break, otherwise p itself.
 func (s Sport) PlayedBefore(p Period) Period {

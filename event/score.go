@@ -2,6 +2,7 @@ package event
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -33,19 +34,19 @@ func (s Score) Add(side Side, n int) Score {
 	return s
 }
 
-// A LineScore is the score of both sides by part of the match. Events have one in cricket, where the parts
-// are innings, if the pages show which innings the runs belong to. In tennis, the parts are sets.
+// A LineScore is the score of both sides by part of the match. In cricket, the parts are innings, and in tennis,
+// sets. In other sports, they are the [Rules.Parts].
 type LineScore struct {
 	Home Line `json:"home,omitempty"`
 	Away Line `json:"away,omitempty"`
 }
 
-// A Line holds the innings of one side in the order of play. It is empty until the side bats.
+// A Line holds the parts of one side in the order of play. In cricket and baseball, it is empty until the side bats.
 type Line []Innings
 
-// An Innings is the score of one side in one innings, or in one set of tennis.
+// An Innings is the score of one side in one part of the match.
 type Innings struct {
-	Runs     int  `json:"runs"`                // in tennis, games
+	Runs     int  `json:"runs"`                // in tennis, games; in other sports, points or goals
 	Wickets  *int `json:"wickets,omitempty"`   // 0 to 10; nil if the page shows none, as after the end of most innings
 	Declared bool `json:"declared,omitempty"`  // the side ended the innings
 	FollowOn bool `json:"follow_on,omitempty"` // the side bats again at once
@@ -105,6 +106,60 @@ func (l *LineScore) Innings() int { return len(l.Home) + len(l.Away) }
 // Total returns the runs of both sides in all their innings. A [Score] holds those of the latest innings
 // of each side.
 func (l *LineScore) Total() Score { return Score{Home: l.Home.Runs(), Away: l.Away.Runs()} }
+
+// Fits reports whether the line score and the score can be those of the same page. In most sports, the parts add
+// up to the score. If the score counts sets, the sides have won as many parts; the last one may be in play. In cricket
+// and tennis, the score is part of the line score.
+func (l *LineScore) Fits(r *Rules, s Score) bool {
+	switch {
+	case r.SetScore || r.InningsScore:
+		return true
+	case !r.CountsSets:
+		return l.Total() == s
+	}
+	var won Score
+	for i, set := range l.Sets() {
+		if i == s.Home+s.Away {
+			break
+		}
+		if set.Home > set.Away {
+			won.Home++
+		} else {
+			won.Away++
+		}
+	}
+	played := max(len(l.Home), len(l.Away))
+	return won == s && (played == s.Home+s.Away || played == s.Home+s.Away+1)
+}
+
+// With returns the line score with the points that a change of the score from was to now adds to part i. It returns
+// nil if the part would have fewer than none. It does not modify l.
+func (l *LineScore) With(i int, was, now Score) *LineScore {
+	next := &LineScore{}
+	for _, side := range []struct {
+		line  Line
+		more  int
+		after *Line
+	}{{l.Home, now.Home - was.Home, &next.Home}, {l.Away, now.Away - was.Away, &next.Away}} {
+		after := slices.Clone(side.line)
+		for side.more != 0 && len(after) <= i {
+			after = append(after, Innings{})
+		}
+		if side.more != 0 {
+			after[i].Runs += side.more
+			if after[i].Runs < 0 {
+				return nil
+			}
+		}
+		*side.after = after
+	}
+	return next
+}
+
+// ByPeriod returns the parts of both sides, separated by spaces: "30 28 31 v 24 27 29".
+func (l *LineScore) ByPeriod() string {
+	return strings.ReplaceAll(l.String(), " &", "")
+}
 
 // Sets returns the score of each set in the order of play. It returns nil if l is nil.
 func (l *LineScore) Sets() (all []Score) {

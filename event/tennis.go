@@ -12,6 +12,8 @@ var tennis = Rules{
 	Points:   map[Kind][]int{"game": {1}, "set": {1}, "break": {1}},
 	SetScore: true,
 
+	Situation: []Member{{Name: "serving"}, {"home_points", 0, 99}, {"away_points", 0, 99}},
+
 	// Isner–Mahut 70–68 in the fifth set in 2010. A new set can change the score by any number.
 	Bounds: Bounds{Score: 100, Listed: 100, Rows: 250},
 }

@@ -214,3 +214,99 @@ func TestLivePage(t *testing.T) {
 		t.Errorf("the page shows the matches %q, want 2 matches", cards)
 	}
 }
+
+// The live page shows the score by period as a table, and what the play is like in plain words. It shows nothing of the
+// play when a later event has nothing of it, in a break, and after the match.
+func TestLivePageShowsThePlay(t *testing.T) {
+	t.Parallel()
+	b := memory.New(nil, nil)
+	parts := func(points ...int) (l event.Line) {
+		for _, n := range points {
+			l = append(l, event.Innings{Runs: n})
+		}
+		return l
+	}
+	matches := []struct {
+		sport      event.Sport
+		home, away string
+		score      event.Score
+		line       event.LineScore
+		now        event.Situation
+		want       string
+	}{
+		{event.Baseball, "Giants", "Rockies", event.Score{Home: 4, Away: 2},
+			event.LineScore{Home: parts(3, 0, 1), Away: parts(0, 1, 1, 0)},
+			event.Situation{Batting: event.Away, Balls: new(2), Strikes: new(1), Outs: new(2), Bases: []int{1, 3}},
+			"Rockies batting, 2 balls, 1 strike, 2 outs, runners on 1st and 3rd"},
+		{event.Baseball, "Cubs", "Mets", event.Score{}, event.LineScore{},
+			event.Situation{Outs: new(0), Balls: new(0), Bases: []int{}}, "0 balls, 0 outs, bases empty"},
+		{event.AmericanFootball, "Chiefs", "Bills", event.Score{Home: 23, Away: 20},
+			event.LineScore{Home: parts(7, 3, 7, 3, 3), Away: parts(0, 10, 7, 3, 0)},
+			event.Situation{Possession: event.Home, Down: 3, Distance: 7, BallOn: "BUF 35"},
+			"3rd & 7 at BUF 35, ball with Chiefs"},
+		{event.AmericanFootball, "Jets", "Rams", event.Score{}, event.LineScore{},
+			event.Situation{Possession: event.Away, Down: 1, Goal: true}, "1st & goal, ball with Rams"},
+		{event.Cricket, "India", "Australia", event.Score{Home: 101, Away: 287},
+			event.LineScore{Home: event.Line{{Runs: 101, Wickets: new(2)}}, Away: event.Line{{Runs: 287}}},
+			event.Situation{Batting: event.Home, Target: 288, RequiredRate: 7.2},
+			"India batting, target 288, needs 7.2 an over"},
+		{event.Tennis, "Carlos Alcaraz", "Novak Djokovic", event.Score{Home: 2, Away: 1},
+			event.LineScore{Home: parts(6, 4, 2), Away: parts(4, 6, 1)},
+			event.Situation{Serving: event.Home, Points: &event.GamePoints{Home: "40", Away: "30"}},
+			"40–30, Carlos Alcaraz serves"},
+		{event.Tennis, "Iga", "Coco", event.Score{}, event.LineScore{},
+			event.Situation{Points: &event.GamePoints{Home: "40", Away: "A"}}, "Advantage Coco"},
+		{event.IceHockey, "Penguins", "Sharks", event.Score{Home: 2, Away: 1},
+			event.LineScore{Home: parts(1, 1), Away: parts(0, 1)},
+			event.Situation{PowerPlay: event.Home, Strength: "5-4"}, "Power play Penguins 5–4"},
+		{event.Rugby, "Leinster", "Munster", event.Score{Home: 12, Away: 10},
+			event.LineScore{Home: parts(5, 7), Away: parts(10, 0)}, event.Situation{Possession: event.Away},
+			"Ball with Munster"},
+	}
+	publish := func(i int, n int64, change func(*event.Data)) {
+		m := matches[i]
+		publishNth(t, b, fmt.Sprint("p", i), string(m.sport)+".league.status_change", n, func(d *event.Data) {
+			d.Player, d.Score, d.Match.Home, d.Match.Away = "", &m.score, m.home, m.away
+			if m.line.Innings() > 0 {
+				d.LineScore = &m.line
+			}
+			change(d)
+		})
+	}
+	for i := range matches {
+		publish(i, 1, func(d *event.Data) { d.Match.Situation = &matches[i].now })
+	}
+	addr, stop := serveAt(t, "127.0.0.1:0", b)
+	defer stop()
+	ctx := browser.Open(t, "http://"+addr+"/")
+	shows := func(selector, want string) {
+		t.Helper()
+		var got string
+		for end := time.Now().Add(30 * time.Second); time.Now().Before(end); time.Sleep(50 * time.Millisecond) {
+			script := `[...document.querySelectorAll("` + selector + `")].map(e => e.textContent).join(" ")`
+			text, err := chromedp.Run(ctx, chromedp.Evaluate[string](script))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got = text; got == want || want != "" && strings.HasPrefix(got, want+" at ") {
+				return // the time of the page follows
+			}
+		}
+		t.Errorf("%s shows %q after 30 seconds, want %q", selector, got, want)
+	}
+	for i, m := range matches {
+		shows(fmt.Sprintf("#match-p%d .situation", i), m.want)
+	}
+	shows("#match-p0 .parts th, #match-p0 .parts td", " 1 2 3 4 Total Giants 3 0 1  4 Rockies 0 1 1 0 2")
+	shows("#match-p2 .parts tr:first-of-type th", "1 2 3 4 OT Total")
+	shows("#match-p5 .parts tr:nth-of-type(2) > *", "Carlos Alcaraz 6 4 2")
+	shows("#match-p8 .parts tr:first-of-type th", "1st 2nd Total")
+	shows("#match-p4 .innings", "101/2 : 287")
+	shows("#match-p4 .parts", "")
+	publish(0, 2, func(*event.Data) {})
+	publish(2, 2, func(d *event.Data) { d.Match.Status, d.Match.Situation = event.Break, &matches[2].now })
+	publish(7, 2, func(d *event.Data) { d.Match.Status, d.Match.Situation = event.Final, &matches[7].now })
+	for _, i := range []int{0, 2, 7} {
+		shows(fmt.Sprintf("#match-p%d .situation", i), "")
+	}
+}

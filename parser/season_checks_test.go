@@ -88,6 +88,7 @@ func (c *checker) readPages(ctx context.Context, prof *profile.Profile) bool {
 			for i := range events {
 				c.check(fetched, &events[i])
 			}
+			c.checkLine(fetched)
 			if n := len(events); n > 0 && c.state.Score != nil && *events[n-1].Data.Score != *c.state.Score {
 				c.fail(&c.other, "the last event of a page has the score %v, but the saved score is %v",
 					events[n-1].Data.Score, c.state.Score)
@@ -206,6 +207,9 @@ func (c *checker) check(p *season.Page, e *event.Event) {
 		c.fail(&c.spurious, "unexpected %s at %s", e.Type, e.Time)
 	case d.Kind == event.ScoreChange:
 		c.checkScoreChange(p, e)
+	case d.LineScore != nil && d.Score != nil && !d.LineScore.Fits(c.match.Sport.Rules(), *d.Score):
+		c.fail(&c.spurious, "unexpected line score %s of %s at %s: the score is %v", d.LineScore.ByPeriod(), e.Type, e.Time,
+			d.Score)
 	case d.Kind == event.KickoffChanged:
 		c.moves.reported++
 	case d.Changes["player"].Old == season.CancelledScorer:
@@ -222,6 +226,26 @@ func (c *checker) check(p *season.Page, e *event.Event) {
 	case event.Retracted:
 		c.checkRetracted(e)
 		delete(c.tracked, d.Incident)
+	}
+}
+
+// checkLine checks the saved line score after a page of a sport whose line score adds up to the score. It is that
+// of the page, unless the page is not current, or its line score does not add up to the saved score.
+func (c *checker) checkLine(p *season.Page) {
+	rules := c.match.Sport.Rules()
+	if rules.SetScore || rules.InningsScore || c.state.Score == nil {
+		return
+	}
+	now := c.state.LineScore
+	if now != nil && !now.Fits(rules, *c.state.Score) {
+		c.fail(&c.other, "the saved line score %s does not add up to %v", now.ByPeriod(), c.state.Score)
+	}
+	shown := p.LineScore()
+	if c.rendered.Style.Listed || !p.Current() || shown == nil || !shown.Fits(rules, *c.state.Score) {
+		return
+	}
+	if now == nil || now.ByPeriod() != shown.ByPeriod() {
+		c.fail(&c.other, "the saved line score at %s is %v, want %s", p.At, now, shown.ByPeriod())
 	}
 }
 
@@ -444,7 +468,13 @@ func (c *checker) compareLine() {
 	if want := c.rendered.Line; want != "" && lineOf(&c.state) != want {
 		c.fail(&c.other, "line score %q, want %q", lineOf(&c.state), want)
 	}
-	if !c.rendered.Style.Listed || c.state.Score == nil {
+	if c.state.Score == nil {
+		return
+	}
+	if !c.rendered.Style.Listed {
+		if !c.match.Sport.Rules().InningsScore {
+			c.compareParts()
+		}
 		return
 	}
 	if c.match.Line == nil {
@@ -468,6 +498,45 @@ func (c *checker) compareLine() {
 			was = now
 		}
 	}
+}
+
+// compareParts compares the saved line score of a scoreboard with the official line score. If the source has none, it
+// compares it with the facts. The last part of an official line score contains all overtimes.
+func (c *checker) compareParts() {
+	if c.state.LineScore == nil {
+		c.fail(&c.other, "no line score, want one")
+		return
+	}
+	for _, side := range []event.Side{event.Home, event.Away} {
+		line := c.state.LineScore.Of(side)
+		var want []int
+		if official := c.match.Line; official != nil {
+			want = map[event.Side][]int{event.Home: official.Home, event.Away: official.Away}[side]
+		} else {
+			want = c.pointsByPart(side, len(line))
+		}
+		got := make([]int, len(want))
+		for i, part := range line {
+			if len(want) > 0 {
+				got[min(i, len(want)-1)] += part.Runs
+			}
+		}
+		if !slices.Equal(got, want) {
+			c.fail(&c.other, "line score of the %s side %v, want %v", side, got, want)
+		}
+	}
+}
+
+// pointsByPart returns the points of a side in each of n parts of the match, from the facts.
+func (c *checker) pointsByPart(side event.Side, n int) []int {
+	points := make([]int, n)
+	parts := c.match.Sport.Rules().Parts()
+	for i := range c.rendered.Facts {
+		if f := &c.rendered.Facts[i]; f.Side == string(side) && f.Points > 0 {
+			points[slices.Index(parts, f.Clock.Period)] += f.Points
+		}
+	}
+	return points
 }
 
 // compareFactsByPeriod compares the score of each side after each period with the facts.

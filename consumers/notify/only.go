@@ -116,7 +116,7 @@ func scoreMove(d *event.Data) (before, after event.Score, known bool) {
 	default:
 		before = after.Add(d.Side, -points)
 	}
-	if d.LineScore != nil {
+	if d.LineScore != nil && rules.InningsScore {
 		total := d.LineScore.Total()
 		before = total.Add(event.Home, before.Home-after.Home).Add(event.Away, before.Away-after.Away)
 		after = total

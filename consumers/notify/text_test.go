@@ -1,6 +1,7 @@
 package notify_test
 
 import (
+	"cmp"
 	"os"
 	"path/filepath"
 	"strings"
@@ -23,7 +24,7 @@ func goal(t testing.TB, change func(*event.Data)) event.Event {
 	if change != nil {
 		change(&d)
 		if d.Kind != "" {
-			key = "soccer.mls." + d.Kind.Word(d.Action)
+			key = event.Key(cmp.Or(d.Sport, event.Soccer), "MLS", d.Kind.Word(d.Action))
 		}
 	}
 	e, err := event.Of(key, d, time.Now())
@@ -44,8 +45,12 @@ func TestText(t *testing.T) {
 		"Goal for Toronto FC: Brillant, own goal (6', New York City FC 0–1 Toronto FC)": func(d *event.Data) {
 			d.Player, d.Detail = "Brillant", event.OwnGoal
 		},
-		"Score change (6', New York City FC 428/6d & 120/3d, Toronto FC 245)": func(d *event.Data) {
-			d.Kind, d.Team, d.Player, d.Side = event.ScoreChange, "", "", ""
+		"Score change (New York City FC 0–1 Toronto FC)": func(d *event.Data) { // quarters are not innings
+			d.Sport, d.Kind, d.Team, d.Player, d.Side, d.Clock = event.Basketball, event.ScoreChange, "", "", "", nil
+			d.LineScore = &event.LineScore{Home: event.Line{{Runs: 0}}, Away: event.Line{{Runs: 1}}}
+		},
+		"Score change (New York City FC 428/6d & 120/3d, Toronto FC 245)": func(d *event.Data) {
+			d.Sport, d.Kind, d.Team, d.Player, d.Side, d.Clock = event.Cricket, event.ScoreChange, "", "", "", nil
 			d.LineScore = &event.LineScore{Home: event.Line{{Runs: 428, Wickets: new(6), Declared: true},
 				{Runs: 120, Wickets: new(3), Declared: true}}, Away: event.Line{{Runs: 245}}}
 		},

@@ -52,7 +52,10 @@ func (t texts) view(e event.Event, asNews bool, code string) view {
 		Sport: string(d.Sport), League: d.League, Kind: kind,
 		Detail: t.detail(&d, d.Detail, code), Action: string(cmp.Or(d.Action, event.New)),
 		Team: d.Team, Opponent: d.Opponent, Player: d.Player, Assist: d.Assist, Off: d.Off, Points: d.Points,
-		Score: d.Score, Shootout: d.Shootout, LineScore: d.LineScore, Time: d.Time, Reason: d.Reason, Event: e,
+		Score: d.Score, Shootout: d.Shootout, Time: d.Time, Reason: d.Reason, Event: e,
+	}
+	if d.Sport.Rules().InningsScore {
+		v.LineScore = d.LineScore
 	}
 	if asNews {
 		v.Action = string(event.New)

@@ -26,7 +26,8 @@ type Board struct {
 	Shootout *event.Score `json:"shootout,omitempty"` // kicks scored; nil if there is no shoot-out
 	Status   event.Status `json:"status"`
 
-	LineScore *event.LineScore `json:"line_score,omitempty"` // the innings of cricket; nil if unknown
+	LineScore *event.LineScore `json:"line_score,omitempty"` // the score by period; nil if unknown
+	Situation *event.Situation `json:"situation,omitempty"`  // of the latest event; nil if unknown
 
 	Period     event.Period `json:"period,omitempty"`
 	Time       string       `json:"time,omitempty"` // the match clock, such as 90+1'
@@ -155,21 +156,21 @@ func board(f map[string]string) Board {
 	return Board{
 		Match: f["match"], Sport: event.Sport(f["sport"]), League: f["league"], Home: f["home"], Away: f["away"],
 		Score: tally(f["home_score"], f["away_score"]), Shootout: tally(f["home_shootout"], f["away_shootout"]),
-		LineScore: lineScore(f["line_score"]),
-		Status:    event.Status(f["status"]), Period: event.Period(f["period"]), Time: f["time"],
+		LineScore: decode[event.LineScore](f["line_score"]), Situation: decode[event.Situation](f["situation"]),
+		Status: event.Status(f["status"]), Period: event.Period(f["period"]), Time: f["time"],
 		Start: instant("start"), Updated: instant("updated"), Replay: f["replay"] == "1",
 		Stale: f["stale"], StaleSince: instant("stale_since"),
 		Epoch: f["epoch"], Seq: seq, Event: f["event"], ID: f["id"], TID: f["tid"],
 	}
 }
 
-// lineScore decodes a line score. It returns nil if text is not a line score.
-func lineScore(text string) *event.LineScore {
-	var l *event.LineScore
-	if json.Unmarshal([]byte(text), &l) != nil {
+// decode decodes the JSON of a field. It returns nil if text is not such JSON.
+func decode[T any](text string) *T {
+	var v *T
+	if json.Unmarshal([]byte(text), &v) != nil {
 		return nil
 	}
-	return l
+	return v
 }
 
 // tally returns a score, or nil unless both values are numbers.

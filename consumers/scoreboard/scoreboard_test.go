@@ -149,6 +149,35 @@ func TestBoardHasTheInnings(t *testing.T) {
 	})
 }
 
+// The situation on a board is that of the latest event, in whichever order the events arrive. It is gone when the
+// latest event has none.
+func TestBoardHasTheSituation(t *testing.T) {
+	testenv.OnBothRedis(t, func(t *testing.T, r *redis.Client) {
+		c, err := scoreboard.New(host(r))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, step := range []struct {
+			seq  int64
+			now  *event.Situation
+			want string
+		}{
+			{2, &event.Situation{Balls: new(0), Outs: new(2), Bases: []int{}}, "balls:0, outs:2, bases:[]"},
+			{1, &event.Situation{Outs: new(1)}, "balls:0, outs:2, bases:[]"},
+			{4, nil, ""},
+			{3, &event.Situation{Outs: new(2)}, ""},
+		} {
+			e := goal(t, "e1", step.seq, 0, 0)
+			e.Data.Match.Situation = step.now
+			handle(t, c, e)
+			b, ok, err := scoreboard.NewBoards(r, "mw:").Get(t.Context(), "m1")
+			if err != nil || !ok || b.Situation.String() != step.want {
+				t.Errorf("after event %d: situation %q, %v, want %q", step.seq, b.Situation, err, step.want)
+			}
+		}
+	})
+}
+
 // A rebuild does not restore a board that would have expired. A restored board is listed by the time of
 // its latest event.
 func TestRebuildSkipsExpiredBoards(t *testing.T) {

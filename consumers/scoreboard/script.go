@@ -126,7 +126,7 @@ func groups(e event.Event) []group {
 		"match", m.ID, "sport", string(d.Sport), "league", d.League,
 		"status", string(m.Status), "period", string(m.Period), "time", m.Clock.String(),
 		"updated", e.Time.Format(time.RFC3339Nano), "stale", reason, "stale_since", since,
-		"event", e.Type, "id", e.ID, "tid", e.TID.String(), "replay", d.Replay,
+		"event", e.Type, "id", e.ID, "tid", e.TID.String(), "replay", d.Replay, "situation", encode(m.Situation),
 	}}}
 	if m.Home != "" || m.Away != "" {
 		all = append(all, group{"teams", []any{"home", m.Home, "away", m.Away}})
@@ -135,15 +135,21 @@ func groups(e event.Event) []group {
 		all = append(all, group{"start", []any{"start", m.Start.Format(time.RFC3339)}})
 	}
 	if d.Score != nil {
-		line := ""
-		if d.LineScore != nil {
-			text, _ := json.Marshal(d.LineScore) // cannot fail: it contains only numbers
-			line = string(text)
-		}
-		all = append(all, group{"score", []any{"home_score", d.Score.Home, "away_score", d.Score.Away, "line_score", line}})
+		all = append(all, group{"score", []any{
+			"home_score", d.Score.Home, "away_score", d.Score.Away, "line_score", encode(d.LineScore),
+		}})
 	}
 	if d.Shootout != nil {
 		all = append(all, group{"shootout", []any{"home_shootout", d.Shootout.Home, "away_shootout", d.Shootout.Away}})
 	}
 	return all
+}
+
+// encode returns a line score or a situation as JSON, or "" for nil.
+func encode[T event.LineScore | event.Situation](v *T) string {
+	if v == nil {
+		return ""
+	}
+	text, _ := json.Marshal(v) // cannot fail: it contains only texts and numbers
+	return string(text)
 }

@@ -1,5 +1,6 @@
 import { follow } from "./live.js";
 import { Matches } from "./matches.js";
+import { nth, situation } from "./situation.js";
 
 const $ = (id) => document.getElementById(id);
 const matches = new Matches();
@@ -66,12 +67,35 @@ function matchCard(m, id) {
       el("span", { class: "team" }, m.match.home),
       el("span", { class: "goals" }, String(m.score?.home ?? "–"), el("i", {}, ":"), String(m.score?.away ?? "–")),
       el("span", { class: "team" }, m.match.away),
-      m.line_score ? el("p", { class: "innings" }, innings(m.line_score.home) + " : " + innings(m.line_score.away)) : "",
+      m.line_score && m.sport === "cricket" ? el("p", { class: "innings" }, innings(m.line_score.home) + " : " + innings(m.line_score.away)) : "",
       so ? el("p", { class: "pens" }, `Shoot-out ${so.home}:${so.away}`) : ""),
+    m.line_score && m.sport !== "cricket" ? lineScore(m) : "",
+    situation(m) ? el("p", { class: "situation" }, situation(m), el("small", {}, " at " + clockTime(m.updated))) : "",
     kickOff(m) ? el("p", { class: "kick-off" }, "Kick-off " + kickOff(m)) : "",
     m.match.stale ? el("p", { class: "stale", title: m.match.stale.reason }, "No news from the source since " + clockTime(m.match.stale.since)) : "",
     el("ol", { class: "line" }, ...inOrder(m.incidents).filter((i) => row(i)).toReversed().map((i) => line(i))),
     ...m.incidents.filter((i) => i.lineup).map((i) => lineup(i, m)));
+}
+
+// lineScore returns a table with the score of each side by period. It has no total in tennis, where the score counts
+// the games of the current set.
+function lineScore(m) {
+  const parts = Math.max(m.line_score.home?.length ?? 0, m.line_score.away?.length ?? 0);
+  const total = m.sport !== "tennis" && m.score;
+  const cells = (side) => Array.from({ length: parts }, (_, i) => el("td", {}, String(m.line_score[side]?.[i]?.runs ?? "")));
+  const row = (side) => el("tr", {}, el("th", { scope: "row" }, m.match[side]), ...cells(side), total ? el("td", { class: "total" }, String(m.score[side])) : "");
+  const heads = Array.from({ length: parts }, (_, i) => el("th", { scope: "col" }, partName(m.sport, i)));
+  return el("div", { class: "parts" }, el("table", {},
+    el("caption", { class: "visually-hidden" }, "Score by period"),
+    el("tr", {}, el("td", {}), ...heads, total ? el("th", { scope: "col" }, "Total") : ""), row("home"), row("away")));
+}
+
+// partName returns the short name of part i of a match.
+function partName(sport, i) {
+  const halves = { soccer: ["1st", "2nd", "ET 1", "ET 2"], rugby: ["1st", "2nd", "ET 1", "ET 2"] }[sport];
+  const regular = { basketball: 4, american_football: 4, ice_hockey: 3 }[sport] ?? Infinity;
+  if (halves) return halves[i] ?? "";
+  return i < regular ? String(i + 1) : i === regular ? "OT" : i - regular + 1 + "OT";
 }
 
 // kickOff returns the kick-off time of a match that has not begun, or "".
@@ -110,7 +134,6 @@ const periods = {
 
 // numbered returns the names of n periods, such as "2nd set" for s2.
 function numbered(prefix, n, noun) {
-  const nth = (i) => i + ({ 1: "st", 2: "nd", 3: "rd" }[i > 10 && i < 20 ? 0 : i % 10] ?? "th");
   return Object.fromEntries(Array.from({ length: n }, (_, i) => [prefix + (i + 1), nth(i + 1) + " " + noun]));
 }
 

@@ -55,6 +55,19 @@ func (p *Page) Line(period event.Period) Score {
 	return Score{}
 }
 
+// LineScore returns the line score of a scoreboard whose facts are current. It is nil if the page shows none.
+func (p *Page) LineScore() *event.LineScore {
+	if p.line == nil {
+		return nil
+	}
+	line := &event.LineScore{}
+	for _, s := range p.line {
+		line.Home = append(line.Home, event.Innings{Runs: s.Home})
+		line.Away = append(line.Away, event.Innings{Runs: s.Away})
+	}
+	return line
+}
+
 // A Rendering is a match as polls see it.
 type Rendering struct {
 	Style  *Style
@@ -69,6 +82,7 @@ type Rendering struct {
 type generator struct {
 	match   *Match
 	rand    *rand.Rand
+	apart   *rand.Rand // for choices that must not change the others
 	style   *Style
 	line    timeline
 	rows    []row
@@ -106,7 +120,7 @@ func (m *Match) Render(seed uint64) *Rendering {
 // render is Render with a style. If the style is nil, the seed chooses one of the usual styles.
 func (m *Match) render(seed uint64, style *Style) *Rendering {
 	r := rand.New(rand.NewPCG(seed, Hash([]byte(m.ID))))
-	g := &generator{match: m, rand: r, style: m.sport.styles[0], line: m.timeline, missing: map[int][2]float64{},
+	g := &generator{match: m, rand: r, apart: rand.New(rand.NewPCG(^seed, Hash([]byte(m.ID)))), style: m.sport.styles[0], line: m.timeline, missing: map[int][2]float64{},
 		struck: map[strike]bool{}}
 	if n := len(m.sport.styles); n > 1 {
 		g.style = m.sport.styles[r.IntN(n)]

@@ -37,7 +37,16 @@ func listRules(s event.Sport, as string) string {
 // boardStyle returns the style of renderBoard. as is the notation of clocks in the profile.
 func boardStyle(s event.Sport, as string, clock func(event.Clock) string) *Style {
 	return &Style{Name: fmt.Sprintf("%s board, %s", s, as), Tally: true, render: renderBoard, clock: clock,
-		profile: matchProfile(s, "board-"+as, as, ".home .team", ".away .team", ".home .total", ".away .total")}
+		profile: matchProfile(s, "board-"+as, as, ".home .team", ".away .team", ".home .total", ".away .total") +
+			lineRules(s)}
+}
+
+// lineRules returns the part of a profile that is about the line score of renderBoard, in YAML.
+func lineRules(s event.Sport) string {
+	if r := s.Rules(); r.SetScore || r.InningsScore {
+		return "" // the rules for the score contain it
+	}
+	return "  home_line_score: .home td:not(.total)\n  away_line_score: .away td:not(.total)\n"
 }
 
 // withoutTally returns a style without the tally of a shoot-out.

@@ -258,7 +258,7 @@ func (g *generator) page(at float64) Page {
 		p.Kicks = p.Kicks.add(f.Side, f.Kicks)
 	}
 	p.Score = g.tally(happened, p.period)
-	p.line = lineOf(happened)
+	p.line = g.shownLine(happened, &p, at)
 	for i, f := range happened {
 		if listed[i] {
 			p.Rows = append(p.Rows, *f)
@@ -307,6 +307,42 @@ func lineOf(facts []*Fact) (line []periodScore) {
 	}
 	return line
 }
+
+// LineBehind is a line score that is a poll behind the score.
+const LineBehind = "line score behind"
+
+// shownLine returns the points of each period as a page shows them at a time. In sports whose line score adds up to the
+// score, it has all periods so far. It is sometimes a poll behind during play.
+func (g *generator) shownLine(happened []*Fact, p *Page, at float64) []periodScore {
+	rules := g.match.Sport.Rules()
+	if rules.SetScore || rules.InningsScore {
+		return lineOf(happened)
+	}
+	if !p.phase.over() && !g.style.Listed && g.apart.IntN(30) == 0 {
+		before := slices.DeleteFunc(slices.Clone(happened), func(f *Fact) bool { return f.At > at-lineBehind })
+		if len(before) < len(happened) {
+			g.strike(LineBehind, int(at))
+		}
+		happened = before
+	}
+	var line []periodScore
+	for _, s := range g.line.spans {
+		if s.begin > at || s.period == event.ShootOut {
+			break
+		}
+		part := periodScore{period: s.period}
+		for _, f := range happened {
+			if f.Clock.Period == s.period {
+				part.Score = part.add(f.Side, f.Points)
+			}
+		}
+		line = append(line, part)
+	}
+	return line
+}
+
+// lineBehind is how far a line score can be behind, in seconds.
+const lineBehind = 60
 
 // remaining returns the facts that no fault removes, with those that no page lists.
 func (g *generator) remaining() (happened []*Fact) {

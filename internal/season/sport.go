@@ -88,6 +88,9 @@ func Faults(name event.Sport) []string {
 	if s.gameClock {
 		all = append(all, ClockPutBack)
 	}
+	if r := name.Rules(); !r.SetScore && !r.InningsScore {
+		all = append(all, LineBehind)
+	}
 	if s.rainIn > 0 {
 		all = append(all, RainStops)
 	}

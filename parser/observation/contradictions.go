@@ -2,6 +2,7 @@ package observation
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/matchwire/matchwire/event"
 )
@@ -41,4 +42,51 @@ func (o *Observation) likelyCause(listed event.Score) string {
 func (o *Observation) mayHideShootout(listed event.Score) bool {
 	return o.Sport.Rules().ShootoutGoal && o.Match.Status.Over() && listed.Home == listed.Away &&
 		o.Score.Home+o.Score.Away == listed.Home+listed.Away+1
+}
+
+// LineOf returns the line score of the page if it fits a score: its periods add up to the score, or do so without
+// the last one, which some pages show for a shoot-out. Otherwise it returns nil. In cricket and tennis, the line
+// score always fits, because the score is part of it.
+func (o *Observation) LineOf(score *event.Score) *event.LineScore {
+	line, rules := o.LineScore, o.Sport.Rules()
+	if line == nil || score == nil || line.Fits(rules, *score) {
+		return line
+	}
+	if n := len(line.Home) - 1; n > 0 && n == len(line.Away)-1 && slices.Contains(rules.Periods, event.ShootOut) {
+		if played := (&event.LineScore{Home: line.Home[:n], Away: line.Away[:n]}); played.Fits(rules, *score) {
+			return played
+		}
+	}
+	return nil
+}
+
+// RemoveWrongLine removes a line score that does not fit the score, and returns a problem. It returns nil, and
+// removes nothing, if the page may have changed only one of them so far: the match is not over, and they differ by
+// two scores at most.
+func (o *Observation) RemoveWrongLine() *Problem {
+	if o.LineScore == nil || o.Score == nil || o.LineOf(o.Score) != nil || o.LineOf(o.ScoreWithoutShootout()) != nil {
+		return nil
+	}
+	total := o.LineScore.Total()
+	home, away := total.Home-o.Score.Home, total.Away-o.Score.Away
+	if !o.Match.Status.Decided() && max(home, -home)+max(away, -away) <= 2*mostPoints(o.Sport.Rules()) {
+		return nil
+	}
+	problem := &Problem{"match.home_line_score", fmt.Sprintf("the line score %s does not add up to the score, %s",
+		o.LineScore.ByPeriod(), *o.Score)}
+	o.LineScore = nil
+	return problem
+}
+
+// mostPoints returns the maximum number of points that one incident adds to the score. If the score counts sets, it
+// returns the points of a set.
+func mostPoints(rules *event.Rules) int {
+	most := 1
+	for _, points := range rules.Points {
+		most = max(most, slices.Max(points))
+	}
+	if rules.CountsSets || len(rules.Points) == 0 {
+		return rules.Bounds.Score
+	}
+	return most
 }

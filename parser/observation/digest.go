@@ -2,6 +2,7 @@ package observation
 
 import (
 	"encoding/binary"
+	"encoding/json"
 	"strconv"
 
 	"github.com/cespare/xxhash/v2"
@@ -25,6 +26,10 @@ func (o *Observation) Digest() uint64 {
 	}
 	if o.Winner != "" {
 		b = appendTexts(b, string(o.Winner))
+	}
+	if m.Situation != nil {
+		text, _ := json.Marshal(m.Situation) // cannot fail
+		b = append(b, text...)
 	}
 	for i := range o.Incidents {
 		in := &o.Incidents[i]

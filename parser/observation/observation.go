@@ -18,8 +18,9 @@ type Observation struct {
 	Incidents []Incident   `json:"incidents"`            // in page order
 	Lineups   []Lineup     `json:"lineups,omitempty"`    // at most one for each side; nil if the page shows none
 
-	// LineScore is the score by innings in cricket. It is nil if the page shows only runs. In tennis, it is the
-	// score by sets. It is nil if the page shows only the current set.
+	// LineScore is the score by period. It is nil if the page does not show it. In cricket, it is the score by
+	// innings. It is nil if the page shows only runs. In tennis, it is the score by sets. It is nil if the page
+	// shows only the current set.
 	LineScore *event.LineScore `json:"line_score,omitempty"`
 
 	// NoRows is true if the profile has a list of incidents that is not optional, and all its lists are

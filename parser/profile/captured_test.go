@@ -229,6 +229,9 @@ func TestCapturedOtherSports(t *testing.T) {
 		t.Errorf("match %s, start %v, problems %v, want Giants 4-2 Rockies at 2013-04-09 02:15",
 			summary(o), o.Match.Start, problems)
 	}
+	if got, want := all[0].LineScore, "3 0 0 0 0 0 0 1 v 0 0 1 0 0 1 0 0 0"; got == nil || got.ByPeriod() != want {
+		t.Errorf("line score %v, want %s: the Giants need not bat in the ninth inning", got, want)
+	}
 }
 
 // contains reports whether all contains want. It ignores Path and List.

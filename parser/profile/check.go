@@ -114,6 +114,12 @@ func (p *Profile) checkMatch() error {
 	if home != "" && away != "" && home != away {
 		return p.Match.AwayScore.pos.Errorf("away_score: as %q, but home_score has as %q: want the same", away, home)
 	}
+	if err := p.checkLineScore(); err != nil {
+		return err
+	}
+	if err := p.checkSituation(); err != nil {
+		return err
+	}
 	for _, e := range p.Match.LeagueKey.outcomes() {
 		if err := event.CheckLeagueKey(e.value); err != nil {
 			return e.pos.Errorf("%w", err)
@@ -127,6 +133,55 @@ func (p *Profile) checkMatch() error {
 		checkConstant(&p.Match.Winner, "winner", winners),
 		checkValues(&p.Match.Winner, "winner", winners, nil),
 		checkValues(&p.Match.Status, "status", statuses, p.periods()))
+}
+
+// checkLineScore checks that both rules for the line score are set, or neither, and that the sport has them.
+func (p *Profile) checkLineScore() error {
+	home, away := &p.Match.HomeLineScore, &p.Match.AwayLineScore
+	first := home
+	if !home.isSet() {
+		first = away
+	}
+	rules := p.Sport.Rules()
+	switch {
+	case !first.isSet():
+		return nil
+	case rules.SetScore || rules.InningsScore:
+		return first.pos.Errorf("in %s, home_score and away_score contain the line score: remove it", p.Sport)
+	case home.isSet() != away.isSet():
+		return first.pos.Errorf("set both home_line_score and away_line_score, or neither")
+	}
+	return nil
+}
+
+// checkSituation checks the rules for the situation against the members that the sport has.
+func (p *Profile) checkSituation() error {
+	var members []string
+	for _, m := range p.Sport.Rules().Situation {
+		members = append(members, m.Name)
+	}
+	sides := []string{string(event.Home), string(event.Away)}
+	for _, n := range p.Match.Situation.rules() {
+		switch {
+		case !n.rule.isSet():
+			continue
+		case len(members) == 0:
+			return n.rule.pos.Errorf("%s has no situation: remove it", p.Sport)
+		case !slices.Contains(members, n.name):
+			return n.rule.pos.Errorf("%s does not have it: want one of %s", p.Sport, strings.Join(members, ", "))
+		}
+		if n.namesSide() {
+			if err := errors.Join(checkConstant(n.rule, n.name, sides), checkValues(n.rule, n.name, sides, nil)); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// namesSide reports whether the value of a rule for a member of the situation is a side.
+func (n namedRule) namesSide() bool {
+	return slices.Contains([]string{"possession", "batting", "serving", "power_play"}, n.name)
 }
 
 // checkIncidents checks the rules for one list against the vocabulary of the sport.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"reflect"
 	"slices"
 
 	"github.com/matchwire/matchwire/event"
@@ -60,12 +61,76 @@ func (m *matchRow) observation(ctx context.Context) (*observation.Observation, e
 		}
 	default:
 		o.Score = m.score(ctx, "match", "score", &r.HomeScore, &r.AwayScore, begun)
+		o.LineScore = m.lineScore(ctx)
 	}
 	o.Shootout = m.score(ctx, "match", "shootout", &r.HomeShootout, &r.AwayShootout, false)
 	o.Winner = oneOf(&m.evaluator, "match.winner", m.optional(ctx, "match.winner", &r.Winner), event.Winners())
+	o.Match.Situation = m.situation(ctx)
 	m.incidents(ctx, o)
 	m.lineups(ctx, o)
+	if p := o.RemoveWrongLine(); p != nil {
+		m.problem(m.prefix+p.Field, p.Message)
+	}
 	return o, nil
+}
+
+// situation returns what the page shows of the play right now, or nil. It adds a problem for each value that is
+// invalid, or impossible in the sport.
+func (m *matchRow) situation(ctx context.Context) *event.Situation {
+	s := &event.Situation{}
+	members := m.doc.profile.Sport.Rules().Situation
+	for _, n := range m.doc.profile.Match.Situation.rules() {
+		i := slices.IndexFunc(members, func(member event.Member) bool { return member.Name == n.name })
+		if i < 0 || !n.rule.isSet() {
+			continue
+		}
+		field := "match.situation." + n.name
+		if text := m.optional(ctx, field, n.rule); text != "" {
+			if err := notations.SetMember(s, members[i], text); err != nil {
+				m.fault(field, err)
+			}
+		}
+	}
+	if member, err := notations.CheckTogether(s); err != nil {
+		m.fault("match.situation."+member, err)
+	}
+	if reflect.ValueOf(*s).IsZero() {
+		return nil
+	}
+	return s
+}
+
+// lineScore returns the points of both sides by period, or nil if the page does not show them. It returns nil for
+// a page without points, too.
+func (m *matchRow) lineScore(ctx context.Context) *event.LineScore {
+	r := &m.doc.profile.Match
+	if !r.HomeLineScore.isSet() {
+		return nil
+	}
+	line := &event.LineScore{}
+	for _, side := range []struct {
+		field string
+		rule  *Rule
+		into  *event.Line
+	}{{"match.home_line_score", &r.HomeLineScore, &line.Home}, {"match.away_line_score", &r.AwayLineScore, &line.Away}} {
+		text, err := side.rule.allText(ctx, m.row)
+		if errors.Is(err, errNothing) {
+			return nil
+		}
+		if err == nil {
+			if *side.into, err = notations.ParsePeriods(text, len(m.doc.profile.Sport.Rules().Parts())); err != nil {
+				err = fmt.Errorf("%q %w", shorten(text), err)
+			}
+		}
+		if err != nil {
+			m.fault(side.field, err)
+			return nil
+		}
+	}
+	if line.Innings() == 0 {
+		return nil
+	}
+	return line
 }
 
 // teams sets the names of the teams. The error wraps errNoTeams if the row names neither team.

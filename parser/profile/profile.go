@@ -56,10 +56,57 @@ type MatchRules struct {
 	AwayShootout Rule `yaml:"away_shootout"`
 	Winner       Rule `yaml:"winner"` // "home", "away" or "draw", if the scores do not show it
 
+	HomeLineScore Rule           `yaml:"home_line_score"` // points by period: one element for each, or a text with all
+	AwayLineScore Rule           `yaml:"away_line_score"`
+	Situation     SituationRules `yaml:"situation"`
+
 	HomeFormation Rule `yaml:"home_formation"` // such as "4-3-3"
 	AwayFormation Rule `yaml:"away_formation"`
 	HomeCoach     Rule `yaml:"home_coach"`
 	AwayCoach     Rule `yaml:"away_coach"`
+}
+
+// SituationRules are the rules for the members of an [event.Situation]. Each sport has only some of them; see
+// [event.Rules].
+type SituationRules struct {
+	Possession   Rule `yaml:"possession"` // "home" or "away", like Batting, Serving and PowerPlay
+	Batting      Rule `yaml:"batting"`
+	Serving      Rule `yaml:"serving"`
+	PowerPlay    Rule `yaml:"power_play"`
+	Strength     Rule `yaml:"strength"` // "5-4"
+	Balls        Rule `yaml:"balls"`
+	Strikes      Rule `yaml:"strikes"`
+	Outs         Rule `yaml:"outs"`
+	Bases        Rule `yaml:"bases"` // "1 3"; "none" if the page shows that no base is occupied
+	Down         Rule `yaml:"down"`
+	Distance     Rule `yaml:"distance"` // a number of yards, or "goal"
+	BallOn       Rule `yaml:"ball_on"`
+	Target       Rule `yaml:"target"`
+	RequiredRate Rule `yaml:"required_rate"`
+	HomePoints   Rule `yaml:"home_points"`
+	AwayPoints   Rule `yaml:"away_points"`
+}
+
+// rules returns the rules in the order of docs/profiles.md. Each has the name of an [event.Member].
+func (r *SituationRules) rules() []namedRule {
+	return []namedRule{
+		{"possession", &r.Possession},
+		{"batting", &r.Batting},
+		{"balls", &r.Balls},
+		{"strikes", &r.Strikes},
+		{"outs", &r.Outs},
+		{"bases", &r.Bases},
+		{"down", &r.Down},
+		{"distance", &r.Distance},
+		{"ball_on", &r.BallOn},
+		{"target", &r.Target},
+		{"required_rate", &r.RequiredRate},
+		{"serving", &r.Serving},
+		{"home_points", &r.HomePoints},
+		{"away_points", &r.AwayPoints},
+		{"power_play", &r.PowerPlay},
+		{"strength", &r.Strength},
+	}
 }
 
 // IncidentRules are the rules for one list of incidents. A row without a kind is skipped, but the
@@ -87,7 +134,7 @@ type namedRule struct {
 
 // rules returns the rules in the order of docs/profiles.md.
 func (r *MatchRules) rules() []namedRule {
-	return []namedRule{
+	all := []namedRule{
 		{"id", &r.ID},
 		{"league", &r.League},
 		{"league_key", &r.LeagueKey},
@@ -103,11 +150,17 @@ func (r *MatchRules) rules() []namedRule {
 		{"home_shootout", &r.HomeShootout},
 		{"away_shootout", &r.AwayShootout},
 		{"winner", &r.Winner},
+		{"home_line_score", &r.HomeLineScore},
+		{"away_line_score", &r.AwayLineScore},
 		{"home_formation", &r.HomeFormation},
 		{"away_formation", &r.AwayFormation},
 		{"home_coach", &r.HomeCoach},
 		{"away_coach", &r.AwayCoach},
 	}
+	for _, n := range r.Situation.rules() {
+		all = append(all, namedRule{"situation." + n.name, n.rule})
+	}
+	return all
 }
 
 // rules returns the rules in the order of docs/profiles.md, without Rows.

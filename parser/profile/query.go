@@ -7,6 +7,7 @@ import (
 	"math/big"
 	"regexp"
 	"strconv"
+	"strings"
 
 	"github.com/goccy/go-yaml/ast"
 	"github.com/itchyny/gojq"
@@ -203,6 +204,34 @@ func (in inputs) values(ctx context.Context, on row) (map[string]any, error) {
 		return nil, nothing("from: no rule finds a value")
 	}
 	return values, nil
+}
+
+// allText returns the values of the rule for all elements or results that it finds, separated by spaces. For a
+// computed value, it is text.
+func (r *Rule) allText(ctx context.Context, on row) (string, error) {
+	var missing error
+	for i := range r.first {
+		text, err := r.first[i].allText(ctx, on)
+		if !errors.Is(err, errNothing) {
+			return text, err
+		}
+		missing = err
+	}
+	if r.first != nil {
+		return "", missing
+	}
+	if r.From != nil || r.CSS == nil && r.JQ == nil {
+		return r.text(ctx, on)
+	}
+	var words []string
+	all, err := r.allTexts(ctx, on)
+	for _, text := range all {
+		words = append(words, text.(string))
+	}
+	if err == nil && words == nil {
+		err = nothing("no element or result has a text")
+	}
+	return strings.Join(words, " "), err
 }
 
 // allTexts returns the value of the rule for each element or result that it finds. It skips those

@@ -22,14 +22,10 @@ func (d *draft) events() ([]event.Event, error) {
 		kicks = d.kicksAfter(ch, in, kicks)
 		d.setPoints(ch, in, score)
 		before := score
-		switch score = d.scoreAfter(ch, in, score); {
-		case d.scoresInnings(*ch):
-			line = innings.After(line, d.obs.LineScore, in.Side, score.Of(in.Side), in.Kind == "wicket")
-		case in.Kind == event.ScoreChange && in.Score != nil:
-			line = d.obs.LineScore
-			if before != nil && *before != *score {
-				ch.edits = map[string]event.Change{"score": {Old: before.String(), New: score.String()}}
-			}
+		score = d.scoreAfter(ch, in, score)
+		line = d.lineAfter(ch, in, line, before, score)
+		if in.Kind == event.ScoreChange && in.Score != nil && before != nil && *before != *score {
+			ch.edits = map[string]event.Change{"score": {Old: before.String(), New: score.String()}}
 		}
 		s.Seq++
 		e, err := d.event(ch, in, score, d.tallyAt(i, kicks), line)
@@ -45,6 +41,9 @@ func (d *draft) events() ([]event.Event, error) {
 	s.Score, s.Shootout = score, d.tally(kicks)
 	if !s.Sport.Rules().CountsGoals && d.obs.Score != nil && !d.score.doubtful {
 		s.Score, s.LineScore = d.obs.Score, d.obs.LineScore
+	}
+	if addsUp(s.Sport) {
+		s.LineScore = d.lineFor(s.Score, line)
 	}
 	d.removeRetracted()
 	return out, nil
@@ -212,9 +211,6 @@ func (d *draft) event(ch *change, in *TrackedIncident, score, shootout *event.Sc
 		Score: score, Shootout: shootout, Match: &match, LineScore: line,
 		Provisional: in.Provisional, Backfill: d.backfill || in.Backfill && ch.fills, Replay: from.Replay,
 		Epoch: s.Epoch, Seq: s.Seq, Evidence: &evidence,
-	}
-	if !s.Sport.Rules().InningsScore {
-		data.LineScore = nil // consumers know only innings
 	}
 	data.Winner, data.DecidedBy = in.Winner, in.DecidedBy
 	if ch.lineup != nil {

@@ -60,6 +60,22 @@ func mergeFacts(known *State, o *observation.Observation, from *Provenance, v ve
 	return mergeName(known.League, o.League), m
 }
 
+// situationAfter returns the situation after a page, and the site that showed it. A page without one clears that of its
+// own site. Only matches in play have one. status is that after the page.
+func situationAfter(known *State, o *observation.Observation, from *Provenance, status event.Status) (
+	now *event.Situation, site string,
+) {
+	switch {
+	case status.Rank() != event.Live.Rank():
+		return nil, ""
+	case o.Match.Situation != nil:
+		return o.Match.Situation, from.Site
+	case known.SituationSite == from.Site:
+		return nil, ""
+	}
+	return known.Match.Situation, known.SituationSite
+}
+
 // mergeName returns was, the earlier name. It returns now, the page's name, if there is no earlier
 // name, or if the earlier name is damaged.
 func mergeName(was, now string) string {

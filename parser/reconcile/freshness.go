@@ -252,6 +252,8 @@ func lowerScore(sport event.Sport, now, was *event.Score) bool {
 // If the score starts again with each set, it compares the scores only if both are of the set period.
 func showsLess(o *observation.Observation, was *event.Score, line *event.LineScore, period event.Period) bool {
 	switch {
+	case addsUp(o.Sport):
+		return lowerScore(o.Sport, o.Score, was)
 	case o.LineScore != nil && line != nil && scoreRestarts(o.Sport):
 		return lowerSets(o.LineScore.Sets(), line.Sets())
 	case o.LineScore != nil && line != nil:

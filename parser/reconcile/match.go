@@ -30,7 +30,7 @@ func Match(known State, o observation.Observation, from Provenance) (State, []ev
 	o.Match.Period = latestInnings(&known, &o)
 	status, shown := o.Match.Status, o.Score
 	o.Score = playedScore(&known, &o)
-	allInnings := known.Views[from.Site].AllInnings || innings.Several(o.LineScore)
+	allInnings := known.Views[from.Site].AllInnings || !addsUp(o.Sport) && innings.Several(o.LineScore)
 	wickets := known.Views[from.Site].Wickets || results.ShowsWickets(o.LineScore)
 	o.Score, o.LineScore = known.innings().Complete(&o, allInnings, wickets)
 	digest := o.Digest()
@@ -79,6 +79,9 @@ func Match(known State, o observation.Observation, from Provenance) (State, []ev
 		next.PlayShown, next.EndsFrom = 0, time.Time{}
 	}
 	next.Match = inLastPeriod(next.Match, &known, &o, end)
+	if !decision.doubtful { // otherwise the page may be a stale copy
+		next.Match.Situation, next.SituationSite = situationAfter(&known, &o, &from, next.Match.Status)
+	}
 
 	// Compare, and create the events.
 	d := newDraft(&known, next)
@@ -87,6 +90,7 @@ func Match(known State, o observation.Observation, from Provenance) (State, []ev
 	d.otherTeams = namesChanged(&known, &o, &from)
 	d.rowsBefore = known.Views[from.Site].Rows
 	d.repeated = repeats(&known, &o, &from)
+	d.periodMoved = next.Match.Period != known.Match.Period
 	d.partBefore = partOf(o.Sport, &observation.Incident{Clock: event.Clock{Period: known.Match.Period}})
 	for _, s := range steps {
 		s.run(d)
@@ -134,8 +138,9 @@ type draft struct {
 	early    bool                    // whether the page's end is too early, but persists
 	before   event.Status            // status of the match before the page
 
-	rowsBefore int // number of incidents on the page before of the same site
-	partBefore int // the index of the set before the page; see partOf
+	rowsBefore  int  // number of incidents on the page before of the same site
+	partBefore  int  // the index of the set before the page; see partOf
+	periodMoved bool // whether the page shows another period than the pages before
 
 	shownScore  *event.Score // the page's score, even if it was not played
 	tallyBefore *event.Score // the tally of the shoot-out before the page

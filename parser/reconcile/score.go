@@ -1,10 +1,12 @@
 package reconcile
 
 import (
+	"slices"
 	"time"
 
 	"github.com/matchwire/matchwire/event"
 	"github.com/matchwire/matchwire/parser/observation"
+	"github.com/matchwire/matchwire/parser/reconcile/internal/innings"
 )
 
 // doubtPolls is the number of pages that must agree on a score in doubt. All pages except the first
@@ -145,4 +147,79 @@ func lostPoints(was, now *event.Score) event.Score {
 		return event.Score{}
 	}
 	return event.Score{Home: max(0, was.Home-now.Home), Away: max(0, was.Away-now.Away)}
+}
+
+// addsUp reports whether the score is the sum of its parts, or counts sets. In cricket and tennis, it is that of the
+// latest innings or set.
+func addsUp(sport event.Sport) bool {
+	return !sport.Rules().InningsScore && !sport.Rules().SetScore
+}
+
+// lineAfter returns the line score after a change. line is the one before it, and the scores are those before and
+// after it. The line score is nil if it is not known to which part of the match the points belong.
+func (d *draft) lineAfter(
+	ch *change, in *TrackedIncident, line *event.LineScore, before, after *event.Score,
+) *event.LineScore {
+	sport, moved := d.state.Sport, before != nil && after != nil && *before != *after
+	scoreChange := in.Kind == event.ScoreChange && in.Score != nil
+	switch {
+	case d.scoresInnings(*ch):
+		return innings.After(line, d.obs.LineScore, in.Side, after.Of(in.Side), in.Kind == "wicket")
+	case sport.Rules().InningsScore:
+		if scoreChange {
+			return d.obs.LineScore
+		}
+		return line
+	case sport.Rules().SetScore:
+		if (scoreChange || isPoints(sport, &in.Incident) && !isSet(sport, &in.Incident)) && after != nil {
+			return d.setsAfter(ch, in, line, *after)
+		}
+		return line
+	}
+	if moved && !sport.Rules().CountsSets {
+		if line == nil && d.obs.LineScore != nil && *before == (event.Score{}) {
+			line = &event.LineScore{}
+		}
+		part := slices.Index(sport.Rules().Parts(), sport.PlayedBefore(in.Clock.Period))
+		if part < 0 || in.Kind == event.ScoreChange && d.periodMoved {
+			line = nil // the points may belong to the period before
+		}
+		if line != nil {
+			line = line.With(part, *before, *after)
+		}
+	}
+	return d.lineFor(after, line)
+}
+
+// lineFor returns the page's line score if it fits a score. Otherwise it returns line if that fits, or nil.
+func (d *draft) lineFor(score *event.Score, line *event.LineScore) *event.LineScore {
+	rules := d.state.Sport.Rules()
+	switch shown := d.obs.LineScore; {
+	case score == nil:
+		return nil
+	case shown != nil && !d.score.doubtful && shown.Fits(rules, *score):
+		return shown
+	case line != nil && line.Fits(rules, *score):
+		return line
+	}
+	return nil
+}
+
+// setsAfter returns the sets after a game, or after a change of the score of a set. The sets before it are those of the
+// page, or of the pages before. It returns nil if they are unknown.
+func (d *draft) setsAfter(ch *change, in *TrackedIncident, line *event.LineScore, games event.Score) *event.LineScore {
+	set := d.state.Sport.Index(in.Clock.Period)
+	for _, known := range []*event.LineScore{d.obs.LineScore, line} {
+		switch {
+		case known == nil || set < 0 || len(known.Sets()) < set:
+		case ch.action != event.New:
+			return known
+		default:
+			return &event.LineScore{
+				Home: append(known.Home[:set:set], event.Innings{Runs: games.Home}),
+				Away: append(known.Away[:set:set], event.Innings{Runs: games.Away}),
+			}
+		}
+	}
+	return nil
 }

@@ -21,7 +21,7 @@ type State struct {
 	Match     event.Match       `json:"match"`
 	Score     *event.Score      `json:"score,omitempty"`
 	Shootout  *event.Score      `json:"shootout,omitempty"`
-	LineScore *event.LineScore  `json:"line_score,omitempty"` // the score by innings, or by sets in tennis
+	LineScore *event.LineScore  `json:"line_score,omitempty"` // nil unless it fits Score
 	Tracked   []TrackedIncident `json:"standing"`             // in the order in which they were reported
 
 	// Untracked is the number of events so far whose incident is not tracked, such as status_change.
@@ -48,6 +48,9 @@ type State struct {
 	// start of its period. All periods are at least so long. In cricket, it is the highest number of balls
 	// in an innings.
 	LongestClock int `json:"longest_clock,omitempty"`
+
+	// SituationSite is the site that showed the situation of Match, or "" if there is none.
+	SituationSite string `json:"situation_site,omitempty"`
 
 	Kickoff *Kickoff                      `json:"kickoff,omitempty"` // nil until the kick-off moves
 	Lineups map[event.Side]*TrackedLineup `json:"lineups,omitempty"` // a TrackedLineup is never modified

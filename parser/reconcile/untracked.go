@@ -37,7 +37,7 @@ func (d *draft) reportUntracked(in observation.Incident, reason string) {
 func (d *draft) reportScoreChange() {
 	s, o := &d.state, &d.obs
 	restarted := scoreRestarts(o.Sport) && s.Score == nil && o.Score != nil && o.Sport.Index(o.Match.Period) > 0
-	moved := innings.Moved(s.LineScore, o.LineScore) ||
+	moved := o.Sport.Rules().InningsScore && innings.Moved(s.LineScore, o.LineScore) ||
 		(restarted || scoreMoved(s.Score, o.Score)) && !d.explained(*o.Score)
 	switch {
 	case o.Sport.Rules().CountsGoals, d.score.doubtful:
@@ -207,7 +207,9 @@ func MarkStale(known State, from Provenance, reason string) (State, []event.Even
 	if !known.Known() || known.Match.Stale != nil || over || known.seenRecently(from.At, from.isOtherReader) {
 		return known, nil, nil
 	}
-	d := newDraft(&known, known)
+	next := known
+	next.Match.Situation, next.SituationSite = nil, ""
+	d := newDraft(&known, next)
 	d.from = from
 	d.markStale(reason)
 	events, err := d.events()

@@ -2,6 +2,8 @@ package notations
 
 import (
 	"errors"
+	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/matchwire/matchwire/event"
@@ -19,6 +21,28 @@ func ParseSets(text string) (event.Line, error) {
 	}
 	if n := len(line); n == 0 || n > len(event.Tennis.Rules().Periods) {
 		return nil, errors.New("is not a score in games")
+	}
+	return line, nil
+}
+
+// ParsePeriods parses the points of one side in each period: 30 28 31 24. Periods that were not played, such as
+// the x of a side that need not bat, can only be the last ones. The error describes the text, without quoting it.
+func ParsePeriods(text string, most int) (event.Line, error) {
+	line, unplayed := event.Line{}, false
+	for _, word := range strings.FieldsFunc(text, isBetweenSets) {
+		switch {
+		case slices.Contains([]string{"x", "-", "–", "—", "."}, strings.ToLower(word)):
+			unplayed = true
+		case len(word) > 3 || strings.Trim(word, "0123456789") != "":
+			return nil, errors.New("is not a list of points, such as 30 28 31 24")
+		case unplayed:
+			return nil, errors.New("has points after a period that was not played")
+		default:
+			line = append(line, event.Innings{Runs: number(word)})
+		}
+	}
+	if len(line) > most {
+		return nil, fmt.Errorf("has %d periods: want at most %d", len(line), most)
 	}
 	return line, nil
 }

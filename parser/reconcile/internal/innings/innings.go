@@ -39,13 +39,13 @@ func Several(line *event.LineScore) bool {
 // Complete returns the page's score and line score in cricket, completed from earlier pages. all
 // reports whether the site shows all innings. wickets reports whether it shows wickets: then an innings
 // without wickets is all out. The line score is nil if it is not known to which innings the runs belong. In
-// tennis, both are as on the page.
+// other sports, both are as on the page. The line score is nil if it does not fit the score.
 func (known Known) Complete(o *observation.Observation, all, wickets bool) (*event.Score, *event.LineScore) {
 	switch rules := o.Sport.Rules(); {
-	case rules.SetScore && o.Score != nil:
-		return o.Score, o.LineScore
-	case !rules.InningsScore, o.Score == nil:
-		return o.Score, nil
+	case o.Score == nil:
+		return nil, nil
+	case !rules.InningsScore:
+		return o.Score, o.LineOf(o.Score)
 	}
 	score, shown := known.shown(o)
 	was := known.LineScore

@@ -1,0 +1,120 @@
+package event
+
+import (
+	"encoding/json"
+	"strings"
+	"time"
+)
+
+// A Match is the state of a match that an event reports.
+type Match struct {
+	ID     string    `json:"id"`
+	Home   string    `json:"home"`
+	Away   string    `json:"away"`
+	Start  time.Time `json:"start,omitzero"`
+	Status Status    `json:"status"`
+	Period Period    `json:"period,omitempty"` // the current period or break
+	Clock  Clock     `json:"clock,omitzero"`   // the match clock, if the page shows one
+	Stale  *Stale    `json:"stale,omitempty"`  // nil while a source of the match has usable pages
+
+	// Situation is what the page shows of the play right now. It is nil if the page shows nothing of it, and
+	// before and after the match.
+	Situation *Situation `json:"situation,omitempty"`
+}
+
+// A Stale describes a match without usable pages: since when, and why.
+type Stale struct {
+	Since  time.Time `json:"since"`
+	Reason string    `json:"reason"`
+}
+
+// Team returns the name of the team of one side.
+func (m Match) Team(s Side) string {
+	if s == Home {
+		return m.Home
+	}
+	return m.Away
+}
+
+// A Situation is what a page shows of the play right now. Its members depend on the sport; see [Rules]. A member
+// that the page does not show is omitted. A Situation is never modified.
+type Situation struct {
+	Possession Side `json:"possession,omitempty"` // the side that has the ball
+	Batting    Side `json:"batting,omitempty"`    // baseball and cricket: the side that bats
+	Serving    Side `json:"serving,omitempty"`    // tennis: the side that serves
+	PowerPlay  Side `json:"power_play,omitempty"` // ice hockey: the side that has more players on the ice
+
+	Balls   *int  `json:"balls,omitempty"` // baseball: the count of the batter
+	Strikes *int  `json:"strikes,omitempty"`
+	Outs    *int  `json:"outs,omitempty"`
+	Bases   []int `json:"bases,omitzero"` // occupied bases in ascending order; empty if there are none, nil if unknown
+
+	Down     int    `json:"down,omitempty"`       // American football
+	Distance int    `json:"distance,omitempty"`   // yards to the line to gain
+	Goal     bool   `json:"goal_to_go,omitempty"` // the line to gain is the goal line; there is then no Distance
+	BallOn   string `json:"ball_on,omitempty"`    // where the ball is, such as "KC 35"
+
+	Target       int     `json:"target,omitempty"`        // cricket: the runs with which the batting side wins
+	RequiredRate float64 `json:"required_rate,omitempty"` // the runs in each over that it needs for that
+
+	Points   *GamePoints `json:"points,omitempty"`   // tennis: the points in the game, or in the tie-break
+	Strength string      `json:"strength,omitempty"` // ice hockey: players on the ice, the larger number first: "5-4"
+}
+
+// String returns the members of s as in JSON, without braces and quotes: "batting:away, balls:2, bases:[1,3]". It
+// returns "" for nil.
+func (s *Situation) String() string {
+	if s == nil {
+		return ""
+	}
+	text, _ := json.Marshal(s) // cannot fail: it contains only texts and numbers
+	return situationText.Replace(string(text[1 : len(text)-1]))
+}
+
+var situationText = strings.NewReplacer(`,"`, ", ", `":`, ":", `"`, "")
+
+// A Member is a member of [Situation] that the pages of a sport can show.
+type Member struct {
+	Name string // as in profiles: as in JSON, but home_points and away_points for the two points
+
+	// Least and Most are the bounds of a number, and of each number in a list. Both are 0 for a side and a text.
+	Least, Most int
+}
+
+// GamePoints are the points of both sides in a game of tennis: "0", "15", "30", "40" and "A" for advantage. In a
+// tie-break, they are numbers.
+type GamePoints struct {
+	Home string `json:"home"`
+	Away string `json:"away"`
+}
+
+// MaxLineup is the maximum number of players in a [Lineup]. It exceeds the squad of every sport.
+const MaxLineup = 64
+
+// A Lineup holds the players of one side, in the order of the page.
+type Lineup struct {
+	Formation string         `json:"formation,omitempty"` // such as "4-3-3"
+	Coach     string         `json:"coach,omitempty"`
+	Players   []LineupPlayer `json:"players"` // at most MaxLineup
+}
+
+// A LineupPlayer is one player of a [Lineup].
+type LineupPlayer struct {
+	Name       string `json:"name"`
+	Number     string `json:"number,omitempty"` // on the shirt
+	Position   string `json:"position,omitempty"`
+	Substitute bool   `json:"substitute,omitempty"` // not in the starting line-up
+}
+
+// text returns all members as one text, for the ID of an event.
+func (l *Lineup) text() string {
+	words := []string{l.Formation, l.Coach}
+	for _, p := range l.Players {
+		role := "starter"
+		if p.Substitute {
+			role = "substitute"
+		}
+		words = append(words, p.Name, p.Number, p.Position, role)
+	}
+	return strings.Join(words, "\x1e")
+}
