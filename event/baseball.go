@@ -9,9 +9,12 @@ var baseball = Rules{
 	LeastPeriod:   "i9",
 	LeastLength:   10 * time.Minute,
 
-	Kinds:  []Kind{"run", "home_run", "pitching_change", "review"},
-	Points: map[Kind][]int{"run": {1, 2, 3, 4}, "home_run": {1, 2, 3, 4}},
+	Kinds:   []Kind{"run", "home_run", "pitching_change", "review"},
+	Points:  map[Kind][]int{"run": {1, 2, 3, 4}, "home_run": {1, 2, 3, 4}},
+	Marks:   []string{"home_run", "homer", "strikeout", "double_play", "stolen_base", "pitching_change"},
+	NoClock: true,
 
 	// Fukaura 0–122 in 1998.
-	Bounds: Bounds{Score: 150, Listed: 150, Rows: 100, Leap: 25},
+	Bounds: Bounds{Score: 150, Listed: 150, Rows: 100, Leap: 25,
+		Both: 60},
 }

@@ -16,6 +16,7 @@ var basketball = Rules{
 	Kinds:  []Kind{"basket", "timeout", "ejection", "challenge"},
 	Points: map[Kind][]int{"basket": {1, 2, 3}},
 	NoDraw: true,
+	Marks:  []string{"basket", "three_pointer", "layup", "dunk", "slam_dunk"},
 
 	// Detroit 186–184 in 1983, Troy 258–141 in 1992.
 	Bounds: Bounds{Score: 300, Listed: 300, Rows: 100, Leap: 60},

@@ -79,6 +79,9 @@ func (o *Observation) Count(k event.Kind, s event.Side) int {
 	return n
 }
 
+// ShowsPeriod reports whether the page shows a period, and so a match of its sport.
+func (o *Observation) ShowsPeriod() bool { return o.Match.Period != "" }
+
 // ScoredKicks returns the number of scored shoot-out kicks that are listed for each side.
 func (o *Observation) ScoredKicks() event.Score {
 	var s event.Score
