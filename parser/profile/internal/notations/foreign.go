@@ -13,23 +13,25 @@ type foreignForm struct {
 	re     *regexp.Regexp // its last group that matches is the number of the period
 	sports []event.Sport  // the sports that have the form, or whose pages may use it for something else
 	clock  bool           // the form is a time of play, not a period
+	beside []event.Sport  // more sports whose clocks may have the form
 }
 
 // foreignForms contains the forms of periods and clocks. A form that sites use loosely, such as "3rd period",
 // has more sports than those whose rules have it. Overtime and shoot-outs are in no form.
 var foreignForms = []foreignForm{
-	{foreign(`q([1-4])|([1-4])q|` + nth + `[ -](?:quarter|qtr)|(?:quarter|qtr) ?([1-9])`), quarters, false},
-	{foreign(`p([1-3])|([1-3])p`), hockey, false},
+	{foreign(`q([1-4])|([1-4])q|` + nth + `[ -](?:quarter|qtr)|(?:quarter|qtr) ?([1-9])`), quarters, false, nil},
+	{foreign(`p([1-3])|([1-3])p`), hockey, false, nil},
 	{foreign(nth + `[ -]period|period ?([1-9])|` + nth + `[ -]intermission`),
-		slices.Concat(hockey, quarters, halves), false},
+		slices.Concat(hockey, quarters, halves), false, nil},
 	{foreign(`(?:top|bot|bottom|mid|middle)(?: of)?(?: the)? ?(\d\d?)(?:st|nd|rd|th)?|i(\d\d?)|[tb]([3-9]|1\d)|` +
-		`(\d\d?)(?:st|nd|rd|th)?(?: inning)? (?:top|bot|bottom)|` + nth + ` inning`), baseball, false},
-	{foreign(nth + ` (?:inns|innings)|(?:inns|innings|inn) ?([1-9])`), slices.Concat(cricket, baseball), false},
-	{foreign(nth + `[ -]set|set ?([1-5])|s([1-5])`), tennis, false},
+		`(\d\d?)(?:st|nd|rd|th)?(?: inning)? (?:top|bot|bottom)|` + nth + ` inning`), baseball, false, nil},
+	{foreign(`inn([1-9])`), cricket, false, nil},
+	{foreign(nth + ` (?:inns|innings)|(?:inns|innings|inn) ([1-9])`), slices.Concat(cricket, baseball), false, nil},
+	{foreign(nth + `[ -]set|set ?([1-5])|s([1-5])`), tennis, false, nil},
 	{foreign(`1h|h1|` + first + `[ -]half|2h|h2|` + second + `[ -]half|ht|half[ -]?time`),
-		slices.Concat(halves, quarters), false},
-	{foreign(`\d{1,3}(?:\.[0-6])? ?ov(?:er)?s?`), cricket, true},
-	{foreign(`(?:40|45|80|90|100|105|120)'? ?\+ ?\d{1,2}'?`), halves, true},
+		halves, false, quarters}, // college basketball has halves
+	{foreign(`\d{1,3}(?:\.[0-6])? ?ov(?:er)?s?`), cricket, true, nil},
+	{foreign(`(?:40|45|80|90|100|105|120)'? ?\+ ?\d{1,2}'?`), halves, true, nil},
 }
 
 // foreign returns the regular expression for the alternatives of a form, as whole words in any case.
@@ -63,7 +65,8 @@ func foreignPart(sport event.Sport, text string, clock bool) string {
 	for i := range foreignForms {
 		f := &foreignForms[i]
 		m := f.re.FindStringSubmatch(marks.Replace(text))
-		if m != nil && (clock || !f.clock) && !f.mayBeOf(sport, m[2:]) {
+		if m != nil && (clock || !f.clock) && !f.mayBeOf(sport, m[2:]) &&
+			!(clock && slices.Contains(f.beside, sport)) {
 			return strings.TrimSpace(m[1])
 		}
 	}
@@ -91,7 +94,8 @@ func (f *foreignForm) mayBeOf(sport event.Sport, groups []string) bool {
 // TooLong reports whether a text is a time that no period of the sport has, in any competition.
 func TooLong(sport event.Sport, text string) bool {
 	lengths := sport.Rules().UsualLengths
-	seconds, ok := parseSeconds(plain(text))
+	t, _ := divide(sport, text)
+	seconds, ok := parseSeconds(t.time)
 	return ok && len(lengths) > 0 && !sport.CountsMinutes() && float64(seconds) > lengths[len(lengths)-1].Seconds()
 }
 
