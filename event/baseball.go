@@ -14,6 +14,8 @@ var baseball = Rules{
 	Marks:   []string{"home_run", "homer", "strikeout", "double_play", "stolen_base", "pitching_change"},
 	NoClock: true,
 
+	ShortPeriods: true,
+
 	// Fukaura 0–122 in 1998.
 	Bounds: Bounds{Score: 150, Listed: 150, Rows: 100, Leap: 25,
 		Both: 60},

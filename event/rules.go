@@ -63,6 +63,7 @@ type Rules struct {
 	NoDraw       bool // no match ends with a level score
 	CountsSets   bool // the score counts the sets that are over, so the end of a set changes it
 	SetScore     bool // the score counts the games of the set, and starts again with each set
+	ShortPeriods bool // a period is so short that a player hardly ever scores in it twice
 	InningsScore bool // the score counts the runs of an innings, and starts again with each innings
 
 	Names map[string]string // names of kinds and periods in messages, for a sport that Define has added

@@ -141,15 +141,15 @@ func (d *draft) position(ch *change) (period int, clock event.Clock) {
 }
 
 // pointsAfter returns the sum of both sides' points after the incident of a change. It returns 0 if
-// the incident is not tracked or has no score. A miss comes after all points with the same clock, because
-// a conversion follows its try. A set comes after its last game.
+// the incident has no score. A miss comes after all points with the same clock, because a conversion
+// follows its try. A score_change comes after them too, because its score is that of the page. A set
+// comes after its last game.
 func (d *draft) pointsAfter(ch *change) int {
-	if ch.tracked < 0 {
-		return 0
-	}
-	switch in := &d.state.Tracked[ch.tracked]; {
+	switch in := d.incident(ch); {
 	case d.state.Sport.Misses(in.Kind, in.Detail), isSet(d.state.Sport, &in.Incident):
 		return math.MaxInt
+	case in.Kind == event.ScoreChange && in.Score != nil:
+		return math.MaxInt - 1
 	case in.Score != nil:
 		return in.Score.Home + in.Score.Away
 	}

@@ -94,14 +94,16 @@ func (d *draft) scoreAfter(ch *change, in *TrackedIncident, score *event.Score) 
 		case partOf(d.state.Sport, &in.Incident) < d.partBefore: // the row is that of an earlier set
 			return score
 		case partOf(d.state.Sport, &in.Incident) == d.partBefore: // the row may be late
-			latest := event.Score{Home: max(in.Score.Home, score.Home), Away: max(in.Score.Away, score.Away)}
-			if d.obs.Score == nil || !scoreRestarts(d.state.Sport) || in.Clock.Period != d.state.Match.Period ||
-				latest.Home <= d.obs.Score.Home && latest.Away <= d.obs.Score.Away {
-				return &latest
+			least := *score // the page's score may be lower than the score before it
+			if page := d.obs.Score; page != nil && (!scoreRestarts(d.state.Sport) || in.Clock.Period == d.state.Match.Period) {
+				least = event.Score{Home: min(score.Home, page.Home), Away: min(score.Away, page.Away)}
 			}
+			return &event.Score{Home: max(in.Score.Home, least.Home), Away: max(in.Score.Away, least.Away)}
 		}
 		return in.Score
 	case isPoints(d.obs.Sport, &in.Incident) && d.obs.Score != nil: // a correction changes all later scores
+		return d.obs.Score
+	case in.Kind == event.StatusChange && d.obs.Score != nil && !d.score.doubtful: // the next set may have begun at 0-0
 		return d.obs.Score
 	}
 	return score

@@ -16,7 +16,7 @@ func (d *draft) fields(p parts) []any {
 		return []any{&d.obs, &d.from, &d.verdict, &d.score, &d.shownScore, &d.backfill, &d.early, &d.repeated,
 			&s.Seen}
 	case partMatch:
-		return []any{&d.before, &d.partBefore, &d.oldKickoff, &d.otherTeams, &s.Sport, &s.League, &s.LeagueKey, &m.ID,
+		return []any{&d.before, &d.rowsBefore, &d.partBefore, &d.oldKickoff, &d.otherTeams, &s.Sport, &s.League, &s.LeagueKey, &m.ID,
 			&m.Home, &m.Away, &m.Start, &m.Status, &m.Period, &m.Clock}
 	case partHealth:
 		return []any{&m.Stale, &s.NoRows}

@@ -67,12 +67,13 @@ func judge(known *State, o *observation.Observation, from *Provenance) (verdict,
 	return result, next.advanced(o, from)
 }
 
-// extendHold returns the hold after another deferred page, and what the page shows. If the page looks
-// older than the previous deferred page, the hold begins again: they are two different stale copies.
+// extendHold returns the hold after another deferred page, and what the page shows. If the page is
+// older than the previous deferred page, the hold begins again: they are two different stale copies, or
+// a stale copy after a correct page.
 func (v *View) extendHold(o *observation.Observation, from *Provenance) (*Hold, *View) {
 	now := View{}.advanced(o, from)
-	now.Score = o.Score
-	if v.Deferred != nil && v.Deferred.isAheadOf(o, from) {
+	now.Score, now.Replaced = o.Score, v.superseded(o, from)
+	if v.Deferred != nil && (v.Deferred.isAheadOf(o, from) || now.Replaced && !v.Deferred.Replaced) {
 		return firstHold(from.At), &now
 	}
 	return v.Hold.extended(from.At), &now
@@ -113,6 +114,8 @@ func pageLooksOlder(v *View, o *observation.Observation, from *Provenance) bool 
 		return false
 	case v.isAheadOf(o, from):
 		return true
+	case pointsListed(o) == 0 && v.TakenBack != nil && o.Score != nil && *o.Score == *v.TakenBack:
+		return true // without rows, the points that were taken back look the same as new ones
 	}
 	// Superseded bytes with more rows are not older: the page that replaced them lacked a row.
 	// Superseded bytes with a higher score are older: a goal was retracted after them.
@@ -249,6 +252,8 @@ func lowerScore(sport event.Sport, now, was *event.Score) bool {
 // If the score starts again with each set, it compares the scores only if both are of the set period.
 func showsLess(o *observation.Observation, was *event.Score, line *event.LineScore, period event.Period) bool {
 	switch {
+	case o.LineScore != nil && line != nil && scoreRestarts(o.Sport):
+		return lowerSets(o.LineScore.Sets(), line.Sets())
 	case o.LineScore != nil && line != nil:
 	case scoreRestarts(o.Sport):
 		return o.Score != nil && was != nil && period != "" && clockShown(o).Period == period &&
@@ -260,6 +265,20 @@ func showsLess(o *observation.Observation, was *event.Score, line *event.LineSco
 		now, was := o.LineScore.Of(side), line.Of(side)
 		return len(now) < len(was) || now.Runs() < was.Runs()
 	})
+}
+
+// lowerSets reports whether now has fewer sets than was, or fewer games of a side in the latest set in which
+// they differ. A later set can begin on the page that takes back a game of an earlier set.
+func lowerSets(now, was []event.Score) bool {
+	if len(now) != len(was) {
+		return len(now) < len(was)
+	}
+	for i := len(now) - 1; i >= 0; i-- {
+		if now[i] != was[i] {
+			return now[i].Home < was[i].Home || now[i].Away < was[i].Away
+		}
+	}
+	return false
 }
 
 // scoreFalls reports whether the page's score is lower than the known score, unless a side has begun

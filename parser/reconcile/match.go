@@ -85,6 +85,7 @@ func Match(known State, o observation.Observation, from Provenance) (State, []ev
 	d.obs, d.from, d.verdict, d.score = o, from, verdict, decision
 	d.shownScore, d.early, d.oldKickoff = shown, end == endEarly, moved
 	d.otherTeams = namesChanged(&known, &o, &from)
+	d.rowsBefore = known.Views[from.Site].Rows
 	d.repeated = repeats(&known, &o, &from)
 	d.partBefore = partOf(o.Sport, &observation.Incident{Clock: event.Clock{Period: known.Match.Period}})
 	for _, s := range steps {
@@ -133,6 +134,7 @@ type draft struct {
 	early    bool                    // whether the page's end is too early, but persists
 	before   event.Status            // status of the match before the page
 
+	rowsBefore int // number of incidents on the page before of the same site
 	partBefore int // the index of the set before the page; see partOf
 
 	shownScore  *event.Score // the page's score, even if it was not played

@@ -70,6 +70,10 @@ func allOf(rules ...pairingRule) pairingRule {
 // The functions below are pairing rules. Each reports whether the row and the tracked incident have
 // the property in its name.
 
+func sameKind(row observation.Incident, tracked *TrackedIncident) bool {
+	return row.Kind == tracked.Kind
+}
+
 func sameDetail(row observation.Incident, tracked *TrackedIncident) bool {
 	return row.Detail == tracked.Detail
 }

@@ -13,6 +13,7 @@ type pointPairs struct {
 	draft   *draft
 	side    event.Side
 	rows    []observation.Incident
+	others  []observation.Incident // the rows of the other side
 	tracked []trackedPoints
 
 	of  []int // for each row: the index in tracked of the points that it shows, or -1
@@ -32,6 +33,8 @@ func (d *draft) newPointPairs(side event.Side, rows []observation.Incident) poin
 		if rows[i].Side == side {
 			p.rows = append(p.rows, rows[i])
 			p.of = append(p.of, -1)
+		} else {
+			p.others = append(p.others, rows[i])
 		}
 	}
 	for at := range d.state.Tracked {
@@ -93,10 +96,12 @@ func (p *pointPairs) equal(row, t int) bool {
 func (p *pointPairs) likeness(row, t int) int {
 	in, tracked := p.rows[row], p.incident(p.tracked[t])
 	sameAfter := p.samePart(row, t) && in.Score.Of(p.side) == p.tracked[t].after
-	if scoreRestarts(p.draft.obs.Sport) && !sameAfter {
+	rules := p.draft.obs.Sport.Rules()
+	if rules.SetScore && !sameAfter {
 		return 0
 	}
-	if !in.Clock.Known() && !sameAfter || !sameClock(in, tracked) ||
+	timed := in.Clock.Known() || rules.ShortPeriods && in.Clock.Period != "" && in.Clock.Period == tracked.Clock.Period
+	if !timed && !sameAfter || !sameClock(in, tracked) ||
 		in.Player != tracked.Player && !samePlayer(in, tracked) && !becomesPenaltyTry(in, tracked) { // folding names is slow
 		return 0
 	}
@@ -110,9 +115,9 @@ func becomesPenaltyTry(row observation.Incident, tracked *TrackedIncident) bool 
 
 // likeness returns how alike two incidents with the same player and clock are. Any two pairs are more
 // than one pair.
-func likeness(sameKind, sameDetail, sameAfter bool) int {
+func likeness(sameKind, sameKindAndDetail, sameAfter bool) int {
 	n := 8
-	for i, same := range []bool{sameDetail, sameAfter, sameKind} {
+	for i, same := range []bool{sameKindAndDetail, sameAfter, sameKind} {
 		if same {
 			n += 1 << i
 		}
@@ -166,24 +171,41 @@ func (p *pointPairs) pairOutOfOrder() {
 }
 
 // pairEdited pairs the other rows with tracked points that can be the same although the page shows
-// another player or clock. The score of the row must be the score after the points, as far as the
-// points before or after them have not changed it.
+// another player or clock. Points of the same player come first, then those of the same kind and detail.
 func (p *pointPairs) pairEdited() {
-	for i := range p.rows {
-		if p.of[i] >= 0 {
-			continue
-		}
-		before, after := p.changeBefore(i), p.changeAfter(i)
-		for t := range p.tracked {
-			change := p.rows[i].Score.Of(p.side) - p.tracked[t].after
-			tracked := p.incident(p.tracked[t])
-			if p.row[t] < 0 && (change == 0 || change == before || change == after) &&
-				p.samePart(i, t) && p.draft.mayBeSamePoints(p.rows[i], tracked) {
-				p.set(i, t)
-				break
+	for _, alike := range []pairingRule{samePlayer, allOf(sameKind, sameDetail), allOf()} {
+		for i := range p.rows {
+			for t := range p.tracked {
+				if p.of[i] < 0 && p.row[t] < 0 && p.mayBeEdited(i, t) && alike(p.rows[i], p.incident(p.tracked[t])) {
+					p.set(i, t)
+				}
 			}
 		}
 	}
+}
+
+// mayBeEdited reports whether a row can be a correction of tracked points. The score of the row must be
+// the score after the points, as far as other points that the page has changed or removed have not changed it.
+func (p *pointPairs) mayBeEdited(row, t int) bool {
+	in, tracked := p.rows[row], p.incident(p.tracked[t])
+	change := in.Score.Of(p.side) - p.tracked[t].after
+	explained := change == 0 || change == p.changeBefore(row) || change == p.changeAfter(row) ||
+		change == -p.unlistedBefore(t) && (samePlayer(in, tracked) || sameKind(in, tracked) && sameDetail(in, tracked))
+	if !explained || !p.samePart(row, t) {
+		return false
+	}
+	otherPeriod := p.draft.obs.Sport.Rules().ShortPeriods && samePlayer(in, tracked) &&
+		!p.draft.startedAfter(in.Clock.Period, tracked)
+	return otherPeriod || p.draft.mayBeSamePoints(in, tracked)
+}
+
+// unlistedBefore returns the points right before tracked points that no row shows so far.
+func (p *pointPairs) unlistedBefore(t int) int {
+	first := t
+	for first > 0 && p.row[first-1] < 0 {
+		first--
+	}
+	return p.scoreBefore(t) - p.scoreBefore(first)
 }
 
 // mayBeSamePoints reports whether a row can be a correction of tracked points with the same score. It is
@@ -214,14 +236,19 @@ func (p *pointPairs) changeBefore(row int) int {
 	return 0
 }
 
-// changeAfter returns the change of the nearest paired row after a row, or 0.
+// changeAfter returns the change of the nearest paired row after a row. After the last row, it returns by
+// how much the score has fallen, as a negative number, or 0.
 func (p *pointPairs) changeAfter(row int) int {
 	for i := row + 1; i < len(p.rows); i++ {
 		if p.of[i] >= 0 {
 			return p.change(i)
 		}
 	}
-	return 0
+	was, now := p.draft.state.Score, p.draft.obs.Score
+	if was == nil || now == nil || scoreRestarts(p.draft.obs.Sport) {
+		return 0
+	}
+	return min(0, now.Of(p.side)-was.Of(p.side))
 }
 
 // unlisted returns the indexes of tracked points that no row shows.
@@ -236,12 +263,12 @@ func (p *pointPairs) unlisted() (all []int) {
 
 // removed returns the tracked points that the page does not list, and that are no longer part of the score
 // after the next points: that score has fallen by exactly their points, or it is too low for both, as when
-// the next try becomes a penalty try. They are indexes in state.Tracked.
+// the next try becomes a penalty try. The score after later points of the other side may also have fallen. They are indexes in state.Tracked.
 func (p *pointPairs) removed() (all []int) {
-	if scoreRestarts(p.draft.obs.Sport) {
+	if scoreRestarts(p.draft.obs.Sport) || len(p.tracked) == 0 {
 		return nil
 	}
-	first, was := 0, 0      // the first unlisted points after the latest listed points, and the score before them
+	first, was := 0, p.scoreBefore(0) // the first unlisted points after the latest listed points, and the score before them
 	changed, listed := 0, 0 // the change of the latest listed points, and the score after their row
 	for t, row := range p.row {
 		if row < 0 {
@@ -257,15 +284,48 @@ func (p *pointPairs) removed() (all []int) {
 		}
 		first, was, changed, listed = t+1, p.tracked[t].after, p.change(row), after
 	}
+	for _, t := range p.unlisted() {
+		if at := p.tracked[t].at; !slices.Contains(all, at) && p.scoreLacks(t) {
+			all = append(all, at)
+		}
+	}
 	return all
+}
+
+// scoreLacks reports whether the score after later points of the other side has fallen by tracked points.
+func (p *pointPairs) scoreLacks(t int) bool {
+	after, points := p.tracked[t].after, p.tracked[t].after-p.scoreBefore(t)
+	for before := t - 1; before >= 0; before-- {
+		if row := p.row[before]; row >= 0 {
+			points -= p.change(row) // points before these have lost some
+			break
+		}
+	}
+	for i := range p.draft.state.Tracked {
+		later := &p.draft.state.Tracked[i]
+		if later.Side != p.side.Other() || later.Score == nil || later.Score.Of(p.side) < after ||
+			!isPoints(p.draft.obs.Sport, &later.Incident) {
+			continue
+		}
+		for _, row := range p.others {
+			fell := later.Score.Of(p.side) - row.Score.Of(p.side)
+			if row.Score.Of(later.Side) == later.Score.Of(later.Side) && fell >= points && row.Score.Of(p.side) < after {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // scoreBefore returns the score of the side before tracked points, as it was before the page.
 func (p *pointPairs) scoreBefore(t int) int {
-	if t == 0 {
-		return 0
+	switch first := p.tracked[0]; {
+	case t > 0:
+		return p.tracked[t-1].after
+	case p.incident(first).Points > 0:
+		return first.after - p.incident(first).Points
 	}
-	return p.tracked[t-1].after
+	return 0
 }
 
 // replaced returns the tracked points that the page does not list, and whose score a row shows for other
@@ -297,14 +357,29 @@ func (p *pointPairs) lacksPointsBefore(row int) bool {
 	return in.Score.Of(p.side)-before > slices.Max(p.draft.obs.Sport.Rules().Points[in.Kind])
 }
 
+// next returns the row with the next points after tracked points that the page does not list, or -1.
+func (p *pointPairs) next(t int) int {
+	return slices.IndexFunc(p.rows, func(in observation.Incident) bool {
+		return in.Score.Of(p.side) > p.tracked[t].after && p.partOf(&in) == p.partOf(&p.incident(p.tracked[t]).Incident)
+	})
+}
+
 // newAfter reports whether the next points after tracked points that the page does not list are new.
 func (p *pointPairs) newAfter(t int) bool {
-	for i := range p.rows {
-		if p.rows[i].Score.Of(p.side) > p.tracked[t].after && p.samePart(i, t) {
-			return p.of[i] < 0
-		}
-	}
-	return false
+	next := p.next(t)
+	return next >= 0 && p.of[next] < 0
+}
+
+// needs reports whether the next points add up only with tracked points that the page does not list.
+func (p *pointPairs) needs(t int) bool {
+	next := p.next(t)
+	return next >= 0 && p.lacksPointsBefore(next)
+}
+
+// listsAround reports whether the page lists points of the side before and after tracked points that it
+// does not list. So it is not a page that lists only the latest points.
+func (p *pointPairs) listsAround(t int) bool {
+	return p.next(t) > 0 && slices.ContainsFunc(p.row[:t], func(row int) bool { return row >= 0 })
 }
 
 // apply corrects the tracked points from the rows that show them.

@@ -57,7 +57,7 @@ func (d *draft) comparePoints() {
 		d.comparePointsOf(side, rows)
 	}
 	if d.score.mayRetract && d.obs.Score != nil {
-		d.retractPoints()
+		d.retractPoints(rows)
 	}
 }
 
@@ -124,22 +124,40 @@ func pointRows(o *observation.Observation) []observation.Incident {
 }
 
 // retractPoints retracts points that the page does not list, and whose score is higher than the
-// page's score.
-func (d *draft) retractPoints() {
+// page's score. If the page does not list the points that reach its score, other points may be the ones
+// that it has removed. Then they are only in doubt, until the page lists more rows.
+func (d *draft) retractPoints(rows []observation.Incident) {
 	for at := range d.state.Tracked {
 		tracked := &d.state.Tracked[at]
-		if isPoints(d.obs.Sport, &tracked.Incident) && !d.listed[at] && !d.isRetracted(at) &&
-			isAhead(&d.obs, &tracked.Incident, d.obs.Score) {
+		if !isPoints(d.obs.Sport, &tracked.Incident) || d.listed[at] || d.isRetracted(at) ||
+			!isAhead(&d.obs, &tracked.Incident, d.obs.Score) {
+			continue
+		}
+		if len(rows) == 0 || d.listsScore(rows, tracked.Side) {
 			d.retract(at, pointSeries(tracked.Side))
+		} else {
+			tracked.Doubted, tracked.Missing = true, tracked.Missing.extended(d.from.At)
 		}
 	}
 }
 
-// retractMissingPoints retracts points in doubt that enough complete pages do not list. Points are in
-// doubt if later scores fell without them, or if they vanished from the page before the next points of
-// their side were reported: the next points may include theirs. A game of an earlier set is also in doubt,
-// because the score no longer counts it. Other points that vanish are still part of the score of later
-// points.
+// listsScore reports whether the page lists points that reach its score of a side.
+func (d *draft) listsScore(rows []observation.Incident, side event.Side) bool {
+	score := d.obs.Score.Of(side)
+	return score == 0 || slices.ContainsFunc(rows, func(in observation.Incident) bool {
+		current := !scoreRestarts(d.obs.Sport) || in.Clock.Period == d.obs.Match.Period
+		return in.Side == side && in.Score.Of(side) == score && current
+	})
+}
+
+// retractMissingPoints retracts points in doubt that enough complete pages do not list, if the rows add up
+// without them. Points are in doubt if
+//   - later scores fell without them, or they are ahead of the page's score; see retractPoints;
+//   - they vanished before the next points of their side were reported, which may include theirs;
+//   - they vanished from between rows that are still listed, or the page has lost rows since the page before;
+//   - they are a game of an earlier set, because the score no longer counts it.
+//
+// Other points that vanish are still part of the score of later points.
 func (d *draft) retractMissingPoints(p *pointPairs) {
 	complete := d.obs.Score != nil && len(p.rows) > 0 &&
 		p.rows[len(p.rows)-1].Score.Of(p.side) == d.obs.Score.Of(p.side)
@@ -148,14 +166,15 @@ func (d *draft) retractMissingPoints(p *pointPairs) {
 		tracked := &d.state.Tracked[at]
 		part := p.partOf(&tracked.Incident)
 		earlier := part >= 0 && part < d.obs.Sport.Index(d.state.Match.Period)
-		if (complete || earlier) && !d.isRetracted(at) && wouldList(&d.obs, tracked, d.from.Site) {
-			if tracked.Doubted = tracked.Doubted || earlier || p.newAfter(t); !tracked.Doubted {
-				continue
-			}
-			tracked.Missing = tracked.Missing.extended(d.from.At)
-			if tracked.Missing.overdue(missingPolls, missingFor) {
-				d.retract(at, pointSeries(p.side))
-			}
+		ahead := tracked.Doubted && d.obs.Score != nil && isAhead(&d.obs, &tracked.Incident, d.obs.Score)
+		tracked.Doubted = tracked.Doubted || earlier || p.newAfter(t) || complete && p.listsAround(t) ||
+			len(d.obs.Incidents) < d.rowsBefore
+		if !tracked.Doubted || !complete && !earlier && !ahead || d.isRetracted(at) || p.needs(t) ||
+			!wouldList(&d.obs, tracked, d.from.Site) {
+			continue
+		}
+		if tracked.Missing = tracked.Missing.extended(d.from.At); tracked.Missing.overdue(missingPolls, missingFor) {
+			d.retract(at, pointSeries(p.side))
 		}
 	}
 }

@@ -48,6 +48,11 @@ func decideScore(known *State, o *observation.Observation, from *Provenance, by 
 			d.lost = lostPoints(known.Score, o.Score)
 		}
 	}
+	if d.mayRetract && lower {
+		v.TakenBack = known.Score
+	} else if by == fresh {
+		v.TakenBack = nil
+	}
 	if !d.doubtful && o.Score != nil {
 		v.Score, v.LineScore = o.Score, o.LineScore
 	}

@@ -147,6 +147,12 @@ type View struct {
 	Doubt    *Doubt `json:"doubt,omitempty"`    // nil unless the score of the latest page is in doubt
 	End      *Hold  `json:"end,omitempty"`      // consecutive pages with an end that is too early
 
+	// TakenBack is the latest score that a lower score replaced, until a page is known to be newer.
+	TakenBack *event.Score `json:"taken_back,omitempty"`
+
+	// Replaced is true in Deferred if other bytes had already replaced those of the page.
+	Replaced bool `json:"replaced,omitempty"`
+
 	// MovedOn is true if the latest pages contradict the course of the match: a page during play showed a
 	// preview, or a page after the end showed a preview or an earlier time of play. The site may show the
 	// next match of the teams.

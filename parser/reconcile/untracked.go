@@ -97,8 +97,8 @@ func (d *draft) reportSets() {
 }
 
 // explained reports whether s is the score after tracked incidents: each side whose points differ from the
-// saved score has an incident with these points, or all its points have been retracted. If the score starts
-// again with each set, one incident must have the whole score.
+// saved score has an incident with these points and none with more, or all its points have been retracted. If
+// the score starts again with each set, one incident must have the whole score.
 func (d *draft) explained(s event.Score) bool {
 	if d.obs.Sport.Rules().SetScore || d.state.Score == nil {
 		return d.hasPoints(func(tracked *TrackedIncident) bool {
@@ -113,7 +113,8 @@ func (d *draft) explained(s event.Score) bool {
 		}
 		ofSide := func(tracked *TrackedIncident) bool { return tracked.Side == side }
 		reached := func(tracked *TrackedIncident) bool { return ofSide(tracked) && tracked.Score.Of(side) == now }
-		if !d.hasPoints(reached) && (now > 0 || d.hasPoints(ofSide) || !d.hasRetractedPoints(side)) {
+		ahead := func(tracked *TrackedIncident) bool { return ofSide(tracked) && tracked.Score.Of(side) > now }
+		if d.hasPoints(ahead) || !d.hasPoints(reached) && (now > 0 || d.hasPoints(ofSide) || !d.hasRetractedPoints(side)) {
 			return false
 		}
 	}

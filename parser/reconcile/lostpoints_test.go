@@ -1,0 +1,194 @@
+package reconcile_test
+
+import (
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/matchwire/matchwire/event"
+	"github.com/matchwire/matchwire/parser/observation"
+)
+
+// score returns a score of the home and the away side.
+func score(home, away int) event.Score { return event.Score{Home: home, Away: away} }
+
+// run returns a run of a side in an inning, with the score after it. If hit is "home_run", it is one.
+func run(side event.Side, player, hit string, inning event.Period, after event.Score) observation.Incident {
+	in := observation.Incident{Kind: "run", Detail: hit, Side: side, Player: player, Score: &after,
+		Clock: event.Clock{Period: inning, Half: event.Top}}
+	if side == event.Home {
+		in.Clock.Half = event.Bottom
+	}
+	if hit == "home_run" {
+		in.Kind, in.Detail = "home_run", ""
+	}
+	return in
+}
+
+// expectFor reads a page n times, 40 seconds apart, and compares all events.
+func (s *story) expectFor(n int, o observation.Observation, want ...string) {
+	s.t.Helper()
+	var all []string
+	for range n {
+		all = append(all, s.read(o)...)
+		s.now += 20 * time.Second
+	}
+	if !slices.Equal(all, want) {
+		s.t.Errorf("events %q, want %q", all, want)
+	}
+}
+
+// A hit counts for two runs at first, and then for one. Its row comes late. The event has the score that
+// the page shows, not the higher score before it.
+func TestLateRunAfterTheScoreFell(t *testing.T) {
+	t.Parallel()
+	posey := run(event.Away, "Posey", "double", "i5", score(5, 3))
+	s := begin(t, baseballAt("i5", event.Top, score(5, 2)))
+	s.expect(baseballAt("i5", event.Top, score(5, 4)), "score_change 5-4")
+	s.expectFor(4, baseballAt("i5", event.Top, score(5, 3), posey), "run away Posey double 5-3")
+}
+
+// A page lists two games of three. The score of the page comes after their events.
+func TestScoreChangeAfterTheListedGames(t *testing.T) {
+	t.Parallel()
+	first, second := wins("game", event.Away, "s1", score(0, 1)), wins("game", event.Home, "s1", score(1, 1))
+	s := begin(t, tennisAt("s1", score(0, 0)))
+	s.expect(tennisAt("s1", score(2, 1), first, second), "game away Ferrer 0-1", "game home Murray 1-1", "score_change 2-1")
+}
+
+// A match is suspended for the night after a set. The page already shows 0-0 for the next set.
+func TestSuspendedBetweenSets(t *testing.T) {
+	t.Parallel()
+	last := wins("game", event.Away, "s1", score(4, 6))
+	first := tennisAt("", score(0, 0))
+	first.Match.Status = event.Scheduled
+	s := begin(t, first)
+	o := tennisAt("", score(0, 0), last)
+	o.Match.Status = event.Suspended
+	if events := s.read(o); !slices.Contains(events, "status_change suspended 0-0") || *s.state.Score != score(0, 0) {
+		t.Errorf("events %q, saved score %v, want a status_change at 0-0", events, s.state.Score)
+	}
+}
+
+// The officials take a run back, and the page shows the lower score. A copy from a cache, from before that
+// run, shows the same score. It does not count as another page with the lower score, so the later run that
+// it lacks stays.
+func TestStaleCopyDoesNotConfirmALowerScore(t *testing.T) {
+	t.Parallel()
+	ann, ora := run(event.Home, "Ann", "single", "i3", score(1, 0)), run(event.Home, "Ora", "double", "i4", score(2, 0))
+	moved := run(event.Home, "Ora", "double", "i4", score(1, 0))
+	s := begin(t, baseballAt("i4", event.Bottom, score(0, 0)))
+	read := func(snapshot string, o observation.Observation) []string {
+		s.snapshot = snapshot
+		s.now += 30 * time.Second
+		return s.read(o)
+	}
+	before := baseballAt("i4", event.Bottom, score(1, 0), ann)
+	read("before", before)
+	read("after", baseballAt("i4", event.Bottom, score(2, 0), ann, ora))
+	for range 2 {
+		read("lower", baseballAt("i4", event.Bottom, score(1, 0), moved))
+	}
+	if events := read("before", before); len(events) > 0 {
+		t.Errorf("a stale copy has the events %q, want none", events)
+	}
+	var all []string
+	for range 4 {
+		all = append(all, read("lower", baseballAt("i4", event.Bottom, score(1, 0), moved))...)
+	}
+	want := []string{"run_retracted home Ann single 1-0", "run_corrected home Ora double 1-0 score:2-0→1-0"}
+	if !slices.Equal(all, want) {
+		t.Errorf("events %q, want %q", all, want)
+	}
+}
+
+// A run stays the same run if the page moves it to another inning, also on the page that takes back the
+// run before it.
+func TestRunMovedToAnotherInning(t *testing.T) {
+	t.Parallel()
+	ann := run(event.Home, "Ann", "single", "i7", score(5, 1))
+	naquin := func(inning event.Period, home int) observation.Incident {
+		return run(event.Home, "Naquin", "home_run", inning, score(home, 1))
+	}
+	s := begin(t, baseballAt("i7", event.Bottom, score(4, 1)))
+	s.expect(baseballAt("i7", event.Bottom, score(6, 1), ann, naquin("i7", 6)),
+		"run home Ann single 5-1", "home_run home Naquin 6-1")
+	s.expect(baseballAt("i7", event.Bottom, score(6, 1), ann, naquin("i6", 6)),
+		"home_run_corrected home Naquin 6-1 time:i7 bottom→i6 bottom")
+	s.expectFor(4, baseballAt("i7", event.Bottom, score(5, 1), naquin("i7", 5)), "run_retracted home Ann single 5-1",
+		"home_run_corrected home Naquin 5-1 score:6-1→5-1 time:i6 bottom→i7 bottom")
+}
+
+// The home score falls by one while the page lists no run of the home side. Which run is gone shows only
+// when the page lists the other one again.
+func TestNoRowShowsWhichRunIsGone(t *testing.T) {
+	t.Parallel()
+	braun := run(event.Away, "Braun", "double", "i7", score(0, 1))
+	ann, pat := run(event.Home, "Ann", "single", "i7", score(1, 1)), run(event.Home, "Pat", "single", "i8", score(2, 1))
+	s := begin(t, baseballAt("i8", event.Bottom, score(0, 1), braun))
+	s.expect(baseballAt("i8", event.Bottom, score(2, 1), braun, ann, pat), "run home Ann single 1-1", "run home Pat single 2-1")
+	s.expectFor(4, baseballAt("i8", event.Bottom, score(1, 1), braun), "score_change 1-1")
+	s.expectFor(5, baseballAt("i8", event.Bottom, score(1, 1), braun, run(event.Home, "Pat", "single", "i8", score(1, 1))),
+		"run_corrected home Pat single 1-1 score:2-1→1-1", "run_retracted home Ann single 1-1")
+}
+
+// The page shows a later run of the other side at 1-4 instead of 2-4. So a run of the home side is gone,
+// although two runs after it make up for it.
+func TestScoreOfTheOtherSideShowsAMissingRun(t *testing.T) {
+	t.Parallel()
+	pedroia, ann := run(event.Home, "Pedroia", "double", "i5", score(1, 3)), run(event.Home, "Ann", "single", "i5", score(2, 3))
+	frazier := func(home int) observation.Incident {
+		return run(event.Away, "Frazier", "sacrifice_fly", "i6", score(home, 4))
+	}
+	s := begin(t, baseballAt("i6", event.Top, score(0, 3)))
+	s.expect(baseballAt("i6", event.Top, score(2, 4), pedroia, ann, frazier(2)), "run home Pedroia double 1-3",
+		"run home Ann single 2-3", "run away Frazier sacrifice_fly 2-4")
+	ramirez := run(event.Home, "Ramirez", "home_run", "i6", score(3, 4))
+	s.expectFor(6, baseballAt("i6", event.Bottom, score(3, 4), pedroia, frazier(1), ramirez),
+		"run_retracted home Ann single 3-4", "run_corrected away Frazier sacrifice_fly 3-4 score:2-4→1-4",
+		"home_run home Ramirez 3-4")
+}
+
+// A run vanishes from between two runs, and a home run for two explains the score without it. If that
+// lasts, the run is gone. If the row returns, nothing has happened.
+func TestRunGoneFromTheMiddle(t *testing.T) {
+	t.Parallel()
+	ann, bea := run(event.Home, "Ann", "single", "i2", score(1, 0)), run(event.Home, "Bea", "single", "i3", score(2, 0))
+	ora := run(event.Home, "Ora", "home_run", "i4", score(3, 0))
+	all := baseballAt("i4", event.Bottom, score(3, 0), ann, bea, ora)
+	without := baseballAt("i4", event.Bottom, score(3, 0), ann, ora)
+	s := begin(t, all)
+	s.expectFor(2, without)
+	s.expectFor(2, all)
+	s.expectFor(5, without, "run_retracted home Bea single 3-0")
+}
+
+// A scoreboard without rows takes a run back. A page that is not known to be newer and shows the old score
+// again may be a copy from a cache.
+func TestScoreTakenBackReturnsOnABoard(t *testing.T) {
+	t.Parallel()
+	s := begin(t, baseballAt("i8", "", score(8, 6)))
+	s.expectFor(4, baseballAt("i8", "", score(7, 6)), "score_change 7-6")
+	s.expectFor(2, baseballAt("i8", "", score(8, 6)))
+	s.expectFor(2, baseballAt("i8", "", score(7, 6)))
+	s.expectFor(4, baseballAt("i8", "", score(8, 6)), "score_change 8-6") // a real run, confirmed
+}
+
+// A game of the last set is taken back on the page on which the next set has its first game. A copy from
+// before that shows as many games, but is older.
+func TestStaleCopyWithAsManyGames(t *testing.T) {
+	t.Parallel()
+	s := begin(t, withSets(tennisAt("s2", score(0, 0)), score(6, 3), score(0, 0)))
+	s.read(withSets(tennisAt("s2", score(0, 1)), score(6, 2), score(0, 1)))
+	s.expectFor(2, withSets(tennisAt("s2", score(0, 0)), score(6, 3), score(0, 0)))
+}
+
+// The page corrects the batter of a double, and takes back the run before it. The double is still the same.
+func TestSameHitOfAnotherBatter(t *testing.T) {
+	t.Parallel()
+	s := begin(t, baseballAt("i8", event.Bottom, score(8, 5)))
+	ann, ora := run(event.Home, "Ann", "single", "i8", score(9, 5)), run(event.Home, "Ora", "double", "i8", score(10, 5))
+	s.expect(baseballAt("i8", event.Bottom, score(10, 5), ann, ora), "run home Ann single 9-5", "run home Ora double 10-5")
+	s.expectFor(4, baseballAt("i8", event.Bottom, score(9, 5), run(event.Home, "Zoe", "double", "i8", score(9, 5))),
+		"run_retracted home Ann single 9-5", "run_corrected home Zoe double 9-5 player:Ora→Zoe score:10-5→9-5")
+}
