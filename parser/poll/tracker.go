@@ -119,7 +119,8 @@ func (t *Tracker) checkSport(at time.Time) error {
 	case slices.ContainsFunc(t.parsed.observations, func(o observation.Observation) bool { return o.ShowsPeriod() }):
 		t.OtherSport = nil
 	case t.mayBeOtherSport(t.profile.Sport, at):
-		err = fmt.Errorf("no period of %s, and an earlier page had the problem: %s", t.profile.Sport.Title(), t.OtherSport.Why)
+		err = fmt.Errorf("no period of %s, and an earlier page had the problem: %s", t.profile.Sport.Title(),
+			t.OtherSport.Why)
 	}
 	return err
 }
