@@ -9,10 +9,11 @@ var baseball = Rules{
 	LeastPeriod:   "i9",
 	LeastLength:   10 * time.Minute,
 
-	Kinds:   []Kind{"run", "home_run", "pitching_change", "review"},
-	Points:  map[Kind][]int{"run": {1, 2, 3, 4}, "home_run": {1, 2, 3, 4}},
-	Marks:   []string{"home_run", "homer", "strikeout", "double_play", "stolen_base", "pitching_change"},
-	NoClock: true,
+	Kinds:       []Kind{"run", "home_run", "pitching_change", "review"},
+	Points:      map[Kind][]int{"run": {1, 2, 3, 4}, "home_run": {1, 2, 3, 4}},
+	Marks:       []string{"home_run", "homer", "strikeout", "double_play", "stolen_base", "pitching_change"},
+	LeagueWords: []string{"baseball", "mlb"},
+	NoClock:     true,
 
 	ShortPeriods: true,
 

@@ -11,6 +11,7 @@ var cricket = Rules{
 	Kinds:        []Kind{"wicket", "boundary", "milestone", "over_end", "review"},
 	InningsScore: true,
 	Marks:        []string{"wicket", "lbw", "no_ball", "leg_bye", "over_end"},
+	LeagueWords:  []string{"cricket"},
 	NoClock:      true,
 
 	// Victoria 1,107 in one of two innings in 1926, Sri Lanka 952–6 in 1997. More than 800 overs in a Test

@@ -18,6 +18,7 @@ var iceHockey = Rules{
 	CountsGoals:  true,
 	ShootoutGoal: true,
 	Marks:        []string{"power_play_goal", "short_handed_goal", "shootout_attempt", "faceoff", "face_off", "icing"},
+	LeagueWords:  []string{"hockey", "nhl"},
 
 	// South Korea 92–0 in 1998. 84 penalties in Boston in 1981.
 	Bounds: Bounds{Score: 100, Listed: 100, Shootout: 30, Rows: 100, Leap: 5,

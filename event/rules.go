@@ -70,8 +70,10 @@ type Rules struct {
 
 	// Marks are words for incidents that no other sport has, such as "touchdown". They also include words
 	// that are no kinds. See [Sport.MarkOf].
-	Marks   []string
-	NoClock bool // no page shows a time of play
+	Marks []string
+	// LeagueWords are words in names of leagues that show the sport.
+	LeagueWords []string
+	NoClock     bool // no page shows a time of play
 
 	Bounds Bounds
 }

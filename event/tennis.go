@@ -8,10 +8,11 @@ var tennis = Rules{
 	LeastPeriod: "s2",
 	LeastLength: 10 * time.Minute,
 
-	Kinds:    []Kind{"game", "set", "break"},
-	Points:   map[Kind][]int{"game": {1}, "set": {1}, "break": {1}},
-	SetScore: true,
-	Marks:    []string{"break_point", "double_fault", "deuce", "tie_break", "tiebreak"},
+	Kinds:       []Kind{"game", "set", "break"},
+	Points:      map[Kind][]int{"game": {1}, "set": {1}, "break": {1}},
+	SetScore:    true,
+	Marks:       []string{"break_point", "double_fault", "deuce", "tie_break", "tiebreak"},
+	LeagueWords: []string{"tennis"},
 
 	// Isner–Mahut 70–68 in the fifth set in 2010. A new set can change the score by any number.
 	Bounds: Bounds{Score: 100, Listed: 100, Rows: 250},

@@ -24,33 +24,25 @@ func (o *Observation) OtherSport() *Problem {
 	return nil
 }
 
-// sportNames are words of names of leagues that contain the name of a sport.
-var sportNames = map[string]event.Sport{
-	"basketball": event.Basketball, "nba": event.Basketball, "wnba": event.Basketball,
-	"hockey": event.IceHockey, "nhl": event.IceHockey,
-	"baseball": event.Baseball, "mlb": event.Baseball,
-	"cricket": event.Cricket, "rugby": event.Rugby, "tennis": event.Tennis, "soccer": event.Soccer,
-}
-
 // otherLeague returns a problem if the name of the league contains the name of another sport, and no name
 // of its own sport. Football can be several sports.
 func (o *Observation) otherLeague() *Problem {
 	if !slices.Contains(event.KnownSports(), o.Sport) {
 		return nil
 	}
-	var other string
-	for word := range strings.FieldsSeq(strings.ReplaceAll(event.Slug(o.League), "_", " ")) {
-		switch s, ok := sportNames[word]; {
-		case s == o.Sport || word == "football":
-			return nil
-		case ok:
-			other = word
-		}
+	words := strings.Split(event.Slug(o.League), "_")
+	if slices.Contains(words, "football") || hasLeagueWord(o.Sport, words) {
+		return nil
 	}
-	if other == "" {
+	if !slices.ContainsFunc(event.KnownSports(), func(s event.Sport) bool { return hasLeagueWord(s, words) }) {
 		return nil
 	}
 	return &Problem{"match.league", fmt.Sprintf("league %q is not a league of %s", o.League, o.Sport.Title())}
+}
+
+// hasLeagueWord reports whether words of the name of a league show a sport.
+func hasLeagueWord(s event.Sport, words []string) bool {
+	return slices.ContainsFunc(s.Rules().LeagueWords, func(w string) bool { return slices.Contains(words, w) })
 }
 
 // otherScore returns a problem if no match of the sport can have the score, or not so early.

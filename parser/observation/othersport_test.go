@@ -66,7 +66,7 @@ func TestOtherSport(t *testing.T) {
 			Incidents: rows(event.Goal, at(1, 0), at(3, 0), at(3, 1), at(4, 1))}, ""},
 		"touchdowns with their extra points": {
 			Observation{Sport: event.AmericanFootball, Match: in("q3", 5), Score: at(21, 7),
-			Incidents: rows("touchdown", at(7, 0), at(14, 0), at(14, 7), at(21, 7))}, ""},
+				Incidents: rows("touchdown", at(7, 0), at(14, 0), at(14, 7), at(21, 7))}, ""},
 		"a rout": {
 			Observation{Sport: event.Soccer, Match: minute("2h", 90), Score: at(36, 0)}, ""},
 		"a score that is the minute": {
