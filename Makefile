@@ -77,4 +77,4 @@ bench-fanout: ## Compare fan-out with other servers (half an hour on an idle mac
 	$(with_servers) go run -C bench/fanout .
 
 update: ## Rewrite the golden events of the fixtures; review the diff.
-	go test ./parser/recording -run TestFixtures -update
+	go test ./parser/recording -run "TestFixtures|TestSports" -update

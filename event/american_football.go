@@ -17,9 +17,11 @@ var americanFootball = Rules{
 	Points: map[Kind][]int{"touchdown": {6}, "extra_point": {1}, "two_point": {2}, "field_goal": {3},
 		"safety": {1, 2}}, // a safety during a try adds one point
 	Misses: []string{Missed, "blocked", "failed", "aborted"},
+	Marks:  []string{"touchdown", "extra_point", "two_point", "two_point_conversion", "first_down"},
 
 	Situation: []Member{{Name: "possession"}, {"down", 1, 4}, {"distance", 1, 99}, {Name: "ball_on"}},
 
 	// Georgia Tech 222–0 in 1916.
-	Bounds: Bounds{Score: 250, Listed: 250, Rows: 100, Leap: 40},
+	Bounds: Bounds{Score: 250, Listed: 250, Rows: 100, Leap: 40,
+		Both: 120, Early: 14, Pace: 12, Never: 1},
 }

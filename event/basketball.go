@@ -13,9 +13,11 @@ var basketball = Rules{
 	LeastLength:          5 * time.Minute,
 	UsualLengths:         minutes(5, 6, 8, 10, 12),
 
-	Kinds:  []Kind{"basket", "timeout", "ejection", "challenge"},
-	Points: map[Kind][]int{"basket": {1, 2, 3}},
-	NoDraw: true,
+	Kinds:       []Kind{"basket", "timeout", "ejection", "challenge"},
+	Points:      map[Kind][]int{"basket": {1, 2, 3}},
+	NoDraw:      true,
+	Marks:       []string{"basket", "three_pointer", "layup", "dunk", "slam_dunk"},
+	LeagueWords: []string{"basketball", "nba", "wnba"},
 
 	Situation: []Member{{Name: "possession"}},
 

@@ -10,6 +10,9 @@ var cricket = Rules{
 
 	Kinds:        []Kind{"wicket", "boundary", "milestone", "over_end", "review"},
 	InningsScore: true,
+	Marks:        []string{"wicket", "lbw", "no_ball", "leg_bye", "over_end"},
+	LeagueWords:  []string{"cricket"},
+	NoClock:      true,
 
 	// The overs are the clock, and the wickets are part of the line score. With one ball left, the required rate is
 	// six times the runs that are missing.

@@ -17,9 +17,12 @@ var iceHockey = Rules{
 	Points:       map[Kind][]int{Goal: {1}},
 	CountsGoals:  true,
 	ShootoutGoal: true,
+	Marks:        []string{"power_play_goal", "short_handed_goal", "shootout_attempt", "faceoff", "face_off", "icing"},
+	LeagueWords:  []string{"hockey", "nhl"},
 
 	Situation: []Member{{Name: "power_play"}, {"strength", 3, 6}},
 
 	// South Korea 92–0 in 1998. 84 penalties in Boston in 1981.
-	Bounds: Bounds{Score: 100, Listed: 100, Shootout: 30, Rows: 100, Leap: 5},
+	Bounds: Bounds{Score: 100, Listed: 100, Shootout: 30, Rows: 100, Leap: 5,
+		Both: 25, Early: 3, Pace: 2},
 }

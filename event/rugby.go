@@ -17,10 +17,13 @@ var rugby = Rules{
 	// A penalty try has no conversion and adds seven points.
 	Points: map[Kind][]int{"try": {5, 7}, "conversion": {2}, "penalty_goal": {3}, "drop_goal": {3}},
 
-	Misses: []string{Missed},
+	Misses:      []string{Missed},
+	Marks:       []string{"try", "penalty_try", "drop_goal", "scrum", "lineout", "knock_on", "tmo_review"},
+	LeagueWords: []string{"rugby"},
 
 	Situation: []Member{{Name: "possession"}},
 
 	// Argentina 152–0 in 2002, Royal Kituro 356–3 in 2015. A shoot-out of 15 kicks in Cardiff in 2009.
-	Bounds: Bounds{Score: 400, Listed: 400, Shootout: 40, Rows: 100, Leap: 40},
+	Bounds: Bounds{Score: 400, Listed: 400, Shootout: 40, Rows: 100, Leap: 40,
+		Both: 120, Never: 1},
 }

@@ -70,6 +70,13 @@ type Rules struct {
 
 	Names map[string]string // names of kinds and periods in messages, for a sport that Define has added
 
+	// Marks are words for incidents that no other sport has, such as "touchdown". They also include words
+	// that are no kinds. See [Sport.MarkOf].
+	Marks []string
+	// LeagueWords are words in names of leagues that show the sport.
+	LeagueWords []string
+	NoClock     bool // no page shows a time of play
+
 	Bounds Bounds
 }
 
@@ -81,6 +88,16 @@ type Bounds struct {
 	Shootout int // scored kicks of one side in a shoot-out
 	Rows     int // incidents of one kind and side, except for those that score
 	Leap     int // points of both sides in ten minutes; 0 if the score can change by any number
+
+	// The bounds below are those of the side with fewer points. A page beyond them is about another sport.
+	// They are 0 if the sport has no such bound.
+
+	Both  int // points
+	Early int // points shortly after the start of a match
+	Pace  int // points in ten minutes of play, besides Early
+
+	// Never is a number of points that no side has during a match, because no incidents add up to it.
+	Never int
 }
 
 // rules contains the rules of each sport that matchwire knows.
@@ -138,6 +155,26 @@ func (s Sport) PeriodLength(p Period) time.Duration {
 		return s.Rules().Overtime
 	}
 	return s.Rules().Length
+}
+
+// MarkOf returns the sport whose pages use a word for incidents, if no other sport uses it. Upper case, spaces
+// and hyphens make no difference. It returns "" for any other word.
+func MarkOf(word string) Sport {
+	word = Slug(word)
+	for _, s := range KnownSports() {
+		if slices.Contains(s.Rules().Marks, word) {
+			return s
+		}
+	}
+	return ""
+}
+
+// Title returns the name of the sport in a sentence, such as "ice hockey".
+func (s Sport) Title() string {
+	if s == AmericanFootball {
+		return "American football"
+	}
+	return strings.ReplaceAll(string(s), "_", " ")
 }
 
 // Scores reports whether an incident of this kind changes the score, unless it is a miss.

@@ -16,8 +16,11 @@ var soccer = Rules{
 		"added_time", ShootoutKick},
 	Points:      map[Kind][]int{Goal: {1}},
 	CountsGoals: true,
+	Marks:       []string{"corner_kick", "goal_kick", "penalty_awarded", "added_time", "shootout_kick", "var_review"},
+	LeagueWords: []string{"soccer"},
 
 	// Arbroath 36–0 in 1885, Australia 31–0 in 2001. AS Adema 149–0 in 2002, all own goals in protest.
 	// 56 kicks in Dimona in 2024, 23–22. 36 red cards in Claypole in 2011.
-	Bounds: Bounds{Score: 40, Listed: 150, Shootout: 40, Rows: 40, Leap: 5},
+	Bounds: Bounds{Score: 40, Listed: 150, Shootout: 40, Rows: 40, Leap: 5,
+		Both: 20, Early: 3, Pace: 1},
 }

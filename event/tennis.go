@@ -8,9 +8,11 @@ var tennis = Rules{
 	LeastPeriod: "s2",
 	LeastLength: 10 * time.Minute,
 
-	Kinds:    []Kind{"game", "set", "break"},
-	Points:   map[Kind][]int{"game": {1}, "set": {1}, "break": {1}},
-	SetScore: true,
+	Kinds:       []Kind{"game", "set", "break"},
+	Points:      map[Kind][]int{"game": {1}, "set": {1}, "break": {1}},
+	SetScore:    true,
+	Marks:       []string{"break_point", "double_fault", "deuce", "tie_break", "tiebreak"},
+	LeagueWords: []string{"tennis"},
 
 	Situation: []Member{{Name: "serving"}, {"home_points", 0, 99}, {"away_points", 0, 99}},
 

@@ -2,6 +2,7 @@ package season
 
 import (
 	"math/rand/v2"
+	"slices"
 	"sync"
 
 	"github.com/matchwire/matchwire/event"
@@ -77,6 +78,18 @@ func Sports() []event.Sport {
 	}
 	return names
 }
+
+// Styles returns the styles in which pages show the matches of a sport.
+func Styles(name event.Sport) []*Style {
+	s := sportOf(name)
+	if s.rare != nil {
+		return append(slices.Clone(s.styles), s.rare)
+	}
+	return s.styles
+}
+
+// RenderIn is [Match.Render] in a style of the sport.
+func (m *Match) RenderIn(style *Style, seed uint64) *Rendering { return m.render(seed, style) }
 
 // Faults returns the names of all faults that the pages of a sport have.
 func Faults(name event.Sport) []string {

@@ -80,6 +80,12 @@ func (o *Observation) Count(k event.Kind, s event.Side) int {
 	return n
 }
 
+// ShowsPeriod reports whether the page shows a period that tells its sport. Overtime does not.
+func (o *Observation) ShowsPeriod() bool {
+	last := o.Sport.Rules().LastRegulationPeriod
+	return o.Match.Period != "" && (last == "" || o.Sport.Index(o.Match.Period) <= o.Sport.Index(last))
+}
+
 // ScoredKicks returns the number of scored shoot-out kicks that are listed for each side.
 func (o *Observation) ScoredKicks() event.Score {
 	var s event.Score

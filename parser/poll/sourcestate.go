@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/matchwire/matchwire/event"
+	"github.com/matchwire/matchwire/parser/reconcile"
 )
 
 // A sourceState is the saved polling state of a source. It is stored as JSON. Other processes may
@@ -21,6 +22,8 @@ type sourceState struct {
 	Warning   string    `json:"warned,omitempty"`    // why the latest page, or a match on it, was not ingested
 	Forbidden string    `json:"forbidden,omitempty"` // why the site receives no more requests; "" if it does
 
+	OtherSport *otherSport `json:"other_sport,omitempty"` // nil if the latest page with a period is of the profile's sport
+
 	Shown map[string]time.Time `json:"shown,omitempty"`  // key: match ID; when a page last showed the match
 	Stale map[string]bool      `json:"quiets,omitempty"` // key: match ID; true if it need not be marked as stale again
 
@@ -33,6 +36,20 @@ type sourceState struct {
 	Playing  []string     `json:"playing,omitempty"`  // matches that the latest usable page showed as begun and not final
 	Played   time.Time    `json:"played,omitzero"`    // when a page last showed a match that was being played
 	Previous *sourceState `json:"previous,omitempty"` // page of the day before, while a match on it is live
+}
+
+// An otherSport records a page that contradicted the sport of its profile.
+type otherSport struct {
+	Sport event.Sport `json:"sport"` // of the profile
+	Why   string      `json:"why"`
+	At    time.Time   `json:"at"`
+}
+
+// mayBeOtherSport reports whether a page that shows no period may be about another sport, because an earlier
+// page was. A few such pages do not count for a source that has shown a match.
+func (s *sourceState) mayBeOtherSport(sport event.Sport, at time.Time) bool {
+	few := len(s.Shown) > 0 && s.Failures < reconcile.StalePolls
+	return s.OtherSport != nil && s.OtherSport.Sport == sport && at.Sub(s.OtherSport.At) < forgottenAfter && !few
 }
 
 // maxSuperseded is the maximum number of hashes in Superseded.

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
+	"time"
 
 	"github.com/matchwire/matchwire/event"
 	"github.com/matchwire/matchwire/parser/observation"
@@ -40,8 +42,8 @@ func (t *Tracker) Ingest(ctx context.Context, p page.Page) ([]event.Event, error
 	if p.File != "" {
 		log = log.With("file", p.File, "at", p.At)
 	}
-	if t.parsed.err != nil {
-		return t.unusable(ctx, log, p)
+	if err := t.checkSport(p.At); err != nil {
+		return t.unusable(ctx, log, p, err)
 	}
 	t.Failures, t.Usable = 0, p.At
 	t.reportProblems(log, p)
@@ -106,9 +108,25 @@ func (t *Tracker) ingestMatch(
 	return out.events, nil
 }
 
-// unusable logs that a page is unusable, and records it as a failure.
-func (t *Tracker) unusable(ctx context.Context, log *slog.Logger, p page.Page) ([]event.Event, error) {
+// checkSport returns the error of the latest page, if the page is unusable. After a page about another sport,
+// a page is also unusable if it shows no period of the sport: a final score can be that of any sport.
+func (t *Tracker) checkSport(at time.Time) error {
 	err := t.parsed.err
+	switch {
+	case errors.Is(err, profile.ErrOtherSport):
+		t.OtherSport = &otherSport{t.profile.Sport, err.Error(), at}
+	case err != nil:
+	case slices.ContainsFunc(t.parsed.observations, func(o observation.Observation) bool { return o.ShowsPeriod() }):
+		t.OtherSport = nil
+	case t.mayBeOtherSport(t.profile.Sport, at):
+		err = fmt.Errorf("no period of %s, and an earlier page had the problem: %s", t.profile.Sport.Title(),
+			t.OtherSport.Why)
+	}
+	return err
+}
+
+// unusable logs why a page is unusable, and records it as a failure.
+func (t *Tracker) unusable(ctx context.Context, log *slog.Logger, p page.Page, err error) ([]event.Event, error) {
 	if kept := t.keep(p, err.Error()); kept != "" {
 		log = log.With("kept", kept)
 	}

@@ -190,7 +190,7 @@ func (r *Rule) translate(text string) (string, error) {
 	to, ok := r.Map.lookup(text)
 	switch {
 	case !ok:
-		return "", fmt.Errorf("%q is not in the map", shorten(text))
+		return "", unreadable{fmt.Errorf("%q is not in the map", shorten(text)), text}
 	case to == "":
 		return "", nothing("the map has no value for %q", shorten(text))
 	}

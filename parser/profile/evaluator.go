@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/matchwire/matchwire/event"
+	"github.com/matchwire/matchwire/parser/observation"
 	"github.com/matchwire/matchwire/parser/profile/internal/notations"
 )
 
@@ -20,8 +21,65 @@ type evaluator struct {
 	prefix string // prefix of the field in problems, such as "incidents[0] row 2: "
 }
 
-// fault adds a problem with a field of the row.
-func (e *evaluator) fault(field string, err error) { e.problem(e.prefix+field, err.Error()) }
+// fault adds a problem with a field of the row. If the text on the page shows that the page is about another
+// sport, fault also records the contradiction.
+func (e *evaluator) fault(field string, err error) {
+	e.problem(e.prefix+field, err.Error())
+	var u unreadable
+	if errors.As(err, &u) {
+		e.checkForeign(field, u.text)
+	}
+}
+
+// An unreadable is an error about a text on the page that is not a value of the rule.
+type unreadable struct {
+	error
+	text string
+}
+
+// checkForeign records that the page is about another sport, if a text that is no value of the field has a
+// meaning only in other sports.
+func (e *evaluator) checkForeign(field, text string) {
+	sport, what, part := e.doc.profile.Sport, field[strings.LastIndex(field, ".")+1:], ""
+	switch what {
+	case "status", "period":
+		what, part = "period", notations.ForeignPeriod(sport, text)
+	case "clock":
+		part = notations.ForeignClock(sport, text)
+		if part == "" && len(e.doc.profile.Lengths) == 0 && notations.TooLong(sport, text) {
+			part = text
+		}
+	case "kind":
+		if isForeignKind(sport, text) {
+			part = text
+		}
+	case "home_score", "away_score":
+		if what = "score"; notations.IsForeignScore(sport, text) {
+			part = text
+		}
+	}
+	if part != "" {
+		e.contradict(observation.Problem{Field: field,
+			Message: fmt.Sprintf("%s %q is not a %s of %s", what, shorten(part), what, sport.Title())})
+	}
+}
+
+// contradict records a contradiction between the page and the sport of the profile. The first one counts.
+func (e *evaluator) contradict(p observation.Problem) {
+	if e.contradiction == nil {
+		p.Field = e.prefix + p.Field
+		e.contradiction = &p
+	}
+}
+
+// isForeignKind reports whether a word for incidents is of another sport. A sport that a profile defines can
+// be a variant of the other sport, and share kinds with it.
+func isForeignKind(sport event.Sport, text string) bool {
+	other := event.MarkOf(text)
+	return other != "" && other != sport && !slices.ContainsFunc(sport.Rules().Kinds, func(k event.Kind) bool {
+		return !slices.Contains(event.KnownSports(), sport) && slices.Contains(other.Rules().Kinds, k)
+	})
+}
 
 // value returns the value of a rule. It returns "" if the profile does not have the rule.
 func (e *evaluator) value(ctx context.Context, r *Rule) (string, error) {
@@ -87,7 +145,7 @@ func (e *evaluator) score(ctx context.Context, in, name string, home, away *Rule
 		if err == nil {
 			*part.into, err = strconv.Atoi(text)
 			if err != nil || *part.into < 0 {
-				err = fmt.Errorf("%q is not a score", shorten(text))
+				err = unreadable{fmt.Errorf("%q is not a score", shorten(text)), text}
 			}
 		} else if (!required || part.rule.Optional) && errors.Is(err, errNothing) {
 			return nil
@@ -158,7 +216,7 @@ func (m *matchRow) sets(ctx context.Context, period event.Period, required bool)
 		switch {
 		case err == nil:
 			if *side.into, err = notations.ParseSets(text); err != nil {
-				err = fmt.Errorf("%q %w", shorten(text), err)
+				err = unreadable{fmt.Errorf("%q %w", shorten(text), err), text}
 			}
 		case (!required || side.rule.Optional) && errors.Is(err, errNothing):
 			return nil, nil
@@ -232,7 +290,7 @@ func oneOf[W ~string](e *evaluator, field, text string, values []W) W {
 		return W(text)
 	}
 	err := fmt.Errorf("%q is not a valid value (%s): translate it with map", shorten(text), firstFew(values))
-	e.fault(field, err)
+	e.fault(field, unreadable{err, text})
 	return ""
 }
 

@@ -68,6 +68,7 @@ type extraction struct {
 	doc           *Document
 	problems      []observation.Problem
 	inningsScores []inningsScore
+	contradiction *observation.Problem // why the match is of another sport; nil if it is not
 }
 
 // oneMatch returns the observation of a page with one match.
@@ -82,13 +83,16 @@ func (x *extraction) oneMatch(ctx context.Context) ([]observation.Observation, e
 
 // manyMatches returns the observations of a page with several matches. A row that names no team is
 // a heading. The rows below a heading can inherit its values. A row without a usable match is a
-// problem.
+// problem. If a row is about another sport, and no row shows a period of the profile's sport, all rows are
+// unusable.
 func (x *extraction) manyMatches(ctx context.Context) ([]observation.Observation, error) {
 	rows, err := x.doc.profile.Matches.rows(ctx, x.doc.page())
 	if err != nil {
 		return nil, fmt.Errorf("matches: %w", err)
 	}
 	var all []observation.Observation
+	var otherSport error      // of the first row that contradicts the sport
+	known := false            // whether a row shows a period of the sport
 	rowOf := map[string]int{} // by match ID: number of the row
 	inherited := map[*Rule]string{}
 	m := matchRow{evaluator{extraction: x}}
@@ -99,9 +103,13 @@ func (x *extraction) manyMatches(ctx context.Context) ([]observation.Observation
 		row.inherited = inherited
 		m.row, m.prefix = row, fmt.Sprintf("matches row %d: ", i+1)
 		before := len(x.problems)
+		x.contradiction = nil
 		o, err := m.observation(ctx)
 		if err != nil {
 			x.problems = x.problems[:before]
+			if errors.Is(err, ErrOtherSport) && otherSport == nil {
+				otherSport = fmt.Errorf("%s%w", m.prefix, err)
+			}
 			if !errors.Is(err, errNoTeams) {
 				x.problem(m.prefix+"match", err.Error())
 			}
@@ -113,7 +121,11 @@ func (x *extraction) manyMatches(ctx context.Context) ([]observation.Observation
 			continue
 		}
 		rowOf[o.Match.ID], o.Shared = i+1, true
+		known = known || o.ShowsPeriod()
 		all = append(all, *o)
+	}
+	if otherSport != nil && !known {
+		return nil, otherSport
 	}
 	if len(all) == 0 && !x.doc.showsEmptyList(ctx) {
 		x.problem("matches", noMatches(len(rows)))

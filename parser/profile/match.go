@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"reflect"
 	"slices"
+	"strings"
 
 	"github.com/matchwire/matchwire/event"
 	"github.com/matchwire/matchwire/parser/observation"
@@ -16,11 +17,15 @@ import (
 // several matches.
 type matchRow struct{ evaluator }
 
+// ErrOtherSport means that a page contradicts the sport of the profile, as a page about basketball does if the
+// profile is for ice hockey. The text of an error that wraps it names what contradicts the sport.
+var ErrOtherSport = errors.New("the page is about another sport than the profile")
+
 // errNoTeams means that a row names neither team, and so is not a match.
 var errNoTeams = errors.New("the page names neither team")
 
 // observation returns the observation of the row's match. It returns an error if the row does not
-// name two different teams.
+// name two different teams. The error wraps ErrOtherSport if the row contradicts the sport of the profile.
 func (m *matchRow) observation(ctx context.Context) (*observation.Observation, error) {
 	profile := m.doc.profile
 	r := &profile.Match
@@ -68,6 +73,9 @@ func (m *matchRow) observation(ctx context.Context) (*observation.Observation, e
 	o.Match.Situation = m.situation(ctx)
 	m.incidents(ctx, o)
 	m.lineups(ctx, o)
+	if c := m.contradiction; c != nil {
+		return nil, fmt.Errorf("%w: %s: %s", ErrOtherSport, strings.TrimPrefix(c.Field, m.prefix), c.Message)
+	}
 	if p := o.RemoveWrongLine(); p != nil {
 		m.problem(m.prefix+p.Field, p.Message)
 	}
@@ -208,6 +216,9 @@ func (m *matchRow) incidents(ctx context.Context, o *observation.Observation) {
 		o.Lists = append(o.Lists, n)
 		o.NoRows = o.NoRows && n == 0
 		goals = goals || lists[i].canList(event.Goal) && (n > 0 || !lists[i].Rows.Optional)
+	}
+	if p := o.OtherSport(); p != nil {
+		m.contradict(*p)
 	}
 	for _, p := range o.RemoveImpossible() {
 		m.problem(m.prefix+p.Field, p.Message)

@@ -126,7 +126,7 @@ func checkLayout(layout string) error {
 func (p *Profile) parseClock(as notation, period event.Period, text string) (c event.Clock, names bool, err error) {
 	c, names, err = notations.Reader{Sport: p.Sport, Length: p.length}.Clock(string(as), period, text)
 	if err != nil {
-		return c, false, fmt.Errorf("%q %w", shorten(text), err)
+		return c, false, unreadable{fmt.Errorf("%q %w", shorten(text), err), text}
 	}
 	return c, names, nil
 }

@@ -1,0 +1,83 @@
+package parser_test
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/matchwire/matchwire/event"
+	"github.com/matchwire/matchwire/internal/parsertest"
+	"github.com/matchwire/matchwire/internal/season"
+	"github.com/matchwire/matchwire/internal/testenv"
+	"github.com/matchwire/matchwire/parser/page"
+	"github.com/matchwire/matchwire/parser/profile"
+)
+
+// twins are pairs of sports whose pages have the same periods and the same notation of clocks. Only some
+// scores show which of both a page is about, so a match can begin before.
+var twins = map[event.Sport]event.Sport{
+	event.Soccer: event.Rugby, event.Rugby: event.Soccer,
+	event.Basketball: event.AmericanFootball, event.AmericanFootball: event.Basketball,
+}
+
+// Pages about one sport that the profile of another sport reads produce no event about a match that has
+// begun, in all pairs of sports with the same markup.
+func TestPagesOfAnotherSport(t *testing.T) {
+	all, err := season.Load(testenv.Needs(t, testenv.Season(".."), "MATCHWIRE_SEASON"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	matches := map[event.Sport][]season.Match{}
+	for _, m := range all {
+		matches[m.Sport] = append(matches[m.Sport], m)
+	}
+	for i, of := range season.Sports() {
+		for j, by := range season.Sports() {
+			few := testing.Short() || testenv.Race
+			if of == by || len(matches[of]) == 0 || few && (i+j)%5 > 0 {
+				continue
+			}
+			t.Run(string(of)+" by "+string(by), func(t *testing.T) {
+				t.Parallel()
+				m := &matches[of][len(matches[of])/2]
+				for _, listed := range []bool{true, false} {
+					readByAnother(t, m, styleOf(of, listed), styleOf(by, listed), twins[of] == by)
+				}
+			})
+		}
+	}
+}
+
+// styleOf returns the first style of a sport that lists incidents, or that does not.
+func styleOf(s event.Sport, listed bool) *season.Style {
+	all := season.Styles(s)
+	return all[slices.IndexFunc(all, func(s *season.Style) bool { return s.Listed == listed })]
+}
+
+// readByAnother reads the pages of a match in a style with the profile of another sport. The twin of the sport
+// may have events before the first page that is refused.
+func readByAnother(t *testing.T, m *season.Match, style, by *season.Style, twin bool) {
+	t.Helper()
+	prof, err := by.Profile()
+	if err != nil {
+		t.Fatal(err)
+	}
+	tracker := parsertest.Ingester(t).Track(prof, m.ID)
+	refused, kinds := 0, map[string]int{}
+	rendered := m.RenderIn(style, 1)
+	for _, p := range rendered.Pages {
+		events, err := tracker.Ingest(event.WithTID(t.Context(), event.NewTID()), page.Page{Body: p.Body, At: p.At})
+		if err != nil && strings.Contains(err.Error(), profile.ErrOtherSport.Error()) {
+			refused++
+		}
+		for _, e := range events {
+			if k := e.Data.Kind; k != event.SourceStale && k != event.SourceFresh && k != event.KickoffChanged {
+				kinds[e.Type]++
+			}
+		}
+	}
+	if !twin && (refused == 0 || len(kinds) > 0) {
+		t.Errorf("%s, read as %s: %d of %d pages refused, events %v, want no events", style.Name, by.Name, refused,
+			len(rendered.Pages), kinds)
+	}
+}

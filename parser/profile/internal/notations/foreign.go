@@ -1,0 +1,113 @@
+package notations
+
+import (
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/matchwire/matchwire/event"
+)
+
+// A foreignForm is a form of texts that only some sports have.
+type foreignForm struct {
+	re     *regexp.Regexp // its last group that matches is the number of the period
+	sports []event.Sport  // the sports that have the form, or whose pages may use it for something else
+	clock  bool           // the form is a time of play, not a period
+	beside []event.Sport  // more sports whose clocks may have the form
+}
+
+// foreignForms contains the forms of periods and clocks. A form that sites use loosely, such as "3rd period",
+// has more sports than those whose rules have it. Overtime and shoot-outs are in no form.
+var foreignForms = []foreignForm{
+	{foreign(`q([1-4])|([1-4])q|` + nth + `[ -](?:quarter|qtr)|(?:quarter|qtr) ?([1-9])`), quarters, false, nil},
+	{foreign(`p([1-3])|([1-3])p`), hockey, false, nil},
+	{foreign(nth + `[ -]period|period ?([1-9])|` + nth + `[ -]intermission`),
+		slices.Concat(hockey, quarters, halves), false, nil},
+	{foreign(`(?:top|bot|bottom|mid|middle)(?: of)?(?: the)? ?(\d\d?)(?:st|nd|rd|th)?|i(\d\d?)|[tb]([3-9]|1\d)|` +
+		`(\d\d?)(?:st|nd|rd|th)?(?: inning)? (?:top|bot|bottom)|` + nth + ` inning`), baseball, false, nil},
+	{foreign(`inn([1-9])`), cricket, false, nil},
+	{foreign(nth + ` (?:inns|innings)|(?:inns|innings|inn) ([1-9])`), slices.Concat(cricket, baseball), false, nil},
+	{foreign(nth + `[ -]set|set ?([1-5])|s([1-5])`), tennis, false, nil},
+	{foreign(`1h|h1|` + first + `[ -]half|2h|h2|` + second + `[ -]half|ht|half[ -]?time`),
+		halves, false, quarters}, // college basketball has halves
+	{foreign(`\d{1,3}(?:\.[0-6])? ?ov(?:er)?s?`), cricket, true, nil},
+	{foreign(`(?:40|45|80|90|100|105|120)'? ?\+ ?\d{1,2}'?`), halves, true, nil},
+}
+
+// foreign returns the regular expression for the alternatives of a form, as whole words in any case.
+func foreign(alternatives string) *regexp.Regexp {
+	return regexp.MustCompile(`(?i)(?:^|[\s(,|·•:-])(` + alternatives + `)(?:$|[\s),|·•.:-])`)
+}
+
+// maxForeign is the maximum length of a text that Foreign examines. A longer text is a sentence.
+const maxForeign = 40
+
+// ForeignPeriod returns the part of a text that names a period of another sport, which the sport cannot have.
+// It returns "" if there is none. Call it with a text that is not a period of the sport.
+func ForeignPeriod(sport event.Sport, text string) string { return foreignPart(sport, text, false) }
+
+// ForeignClock is like [ForeignPeriod], for a text that is not a clock of the sport. It also finds times
+// that the sport cannot have.
+func ForeignClock(sport event.Sport, text string) string {
+	if part := foreignPart(sport, text, true); part != "" {
+		return part
+	}
+	if sport.Rules().NoClock && minuteColon.MatchString(plain(text)) {
+		return text
+	}
+	return ""
+}
+
+func foreignPart(sport event.Sport, text string, clock bool) string {
+	if len(text) > maxForeign {
+		return ""
+	}
+	for i := range foreignForms {
+		f := &foreignForms[i]
+		m := f.re.FindStringSubmatch(marks.Replace(text))
+		if m != nil && (clock || !f.clock) && !f.mayBeOf(sport, m[2:]) &&
+			!(clock && slices.Contains(f.beside, sport)) {
+			return strings.TrimSpace(m[1])
+		}
+	}
+	return ""
+}
+
+// mayBeOf reports whether the pages of a sport may have the form. groups has the number of the period. A
+// sport that a profile defines may call any of its periods so.
+func (f *foreignForm) mayBeOf(sport event.Sport, groups []string) bool {
+	if slices.Contains(event.KnownSports(), sport) {
+		return slices.Contains(f.sports, sport)
+	}
+	played := 0
+	for _, p := range sport.Rules().Periods {
+		if !p.IsBreak() {
+			played++
+		}
+	}
+	if f.clock {
+		return sport.CountsMinutes()
+	}
+	return number(strings.Join(groups, "")) <= played
+}
+
+// TooLong reports whether a text is a time that no period of the sport has, in any competition.
+func TooLong(sport event.Sport, text string) bool {
+	lengths := sport.Rules().UsualLengths
+	t, _ := divide(sport, text)
+	seconds, ok := parseSeconds(t.time)
+	return ok && len(lengths) > 0 && !sport.CountsMinutes() && float64(seconds) > lengths[len(lengths)-1].Seconds()
+}
+
+// inningsForm is the score of an innings of cricket: 120/4 or 428/6d.
+var inningsForm = regexp.MustCompile(`^(\d{1,4}) ?/ ?(\d{1,4})(d?)\b`)
+
+// IsForeignScore reports whether a text that is not a score of the sport is a score of cricket.
+func IsForeignScore(sport event.Sport, text string) bool {
+	m := inningsForm.FindStringSubmatch(text)
+	if m == nil || sport.Rules().InningsScore {
+		return false
+	}
+	most, least := max(number(m[1]), number(m[2])), min(number(m[1]), number(m[2]))
+	return most > 10 && least <= 10 || m[3] != ""
+}
