@@ -50,7 +50,7 @@ func Match(known State, o observation.Observation, from Provenance) (State, []ev
 		view.AllInnings, view.Wickets = allInnings, wickets
 		next.Seen = seenNow(&known, &o, &from)
 		next.EndsFrom = endsFrom(&known, &o, &from, verdict, guessed)
-		next.LongestClock = longestClock(&known, &o)
+		next.LongestClock, next.LongestLater = longestClock(&known, &o), longestLater(&known, &o)
 		next.PlayShown = playShown(&known, &o, &from, unchanged)
 		view.End = endHold
 	}

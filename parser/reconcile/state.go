@@ -48,6 +48,8 @@ type State struct {
 	// start of its period. All periods are at least so long. In cricket, it is the highest number of balls
 	// in an innings.
 	LongestClock int `json:"longest_clock,omitempty"`
+	// LongestLater is the highest number of balls in an innings of cricket after the second.
+	LongestLater int `json:"longest_later,omitempty"`
 
 	Kickoff *Kickoff                      `json:"kickoff,omitempty"` // nil until the kick-off moves
 	Lineups map[event.Side]*TrackedLineup `json:"lineups,omitempty"` // a TrackedLineup is never modified

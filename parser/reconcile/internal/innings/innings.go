@@ -48,7 +48,7 @@ func (known Known) Complete(o *observation.Observation, all, wickets bool) (*eve
 		return o.Score, nil
 	}
 	score, shown := known.shown(o)
-	was := known.LineScore
+	was := known.before(o, &score)
 	line := &event.LineScore{Home: shown[event.Home], Away: shown[event.Away]}
 	innings, before := known.begun(o)
 	switch {
@@ -86,6 +86,16 @@ func (known Known) Complete(o *observation.Observation, all, wickets bool) (*eve
 		line = nil // the score may be a total
 	}
 	return &score, line
+}
+
+// before returns the line score before the page. If it is unknown, because no page has named the innings, a
+// score that falls shows it: each side whose second innings has begun has had one innings before.
+func (known Known) before(o *observation.Observation, score *event.Score) *event.LineScore {
+	innings, before := known.begun(o)
+	if began := known.Began(o, score); known.LineScore != nil || before > 0 || innings < 3 || len(began) != innings-2 {
+		return known.LineScore
+	}
+	return &event.LineScore{Home: event.Line{{Runs: known.Score.Home}}, Away: event.Line{{Runs: known.Score.Away}}}
 }
 
 // shown returns the score and the innings of each side on the page. For a side without a score, it
