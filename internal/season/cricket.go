@@ -36,6 +36,7 @@ var cricket = &sport{
 	faults:    append([]string{WicketTakenBack, RunsCorrected}, commonFaults...),
 	tally:     latestRunsOf,
 	ownRows:   (*generator).addCricketRows,
+	mayBeOver: inningsMayBeOver,
 	gameClock: true,
 	rainIn:    5,
 }
@@ -177,6 +178,23 @@ func showsLongInnings(pages []Page) bool {
 	return slices.ContainsFunc(pages, func(p Page) bool {
 		return p.Current() && p.phase.Clock.Balls > 6 && event.Cricket.Index(p.phase.Period) >= 2
 	})
+}
+
+// inningsMayBeOver reports whether the innings on a page are those of a match that is over: the side that bats
+// last has just passed the other, or it has ended its only innings behind. After an innings of more than 60
+// overs, each side has two.
+func inningsMayBeOver(p *Page) bool {
+	n := len(p.line)
+	if n == 0 || n%2 > 0 {
+		return false
+	}
+	lead, last := 0, &p.line[n-1]
+	for i := range p.line {
+		lead += p.line[i].of(last.side) - p.line[i].of(otherSide(last.side))
+	}
+	const winningHit, limited = 6, 60 * 6
+	long := slices.ContainsFunc(p.Rows, func(f Fact) bool { return f.Clock.Balls > limited })
+	return 0 < lead && lead <= winningHit || lead < 0 && n == 2 && !long && (last.wickets == 10 || last.declared)
 }
 
 // overs is the notation of overs and balls: 14.3. Before the first ball, a page shows no overs.

@@ -335,6 +335,33 @@ func TestFourMovesToTheNextBall(t *testing.T) {
 		"boundary_corrected 0.5 home Browne four 8-0 time:0.4→0.5")
 }
 
+// A side that is a few runs behind in its chase, or far ahead of a side that is all out, has not ended the match.
+// The pages do not name who bats: its runs were the latest to rise.
+func TestEndWhileASideBats(t *testing.T) {
+	t.Parallel()
+	for name, tc := range map[string]struct {
+		first, before, now event.Innings
+		want               bool
+	}{
+		"six behind":                         {inn(188, 5), inn(178, 3), inn(182, 3), false},
+		"one behind, after a wicket":         {inn(188, 5), inn(187, 3), inn(187, 4), false},
+		"in front":                           {inn(188, 5), inn(187, 3), inn(191, 3), true},
+		"far in front of a side all out":     {inn(160, 10), inn(196, 3), inn(200, 3), false},
+		"all out behind":                     {inn(188, 5), inn(180, 9), inn(180, 10), true},
+		"the first side all out, six behind": {inn(188, 10), inn(178, 3), inn(182, 3), false},
+	} {
+		s := begin(t, cricketAt("inn1", 60, event.Line{tc.first}, nil))
+		for n := range 30 {
+			s.read(cricketAt("inn2", 60+n, event.Line{tc.first}, event.Line{tc.before}))
+		}
+		s.read(cricketAt("inn2", 90, event.Line{tc.first}, event.Line{tc.now}))
+		end := withStatus(cricketAt("", 0, event.Line{tc.first}, event.Line{tc.now}), event.Ended)
+		if got := hasEnded(s.read(end)); got != tc.want {
+			t.Errorf("%s: the page ended the match: %v, want %v", name, got, tc.want)
+		}
+	}
+}
+
 // An innings of more than 60 overs is that of a match of two innings a side, and a third innings too. One page
 // that shows the end of such a match ends nothing, unless it names the winner.
 func TestStrayEndOfALongMatch(t *testing.T) {

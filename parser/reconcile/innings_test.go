@@ -119,6 +119,24 @@ func TestInnings(t *testing.T) {
 			{`{"st":3,"h":20,"a":269}`, "20-269", ""},
 			{`{"st":4,"h":337,"a":2}`, "337-2", ""},
 		},
+		"rain in the super over, only the latest innings": {
+			{`{"st":2,"h":188,"a":188}`, "188-188", "188 v 188"},
+			{`{"st":"interrupted","h":188,"a":3}`, "188-3", "188 v 188 & 3"},
+			{`{"st":4,"h":6,"a":11}`, "6-11", "188 & 6 v 188 & 11"},
+			{`{"st":"final","h":13,"a":11}`, "13-11", "188 & 13 v 188 & 11"},
+		},
+		"an older copy during rain, only the latest innings": {
+			{`{"st":2,"h":188,"a":180}`, "188-180", "188 v 180"},
+			{`{"st":"interrupted","h":188,"a":120}`, "188-180", "188 v 180"},
+			{`{"st":2,"h":188,"a":181}`, "188-181", "188 v 181"},
+		},
+		"rain after a correction, only the latest innings": {
+			{`{"st":2,"h":188,"a":180}`, "188-180", "188 v 180"},
+			{`{"st":"interrupted","h":188,"a":176}`, "188-180", "188 v 180"},
+			{`{"st":"interrupted","h":188,"a":176}`, "188-180", "188 v 180"},
+			{`{"st":"interrupted","h":188,"a":176}`, "188-180", "188 v 180"},
+			{`{"st":"interrupted","h":188,"a":176}`, "188-176", "188 v 176"},
+		},
 		"the first page is in the third innings": {
 			{`{"st":3,"h":22,"a":245}`, "22-245", ""},
 			{`{"st":4,"h":120,"a":2}`, "120-2", ""},

@@ -9,6 +9,7 @@ import (
 
 	"github.com/matchwire/matchwire/event"
 	"github.com/matchwire/matchwire/parser/observation"
+	"github.com/matchwire/matchwire/parser/reconcile/internal/innings"
 	"github.com/matchwire/matchwire/parser/reconcile/internal/playtime"
 	"github.com/matchwire/matchwire/parser/reconcile/internal/results"
 )
@@ -50,6 +51,21 @@ func latestInnings(known *State, o *observation.Observation) event.Period {
 		return ""
 	}
 	return p
+}
+
+// begunInnings returns the page's period. If a page about cricket shows neither play nor a break, and names no
+// later period, but shows that an innings has begun, it is the period of this innings.
+func begunInnings(known *State, o *observation.Observation) event.Period {
+	status, all := o.Match.Status, o.Sport.Rules().Periods
+	if !o.Sport.Rules().InningsScore || status == event.Live || status == event.Break ||
+		!innings.More(known.LineScore, o.LineScore) || o.LineScore.Innings() > len(all) {
+		return o.Match.Period
+	}
+	latest := all[o.LineScore.Innings()-1]
+	if o.Sport.Index(latest) > max(o.Sport.Index(known.Match.Period), o.Sport.Index(o.Match.Period)) {
+		return latest
+	}
+	return o.Match.Period
 }
 
 // resumedMatch returns the page's match. If the page names no period, the saved match is in a
@@ -123,7 +139,7 @@ func contradictsInnings(known *State, o *observation.Observation) bool {
 	case line == nil: // from the third innings on, only the line score can show the end
 		return o.Sport.Index(known.Match.Period) >= 2
 	default:
-		return !results.MayEnd(line, results.ShowsWickets(line) || results.ShowsWickets(known.LineScore))
+		return !results.MayEnd(line, results.ShowsWickets(line) || results.ShowsWickets(known.LineScore), known.Batting)
 	}
 }
 

@@ -50,6 +50,8 @@ type State struct {
 	LongestClock int `json:"longest_clock,omitempty"`
 	// LongestLater is the highest number of balls in an innings of cricket after the second.
 	LongestLater int `json:"longest_later,omitempty"`
+	// Batting is the side in cricket whose runs or wickets were the latest to rise. It is "" if unknown.
+	Batting event.Side `json:"batting,omitempty"`
 
 	Kickoff *Kickoff                      `json:"kickoff,omitempty"` // nil until the kick-off moves
 	Lineups map[event.Side]*TrackedLineup `json:"lineups,omitempty"` // a TrackedLineup is never modified

@@ -84,17 +84,21 @@ const winningHit = 6
 
 // MayEnd reports whether a match of cricket can end with a line score: the side that trails has ended its
 // last innings, or the other side has just overtaken it. A tie can be followed by a super over, unless each
-// side has ended its second innings. wickets reports whether the pages show wickets.
-func MayEnd(line *event.LineScore, wickets bool) bool {
+// side has ended its second innings. wickets reports whether the pages show wickets. batting is the side that
+// batted last, or "" if unknown.
+func MayEnd(line *event.LineScore, wickets bool, batting event.Side) bool {
 	total := line.Total()
-	trails, leads := line.Home, line.Away
+	leads := event.Home
 	switch {
 	case total.Home == total.Away:
 		return line.Innings() == 4 && wickets && isClosed(line.Home) && isClosed(line.Away)
-	case total.Home > total.Away:
-		trails, leads = leads, trails
+	case total.Home < total.Away:
+		leads = event.Away
 	}
-	level := len(trails) == len(leads)
-	return len(trails) >= len(leads) && wickets && isClosed(trails) && len(leads) > 0 ||
-		level && max(total.Home, total.Away)-min(total.Home, total.Away) <= winningHit
+	trails := leads.Other()
+	behind, ahead := line.Of(trails), line.Of(leads)
+	if batting != leads && len(behind) >= len(ahead) && wickets && isClosed(behind) && len(ahead) > 0 {
+		return true
+	}
+	return batting != trails && len(behind) == len(ahead) && total.Of(leads)-total.Of(trails) <= winningHit
 }
