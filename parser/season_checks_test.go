@@ -409,6 +409,7 @@ func (c *checker) compareScores() {
 		if c.match.Sport.Rules().InningsScore {
 			if s, after = c.inningsOf(f); s == nil && c.rendered.Line == "" {
 				c.scoring-- // no page has shown the innings
+				continue
 			}
 		}
 		if s != nil && after.Home <= s.Home && after.Away <= s.Away {
@@ -440,7 +441,8 @@ func (c *checker) setOf(f *season.Fact) *event.Score {
 }
 
 // inningsOf returns the runs of the innings in which a fact happened, after the match and after the fact.
-// Both are those of the side that batted. The first is nil if the line score is unknown.
+// Both are those of the side that batted. If the line score is unknown, the score shows only the latest innings
+// of the side, and the first is nil for the others.
 func (c *checker) inningsOf(f *season.Fact) (runs, after *event.Score) {
 	side, earlier := event.Side(f.Side), map[event.Period]bool{}
 	for i := range c.rendered.Facts {
@@ -450,11 +452,21 @@ func (c *checker) inningsOf(f *season.Fact) (runs, after *event.Score) {
 		}
 	}
 	n := len(earlier)
-	if c.state.LineScore == nil || n >= len(c.state.LineScore.Of(side)) {
-		return nil, nil
-	}
 	was := new(event.Score{}.Add(side, event.Score(f.Score).Of(side)))
+	if c.state.LineScore == nil && c.inLatestInnings(f) && c.state.Score != nil {
+		return new(event.Score{}.Add(side, c.state.Score.Of(side))), was
+	}
+	if c.state.LineScore == nil || n >= len(c.state.LineScore.Of(side)) {
+		return nil, was
+	}
 	return new(event.Score{}.Add(side, c.state.LineScore.Of(side)[n].Runs)), was
+}
+
+// inLatestInnings reports whether a fact happened in the latest innings of its side.
+func (c *checker) inLatestInnings(f *season.Fact) bool {
+	return !slices.ContainsFunc(c.rendered.Facts, func(g season.Fact) bool {
+		return g.ShowsScore() && g.Side == f.Side && c.match.Sport.Index(g.Clock.Period) > c.match.Sport.Index(f.Clock.Period)
+	})
 }
 
 // compareLine compares the points of each period with the official line score. If the source has none, it
@@ -465,7 +477,7 @@ func (c *checker) compareLine() {
 		c.compareSets()
 		return
 	}
-	if want := c.rendered.Line; want != "" && lineOf(&c.state) != want {
+	if want := c.rendered.Line; c.match.Sport.Rules().InningsScore && lineOf(&c.state) != want {
 		c.fail(&c.other, "line score %q, want %q", lineOf(&c.state), want)
 	}
 	if c.state.Score == nil {
@@ -622,8 +634,7 @@ func (c *checker) compareResult() {
 	}
 	for i := range s.Tracked {
 		in := &s.Tracked[i]
-		// Without the earlier innings of cricket, the latest can be a super over.
-		unknown := in.DecidedBy == "" && m.Sport.Rules().InningsScore && c.rendered.Line == ""
+		unknown := in.DecidedBy == "" && c.rendered.Silent
 		if in.Kind == event.MatchEnd && (in.Winner != m.Winner || in.DecidedBy != m.By && !unknown) {
 			c.fail(&c.other, "winner %q by %q, want %q by %q", in.Winner, in.DecidedBy, m.Winner, m.By)
 		}

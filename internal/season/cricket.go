@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -35,6 +36,7 @@ var cricket = &sport{
 	faults:    append([]string{WicketTakenBack, RunsCorrected}, commonFaults...),
 	tally:     latestRunsOf,
 	ownRows:   (*generator).addCricketRows,
+	mayBeOver: inningsMayBeOver,
 	gameClock: true,
 	rainIn:    5,
 }
@@ -116,6 +118,83 @@ func (form inningsForm) innings(line []periodScore, side string) (all event.Line
 		all = append(all, in)
 	}
 	return all
+}
+
+// inningsShown returns the innings of the match as the pages show them, or nil if the pages do not show to
+// which innings the runs belong. Some pages show only the latest innings of each side. Then a correction that
+// is made after the next innings of the side has begun is on no page.
+func (g *generator) inningsShown(pages []Page) []periodScore {
+	line := lineOf(g.remaining())
+	if g.style.allInnings {
+		return line
+	}
+	shown, known := map[event.Period]periodScore{}, false
+	var before *Page // the latest page, until the innings are known
+	for i := range pages {
+		p := &pages[i]
+		if !p.Current() || len(p.line) == 0 {
+			continue
+		}
+		switch {
+		case known:
+		case p.phase.Period != "":
+			if known = len(p.line) <= 2 || before != nil && fewerRuns(before, p) == len(p.line)-2; !known {
+				return nil
+			}
+		default:
+			before = p
+		}
+		latest := map[string]periodScore{}
+		for _, innings := range p.line {
+			latest[innings.side] = innings
+		}
+		for _, innings := range latest {
+			shown[innings.period] = innings
+		}
+	}
+	for i := range line {
+		innings, ok := shown[line[i].period]
+		if !ok {
+			return nil
+		}
+		line[i] = innings
+	}
+	return line
+}
+
+// fewerRuns returns how many sides have fewer runs on a page than on a page before, because their second
+// innings has begun.
+func fewerRuns(before, now *Page) (n int) {
+	for _, side := range []string{"home", "away"} {
+		if now.Score.of(side) < before.Score.of(side) {
+			n++
+		}
+	}
+	return n
+}
+
+// showsLongInnings reports whether a page shows that an innings after the second is longer than a super over.
+func showsLongInnings(pages []Page) bool {
+	return slices.ContainsFunc(pages, func(p Page) bool {
+		return p.Current() && p.phase.Clock.Balls > 6 && event.Cricket.Index(p.phase.Period) >= 2
+	})
+}
+
+// inningsMayBeOver reports whether the innings on a page are those of a match that is over: the side that bats
+// last has just passed the other, or it has ended its only innings behind. After an innings of more than 60
+// overs, each side has two.
+func inningsMayBeOver(p *Page) bool {
+	n := len(p.line)
+	if n == 0 || n%2 > 0 {
+		return false
+	}
+	lead, last := 0, &p.line[n-1]
+	for i := range p.line {
+		lead += p.line[i].of(last.side) - p.line[i].of(otherSide(last.side))
+	}
+	const winningHit, limited = 6, 60 * 6
+	long := slices.ContainsFunc(p.Rows, func(f Fact) bool { return f.Clock.Balls > limited })
+	return 0 < lead && lead <= winningHit || lead < 0 && n == 2 && !long && (last.wickets == 10 || last.declared)
 }
 
 // overs is the notation of overs and balls: 14.3. Before the first ball, a page shows no overs.

@@ -3,7 +3,6 @@ package season
 import (
 	"hash/fnv"
 	"math/rand/v2"
-	"slices"
 	"time"
 
 	"github.com/matchwire/matchwire/event"
@@ -74,6 +73,7 @@ type Rendering struct {
 	Pages  []Page
 	Facts  []Fact         // on the last page of the match
 	Line   string         // cricket: the innings, as an event.LineScore returns them; "" if the pages do not show all
+	Silent bool           // cricket: the pages do not show whether the last innings was a super over
 	Spans  []string       // the periods that were played
 	Faults map[string]int // how often each fault struck
 }
@@ -141,8 +141,11 @@ func (m *Match) render(seed uint64, style *Style) *Rendering {
 	}
 	g.listing = g.newListing()
 	out := &Rendering{Style: g.style, Pages: g.pages(), Facts: g.facts(), Faults: map[string]int{}}
-	if g.style.line != nil && g.knowsInnings(out.Pages) {
-		out.Line = g.style.line(lineOf(g.remaining()))
+	if g.style.line != nil {
+		if line := g.inningsShown(out.Pages); line != nil {
+			out.Line = g.style.line(line)
+		}
+		out.Silent = out.Line == "" && !g.style.Listed && !showsLongInnings(out.Pages)
 	}
 	for _, s := range g.line.spans {
 		out.Spans = append(out.Spans, string(s.period))
@@ -151,12 +154,6 @@ func (m *Match) render(seed uint64, style *Style) *Rendering {
 		out.Faults[s.fault]++
 	}
 	return out
-}
-
-// knowsInnings reports whether the pages show the innings before the latest of each side.
-func (g *generator) knowsInnings(pages []Page) bool {
-	first := slices.IndexFunc(pages, func(p Page) bool { return p.Fault == "" })
-	return g.style.allInnings || len(pages[first].line) <= 2
 }
 
 // stop stops the match for a number of seconds, at any time of a period. Meanwhile, pages show a status.

@@ -88,6 +88,10 @@ func TestEndInTheMiddleOfAnInnings(t *testing.T) {
 		{"the third innings", event.Line{inn(160, 10), inn(50, 2)}, event.Line{inn(130, 10)}, "", false},
 		{"a side that follows on, in front", event.Line{inn(300, 10)}, event.Line{inn(100, 10), inn(210, 4)}, "", false},
 		{"an innings victory", event.Line{inn(500, 6)}, event.Line{inn(100, 10), inn(210, 10)}, "", true},
+		{"a tie, before a super over", first, event.Line{inn(160, 9)}, "", false},
+		{"a tie, named by the page", first, event.Line{inn(160, 9)}, event.Draw, true},
+		{"a tie in a super over", event.Line{inn(160, 6), inn(9, 1)}, event.Line{inn(160, 9), inn(9, 0)}, "", false},
+		{"a tied Test", event.Line{inn(574, 10), inn(170, 10)}, event.Line{inn(397, 10), inn(347, 10)}, "", true},
 	} {
 		p := event.Cricket.Rules().Periods[max(0, len(tc.home)+len(tc.away)-1)]
 		s := begin(t, cricketAt(p, 60, tc.home, tc.away))
@@ -162,6 +166,53 @@ func TestResultsInCricket(t *testing.T) {
 	}
 }
 
+// Without the innings before the latest, the length of an innings after the second shows whether it is a super
+// over. With them, a super over shows that a later correction made the first innings level.
+func TestSuperOverOrSecondInnings(t *testing.T) {
+	t.Parallel()
+	over := func(p event.Period, balls int) observation.Incident {
+		return observation.Incident{Kind: "over_end", Detail: "4", Side: event.Home,
+			Clock: event.Clock{Period: p, Balls: balls}}
+	}
+	superOver := [2]event.Line{{inn(188, 5), inn(13, 0)}, {inn(192, 4), inn(11, 2)}}
+	short := [2]event.Line{{inn(428, 10), inn(50, 2)}, {inn(300, 10), inn(30, 1)}}
+	for name, tc := range map[string]struct {
+		line  [2]event.Line // empty if the page shows only the latest runs
+		balls int           // of the last innings
+		rows  []observation.Incident
+		want  string
+	}{
+		"first page in the fourth innings": {balls: 45, want: "home regulation"},
+		"first page in its first over":     {balls: 4, want: "home "},
+		"super over, after innings in the list": {balls: 4, want: "home extra_time",
+			rows: []observation.Incident{over("inn1", 120)}},
+		"fourth innings of one over, in the list": {balls: 4, want: "home regulation",
+			rows: []observation.Incident{over("inn1", 240), over("inn3", 90)}},
+		"super over after a correction that no page showed": {line: superOver, balls: 4, want: "home extra_time"},
+		"two short innings after two long innings": {line: short, balls: 4, want: "home regulation",
+			rows: []observation.Incident{over("inn1", 540)}},
+		"two short innings on pages without overs": {line: short, want: "home regulation"},
+	} {
+		page := func(p event.Period, balls int) observation.Observation {
+			o := cricketAt(p, balls, tc.line[0], tc.line[1], tc.rows...)
+			if tc.line[0] == nil {
+				o.Score, o.LineScore = &event.Score{Home: 13, Away: 11}, nil
+			}
+			return o
+		}
+		s := begin(t, page("inn4", tc.balls))
+		end := withStatus(page("", 0), event.Final)
+		end.Winner = event.Winner(event.Home)
+		for range 20 {
+			s.read(end)
+		}
+		i := slices.IndexFunc(s.state.Tracked, func(in reconcile.TrackedIncident) bool { return in.Kind == event.MatchEnd })
+		if in := &s.state.Tracked[i]; string(in.Winner)+" "+string(in.DecidedBy) != tc.want {
+			t.Errorf("%s: winner %q by %q, want %q", name, in.Winner, in.DecidedBy, tc.want)
+		}
+	}
+}
+
 // A match that does not resume after rain has no result.
 func TestAbandonedMatch(t *testing.T) {
 	t.Parallel()
@@ -188,6 +239,46 @@ func TestTwoFoursInAnOver(t *testing.T) {
 	pope.Clock.Balls = 20 // the page corrects the ball
 	s.expect(cricketAt("inn1", 23, event.Line{inn(23, 0)}, nil, root, pope, again),
 		"boundary_corrected 3.2 home Pope four 23-0 time:3.3→3.2")
+}
+
+// The scorers take back four runs of an early over. On the same page, the site moves a six to the next ball. It is
+// the same six, because its score has changed by as much as those of the balls around it.
+func TestSixMovesWhileRunsAreTakenBack(t *testing.T) {
+	t.Parallel()
+	rows := func(less, balls int) []observation.Incident {
+		return []observation.Incident{
+			batted("boundary", "four", "Farhan", 50, &event.Score{Home: 95 - less}),
+			batted("boundary", "six", "Farhan", balls, &event.Score{Home: 101 - less}),
+			batted("wicket", "bowled", "Munro", 53, &event.Score{Home: 101 - less}),
+		}
+	}
+	for name, tc := range map[string]struct {
+		before, after []observation.Incident
+		want          []string
+	}{
+		"between two balls": {rows(0, 51), rows(4, 52), []string{
+			"boundary_corrected 8.2 home Farhan four 101-0 score:95-0→91-0",
+			"boundary_corrected 8.4 home Farhan six 101-0 score:101-0→97-0 time:8.3→8.4",
+			"wicket_corrected 8.5 home Munro bowled 101-0 score:101-0→97-0"}},
+		"the last ball": {rows(0, 51)[:2], rows(4, 52)[:2], []string{
+			"boundary_corrected 8.2 home Farhan four 101-0 score:95-0→91-0",
+			"boundary_corrected 8.4 home Farhan six 101-0 score:101-0→97-0 time:8.3→8.4"}},
+		"the first ball": {rows(0, 51)[1:], rows(4, 52)[1:], []string{
+			"boundary_corrected 8.4 home Farhan six 101-0 score:101-0→97-0 time:8.3→8.4",
+			"wicket_corrected 8.5 home Munro bowled 101-0 score:101-0→97-0"}},
+		"another six, while the row of the first is missing": {rows(0, 51)[:2],
+			append(rows(4, 0)[:1], batted("boundary", "six", "Farhan", 52, &event.Score{Home: 103})), []string{
+				"boundary_corrected 8.2 home Farhan four 101-0 score:95-0→91-0",
+				"boundary 8.4 home Farhan six 101-0"}},
+	} {
+		s := begin(t, cricketAt("inn1", 53, event.Line{inn(101, 0)}, nil, tc.before...))
+		got := s.read(cricketAt("inn1", 54, event.Line{inn(97, 0)}, nil, tc.after...))
+		slices.Sort(got)
+		slices.Sort(tc.want)
+		if !slices.Equal(got, tc.want) {
+			t.Errorf("%s: events %q, want %q", name, got, tc.want)
+		}
+	}
 }
 
 // A review takes a wicket back. The score of the innings loses a wicket, and the row vanishes.
@@ -242,6 +333,33 @@ func TestFourMovesToTheNextBall(t *testing.T) {
 	moved.Clock = second.Clock
 	s.expect(cricketAt("inn1", 6, event.Line{inn(8, 0)}, nil, moved, second),
 		"boundary_corrected 0.5 home Browne four 8-0 time:0.4→0.5")
+}
+
+// A side that is a few runs behind in its chase, or far ahead of a side that is all out, has not ended the match.
+// The pages do not name who bats: its runs were the latest to rise.
+func TestEndWhileASideBats(t *testing.T) {
+	t.Parallel()
+	for name, tc := range map[string]struct {
+		first, before, now event.Innings
+		want               bool
+	}{
+		"six behind":                         {inn(188, 5), inn(178, 3), inn(182, 3), false},
+		"one behind, after a wicket":         {inn(188, 5), inn(187, 3), inn(187, 4), false},
+		"in front":                           {inn(188, 5), inn(187, 3), inn(191, 3), true},
+		"far in front of a side all out":     {inn(160, 10), inn(196, 3), inn(200, 3), false},
+		"all out behind":                     {inn(188, 5), inn(180, 9), inn(180, 10), true},
+		"the first side all out, six behind": {inn(188, 10), inn(178, 3), inn(182, 3), false},
+	} {
+		s := begin(t, cricketAt("inn1", 60, event.Line{tc.first}, nil))
+		for n := range 30 {
+			s.read(cricketAt("inn2", 60+n, event.Line{tc.first}, event.Line{tc.before}))
+		}
+		s.read(cricketAt("inn2", 90, event.Line{tc.first}, event.Line{tc.now}))
+		end := withStatus(cricketAt("", 0, event.Line{tc.first}, event.Line{tc.now}), event.Ended)
+		if got := hasEnded(s.read(end)); got != tc.want {
+			t.Errorf("%s: the page ended the match: %v, want %v", name, got, tc.want)
+		}
+	}
 }
 
 // An innings of more than 60 overs is that of a match of two innings a side, and a third innings too. One page

@@ -33,6 +33,7 @@ func Match(known State, o observation.Observation, from Provenance) (State, []ev
 	allInnings := known.Views[from.Site].AllInnings || !addsUp(o.Sport) && innings.Several(o.LineScore)
 	wickets := known.Views[from.Site].Wickets || results.ShowsWickets(o.LineScore)
 	o.Score, o.LineScore = known.innings().Complete(&o, allInnings, wickets)
+	o.Match.Period = begunInnings(&known, &o)
 	digest := o.Digest()
 	end, endHold := decideEnd(&known, &o, &from)
 	o.Match = plausibleMatch(&known, &o, &from, end)
@@ -50,7 +51,7 @@ func Match(known State, o observation.Observation, from Provenance) (State, []ev
 		view.AllInnings, view.Wickets = allInnings, wickets
 		next.Seen = seenNow(&known, &o, &from)
 		next.EndsFrom = endsFrom(&known, &o, &from, verdict, guessed)
-		next.LongestClock = longestClock(&known, &o)
+		next.LongestClock, next.LongestLater = longestClock(&known, &o), longestLater(&known, &o)
 		next.PlayShown = playShown(&known, &o, &from, unchanged)
 		view.End = endHold
 	}
@@ -68,6 +69,9 @@ func Match(known State, o observation.Observation, from Provenance) (State, []ev
 	view.Observed = digest
 	decision, view := decideScore(&known, &o, &from, verdict, view)
 	next.Views = withView(known.Views, from.Site, view)
+	if o.Score != nil && !decision.doubtful {
+		next.Batting = known.innings().Batting(known.Batting, o.Score, o.LineScore)
+	}
 
 	o.Incidents = pagerows.InOrder(o.Sport, pagerows.WithoutRepeats(&o))
 	next.Sport = o.Sport

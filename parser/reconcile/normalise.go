@@ -9,6 +9,7 @@ import (
 
 	"github.com/matchwire/matchwire/event"
 	"github.com/matchwire/matchwire/parser/observation"
+	"github.com/matchwire/matchwire/parser/reconcile/internal/innings"
 	"github.com/matchwire/matchwire/parser/reconcile/internal/playtime"
 	"github.com/matchwire/matchwire/parser/reconcile/internal/results"
 )
@@ -50,6 +51,21 @@ func latestInnings(known *State, o *observation.Observation) event.Period {
 		return ""
 	}
 	return p
+}
+
+// begunInnings returns the page's period. If a page about cricket shows neither play nor a break, and names no
+// later period, but shows that an innings has begun, it is the period of this innings.
+func begunInnings(known *State, o *observation.Observation) event.Period {
+	status, all := o.Match.Status, o.Sport.Rules().Periods
+	if !o.Sport.Rules().InningsScore || status == event.Live || status == event.Break ||
+		!innings.More(known.LineScore, o.LineScore) || o.LineScore.Innings() > len(all) {
+		return o.Match.Period
+	}
+	latest := all[o.LineScore.Innings()-1]
+	if o.Sport.Index(latest) > max(o.Sport.Index(known.Match.Period), o.Sport.Index(o.Match.Period)) {
+		return latest
+	}
+	return o.Match.Period
 }
 
 // resumedMatch returns the page's match. If the page names no period, the saved match is in a
@@ -112,20 +128,18 @@ func decideEnd(known *State, o *observation.Observation, from *Provenance) (endD
 }
 
 // contradictsInnings reports whether the innings of a match in cricket show that it can hardly be over, and
-// the page names no winner. The end can still be true: the time was up, or the overs. A match with an innings
-// of more than 60 overs has two innings a side.
+// the page names no winner. The end can still be true: the time was up, or the overs.
 func contradictsInnings(known *State, o *observation.Observation) bool {
 	if !o.Sport.Rules().InningsScore || o.Winner != "" {
 		return false
 	}
-	const limited = 60 * 6 // balls in the longest innings of a match of one innings a side
 	switch line := o.LineScore; {
-	case known.LongestClock > limited && (line == nil || line.Innings() <= 2):
+	case results.TwoInnings(known.LongestClock, known.LongestLater) && (line == nil || line.Innings() <= 2):
 		return true
 	case line == nil: // from the third innings on, only the line score can show the end
 		return o.Sport.Index(known.Match.Period) >= 2
 	default:
-		return !results.MayEnd(line, results.ShowsWickets(line) || results.ShowsWickets(known.LineScore))
+		return !results.MayEnd(line, results.ShowsWickets(line) || results.ShowsWickets(known.LineScore), known.Batting)
 	}
 }
 
@@ -326,6 +340,21 @@ func checkReopened(known *State, v *View, o *observation.Observation, by verdict
 	}
 	return fmt.Errorf("%w, or a copy from during play: it shows play at %q, but the match is over", ErrOtherMatch,
 		strings.TrimSpace(string(clockShown(o).Period)+" "+o.Match.Clock.String()))
+}
+
+// longestLater returns [State.LongestLater] after an accepted page.
+func longestLater(known *State, o *observation.Observation) int {
+	longest := known.LongestLater
+	add := func(c event.Clock) {
+		if o.Sport.Rules().InningsScore && o.Sport.Index(c.Period) >= 2 {
+			longest = max(longest, c.Balls)
+		}
+	}
+	add(clockShown(o))
+	for i := range o.Incidents {
+		add(o.Incidents[i].Clock)
+	}
+	return longest
 }
 
 // showsNothing reports whether a page shows neither a score nor an incident.

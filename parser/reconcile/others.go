@@ -1,6 +1,8 @@
 package reconcile
 
 import (
+	"math"
+	"slices"
 	"time"
 
 	"github.com/matchwire/matchwire/event"
@@ -31,13 +33,51 @@ func (d *draft) compareOthers() {
 			rows = append(rows, in)
 		}
 	}
+	was := slices.Clone(d.state.Tracked)
 	rows = d.pair(rows,
 		allOf(samePlayer, sameScore, sameClock),
 		allOf(samePlayer, sameClock, sameDetail), allOf(samePlayer, sameClock), allOf(samePlayer, nearClock),
-		allOf(samePlayer, sameMinute), allOf(oncePerPlayer, samePlayer), nearClock, trackedWithoutDetails, rowWithoutDetails)
+		allOf(samePlayer, sameDetail, d.movedWithOthers(was)), allOf(samePlayer, sameMinute),
+		allOf(oncePerPlayer, samePlayer), nearClock, trackedWithoutDetails, rowWithoutDetails)
 	for _, in := range rows {
 		d.reportOther(in)
 	}
+}
+
+// movedWithOthers returns a rule about corrected runs in cricket. It holds if the score after the row differs
+// from the score after the tracked incident by as much as the page has changed the score after the incident
+// before it in the innings, or after it. was holds the tracked incidents before the page.
+func (d *draft) movedWithOthers(was []TrackedIncident) pairingRule {
+	return func(row observation.Incident, tracked *TrackedIncident) bool {
+		if row.Clock.Balls == 0 || row.Score == nil || tracked.Score == nil || !clocksNear(row.Clock, tracked.Clock) {
+			return false
+		}
+		moved := row.Score.Of(row.Side) - tracked.Score.Of(row.Side)
+		before, after := d.runsMoved(was, tracked)
+		return moved == before || moved == after
+	}
+}
+
+// runsMoved returns by how much the page has changed the score after the nearest listed incidents of the same
+// innings, before and after a tracked incident. Each is 0 if there is none.
+func (d *draft) runsMoved(was []TrackedIncident, tracked *TrackedIncident) (before, after int) {
+	runs := tracked.Score.Of(tracked.Side)
+	low, high := -1, math.MaxInt
+	for at := range was {
+		in := &was[at]
+		if !d.listed[at] || in.Side != tracked.Side || in.Score == nil || in.Clock.Period != tracked.Clock.Period {
+			continue
+		}
+		n := in.Score.Of(in.Side)
+		moved := d.state.Tracked[at].Score.Of(in.Side) - n
+		switch {
+		case n < runs && n > low:
+			low, before = n, moved
+		case n >= runs && n < high:
+			high, after = n, moved
+		}
+	}
+	return before, after
 }
 
 // reportOther reports an incident with the first number in its series that is not in use.

@@ -261,7 +261,7 @@ func (d *draft) result(end *TrackedIncident) results.Result {
 	}
 	observed := results.Observed{
 		Sport: d.state.Sport, Score: d.finalScore(), Shootout: d.finalKicks(), Shown: d.shownScore,
-		LineScore: d.finalLine(),
+		LineScore: d.finalLine(), Longest: d.state.LongestClock, LongestLater: d.state.LongestLater,
 		// The first page may show neither extra time nor a shoot-out, although they were played.
 		ShowsOvertime: !end.Backfill || d.obs.Match.Period != "",
 	}

@@ -48,6 +48,10 @@ type State struct {
 	// start of its period. All periods are at least so long. In cricket, it is the highest number of balls
 	// in an innings.
 	LongestClock int `json:"longest_clock,omitempty"`
+	// LongestLater is the highest number of balls in an innings of cricket after the second.
+	LongestLater int `json:"longest_later,omitempty"`
+	// Batting is the side in cricket whose runs or wickets were the latest to rise. It is "" if unknown.
+	Batting event.Side `json:"batting,omitempty"`
 
 	// SituationSite is the site that showed the situation of Match, or "" if there is none.
 	SituationSite string `json:"situation_site,omitempty"`

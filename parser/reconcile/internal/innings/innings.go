@@ -48,7 +48,7 @@ func (known Known) Complete(o *observation.Observation, all, wickets bool) (*eve
 		return o.Score, o.LineOf(o.Score)
 	}
 	score, shown := known.shown(o)
-	was := known.LineScore
+	was := known.before(o, &score)
 	line := &event.LineScore{Home: shown[event.Home], Away: shown[event.Away]}
 	innings, before := known.begun(o)
 	switch {
@@ -88,6 +88,16 @@ func (known Known) Complete(o *observation.Observation, all, wickets bool) (*eve
 	return &score, line
 }
 
+// before returns the line score before the page. If it is unknown, because no page has named the innings, a
+// score that falls shows it: each side whose second innings has begun has had one innings before.
+func (known Known) before(o *observation.Observation, score *event.Score) *event.LineScore {
+	innings, before := known.begun(o)
+	if began := known.Began(o, score); known.LineScore != nil || before > 0 || innings < 3 || len(began) != innings-2 {
+		return known.LineScore
+	}
+	return &event.LineScore{Home: event.Line{{Runs: known.Score.Home}}, Away: event.Line{{Runs: known.Score.Away}}}
+}
+
 // shown returns the score and the innings of each side on the page. For a side without a score, it
 // returns the score and the innings on earlier pages.
 func (known Known) shown(o *observation.Observation) (score event.Score, lines map[event.Side]event.Line) {
@@ -119,7 +129,9 @@ func (known Known) begun(o *observation.Observation) (innings, before int) {
 
 // Began returns the sides whose score falls because they have begun an innings. This is possible from
 // the third innings on, for at most as many sides as innings have begun since the earlier pages. If
-// an earlier page has already shown the period, the new score is at most startedRuns.
+// an earlier page has already shown the period, the new score is at most startedRuns. A page that does not
+// show which innings is played can show so too that one more has begun, if the score falls by more than a
+// correction.
 func (known Known) Began(o *observation.Observation, score *event.Score) []event.Side {
 	if !o.Sport.Rules().InningsScore || score == nil || known.Score == nil {
 		return nil
@@ -133,6 +145,9 @@ func (known Known) Began(o *observation.Observation, score *event.Score) []event
 	}
 	var possible int // number of innings that can have begun
 	switch {
+	case len(fell) == 1 && before > 1 && known.LineScore != nil && !showsInnings(o) &&
+		score.Of(fell[0]) <= startedRuns && known.Score.Of(fell[0])-score.Of(fell[0]) > startedRuns:
+		possible = 1
 	case innings < 3:
 	case innings > before:
 		possible = innings - max(before, 2)
@@ -143,6 +158,44 @@ func (known Known) Began(o *observation.Observation, score *event.Score) []event
 		return nil
 	}
 	return fell
+}
+
+// showsInnings reports whether a page shows which innings is played, or has just ended. For other pages, such as
+// those after the match, the number of innings on the page may be the period.
+func showsInnings(o *observation.Observation) bool {
+	return o.Match.Status == event.Live || o.Match.Status == event.Break && o.Match.Period != ""
+}
+
+// Batting returns the side whose runs or wickets are higher on a page than before, or that has begun an innings.
+// If both have, the side that did not bat before has batted last. If neither has, Batting returns was.
+func (known Known) Batting(was event.Side, score *event.Score, line *event.LineScore) event.Side {
+	var risen []event.Side
+	for _, side := range sides {
+		if known.rises(side, score, line) {
+			risen = append(risen, side)
+		}
+	}
+	switch {
+	case len(risen) == 1:
+		return risen[0]
+	case len(risen) == 2 && was != "":
+		return was.Other()
+	}
+	return was
+}
+
+// rises reports whether a page shows more runs, wickets or innings of a side than the earlier pages.
+func (known Known) rises(side event.Side, score *event.Score, line *event.LineScore) bool {
+	if known.LineScore == nil || line == nil {
+		return score.Of(side) > 0 && (known.Score == nil || score.Of(side) > known.Score.Of(side))
+	}
+	was, now := known.LineScore.Of(side), line.Of(side)
+	if len(was) == 0 || len(now) != len(was) {
+		return len(now) > len(was)
+	}
+	before, after := was[len(was)-1], now[len(now)-1]
+	more := before.Wickets != nil && after.Wickets != nil && *after.Wickets > *before.Wickets
+	return after.Runs > before.Runs || more
 }
 
 // Moved reports whether now differs from was, in the texts of the innings. It returns false if

@@ -14,12 +14,17 @@ func (o *Observed) ofInnings() Result {
 		latest = max(latest, o.Sport.Index(p))
 	}
 	line := o.LineScore
+	if line != nil && line.Innings() <= 2 {
+		line = nil // it does not show the later innings
+	}
 	switch {
-	case latest < 2 && (line == nil || line.Innings() <= 2):
+	case latest < 2 && line == nil, line == nil && TwoInnings(o.Longest, o.LongestLater):
 		return Result{By: event.ByRegulation}
-	case line == nil || line.Innings() <= 2:
+	case line == nil && o.LongestLater > 0 && o.Longest > o.LongestLater:
+		return Result{By: event.ByExtraTime} // the first innings were longer than the super overs
+	case line == nil:
 		return Result{} // either a second innings or a super over
-	case isSuperOver(line):
+	case o.isSuperOver():
 		last := event.Score{Home: line.Home[len(line.Home)-1].Runs, Away: line.Away[len(line.Away)-1].Runs}
 		if len(line.Home) != len(line.Away) {
 			return Result{By: event.ByExtraTime}
@@ -35,10 +40,24 @@ func (o *Observed) ofInnings() Result {
 	return Result{event.Draw, event.ByRegulation} // the other side was still batting
 }
 
+// TwoInnings reports whether a match has two innings a side. Such a match has an innings of more than 60
+// overs, or an innings after the second that is longer than a super over. longest and later are the balls of
+// the longest innings, and of the longest one after the second.
+func TwoInnings(longest, later int) bool {
+	const over = 6
+	return longest > 60*over || later > over
+}
+
 // isSuperOver reports whether the innings after the first of each side are super overs. A super over breaks
-// a tie, and ends with the second wicket.
-func isSuperOver(line *event.LineScore) bool {
-	if len(line.Home) == 0 || len(line.Away) == 0 || line.Home[0].Runs != line.Away[0].Runs {
+// a tie, and ends with the second wicket. If pages have shown its overs, the first innings need not be level,
+// because the pages may not have shown the last correction of their runs.
+func (o *Observed) isSuperOver() bool {
+	line := o.LineScore
+	if len(line.Home) == 0 || len(line.Away) == 0 || TwoInnings(o.Longest, o.LongestLater) {
+		return false
+	}
+	level := line.Home[0].Runs == line.Away[0].Runs
+	if !level && (o.LongestLater == 0 || len(line.Home) != len(line.Away)) {
 		return false
 	}
 	const most = 50 // more runs than any side has had in a super over
@@ -64,14 +83,22 @@ func isClosed(l event.Line) bool {
 const winningHit = 6
 
 // MayEnd reports whether a match of cricket can end with a line score: the side that trails has ended its
-// last innings, or the other side has just overtaken it. wickets reports whether the pages show wickets.
-func MayEnd(line *event.LineScore, wickets bool) bool {
+// last innings, or the other side has just overtaken it. A tie can be followed by a super over, unless each
+// side has ended its second innings. wickets reports whether the pages show wickets. batting is the side that
+// batted last, or "" if unknown.
+func MayEnd(line *event.LineScore, wickets bool, batting event.Side) bool {
 	total := line.Total()
-	trails, leads := line.Home, line.Away
-	if total.Home > total.Away {
-		trails, leads = leads, trails
+	leads := event.Home
+	switch {
+	case total.Home == total.Away:
+		return line.Innings() == 4 && wickets && isClosed(line.Home) && isClosed(line.Away)
+	case total.Home < total.Away:
+		leads = event.Away
 	}
-	level := len(trails) == len(leads)
-	return len(trails) >= len(leads) && wickets && isClosed(trails) && len(leads) > 0 ||
-		level && max(total.Home, total.Away)-min(total.Home, total.Away) <= winningHit
+	trails := leads.Other()
+	behind, ahead := line.Of(trails), line.Of(leads)
+	if batting != leads && len(behind) >= len(ahead) && wickets && isClosed(behind) && len(ahead) > 0 {
+		return true
+	}
+	return batting != trails && len(behind) == len(ahead) && total.Of(leads)-total.Of(trails) <= winningHit
 }
