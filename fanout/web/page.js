@@ -173,7 +173,10 @@ function chip(m) {
 const periodName = (i) => periods[i.clock?.period] ?? i.clock?.period ?? "a period";
 
 // starts maps sports to texts for the start of a match.
-const starts = { soccer: "Kick-off", rugby: "Kick-off", american_football: "Kick-off", ice_hockey: "Face-off", basketball: "Tip-off" };
+const starts = {
+  soccer: "Kick-off", rugby: "Kick-off", american_football: "Kick-off", ice_hockey: "Face-off", basketball: "Tip-off",
+  baseball: "First pitch", cricket: "Start of play", tennis: "Start of play",
+};
 
 // marks maps the kinds of incidents that are centred, without a side, to their texts. An incident with
 // an empty text is not shown.
