@@ -76,8 +76,9 @@ func TestText(t *testing.T) {
 			d.Kind, d.Player, d.Off = event.Substitution, "Benoit Cheyrou", "Jozy Altidore"
 		},
 		"Score change on penalties: 4–5 (Toronto FC 0–0 Seattle Sounders FC, 4–5 on penalties)": func(d *event.Data) {
-			*d = event.Data{League: "MLS", Kind: event.ScoreChange, Score: &event.Score{}, Shootout: &event.Score{Home: 4, Away: 5},
-				Match: &event.Match{ID: "m", Home: "Toronto FC", Away: "Seattle Sounders FC", Status: event.Live}}
+			*d = event.Data{League: "MLS", Kind: event.ScoreChange, Score: &event.Score{},
+				Shootout: &event.Score{Home: 4, Away: 5},
+				Match:    &event.Match{ID: "m", Home: "Toronto FC", Away: "Seattle Sounders FC", Status: event.Live}}
 		},
 		"Full time (Toronto FC 0–0 Seattle Sounders FC, 4–5 on penalties)": func(d *event.Data) {
 			*d = event.Data{League: "MLS", Kind: event.MatchEnd, Score: &event.Score{}, Shootout: &event.Score{Home: 4, Away: 5},

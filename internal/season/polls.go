@@ -120,7 +120,9 @@ func (m *Match) Render(seed uint64) *Rendering {
 // render is Render with a style. If the style is nil, the seed chooses one of the usual styles.
 func (m *Match) render(seed uint64, style *Style) *Rendering {
 	r := rand.New(rand.NewPCG(seed, Hash([]byte(m.ID))))
-	g := &generator{match: m, rand: r, apart: rand.New(rand.NewPCG(^seed, Hash([]byte(m.ID)))), style: m.sport.styles[0], line: m.timeline, missing: map[int][2]float64{},
+	g := &generator{
+		match: m, rand: r, apart: rand.New(rand.NewPCG(^seed, Hash([]byte(m.ID)))), style: m.sport.styles[0],
+		line: m.timeline, missing: map[int][2]float64{},
 		struck: map[strike]bool{}}
 	if n := len(m.sport.styles); n > 1 {
 		g.style = m.sport.styles[r.IntN(n)]

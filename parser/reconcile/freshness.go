@@ -114,7 +114,7 @@ func pageLooksOlder(v *View, o *observation.Observation, from *Provenance) bool 
 		return false
 	case v.isAheadOf(o, from):
 		return true
-	case pointsListed(o) == 0 && v.TakenBack != nil && o.Score != nil && *o.Score == *v.TakenBack:
+	case pointsListed(o) == 0 && v.RetractedScore != nil && o.Score != nil && *o.Score == *v.RetractedScore:
 		return true // without rows, the points that were taken back look the same as new ones
 	}
 	// Superseded bytes with more rows are not older: the page that replaced them lacked a row.

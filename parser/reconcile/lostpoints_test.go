@@ -53,7 +53,8 @@ func TestScoreChangeAfterTheListedGames(t *testing.T) {
 	t.Parallel()
 	first, second := wins("game", event.Away, "s1", score(0, 1)), wins("game", event.Home, "s1", score(1, 1))
 	s := begin(t, tennisAt("s1", score(0, 0)))
-	s.expect(tennisAt("s1", score(2, 1), first, second), "game away Ferrer 0-1", "game home Murray 1-1", "score_change 2-1")
+	s.expect(tennisAt("s1", score(2, 1), first, second),
+		"game away Ferrer 0-1", "game home Murray 1-1", "score_change 2-1")
 }
 
 // A match is suspended for the night after a set. The page already shows 0-0 for the next set.
@@ -126,7 +127,8 @@ func TestNoRowShowsWhichRunIsGone(t *testing.T) {
 	braun := run(event.Away, "Braun", "double", "i7", score(0, 1))
 	ann, pat := run(event.Home, "Ann", "single", "i7", score(1, 1)), run(event.Home, "Pat", "single", "i8", score(2, 1))
 	s := begin(t, baseballAt("i8", event.Bottom, score(0, 1), braun))
-	s.expect(baseballAt("i8", event.Bottom, score(2, 1), braun, ann, pat), "run home Ann single 1-1", "run home Pat single 2-1")
+	s.expect(baseballAt("i8", event.Bottom, score(2, 1), braun, ann, pat),
+		"run home Ann single 1-1", "run home Pat single 2-1")
 	s.expectFor(4, baseballAt("i8", event.Bottom, score(1, 1), braun), "score_change 1-1")
 	s.expectFor(5, baseballAt("i8", event.Bottom, score(1, 1), braun, run(event.Home, "Pat", "single", "i8", score(1, 1))),
 		"run_corrected home Pat single 1-1 score:2-1→1-1", "run_retracted home Ann single 1-1")
@@ -136,7 +138,8 @@ func TestNoRowShowsWhichRunIsGone(t *testing.T) {
 // although two runs after it make up for it.
 func TestScoreOfTheOtherSideShowsAMissingRun(t *testing.T) {
 	t.Parallel()
-	pedroia, ann := run(event.Home, "Pedroia", "double", "i5", score(1, 3)), run(event.Home, "Ann", "single", "i5", score(2, 3))
+	pedroia := run(event.Home, "Pedroia", "double", "i5", score(1, 3))
+	ann := run(event.Home, "Ann", "single", "i5", score(2, 3))
 	frazier := func(home int) observation.Incident {
 		return run(event.Away, "Frazier", "sacrifice_fly", "i6", score(home, 4))
 	}

@@ -265,13 +265,14 @@ func (p *pointPairs) unlisted() (all []int) {
 
 // removed returns the tracked points that the page does not list, and that are no longer part of the score
 // after the next points: that score has fallen by exactly their points, or it is too low for both, as when
-// the next try becomes a penalty try. The score after later points of the other side may also have fallen. They are indexes in state.Tracked.
+// the next try becomes a penalty try. The score after later points of the other side may also have
+// fallen. They are indexes in state.Tracked.
 func (p *pointPairs) removed() (all []int) {
 	if scoreRestarts(p.draft.obs.Sport) || len(p.tracked) == 0 {
 		return nil
 	}
-	first, was := 0, p.scoreBefore(0) // the first unlisted points after the latest listed points, and the score before them
-	changed, listed := 0, 0 // the change of the latest listed points, and the score after their row
+	first, was := 0, p.scoreBefore(0) // the first unlisted points after the latest listed points, and the score before
+	changed, listed := 0, 0           // the change of the latest listed points, and the score after their row
 	for t, row := range p.row {
 		if row < 0 {
 			continue

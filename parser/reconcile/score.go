@@ -51,9 +51,9 @@ func decideScore(known *State, o *observation.Observation, from *Provenance, by 
 		}
 	}
 	if d.mayRetract && lower {
-		v.TakenBack = known.Score
+		v.RetractedScore = known.Score
 	} else if by == fresh {
-		v.TakenBack = nil
+		v.RetractedScore = nil
 	}
 	if !d.doubtful && o.Score != nil {
 		v.Score, v.LineScore = o.Score, o.LineScore

@@ -34,7 +34,7 @@ type State struct {
 
 	// Retractions counts retractions by series (see identity.go). The count is part of the ID of a new
 	// incident, so that the ID differs from the IDs of retracted incidents.
-	Retractions map[string]int `json:"taken_back,omitempty"`
+	Retractions map[string]int `json:"retracted_score,omitempty"`
 
 	// Began is the time of the first page that showed that the match had begun. It is zero before that,
 	// and in states of older versions.
@@ -154,8 +154,8 @@ type View struct {
 	Doubt    *Doubt `json:"doubt,omitempty"`    // nil unless the score of the latest page is in doubt
 	End      *Hold  `json:"end,omitempty"`      // consecutive pages with an end that is too early
 
-	// TakenBack is the latest score that a lower score replaced, until a page is known to be newer.
-	TakenBack *event.Score `json:"taken_back,omitempty"`
+	// RetractedScore is the latest score that a lower score replaced, until a page is known to be newer.
+	RetractedScore *event.Score `json:"retracted_score,omitempty"`
 
 	// Replaced is true in Deferred if other bytes had already replaced those of the page.
 	Replaced bool `json:"replaced,omitempty"`
