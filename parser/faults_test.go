@@ -78,7 +78,11 @@ func readings(t *testing.T, sport event.Sport, pages string) string {
 		}
 		return pages
 	}
-	prof, err := profile.Load("fan.yaml", []byte("profile: fan\nsport: "+string(sport)+fanRules))
+	rules := fanRules
+	if r := sport.Rules(); !r.InningsScore && !r.SetScore {
+		rules = strings.Replace(fanRules, "match:\n", "match:\n"+fanLineScore, 1)
+	}
+	prof, err := profile.Load("fan.yaml", []byte("profile: fan\nsport: "+string(sport)+rules))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -134,6 +138,12 @@ incidents:
     away_score: {css: u, regexp: '\d+$'}
 `
 
+// fanLineScore are the rules for the line score. Pages of cricket and tennis have it as the score.
+const fanLineScore = `
+  home_line_score: {css: .hl, optional: true}
+  away_line_score: {css: .al, optional: true}
+`
+
 // fanRow matches a row: the period, the clock, the kind with its detail, the side, the player and the score.
 var fanRow = regexp.MustCompile(`^(?:([a-z]+\d|\dh) )?(\S+) ([a-z_]+)(?:/(\S+))? (home|away) (\S+)(?: (\d+-\d+))?$`)
 
@@ -179,6 +189,10 @@ func fanPage(t *testing.T, line string) page.Page {
 		write("clock", words[2])
 	}
 	score, truncated := strings.CutPrefix(field[2], "cut ")
+	score, parts, _ := strings.Cut(score, " by period ")
+	hl, al, _ := strings.Cut(parts, " ")
+	write("hl", strings.ReplaceAll(hl, ",", " "))
+	write("al", strings.ReplaceAll(al, ",", " "))
 	score, kicks, _ := strings.Cut(score, " ")
 	if strings.Contains(score, "-") {
 		hs, as, _ := strings.Cut(score, "-")
