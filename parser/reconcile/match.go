@@ -69,7 +69,7 @@ func Match(known State, o observation.Observation, from Provenance) (State, []ev
 	view.Observed = digest
 	decision, view := decideScore(&known, &o, &from, verdict, view)
 	next.Views = withView(known.Views, from.Site, view)
-	if o.Score != nil && !decision.doubtful {
+	if o.Sport.Rules().InningsScore && o.Score != nil && !decision.doubtful {
 		next.Batting = known.innings().Batting(known.Batting, o.Score, o.LineScore)
 	}
 
