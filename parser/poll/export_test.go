@@ -53,3 +53,6 @@ func SaveObservation(t testing.TB, s *Store, replay bool, match string, start ti
 		t.Fatal(err)
 	}
 }
+
+// SourceState is the saved state of a source.
+type SourceState = sourceState

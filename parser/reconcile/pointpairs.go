@@ -115,9 +115,9 @@ func becomesPenaltyTry(row observation.Incident, tracked *TrackedIncident) bool 
 
 // likeness returns how alike two incidents with the same player and clock are. Any two pairs are more
 // than one pair.
-func likeness(sameKind, sameKindAndDetail, sameAfter bool) int {
+func likeness(sameKind, sameDetail, sameAfter bool) int {
 	n := 8
-	for i, same := range []bool{sameKindAndDetail, sameAfter, sameKind} {
+	for i, same := range []bool{sameDetail, sameAfter, sameKind} {
 		if same {
 			n += 1 << i
 		}

@@ -34,7 +34,7 @@ type State struct {
 
 	// Retractions counts retractions by series (see identity.go). The count is part of the ID of a new
 	// incident, so that the ID differs from the IDs of retracted incidents.
-	Retractions map[string]int `json:"retracted_score,omitempty"`
+	Retractions map[string]int `json:"taken_back,omitempty"`
 
 	// Began is the time of the first page that showed that the match had begun. It is zero before that,
 	// and in states of older versions.
