@@ -195,3 +195,29 @@ func TestSameHitOfAnotherBatter(t *testing.T) {
 	s.expectFor(4, baseballAt("i8", event.Bottom, score(9, 5), run(event.Home, "Zoe", "double", "i8", score(9, 5))),
 		"run_retracted home Ann single 9-5", "run_corrected home Zoe double 9-5 player:Ora→Zoe score:10-5→9-5")
 }
+
+// A run is taken back. At the same time, the page shortens the name of the next player, and lowers the score
+// after his run. The longer name shows whose run it is.
+func TestNameShortenedWhenTheScoreFalls(t *testing.T) {
+	t.Parallel()
+	ora := run(event.Away, "Ora Marcus Semien", "single", "i6", score(0, 2))
+	s := begin(t, baseballAt("i6", event.Top, score(0, 0)))
+	s.expect(baseballAt("i6", event.Top, score(0, 2), run(event.Away, "Ann", "single", "i6", score(0, 1)), ora),
+		"run away Ann single 0-1", "run away Ora Marcus Semien single 0-2")
+	s.expectFor(6, baseballAt("i6", event.Top, score(0, 1), run(event.Away, "Marcus Semien", "single", "i6", score(0, 1))),
+		"run_retracted away Ann single 0-1",
+		"run_corrected away Marcus Semien single 0-1 player:Ora Marcus Semien→Marcus Semien score:0-2→0-1")
+}
+
+// A run is taken back, and another run of the side follows before the next poll. The home run of the other
+// side, which now has a lower score, shows that these are two runs.
+func TestRunTakenBackBeforeAnotherOne(t *testing.T) {
+	t.Parallel()
+	ann := run(event.Home, "Ann", "single", "i14", score(5, 4))
+	s := begin(t, baseballAt("i14", event.Bottom, score(4, 4)))
+	s.expect(baseballAt("i15", event.Top, score(5, 5), ann, run(event.Away, "Ora", "home_run", "i15", score(5, 5))),
+		"run home Ann single 5-4", "period_end i14 5-4", "period_start i15 5-4", "home_run away Ora 5-5")
+	s.expect(baseballAt("i15", event.Bottom, score(5, 5), run(event.Away, "Ora", "home_run", "i15", score(4, 5)),
+		run(event.Home, "Bea", "single", "i14", score(5, 5))),
+		"run_retracted home Ann single 5-5", "run home Bea single 5-5", "home_run_corrected away Ora 5-5 score:5-5→4-5")
+}

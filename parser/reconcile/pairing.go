@@ -82,6 +82,11 @@ func samePlayer(row observation.Incident, tracked *TrackedIncident) bool {
 	return row.Player == tracked.Player || event.Fold(row.Player) == event.Fold(tracked.Player)
 }
 
+// shortName holds if one player's name can be a short form of the other, as "Semien" of "Marcus Semien".
+func shortName(row observation.Incident, tracked *TrackedIncident) bool {
+	return row.Player != "" && tracked.Player != "" && !observation.OtherPlayer(row.Player, tracked.Player)
+}
+
 // sameScore holds if the row has a score, and the score after the tracked incident is the same.
 func sameScore(row observation.Incident, tracked *TrackedIncident) bool {
 	return row.Score != nil && tracked.Score != nil && *row.Score == *tracked.Score

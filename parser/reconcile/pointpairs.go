@@ -171,9 +171,10 @@ func (p *pointPairs) pairOutOfOrder() {
 }
 
 // pairEdited pairs the other rows with tracked points that can be the same although the page shows
-// another player or clock. Points of the same player come first, then those of the same kind and detail.
+// another player or clock. Points of the same player come first, then those of a player whose name is a short
+// form of the other name, then those of the same kind and detail.
 func (p *pointPairs) pairEdited() {
-	for _, alike := range []pairingRule{samePlayer, allOf(sameKind, sameDetail), allOf()} {
+	for _, alike := range []pairingRule{samePlayer, shortName, allOf(sameKind, sameDetail), allOf()} {
 		for i := range p.rows {
 			for t := range p.tracked {
 				if p.of[i] < 0 && p.row[t] < 0 && p.mayBeEdited(i, t) && alike(p.rows[i], p.incident(p.tracked[t])) {
@@ -186,6 +187,8 @@ func (p *pointPairs) pairEdited() {
 
 // mayBeEdited reports whether a row can be a correction of tracked points. The score of the row must be
 // the score after the points, as far as other points that the page has changed or removed have not changed it.
+// Points of another player are not a correction if the other side's score shows that the page lacks the tracked
+// points.
 func (p *pointPairs) mayBeEdited(row, t int) bool {
 	in, tracked := p.rows[row], p.incident(p.tracked[t])
 	change := in.Score.Of(p.side) - p.tracked[t].after
@@ -193,7 +196,8 @@ func (p *pointPairs) mayBeEdited(row, t int) bool {
 	explained := change == 0 || change == p.changeBefore(row) || change == p.changeAfter(row) ||
 		change == -p.unlistedBefore(t) && (same || sameKind(in, tracked) && sameDetail(in, tracked)) ||
 		same && shown != nil && isAhead(&p.draft.obs, &tracked.Incident, shown) // points before these have lost some
-	if !explained || !p.samePart(row, t) {
+	if !explained || !p.samePart(row, t) ||
+		!scoreRestarts(p.draft.obs.Sport) && observation.OtherPlayer(in.Player, tracked.Player) && p.scoreLacks(t) {
 		return false
 	}
 	otherPeriod := p.draft.obs.Sport.Rules().ShortPeriods && same &&
