@@ -21,9 +21,12 @@ func (d *draft) events() ([]event.Event, error) {
 		in := d.incident(ch)
 		kicks = d.kicksAfter(ch, in, kicks)
 		d.setPoints(ch, in, score)
-		before := score
+		before, lineBefore := score, line
 		score = d.scoreAfter(ch, in, score)
 		line = d.lineAfter(ch, in, line, before, score)
+		if d.isShown(in, before, lineBefore) {
+			continue
+		}
 		if in.Kind == event.ScoreChange && in.Score != nil && before != nil && *before != *score {
 			ch.edits = map[string]event.Change{"score": {Old: before.String(), New: score.String()}}
 		}
@@ -47,6 +50,12 @@ func (d *draft) events() ([]event.Event, error) {
 	}
 	d.removeRetracted()
 	return out, nil
+}
+
+// isShown reports whether an event before a score change of cricket already has its score and line score.
+func (d *draft) isShown(in *TrackedIncident, before *event.Score, line *event.LineScore) bool {
+	return d.state.Sport.Rules().InningsScore && in.Kind == event.ScoreChange && in.Score != nil && before != nil &&
+		*in.Score == *before && line != nil && d.obs.LineScore != nil && line.ByPeriod() == d.obs.LineScore.ByPeriod()
 }
 
 // scoresInnings reports whether a change is a new incident in cricket whose row shows the score after it.

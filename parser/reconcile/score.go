@@ -162,6 +162,9 @@ func (d *draft) lineAfter(
 ) *event.LineScore {
 	sport, moved := d.state.Sport, before != nil && after != nil && *before != *after
 	scoreChange := in.Kind == event.ScoreChange && in.Score != nil
+	if moved && line == nil && d.obs.LineScore != nil && *before == (event.Score{}) {
+		line = &event.LineScore{}
+	}
 	switch {
 	case d.scoresInnings(*ch):
 		return innings.After(line, d.obs.LineScore, in.Side, after.Of(in.Side), in.Kind == "wicket")
@@ -177,9 +180,6 @@ func (d *draft) lineAfter(
 		return line
 	}
 	if moved && !sport.Rules().CountsSets {
-		if line == nil && d.obs.LineScore != nil && *before == (event.Score{}) {
-			line = &event.LineScore{}
-		}
 		part := slices.Index(sport.Rules().Parts(), sport.PlayedBefore(in.Clock.Period))
 		if part < 0 || in.Kind == event.ScoreChange && d.periodMoved {
 			line = nil // the points may belong to the period before
