@@ -16,7 +16,7 @@ import (
 )
 
 // Each fixture that is not in the demo produces the events in its file events.txt, which has a line for each
-// event. They show what is special in a sport.
+// event. They show what is special in a sport. A line has the situation if it has changed.
 func TestSports(t *testing.T) {
 	goldens, err := filepath.Glob("../../fixtures/*/*/events.txt")
 	if err != nil || len(goldens) < 10 {
@@ -27,8 +27,14 @@ func TestSports(t *testing.T) {
 		t.Run(filepath.Base(dir), func(t *testing.T) {
 			t.Parallel()
 			var got bytes.Buffer
+			situation := ""
 			for _, e := range playFolder(t, dir) {
-				fmt.Fprintf(&got, "%s %s%s\n", e.Time.Format("2006-01-02 15:04:05"), describe(e), result(e))
+				fmt.Fprintf(&got, "%s %s%s", e.Time.Format("2006-01-02 15:04:05"), describe(e), result(e))
+				if now := e.Data.Match.Situation.String(); now != situation {
+					situation = now
+					fmt.Fprintf(&got, " situation=%q", now)
+				}
+				got.WriteByte('\n')
 			}
 			if *update {
 				if err := os.WriteFile(golden, got.Bytes(), 0o644); err != nil {
