@@ -101,7 +101,7 @@ type Evidence struct {
 
 // Of returns an event with the given routing key, facts and time. It sets the ID, and sets empty
 // facts from the key and the clock. A match without a status becomes live. The caller must set the
-// TID. Of returns an error if the facts contradict the key.
+// TID. Of returns an error if the facts contradict the key, or if the situation is impossible in the sport.
 func Of(key string, d Data, at time.Time) (Event, error) {
 	if err := CheckKey(key); err != nil {
 		return Event{}, err
@@ -136,6 +136,9 @@ func Of(key string, d Data, at time.Time) (Event, error) {
 		}
 		if !slices.Contains(Statuses(), m.Status) {
 			return Event{}, fmt.Errorf("match status %q: want one of %v", m.Status, Statuses())
+		}
+		if err := m.Situation.check(d.Sport); err != nil {
+			return Event{}, err
 		}
 		d.Match = &m
 	}

@@ -2,6 +2,7 @@ package event_test
 
 import (
 	"context"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -108,6 +109,33 @@ func TestOfFillsInFactsFromTheKey(t *testing.T) {
 	}
 	if _, err := event.Of("soccer.mls.goal", event.Data{League: "Serie A"}, time.Now()); err == nil {
 		t.Error("Of accepts facts of another league than the key's")
+	}
+}
+
+func TestOfChecksTheSituation(t *testing.T) {
+	for _, test := range []struct {
+		sport     event.Sport
+		situation event.Situation
+		want      string // "" if it is possible
+	}{
+		{event.Baseball, event.Situation{Batting: event.Away, Balls: new(3), Outs: new(0), Bases: []int{1, 3}}, ""},
+		{event.Baseball, event.Situation{Strikes: new(5)}, "situation: strikes 5: want 0 to 3"},
+		{event.Baseball, event.Situation{Bases: []int{4}}, "situation: bases 4: want 1 to 3"},
+		{event.Baseball, event.Situation{Batting: "visitors"}, `situation: batting "visitors": want home or away`},
+		{event.AmericanFootball, event.Situation{Down: 4, Goal: true, BallOn: "MOB 3"}, ""},
+		{event.AmericanFootball, event.Situation{Down: 5}, "situation: down 5: want 1 to 4"},
+		{event.Soccer, event.Situation{Possession: event.Home}, "situation: soccer has no possession"},
+		{event.Basketball, event.Situation{Points: &event.GamePoints{Home: "15", Away: "0"}},
+			"situation: basketball has no home_points"},
+		{event.Cricket, event.Situation{Target: 161, RequiredRate: 8.5}, ""},
+		{event.Cricket, event.Situation{Target: -1}, "situation: target -1: want 1 to 2000"},
+		{event.Tennis, event.Situation{Goal: true}, "situation: tennis has no distance"},
+	} {
+		d := event.Data{Match: &event.Match{ID: "m1", Situation: &test.situation}}
+		_, err := event.Of(event.Key(test.sport, "mls", event.StatusChange.Word(event.New)), d, time.Now())
+		if got := fmt.Sprint(err); err == nil && test.want != "" || err != nil && got != test.want {
+			t.Errorf("%s with %s: error %v, want %q", test.sport, &test.situation, err, test.want)
+		}
 	}
 }
 

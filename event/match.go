@@ -1,7 +1,6 @@
 package event
 
 import (
-	"encoding/json"
 	"strings"
 	"time"
 )
@@ -34,58 +33,6 @@ func (m Match) Team(s Side) string {
 		return m.Home
 	}
 	return m.Away
-}
-
-// A Situation is what a page shows of the play right now. Its members depend on the sport; see [Rules]. A member
-// that the page does not show is omitted. A Situation is never modified.
-type Situation struct {
-	Possession Side `json:"possession,omitempty"` // the side that has the ball
-	Batting    Side `json:"batting,omitempty"`    // baseball and cricket: the side that bats
-	Serving    Side `json:"serving,omitempty"`    // tennis: the side that serves
-	PowerPlay  Side `json:"power_play,omitempty"` // ice hockey: the side that has more players on the ice
-
-	Balls   *int  `json:"balls,omitempty"` // baseball: the count of the batter
-	Strikes *int  `json:"strikes,omitempty"`
-	Outs    *int  `json:"outs,omitempty"`
-	Bases   []int `json:"bases,omitzero"` // occupied bases in ascending order; empty if there are none, nil if unknown
-
-	Down     int    `json:"down,omitempty"`       // American football
-	Distance int    `json:"distance,omitempty"`   // yards to the line to gain
-	Goal     bool   `json:"goal_to_go,omitempty"` // the line to gain is the goal line; there is then no Distance
-	BallOn   string `json:"ball_on,omitempty"`    // where the ball is, such as "KC 35"
-
-	Target       int     `json:"target,omitempty"`        // cricket: the runs with which the batting side wins
-	RequiredRate float64 `json:"required_rate,omitempty"` // the runs in each over that it needs for that
-
-	Points   *GamePoints `json:"points,omitempty"`   // tennis: the points in the game, or in the tie-break
-	Strength string      `json:"strength,omitempty"` // ice hockey: players on the ice, the larger number first: "5-4"
-}
-
-// String returns the members of s as in JSON, without braces and quotes: "batting:away, balls:2, bases:[1,3]". It
-// returns "" for nil.
-func (s *Situation) String() string {
-	if s == nil {
-		return ""
-	}
-	text, _ := json.Marshal(s) // cannot fail: it contains only texts and numbers
-	return situationText.Replace(string(text[1 : len(text)-1]))
-}
-
-var situationText = strings.NewReplacer(`,"`, ", ", `":`, ":", `"`, "")
-
-// A Member is a member of [Situation] that the pages of a sport can show.
-type Member struct {
-	Name string // as in profiles: as in JSON, but home_points and away_points for the two points
-
-	// Least and Most are the bounds of a number, and of each number in a list. Both are 0 for a side and a text.
-	Least, Most int
-}
-
-// GamePoints are the points of both sides in a game of tennis: "0", "15", "30", "40" and "A" for advantage. In a
-// tie-break, they are numbers.
-type GamePoints struct {
-	Home string `json:"home"`
-	Away string `json:"away"`
 }
 
 // MaxLineup is the maximum number of players in a [Lineup]. It exceeds the squad of every sport.
