@@ -1,6 +1,9 @@
 package event
 
 import (
+	"encoding/json"
+	"fmt"
+	"slices"
 	"strings"
 	"time"
 )
@@ -33,6 +36,133 @@ func (m Match) Team(s Side) string {
 		return m.Home
 	}
 	return m.Away
+}
+
+// A Situation is what a page shows of the play right now. Its members depend on the sport; see [Rules]. A member
+// that the page does not show is omitted. A Situation is never modified.
+type Situation struct {
+	Possession Side `json:"possession,omitempty"` // the side that has the ball
+	Batting    Side `json:"batting,omitempty"`    // baseball and cricket: the side that bats
+	Serving    Side `json:"serving,omitempty"`    // tennis: the side that serves
+	PowerPlay  Side `json:"power_play,omitempty"` // ice hockey: the side that has more players on the ice
+
+	Balls   *int  `json:"balls,omitempty"` // baseball: the count of the batter
+	Strikes *int  `json:"strikes,omitempty"`
+	Outs    *int  `json:"outs,omitempty"`
+	Bases   []int `json:"bases,omitzero"` // occupied bases in ascending order; empty if there are none, nil if unknown
+
+	Down     int    `json:"down,omitempty"`       // American football
+	Distance int    `json:"distance,omitempty"`   // yards to the line to gain
+	Goal     bool   `json:"goal_to_go,omitempty"` // the line to gain is the goal line; there is then no Distance
+	BallOn   string `json:"ball_on,omitempty"`    // where the ball is, such as "KC 35"
+
+	Target       int     `json:"target,omitempty"`        // cricket: the runs with which the batting side wins
+	RequiredRate float64 `json:"required_rate,omitempty"` // the runs in each over that it needs for that
+
+	Points   *GamePoints `json:"points,omitempty"`   // tennis: the points in the game, or in the tie-break
+	Strength string      `json:"strength,omitempty"` // ice hockey: players on the ice, the larger number first: "5-4"
+}
+
+// String returns the members of s as in JSON, without braces and quotes: "batting:away, balls:2, bases:[1,3]". It
+// returns "" for nil.
+func (s *Situation) String() string {
+	if s == nil {
+		return ""
+	}
+	text, _ := json.Marshal(s) // cannot fail: it contains only texts and numbers
+	return situationText.Replace(string(text[1 : len(text)-1]))
+}
+
+var situationText = strings.NewReplacer(`,"`, ", ", `":`, ":", `"`, "")
+
+// A Member is a member of [Situation] that the pages of a sport can show.
+type Member struct {
+	Name string // as in profiles: as in JSON, but home_points and away_points for the two points
+
+	// Least and Most are the bounds of a number, and of each number in a list. Both are 0 for a side and a text.
+	Least, Most int
+}
+
+// GamePoints are the points of both sides in a game of tennis: "0", "15", "30", "40" and "A" for advantage. In a
+// tie-break, they are numbers.
+type GamePoints struct {
+	Home string `json:"home"`
+	Away string `json:"away"`
+}
+
+// check returns an error if no page of a sport can show the situation: if it has a member of another sport, a number
+// out of bounds, or a side other than home and away. s can be nil.
+func (s *Situation) check(sport Sport) error {
+	if s == nil {
+		return nil
+	}
+	for _, side := range []struct {
+		name  string
+		value Side
+	}{{"possession", s.Possession}, {"batting", s.Batting}, {"serving", s.Serving}, {"power_play", s.PowerPlay}} {
+		if side.value == "" {
+			continue
+		}
+		if _, err := sport.member(side.name); err != nil {
+			return err
+		}
+		if side.value != Home && side.value != Away {
+			return fmt.Errorf("situation: %s %q: want home or away", side.name, side.value)
+		}
+	}
+	for _, number := range []struct {
+		name   string
+		shown  bool
+		values []int
+	}{
+		{"balls", s.Balls != nil, numbers(s.Balls)},
+		{"strikes", s.Strikes != nil, numbers(s.Strikes)},
+		{"outs", s.Outs != nil, numbers(s.Outs)},
+		{"bases", s.Bases != nil, s.Bases},
+		{"down", s.Down != 0, []int{s.Down}},
+		{"distance", s.Distance != 0, []int{s.Distance}},
+		{"target", s.Target != 0, []int{s.Target}},
+		{"required_rate", s.RequiredRate != 0, []int{int(s.RequiredRate)}},
+	} {
+		if !number.shown {
+			continue
+		}
+		m, err := sport.member(number.name)
+		if err != nil {
+			return err
+		}
+		for _, n := range number.values {
+			if n < m.Least || n > m.Most {
+				return fmt.Errorf("situation: %s %d: want %d to %d", number.name, n, m.Least, m.Most)
+			}
+		}
+	}
+	for _, other := range []struct {
+		name  string
+		shown bool
+	}{{"ball_on", s.BallOn != ""}, {"home_points", s.Points != nil}, {"strength", s.Strength != ""}, {"distance", s.Goal}} {
+		if _, err := sport.member(other.name); other.shown && err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// member returns the member of a situation with a name, or an error if the sport has none.
+func (s Sport) member(name string) (Member, error) {
+	all := s.Rules().Situation
+	if i := slices.IndexFunc(all, func(m Member) bool { return m.Name == name }); i >= 0 {
+		return all[i], nil
+	}
+	return Member{}, fmt.Errorf("situation: %s has no %s", s, name)
+}
+
+// numbers returns the number at p, or nil.
+func numbers(p *int) []int {
+	if p == nil {
+		return nil
+	}
+	return []int{*p}
 }
 
 // MaxLineup is the maximum number of players in a [Lineup]. It exceeds the squad of every sport.
