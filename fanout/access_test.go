@@ -9,6 +9,7 @@ import (
 	"encoding/pem"
 	"fmt"
 	"log/slog"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -53,21 +54,30 @@ func metric(t *testing.T, h *fanout.Hub, name string) (sum float64) {
 	return sum
 }
 
-// loadKeys loads the keys in a new file with the given text.
+// loadKeys loads the keys in a new file with the given text. A token without claims allows everything.
 func loadKeys(t *testing.T, text string) *access.Keys {
+	t.Helper()
+	return loadKeysWith(t, text, access.Policy{AllowAll: true})
+}
+
+// loadKeysWith loads the keys in a new file with the given text.
+func loadKeysWith(t *testing.T, text string, policy access.Policy) *access.Keys {
 	t.Helper()
 	file := filepath.Join(t.TempDir(), "keys")
 	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	k, err := access.LoadKeys(file, slog.New(slog.DiscardHandler))
+	k, err := access.LoadKeys(file, policy, slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}
 	return k
 }
 
-const secret = "a secret of more than thirty-two bytes"
+const (
+	secret     = "a secret of more than thirty-two bytes"
+	secretFile = "secret:" + secret + "\n"
+)
 
 // token returns a signed token.
 func token(t *testing.T, method jwt.SigningMethod, key any, claims jwt.MapClaims) string {
@@ -120,20 +130,22 @@ func TestTokens(t *testing.T) {
 		keys, token string
 		want        int
 	}{
-		"a secret":                   {secret + "\n", hs, 101},
+		"a secret":                   {secretFile, hs, 101},
 		"a JWK set, HS256":           {jwks, hs, 101},
 		"a JWK set, EdDSA":           {jwks, ed, 101},
 		"PEM":                        {pemText, ed, 101},
-		"no token":                   {secret, "", 401},
-		"another secret":             {strings.Repeat("x", 32), hs, 401},
+		"PEM after a comment":        {"# of the login server\n" + pemText, ed, 101},
+		"no token":                   {secretFile, "", 401},
+		"another secret":             {"secret:" + strings.Repeat("x", 32), hs, 401},
 		"the public key as a secret": {pemText, hs256(string(public), jwt.MapClaims{"exp": soon}), 401},
 		"PEM as a secret":            {pemText, hs256(pemText, jwt.MapClaims{"exp": soon}), 401},
-		"unsigned":                   {secret, none, 401},
-		"expired":                    {secret, hs256(secret, jwt.MapClaims{"exp": 1}), 401},
-		"without exp":                {secret, hs256(secret, jwt.MapClaims{}), 401},
-		"not valid yet":              {secret, hs256(secret, jwt.MapClaims{"exp": soon, "nbf": soon}), 401},
-		"an empty claim":             {secret, hs256(secret, jwt.MapClaims{"exp": soon, "match": []string{}}), 401},
-		"an invalid topic pattern":   {secret, hs256(secret, jwt.MapClaims{"exp": soon, "topics": []string{"soccer"}}), 401},
+		"unsigned":                   {secretFile, none, 401},
+		"expired":                    {secretFile, hs256(secret, jwt.MapClaims{"exp": 1}), 401},
+		"without exp":                {secretFile, hs256(secret, jwt.MapClaims{}), 401},
+		"not valid yet":              {secretFile, hs256(secret, jwt.MapClaims{"exp": soon, "nbf": soon}), 401},
+		"issued in the future":       {secretFile, hs256(secret, jwt.MapClaims{"exp": soon, "iat": soon}), 401},
+		"an empty claim":             {secretFile, hs256(secret, jwt.MapClaims{"exp": soon, "match": []string{}}), 401},
+		"an invalid topic pattern":   {secretFile, hs256(secret, jwt.MapClaims{"exp": soon, "topics": []string{"soccer"}}), 401},
 	} {
 		t.Run(name, func(t *testing.T) {
 			n := newNodeOf(t, memory.New(nil, nil), fanout.Options{Tokens: loadKeys(t, tc.keys)})
@@ -148,11 +160,55 @@ func TestTokens(t *testing.T) {
 	}
 }
 
+// A policy requires claims. A token without claims allows nothing, unless the policy allows everything.
+func TestTokenPolicy(t *testing.T) {
+	t.Parallel()
+	now := time.Now()
+	const all = "#"
+	claims := func(more jwt.MapClaims) jwt.MapClaims {
+		c := jwt.MapClaims{"exp": now.Add(time.Hour).Unix(), "topics": []string{all}}
+		maps.Copy(c, more)
+		return c
+	}
+	for name, tc := range map[string]struct {
+		policy access.Policy
+		claims jwt.MapClaims
+		want   string // part of the error; "" if the token is valid
+	}{
+		"everything, in words":   {access.Policy{}, claims(nil), ""},
+		"no claims":              {access.Policy{}, jwt.MapClaims{"exp": now.Add(time.Hour).Unix()}, "no claim topics"},
+		"no claims, all allowed": {access.Policy{AllowAll: true}, jwt.MapClaims{"exp": now.Add(time.Hour).Unix()}, ""},
+		"issuer":                 {access.Policy{Issuer: "club"}, claims(jwt.MapClaims{"iss": "club"}), ""},
+		"another issuer":         {access.Policy{Issuer: "club"}, claims(jwt.MapClaims{"iss": "Club"}), "iss"},
+		"no issuer":              {access.Policy{Issuer: "club"}, claims(nil), "iss"},
+		"audience":               {access.Policy{Audience: "live"}, claims(jwt.MapClaims{"aud": "live"}), ""},
+		"one of two audiences":   {access.Policy{Audience: "live"}, claims(jwt.MapClaims{"aud": []string{"x", "live"}}), ""},
+		"another audience":       {access.Policy{Audience: "live"}, claims(jwt.MapClaims{"aud": "shop"}), "aud"},
+		"no audience":            {access.Policy{Audience: "live"}, claims(nil), "aud"},
+		"short lifetime":         {access.Policy{Lifetime: time.Hour}, claims(jwt.MapClaims{"iat": now.Unix()}), ""},
+		"long lifetime": {access.Policy{Lifetime: time.Hour}, claims(jwt.MapClaims{"iat": now.Add(-time.Hour).Unix()}),
+			"valid for 2h0m0s from iat to exp: want at most 1h0m0s"},
+		"unknown lifetime": {access.Policy{Lifetime: time.Hour}, claims(nil), "iat"},
+		"nbf":              {access.Policy{NotBefore: true}, claims(jwt.MapClaims{"nbf": now.Unix() - 1}), ""},
+		"no nbf":           {access.Policy{NotBefore: true}, claims(nil), "nbf"},
+	} {
+		r := httptest.NewRequest(http.MethodGet, "/ws", nil)
+		r.Header.Set("Authorization", "Bearer "+token(t, jwt.SigningMethodHS256, []byte(secret), tc.claims))
+		got, err := loadKeysWith(t, secretFile, tc.policy).Verify(r)
+		switch {
+		case tc.want == "" && (err != nil || len(got.Topics) > 0):
+			t.Errorf("%s: topics %q, error %v, want a token that allows everything", name, got.Topics, err)
+		case tc.want != "" && (err == nil || !strings.Contains(err.Error(), tc.want)):
+			t.Errorf("%s: error %v, want one that contains %q", name, err, tc.want)
+		}
+	}
+}
+
 // A token restricts the events of its client. When it expires, the node closes the connection.
 func TestTokenClaims(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := memory.New(nil, nil)
-		n := newPipeNode(t, b, fanout.Options{Tokens: loadKeys(t, secret)})
+		n := newPipeNode(t, b, fanout.Options{Tokens: loadKeys(t, secretFile)})
 		claims := jwt.MapClaims{"exp": time.Now().Add(4 * time.Second).Unix(), "topics": []string{"soccer.#"}}
 		allowed := "&token=" + token(t, jwt.SigningMethodHS256, []byte(secret), claims)
 		status, detail, _ := n.try(t, "topics=ice_hockey.nhl.*"+allowed, nil)
@@ -195,7 +251,13 @@ func TestTokenClaims(t *testing.T) {
 // The error for an invalid key file names the file and the fault.
 func TestInvalidKeys(t *testing.T) {
 	for text, want := range map[string]string{
-		"short":                    "5 bytes: want at least 32",
+		"secret: short": "5 bytes: want at least 32",
+		"ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJxP7Q4lMAqzQzW5kA8fYw0p3qgF1s5v a@b":     "unknown format",
+		"MCowBQYDK2VwAyEAGb9ECWmEzf6FQbrBZ9w7lshQhqowtrbLDFw4rXAxZuE=":                 "unknown format", // DER as base64
+		"a secret of more than thirty-two bytes":                                       "unknown format",
+		`{"keys":[{"kty":"oct","alg":"EdDSA","k":"` + strings.Repeat("a", 43) + `"}]}`: `alg "EdDSA"`,
+		`{"keys":[{"kty":"oct","use":"enc","k":"` + strings.Repeat("a", 43) + `"}]}`:   `use "enc"`,
+		`{"kty":"oct","k":"` + strings.Repeat("a", 43) + `"}`:                          "no keys", // not in a set
 		`{"keys":[]}`:              "no keys",
 		`{"keys":`:                 "not a JWK set",
 		`{"keys":[{"kty":"RSA"}]}`: `kty "RSA"`,
@@ -205,7 +267,7 @@ func TestInvalidKeys(t *testing.T) {
 		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		_, err := access.LoadKeys(file, slog.New(slog.DiscardHandler))
+		_, err := access.LoadKeys(file, access.Policy{}, slog.New(slog.DiscardHandler))
 		if err == nil || !strings.Contains(err.Error(), want) || !strings.Contains(err.Error(), file) {
 			t.Errorf("LoadKeys of a file with %.20q: error %v, want the file name and %q", text, err, want)
 		}

@@ -14,6 +14,7 @@ import (
 	"log/slog"
 	"net/http"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -28,9 +29,13 @@ const (
 )
 
 // Keys verifies the tokens of clients. The keys are in a file, which is read again when it changes.
-// The file contains a JWK set, Ed25519 public keys as PEM, or one secret of at least 32 bytes for
-// HS256.
-type Keys struct{ file *reload.File[[]key] }
+// The file contains a JWK set, Ed25519 public keys as PEM, or "secret:" and a secret of at least 32
+// bytes for HS256. Text without the word "secret:" is never a secret: it may be a public key in
+// another format, and everybody could sign tokens with it.
+type Keys struct {
+	file   *reload.File[[]key]
+	policy Policy
+}
 
 // A key has either a secret or a public key.
 type key struct {
@@ -40,7 +45,7 @@ type key struct {
 }
 
 // LoadKeys reads the keys in a file. Its errors name the file and contain no key.
-func LoadKeys(file string, log *slog.Logger) (*Keys, error) {
+func LoadKeys(file string, policy Policy, log *slog.Logger) (*Keys, error) {
 	f, err := reload.Open(file, keysInterval, log, func() ([]key, error) {
 		text, err := os.ReadFile(file)
 		if err != nil {
@@ -55,31 +60,41 @@ func LoadKeys(file string, log *slog.Logger) (*Keys, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Keys{f}, nil
+	return &Keys{f, policy}, nil
 }
 
 func parseKeys(text []byte) ([]key, error) {
+	secret, isSecret := bytes.CutPrefix(text, []byte("secret:"))
+	secret = bytes.TrimSpace(secret)
 	switch {
 	case bytes.HasPrefix(text, []byte("{")):
 		return parseJWKs(text)
-	case bytes.HasPrefix(text, []byte("-----BEGIN")):
+	case bytes.Contains(text, []byte("-----BEGIN")):
 		return parsePEM(text)
-	case len(text) < minSecret:
-		return nil, fmt.Errorf("a secret of %d bytes: want at least %d", len(text), minSecret)
+	case !isSecret:
+		return nil, errors.New(`unknown format: want a JWK set, Ed25519 public keys as PEM, ` +
+			`or "secret:" and a secret of at least 32 bytes`)
+	case len(secret) < minSecret:
+		return nil, fmt.Errorf("a secret of %d bytes: want at least %d", len(secret), minSecret)
 	}
-	return []key{{secret: text}}, nil
+	return []key{{secret: secret}}, nil
 }
 
 func parseJWKs(text []byte) (all []key, err error) {
 	var set struct {
-		Keys []struct{ Kty, Kid, K, Crv, X string }
+		Keys []struct{ Kty, Kid, Alg, Use, K, Crv, X string }
 	}
 	if err := json.Unmarshal(text, &set); err != nil {
 		return nil, errors.New("not a JWK set") // err may quote a key
 	}
 	for i, j := range set.Keys {
 		one := key{id: j.Kid}
+		alg := map[string]string{"oct": "HS256", "OKP": "EdDSA"}[j.Kty]
 		switch {
+		case j.Use != "" && j.Use != "sig":
+			return nil, fmt.Errorf("key %d: use %q: want sig", i+1, j.Use)
+		case alg != "" && j.Alg != "" && j.Alg != alg:
+			return nil, fmt.Errorf("key %d: alg %q: want %s for kty %s", i+1, j.Alg, alg, j.Kty)
 		case j.Kty == "oct":
 			one.secret, err = base64.RawURLEncoding.DecodeString(strings.TrimRight(j.K, "="))
 			if err != nil || len(one.secret) < minSecret {
@@ -121,7 +136,7 @@ func parsePEM(text []byte) (all []key, err error) {
 }
 
 // Claims are the claims of a valid token. Each list limits the events that the client may receive.
-// An empty list allows everything.
+// An empty list does not limit them.
 type Claims struct {
 	Topics  []string // topic patterns
 	Match   []string // match IDs
@@ -129,15 +144,9 @@ type Claims struct {
 	Expires time.Time
 }
 
-type tokenClaims struct {
-	jwt.RegisteredClaims
-	Topics []string `json:"topics"`
-	Match  []string `json:"match"`
-	Team   []string `json:"team"`
-}
-
 // Verify verifies the token of a request and returns its claims. A token without an expiry is not
-// valid. The errors are for the client, and do not quote the token.
+// valid, nor is one that the policy refuses. The errors are for the client, and do not quote the
+// token.
 func (k *Keys) Verify(r *http.Request) (Claims, error) {
 	token := bearer(r)
 	if token == "" {
@@ -145,7 +154,7 @@ func (k *Keys) Verify(r *http.Request) (Claims, error) {
 	}
 	var c tokenClaims
 	_, err := jwt.ParseWithClaims(token, &c, k.candidates,
-		jwt.WithExpirationRequired(), jwt.WithValidMethods([]string{"HS256", "EdDSA"}))
+		jwt.WithExpirationRequired(), jwt.WithIssuedAt(), jwt.WithValidMethods([]string{"HS256", "EdDSA"}))
 	switch {
 	case errors.Is(err, jwt.ErrTokenExpired):
 		return Claims{}, errors.New("the token has expired")
@@ -158,6 +167,12 @@ func (k *Keys) Verify(r *http.Request) (Claims, error) {
 		if l != nil && len(l) == 0 {
 			return Claims{}, fmt.Errorf("the claim %s of the token is an empty list: leave it out to allow everything", name)
 		}
+	}
+	if err := k.policy.check(&c); err != nil {
+		return Claims{}, err
+	}
+	if slices.Contains(c.Topics, "#") {
+		c.Topics = nil // all topics
 	}
 	return Claims{Topics: c.Topics, Match: c.Match, Team: c.Team, Expires: c.ExpiresAt.Time}, nil
 }

@@ -23,6 +23,15 @@ type FanoutConfig struct {
 	// TokenKeys is the file with the keys that verify clients' tokens; see
 	// [access.Keys]. If it is "", clients need no token.
 	TokenKeys string `yaml:"token_keys"`
+	// TokenIssuer, TokenAudience, TokenLifetime and TokenNotBefore set which claims a token must
+	// have; see [access.Policy].
+	TokenIssuer    string              `yaml:"token_issuer"`
+	TokenAudience  string              `yaml:"token_audience"`
+	TokenLifetime  strictyaml.Duration `yaml:"token_lifetime"`
+	TokenNotBefore bool                `yaml:"token_not_before"`
+	// TokenDefault is what a token without the claims topics, match and team allows: nothing
+	// or everything. The default is nothing.
+	TokenDefault string `yaml:"token_default"`
 	// Anybody allows clients without a token even if other machines can connect.
 	Anybody bool `yaml:"anybody"`
 	// Origins are sites whose pages may connect, like https://example.org or
@@ -48,6 +57,14 @@ func (f FanoutConfig) check(data []byte) error {
 	if f.Connections < 0 {
 		return strictyaml.PosAt(data, "fanout.connections").Errorf("%d: want 0 or more", f.Connections)
 	}
+	if f.TokenDefault != "" && f.TokenDefault != "nothing" && f.TokenDefault != "everything" {
+		return strictyaml.PosAt(data, "fanout.token_default").Errorf("%q: want nothing or everything", f.TokenDefault)
+	}
+	for _, key := range []string{"issuer", "audience", "lifetime", "not_before", "default"} {
+		if pos, ok := strictyaml.Lookup(data, "fanout.token_"+key); ok && f.TokenKeys == "" {
+			return pos.Errorf("set fanout.token_keys too: without keys, clients need no token")
+		}
+	}
 	if f.TokenKeys != "" && f.Anybody {
 		return strictyaml.PosAt(data, "fanout.anybody").Errorf(
 			"remove this key or fanout.token_keys: with token_keys, clients need a token")
@@ -67,7 +84,10 @@ func (p *Pipeline) fanoutOptions(parts *roleParts, listen string) (fanout.Option
 	}
 	switch {
 	case c.TokenKeys != "":
-		keys, err := access.LoadKeys(p.config.resolve(c.TokenKeys), p.log)
+		keys, err := access.LoadKeys(p.config.resolve(c.TokenKeys), access.Policy{
+			Issuer: c.TokenIssuer, Audience: c.TokenAudience, Lifetime: time.Duration(c.TokenLifetime),
+			NotBefore: c.TokenNotBefore, AllowAll: c.TokenDefault == "everything",
+		}, p.log)
 		if err != nil {
 			return o, UsageError(fmt.Errorf("config %s: fanout.token_keys: %w", p.config.file, err))
 		}

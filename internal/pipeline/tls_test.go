@@ -113,7 +113,7 @@ func TestServesOverTLS(t *testing.T) {
 // clients without a token.
 func TestStreamsNeedTokensOrPermission(t *testing.T) {
 	dir := t.TempDir()
-	if err := os.WriteFile(filepath.Join(dir, "short"), []byte("short"), 0o600); err != nil {
+	if err := os.WriteFile(filepath.Join(dir, "short"), []byte("secret: short"), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	for _, tc := range []struct {
@@ -128,6 +128,8 @@ func TestStreamsNeedTokensOrPermission(t *testing.T) {
 		{"example.org:0", "", "fanout.token_keys"},
 		{"0.0.0.0:0", "fanout: {anybody: true}\n", ""},
 		{"127.0.0.1:0", "fanout: {token_keys: short}\n", "short: a secret of 5 bytes: want at least 32"},
+		{"127.0.0.1:0", "fanout: {token_audience: live}\n", "set fanout.token_keys too"},
+		{"127.0.0.1:0", "fanout: {token_keys: short, token_default: some}\n", `"some": want nothing or everything`},
 		{"127.0.0.1:0", "fanout: {token_keys: nowhere}\n", "nowhere: no such file"},
 		{
 			"127.0.0.1:0", "fanout: {token_keys: short, anybody: true}\n",

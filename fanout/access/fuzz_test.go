@@ -1,0 +1,59 @@
+package access_test
+
+import (
+	"bytes"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/golang-jwt/jwt/v5"
+
+	"github.com/matchwire/matchwire/fanout/access"
+)
+
+// FuzzKeys checks that nobody can sign tokens with the text of a file of public keys. Only a secret after
+// "secret:" signs tokens. No token and no file makes Verify or LoadKeys panic.
+func FuzzKeys(f *testing.F) {
+	const public = "MCowBQYDK2VwAyEAGb9ECWmEzf6FQbrBZ9w7lshQhqowtrbLDFw4rXAxZuE="
+	for _, file := range []string{
+		public, "ssh-ed25519 " + public, "secret:" + public, "secret: " + public + "\n", `{"keys":[]}`,
+		"-----BEGIN PUBLIC KEY-----\n" + public + "\n-----END PUBLIC KEY-----\n",
+		`{"keys":[{"kty":"OKP","crv":"Ed25519","x":"Gb9ECWmEzf6FQbrBZ9w7lshQhqowtrbLDFw4rXAxZuE"}]}`,
+	} {
+		f.Add([]byte(file), "eyJhbGciOiJub25lIn0.e30.")
+	}
+	f.Fuzz(func(t *testing.T, file []byte, text string) {
+		path := filepath.Join(t.TempDir(), "keys")
+		if err := os.WriteFile(path, file, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		keys, err := access.LoadKeys(path, access.Policy{AllowAll: true}, slog.New(slog.DiscardHandler))
+		if err != nil {
+			return
+		}
+		verify := func(token string) error {
+			r := httptest.NewRequest(http.MethodGet, "/ws", nil)
+			r.Header.Set("Authorization", "Bearer "+token)
+			_, err := keys.Verify(r)
+			return err
+		}
+		if err := verify(text); err == nil {
+			t.Errorf("a file %q and the token %q: valid, want an error", file, text)
+		}
+		for _, secret := range [][]byte{file, bytes.TrimSpace(file), bytes.TrimPrefix(bytes.TrimSpace(file), []byte("secret:"))} {
+			claims := jwt.MapClaims{"exp": time.Now().Add(time.Hour).Unix()}
+			token, err := jwt.NewWithClaims(jwt.SigningMethodHS256, claims).SignedString(secret)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := verify(token); err == nil && !strings.HasPrefix(strings.TrimSpace(string(file)), "secret:") {
+				t.Errorf("the text %q of a file of public keys signs tokens", file)
+			}
+		}
+	})
+}

@@ -1,0 +1,49 @@
+package access
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/golang-jwt/jwt/v5"
+)
+
+// A Policy sets which claims a token must have. The expiry, exp, is always required. The zero Policy
+// requires a claim topics, match or team too, because a token without them says nothing about what it
+// allows.
+type Policy struct {
+	Issuer    string        // the claim iss; any if ""
+	Audience  string        // a member of the claim aud; any if ""
+	Lifetime  time.Duration // maximum time from iat to exp; 0 for no maximum
+	NotBefore bool          // the claim nbf is required. If a token has it, it is always checked
+	AllowAll  bool          // a token without topics, match and team allows everything
+}
+
+type tokenClaims struct {
+	jwt.RegisteredClaims
+	Topics []string `json:"topics"`
+	Match  []string `json:"match"`
+	Team   []string `json:"team"`
+}
+
+// check returns an error if the policy refuses a token with claims c, whose signature and times are
+// valid.
+func (p Policy) check(c *tokenClaims) error {
+	switch {
+	case p.Issuer != "" && c.Issuer != p.Issuer:
+		return errors.New("the token has another issuer: see its claim iss")
+	case p.Audience != "" && !slices.Contains(c.Audience, p.Audience):
+		return errors.New("the token is for another audience: see its claim aud")
+	case p.NotBefore && c.NotBefore == nil:
+		return errors.New("the token has no claim nbf")
+	case p.Lifetime > 0 && c.IssuedAt == nil:
+		return errors.New("the token has no claim iat")
+	case p.Lifetime > 0 && c.ExpiresAt.Sub(c.IssuedAt.Time) > p.Lifetime:
+		return fmt.Errorf("the token is valid for %s from iat to exp: want at most %s",
+			c.ExpiresAt.Sub(c.IssuedAt.Time), p.Lifetime)
+	case !p.AllowAll && c.Topics == nil && c.Match == nil && c.Team == nil:
+		return errors.New(`the token has no claim topics, match or team: to allow everything, set topics to ["#"]`)
+	}
+	return nil
+}
