@@ -16,7 +16,7 @@ import (
 	"github.com/matchwire/matchwire/fanout/access"
 )
 
-// FuzzKeys checks that nobody can sign tokens with the text of a file of public keys. Only a secret after
+// FuzzKeys checks that no client can sign tokens with the text of a file of public keys. Only a secret after
 // "secret:" signs tokens. No token and no file makes Verify or LoadKeys panic.
 func FuzzKeys(f *testing.F) {
 	const public = "MCowBQYDK2VwAyEAGb9ECWmEzf6FQbrBZ9w7lshQhqowtrbLDFw4rXAxZuE="

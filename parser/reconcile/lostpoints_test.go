@@ -197,7 +197,7 @@ func TestSameHitOfAnotherBatter(t *testing.T) {
 }
 
 // A run is taken back. At the same time, the page shortens the name of the next player, and lowers the score
-// after his run. The longer name shows whose run it is.
+// after the run. The longer name shows whose run it is.
 func TestNameShortenedWhenTheScoreFalls(t *testing.T) {
 	t.Parallel()
 	ora := run(event.Away, "Ora Marcus Semien", "single", "i6", score(0, 2))
