@@ -92,15 +92,16 @@ internal/instances:
 internal/trace:                event broker internal/retryafter
 internal/outbox:               broker health internal/trace
 internal/scheduler:            event broker consumers parser/poll internal/outbox internal/trace
+internal/guard:                fanout/access internal/problem internal/reload internal/strictyaml
 internal/httpapi:              event api consumers/scoreboard parser/page parser/poll parser/profile
-                               internal/instances internal/problem internal/scheduler internal/trace
+                               internal/guard internal/instances internal/problem internal/scheduler internal/trace
 internal/gateway:              internal/instances internal/problem
 internal/pipeline:             event health broker broker/memory broker/rabbit parser/observation parser/page
                                parser/poll parser/profile parser/recording
                                consumers consumers/exec consumers/notify consumers/scoreboard fanout fanout/access
                                fanout/eventlog fanout/presence fixtures profiles
-                               internal/gateway internal/httpapi internal/instances internal/outbox internal/redact
-                               internal/reload internal/scheduler internal/strictyaml internal/trace
+                               internal/gateway internal/guard internal/httpapi internal/instances internal/outbox
+                               internal/redact internal/reload internal/scheduler internal/strictyaml internal/trace
 
 internal/season:               event parser/page parser/profile parser/reconcile
 internal/chaos:
@@ -114,7 +115,8 @@ internal/testenv/with-servers: internal/testenv internal/testenv/servers
 
 app:                           event broker consumers consumers/shipped profiles parser/observation parser/page
                                parser/poll parser/profile parser/recording
-                               internal/instances internal/licences internal/pipeline internal/strictyaml internal/trace
+                               internal/guard internal/instances internal/licences internal/pipeline internal/strictyaml
+                               internal/trace
 cmd/matchwire:                 app
 .:
 `)

@@ -23,9 +23,10 @@ func (g *gatewayCmd) Run(ctx context.Context, c *console) error {
 	if err != nil {
 		return err
 	}
-	namespace, err := c.namespace()
+	config, err := c.config()
 	if err != nil {
 		return err
 	}
-	return pipeline.Gateway{Servers: servers, Namespace: namespace, Listen: g.Listen, Log: c.log}.Run(ctx)
+	return pipeline.Gateway{Servers: servers, Namespace: config.Namespace, Listen: g.Listen,
+		Hosts: config.Hosts, Log: c.log}.Run(ctx)
 }

@@ -86,6 +86,7 @@ type cli struct {
 	PS      psCmd      `cmd:"" name:"ps" help:"List the running instances and their health."`
 	Trace   traceCmd   `cmd:"" help:"Show the steps that a job caused, with times and outcomes."`
 	Dead    deadCmd    `cmd:"" help:"List, show, replay or delete dead letters."`
+	Token   tokenCmd   `cmd:"" help:"Make an API token."`
 
 	Rebuild rebuildCmd `cmd:"" help:"Rebuild a consumer's store from the event log."`
 

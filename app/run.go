@@ -25,8 +25,9 @@ func (r *runCmd) Help() string {
   consumers  runs the consumers of events
   fanout     streams events to clients and serves the live page
 
-API calls that change something require the token in MATCHWIRE_API_TOKEN, or in the file that
-MATCHWIRE_API_TOKEN_FILE names. If neither variable is set, these calls are refused.`
+API calls that change something require an API token: that in MATCHWIRE_API_TOKEN, that in the file that
+MATCHWIRE_API_TOKEN_FILE names, or one in api_tokens of the config. If other machines can connect, all calls about
+sources, traces and instances require one. The command token makes tokens.`
 }
 
 func (r *runCmd) Run(ctx context.Context, c *console) error {

@@ -22,6 +22,7 @@ import (
 	"github.com/matchwire/matchwire/consumers"
 	"github.com/matchwire/matchwire/consumers/scoreboard"
 	"github.com/matchwire/matchwire/event"
+	"github.com/matchwire/matchwire/internal/guard"
 	"github.com/matchwire/matchwire/internal/httpapi"
 	"github.com/matchwire/matchwire/internal/instances"
 	"github.com/matchwire/matchwire/internal/outbox"
@@ -76,9 +77,13 @@ func newServer(t *testing.T, r *redis.Client) *server {
 	recording.Go(func() { _ = recorder.Run(ctx) })
 	t.Cleanup(func() { cancel(); recording.Wait() })
 	s.schedule = scheduler.NewSchedule(r, "mw:", nil)
+	tokens, err := guard.LoadTokens("", testenv.Secret, slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
 	s.api = &httpapi.API{
 		Schedule: s.schedule, Profiles: lib, Boards: scoreboard.NewBoards(r, "mw:"), Traces: traces,
-		Instances: instances.New(r, "mw:"), Token: testenv.Secret, Recorder: recorder,
+		Instances: instances.New(r, "mw:"), Guard: &guard.Guard{Local: true, Tokens: tokens}, Recorder: recorder,
 		Log: slog.New(slog.NewTextHandler(&s.log, nil)),
 	}
 	doc, err := libopenapi.NewDocument(openAPI(t))
@@ -335,7 +340,7 @@ func TestInvalidRequests(t *testing.T) {
 				s.Errorf("%s: status %d, %v; want %d and %q", tc.name, status, p, tc.status, tc.want)
 			}
 		}
-		s.api.Token = ""
+		s.api.Guard.Tokens = nil
 		status, p, _ := s.call("POST", "/api/matches", ok)
 		if status != 403 || !strings.Contains(p["detail"].(string), "MATCHWIRE_API_TOKEN") {
 			s.Errorf("server without a token: status %d, %v; want 403", status, p)

@@ -140,7 +140,9 @@ func (s *Situation) check(sport Sport) error {
 	for _, other := range []struct {
 		name  string
 		shown bool
-	}{{"ball_on", s.BallOn != ""}, {"home_points", s.Points != nil}, {"strength", s.Strength != ""}, {"distance", s.Goal}} {
+	}{
+		{"ball_on", s.BallOn != ""}, {"home_points", s.Points != nil}, {"strength", s.Strength != ""}, {"distance", s.Goal},
+	} {
 		if _, err := sport.member(other.name); other.shown && err != nil {
 			return err
 		}

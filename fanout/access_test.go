@@ -145,7 +145,8 @@ func TestTokens(t *testing.T) {
 		"not valid yet":              {secretFile, hs256(secret, jwt.MapClaims{"exp": soon, "nbf": soon}), 401},
 		"issued in the future":       {secretFile, hs256(secret, jwt.MapClaims{"exp": soon, "iat": soon}), 401},
 		"an empty claim":             {secretFile, hs256(secret, jwt.MapClaims{"exp": soon, "match": []string{}}), 401},
-		"an invalid topic pattern":   {secretFile, hs256(secret, jwt.MapClaims{"exp": soon, "topics": []string{"soccer"}}), 401},
+		"an invalid topic pattern": {secretFile,
+			hs256(secret, jwt.MapClaims{"exp": soon, "topics": []string{"soccer"}}), 401},
 	} {
 		t.Run(name, func(t *testing.T) {
 			n := newNodeOf(t, memory.New(nil, nil), fanout.Options{Tokens: loadKeys(t, tc.keys)})

@@ -1,23 +1,21 @@
 // Package httpapi serves the HTTP API: polled matches, scoreboards, traces and
-// instances. Any client can read; calls that change something require a token. The API
-// also serves its own OpenAPI document.
+// instances. A [guard.Guard] decides who may make each call. The API also serves its own
+// OpenAPI document.
 package httpapi
 
 import (
 	"context"
-	"crypto/sha256"
-	"crypto/subtle"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
-	"strings"
 	"time"
 
 	"github.com/matchwire/matchwire/api"
 	"github.com/matchwire/matchwire/consumers/scoreboard"
 	"github.com/matchwire/matchwire/event"
+	"github.com/matchwire/matchwire/internal/guard"
 	"github.com/matchwire/matchwire/internal/instances"
 	"github.com/matchwire/matchwire/internal/problem"
 	"github.com/matchwire/matchwire/internal/scheduler"
@@ -32,9 +30,7 @@ type API struct {
 	Boards    scoreboard.Boards
 	Traces    *trace.Store
 	Instances *instances.Registry
-	// Token is the bearer token for calls that change something. If it is "", the
-	// API refuses those calls.
-	Token string
+	Guard     *guard.Guard
 	// PrivateAddresses allows polling pages on this machine and in private networks.
 	PrivateAddresses bool
 	// Requests maps the names of the request settings in the config to the hosts that can receive them.
@@ -52,14 +48,14 @@ const (
 func (a *API) Handler() http.Handler {
 	mux := http.NewServeMux()
 	for pattern, h := range map[string]handler{
-		"GET /api/matches":         a.matches,
-		"POST /api/matches":        a.authorized(a.activate),
-		"GET /api/matches/{id}":    a.match,
-		"DELETE /api/matches/{id}": a.authorized(a.deactivate),
-		"GET /api/scoreboard":      a.scoreboards,
-		"GET /api/scoreboard/{id}": a.scoreboard,
-		"GET /api/trace/{id}":      a.trace,
-		"GET /api/instances":       a.instances,
+		"GET /api/matches":         a.require(guard.Operate, a.matches),
+		"POST /api/matches":        a.change(a.activate),
+		"GET /api/matches/{id}":    a.require(guard.Operate, a.match),
+		"DELETE /api/matches/{id}": a.change(a.deactivate),
+		"GET /api/scoreboard":      a.require(guard.Read, a.scoreboards),
+		"GET /api/scoreboard/{id}": a.require(guard.Read, a.scoreboard),
+		"GET /api/trace/{id}":      a.require(guard.Operate, a.trace),
+		"GET /api/instances":       a.require(guard.Operate, a.instances),
 		"GET /api/openapi.json":    a.openAPI,
 		"/api/":                    a.notFound,
 		"/api/matches":             a.methodNotAllowed("GET, POST"),
@@ -134,13 +130,19 @@ func callTID(r *http.Request) (tid event.TID, parent event.SpanID, err error) {
 	return given, parent, nil
 }
 
-// authorized returns a handler that refuses calls without the token and records all other
-// calls.
-func (a *API) authorized(h handler) handler {
+// require returns a handler that calls h only if the call may use a scope.
+func (a *API) require(s guard.Scope, h handler) handler {
 	return func(w http.ResponseWriter, r *http.Request) error {
-		if err := a.checkToken(w, r); err != nil {
+		if err := a.Guard.Allow(r, s); err != nil {
 			return err
 		}
+		return h(w, r)
+	}
+}
+
+// change returns a handler that requires the scope [guard.Change] and records the calls that have it.
+func (a *API) change(h handler) handler {
+	return a.require(guard.Change, func(w http.ResponseWriter, r *http.Request) error {
 		parent, _ := r.Context().Value(parentKey{}).(event.SpanID)
 		span := trace.Span{Parent: parent, Op: trace.Serve, Role: "api", Name: r.Method + " " + r.URL.Path}
 		ctx, step := a.Recorder.Start(r.Context(), span)
@@ -150,25 +152,7 @@ func (a *API) authorized(h handler) handler {
 			step.Fail(err.Error())
 		}
 		return err
-	}
-}
-
-func (a *API) checkToken(w http.ResponseWriter, r *http.Request) error {
-	if a.Token == "" {
-		return apiError{http.StatusForbidden, "this server accepts no changes: start it with MATCHWIRE_API_TOKEN", ""}
-	}
-	if !a.hasToken(r) {
-		w.Header().Set("WWW-Authenticate", `Bearer realm="matchwire"`)
-		return apiError{http.StatusUnauthorized, "want the server's token: Authorization: Bearer TOKEN", ""}
-	}
-	return nil
-}
-
-// hasToken reports whether a call has the token. It returns false if the API has no token.
-func (a *API) hasToken(r *http.Request) bool {
-	given, ok := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
-	have, want := sha256.Sum256([]byte(given)), sha256.Sum256([]byte(a.Token))
-	return ok && a.Token != "" && subtle.ConstantTimeCompare(have[:], want[:]) == 1
+	})
 }
 
 // An apiError is an error whose text is sent to the caller.
@@ -183,8 +167,12 @@ func (e apiError) Error() string { return e.detail }
 func (a *API) writeError(w http.ResponseWriter, r *http.Request, err error) {
 	var e apiError
 	var large *http.MaxBytesError
+	var denied *guard.Denied
 	switch {
 	case errors.As(err, &e):
+	case errors.As(err, &denied):
+		denied.Write(w)
+		return
 	case errors.As(err, &large):
 		e = apiError{http.StatusRequestEntityTooLarge, fmt.Sprintf("the request body is larger than %d bytes", maxBody), ""}
 	case errors.Is(err, context.Canceled):

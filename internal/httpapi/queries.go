@@ -7,6 +7,7 @@ import (
 
 	"github.com/matchwire/matchwire/consumers/scoreboard"
 	"github.com/matchwire/matchwire/event"
+	"github.com/matchwire/matchwire/internal/guard"
 	"github.com/matchwire/matchwire/internal/instances"
 	"github.com/matchwire/matchwire/internal/trace"
 )
@@ -63,7 +64,7 @@ func (a *API) trace(w http.ResponseWriter, r *http.Request) error {
 		return apiError{http.StatusBadRequest, err.Error(), ""}
 	}
 	tree, err := a.Traces.Tree(r.Context(), id, jobs)
-	if err == nil && !a.hasToken(r) {
+	if err == nil && !a.Guard.HasToken(r, guard.Operate) {
 		tree.RedactErrors()
 	}
 	if errors.Is(err, trace.ErrNotFound) {

@@ -10,6 +10,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"github.com/matchwire/matchwire/event"
+	"github.com/matchwire/matchwire/internal/guard"
 	"github.com/matchwire/matchwire/internal/httpapi"
 	"github.com/matchwire/matchwire/internal/scheduler"
 	"github.com/matchwire/matchwire/internal/testenv"
@@ -25,9 +26,13 @@ func TestMatchesWhenRedisRepliesAreLost(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
+		tokens, err := guard.LoadTokens("", testenv.Secret, slog.New(slog.DiscardHandler))
+		if err != nil {
+			t.Fatal(err)
+		}
 		api := &httpapi.API{
 			Schedule: scheduler.NewSchedule(lossy, "mw:", nil), Profiles: profile.Library{"one": p}, PrivateAddresses: true,
-			Token: testenv.Secret, Log: slog.New(slog.DiscardHandler),
+			Guard: &guard.Guard{Tokens: tokens}, Log: slog.New(slog.DiscardHandler),
 		}
 		call := func(method, path, body string) int {
 			r := httptest.NewRequest(method, path, strings.NewReader(body))

@@ -49,12 +49,25 @@ type Config struct {
 	Trace     TraceConfig               `yaml:"trace"`
 	// Listen is the host:port on which a process with role fanout or api serves.
 	// The default is [DefaultListen].
-	Listen string       `yaml:"listen"`
-	TLS    TLSConfig    `yaml:"tls"`
-	Fanout FanoutConfig `yaml:"fanout"`
+	Listen string    `yaml:"listen"`
+	TLS    TLSConfig `yaml:"tls"`
+	// Hosts are the names, besides localhost, under which clients reach a process on which
+	// only this machine can listen, for example through a proxy.
+	Hosts []string `yaml:"hosts"`
+	// APITokens is the file with the hashes of API tokens; see [guard.LoadTokens].
+	APITokens string        `yaml:"api_tokens"`
+	Metrics   MetricsConfig `yaml:"metrics"`
+	Fanout    FanoutConfig  `yaml:"fanout"`
 
 	file        string         // name of the config file; "" if there is none
 	profilesPos strictyaml.Pos // of Profiles
+}
+
+// MetricsConfig holds the settings of the metrics and the health checks.
+type MetricsConfig struct {
+	// Listen is the host:port of a listener of its own for /metrics, /livez, /readyz and
+	// /healthz. All who can connect to it can read everything there.
+	Listen string `yaml:"listen"`
 }
 
 // A Source is a page to poll.

@@ -72,31 +72,42 @@ func (f FanoutConfig) check(data []byte) error {
 	return nil
 }
 
-// fanoutOptions returns the options of the hub. If other machines can connect to the address
-// listen, it returns an error unless clients need a token or Anybody is set.
+// fanoutOptions returns the options of the hub. It returns an error if checkPublic does.
 func (p *Pipeline) fanoutOptions(parts *roleParts, listen string) (fanout.Options, error) {
 	c := p.config.Fanout
 	o := fanout.Options{
 		Checkpoints: eventlog.NewCheckpoints(parts.redis, parts.prefix),
 		Presence:    presence.NewStore(parts.redis, parts.prefix, parts.instance),
-		Trace:       parts.trace, Log: p.log,
+		Tokens:      parts.guard.Streams, Trace: parts.trace, Log: p.log,
 		Origins: c.Origins, Connections: c.Connections, Drain: cmp.Or(time.Duration(c.Drain), defaultDrain),
 	}
-	switch {
-	case c.TokenKeys != "":
-		keys, err := access.LoadKeys(p.config.resolve(c.TokenKeys), access.Policy{
-			Issuer: c.TokenIssuer, Audience: c.TokenAudience, Lifetime: time.Duration(c.TokenLifetime),
-			NotBefore: c.TokenNotBefore, AllowAll: c.TokenDefault == "everything",
-		}, p.log)
-		if err != nil {
-			return o, UsageError(fmt.Errorf("config %s: fanout.token_keys: %w", p.config.file, err))
-		}
-		o.Tokens = keys
-	case !c.Anybody && !p.Anybody && !loopback(listen):
-		return o, UsageError(fmt.Errorf("other machines can connect to %s and read the event streams: "+
-			"set fanout.token_keys, or allow that with fanout.anybody: true or --anybody", listen))
+	return o, p.checkPublic("event streams", listen)
+}
+
+// streamKeys returns the keys that verify the tokens of stream clients, or nil if clients need no token.
+func (p *Pipeline) streamKeys() (*access.Keys, error) {
+	c := p.config.Fanout
+	if c.TokenKeys == "" {
+		return nil, nil
 	}
-	return o, nil
+	keys, err := access.LoadKeys(p.config.resolve(c.TokenKeys), access.Policy{
+		Issuer: c.TokenIssuer, Audience: c.TokenAudience, Lifetime: time.Duration(c.TokenLifetime),
+		NotBefore: c.TokenNotBefore, AllowAll: c.TokenDefault == "everything",
+	}, p.log)
+	if err != nil {
+		return nil, UsageError(fmt.Errorf("config %s: fanout.token_keys: %w", p.config.file, err))
+	}
+	return keys, nil
+}
+
+// checkPublic returns an error if other machines can connect to the address listen, and the config does not say
+// who may read what is public there.
+func (p *Pipeline) checkPublic(what, listen string) error {
+	if p.config.Fanout.TokenKeys != "" || p.config.Fanout.Anybody || p.Anybody || loopback(listen) {
+		return nil
+	}
+	return UsageError(fmt.Errorf("other machines can connect to %s and read the %s: "+
+		"set fanout.token_keys, or allow that with fanout.anybody: true or --anybody", listen, what))
 }
 
 // loopback reports whether only this machine can connect to an address.

@@ -12,6 +12,7 @@ import (
 
 	"github.com/matchwire/matchwire/health"
 	"github.com/matchwire/matchwire/internal/gateway"
+	"github.com/matchwire/matchwire/internal/guard"
 	"github.com/matchwire/matchwire/internal/instances"
 )
 
@@ -19,7 +20,8 @@ import (
 type Gateway struct {
 	Servers   Servers
 	Namespace string
-	Listen    string // host:port
+	Listen    string   // host:port
+	Hosts     []string // as Config.Hosts
 	Log       *slog.Logger
 	// OnListen, if not nil, is called with the address once the gateway listens.
 	OnListen func(net.Addr)
@@ -43,14 +45,15 @@ func (g Gateway) Run(ctx context.Context) error {
 		}
 		return all
 	})
+	listen := cmp.Or(g.Listen, DefaultListen)
+	guarding := &guard.Guard{Local: loopback(listen), Hosts: g.Hosts}
 	mux := http.NewServeMux()
-	mux.Handle("GET /healthz", h)
-	mux.Handle("GET /readyz", h)
+	h.handle(mux, guarding)
 	mux.Handle("/metrics", http.NotFoundHandler()) // the gateway has no metrics: scrape the instances
 	mux.Handle("/", proxy)
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error { return proxy.Run(ctx) })
-	at, err := serve(ctx, group, cmp.Or(g.Listen, DefaultListen), nil, mux)
+	at, err := serve(ctx, group, listen, nil, guarding.CheckHost(mux))
 	if err != nil {
 		err = fmt.Errorf("gateway: %w (choose another address with --listen HOST:PORT)", err)
 		group.Go(func() error { return err })

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/matchwire/matchwire/health"
+	"github.com/matchwire/matchwire/internal/guard"
 )
 
 const (
@@ -68,15 +69,28 @@ func (h *healthChecks) status(ctx context.Context) (status string, issues []stri
 	return status, issues
 }
 
-// ServeHTTP responds with 200 {"status":"pass"}, 200 {"status":"warn","troubles":[…]}, or,
-// if an issue is Down, 503 {"status":"fail","troubles":[…]}. The key troubles holds the issues; it keeps
-// its earlier name because clients read it.
-func (h *healthChecks) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+// handle adds the handlers of the health checks to mux. Only clients with the scope [guard.Metrics] see the issues:
+// these can name servers and sources.
+func (h *healthChecks) handle(mux *http.ServeMux, g *guard.Guard) {
+	for _, path := range []string{"/healthz", "/readyz"} {
+		mux.HandleFunc("GET "+path, func(w http.ResponseWriter, r *http.Request) {
+			h.serve(w, r, g.Allow(r, guard.Metrics) == nil)
+		})
+	}
+}
+
+// serve responds with 200 {"status":"pass"}, 200 {"status":"warn","troubles":[…]}, or,
+// if an issue is Down, 503 {"status":"fail","troubles":[…]}. The key troubles holds the issues, if details is set; it
+// keeps its earlier name because clients read it.
+func (h *healthChecks) serve(w http.ResponseWriter, r *http.Request, details bool) {
 	var response struct {
 		Status string   `json:"status"`
 		Issues []string `json:"troubles,omitempty"`
 	}
 	response.Status, response.Issues = h.status(r.Context())
+	if !details {
+		response.Issues = nil
+	}
 	code := http.StatusOK
 	if response.Status == "fail" {
 		code = http.StatusServiceUnavailable

@@ -17,7 +17,6 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
-	"github.com/prometheus/client_golang/prometheus/promhttp"
 	"github.com/redis/go-redis/v9"
 	"golang.org/x/sync/errgroup"
 
@@ -25,6 +24,7 @@ import (
 	"github.com/matchwire/matchwire/consumers"
 	"github.com/matchwire/matchwire/consumers/scoreboard"
 	"github.com/matchwire/matchwire/health"
+	"github.com/matchwire/matchwire/internal/guard"
 	"github.com/matchwire/matchwire/internal/httpapi"
 	"github.com/matchwire/matchwire/internal/instances"
 	"github.com/matchwire/matchwire/internal/outbox"
@@ -57,15 +57,16 @@ type Pipeline struct {
 	plugins []consumers.Plugin
 
 	// OnListen, if not nil, is called with the address once the process listens.
-	OnListen func(net.Addr)
+	OnListen  func(net.Addr)
+	onMetrics func(net.Addr) // like OnListen, for the listener of the metrics
 	// Listen is the host:port to serve on. It overrides the config. If it is set, the
 	// process serves /healthz even if no role serves HTTP.
 	Listen string
 	// Anybody allows clients to connect to the streams without a token, as
 	// fanout.anybody in the config does.
 	Anybody bool
-	// APIToken is the token for API calls that change something. If it is "", the
-	// API refuses these calls.
+	// APIToken is an API token with all scopes; see [guard.Tokens]. If it is "", only the tokens
+	// in the config count.
 	APIToken string
 	// Name is the name of this process in the registry of instances. The default is
 	// the host name and the process ID.
@@ -131,9 +132,7 @@ func (p *Pipeline) Run(ctx context.Context, roles ...Role) error {
 // start starts the roles, receivers before senders, then the outbox, the HTTP server and the
 // announcement of this instance.
 func (p *Pipeline) start(ctx context.Context, group *errgroup.Group, parts *roleParts, roles []Role) error {
-	parts.web.Handle("GET /healthz", parts.health)
-	parts.web.Handle("GET /readyz", parts.health)
-	parts.web.Handle("GET /metrics", promhttp.HandlerFor(parts.metrics, promhttp.HandlerOpts{}))
+	parts.handleMetrics(parts.web, parts.guard)
 	for _, s := range []struct {
 		role  Role
 		start func(context.Context, *errgroup.Group, *roleParts) error
@@ -155,6 +154,9 @@ func (p *Pipeline) start(ctx context.Context, group *errgroup.Group, parts *role
 		p.startOutbox(ctx, group, parts)
 	}
 	if err := p.startWeb(ctx, group, parts); err != nil {
+		return err
+	}
+	if err := p.startMetrics(ctx, group, parts); err != nil {
 		return err
 	}
 	p.announce(ctx, group, parts, roles)
@@ -179,6 +181,7 @@ type roleParts struct {
 
 	consumerMetrics *consumers.Metrics
 
+	guard  *guard.Guard // of web
 	web    *http.ServeMux
 	serves bool   // a role has added handlers to web
 	emits  bool   // a role writes to outboxes
@@ -197,6 +200,9 @@ func (p *Pipeline) prepare(
 	parts.metrics.MustRegister(collectors.NewGoCollector(),
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	parts.consumerMetrics = consumers.NewMetrics(parts.metrics)
+	if parts.guard, err = p.newGuard(p.address()); err != nil {
+		return nil, err
+	}
 	if err := p.prepareTrace(parts); err != nil {
 		return nil, err
 	}
@@ -277,10 +283,13 @@ func (p *Pipeline) logWhenReady(
 }
 
 func (p *Pipeline) startAPI(_ context.Context, _ *errgroup.Group, parts *roleParts) error {
+	if err := p.checkPublic("scoreboards", p.address()); err != nil {
+		return err
+	}
 	api := &httpapi.API{
 		Schedule: parts.schedule, Profiles: parts.library, Boards: scoreboard.NewBoards(parts.redis, parts.prefix),
 		Traces: traceStore(p.config, parts.redis), Instances: instances.New(parts.redis, parts.prefix),
-		Token: p.APIToken, PrivateAddresses: p.config.Fetch.PrivateAddresses, Recorder: parts.trace, Log: p.log,
+		Guard: parts.guard, PrivateAddresses: p.config.Fetch.PrivateAddresses, Recorder: parts.trace, Log: p.log,
 		Requests: p.config.requestHosts(),
 	}
 	parts.web.Handle("/api/", api.Handler())

@@ -55,7 +55,7 @@ func healthz(t *testing.T, url string, roles ...Role) (status int, body string) 
 	h := &healthChecks{}
 	h.add(p.newRedisHealth(store, "mw:", "test", roles).check)
 	response := httptest.NewRecorder()
-	h.ServeHTTP(response, httptest.NewRequest(http.MethodGet, "/healthz", nil))
+	h.serve(response, httptest.NewRequest(http.MethodGet, "/healthz", nil), true)
 	return response.Code, response.Body.String()
 }
 

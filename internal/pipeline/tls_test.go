@@ -149,7 +149,10 @@ func TestStreamsNeedTokensOrPermission(t *testing.T) {
 		c, err := LoadConfig(file, false)
 		if err == nil {
 			p := New(c, Servers{}, nil, nil)
-			_, err = p.fanoutOptions(&roleParts{}, tc.listen)
+			parts := &roleParts{}
+			if parts.guard, err = p.newGuard(tc.listen); err == nil {
+				_, err = p.fanoutOptions(parts, tc.listen)
+			}
 		}
 		if tc.want == "" && err != nil || tc.want != "" && (err == nil || !strings.Contains(err.Error(), tc.want)) {
 			t.Errorf("listening on %s with config %q: error %v, want %q", tc.listen, tc.config, err, tc.want)

@@ -10,7 +10,10 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus/promhttp"
 	"golang.org/x/sync/errgroup"
+
+	"github.com/matchwire/matchwire/internal/guard"
 )
 
 const (
@@ -28,7 +31,7 @@ func (p *Pipeline) startWeb(ctx context.Context, group *errgroup.Group, parts *r
 	if err != nil {
 		return err
 	}
-	at, err := serve(ctx, group, p.address(), encrypted, parts.web)
+	at, err := serve(ctx, group, p.address(), encrypted, parts.guard.CheckHost(parts.web))
 	if err != nil {
 		return fmt.Errorf("serving: %w (choose another address with --listen HOST:PORT)", err)
 	}
@@ -79,4 +82,48 @@ func serve(
 		return nil
 	})
 	return listener.Addr(), nil
+}
+
+// newGuard returns the guard of a listener with the config's tokens.
+func (p *Pipeline) newGuard(listen string) (*guard.Guard, error) {
+	keys, err := p.streamKeys()
+	if err != nil {
+		return nil, err
+	}
+	file := p.config.APITokens
+	if file != "" {
+		file = p.config.resolve(file)
+	}
+	tokens, err := guard.LoadTokens(file, p.APIToken, p.log)
+	if err != nil {
+		return nil, UsageError(fmt.Errorf("config %s: api_tokens: %w", p.config.file, err))
+	}
+	return &guard.Guard{Local: loopback(listen), Hosts: p.config.Hosts, Streams: keys, Tokens: tokens}, nil
+}
+
+// handleMetrics adds the handlers of the metrics and the health checks to mux.
+func (parts *roleParts) handleMetrics(mux *http.ServeMux, g *guard.Guard) {
+	parts.health.handle(mux, g)
+	metrics := promhttp.HandlerFor(parts.metrics, promhttp.HandlerOpts{})
+	mux.Handle("GET /metrics", g.Require(guard.Metrics, metrics))
+}
+
+// startMetrics starts the listener for metrics and health checks, if the config has one.
+func (p *Pipeline) startMetrics(ctx context.Context, group *errgroup.Group, parts *roleParts) error {
+	address := p.config.Metrics.Listen
+	if address == "" {
+		return nil
+	}
+	g := &guard.Guard{Local: loopback(address), Hosts: p.config.Hosts, Open: true}
+	mux := http.NewServeMux()
+	parts.handleMetrics(mux, g)
+	at, err := serve(ctx, group, address, nil, g.CheckHost(mux))
+	if err != nil {
+		return fmt.Errorf("metrics.listen: %w", err)
+	}
+	p.log.Info("serving metrics", "address", at.String())
+	if p.onMetrics != nil {
+		p.onMetrics(at)
+	}
+	return nil
 }

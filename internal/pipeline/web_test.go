@@ -3,10 +3,21 @@ package pipeline
 import (
 	"context"
 	"io"
+	"log/slog"
+	"net"
 	"net/http"
+	"net/http/httptest"
+	"slices"
+	"strings"
 	"testing"
 
 	"golang.org/x/sync/errgroup"
+
+	"github.com/matchwire/matchwire/consumers/shipped"
+	"github.com/matchwire/matchwire/event"
+	"github.com/matchwire/matchwire/health"
+	"github.com/matchwire/matchwire/internal/guard"
+	"github.com/matchwire/matchwire/internal/testenv"
 )
 
 // At shutdown, the server ends an endless response properly instead of cutting it off.
@@ -32,5 +43,89 @@ func TestServeEndsStreamsAtShutdown(t *testing.T) {
 	}
 	if _, err := io.ReadAll(resp.Body); err != nil {
 		t.Errorf("the stream was cut off: %v", err)
+	}
+}
+
+// Off loopback, or through a proxy, the health shows no details, and metrics and the API's calls for operators need
+// a token. A listener of its own for metrics needs none. A local listener refuses other host names.
+func TestGuardedEndpoints(t *testing.T) {
+	t.Parallel()
+	log := slog.New(slog.DiscardHandler)
+	p := New(Config{Metrics: MetricsConfig{Listen: "127.0.0.1:0"}}, Servers{}, log, shipped.Plugins())
+	p.Listen, p.APIToken = "127.0.0.1:0", testenv.Secret
+	listening, metrics := make(chan net.Addr, 1), make(chan net.Addr, 1)
+	p.OnListen, p.onMetrics = func(at net.Addr) { listening <- at }, func(at net.Addr) { metrics <- at }
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan error, 1)
+	go func() { done <- p.Run(ctx) }()
+	defer func() {
+		cancel()
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+	}()
+	main, own := "http://"+(<-listening).String(), "http://"+(<-metrics).String()
+	for _, tc := range []struct {
+		url     string
+		headers []string // names and values
+		want    int
+	}{
+		{main + "/api/matches", nil, 200},
+		{main + "/api/matches", []string{"X-Forwarded-For", "192.0.2.1"}, 401},
+		{main + "/api/matches", []string{"X-Forwarded-For", "192.0.2.1", "Authorization", "Bearer " + testenv.Secret}, 200},
+		{main + "/api/instances", []string{"Via", "1.1 proxy"}, 401},
+		{main + "/api/trace/" + event.NewTID().String(), []string{"Via", "1.1 proxy"}, 401},
+		{main + "/api/scoreboard", []string{"Via", "1.1 proxy"}, 200},
+		{main + "/metrics", nil, 200},
+		{main + "/metrics", []string{"Via", "1.1 proxy"}, 401},
+		{main + "/healthz", []string{"Via", "1.1 proxy"}, 200},
+		{main + "/", []string{"Host", "evil.example"}, 421},
+		{main + "/api/scoreboard", []string{"Host", "evil.example"}, 421},
+		{main + "/ws", []string{"Host", "evil.example"}, 421},
+		{own + "/metrics", []string{"Via", "1.1 proxy"}, 200},
+		{own + "/healthz", nil, 200},
+		{own + "/api/matches", nil, 404},
+		{own + "/metrics", []string{"Host", "evil.example"}, 421},
+	} {
+		r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, tc.url, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for pair := range slices.Chunk(tc.headers, 2) {
+			r.Header.Set(pair[0], pair[1])
+			if pair[0] == "Host" {
+				r.Host = pair[1]
+			}
+		}
+		resp, err := http.DefaultClient.Do(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		resp.Body.Close()
+		if resp.StatusCode != tc.want {
+			t.Errorf("%s with %q: status %d, want %d", tc.url, tc.headers, resp.StatusCode, tc.want)
+		}
+	}
+}
+
+// Only clients that may read the metrics see what is wrong.
+func TestHealthDetails(t *testing.T) {
+	t.Parallel()
+	h := &healthChecks{}
+	h.add(func(context.Context) []health.Issue {
+		return []health.Issue{{Text: "broker amqp://mq.internal is down"}}
+	})
+	mux := http.NewServeMux()
+	h.handle(mux, &guard.Guard{Local: true})
+	for header, want := range map[string]bool{"": true, "Via": false, "X-Real-Ip": false} {
+		r := httptest.NewRequest(http.MethodGet, "/healthz", nil)
+		if header != "" {
+			r.Header.Set(header, "192.0.2.1")
+		}
+		w := httptest.NewRecorder()
+		mux.ServeHTTP(w, r)
+		if body := w.Body.String(); strings.Contains(body, "mq.internal") != want || !strings.Contains(body, "warn") {
+			t.Errorf("with the header %q: %s, want the status warn, with details: %v", header, body, want)
+		}
 	}
 }

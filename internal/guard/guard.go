@@ -1,0 +1,139 @@
+// Package guard decides who may call the HTTP endpoints of a process. Each endpoint requires
+// a [Scope].
+package guard
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"slices"
+	"strings"
+
+	"github.com/matchwire/matchwire/fanout/access"
+	"github.com/matchwire/matchwire/internal/problem"
+)
+
+// A Scope is a group of endpoints. An API token has one scope or several.
+type Scope string
+
+// All scopes.
+const (
+	Read    Scope = "read"    // scoreboards, which are public unless the streams need tokens
+	Operate Scope = "operate" // sources, traces and instances
+	Change  Scope = "change"  // calls that change something; it includes Operate
+	Metrics Scope = "metrics" // metrics and the details of the health
+)
+
+// Scopes returns all scopes.
+func Scopes() []Scope { return []Scope{Read, Operate, Change, Metrics} }
+
+// A Guard decides who may call the endpoints of one listener. Its methods may be called from
+// several goroutines.
+//
+// If only this machine can connect to the listener, everything but Change is open, except for
+// requests that a proxy has forwarded: their clients can be anywhere.
+type Guard struct {
+	// Local reports that only this machine can connect to the listener.
+	Local bool
+	// Open opens the scope Metrics to everybody who can connect.
+	Open bool
+	// Hosts are the names, besides localhost, under which browsers may reach a local listener.
+	Hosts []string
+	// Streams verifies the tokens of stream clients. If it is nil, the scope Read is open.
+	Streams *access.Keys
+	// Tokens are the API tokens; can be nil.
+	Tokens *Tokens
+}
+
+// A Denied is the error for a request that the guard refuses.
+type Denied struct {
+	Status int // 401 or 403
+	detail string
+}
+
+func (d *Denied) Error() string { return d.detail }
+
+// Allow returns nil if a request may use a scope, and otherwise a *[Denied].
+func (g *Guard) Allow(r *http.Request, s Scope) error {
+	switch {
+	case s == Read && g.Streams == nil, s == Metrics && g.Open, s != Change && s != Read && g.isLocal(r):
+		return nil
+	}
+	err := g.Tokens.allow(r, s)
+	if err == nil || s != Read {
+		return err
+	}
+	claims, invalid := g.Streams.Verify(r)
+	switch {
+	case invalid != nil:
+		return &Denied{http.StatusUnauthorized, invalid.Error()}
+	case len(claims.Topics)+len(claims.Match)+len(claims.Team) > 0 && !slices.Contains(claims.Match, r.PathValue("id")):
+		return &Denied{http.StatusForbidden, "the token restricts events: it allows only the scoreboards of the matches in " +
+			"its claim match"}
+	}
+	return nil
+}
+
+// HasToken reports whether a request has an API token with a scope.
+func (g *Guard) HasToken(r *http.Request, s Scope) bool { return g.Tokens.allow(r, s) == nil }
+
+// Require returns a handler that calls h only if the request may use a scope.
+func (g *Guard) Require(s Scope, h http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		var denied *Denied
+		if errors.As(g.Allow(r, s), &denied) {
+			denied.Write(w)
+			return
+		}
+		h.ServeHTTP(w, r)
+	})
+}
+
+// Write writes the error as the response.
+func (d *Denied) Write(w http.ResponseWriter) {
+	if d.Status == http.StatusUnauthorized {
+		w.Header().Set("WWW-Authenticate", `Bearer realm="matchwire"`)
+	}
+	problem.Write(w, d.Status, d.detail, "")
+}
+
+// forwarded are the headers that proxies add to requests.
+var forwarded = []string{"Via", "Forwarded", "X-Forwarded-For", "X-Real-Ip"}
+
+// isLocal reports whether a request comes from this machine, not through a proxy.
+func (g *Guard) isLocal(r *http.Request) bool {
+	return g.Local && !slices.ContainsFunc(forwarded, func(name string) bool { return r.Header.Get(name) != "" })
+}
+
+// CheckHost returns a handler that calls h only if the host of the request is a name of the
+// listener. Otherwise, a page of another site could give its own name the address of this
+// machine, and then read what a local listener serves (DNS rebinding). It checks only local
+// listeners, and no requests with a header Via, which browsers cannot set.
+func (g *Guard) CheckHost(h http.Handler) http.Handler {
+	if !g.Local {
+		return h
+	}
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if !g.isName(r.Host) && r.Header.Get("Via") == "" {
+			problem.Write(w, http.StatusMisdirectedRequest,
+				fmt.Sprintf("this server is not %q: to serve under this name, add it to hosts in the config", r.Host), "")
+			return
+		}
+		h.ServeHTTP(w, r)
+	})
+}
+
+// isName reports whether a host, with or without a port, is a name of a local listener.
+func (g *Guard) isName(host string) bool {
+	name := host
+	if h, _, err := net.SplitHostPort(host); err == nil {
+		name = h
+	}
+	name = strings.TrimSuffix(strings.Trim(name, "[]"), ".")
+	if ip := net.ParseIP(name); ip != nil {
+		return ip.IsLoopback()
+	}
+	return host == "" || strings.EqualFold(name, "localhost") || // only old programs send no host
+		slices.ContainsFunc(g.Hosts, func(h string) bool { return strings.EqualFold(name, h) })
+}

@@ -1,0 +1,162 @@
+package guard
+
+import (
+	"crypto/rand"
+	"crypto/sha256"
+	"crypto/subtle"
+	"encoding/base64"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"os"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/matchwire/matchwire/internal/reload"
+	"github.com/matchwire/matchwire/internal/strictyaml"
+)
+
+const tokensInterval = 10 * time.Second // between two checks of the file for changes
+
+// Tokens are the API tokens. A nil Tokens has none.
+type Tokens struct {
+	file  *reload.File[[]Token] // nil if there is no file
+	fixed []Token
+}
+
+// A Token is an API token in the file of tokens. The file has only its hash.
+type Token struct {
+	Name   string  `yaml:"name"`
+	SHA256 string  `yaml:"sha256"` // of the token, in hexadecimal
+	Scopes []Scope `yaml:"scopes"`
+}
+
+// Line returns the token's line in the file of tokens.
+func (t *Token) Line() string {
+	return fmt.Sprintf("  - {name: %q, sha256: %s, scopes: [%s]}", t.Name, t.SHA256, joined(t.Scopes))
+}
+
+// NewToken returns a new random token, and its form in the file of tokens.
+func NewToken(name string, scopes ...Scope) (secret string, t Token) {
+	var b [32]byte
+	_, _ = rand.Read(b[:]) // never fails
+	secret = "mw_" + base64.RawURLEncoding.EncodeToString(b[:])
+	sum := sha256.Sum256([]byte(secret))
+	return secret, Token{Name: name, SHA256: hex.EncodeToString(sum[:]), Scopes: scopes}
+}
+
+// LoadTokens returns the tokens in a file, if its name is not "". The file is read again when it
+// changes. all, if not "", is another token, which has all scopes.
+func LoadTokens(file, all string, log *slog.Logger) (*Tokens, error) {
+	t := &Tokens{}
+	if all != "" {
+		sum := sha256.Sum256([]byte(all))
+		t.fixed = []Token{{Name: "MATCHWIRE_API_TOKEN", SHA256: hex.EncodeToString(sum[:]), Scopes: Scopes()}}
+	}
+	if file == "" {
+		return t, nil
+	}
+	var err error
+	t.file, err = reload.Open(file, tokensInterval, log, func() ([]Token, error) { return readTokens(file) })
+	return t, err
+}
+
+// readTokens reads and checks a file of tokens. Its errors contain no text of the file but names and scopes.
+func readTokens(file string) ([]Token, error) {
+	data, err := os.ReadFile(file)
+	if err != nil {
+		return nil, err
+	}
+	var all struct {
+		Tokens []Token `yaml:"tokens"`
+	}
+	if err := strictyaml.Decode(file, data, &all); err != nil {
+		return nil, err
+	}
+	names := map[string]bool{}
+	for i, t := range all.Tokens {
+		err := t.check()
+		if err == nil && names[t.Name] {
+			err = fmt.Errorf("name %q: another token has this name", t.Name)
+		}
+		if err != nil {
+			return nil, strictyaml.InFile(file, strictyaml.PosAt(data, fmt.Sprintf("tokens[%d]", i)).Errorf("%w", err))
+		}
+		names[t.Name] = true
+	}
+	return all.Tokens, nil
+}
+
+// check returns an error if a member of the token is invalid.
+func (t *Token) check() error {
+	sum, err := hex.DecodeString(t.SHA256)
+	switch {
+	case t.Name == "":
+		return errors.New("name: want a name, which logs and errors show")
+	case err != nil || len(sum) != sha256.Size:
+		return fmt.Errorf("sha256 of %s: want the 64 digits that matchwire token prints, not the token itself", t.Name)
+	case len(t.Scopes) == 0:
+		return fmt.Errorf("scopes of %s: want at least one of %s", t.Name, joined(Scopes()))
+	}
+	for _, s := range t.Scopes {
+		if !slices.Contains(Scopes(), s) {
+			return fmt.Errorf("scope %q of %s: want one of %s", s, t.Name, joined(Scopes()))
+		}
+	}
+	return nil
+}
+
+// joined returns scopes as one text.
+func joined(scopes []Scope) string {
+	var all []string
+	for _, s := range scopes {
+		all = append(all, string(s))
+	}
+	return strings.Join(all, ", ")
+}
+
+// all returns all tokens.
+func (t *Tokens) all() []Token {
+	switch {
+	case t == nil:
+		return nil
+	case t.file == nil:
+		return t.fixed
+	}
+	return append(slices.Clone(t.fixed), t.file.Value()...)
+}
+
+// allow returns nil if a request has a token with a scope, and otherwise a *[Denied]. It compares the
+// hash with those of all tokens, so that the time tells nothing about them.
+func (t *Tokens) allow(r *http.Request, s Scope) error {
+	all := t.all()
+	given, ok := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
+	sum := sha256.Sum256([]byte(given))
+	hash := hex.EncodeToString(sum[:])
+	var found *Token
+	for i := range all {
+		if subtle.ConstantTimeCompare([]byte(strings.ToLower(all[i].SHA256)), []byte(hash)) == 1 {
+			found = &all[i]
+		}
+	}
+	switch {
+	case len(all) == 0 && s == Change:
+		return &Denied{http.StatusForbidden, "this server accepts no changes: start it with MATCHWIRE_API_TOKEN, or with " +
+			"api_tokens in the config"}
+	case !ok || found == nil:
+		return &Denied{http.StatusUnauthorized, "want an API token: Authorization: Bearer TOKEN"}
+	case !found.has(s):
+		return &Denied{http.StatusForbidden, fmt.Sprintf("the API token %s has the scopes %s: want %s", found.Name,
+			joined(found.Scopes), s)}
+	}
+	return nil
+}
+
+// has reports whether a token has a scope.
+func (t *Token) has(s Scope) bool {
+	return slices.Contains(t.Scopes, s) || slices.Contains(t.Scopes, Change) && s == Operate ||
+		slices.Contains(t.Scopes, Operate) && (s == Read || s == Metrics)
+}
