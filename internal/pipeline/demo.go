@@ -2,7 +2,6 @@ package pipeline
 
 import (
 	"context"
-	"io/fs"
 	"log/slog"
 	"maps"
 	"net"
@@ -80,9 +79,5 @@ func (d Demo) Run(ctx context.Context) error {
 
 // shippedFixture loads a fixture that the binary contains.
 func shippedFixture(dir string) (*recording.Fixture, error) {
-	folder, err := fs.Sub(fixtures.FS, dir)
-	if err != nil {
-		return nil, err
-	}
-	return recording.LoadFixture(path.Join("fixtures", dir), folder)
+	return loadFixture(fixtures.FS, dir, path.Join("fixtures", dir))
 }
