@@ -7,11 +7,13 @@ import (
 	"net"
 	"path"
 	"slices"
+	"time"
 
 	"github.com/matchwire/matchwire/consumers"
 	"github.com/matchwire/matchwire/event"
 	"github.com/matchwire/matchwire/fixtures"
 	"github.com/matchwire/matchwire/internal/strictyaml"
+	"github.com/matchwire/matchwire/parser/page"
 	"github.com/matchwire/matchwire/parser/poll"
 	"github.com/matchwire/matchwire/parser/profile"
 	"github.com/matchwire/matchwire/parser/recording"
@@ -30,12 +32,17 @@ type Demo struct {
 	Plugins  []consumers.Plugin
 	Log      *slog.Logger
 
-	OnListen func(net.Addr)    // called with the address of the live page
-	OnEvent  func(event.Event) // called for each event
-	OnEnd    func()            // called when the fixtures have ended
+	OnListen  func(net.Addr)    // called with the address of the live page
+	OnEvent   func(event.Event) // called for each event
+	OnAttempt func(Attempt)     // called for each attempt of a consumer to handle an event; may be nil
+	OnEnd     func()            // called when the fixtures have ended
 }
 
-// Run plays the fixtures. It serves the live page until ctx ends.
+// maxHandling is the longest time that the demo waits for the consumers after a page.
+const maxHandling = time.Minute
+
+// Run plays the fixtures. Unless Speed is 1, each page follows when the consumers have tried to handle the events
+// of the page before. Run serves the live page until ctx ends.
 func (d Demo) Run(ctx context.Context) error {
 	matches := d.Fixtures
 	if matches == nil {
@@ -62,8 +69,18 @@ func (d Demo) Run(ctx context.Context) error {
 	p := New(d.Config, Servers{}, d.Log, plugins)
 	p.OnListen = d.OnListen
 	p.Anybody = d.Fixtures == nil // the recordings are public
+	observed := newObserved(d.OnAttempt)
+	p.Observe = observed.observe
 	p.Feed = func(ctx context.Context, lib profile.Library, in *poll.Ingester) error {
 		replayer := &recording.Replayer{Library: lib, Ingester: in, Speed: d.Speed, AsLive: true}
+		if d.Speed != 1 {
+			// At the recorded speed, an event is usually handled before its correction. At a greater speed, the
+			// correction would overtake the event, which notify would then not send.
+			replayer.Each = func(ctx context.Context, _ page.Page, events []event.Event) error {
+				observed.attempted(ctx, events, maxHandling)
+				return nil
+			}
+		}
 		if err := replayer.Play(ctx, matches); err != nil {
 			if ctx.Err() != nil {
 				return nil
