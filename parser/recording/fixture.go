@@ -107,6 +107,9 @@ func SinglePage(folder fs.FS, file, profile, match string) *Fixture {
 		Pages: []FixturePage{{File: file, At: time.Now().UTC()}}, folder: folder}
 }
 
+// HasTimes reports whether the manifest has the times of the pages. It returns false for a fixture of [SinglePage].
+func (f *Fixture) HasTimes() bool { return f.name != "" }
+
 // profile returns the fixture's profile, from a file or from lib. The path of a file is relative to the
 // folder of the fixture. A fixture without a name has no folder: the path is then relative to the
 // working directory.
