@@ -117,6 +117,77 @@ func TestCheck(t *testing.T) {
 	}
 }
 
+// The folder of profiles can contain other YAML files, such as the config itself. check names those that it
+// ignores. A file that looks like a profile, or that a command names, must be one.
+func TestOtherFilesBesideProfiles(t *testing.T) {
+	t.Chdir(t.TempDir())
+	write(t, map[string]string{
+		"matchwire.yaml": "profiles: .\nconsumers:\n  notify: {channels: {log: {log: {}}}}\n",
+		"tiny.yaml":      tinyProfile, "page.html": fmt.Sprintf(tinyPage, 0, "Live", ""),
+		"sources.yaml": "- {url: 'https://x.example/1', profile: tiny}\n",
+		"compose.yaml": "services: {web: {image: nginx}}\n",
+		"fixture.yaml": "profile: tiny\nmatch: m1\npages:\n  - {file: page.html, at: 2026-11-28T15:00:00Z}\n",
+	})
+	if code, out, errs := call(t, "", nil, "parse", "page.html", "-p", "tiny"); code != 0 || !strings.Contains(out, "Ajax v PSV") {
+		t.Errorf("parse: exit %d, want 0 and the teams:\n%s%s", code, out, errs)
+	}
+	if code, out, errs := call(t, "", nil, "replay", ".", "--speed", "max", "--print"); code != 0 {
+		t.Errorf("replay: exit %d, want 0:\n%s%s", code, out, errs)
+	}
+	code, out, errs := call(t, "", nil, "check")
+	for _, want := range []string{"ok  profile tiny.yaml", "ok  file sources.yaml", "ok  file compose.yaml",
+		"ok  file fixture.yaml", "ignored, because it is not a profile"} {
+		if code != 0 || !strings.Contains(out, want) || strings.Contains(out, "file matchwire.yaml") {
+			t.Errorf("check: exit %d, want 0 and %q in:\n%s%s", code, want, out, errs)
+		}
+	}
+	for _, args := range [][]string{{"check", "matchwire.yaml"}, {"parse", "page.html", "-p", "sources.yaml"}} {
+		if code, _, errs := call(t, "", nil, args...); code != 2 || !strings.Contains(errs, "yaml:1:1: not a profile: every") {
+			t.Errorf("%v: exit %d, want 2 and that the file is not a profile: %s", args, code, errs)
+		}
+	}
+	for name, text := range map[string]string{
+		"profile": "profile: x\n", "sport": "sports: soccer\nmatch: {home: .h}\n", "syntax": "profile: [\n", "empty": "",
+	} {
+		write(t, map[string]string{"new.yaml": text})
+		if code, _, errs := call(t, "", nil, "parse", "page.html", "-p", "tiny"); code == 0 || !strings.Contains(errs, "new.yaml:") {
+			t.Errorf("a profile with a wrong %s: exit %d, want an error: %s", name, code, errs)
+		}
+	}
+}
+
+// A fixture can be in the folder of the samples, beside other sample pages.
+func TestCheckFixtureAmongSamples(t *testing.T) {
+	t.Chdir(t.TempDir())
+	write(t, map[string]string{
+		"tiny.yaml": tinyProfile,
+		"tiny/fixture.yaml": "profile: ../tiny.yaml\nmatch: m1\npages:\n  - {file: ./1.html, at: 2026-11-28T15:00:00Z}\n" +
+			"  - {file: pages/2.html, at: 2026-11-28T15:05:00Z}\n",
+		"tiny/1.html":       fmt.Sprintf(tinyPage, 0, "Live", ""),
+		"tiny/pages/2.html": fmt.Sprintf(tinyPage, 0, "Live", ""),
+		"tiny/other.html":   fmt.Sprintf(tinyPage, 0, "FT", ""),
+	})
+	code, out, errs := call(t, "", nil, "check", "tiny.yaml")
+	if code != 0 || !strings.Contains(out, "3 sample pages") {
+		t.Errorf("exit %d, want 0 and 3 sample pages:\n%s%s", code, out, errs)
+	}
+	if code, out, errs := call(t, "", nil, "replay", "tiny", "--speed", "max", "--print"); code != 0 {
+		t.Errorf("replay: exit %d, want 0:\n%s%s", code, out, errs)
+	}
+	if _, out, errs := call(t, "", nil, "check", "--update", "tiny.yaml"); strings.Count(out, "expectations updated") != 1 {
+		t.Errorf("check --update: want the expectation of other.html:\n%s%s", out, errs)
+	}
+	bad := fmt.Sprintf(tinyPage, 1, "Live", "")
+	write(t, map[string]string{"tiny/1.html": bad, "tiny/pages/2.html": bad, "tiny/other.html": bad})
+	code, out, _ = call(t, "", nil, "check", "tiny.yaml")
+	for _, want := range []string{"tiny/1.html: incidents: no rows, though", "tiny/pages/2.html: incidents: no rows, though",
+		"tiny/other.html: result differs"} {
+		if code != 1 || !strings.Contains(out, want) {
+			t.Errorf("exit %d, want 1 and %q in:\n%s", code, want, out)
+		}
+	}
+}
+
 // record saves a page when it changes, with a copy of the profile. replay replays the
 // recording.
 func TestRecord(t *testing.T) {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net"
+	"sync"
 
 	"github.com/matchwire/matchwire/event"
 	"github.com/matchwire/matchwire/internal/pipeline"
@@ -20,6 +21,7 @@ func (d *demoCmd) Help() string {
 		"Needs no servers and no network. Prints each event. " +
 		"With folders, it plays your recordings with the profiles and the consumers of the config, " +
 		"so you can try your notifications: it really sends them. " +
+		"It then also prints what each channel sent, and why it did not send an event. " +
 		"--log-level info also logs what each role does, with a TID (transaction ID), which matchwire trace explains."
 }
 
@@ -46,7 +48,21 @@ func (d *demoCmd) Run(ctx context.Context, c *console) error {
 		fmt.Fprintf(c.err, "\n  Live page:  %s\n\n", page)
 		fmt.Fprintf(c.err, "  Replaying %s at %s. Press Ctrl-C to stop.\n\n", what, d.Speed)
 	}
-	demo.OnEvent = func(e event.Event) { fmt.Fprintln(c.out, pipeline.FormatEvent(e)) }
+	var output sync.Mutex
+	demo.OnEvent = func(e event.Event) {
+		output.Lock()
+		defer output.Unlock()
+		fmt.Fprintln(c.out, pipeline.FormatEvent(e))
+	}
+	if len(d.Dirs) > 0 {
+		demo.OnAttempt = func(a pipeline.Attempt) {
+			if line := a.Line(); line != "" {
+				output.Lock()
+				defer output.Unlock()
+				fmt.Fprintln(c.out, line)
+			}
+		}
+	}
 	demo.OnEnd = func() {
 		fmt.Fprintf(c.err, "\n  The matches have ended. The live page is available at %s until you press Ctrl-C.\n\n", page)
 	}

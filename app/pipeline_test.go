@@ -525,3 +525,52 @@ consumers:
 		t.Errorf("output:\n%s\nwant one recording at full speed, and no poll of a source", o)
 	}
 }
+
+// The demo of a recording sends each notification before its correction, however fast it plays. It prints what each
+// channel sent, and why it did not send an event.
+func TestDemoPrintsWhatChannelsSend(t *testing.T) {
+	var mu sync.Mutex
+	var types []string
+	hook := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		var sent struct{ Type string }
+		if err := json.NewDecoder(r.Body).Decode(&sent); err != nil {
+			t.Error(err)
+		}
+		mu.Lock()
+		defer mu.Unlock()
+		types = append(types, strings.TrimPrefix(sent.Type, "soccer.eredivisie."))
+	}))
+	defer hook.Close()
+	page := func(goals int, status, rows string) string { return fmt.Sprintf(tinyPage, goals, status, rows) }
+	const first, scorer, late = "<li><i>30'</i></li>", "<li><i>30'</i><b>Luuk</b></li>", "<li><i>3'</i><b>Til</b></li>"
+	dir := t.TempDir()
+	write(t, map[string]string{
+		dir + "/matchwire.yaml": "profiles: .\nconsumers:\n  notify:\n    channels:\n" +
+			"      site: {webhook: {url: " + hook.URL + "}}\n      out: {log: {}}\n      de: {log: {}}\n" +
+			"    rules: [{to: [site, out], kinds: [goal]}, {to: [de], kinds: [goal], delay: 10m, language: de}]\n" +
+			"    max_age: 1h\n",
+		dir + "/tiny.yaml": strings.Replace(tinyProfile, "Live: live", "1H: live 1h", 1),
+		dir + "/fixture.yaml": "profile: tiny.yaml\nmatch: m1\npages:\n" +
+			"  - {file: 0.html, at: 2026-11-28T15:00:00Z}\n  - {file: 1.html, at: 2026-11-28T15:31:00Z}\n" +
+			"  - {file: 2.html, at: 2026-11-28T15:32:00Z}\n  - {file: 3.html, at: 2026-11-28T15:33:00Z}\n" +
+			"  - {file: 4.html, at: 2026-11-28T15:34:00Z}\n",
+		dir + "/0.html": page(0, "1H", ""), dir + "/1.html": page(1, "1H", first), dir + "/2.html": page(1, "1H", scorer),
+		dir + "/3.html": page(1, "FT", scorer), dir + "/4.html": page(2, "FT", scorer+late),
+	})
+	p := start(t, "Live page:", []string{"AMQP_URL=", "REDIS_URL="},
+		"demo", dir, "--speed", "max", "--listen", "127.0.0.1:0", "--config", dir+"/matchwire.yaml")
+	for _, want := range []string{
+		"notify.out  sent: Goal for Ajax (30', Ajax 1–0 PSV)\n",
+		"notify.site  sent: Corrected: goal for Ajax: Luuk (30', Ajax 1–0 PSV; scorer → Luuk)\n",
+		"notify.site  suppressed: the page listed it more than 15 minutes of play after it happened [Goal for Ajax: Til (3'",
+		"notify.out  suppressed: the page listed it more than 15",
+		"notify.de  waits: postponed until ",
+	} {
+		p.eventually(want, func() bool { return strings.Contains(p.output(), want) })
+	}
+	mu.Lock()
+	defer mu.Unlock()
+	if got := strings.Join(types, " "); got != "goal goal_corrected" {
+		t.Errorf("the webhook received %s, want the goal before its correction, and nothing else", got)
+	}
+}

@@ -65,14 +65,21 @@ func (r *replayCmd) Run(ctx context.Context, c *console) error {
 		return err
 	}
 	replay := pipeline.Replay{Library: lib, Speed: float64(r.Speed), AsLive: r.AsLive, Log: c.log}
-	pages := 0
+	pages, files := 0, 0
 	for _, p := range r.Paths {
 		f, err := r.fixture(p)
 		if err != nil {
 			return err
 		}
+		if !f.HasTimes() {
+			files++
+		}
 		replay.Fixtures = append(replay.Fixtures, f)
 		pages += len(f.Pages)
+	}
+	if files > 1 {
+		c.log.Warn("page files have no times, so all are read as if fetched now: what pages must show for minutes, " +
+			"such as an early end of the match, is missing; write a fixture.yaml with the time of each page")
 	}
 	if r.Print {
 		out := json.NewEncoder(c.out)

@@ -34,6 +34,8 @@ func TestMistakes(t *testing.T) {
 	write("unclosed/en.yaml", "titles:\n  goal: 'Goal'\n  red_card: 'Red {{.Player'\n")
 	write("unknown/en.yaml", "titles:\n  goal: 'Goal of {{.Scorer}}'\n")
 	write("kind/en.yaml", "titles:\n  gaol: 'Goal'\n")
+	write("sport/en.yaml", "titles:\n  cricket.goal: 'Goal'\n")
+	write("detail/en.yaml", "titles:\n  goal.Own goal: 'Goal'\n")
 	write("member/en.yaml", "titels:\n  goal: 'Goal'\n")
 	write("none/readme", "")
 	if err := (&notify.MakeKeys{File: filepath.Join(dir, "vapid.json")}).Run(io.Discard); err != nil {
@@ -255,6 +257,8 @@ func TestMistakes(t *testing.T) {
 		{"templates: unclosed", `unclosed/en.yaml:3:13: titles.red_card: template "Red {{.Player"`},
 		{"templates: unknown", `unknown/en.yaml:2:9: titles.goal: template "Goal of {{.Scorer}}"`},
 		{"templates: kind", "kind/en.yaml:2:9: titles.gaol: unknown title"},
+		{"templates: sport", "sport/en.yaml:2:17: titles.'cricket.goal': unknown title: want KIND, SPORT.KIND, KIND."},
+		{"templates: detail", "detail/en.yaml:2:18: titles.'goal.Own goal': unknown title"},
 		{"templates: member", `member/en.yaml:1:1: unknown field "titels"`},
 	} {
 		_, err := notify.New(consumertest.Host(t, tc.settings, dir, nil, slog.New(slog.DiscardHandler)))

@@ -1,6 +1,7 @@
 package notify
 
 import (
+	"cmp"
 	"regexp"
 	"strconv"
 	"strings"
@@ -45,31 +46,31 @@ func (t texts) inOrder(code string) []*language {
 }
 
 // translate returns the name of key in a language, or else in English. table returns the names of a
-// language. If both languages lack the name, translate returns key with spaces in place of underscores. A
-// name that the definition of a sport gives the key applies first.
+// language. defined is the name in the definition of a sport, or "": it applies before the shipped names, but
+// after those of text files. If there is no name, translate returns key with spaces in place of underscores.
 func (t texts) translate(
-	table func(*language) names, key, code string, sport event.Sport, qualifiers ...string,
+	table func(*language) names, key, defined, code string, qualifiers ...string,
 ) string {
-	if name := sport.Rules().Names[key]; name != "" {
-		return name
-	}
-	qualifiers = append(qualifiers, string(sport))
 	for _, l := range t.inOrder(code) {
+		if defined != "" {
+			l = l.file
+		}
 		if name := table(l).of(key, qualifiers...); name != "" {
 			return name
 		}
 	}
-	return strings.ReplaceAll(key, "_", " ")
+	return cmp.Or(defined, strings.ReplaceAll(key, "_", " "))
 }
 
 // kind returns the name of the kind of an event. saysDetail is true if the name contains the detail, as
-// "power-play goal" does.
+// "power-play goal" does. The definition of a sport applies as in translate.
 func (t texts) kind(d *event.Data, code string) (name string, saysDetail bool) {
 	kind := string(d.Kind)
-	if name := d.Sport.Rules().Names[kind]; name != "" {
-		return name, false
-	}
+	defined := d.Sport.Rules().Names[kind]
 	for _, l := range t.inOrder(code) {
+		if defined != "" {
+			l = l.file
+		}
 		if d.Detail != "" {
 			if name := l.Kinds.of(kind + "." + event.Slug(d.Detail)); name != "" {
 				return name, true
@@ -82,7 +83,7 @@ func (t texts) kind(d *event.Data, code string) (name string, saysDetail bool) {
 			return name, false
 		}
 	}
-	return strings.ReplaceAll(kind, "_", " "), false
+	return cmp.Or(defined, strings.ReplaceAll(kind, "_", " ")), false
 }
 
 // detail returns the name of a detail of an event. Parts that are separated by commas, as in

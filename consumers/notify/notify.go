@@ -217,7 +217,7 @@ func (n *notifier) languageOf(r *rule) string {
 const (
 	noRule     = "no rule matches"
 	quietHours = "quiet hours"
-	late       = "listed too late"
+	late       = "the page listed it more than 15 minutes of play after it happened"
 )
 
 // suppressReason returns the reason to suppress an event, or "". r is the rule that matches the event,

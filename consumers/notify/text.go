@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"text/template"
@@ -64,8 +65,8 @@ type texts map[string]*language
 // A language holds the texts of one file, like en.yaml. For a text that it lacks, the English one is used.
 // docs/notify.md lists the fields that templates can use.
 type language struct {
-	// Titles are templates by kind, kind_corrected and kind_retracted, or by corrected, retracted and
-	// other.
+	// Titles are templates by KIND, SPORT.KIND, KIND.DETAIL or KIND.POINTS, each also with _corrected and
+	// _retracted, or by corrected, retracted and other.
 	Titles map[string]text `yaml:"titles"`
 	Body   text            `yaml:"body"` // a template
 
@@ -75,6 +76,7 @@ type language struct {
 	Periods  names `yaml:"periods"`
 	Members  names `yaml:"members"` // of an event's data that a correction can change
 
+	file      *language                     // what the text file has, empty if there is none; nil in itself
 	templates map[string]*template.Template // parsed titles by their key, and the parsed Body by "body"
 }
 
@@ -136,7 +138,12 @@ func (t texts) add(in fs.FS, folder string) error {
 		if err := l.parse(); err != nil {
 			return strictyaml.InFile(file, err)
 		}
+		own := language{}
+		if folder != "" {
+			own = l
+		}
 		t[code] = l.over(t[code])
+		t[code].file = &own
 		if folder == "" { // a test checks the shipped files
 			continue
 		}
@@ -177,8 +184,8 @@ func (l *language) parse() error {
 	l.templates = map[string]*template.Template{}
 	for _, name := range slices.Sorted(maps.Keys(l.Titles)) {
 		if !knownTitle(name) {
-			return l.Titles[name].Pos.Errorf("unknown title: want a kind, optionally with _corrected or _retracted, " +
-				"or corrected, retracted or other")
+			return l.Titles[name].Pos.Errorf("unknown title: want KIND, SPORT.KIND, KIND.DETAIL or KIND.POINTS, " +
+				"optionally with _corrected or _retracted, or corrected, retracted or other")
 		}
 		if err := l.parseTemplate(name, l.Titles[name]); err != nil {
 			return err
@@ -192,8 +199,18 @@ func (l *language) parse() error {
 
 // knownTitle reports whether a title can have the key.
 func knownTitle(name string) bool {
-	return slices.Contains([]string{"corrected", "retracted", "other", string(kickoffSoon)}, name) ||
-		event.CheckKind("", event.BaseKind(name)) == nil
+	if slices.Contains([]string{"corrected", "retracted", "other", string(kickoffSoon)}, name) {
+		return true
+	}
+	kind := string(event.BaseKind(name))
+	first, rest, dotted := strings.Cut(kind, ".")
+	switch {
+	case !dotted:
+		return event.CheckKind("", event.Kind(kind)) == nil
+	case slices.Contains(event.Sports(), event.Sport(first)):
+		return event.CheckKind(event.Sport(first), event.Kind(rest)) == nil
+	}
+	return event.CheckKind("", event.Kind(first)) == nil && rest != "" && rest == event.Slug(rest)
 }
 
 // parseTemplate parses a template and stores it in l.templates.
@@ -287,7 +304,18 @@ func (t texts) template(name, code string) *template.Template {
 // title returns the template for the title of an event: the most specific one of the language, or
 // else of English.
 func (t texts) title(v view, code string) *template.Template {
-	names := []string{v.Event.Data.Kind.Word(event.Action(v.Action))}
+	d := v.Event.Data
+	keys := []string{string(d.Sport) + "." + string(d.Kind), string(d.Kind)}
+	if d.Points > 0 {
+		keys = append([]string{string(d.Kind) + "." + strconv.Itoa(d.Points)}, keys...)
+	}
+	if d.Detail != "" {
+		keys = append([]string{string(d.Kind) + "." + event.Slug(d.Detail)}, keys...)
+	}
+	var names []string
+	for _, key := range keys {
+		names = append(names, event.Kind(key).Word(event.Action(v.Action)))
+	}
 	if v.Action != string(event.New) {
 		names = append(names, v.Action)
 	}

@@ -47,9 +47,10 @@ type change struct{ Name, Old, New string }
 // new event.
 func (t texts) view(e event.Event, asNews bool, code string) view {
 	d := e.Data
+	sport, defined := string(d.Sport), d.Sport.Rules().Names
 	kind, saysDetail := t.kind(&d, code)
 	v := view{
-		Sport: string(d.Sport), League: d.League, Kind: kind,
+		Sport: sport, League: d.League, Kind: kind,
 		Detail: t.detail(&d, d.Detail, code), Action: string(cmp.Or(d.Action, event.New)),
 		Team: d.Team, Opponent: d.Opponent, Player: d.Player, Assist: d.Assist, Off: d.Off, Points: d.Points,
 		Score: d.Score, Shootout: d.Shootout, Time: d.Time, Reason: d.Reason, Event: e,
@@ -71,8 +72,8 @@ func (t texts) view(e event.Event, asNews bool, code string) view {
 		v.For, v.Against = d.Score.Of(d.Side), d.Score.Of(d.Side.Other())
 	}
 	if c := d.Clock; c != nil && c.Period != "" {
-		v.Period = t.translate(func(l *language) names { return l.Periods }, string(c.Period), code,
-			d.Sport, string(c.Half))
+		v.Period = t.translate(func(l *language) names { return l.Periods }, string(c.Period), defined[string(c.Period)],
+			code, string(c.Half), sport)
 		inTitle := d.Kind == event.PeriodStart || d.Kind == event.PeriodEnd
 		if c.Minute == 0 && !inTitle && (d.Time != "" || !d.Sport.CountsMinutes()) {
 			v.InPeriod = v.Period
@@ -83,7 +84,7 @@ func (t texts) view(e event.Event, asNews bool, code string) view {
 		if d.Kind == kickoffSoon {
 			v.In = untilStart(m.Start.Sub(e.Time))
 		}
-		v.Status = t.translate(func(l *language) names { return l.Statuses }, string(m.Status), code, "")
+		v.Status = t.translate(func(l *language) names { return l.Statuses }, string(m.Status), "", code)
 	}
 	if d.Source != nil {
 		v.Source = d.Source.URL
@@ -99,11 +100,12 @@ func (t texts) view(e event.Event, asNews bool, code string) view {
 		for _, name := range slices.Sorted(maps.Keys(d.Changes)) {
 			members := func(l *language) names { return l.Members }
 			c := change{Old: d.Changes[name].Old, New: d.Changes[name].New}
-			c.Name = t.translate(members, name, code, d.Sport, string(d.Kind))
+			c.Name = t.translate(members, name, "", code, string(d.Kind), sport)
 			switch name {
 			case "kind":
 				kinds := func(l *language) names { return l.Kinds }
-				c.Old, c.New = t.translate(kinds, c.Old, code, d.Sport), t.translate(kinds, c.New, code, d.Sport)
+				c.Old = t.translate(kinds, c.Old, defined[c.Old], code, sport)
+				c.New = t.translate(kinds, c.New, defined[c.New], code, sport)
 			case "detail", "decided_by":
 				c.Old, c.New = t.detail(&d, c.Old, code), t.detail(&d, c.New, code)
 			case "winner":

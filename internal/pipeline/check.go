@@ -57,11 +57,15 @@ func Check(ctx context.Context, c Config, plugins []consumers.Plugin, update boo
 	if err := k.checkShipped(ctx); err != nil {
 		return nil, err
 	}
-	own, err := c.profileFiles()
+	own, others, err := c.profileFiles()
 	if err != nil {
 		return nil, err
 	}
-	return k.results, k.checkFiles(ctx, own)
+	err = k.checkFiles(ctx, own)
+	for _, name := range others {
+		k.results = append(k.results, CheckResult{Name: "file " + name, Detail: "ignored, because it is not a profile"})
+	}
+	return k.results, err
 }
 
 // CheckProfiles is like [Check], but checks only the named profile files.
@@ -71,17 +75,25 @@ func CheckProfiles(ctx context.Context, files []string, update bool) ([]CheckRes
 	return k.results, err
 }
 
-// profileFiles returns the profile files in the config's profile folder and the profile
-// files that its sources name, sorted.
-func (c Config) profileFiles() ([]string, error) {
+// profileFiles returns the profile files in the config's profile folder and the profile files that its sources
+// name, sorted. others are the other YAML files in the folder, except the config itself.
+func (c Config) profileFiles() (own, others []string, err error) {
 	found := map[string]bool{}
 	if c.Profiles != "" {
 		files, err := filepath.Glob(filepath.Join(c.resolve(c.Profiles), "*.yaml"))
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 		for _, f := range files {
-			found[f] = true
+			data, err := os.ReadFile(f)
+			switch {
+			case err != nil:
+				return nil, nil, err
+			case profile.IsProfile(data):
+				found[f] = true
+			case !sameFile(f, c.file):
+				others = append(others, f)
+			}
 		}
 	}
 	for _, s := range c.Sources {
@@ -89,7 +101,7 @@ func (c Config) profileFiles() ([]string, error) {
 			found[c.resolve(s.Profile)] = true
 		}
 	}
-	return slices.Sorted(maps.Keys(found)), nil
+	return slices.Sorted(maps.Keys(found)), others, nil
 }
 
 // A checker collects the results of checks.
@@ -257,8 +269,8 @@ func kept(n int, noun string) string {
 }
 
 // checkFolder checks the sample pages in the folder dir, if that exists. The files in dir
-// are pages and expected results, and its folders are fixtures. In errors, the name of the
-// folder is displayName.
+// are pages and expected results, and its folders are fixtures. If dir is itself the folder of
+// a fixture, its other files are pages. In errors, the name of the folder is displayName.
 func (k *checker) checkFolder(
 	ctx context.Context, in fs.FS, dir, displayName string, p *profile.Profile,
 ) (pages int, errs []string, err error) {
@@ -266,15 +278,28 @@ func (k *checker) checkFolder(
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return 0, nil, err
 	}
+	recorded := map[string]bool{} // the files that the fixture in dir has checked, and their folders
+	if isFixture(in, dir) {
+		f, err := loadFixture(in, dir, displayName)
+		if err != nil {
+			return 0, []string{err.Error()}, nil
+		}
+		f.Pages = slices.DeleteFunc(f.Pages, func(fp recording.FixturePage) bool {
+			_, err := fs.Stat(in, path.Join(dir, fp.File+expectExt))
+			return err == nil && !strings.Contains(fp.File, "/") // a page below
+		})
+		for _, fp := range f.Pages {
+			first, _, _ := strings.Cut(fp.File, "/")
+			recorded[first] = !isFixture(in, path.Join(dir, first))
+		}
+		pages, errs = checkFixture(ctx, f, p)
+	}
 	for _, e := range entries {
 		name := path.Join(displayName, e.Name())
 		switch {
+		case e.Name() == recording.ManifestName || recorded[e.Name()]:
 		case e.IsDir():
-			folder, err := fs.Sub(in, path.Join(dir, e.Name()))
-			if err != nil {
-				return pages, errs, err
-			}
-			f, err := recording.LoadFixture(name, folder)
+			f, err := loadFixture(in, path.Join(dir, e.Name()), name)
 			if err != nil {
 				errs = append(errs, err.Error())
 				continue
@@ -295,6 +320,21 @@ func (k *checker) checkFolder(
 		}
 	}
 	return pages, errs, nil
+}
+
+// isFixture reports whether a folder is that of a fixture.
+func isFixture(in fs.FS, dir string) bool {
+	_, err := fs.Stat(in, path.Join(dir, recording.ManifestName))
+	return err == nil
+}
+
+// loadFixture loads the fixture in a folder. Errors name the folder as displayName.
+func loadFixture(in fs.FS, dir, displayName string) (*recording.Fixture, error) {
+	folder, err := fs.Sub(in, dir)
+	if err != nil {
+		return nil, err
+	}
+	return recording.LoadFixture(displayName, folder)
 }
 
 const expectExt = ".expect.json"

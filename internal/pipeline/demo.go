@@ -2,17 +2,24 @@ package pipeline
 
 import (
 	"context"
-	"io/fs"
+	"errors"
 	"log/slog"
 	"maps"
 	"net"
 	"path"
 	"slices"
+	"strings"
+	"sync"
+	"time"
 
+	"github.com/matchwire/matchwire/broker"
 	"github.com/matchwire/matchwire/consumers"
+	"github.com/matchwire/matchwire/consumers/notify"
 	"github.com/matchwire/matchwire/event"
 	"github.com/matchwire/matchwire/fixtures"
 	"github.com/matchwire/matchwire/internal/strictyaml"
+	"github.com/matchwire/matchwire/internal/trace"
+	"github.com/matchwire/matchwire/parser/page"
 	"github.com/matchwire/matchwire/parser/poll"
 	"github.com/matchwire/matchwire/parser/profile"
 	"github.com/matchwire/matchwire/parser/recording"
@@ -31,12 +38,17 @@ type Demo struct {
 	Plugins  []consumers.Plugin
 	Log      *slog.Logger
 
-	OnListen func(net.Addr)    // called with the address of the live page
-	OnEvent  func(event.Event) // called for each event
-	OnEnd    func()            // called when the fixtures have ended
+	OnListen  func(net.Addr)    // called with the address of the live page
+	OnEvent   func(event.Event) // called for each event
+	OnAttempt func(Attempt)     // called for each attempt of a consumer to handle an event; may be nil
+	OnEnd     func()            // called when the fixtures have ended
 }
 
-// Run plays the fixtures. It serves the live page until ctx ends.
+// maxHandling is the longest time that the demo waits for the consumers after a page.
+const maxHandling = time.Minute
+
+// Run plays the fixtures. Unless Speed is 1, each page follows when the consumers have tried to handle the events
+// of the page before. Run serves the live page until ctx ends.
 func (d Demo) Run(ctx context.Context) error {
 	matches := d.Fixtures
 	if matches == nil {
@@ -63,8 +75,18 @@ func (d Demo) Run(ctx context.Context) error {
 	p := New(d.Config, Servers{}, d.Log, plugins)
 	p.OnListen = d.OnListen
 	p.Anybody = d.Fixtures == nil // the recordings are public
+	observed := newObserved(d.OnAttempt)
+	p.Observe = observed.observe
 	p.Feed = func(ctx context.Context, lib profile.Library, in *poll.Ingester) error {
 		replayer := &recording.Replayer{Library: lib, Ingester: in, Speed: d.Speed, AsLive: true}
+		if d.Speed != 1 {
+			// At the recorded speed, an event is usually handled before its correction. At a greater speed, the
+			// correction would overtake the event, which notify would then not send.
+			replayer.Each = func(ctx context.Context, _ page.Page, events []event.Event) error {
+				observed.attempted(ctx, events, maxHandling)
+				return nil
+			}
+		}
 		if err := replayer.Play(ctx, matches); err != nil {
 			if ctx.Err() != nil {
 				return nil
@@ -80,9 +102,92 @@ func (d Demo) Run(ctx context.Context) error {
 
 // shippedFixture loads a fixture that the binary contains.
 func shippedFixture(dir string) (*recording.Fixture, error) {
-	folder, err := fs.Sub(fixtures.FS, dir)
-	if err != nil {
-		return nil, err
+	return loadFixture(fixtures.FS, dir, path.Join("fixtures", dir))
+}
+
+// An Attempt is a consumer's attempt to handle an event.
+type Attempt struct {
+	Consumer string // like "notify.site"
+	Event    event.Event
+	Outcome  string // like "sent: …"; "" if the consumer reports none
+	Err      error
+}
+
+// Line describes the attempt on one line. It returns "" if the consumer reports nothing.
+func (a Attempt) Line() string {
+	what := a.Outcome
+	switch {
+	case errors.As(a.Err, new(*broker.PostponedError)):
+		what = "waits: " + a.Err.Error()
+	case a.Err != nil:
+		what = "failed: " + a.Err.Error()
+	case what == "":
+		return ""
 	}
-	return recording.LoadFixture(path.Join("fixtures", dir), folder)
+	if !strings.HasPrefix(what, "sent: ") {
+		what += " [" + notify.Line(a.Event) + "]"
+	}
+	return "          " + a.Consumer + "  " + what
+}
+
+// observed observes the attempts of consumers.
+type observed struct {
+	each func(Attempt) // may be nil; called for one attempt at a time
+
+	mu      sync.Mutex
+	keys    map[string][]string // topic patterns by consumer
+	tried   map[delivered]bool  // the attempts
+	waiting map[string]bool     // the consumers whose latest attempt failed or was postponed
+	changed chan struct{}       // closed and replaced after each attempt
+}
+
+// delivered is an event of a consumer.
+type delivered struct{ consumer, event string }
+
+func newObserved(each func(Attempt)) *observed {
+	return &observed{each: each, keys: map[string][]string{}, tried: map[delivered]bool{}, waiting: map[string]bool{},
+		changed: make(chan struct{})}
+}
+
+// observe returns the consumer with a handler that reports each attempt.
+func (o *observed) observe(name string, c consumers.Consumer) consumers.Consumer {
+	o.keys[name] = c.Keys
+	handle := c.Handle
+	c.Handle = func(ctx context.Context, e event.Event) error {
+		ctx, outcome := trace.Observe(ctx)
+		err := handle(ctx, e)
+		o.mu.Lock()
+		defer o.mu.Unlock()
+		o.tried[delivered{name, e.ID}], o.waiting[name] = true, err != nil
+		close(o.changed)
+		o.changed = make(chan struct{})
+		if o.each != nil {
+			o.each(Attempt{name, e, outcome(), err})
+		}
+		return err
+	}
+	return c
+}
+
+// attempted waits until each consumer of the events has tried to handle them, or until most has passed. It does not
+// wait for a consumer that will try an earlier event again.
+func (o *observed) attempted(ctx context.Context, events []event.Event, most time.Duration) {
+	ctx, cancel := context.WithTimeout(ctx, most)
+	defer cancel()
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	for i := range events {
+		for name, keys := range o.keys {
+			for event.MatchAny(keys, events[i].Type) && !o.tried[delivered{name, events[i].ID}] && !o.waiting[name] &&
+				ctx.Err() == nil {
+				changed := o.changed
+				o.mu.Unlock()
+				select {
+				case <-changed:
+				case <-ctx.Done():
+				}
+				o.mu.Lock()
+			}
+		}
+	}
 }

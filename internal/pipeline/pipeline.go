@@ -77,6 +77,8 @@ type Pipeline struct {
 	// Feed, if not nil, replaces polling in the roles parser and scheduler. If it
 	// returns an error, Run stops.
 	Feed func(ctx context.Context, lib profile.Library, in *poll.Ingester) error
+	// Observe, if not nil, replaces each consumer, and each part of a consumer.
+	Observe func(name string, c consumers.Consumer) consumers.Consumer
 }
 
 // New returns a pipeline that can run the consumers of plugins. All its parts write
@@ -218,6 +220,11 @@ func (p *Pipeline) prepare(
 	parts.consumers, parts.handlers, err = newConsumers(p.config, p.plugins, elsewhere, r, p.log)
 	if err != nil {
 		return parts, err
+	}
+	if p.Observe != nil {
+		for name, c := range parts.consumers {
+			parts.consumers[name] = p.Observe(name, c)
+		}
 	}
 	if parts.library, err = p.config.Library(); err != nil {
 		return parts, UsageError(err)

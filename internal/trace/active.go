@@ -47,6 +47,21 @@ func From(ctx context.Context) *Active {
 	return a
 }
 
+// Observe returns a context in which a step can set its outcome even if the step is not recorded, and a function
+// that returns the outcome.
+func Observe(ctx context.Context) (context.Context, func() string) {
+	a := From(ctx)
+	if a == nil {
+		a = &Active{buffering: true} // never recorded
+		ctx = context.WithValue(ctx, activeKey{}, a)
+	}
+	return ctx, func() string {
+		a.mu.Lock()
+		defer a.mu.Unlock()
+		return a.span.Outcome
+	}
+}
+
 // Buffer delays the recording of the step and of the spans added to it until Keep or End. End
 // discards them unless the step failed.
 func (a *Active) Buffer() {

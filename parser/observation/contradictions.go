@@ -81,12 +81,12 @@ func (o *Observation) RemoveWrongLine() *Problem {
 // mostPoints returns the maximum number of points that one incident adds to the score. If the score counts sets, it
 // returns the points of a set.
 func mostPoints(rules *event.Rules) int {
-	most := 1
-	for _, points := range rules.Points {
-		most = max(most, slices.Max(points))
-	}
 	if rules.CountsSets || len(rules.Points) == 0 {
 		return rules.Bounds.Score
+	}
+	most := 0
+	for _, points := range rules.Points {
+		most = max(most, slices.Max(points))
 	}
 	return most
 }

@@ -101,10 +101,7 @@ func (o *Observation) otherSteps() *Problem {
 	if rules.SetScore || rules.InningsScore || rules.CountsSets {
 		return nil
 	}
-	most := 0
-	for _, points := range rules.Points {
-		most = max(most, slices.Max(points))
-	}
+	most := mostPoints(rules)
 	if !rules.CountsGoals {
 		most += 2 // a row can include the extra point or the conversion
 	}

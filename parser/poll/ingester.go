@@ -53,6 +53,7 @@ type outcome struct {
 	status event.Status     // status of the match after the page
 	held   *reconcile.Hold  // nil unless the page appears older than an earlier page
 	doubt  *reconcile.Doubt // nil unless the score of the page is in doubt
+	end    *reconcile.Hold  // nil unless the page shows an end of the match that is too early
 }
 
 // reconcile reconciles an observation with the saved state of its match, and saves the new state
@@ -68,7 +69,7 @@ func (in *Ingester) reconcile(
 	change := func(s reconcile.State) (reconcile.State, []event.Event, error) {
 		next, events, err := reconcile.Match(s, o, from)
 		view := next.Views[from.Site]
-		out.held, out.doubt, out.status = view.Hold, view.Doubt, next.Match.Status
+		out.held, out.doubt, out.end, out.status = view.Hold, view.Doubt, view.End, next.Match.Status
 		return next, events, err
 	}
 	out.events, out.known, err = in.update(ctx, o.Match.ID, change)

@@ -102,6 +102,10 @@ func (t *Tracker) ingestMatch(
 		log.Warn("score ignored until it is confirmed", "match", o.Match.ID+t.ingester.Suffix,
 			"problem", fmt.Sprintf("the score rises to %s at once", d.Score))
 	}
+	if end := out.end; end != nil && end.Polls == 1 {
+		log.Warn("end of the match ignored until it is confirmed", "match", o.Match.ID+t.ingester.Suffix,
+			"problem", "the match cannot be over yet, so pages must show the end for minutes")
+	}
 	log.Log(ctx, level, text, "match", o.Match.ID+t.ingester.Suffix, "status", o.Match.Status,
 		"incidents", len(o.Incidents), "events", len(out.events), "problems", t.Problems)
 	t.traceEvents(ctx, p, out.events)

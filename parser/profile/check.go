@@ -39,7 +39,7 @@ func (p *Profile) check(at func(path string) strictyaml.Pos) error {
 	}
 	for name := range p.Lengths {
 		if !slices.ContainsFunc(p.Sport.Rules().Periods, func(q event.Period) bool { return isPeriod(q, name) }) {
-			return at("lengths").Errorf("lengths: %q: want the letters of a period of %s, such as q for q1", name, p.Sport)
+			return at("lengths").Errorf("%q: want the letters of a period of %s, such as q for q1", name, p.Sport)
 		}
 	}
 	if err := p.setVariants(at); err != nil {

@@ -12,6 +12,8 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/goccy/go-yaml"
+
 	"github.com/matchwire/matchwire/internal/strictyaml"
 	"github.com/matchwire/matchwire/parser/page"
 	"github.com/matchwire/matchwire/parser/profile/internal/pagetext"
@@ -20,7 +22,7 @@ import (
 // A Library holds profiles by name.
 type Library map[string]*Profile
 
-// LoadLibrary loads all *.yaml files in the folders. A profile replaces a profile with the same
+// LoadLibrary loads the profiles among the *.yaml files in the folders, see [IsProfile]. A profile replaces a profile with the same
 // name from an earlier folder. Two profiles with the same name in one folder are an error. A profile can name
 // a sport that another profile in its folder defines.
 func LoadLibrary(folders ...fs.FS) (Library, error) {
@@ -37,6 +39,9 @@ func LoadLibrary(folders ...fs.FS) (Library, error) {
 			if err != nil {
 				return nil, err
 			}
+			if !IsProfile(data) {
+				continue
+			}
 			p, err := Load(f, data)
 			if err != nil {
 				return nil, fmt.Errorf("profile %w", err)
@@ -49,6 +54,21 @@ func LoadLibrary(folders ...fs.FS) (Library, error) {
 		}
 	}
 	return lib, nil
+}
+
+// IsProfile reports whether a YAML file is a profile, possibly with mistakes. It returns false only for a file
+// that has none of a profile's main members, such as the config, and for the manifest of a fixture.
+func IsProfile(data []byte) bool {
+	var content any
+	if err := yaml.Unmarshal(data, &content); err != nil || content == nil {
+		return true // Load describes the mistake
+	}
+	members, _ := content.(map[string]any)
+	has := func(name string) bool { _, ok := members[name]; return ok }
+	if _, rules := members["match"].(map[string]any); rules {
+		return true
+	}
+	return has("sport") || has("matches") || has("incidents") || has("layouts") || has("profile") && !has("pages")
 }
 
 // IsFile reports whether name is the path of a file, not the name of a profile: it has the extension

@@ -223,6 +223,9 @@ func (m *matchRow) incidents(ctx context.Context, o *observation.Observation) {
 	for _, p := range o.RemoveImpossible() {
 		m.problem(m.prefix+p.Field, p.Message)
 	}
+	for _, p := range o.WrongPoints() {
+		m.problem(m.prefix+p.Field, p.Message)
+	}
 	if !goals {
 		return
 	}

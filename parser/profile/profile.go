@@ -174,6 +174,10 @@ func (r *IncidentRules) rules() []namedRule {
 // fault.
 func Load(file string, data []byte) (*Profile, error) {
 	var p Profile
+	if !IsProfile(data) {
+		return nil, strictyaml.InFile(file, strictyaml.Pos{Line: 1, Column: 1}.Errorf(
+			"not a profile: every profile has profile, sport and match"))
+	}
 	if err := strictyaml.Decode(file, data, &p); err != nil {
 		return nil, err
 	}

@@ -22,10 +22,15 @@ func (r *Rule) parseTime(text string, now time.Time) (time.Time, error) {
 		if err != nil {
 			return time.Time{}, fmt.Errorf("%q is not a time in the layout %s: want a whole number", shorten(text), r.Layout)
 		}
+		t, other := time.Unix(n, 0).UTC(), "unix_ms"
 		if r.Layout == "unix_ms" {
-			return time.UnixMilli(n).UTC(), nil
+			t, other = time.UnixMilli(n).UTC(), "unix"
 		}
-		return time.Unix(n, 0).UTC(), nil
+		if t.Year() < 1980 || t.Year() > 2200 {
+			return time.Time{}, fmt.Errorf("%q is in the year %d in the layout %s: does the site show %s?",
+				shorten(text), t.Year(), r.Layout, other)
+		}
+		return t, nil
 	}
 	layout, loc := r.Layout, time.UTC
 	if layout == "" {

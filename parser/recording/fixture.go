@@ -7,6 +7,7 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/goccy/go-yaml/ast"
@@ -49,7 +50,7 @@ func (p *FixturePage) UnmarshalYAML(n ast.Node) error {
 	if err := strictyaml.DecodeNode(n, &plain); err != nil {
 		return err
 	}
-	*p = FixturePage{plain.File, time.Time(plain.At), plain.Headers}
+	*p = FixturePage{strings.TrimPrefix(plain.File, "./"), time.Time(plain.At), plain.Headers}
 	if p.At.IsZero() {
 		return strictyaml.PosOf(n).Errorf("set at: every page needs the time of its fetch, like 2026-11-28T15:00:00Z")
 	}
@@ -85,8 +86,13 @@ func LoadFixture(name string, folder fs.FS) (*Fixture, error) {
 // checkPage checks the page with index i.
 func (f *Fixture) checkPage(i int) error {
 	p := f.Pages[i]
-	if _, err := fs.Stat(f.folder, p.File); err != nil {
+	if p.File == "" || !fs.ValidPath(p.File) {
+		return fmt.Errorf("file %q: want the path of a file in the folder of %s, such as 1.html", p.File, ManifestName)
+	}
+	if info, err := fs.Stat(f.folder, p.File); err != nil {
 		return fmt.Errorf("file %q: %w", p.File, err)
+	} else if info.IsDir() {
+		return fmt.Errorf("file %q: want a file, not a folder", p.File)
 	}
 	if i > 0 && !p.At.After(f.Pages[i-1].At) {
 		return fmt.Errorf("at %s: want a later time than that of the page before, %s",
@@ -100,6 +106,9 @@ func SinglePage(folder fs.FS, file, profile, match string) *Fixture {
 	return &Fixture{Profile: profile, Match: match, URL: "file:" + file,
 		Pages: []FixturePage{{File: file, At: time.Now().UTC()}}, folder: folder}
 }
+
+// HasTimes reports whether the manifest has the times of the pages. It returns false for a fixture of [SinglePage].
+func (f *Fixture) HasTimes() bool { return f.name != "" }
 
 // profile returns the fixture's profile, from a file or from lib. The path of a file is relative to the
 // folder of the fixture. A fixture without a name has no folder: the path is then relative to the

@@ -1,6 +1,7 @@
 package recording_test
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 	"testing/fstest"
@@ -55,6 +56,28 @@ func TestManifestTimes(t *testing.T) {
 		f, err := load("at: " + at)
 		if err != nil || !f.Pages[1].At.Equal(want) {
 			t.Errorf("%s: %+v, error %v, want %v", at, f, err, want)
+		}
+	}
+}
+
+// The file of a page must be in the folder of the fixture. The error says so.
+func TestManifestWithAWrongFile(t *testing.T) {
+	for file, want := range map[string]string{
+		"../x.html": `fx/fixture.yaml:2:9: pages[0]: file "../x.html": want the path of a file in the folder of fixture.yaml`,
+		"/x.html":   `file "/x.html": want the path of a file in the folder of fixture.yaml`,
+		"a/../b":    `file "a/../b": want the path of a file in the folder of fixture.yaml`,
+		"''":        `file "": want the path of a file`,
+		"a":         `file "a": want a file, not a folder`,
+		"none.html": `file "none.html": open none.html: file does not exist`,
+		"./b.html":  "<nil>",
+	} {
+		manifest := "profile: small\npages: [{file: " + file + ", at: 2026-11-28T14:59:00Z}]\n"
+		_, err := recording.LoadFixture("fx", fstest.MapFS{
+			recording.ManifestName: &fstest.MapFile{Data: []byte(manifest)},
+			"a/b.html":             &fstest.MapFile{}, "b.html": &fstest.MapFile{},
+		})
+		if !strings.Contains(fmt.Sprint(err), want) {
+			t.Errorf("%s: error %v, want %s", file, err, want)
 		}
 	}
 }

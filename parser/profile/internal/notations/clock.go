@@ -126,9 +126,10 @@ func (r Reader) sinceStart(as string, period event.Period, seconds int) (int, er
 	length := r.Length(period)
 	overtime := r.Sport.Index(period) > r.Sport.Index(r.Sport.Rules().LastRegulationPeriod)
 	switch {
+	case as == Remaining && period == "":
+		return 0, errors.New("remaining in a period: the profile must find the period")
 	case as == Remaining && length == 0:
-		return 0, fmt.Errorf("remaining in period %q: the profile must find the period, "+
-			"and set its length in lengths", period)
+		return 0, fmt.Errorf("remaining in period %s: set the length of the period in lengths", period)
 	case r.Sport.CountsMinutes() && period == "" && seconds > 0:
 		return 0, errors.New("since the start of a period: the profile must find the period")
 	case as == Remaining && seconds > length:

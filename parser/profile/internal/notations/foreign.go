@@ -79,16 +79,10 @@ func (f *foreignForm) mayBeOf(sport event.Sport, groups []string) bool {
 	if slices.Contains(event.KnownSports(), sport) {
 		return slices.Contains(f.sports, sport)
 	}
-	played := 0
-	for _, p := range sport.Rules().Periods {
-		if !p.IsBreak() {
-			played++
-		}
-	}
 	if f.clock {
 		return sport.CountsMinutes()
 	}
-	return number(strings.Join(groups, "")) <= played
+	return number(strings.Join(groups, "")) <= len(sport.Rules().Parts())
 }
 
 // TooLong reports whether a text is a time that no period of the sport has, in any competition.
