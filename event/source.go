@@ -21,8 +21,8 @@ type Source struct {
 }
 
 // SourceID returns the ID of a source. The same URL and match have the same ID, so a source that is
-// activated twice has one schedule. others are other settings that make a different page, if they
-// are not "".
+// activated twice has one schedule. others are other settings that determine the page; "" has no
+// effect.
 func SourceID(url, match string, others ...string) string {
 	text := url + "\n" + match
 	for i, other := range others {
