@@ -27,7 +27,7 @@ type Archive struct {
 const (
 	maxArchived      = 5000    // maximum number of pages
 	maxArchivedBytes = 1 << 30 // maximum total size of the compressed pages, in bytes
-	pruneEvery       = 50      // number of added pages between two prunes; the folder can exceed its bounds by as many
+	pruneEvery       = 50      // number of added pages between two prunes; the folder can exceed its bounds by this number
 )
 
 // Add adds a page, unless the folder already contains it. snapshot is the digest of the page.
