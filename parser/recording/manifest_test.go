@@ -37,7 +37,7 @@ func TestManifestWithAWrongTime(t *testing.T) {
 		"headers: {}":                      `fx/fixture.yaml:5:5: pages[1]: set at: every page needs`,
 		"at: 2026-11-28T14:59:00Z":         `fx/fixture.yaml:5:5: pages[1]: at 2026-11-28T14:59:00Z: want a later time`,
 		"At: 2026-11-28T15:00:00Z":         `unknown field "At": did you mean at?`,
-		"at: 2026-11-28T15:00:00+01:00":    `want a later time than that of the page before, 2026-11-28T14:59:00Z`,
+		"at: 2026-11-28T15:00:00+01:00":    `want a later time than that of the previous page, 2026-11-28T14:59:00Z`,
 		"at: 2026-11-28T15:00:00Z, fil: x": `unknown field "fil": did you mean file?`,
 	} {
 		f, err := load(at)
