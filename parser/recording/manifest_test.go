@@ -19,8 +19,8 @@ func load(at string) (*recording.Fixture, error) {
 	})
 }
 
-// A time that is missing, not a time, or not later than the time of the page before is an error with the
-// line and the value.
+// A missing or invalid time, or a time that is not later than that of the previous page, is an
+// error with the line and the value.
 func TestManifestWithAWrongTime(t *testing.T) {
 	for at, want := range map[string]string{
 		"at: 2026-11-28 15:00":             `fx/fixture.yaml:5:24: pages[1].at: "2026-11-28 15:00": want a time like 2026-`,
