@@ -149,7 +149,8 @@ func (c *console) namespace() (string, error) {
 	return config.Namespace, err
 }
 
-const description = `Reads live match pages, publishes events such as goals, and runs consumers that handle these events.
+const description = `Reads live match pages, publishes events such as goals, and runs consumers of
+these events.
 
 AMQP_URL and REDIS_URL are the URLs of the RabbitMQ and Redis servers. AMQP_URL_FILE and REDIS_URL_FILE name files that
 contain these URLs. Without these variables, run uses embedded servers; demo always does.

@@ -72,7 +72,7 @@ type Data struct {
 	Lineup    *Lineup    `json:"lineup,omitempty"`     // lineup: the players of Team
 
 	Provisional bool   `json:"provisional,omitempty"` // the score implies the incident; no page has listed it yet
-	Backfill    bool   `json:"backfill,omitempty"`    // the incident happened before the first page of the match was fetched
+	Backfill    bool   `json:"backfill,omitempty"`    // the incident happened before the first fetch
 	Replay      bool   `json:"replay,omitempty"`      // the event was replayed from a recording
 	Epoch       string `json:"epoch,omitempty"`       // UUIDv7 of the match's saved state; "" for a manually emitted event
 	Seq         int64  `json:"seq,omitempty"`         // number of the event within the epoch: 1, 2, 3…

@@ -51,7 +51,7 @@ func (m *matchRow) observation(ctx context.Context) (*observation.Observation, e
 	o.Match.Status = oneOf(&m.evaluator, "match.status", status, event.Statuses())
 	o.Match.Period = oneOf(&m.evaluator, "match.status", period, o.Sport.Rules().Periods)
 	m.clock(ctx, o)
-	begun := o.Match.Status.Rank() > 0 && o.Match.Status != event.Cancelled // the score is required only in a match that has begun
+	begun := o.Match.Status.Rank() > 0 && o.Match.Status != event.Cancelled // only then is the score required
 	switch rules := o.Sport.Rules(); {
 	case rules.SetScore:
 		o.Score, o.LineScore = m.sets(ctx, o.Match.Period, begun)
