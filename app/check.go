@@ -18,7 +18,7 @@ type checkCmd struct {
 func (k *checkCmd) Help() string {
 	return "The sample pages of the profile NAME.yaml are in the folder NAME beside it: page files, " +
 		"or fixtures that matchwire record creates. " +
-		"If the file PAGE.expect.json exists, the result of parsing PAGE must equal that file. " +
+		"If the file PAGE.expect.json exists, the result of parsing PAGE must equal this file. " +
 		"Otherwise PAGE must be usable and have no problems. " +
 		"--update writes PAGE.expect.json for page files. " +
 		"check does not compare the events of fixtures: see replay --print."

@@ -260,8 +260,8 @@ func TestRecord(t *testing.T) {
 	}
 }
 
-// check refuses two profiles with the same name in the folder. It says which of your profiles replaces a
-// shipped one.
+// check refuses two profiles with the same name in the folder. It reports which of your profiles
+// replaces a shipped profile.
 func TestCheckProfileNames(t *testing.T) {
 	t.Chdir(t.TempDir())
 	write(t, map[string]string{

@@ -8,12 +8,12 @@ import (
 	"testing"
 )
 
-// Every matchwire command in README.md and CONTRIBUTING.md exists and has the flags shown.
+// Every matchwire command in README.md, docs/commands.md and CONTRIBUTING.md exists and has the flags shown.
 func TestDocumentedCommands(t *testing.T) {
 	shape := regexp.MustCompile("(?m)(?:^ *|`|\\$ )(?:go run \\./cmd/)?matchwire ([a-z]+)([^`\n]*)")
 	flag := regexp.MustCompile(`--[a-z]+(-[a-z]+)*`)
 	var seen []string
-	for _, file := range []string{"../README.md", "../CONTRIBUTING.md"} {
+	for _, file := range []string{"../README.md", "../docs/commands.md", "../CONTRIBUTING.md"} {
 		text, err := os.ReadFile(file)
 		if err != nil {
 			t.Fatal(err)

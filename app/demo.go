@@ -19,10 +19,10 @@ type demoCmd struct {
 func (d *demoCmd) Help() string {
 	return "Plays three matches at the same time through an embedded broker and store, at 60 times real speed. " +
 		"Needs no servers and no network. Prints each event. " +
-		"With folders, it plays your recordings with the profiles and the consumers of the config, " +
-		"so you can try your notifications: it really sends them. " +
-		"It then also prints what each channel sent, and why it did not send an event. " +
-		"--log-level info also logs what each role does, with a TID (transaction ID), which matchwire trace explains."
+		"With folders, plays your recordings with the profiles and the consumers of the config. " +
+		"Use this to try your notifications: they are really sent. " +
+		"The demo then also prints what each channel sent, and why it did not send an event. " +
+		"--log-level info also logs the work of each role, with a TID (transaction ID), which matchwire trace explains."
 }
 
 func (d *demoCmd) Run(ctx context.Context, c *console) error {

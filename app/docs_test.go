@@ -43,8 +43,8 @@ func patterns(t *testing.T) []pattern {
 	return all
 }
 
-// For each pattern in docs/profiles.md, parse prints the documented lines, no other
-// incident or match, and no problem.
+// For each pattern in docs/profiles.md, parse prints the documented lines, and no other incident,
+// match or problem.
 func TestDocumentedPatterns(t *testing.T) {
 	for _, p := range patterns(t) {
 		t.Run(p.title, func(t *testing.T) {

@@ -18,8 +18,7 @@ const (
 )
 
 // A lineEmitter emits an event for each line of standard input that is not blank. It publishes the
-// lines in batches. A batch contains the lines that have arrived, so an event does not wait for the
-// next line.
+// lines in batches. It does not wait for further lines to fill a batch.
 type lineEmitter struct {
 	*emitCmd
 	*console
@@ -122,11 +121,11 @@ type line struct {
 // A lineBatch contains lines that arrived together.
 type lineBatch struct {
 	lines []line
-	err   error // why these are the last lines: io.EOF, or an error of the reader
+	err   error // why no further lines follow: io.EOF, or an error of the reader
 }
 
-// readBatches reads in and sends the lines in batches. It stops after a batch with an error. It also
-// stops after ctx ends, as soon as in returns from a read. A read of a terminal cannot be interrupted.
+// readBatches reads in and sends the lines in batches. It stops after a batch with an error. If ctx
+// ends, it stops after the current read, because a read of a terminal cannot be interrupted.
 func readBatches(ctx context.Context, in io.Reader) <-chan lineBatch {
 	batches := make(chan lineBatch)
 	go func() {

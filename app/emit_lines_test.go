@@ -176,8 +176,8 @@ func TestEmitIsInterrupted(t *testing.T) {
 	}
 }
 
-// Emitting lines in batches is several times as fast as emitting them one by one, also if all events
-// belong to one match. The events arrive in order.
+// Emitting lines in batches is several times as fast as emitting them one by one, even if all
+// events belong to one match. The events arrive in order.
 func TestCaseEmitRate(t *testing.T) {
 	w := newWorld(t)
 	b, err := rabbit.New(w.amqp, rabbit.Options{Namespace: w.namespace, Log: slog.New(slog.DiscardHandler)})

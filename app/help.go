@@ -15,13 +15,13 @@ var helpTexts = kong.Vars{
 	"run_advertise": "Address at which other instances reach this one (default: the address that it serves on).",
 
 	"dead_list_consumer": "Consumer or queue (default: count the dead letters of each consumer in the config).",
-	"emit_facts":         "Facts as a JSON object (default: each line of standard input holds the facts of an event).",
+	"emit_facts":         "Facts as a JSON object (default: read one JSON object per line from standard input).",
 	"page_request": "Use the request settings NAME, under requests in the config " +
 		"(default: the settings of the source with this URL, if the config has one).",
 	"replay_as_live": "Handle the pages as live: use the live state and the original match IDs, " +
 		"and cause notifications. Fails if matchwire already has state for a match.",
 	"record_profile": "Name or file of the profile. A file is copied into the fixture.",
 	"trace_jobs":     "Maximum number of scheduled jobs to show. If there are more, only the latest are shown.",
-	"trace_rows": "Show where on the page each event was found. " +
-		"If you pass an event's ID, this is always shown for that event.",
+	"trace_rows": "Show the row of the page that each event came from. " +
+		"For the event whose ID you pass, the row is always shown.",
 }

@@ -1,6 +1,5 @@
-// Package app implements the command line of matchwire: commands, flags, signals and exit
-// codes. To build matchwire with a consumer of your own, call [Main] with
-// [WithConsumer].
+// Package app implements the command line of matchwire: commands, flags, signals and exit codes. To
+// build matchwire with your own consumer, call [Main] with [WithConsumer].
 package app
 
 import (
@@ -63,7 +62,7 @@ type program struct {
 const (
 	exitOK      = 0
 	exitFailure = 1
-	exitUsage   = 2 // wrong arguments, environment or config
+	exitUsage   = 2 // invalid arguments, environment or config
 )
 
 // cli declares the flags and commands.
@@ -79,7 +78,7 @@ type cli struct {
 	Replay  replayCmd  `cmd:"" help:"Replay recorded pages and publish their events."`
 	Parse   parseCmd   `cmd:"" help:"Parse a page with a profile and show the result."`
 	Record  recordCmd  `cmd:"" help:"Record the changes to a page as a fixture for replay."`
-	Check   checkCmd   `cmd:"" help:"Check the config, and profiles against their sample pages."`
+	Check   checkCmd   `cmd:"" help:"Check the config, and test profiles with their sample pages."`
 	Emit    emitCmd    `cmd:"" help:"Publish events from the command line or standard input."`
 	Tail    tailCmd    `cmd:"" help:"Print new events."`
 	Gateway gatewayCmd `cmd:"" help:"Serve the API, streams and live page of all instances at one address."`
@@ -151,7 +150,8 @@ func (c *console) namespace() (string, error) {
 	return config.Namespace, err
 }
 
-const description = `Reads live match pages, publishes what happens as events, and runs consumers that react to them.
+const description = `Reads live match pages, publishes events such as goals, and runs consumers of
+these events.
 
 AMQP_URL and REDIS_URL are the URLs of the RabbitMQ and Redis servers. AMQP_URL_FILE and REDIS_URL_FILE name files that
 contain these URLs. Without these variables, run uses embedded servers; demo always does.

@@ -31,7 +31,7 @@ type parseCmd struct {
 
 func (p *parseCmd) Help() string {
 	return "For authors of profiles. Shows the matches and incidents on the page, and missing or contradictory data. " +
-		"For each rule, shows the first value found. Also shows in how many rows the rule found a value."
+		"For each rule, shows the first value and the number of rows with a value."
 }
 
 func (p *parseCmd) Run(ctx context.Context, c *console) error {
@@ -53,7 +53,7 @@ func (p *parseCmd) Run(ctx context.Context, c *console) error {
 	}
 	observations, problems, err := document.Observations(ctx)
 	if err != nil {
-		// The problems have positions in the profile; the error does not.
+		// Only the problems have positions in the profile.
 		for _, line := range observation.Summary(problems) {
 			fmt.Fprintln(c.err, "  "+line)
 		}
@@ -62,7 +62,7 @@ func (p *parseCmd) Run(ctx context.Context, c *console) error {
 	listErr := noMatch(problems)
 	if listErr != nil {
 		listErr = fmt.Errorf("%s: %w\n%s\n"+
-			"if the list can be empty, set empty in the profile to a rule that finds a value only then",
+			"if the list can be empty, set empty in the profile to a rule that finds a value only on an empty list",
 			p.Page, listErr, lib.Identify(ctx, page))
 	}
 	if p.Match != "" {
@@ -91,8 +91,8 @@ func (p *parseCmd) Run(ctx context.Context, c *console) error {
 	return listErr
 }
 
-// noMatch returns an error if the profile is for lists, and finds no match although the page is not
-// an empty list.
+// noMatch returns an error if a profile for lists finds no match on a page that is not an empty
+// list.
 func noMatch(problems []observation.Problem) error {
 	for _, problem := range problems {
 		if problem.Field == "matches" {
@@ -112,7 +112,7 @@ func showProfile(w io.Writer, p *profile.Profile, d *profile.Document) error {
 		line += ", layout " + layout
 	}
 	if seen := d.Seen(); !seen.IsZero() {
-		line += ", last seen to work on " + seen.String()
+		line += ", last worked on " + seen.String()
 	}
 	_, err := fmt.Fprintln(w, line)
 	return err

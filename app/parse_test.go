@@ -19,8 +19,8 @@ match:
   league: {value: L}
 `
 
-// A page without matches is an error that describes the page, unless the profile says how an empty
-// list looks.
+// A page without matches is an error that describes the page, unless the profile describes an empty
+// list.
 func TestCaseListProfileOnAForeignPage(t *testing.T) {
 	t.Chdir(t.TempDir())
 	write(t, map[string]string{

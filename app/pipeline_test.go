@@ -298,8 +298,8 @@ fetch: {private_addresses: true}
 	}
 }
 
-// Consumers that start long after the parser miss no event, because the parser declares
-// their queues first.
+// Consumers that start long after the parser miss no event, because the parser declares their
+// queues.
 func TestConsumersStartLate(t *testing.T) {
 	w := newWorld(t)
 	pages := newSite(t, "../fixtures/soccer/one-goal")

@@ -11,7 +11,7 @@ import (
 )
 
 // The files in the README are valid: parse prints the lines that the README shows, and the
-// configs load.
+// last config loads.
 func TestREADME(t *testing.T) {
 	text, err := os.ReadFile("../README.md")
 	if err != nil {
@@ -28,30 +28,48 @@ func TestREADME(t *testing.T) {
 		}
 		files++
 	}
-	if files != 3 {
-		t.Fatalf("%d files in the README, want page.html, mysite.yaml and matchwire.yaml", files)
+	if files != 4 {
+		t.Fatalf("%d files in the README, want page.html, mysite.yaml and matchwire.yaml twice", files)
 	}
 	code, out, errs := call(t, "", nil, "parse", "page.html", "--profile", "mysite.yaml")
 	if code != 0 {
 		t.Fatalf("parse: exit %d, want 0: %s", code, errs)
 	}
-	for line := range strings.Lines(out) {
-		if line = strings.TrimSpace(line); !strings.Contains(string(text), line) {
-			t.Errorf("parse prints a line that the README does not show: %q", line)
+	shown := regexp.MustCompile("(?s)```\n( *teams .*?)```").FindStringSubmatch(string(text))
+	if shown == nil {
+		t.Fatal("the README shows no output of parse")
+	}
+	for line := range strings.Lines(shown[1]) {
+		if line = strings.TrimSpace(line); !strings.Contains(out, line) {
+			t.Errorf("parse does not print a line that the README shows: %q; it prints\n%s", line, out)
 		}
 	}
-	more := regexp.MustCompile("(?s)More of matchwire.yaml:\n\n```yaml\n(.*?)```").FindStringSubmatch(string(text))
-	if more == nil {
-		t.Fatal("the README has no block after \"More of matchwire.yaml:\"")
-	}
-	if err := os.WriteFile("more.yaml", []byte(more[1]), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	if c, err := pipeline.LoadConfig("more.yaml", false); err != nil || len(c.Aliases) != 1 || c.FailedPages == "" {
-		t.Errorf("more.yaml: config %+v, error %v; want 1 alias and failed_pages", c, err)
+	if !strings.Contains(out, "\nno problems\n") {
+		t.Errorf("parse prints\n%s\nwant no problems", out)
 	}
 	config, err := pipeline.LoadConfig("matchwire.yaml", false)
-	if err != nil || len(config.Sources) != 1 || len(config.Consumers) != 2 {
-		t.Errorf("matchwire.yaml: config %+v, error %v; want 1 source and 2 consumers", config, err)
+	if err != nil || len(config.Sources) != 1 || len(config.Consumers) != 1 {
+		t.Errorf("matchwire.yaml: config %+v, error %v; want 1 source and 1 consumer", config, err)
+	}
+}
+
+// The config in docs/operations.md loads.
+func TestDocumentedConfig(t *testing.T) {
+	text, err := os.ReadFile("../docs/operations.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, section, _ := strings.Cut(string(text), "### Config\n")
+	block := regexp.MustCompile("(?s)```yaml\n(.*?)```").FindStringSubmatch(section)
+	if block == nil {
+		t.Fatal("docs/operations.md has no config")
+	}
+	file := filepath.Join(t.TempDir(), "matchwire.yaml")
+	if err := os.WriteFile(file, []byte(block[1]), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	c, err := pipeline.LoadConfig(file, false)
+	if err != nil || len(c.Aliases) != 1 || c.FailedPages == "" || len(c.Sources) != 1 {
+		t.Errorf("config %+v, error %v; want 1 source, 1 alias and failed_pages", c, err)
 	}
 }

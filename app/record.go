@@ -75,8 +75,8 @@ func pageRequest(c *console, rawURL, name string) (string, *page.Request, error)
 	return url, request, nil
 }
 
-// profile returns the profile and its name in the fixture. The name of a profile file
-// in a fixture is profile.yaml.
+// profile returns the profile and its name in the fixture. For a profile file, the name is
+// profile.yaml.
 func (r *recordCmd) profile(c *console) (*profile.Profile, string, error) {
 	lib, err := c.library()
 	if err != nil {

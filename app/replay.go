@@ -48,7 +48,7 @@ func (s *speed) UnmarshalText(b []byte) error {
 	return nil
 }
 
-// String returns the speed for people.
+// String returns a description such as "60 times real speed".
 func (s speed) String() string {
 	switch s {
 	case 0:
@@ -126,9 +126,8 @@ func (r *replayCmd) Run(ctx context.Context, c *console) error {
 	return err
 }
 
-// interrupted returns err, unless ctx has ended: then it returns the error "interrupted"
-// in place of a non-nil err. The exit code for [context.Canceled] is 0, which would be
-// wrong for unfinished work.
+// interrupted returns err. If ctx has ended, it replaces a non-nil err with the error
+// "interrupted", because the exit code for [context.Canceled] is 0.
 func interrupted(ctx context.Context, err error) error {
 	if err != nil && ctx.Err() != nil {
 		return errors.New("interrupted")

@@ -77,8 +77,8 @@ func TestReplayFindsTheProfileOfAFixture(t *testing.T) {
 	}
 }
 
-// The pages of several fixtures of a match are replayed in the order of their times, whatever the order
-// on the command line. A warning names the file and the time of the page.
+// The pages of several fixtures of a match are replayed in the order of their times, regardless of
+// the order on the command line. A warning names the file and the time of the page.
 func TestReplayInTheOrderOfTimes(t *testing.T) {
 	t.Chdir(t.TempDir())
 	page := func(goals int) string {

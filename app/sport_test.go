@@ -15,8 +15,8 @@ import (
 	"testing"
 )
 
-// The sport that docs/profiles.md defines works from the page to the phone. The messages are those that the
-// section shows.
+// The sport that docs/profiles.md defines works from the page to the phone. The test expects the
+// messages that the section shows.
 func TestDocumentedSport(t *testing.T) {
 	t.Parallel()
 	text, err := os.ReadFile("../docs/profiles.md")

@@ -22,12 +22,12 @@ type traceCmd struct {
 }
 
 func (t *traceCmd) Help() string {
-	return "A call such as POST /api/matches starts a job. " +
-		"All events and tasks of a job have the same TID (transaction ID), " +
-		"and so do their log lines and webhook calls (header X-Transaction-Id). " +
+	return "An external cause, such as POST /api/matches, starts a job. " +
+		"All events, tasks and log lines of a job have the same TID (transaction ID). " +
+		"Webhook calls contain the TID in the header X-Transaction-Id. " +
 		"A poll that the schedule starts is a separate job with a new TID. " +
-		"Scheduled jobs that produced an event or failed are shown below the job that activated the match. " +
-		"Traces are stored for 48 hours, or for the time set in trace.keep of the config."
+		"Below the job that activated a match, trace lists scheduled jobs that produced an event or failed. " +
+		"Traces are stored for 48 hours, unless trace.keep in the config sets another time."
 }
 
 func (t *traceCmd) Run(ctx context.Context, c *console) error {
@@ -97,8 +97,7 @@ func (p *treePrinter) scheduled(job, by *trace.Tree) {
 	p.nodes(job.Steps, "", job.Start)
 }
 
-// nodes draws steps, with the children of each step indented below it. Times are relative
-// to start.
+// nodes draws steps, and indents the children of each step. Times are relative to start.
 func (p *treePrinter) nodes(nodes []*trace.Node, indent string, start time.Time) {
 	nodes = visible(nodes)
 	for i, n := range nodes {

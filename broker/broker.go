@@ -43,8 +43,8 @@ type Subscription struct {
 //
 // A panic counts as any other error.
 //
-// The subscription waits for its handlers, so ctx does not end with it. ctx ends after the timeout.
-// A handler that does not return within a second after that is abandoned, which counts as an error.
+// ctx does not end with the subscription, which waits for its handlers. ctx ends after the timeout.
+// If the handler does not return within another second, it is abandoned, which counts as an error.
 // It may still run during the next attempt.
 type Handler func(ctx context.Context, m Message) error
 
@@ -61,7 +61,7 @@ type Subscriber interface {
 	Subscribe(ctx context.Context, s Subscription, h Handler) error
 }
 
-// A Broker is everything that matchwire needs from a message broker.
+// A Broker contains all functions of a message broker that matchwire needs.
 type Broker interface {
 	Publisher
 	Subscriber

@@ -12,9 +12,9 @@ var ErrUnavailable = errors.New("unavailable")
 // Unavailable returns an error with the text of err that wraps err and [ErrUnavailable].
 func Unavailable(err error) error { return marked{err, ErrUnavailable} }
 
-// Postpone returns the error with which a handler defers a message. The message is redelivered at
-// about until. It can be redelivered earlier, and then the handler must postpone it again. The
-// attempt does not count. reason appears in the trace.
+// Postpone returns the error with which a handler postpones a message. The attempt does not count.
+// The message is redelivered at about until, or earlier. If it is too early, the handler must
+// postpone the message again. reason appears in the trace.
 func Postpone(until time.Time, reason string) error { return &PostponedError{until, reason} }
 
 // A PostponedError is the error that [Postpone] returns. It wraps [ErrUnavailable].

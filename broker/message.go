@@ -38,9 +38,9 @@ type Message struct {
 	Time     time.Time // time of the event or task; a broker may truncate it to seconds
 	Expires  time.Time `json:",omitzero"` // after this time the message is dropped unhandled; zero: never
 	Body     []byte    // the CloudEvents object, or the JSON of the task
-	// Unsequenced reports whether the event has no seq. Readers of the log skip an event whose seq is not
-	// above the last, so a [Publisher] sends it only after the previous event of its match is confirmed.
-	// Unsequenced events are not skipped, so many events of a match can be in flight.
+	// Unsequenced reports whether the event has no seq. Readers of the log skip an event whose seq
+	// is not above the last. So a [Publisher] sends an event with a seq only after the previous
+	// event of its match is confirmed. Many unsequenced events of a match can be in flight.
 	Unsequenced bool `json:",omitzero"`
 	// Attempt counts from 1, excluding outages and postponements. It is 0 when the message is published.
 	Attempt int

@@ -13,7 +13,7 @@ import (
 const (
 	// handlerTimeout is the default for Subscription.Timeout.
 	handlerTimeout = 30 * time.Second
-	// grace is how long a handler may take to return after its context has ended.
+	// grace is the time in which a handler must return after its context has ended.
 	grace = time.Second
 	// maxAbandoned is the maximum number of abandoned handlers of one subscription that still run.
 	// Beyond this number, Work waits for a handler that hangs, so the handler occupies a worker.

@@ -17,7 +17,7 @@ import (
 // whose item is the first of a batch writes the batch.
 type Batcher[T any] struct {
 	// Write writes a batch and returns the error of each item, or nil if all items are written. The
-	// context ends after Timeout. It does not end with the context of any caller of Do.
+	// context ends after Timeout. It does not end when the context of a caller of Do ends.
 	Write func(ctx context.Context, batch []T) []error
 	// MaxItems is the maximum number of items in a batch. A value below 1 means 1.
 	MaxItems int
@@ -37,8 +37,8 @@ const defaultWriteTimeout = 10 * time.Second
 // An item is a value to write, with its result.
 type item[T any] struct {
 	value T
-	// ready receives the batch that the caller of Do must write, which begins with this item, or nil
-	// after another caller has written this item.
+	// ready receives nil when another caller has written this item. Otherwise it receives a batch
+	// that begins with this item, and the caller of Do must write this batch.
 	ready chan []*item[T]
 	err   error // the result; valid when the item has been written
 }
@@ -79,8 +79,8 @@ func (b *Batcher[T]) Do(ctx context.Context, v T) error {
 	return i.err
 }
 
-// wait waits until another caller has written i, which returns nil, or until this caller must write a
-// batch, which it returns. It returns an error if ctx ends first.
+// wait waits until another caller has written i, and returns nil. If this caller must write a
+// batch, wait returns the batch. It returns an error if ctx ends first.
 func (b *Batcher[T]) wait(ctx context.Context, i *item[T]) (batch []*item[T], err error) {
 	select {
 	case batch := <-i.ready:

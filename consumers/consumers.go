@@ -31,22 +31,23 @@ type Consumer struct {
 	Limit int
 	// Timeout is how long Handle may take for one event, at most [MaxTimeout]. The default is 30 s.
 	Timeout time.Duration
-	// Once skips an event that was handled within the last day. Set it if the effects of the consumer
-	// must not be repeated, as with notifications. An event may still be handled again if a process
-	// died while it handled the event, if Redis was unreachable for more than [LeaseTime], or if Redis
-	// lost its data. The backfill copy of an event is handled separately.
+	// Once skips an event that was handled within the last day. Set it if the effects of the
+	// consumer must not be repeated, as with notifications. An event may still be handled again if
+	// a process died during handling, if Redis was unreachable for more than [LeaseTime], or if
+	// Redis lost its data. The backfill copy of an event is handled separately.
 	Once bool
-	// Ordered handles the events of a match one at a time, in the order of (epoch, seq), in all processes
-	// that share the queue. An event that fails holds up the later events of its match until its last
-	// attempt, and so does an event that Handle postpones. The queue receives all events of the sports in
-	// Keys, because gaps show which events are missing. Handle receives only events that match Keys.
+	// Ordered handles the events of a match one at a time, in the order of (epoch, seq), in all
+	// processes that share the queue. If an event fails or is postponed, the later events of its
+	// match wait until its last attempt. The queue receives all events of the sports in Keys,
+	// because the runner finds missing events by gaps in seq. Handle receives only events that
+	// match Keys.
 	Ordered bool
-	// Early, if not nil, is called for an event that must wait for an earlier event of its match. Handle
-	// follows when it is the event's turn. Only a consumer that sets Ordered can use Early. The contract
-	// for its error is that of Handle.
+	// Early, if not nil, is called for an event that must wait for an earlier event of its match.
+	// Handle follows when the earlier events are finished. Only a consumer that sets Ordered can
+	// use Early. The contract for its error is that of Handle.
 	Early func(ctx context.Context, e event.Event) error
-	// Rebuilds reports whether handling every event of the log again, in any order, restores the
-	// consumer's data. matchwire rebuild refuses other consumers.
+	// Rebuilds allows matchwire rebuild. Set it if the consumer restores its data when it handles
+	// every event of the log again, in any order.
 	Rebuilds bool
 	// Parts, if not nil, are the parts of the consumer, by name. Each part has its own queue,
 	// consumer.<name>.<part>, so no part waits for another. A consumer with parts uses no other field
@@ -64,8 +65,8 @@ type Consumer struct {
 	Handle func(ctx context.Context, e event.Event) error
 }
 
-// A Maker creates a consumer from its settings. It validates all settings, so that matchwire reports a
-// mistake at startup and not at the first event.
+// A Maker creates a consumer from its settings. It validates all settings, so that matchwire
+// reports mistakes at startup.
 type Maker func(Host) (Consumer, error)
 
 // A Plugin adds a consumer to matchwire.
@@ -107,8 +108,8 @@ type Host struct {
 
 // MaxTimeout is the maximum of Consumer.Timeout. RabbitMQ takes an event back if it is not
 // acknowledged within consumer_timeout, 30 minutes by default, and delivers it again. MaxTimeout is
-// shorter, because an event can wait for a free handler, and a failed event is acknowledged only after
-// it was copied to a retry queue. A queue cannot ask RabbitMQ 3.10 for a longer time.
+// shorter, because this time includes the wait for a free handler, and the copy of a failed event
+// to a retry queue. On RabbitMQ 3.10, a queue cannot have a longer consumer_timeout.
 const MaxTimeout = 25 * time.Minute
 
 // CheckTimeout returns an error if d is longer than [MaxTimeout].
@@ -189,7 +190,7 @@ type Runner struct {
 	Metrics *Metrics              // may be nil
 	Log     *slog.Logger
 
-	lease  time.Duration // how long a mark lasts without a renewal; 0 means LeaseTime
+	lease  time.Duration // time until a mark expires without a renewal; 0 means LeaseTime
 	bounds orderBounds   // the zero value means defaultOrderBounds
 }
 
@@ -233,8 +234,8 @@ func (r Runner) Run(ctx context.Context, name string, c Consumer, ready chan<- s
 	return nil
 }
 
-// While runs c.Run while work handles events. The context of c.Run ends when work returns, the context
-// of work when c.Run fails. While returns the first error, after both have returned.
+// While runs c.Run while work handles events. The context of c.Run ends when work returns. The
+// context of work ends when c.Run fails. While returns the first error, after both have returned.
 func (c Consumer) While(ctx context.Context, work func(context.Context) error) error {
 	if c.Run == nil {
 		return work(ctx)
@@ -316,8 +317,8 @@ func (d delivery) handle(ctx context.Context, m broker.Message) error {
 	return err
 }
 
-// handleEvent calls the consumer's handler: when it is the event's turn, if the consumer is ordered,
-// and only once, if the consumer wants that.
+// handleEvent calls the consumer's handler. If the consumer is ordered, handleEvent first waits for
+// earlier events. If the consumer sets Once, it skips an event that was handled before.
 func (d delivery) handleEvent(ctx context.Context, m broker.Message, e event.Event) error {
 	h := d.Handle
 	if d.marks != nil {

@@ -25,17 +25,16 @@ const keepDone = 24 * time.Hour
 //	mw:handled:<consumer>:<event ID>            "done" for a day; "<instance>:<attempt>" during an attempt
 //	mw:handled:<consumer>:<event ID>:<attempt>  for a minute, if the attempt was abandoned
 //
-// The mark of an attempt is a lease, which is renewed while the handler runs. If the process dies, the
-// lease expires, and another process can handle the event. No process may handle the event earlier: the
-// broker also redelivers the event if the first process has only lost its connection and is still
-// handling it.
-// An event that another process is handling is postponed, without counting an attempt.
+// The mark of an attempt is a lease, which is renewed while the handler runs. If the process dies,
+// the lease expires, and another process can handle the event. Until then, the event is postponed,
+// without counting an attempt. The wait is necessary, because the broker also redelivers an event
+// if a process has only lost its connection and is still handling the event.
 //
-// The Redis client repeats a script whose reply was lost, so each script returns the same result when
-// it is repeated. If an attempt gets no reply to its first script, the attempt is abandoned: if
-// a script that begins or renews the attempt reaches Redis later, the script sets no mark. If
-// abandoning fails too, the mark does not block later attempts of the same instance, which tracks its
-// running attempts in memory.
+// The Redis client repeats a script whose reply was lost, so each script returns the same result
+// when it is repeated. If an attempt gets no reply to its first script, the attempt is abandoned.
+// Scripts of an abandoned attempt that reach Redis later set no mark. If abandoning fails too, the
+// mark does not block later attempts of the same instance, which tracks its running attempts in
+// memory.
 //
 // The backfill copy of an event has its own mark, whose key ends with :backfill. After Redis loses its
 // data, the backfill copy can arrive while the original waits for a retry.
@@ -43,7 +42,7 @@ type marks struct {
 	redis    redis.UniversalClient
 	prefix   string        // prefix of the marks' keys
 	instance string        // identifies the marks of this instance
-	lease    time.Duration // how long the mark of an attempt lasts without a renewal
+	lease    time.Duration // time until the mark of an attempt expires without a renewal
 	attempts *attempts     // the running attempts of this instance
 	log      *slog.Logger
 }
@@ -142,9 +141,9 @@ func (m marks) once(ctx context.Context, e event.Event, h func(context.Context, 
 }
 
 // begin marks an event as being handled. since is a time just before the lease began. left is 0 if
-// begin set the mark, negative if the event was handled before, and otherwise the rest of the lease of
-// another instance. If the reply took half a lease or more, begin repeats the script, because the
-// lease may have expired by then.
+// begin set the mark, negative if the event was handled before, and otherwise the rest of the lease
+// of another instance. If the reply takes half a lease or more, begin repeats the script, because
+// the lease may have expired.
 func (m marks) begin(
 	ctx context.Context, keys []string, token string,
 ) (since time.Time, left time.Duration, err error) {
@@ -158,14 +157,14 @@ func (m marks) begin(
 }
 
 const (
-	finishMin   = 500 * time.Millisecond // minimum time for marking an event as handled, even after ctx ends
+	finishMin   = 500 * time.Millisecond // minimum time that finish tries, even after ctx ends
 	finishPause = 50 * time.Millisecond  // pause after the first error; it doubles after each error, up to 1 s
 )
 
 // finish marks an event as handled. While Redis is unavailable, finish retries for the length of a
-// lease, but not beyond the deadline of ctx, when the broker would deliver the event again. In each
-// case it tries for at least finishMin. It logs errors and does not return them, because an error of
-// the handler would cause a retry of the event.
+// lease. It stops at the deadline of ctx, when the broker would deliver the event again, but tries
+// for at least finishMin. It logs errors and does not return them, because an error would cause a
+// retry of the event.
 func (m marks) finish(ctx context.Context, keys []string, token string, log *slog.Logger) {
 	until := time.Now().Add(m.lease)
 	if deadline, ok := ctx.Deadline(); ok && deadline.Before(until) {
@@ -197,8 +196,8 @@ func (m marks) finish(ctx context.Context, keys []string, token string, log *slo
 	}
 }
 
-// abandon removes the mark of an attempt that failed, or that got no reply to its first script. It has
-// a third of a lease, even if ctx has ended.
+// abandon removes the mark of an attempt that failed, or that got no reply to its first script. It
+// tries for a third of a lease, even if ctx has ended.
 func (m marks) abandon(ctx context.Context, keys []string, token string) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), m.lease/3)
 	defer cancel()

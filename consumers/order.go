@@ -33,12 +33,12 @@ import (
 // Every wait is bounded. Later events pass an unfinished event at its <end>. They pass a missing event
 // some time after the arrival of the first later event.
 //
-// An event that arrives after later events have passed it is handled immediately. So is an event of an
+// These events are handled immediately: an event that later events have passed, an event of an
 // older epoch, and an event without an epoch.
 //
-// The Redis client repeats a script whose reply was lost, so each script has the same result when it
-// is repeated. The record does not prevent two processes from handling one event at the same time, but
-// [marks] does.
+// The Redis client repeats a script whose reply was lost, so each script has the same result when
+// it is repeated. Two processes can handle one event at the same time, unless the consumer also has
+// [marks].
 type order struct {
 	redis   redis.UniversalClient
 	prefix  string        // prefix of the records' keys
@@ -59,7 +59,7 @@ type order struct {
 // orderBounds bound the waits of an order.
 type orderBounds struct {
 	long    time.Duration // the longest wait in this process
-	brief   time.Duration // the longest wait in this process if a longer wait is probably useless
+	brief   time.Duration // the longest wait in this process for an event that will probably wait longer
 	first   time.Duration // for missing events before the first event of an epoch
 	missing time.Duration // for other missing events
 	margin  time.Duration // for an unfinished event, beyond its timeout or the time of its next attempt
@@ -88,13 +88,13 @@ func newOrder(r redis.UniversalClient, prefix string, c Consumer, bounds orderBo
 	}
 }
 
-// stop ends the waits in this process. settle then tries once more to store each end of an event that
-// is not stored.
+// stop ends the waits in this process. settle then tries once more to store the events that have
+// finished.
 func (o *order) stop() { close(o.stopped) }
 
 // handle calls h when all earlier events of the match are finished. It postpones the event if that
-// takes too long. If the event matches none of the consumer's keys, handle only stores that the event
-// is finished.
+// takes too long. If no key of the consumer matches the event, handle only stores that the event is
+// finished.
 func (o *order) handle(ctx context.Context, m broker.Message, e event.Event, h handler) error {
 	wanted := event.MatchAny(o.keys, m.Key)
 	if e.Subject == "" || e.Data.Epoch == "" || e.Data.Seq < 1 {
@@ -150,8 +150,9 @@ func (o *order) call(ctx context.Context, until time.Time, e event.Event, h hand
 	return h(ctx, e)
 }
 
-// Pass returns an error with the text of err that wraps err. If Handle of an ordered consumer returns
-// it, later events of the match no longer wait for the event. The event is still retried as err says.
+// Pass returns an error with the text of err that wraps err. If Handle of an ordered consumer
+// returns it, later events of the match no longer wait for the event. The event is still retried as
+// err specifies.
 func Pass(err error) error { return &passError{err} }
 
 // Passed reports whether err wraps an error from [Pass].

@@ -102,7 +102,7 @@ var goals = consumers.Consumer{Keys: []string{"*.*.goal"}}
 
 func never(event.Event) error { return nil }
 
-// The events of each match are handled in order in three processes, whichever events fail, are
+// The events of each match are handled in order in three processes, even if some fail, are
 // postponed or panic.
 func TestOrderedInThreeProcesses(t *testing.T) {
 	testenv.OnBothRedis(t, func(t *testing.T, r *redis.Client) {

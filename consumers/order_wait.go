@@ -117,8 +117,8 @@ func (w *orderWait) pause(s orderState) bool {
 	return w.sleepUntil(until, changed)
 }
 
-// sleep sleeps for d, unless the event may not wait that long in this process. It reports whether it
-// has slept.
+// sleep sleeps for d and returns true. If the event may not wait that long in this process, it
+// returns false at once.
 func (w *orderWait) sleep(d time.Duration) bool {
 	until := time.Now().Add(d)
 	return !until.After(w.until()) && w.sleepUntil(until, nil)

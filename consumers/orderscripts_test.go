@@ -12,7 +12,7 @@ import (
 	"github.com/matchwire/matchwire/internal/testenv"
 )
 
-// A match is the order of one match, in a test of the scripts.
+// A match runs the scripts for one match.
 type match struct {
 	*testing.T
 	*order

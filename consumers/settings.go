@@ -8,8 +8,8 @@ import (
 	"github.com/matchwire/matchwire/internal/strictyaml"
 )
 
-// A SettingError is an error in one value of a consumer's settings. A [Maker] returns it so that the
-// error that the user sees contains the line of the value.
+// A SettingError is an error in one value of a consumer's settings. If a [Maker] returns it,
+// matchwire adds the line of the value to the error.
 type SettingError struct {
 	Path string // path of the value in the settings, like "timeout" or "keys[1]"
 	Err  error

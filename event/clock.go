@@ -95,9 +95,9 @@ func (s Sport) AtMinute(p Period, minute, stoppage int) Clock {
 }
 
 // AtElapsed returns the clock for a number of seconds since kick-off, as a match clock shows it, in
-// sports that count minutes. The second half of soccer begins at 45:00, however long the stoppage
-// time before it. 14:21 is in minute 15. If p is "", the seconds determine the period. Time past the
-// end of the period is stoppage time.
+// sports that count minutes. The second half of soccer begins at 45:00, regardless of stoppage
+// time. 14:21 is in minute 15. If p is "", the seconds determine the period. Time past the end of
+// the period is stoppage time.
 func (s Sport) AtElapsed(p Period, seconds int) Clock {
 	c := s.AtMinute(p, seconds/60+1, 0)
 	start, _ := s.Minutes(c.Period)
@@ -138,12 +138,12 @@ func (c Clock) Known() bool { return c.Timed() || c.Half != "" }
 // Timed reports whether c contains a time within the period.
 func (c Clock) Timed() bool { return c.Minute > 0 || c.Elapsed > 0 || c.Balls > 0 }
 
-// CountedOn returns the minute if stoppage time is counted on: 93 for 90+3'.
+// CountedOn returns the minute on a clock that continues in stoppage time: 93 for 90+3'.
 func (c Clock) CountedOn() int { return c.Minute + c.Stoppage }
 
-// MoveTo returns c as a clock of the period p, if stoppage time is counted on: in soccer, 47' of the
-// second half is 45+2' of the first half. A clock without a minute does not change. The sport must count
-// minutes.
+// MoveTo returns c as a clock of the period p, for clocks that continue in stoppage time. In
+// soccer, 47' of the second half is 45+2' of the first half. A clock without a minute does not
+// change. The sport must count minutes.
 func (s Sport) MoveTo(p Period, c Clock) Clock {
 	switch {
 	case c.Minute == 0:
@@ -155,9 +155,10 @@ func (s Sport) MoveTo(p Period, c Clock) Clock {
 	return s.AtMinute(p, c.CountedOn(), 0)
 }
 
-// MaybeStoppage reports whether c may be in the stoppage time of the period before, although Stoppage
-// is 0. Use it for pages that do not show the period: on some pages of soccer, the first half continues
-// to 47', and a match without extra time to 93'. It returns false if the sport does not count minutes.
+// MaybeStoppage reports whether c may be in the stoppage time of the previous period, although
+// Stoppage is 0. Use it for pages that do not show the period: on some soccer pages, the first half
+// continues to 47', and a match without extra time to 93'. It returns false if the sport does not
+// count minutes.
 func (s Sport) MaybeStoppage(c Clock) bool {
 	half, extra := s.Rules().Half, s.Rules().ExtraHalf
 	after := func(end, most int) bool { return c.Minute > end && c.Minute <= end+most }

@@ -4,7 +4,7 @@ import "time"
 
 // cricket contains the rules of cricket. The runs of the batting side are its score.
 var cricket = Rules{
-	Periods:     numbered("inn", 8), // two of each side, and super overs
+	Periods:     numbered("inn", 8), // two for each side, and super overs
 	LeastPeriod: "inn2",
 	LeastLength: 10 * time.Minute,
 
@@ -14,8 +14,8 @@ var cricket = Rules{
 	LeagueWords:  []string{"cricket"},
 	NoClock:      true,
 
-	// The overs are the clock, and the wickets are part of the line score. With one ball left, the required rate is
-	// six times the runs that are missing.
+	// The overs are the clock, and the wickets are part of the line score. With one ball left, the
+	// required rate is six times the missing runs.
 	Situation: []Member{{Name: "batting"}, {"target", 1, 2000}, {"required_rate", 0, 3000}},
 
 	// Victoria 1,107 in one of two innings in 1926, Sri Lanka 952–6 in 1997. More than 800 overs in a Test

@@ -16,8 +16,9 @@ type Definition struct {
 	Periods []Period // all periods and breaks, in the order of play; see [Definition.mayBeMissing]
 	Counts  Count
 
-	// Half and ExtraHalf are the lengths of a half, and of a half of extra time, in minutes. They are 0
-	// if the clock does not count minutes from kick-off. They need the periods 1h and 2h, and et1 and et2.
+	// Half and ExtraHalf are the lengths of a half, and of a half of extra time, in minutes. They
+	// are 0 if the clock does not count minutes from kick-off. Half needs the periods 1h and 2h,
+	// and ExtraHalf needs et1 and et2.
 	Half, ExtraHalf int
 
 	// Kinds holds the kinds of incidents that a page can show, with the points that one incident can add to
@@ -31,7 +32,7 @@ type Definition struct {
 type Count string
 
 const (
-	Goals  Count = "goals"  // each goal is an event, even if the page lists no goals
+	Goals  Count = "goals"  // each goal is an event, even if the page does not list it
 	Points Count = "points" // incidents can add several points
 	Sets   Count = "sets"   // the sets or games that each side has won; no match ends with a level score
 )
@@ -48,9 +49,9 @@ type definedSport struct {
 // defined holds a definedSport by Sport.
 var defined sync.Map
 
-// Define adds a sport. The sport can then be used like those that matchwire knows. A sport never changes
-// while the process runs: Define returns an error if the sport exists with another definition. It returns
-// a [*DefinitionError] if a member is invalid.
+// Define adds a sport. The sport can then be used like the known sports. Define returns a
+// [*DefinitionError] if a member is invalid. A sport cannot change while the process runs: Define
+// returns an error if the sport exists with another definition.
 func Define(d Definition) error {
 	if err := d.check(); err != nil {
 		return err
@@ -116,7 +117,7 @@ func (d *Definition) check() error {
 			ExtraFirst, ExtraSecond)
 	}
 	if d.Periods[0].IsBreak() || d.Periods[len(d.Periods)-1].IsBreak() {
-		return invalid("periods", "a break is neither the first nor the last")
+		return invalid("periods", "a break cannot be the first or the last period")
 	}
 	for _, k := range slices.Sorted(maps.Keys(d.Kinds)) {
 		if err := d.checkKind(k); err != nil {
@@ -158,7 +159,7 @@ func (d *Definition) mayBeMissing(p Period) bool {
 	return d.Counts == Sets || letters == "ot" || letters == "et" || p == ExtraHalfTime || p == ShootOut
 }
 
-// rules returns the rules of the sport. A shoot-out has no special rules other than those of its tally.
+// rules returns the rules of the sport.
 func (d *Definition) rules() *Rules {
 	r := &Rules{
 		Periods:       d.Periods,

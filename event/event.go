@@ -72,8 +72,8 @@ type Data struct {
 	Lineup    *Lineup    `json:"lineup,omitempty"`     // lineup: the players of Team
 
 	Provisional bool   `json:"provisional,omitempty"` // the score implies the incident; no page has listed it yet
-	Backfill    bool   `json:"backfill,omitempty"`    // it happened before the first page of the match was fetched
-	Replay      bool   `json:"replay,omitempty"`      // it was replayed from a recording
+	Backfill    bool   `json:"backfill,omitempty"`    // the incident happened before the first fetch
+	Replay      bool   `json:"replay,omitempty"`      // the event was replayed from a recording
 	Epoch       string `json:"epoch,omitempty"`       // UUIDv7 of the match's saved state; "" for a manually emitted event
 	Seq         int64  `json:"seq,omitempty"`         // number of the event within the epoch: 1, 2, 3…
 
@@ -164,8 +164,8 @@ func IncidentID(parts ...string) string {
 }
 
 // identify returns the ID of the event. It computes the ID from the incident, the revision and the
-// facts. So if two parsers, or a replay, report the same facts, they use the same ID. An event
-// without an incident was emitted manually, and gets a new ID.
+// facts. So events with the same facts have the same ID, even from two parsers or a replay. An
+// event without an incident was emitted manually, and gets a new ID.
 func (e Event) identify() string {
 	d := e.Data
 	if d.Incident == "" {

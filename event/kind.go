@@ -20,7 +20,7 @@ const (
 	LineupShown    Kind = "lineup" // the players of one side
 )
 
-// Kinds that are about the pipeline, not about the match.
+// Kinds of events about the pipeline, not about the match.
 const (
 	MatchActivated   Kind = "match_activated"
 	MatchDeactivated Kind = "match_deactivated"
@@ -43,7 +43,7 @@ const (
 	ShootoutKick Kind = "shootout_kick"
 	Penalty      Kind = "penalty" // ice hockey: a player is sent to the penalty box
 
-	ShootoutAttempt Kind = "shootout_attempt" // ice hockey: what a ShootoutKick is in soccer
+	ShootoutAttempt Kind = "shootout_attempt" // ice hockey: like ShootoutKick in soccer
 )
 
 // IsKick reports whether incidents of kind k are the kicks or attempts of a shoot-out.
@@ -134,7 +134,7 @@ func Statuses() []Status {
 func (s Status) Over() bool { return s == Ended || s == Final }
 
 // Decided reports whether the match has a result: it is over, was awarded, or ended when a player
-// retired. Its end is a match_end.
+// retired. Only such a match has a match_end.
 func (s Status) Decided() bool { return s.Over() || s == Awarded || s == Retired }
 
 // Rank orders statuses by the progress of the match: 0 before kick-off, 1 while the match is played

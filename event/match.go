@@ -19,8 +19,8 @@ type Match struct {
 	Clock  Clock     `json:"clock,omitzero"`   // the match clock, if the page shows one
 	Stale  *Stale    `json:"stale,omitempty"`  // nil while a source of the match has usable pages
 
-	// Situation is what the page shows of the play right now. It is nil if the page shows nothing of it, and
-	// before and after the match.
+	// Situation is the state of play. It is nil if the page does not show it, and before and after
+	// the match.
 	Situation *Situation `json:"situation,omitempty"`
 }
 
@@ -38,13 +38,13 @@ func (m Match) Team(s Side) string {
 	return m.Away
 }
 
-// A Situation is what a page shows of the play right now. Its members depend on the sport; see [Rules]. A member
-// that the page does not show is omitted. A Situation is never modified.
+// A Situation is the current state of play. Its members depend on the sport; see [Rules]. Members
+// that the page does not show are omitted. A Situation is never modified.
 type Situation struct {
 	Possession Side `json:"possession,omitempty"` // the side that has the ball
 	Batting    Side `json:"batting,omitempty"`    // baseball and cricket: the side that bats
 	Serving    Side `json:"serving,omitempty"`    // tennis: the side that serves
-	PowerPlay  Side `json:"power_play,omitempty"` // ice hockey: the side that has more players on the ice
+	PowerPlay  Side `json:"power_play,omitempty"` // ice hockey: the side with more players on the ice
 
 	Balls   *int  `json:"balls,omitempty"` // baseball: the count of the batter
 	Strikes *int  `json:"strikes,omitempty"`
@@ -57,7 +57,7 @@ type Situation struct {
 	BallOn   string `json:"ball_on,omitempty"`    // where the ball is, such as "KC 35"
 
 	Target       int     `json:"target,omitempty"`        // cricket: the runs with which the batting side wins
-	RequiredRate float64 `json:"required_rate,omitempty"` // the runs in each over that it needs for that
+	RequiredRate float64 `json:"required_rate,omitempty"` // cricket: the runs that the batting side needs in each over
 
 	Points   *GamePoints `json:"points,omitempty"`   // tennis: the points in the game, or in the tie-break
 	Strength string      `json:"strength,omitempty"` // ice hockey: players on the ice, the larger number first: "5-4"

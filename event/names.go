@@ -12,7 +12,7 @@ import (
 
 // Slug returns a name as one word of a routing key: "Primera División" becomes "primera_division",
 // "Łódź" becomes "lodz", and "Премьер-лига" becomes "premer_liga". The letters of other scripts are
-// transliterated. Two names can have the same word. A name without letters and digits becomes
+// transliterated. Two names can become the same word. A name without letters and digits becomes
 // "unknown". The word has at most maxSlug bytes.
 func Slug(name string) string {
 	var b strings.Builder
@@ -48,8 +48,9 @@ const (
 	unknownSlug = "unknown"
 )
 
-// slugText returns the text of a lower-case rune in a routing key, of a-z, 0-9 and spaces. If the rune has no
-// text, separates reports whether it separates words. Diacritics and apostrophes do not.
+// slugText returns the text of a lower-case rune in a routing key, of a-z, 0-9 and spaces. If the
+// rune has no text, separates reports whether the rune separates words. Diacritics and apostrophes
+// do not separate words.
 func slugText(r rune) (text string, separates bool) {
 	if r < utf8.RuneSelf {
 		return slugASCII(string(r)), !isSlugRune(r) && r != '\''
@@ -89,8 +90,8 @@ func isSlugRune(r rune) bool {
 	return 'a' <= r && r <= 'z' || 'A' <= r && r <= 'Z' || '0' <= r && r <= '9'
 }
 
-// HasKey reports whether the name of a league has letters or digits for routing keys. Otherwise its
-// events have the league "unknown" in their keys.
+// HasKey reports whether the name of a league has letters or digits for routing keys. If not, the
+// keys of its events have the league "unknown".
 func HasKey(league string) bool { return Slug(league) != unknownSlug }
 
 // Fold returns the form that all spellings of a name share: in lower case, and without diacritics,

@@ -42,13 +42,13 @@ type Rules struct {
 	// if the clock of the sport does not count minutes from kick-off.
 	Half, ExtraHalf int
 
-	// LeastPeriod is the last period that every match has, except for matches that rain or a mercy rule ends.
-	// LeastLength is the minimum length of such a period in any competition.
+	// LeastPeriod is the last period that every match has, unless rain or a mercy rule ends the
+	// match. LeastLength is the minimum length of such a period in any competition.
 	LeastPeriod Period
 	LeastLength time.Duration
 
-	// UsualLengths are the lengths of a period in all usual competitions, in ascending order. They are set
-	// if the clock counts the seconds of a period, or the minutes from kick-off.
+	// UsualLengths are the lengths of a period in all usual competitions, in ascending order. They
+	// are set if the clock shows the seconds of a period or the minutes from kick-off.
 	UsualLengths []time.Duration
 
 	Kinds  []Kind         // kinds of incidents that a page can show, without those that every sport has
@@ -58,20 +58,20 @@ type Rules struct {
 	// rows need no score.
 	Misses []string
 
-	Situation []Member // what a page can show of the play right now
+	Situation []Member // the members of the situation that a page can show
 
 	CountsGoals  bool // the score is the number of goals
 	ShootoutGoal bool // the winner of a shoot-out gets one goal
 	NoDraw       bool // no match ends with a level score
 	CountsSets   bool // the score counts the sets that are over, so the end of a set changes it
 	SetScore     bool // the score counts the games of the set, and starts again with each set
-	ShortPeriods bool // a period is so short that a player hardly ever scores in it twice
+	ShortPeriods bool // periods are short, so a player rarely scores twice in one
 	InningsScore bool // the score counts the runs of an innings, and starts again with each innings
 
 	Names map[string]string // names of kinds and periods in messages, for a sport that Define has added
 
-	// Marks are words for incidents that no other sport has, such as "touchdown". They also include words
-	// that are no kinds. See [Sport.MarkOf].
+	// Marks are words for incidents that no other sport has, such as "touchdown". They include
+	// words that are not kinds. See [Sport.MarkOf].
 	Marks []string
 	// LeagueWords are words in names of leagues that show the sport.
 	LeagueWords []string
@@ -80,8 +80,8 @@ type Rules struct {
 	Bounds Bounds
 }
 
-// Bounds are the highest numbers that a page of a sport can show. A higher number is not a fact of the
-// match: the profile has read a year, an ID or a minute.
+// Bounds are the highest numbers that a page of a sport can show. A higher number is not a fact of
+// the match, but probably a year, an ID or a minute.
 type Bounds struct {
 	Score    int // points of one side
 	Listed   int // points of one side if the page lists each of them; at least Score
@@ -89,8 +89,8 @@ type Bounds struct {
 	Rows     int // incidents of one kind and side, except for those that score
 	Leap     int // points of both sides in ten minutes; 0 if the score can change by any number
 
-	// The bounds below are those of the side with fewer points. A page beyond them is about another sport.
-	// They are 0 if the sport has no such bound.
+	// The bounds below are for the side with fewer points, or 0 if the sport has none. A page
+	// beyond them is about another sport.
 
 	Both  int // points
 	Early int // points shortly after the start of a match
@@ -157,8 +157,8 @@ func (s Sport) PeriodLength(p Period) time.Duration {
 	return s.Rules().Length
 }
 
-// MarkOf returns the sport whose pages use a word for incidents, if no other sport uses it. Upper case, spaces
-// and hyphens make no difference. It returns "" for any other word.
+// MarkOf returns the sport whose pages use a word for incidents, if no other sport uses it. Case,
+// spaces and hyphens make no difference. MarkOf returns "" for any other word.
 func MarkOf(word string) Sport {
 	word = Slug(word)
 	for _, s := range KnownSports() {

@@ -52,11 +52,11 @@ type Innings struct {
 	FollowOn bool `json:"follow_on,omitempty"` // the side bats again at once
 }
 
-// Closed reports whether the innings ended because the side declared or was all out. It assumes that the page
-// shows the wickets of an innings in play.
+// Closed reports whether the innings ended because the side declared or was all out. It is valid
+// only if the page shows the wickets of an innings in play.
 func (i Innings) Closed() bool { return i.Declared || i.Wickets == nil || *i.Wickets >= 10 }
 
-// String returns the innings as people write it: "428/6d", "12/1", "245", or "110/2 (f/o)".
+// String returns the innings in the usual notation: "428/6d", "12/1", "245", or "110/2 (f/o)".
 func (i Innings) String() string {
 	text := fmt.Sprint(i.Runs)
 	if i.Wickets != nil && *i.Wickets < 10 {
@@ -103,13 +103,13 @@ func (l *LineScore) String() string { return l.Home.String() + " v " + l.Away.St
 // Innings returns the number of innings of both sides.
 func (l *LineScore) Innings() int { return len(l.Home) + len(l.Away) }
 
-// Total returns the runs of both sides in all their innings. A [Score] holds those of the latest innings
-// of each side.
+// Total returns the runs of both sides in all their innings. A [Score] holds the runs of the latest
+// innings of each side.
 func (l *LineScore) Total() Score { return Score{Home: l.Home.Runs(), Away: l.Away.Runs()} }
 
-// Fits reports whether the line score and the score can be those of the same page. In most sports, the parts add
-// up to the score. If the score counts sets, the sides have won as many parts; the last one may be in play. In cricket
-// and tennis, the score is part of the line score.
+// Fits reports whether the line score and the score can be from the same page. In most sports, the
+// parts add up to the score. If the score counts sets, it is the number of parts that each side has
+// won; the last part may be in play. In cricket and tennis, the score is part of the line score.
 func (l *LineScore) Fits(r *Rules, s Score) bool {
 	switch {
 	case r.SetScore || r.InningsScore:
@@ -132,8 +132,8 @@ func (l *LineScore) Fits(r *Rules, s Score) bool {
 	return won == s && (played == s.Home+s.Away || played == s.Home+s.Away+1)
 }
 
-// With returns the line score with the points that a change of the score from was to now adds to part i. It returns
-// nil if the part would have fewer than none. It does not modify l.
+// With returns the line score after a change of the score from was to now, which it adds to part i.
+// It returns nil if the part would be negative. It does not modify l.
 func (l *LineScore) With(i int, was, now Score) *LineScore {
 	next := &LineScore{}
 	for _, side := range []struct {

@@ -12,7 +12,7 @@ import (
 // contain it, and so does every task to poll it.
 type Source struct {
 	ID      string   `json:"id"`                // see [SourceID]
-	URL     string   `json:"url"`               // can contain {date}, see docs/operations.md
+	URL     string   `json:"url"`               // can contain {date}, see docs/sources.md
 	Profile string   `json:"profile"`           // name of the profile for the page
 	Match   string   `json:"match,omitempty"`   // match ID; "" if the page contains it or has many matches
 	Every   Interval `json:"every"`             // interval of polls while a match is live
@@ -21,8 +21,8 @@ type Source struct {
 }
 
 // SourceID returns the ID of a source. The same URL and match have the same ID, so a source that is
-// activated twice has one schedule. others are other settings that make a different page, if they
-// are not "".
+// activated twice has one schedule. others are other settings that determine the page; "" has no
+// effect.
 func SourceID(url, match string, others ...string) string {
 	text := url + "\n" + match
 	for i, other := range others {

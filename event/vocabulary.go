@@ -16,7 +16,7 @@ func CheckKind(s Sport, k Kind) error {
 	if slices.Contains(kinds, k) {
 		return nil
 	}
-	// Someone may have misspelt the suffix of a correction too.
+	// The suffix of a correction may be misspelt too.
 	var words []string
 	for _, a := range []Action{New, Corrected, Retracted} {
 		for _, known := range kinds {

@@ -31,10 +31,10 @@ type outcome int
 
 const (
 	admitted    outcome = iota
-	retry               // the client's place is now in memory, or the timeline has ended
-	cursorGone          // the log has no message, or a different message, at the client's cursor
+	retry               // the place of the client is now in memory, or the timeline has ended
+	cursorGone          // the log has no message, or another message, at the client's cursor
 	notInMemory         // the client's place is in the log but not in memory
-	unavailable         // too many timelines or playbacks, the log cannot be read, or the time is over
+	unavailable         // too many timelines or playbacks, the log cannot be read, or the time limit has passed
 )
 
 // admit subscribes a client to a timeline. If that fails, or takes longer than admitTimeout, admit
@@ -89,8 +89,8 @@ func (h *Hub) place(ctx context.Context, a *admission) outcome {
 
 // timelineFor returns a timeline for a client. If the client has a cursor, the cursor must be in
 // memory. If the timeline would start before the frames in memory, timelineFor sets a.from to the
-// start and returns notInMemory. If there are too many timelines, or the node is stopping, it
-// returns unavailable.
+// start and returns notInMemory. It returns unavailable if there are too many timelines, or the
+// node is stopping.
 func (h *Hub) timelineFor(a *admission) (*timeline, outcome) {
 	if a.pace.live() {
 		return h.live, admitted

@@ -26,9 +26,9 @@ const (
 )
 
 // A client is one connection. The goroutine that sends a frame writes it with mu held, without
-// blocking. If the connection accepts no more bytes, a new goroutine runs drain, which waits for the
-// connection. So an idle client needs only the goroutine that reads. A slow client needs no queue
-// of events: drain continues at the client's position in the history.
+// blocking. If the connection accepts no more bytes, a new goroutine runs drain, which waits for
+// the connection. So an idle client needs only the goroutine that reads. A slow client needs no
+// queue of events, because drain continues at its position in the history.
 //
 // The fields draining, stale, closing and aborted are the state of a client. The states are:
 //
@@ -48,8 +48,8 @@ const (
 // drain writes the rest of the current frame, and closeWrite calls abort. Otherwise remove calls
 // abort.
 type client struct {
-	// The fields used for every event come first, so that they fill few cache lines. With thousands of
-	// clients, these fields are rarely in the processor's cache.
+	// The fields that every event uses come first, so that they share few cache lines. With
+	// thousands of clients, they are rarely in the cache of the processor.
 	mu        sync.Mutex
 	codec     wire.Codec
 	draining  bool   // drain is running
@@ -90,9 +90,10 @@ func newClient(h *Hub, conn net.Conn, codec wire.Codec) *client {
 // heard records that the client is alive now.
 func (c *client) heard() { c.lastHeard.Store(time.Now().Unix()) }
 
-// check closes the client if its token has expired. If ping is true, check aborts a WebSocket client
-// that was silent for more than maxSilence, and pings any other client. The timeline calls check
-// between rounds, so a client that is not behind has received everything before at.position.
+// check closes the client if its token has expired. If ping is true, check aborts a WebSocket
+// client that was silent for more than maxSilence, and pings any other client. The timeline calls
+// check between rounds. At that time, a client that is not behind has received everything before
+// at.position.
 func (c *client) check(now int64, ping bool, at *cursorFrame) {
 	c.mu.Lock()
 	defer c.mu.Unlock()

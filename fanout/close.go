@@ -10,9 +10,9 @@ import (
 	"github.com/matchwire/matchwire/fanout/internal/wire"
 )
 
-// Close codes, besides those of RFC 6455 for invalid frames. If the code is closeBadFrame or
-// closeTooMany, the client must change its behaviour, or it is closed again. After the other codes,
-// the client should reconnect with its cursor, and after closeToken with a new token.
+// Close codes, besides those of RFC 6455 for invalid frames. After closeBadFrame and closeTooMany,
+// the client must change its behaviour, or the node closes it again. After the other codes, the
+// client should reconnect with its cursor. After closeToken, it needs a new token.
 const (
 	closeGoingAway = websocket.CloseGoingAway     // 1001: the node is stopping, or the log was created again
 	closeTryLater  = websocket.CloseTryAgainLater // 1013: the node cannot serve the client now
@@ -32,7 +32,7 @@ const (
 )
 
 // close sends a close frame with a code and a reason, and closes the node's side of the connection.
-// It drops the frames that still wait.
+// It drops all waiting frames.
 func (c *client) close(code int, reason string, why endReason) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -106,8 +106,8 @@ func (c *client) remove() {
 }
 
 // awaitClose reads until the client closes its side, for at most closeTimeout. It returns at once
-// unless the client is closing. If the node closed the connection with unread bytes, the kernel
-// would reset the connection, and the client might not receive the last frame.
+// unless the client is closing. Reading is necessary: if the node closes a connection with unread
+// bytes, the kernel resets it, and the client may not receive the last frame.
 func (c *client) awaitClose() {
 	c.mu.Lock()
 	waits := c.closing && !c.aborted
@@ -144,8 +144,8 @@ func (t *timeline) closeClients(code int, reason string) {
 
 // fallBehind closes all clients, because the history no longer has the position of the timeline.
 // The clients must reconnect to receive what they missed. The live timeline continues at the end of
-// the history. Any other timeline ends, because at the end of the history it would be ahead of its
-// clock. mu is held.
+// the history. Any other timeline ends, because the end of the history is ahead of its clock. mu is
+// held.
 func (t *timeline) fallBehind() {
 	t.closeClients(closeTryLater, "the node cannot keep up; reconnect with your cursor")
 	if t != t.hub.live {

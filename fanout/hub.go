@@ -4,9 +4,9 @@
 //
 // The first frame for a client is a snapshot with a cursor. Then the client receives each later
 // event that its filter selects, once. A client that reconnects with a cursor receives the events
-// that it missed, from memory or from the log. If the log no longer has these events, the first
-// frame is a snapshot again. The hub does not wait for slow clients. If too many bytes wait for a
-// client, the hub closes its connection, and the client reconnects with its cursor.
+// that it missed. They come from memory or from the log. If the log no longer has these events, the
+// first frame is a snapshot again. The hub does not wait for slow clients. If too many bytes wait
+// for a client, the hub closes its connection, and the client reconnects with its cursor.
 //
 // # How a client connects
 //
@@ -140,8 +140,8 @@ func NewHub(o Options) *Hub {
 }
 
 // Run reads the log and serves clients until ctx ends. Then it closes the clients one after the
-// other, while the node still sends events, and waits until all have disconnected. Run aborts the
-// connections that are still open after closeTimeout. If the log cannot be read, Run closes the
+// other, while the node still sends events. It waits until all have disconnected, for at most
+// closeTimeout, and then aborts the other connections. If the log cannot be read, Run closes the
 // clients in the same way and returns an error. Call Run once.
 func (h *Hub) Run(ctx context.Context, log broker.Log) error {
 	own, stop := context.WithCancel(context.WithoutCancel(ctx))
@@ -244,7 +244,7 @@ func (h *Hub) recordRound(t *timeline, frames []*eventlog.Frame, clients []int, 
 	for i, f := range frames {
 		h.metrics.frames.Add(int64(clients[i]))
 		if t != h.live || !f.Live {
-			continue // sent late on purpose, or read before the node had caught up
+			continue // delayed as requested, or read before the node had caught up
 		}
 		h.metrics.lag.Observe(now.Sub(f.Read).Seconds())
 		h.options.Trace.Record(trace.Span{

@@ -14,8 +14,8 @@ const (
 )
 
 // locate returns the location of a cursor. If the cursor is ahead of this node, another node may
-// have just sent it. So locate waits up to maxLead, and then probes the log. locate returns Ahead
-// only if the log has the cursor, the log cannot be read, the node is stopping, or ctx ends.
+// have sent it. In this case, locate waits up to maxLead, and then probes the log. locate returns
+// Ahead only if the log has the cursor, the log cannot be read, the node is stopping, or ctx ends.
 func (h *Hub) locate(ctx context.Context, c broker.Cursor) eventlog.Location {
 	lead := time.NewTimer(maxLead)
 	defer lead.Stop()

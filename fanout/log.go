@@ -72,8 +72,8 @@ func (h *Hub) saveCheckpoint(ctx context.Context, at broker.Cursor) {
 	})
 }
 
-// makeReady closes ready when the node has caught up with the log, and the live timeline with the
-// history. It returns early if ctx ends.
+// makeReady waits until the node has caught up with the log, and the live timeline with the
+// history. Then it closes ready. It returns early if ctx ends.
 func (h *Hub) makeReady(ctx context.Context, caughtUp <-chan struct{}, ready chan<- struct{}) {
 	select {
 	case <-caughtUp:

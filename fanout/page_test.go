@@ -215,8 +215,8 @@ func TestLivePage(t *testing.T) {
 	}
 }
 
-// The live page shows the score by period as a table, and what the play is like in plain words. It shows nothing of the
-// play when a later event has nothing of it, in a break, and after the match.
+// The live page shows the score by period as a table, and the situation in words. It shows no
+// situation if the latest event has none, in a break, and after the match.
 func TestLivePageShowsThePlay(t *testing.T) {
 	t.Parallel()
 	b := memory.New(nil, nil)

@@ -34,7 +34,7 @@ type playback struct {
 	history  *eventlog.History
 	timeline *timeline     // nil until the playback reaches the place of the first client
 	found    func()        // called when the timeline starts, and again when the playback ends
-	waited   time.Duration // how long awaitProgress has waited since the last stall
+	waited   time.Duration // time that awaitProgress has waited since the last stall
 }
 
 // sharedPlayback admits a client that has no delay or speed, and whose cursor is only in the log.
@@ -70,8 +70,8 @@ func (h *Hub) runSharedPlaybacks(ctx context.Context) {
 	}
 }
 
-// ownPlayback admits a client with a delay or a speed by means of an unshared playback. It first
-// waits while maxSearches such playbacks have no timeline yet.
+// ownPlayback admits a client with a delay or a speed, with an unshared playback. It first waits
+// while maxSearches such playbacks have no timeline yet.
 func (h *Hub) ownPlayback(ctx context.Context, a *admission) outcome {
 	select {
 	case h.searches <- struct{}{}:
@@ -167,8 +167,8 @@ func (p *playback) finishWaiting(o outcome) {
 	p.waiting = nil
 }
 
-// receive appends a message to the history, admits clients, and waits until the history has room. It
-// returns errInMemory when the playback need not read on.
+// receive appends a message to the history, admits clients, and waits until the history has room.
+// It returns errInMemory when the playback can stop reading.
 func (p *playback) receive(ctx context.Context, at broker.Cursor, m broker.Message, stop func()) error {
 	f, err := p.history.Append(at, m, false)
 	if err != nil {

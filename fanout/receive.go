@@ -14,8 +14,7 @@ import (
 	"github.com/matchwire/matchwire/fanout/internal/wire"
 )
 
-// setHandlers sets the handlers for control frames, so that the client replies to them instead of
-// gorilla.
+// setHandlers sets the handlers for control frames. They reply in place of gorilla.
 func (c *client) setHandlers(ws *websocket.Conn) {
 	ws.SetReadLimit(maxFrame)
 	ws.SetPongHandler(func(string) error { c.heard(); return nil })
@@ -35,8 +34,8 @@ func (c *client) setHandlers(ws *websocket.Conn) {
 }
 
 // receive waits for a frame and handles it. It returns false when nothing more can be read. The
-// stack of this call is most of the memory of an idle connection. If the call needed a little more
-// stack, the runtime would double the stack.
+// stack of this call is most of the memory of an idle connection. Do not add to it: the runtime
+// would double the stack.
 func (c *client) receive(ws *websocket.Conn) bool {
 	kind, r, err := ws.NextReader()
 	if err != nil {

@@ -84,7 +84,7 @@ func (b *roundBuffers) nextBatch() *batch {
 	return b.batches[len(b.groups)]
 }
 
-// clear empties the buffers and keeps their memory.
+// clear empties the buffers but keeps their memory.
 func (b *roundBuffers) clear() {
 	for _, used := range b.batches[:len(b.groups)] {
 		used.clear()
@@ -137,7 +137,7 @@ func (b *batch) encode(c wire.Codec) {
 	b.bytes[c] = b.buffers[c]
 }
 
-// clear empties the batch and keeps its memory.
+// clear empties the batch but keeps its memory.
 func (b *batch) clear() {
 	clear(b.frames)
 	b.frames = b.frames[:0]

@@ -24,8 +24,8 @@ func (c *client) send(frame []byte) {
 	c.write(frame)
 }
 
-// write writes b without blocking. It queues what the connection does not accept at once, or all of b
-// if something already waits. mu is held.
+// write writes b without blocking. It queues the bytes that the connection does not accept at once.
+// If bytes already wait, it queues all of b. mu is held.
 func (c *client) write(b []byte) {
 	if !c.draining {
 		n := c.writeNow(b)
@@ -96,7 +96,7 @@ func (c *client) advance(frames []*eventlog.Frame, n int) {
 	}
 }
 
-// tooSlow closes a client that is too slow. If conflate is set, tooSlow instead drops everything that
+// tooSlow closes a client that is too slow. If conflate is set, it instead drops everything that
 // waits, and makes drain send a snapshot. mu is held.
 func (c *client) tooSlow() {
 	c.pending, c.lag = nil, 0
@@ -116,8 +116,8 @@ func (c *client) startDrain() {
 	}
 }
 
-// drain sends what waits, until the client has received everything. If the client accepts nothing for
-// writeTimeout, drain aborts it.
+// drain sends waiting frames, until the client has received everything. If the client accepts
+// nothing for writeTimeout, drain aborts it.
 func (c *client) drain() {
 	for {
 		_ = c.conn.SetWriteDeadline(time.Now().Add(writeTimeout))

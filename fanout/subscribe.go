@@ -27,7 +27,7 @@ func (t *timeline) subscribe(c *client, f filter.Filter, cursor *broker.Cursor) 
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.aborted || c.closing || c.readEnded {
-		return admitted // the client has disconnected
+		return admitted // the client has already disconnected
 	}
 	t.index.add(c, f)
 	c.timeline, c.next = t, t.position.Load()
@@ -175,7 +175,7 @@ func (t *timeline) snapshot(g *group) (*wire.Object, error) {
 }
 
 // newSnapshot encodes the states of the matches that a filter selects as the first frame for a
-// client. It leaves out the incidents that the token does not allow.
+// client. It omits the incidents that the token does not allow.
 func newSnapshot(states eventlog.States, f filter.Filter, at broker.Cursor) (*wire.Object, error) {
 	b := []byte(`{"snapshot":{"matches":[`)
 	for i, m := range selectStates(states, f) {

@@ -93,7 +93,7 @@ var always = func() chan struct{} {
 	return c
 }()
 
-// betweenRounds has run execute do between two rounds, and waits for do to return. Between rounds,
+// betweenRounds has run execute do between two rounds, and waits for do to return. At that time,
 // clients that are not behind have received everything before position. betweenRounds returns false
 // if ctx ends first.
 func (t *timeline) betweenRounds(ctx context.Context, do func()) bool {

@@ -26,8 +26,8 @@ var update = flag.Bool("update", false, "rewrite testdata/faults.txt")
 // faultsFile has a case for each fault; its head describes the format.
 const faultsFile = "testdata/faults.txt"
 
-// A fan reads the notifications in testdata/faults.txt when a fault of the season strikes. Every fault has a
-// case.
+// testdata/faults.txt has the notifications that people receive when a fault of the season strikes.
+// Every fault has a case.
 func TestFaults(t *testing.T) {
 	t.Parallel()
 	want, err := os.ReadFile(faultsFile)
@@ -100,8 +100,8 @@ func readings(t *testing.T, sport event.Sport, pages string) string {
 	return out.String()
 }
 
-// notifications reads a page, and returns a line for each notification. What happened before the first page is
-// no news.
+// notifications reads a page, and returns a line for each notification. Incidents from before the
+// first page cause none.
 func notifications(t *testing.T, tracker *poll.Tracker, line string) string {
 	var out strings.Builder
 	events, _ := tracker.Ingest(event.WithTID(t.Context(), event.NewTID()), fanPage(t, line))

@@ -13,8 +13,8 @@ import (
 	"github.com/matchwire/matchwire/parser/profile"
 )
 
-// twins are pairs of sports whose pages have the same periods and the same notation of clocks. Only some
-// scores show which of both a page is about.
+// twins are pairs of sports whose pages have the same periods and the same notation of clocks. Only
+// some scores tell them apart, so a match can begin before such a score.
 var twins = map[event.Sport]event.Sport{
 	event.Soccer: event.Rugby, event.Rugby: event.Soccer,
 	event.Basketball: event.AmericanFootball, event.AmericanFootball: event.Basketball,

@@ -155,8 +155,8 @@ func (c *checker) see(p *season.Page) {
 	}
 }
 
-// keyOf returns what an event about a fact must have in common with a row that a page has shown. In
-// sports that do not count goals, that is everything, because the rows show the score.
+// keyOf returns the attributes of a fact that a row on a page and an event must share. In sports
+// that do not count goals, these are all attributes, because the rows show the score.
 func (c *checker) keyOf(f *season.Fact) string {
 	if c.countsGoals() {
 		return f.Kind + f.Side + f.Player

@@ -93,8 +93,8 @@ func (b *bench) purge() {
 	}
 }
 
-// compare runs bare and matchwire once per round, with n messages each, and reports the median ratio
-// of their rates. The one that runs first changes from round to round.
+// compare runs bare and matchwire once per round, with n messages each, and reports the median
+// ratio of their rates. The first to run changes from round to round.
 func (b *bench) compare(n int64, bare, matchwire func() time.Duration) {
 	b.Helper()
 	var ratios, rates []float64
@@ -120,7 +120,7 @@ func median(v []float64) float64 {
 	return v[len(v)/2]
 }
 
-// rawPublishing returns what a careful program without matchwire would publish.
+// rawPublishing returns a message as a careful program without matchwire would publish it.
 func rawPublishing(m broker.Message) amqp.Publishing {
 	return amqp.Publishing{
 		DeliveryMode: amqp.Persistent, ContentType: event.ContentType, MessageId: m.ID, CorrelationId: m.TID.String(),

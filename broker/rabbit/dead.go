@@ -35,8 +35,8 @@ func (b *Broker) CountDead(ctx context.Context, queue string) (int, error) {
 }
 
 // WalkDead consumes the dead letters in windows, with a new consumer for each window. It leaves the
-// kept dead letters unacknowledged, so they use up the window. They return to their places in the
-// queue when the channel closes. (basic.get gets slower with each kept dead letter.)
+// kept dead letters unacknowledged, so they use up the window. When the channel closes, they return
+// to their places in the queue. (basic.get gets slower with each kept dead letter.)
 func (b *Broker) WalkDead(ctx context.Context, queue string,
 	h func(broker.DeadLetter) (broker.DeadAction, error)) error {
 	n, err := b.CountDead(ctx, queue)

@@ -9,10 +9,10 @@ import (
 	"github.com/matchwire/matchwire/health"
 )
 
-// noticeTime is how long health reports something that happened and is over.
+// noticeTime is how long health reports an event that is over.
 const noticeTime = 15 * time.Minute
 
-// A notices holds what happened recently and an operator should know about.
+// A notices holds recent events that an operator should know about.
 type notices struct {
 	mu    sync.Mutex
 	texts map[string]string    // by subject

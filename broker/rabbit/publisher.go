@@ -93,8 +93,8 @@ func (p *publisher) send(ctx context.Context, out []outgoing) (int, error) {
 // than the last event. So the log may contain duplicates, but the first copy of seq n must precede
 // the first copy of n+1. If both were in flight, the broker could refuse n and still store n+1. It
 // refuses a message by a nack, or by a return while the log is not bound. Sending n again is then
-// too late, even if n+1 is sent again after n: the log contains n+1, n, n+1, and the reader skips
-// n. AMQP cannot make one message depend on another, so the publisher has to wait.
+// too late: the log contains n+1, n, and the reader skips n. AMQP cannot make one message depend on
+// another, so the publisher has to wait.
 //
 // Events of different matches, events without a seq, tasks, and copies for other queues can be in
 // flight together.

@@ -109,13 +109,13 @@ func vhostPath(v string) string {
 	return "/" + v
 }
 
-// Reach connects, so that a caller can check at startup whether the broker is available. It retries
-// until ctx ends, unless retrying cannot help, and returns the last error.
+// Reach checks whether the broker is available, by connecting to it. It retries until ctx ends,
+// unless retrying cannot help, and returns the last error.
 func (b *Broker) Reach(ctx context.Context) error { return b.consumeLink.reach(ctx) }
 
 // Close closes the connections. Calls in progress fail.
 func (b *Broker) Close() error {
-	b.verifying.Do(func() {}) // none starts from now on
+	b.verifying.Do(func() {}) // prevents a later start
 	if b.stopVerifying != nil {
 		b.stopVerifying()
 	}

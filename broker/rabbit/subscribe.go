@@ -159,7 +159,7 @@ func (b *Broker) noteTimeout(queue string, e *amqp.Error) {
 	if ms := timeoutUsed.FindStringSubmatch(e.Reason); ms != nil {
 		limit = "its consumer_timeout of " + ms[1] + " ms"
 	}
-	b.notices.add(queue, fmt.Sprintf("queue %q: at %s, the broker took a message back whose handler ran longer than %s: "+
+	b.notices.add(queue, fmt.Sprintf("queue %q: at %s, the broker took back a message whose handler ran longer than %s: "+
 		"set a shorter timeout for the consumer, or a longer consumer_timeout", queue,
 		time.Now().UTC().Format(time.TimeOnly), limit))
 }

@@ -1,8 +1,8 @@
 // Package archive is a consumer that stores events in an SQLite file. You can query the file with SQL,
 // or export events with matchwire archive export.
 //
-// Each event ID has one row, however often the event is delivered. The file is on one machine, so run
-// this consumer on one machine only.
+// Each event ID has one row, even if the event is delivered several times. The file is on one
+// machine, so run this consumer on one machine only.
 package archive
 
 import (
@@ -31,8 +31,7 @@ type Settings struct {
 	Keys []string `yaml:"keys"`
 }
 
-// settings decodes and validates the archive's section of the config. The File that it returns is
-// resolved.
+// settings decodes and validates the archive's section of the config. It resolves the path in File.
 func settings(h consumers.Host) (Settings, error) {
 	set := Settings{File: "archive.db", Keys: []string{"#"}}
 	if err := h.Settings(&set); err != nil {
@@ -81,8 +80,8 @@ func New(h consumers.Host) (consumers.Consumer, error) {
 }
 
 // write writes a batch in one transaction. If the transaction fails and the error is not an outage,
-// write writes each event in a separate transaction, so that an event that cannot be written does not
-// block the other events. It returns the error of each event.
+// write writes each event in a separate transaction, so that a faulty event does not block the
+// others. It returns the error of each event.
 func (a *archive) write(ctx context.Context, batch []event.Event) []error {
 	errs := make([]error, len(batch))
 	db, err := a.open(ctx)

@@ -15,7 +15,7 @@ import (
 )
 
 const (
-	claimTTL   = time.Minute      // how long a claim lasts without a renewal
+	claimTTL   = time.Minute      // time until a claim expires without a renewal
 	claimEvery = 20 * time.Second // interval at which a claim is renewed
 )
 

@@ -36,8 +36,9 @@ CREATE INDEX IF NOT EXISTS events_of_match ON events (match, epoch, seq);
 CREATE INDEX IF NOT EXISTS events_by_time ON events (time);
 PRAGMA user_version = 1;`
 
-// insert adds an event. After the parser loses its state, it can publish an event again with the same
-// ID. The row then contains the copy with the earlier time, in whichever order the copies arrive.
+// insert adds an event. After the parser loses its state, it can publish an event again with the
+// same ID. The row then contains the copy with the earlier time, regardless of the order of
+// arrival.
 const insert = `INSERT INTO events VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?)
 ON CONFLICT (id) DO UPDATE SET
 	tid=excluded.tid, time=excluded.time, epoch=excluded.epoch, seq=excluded.seq, event=excluded.event
@@ -46,8 +47,8 @@ WHERE (excluded.time, excluded.epoch, excluded.seq) < (time, epoch, seq)`
 // A database is an archive file.
 type database struct{ *sql.DB }
 
-// dial prepares access to a file, with additional parameters of the driver. It does not open the file
-// yet. Committed transactions survive a power cut.
+// dial prepares access to a file, with additional parameters of the driver. It does not open the
+// file. Committed transactions survive a power cut.
 func dial(file, additional string) (*database, error) {
 	const parameters = "?_txlock=immediate&_pragma=busy_timeout(5000)&_pragma=synchronous(FULL)"
 	db, err := sql.Open("sqlite", "file:"+(&url.URL{Path: file}).EscapedPath()+parameters+additional)
@@ -81,7 +82,7 @@ func (db *database) check(ctx context.Context) error {
 		return err
 	}
 	if v > version {
-		return fmt.Errorf("schema version %d, this matchwire supports up to %d: use a newer matchwire", v, version)
+		return fmt.Errorf("schema version %d, but this matchwire supports at most %d: use a newer matchwire", v, version)
 	}
 	return nil
 }

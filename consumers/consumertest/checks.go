@@ -77,8 +77,8 @@ func (h *harness) anyOrder() {
 	}
 }
 
-// order checks that an ordered consumer has the effects of a burst of events in the same order as if it
-// received each event after the effect of the one before.
+// order checks that an ordered consumer has the effects of a burst of events in the same order as
+// the effects of single events.
 func (h *harness) order() {
 	for _, c := range h.parts {
 		if !c.Ordered {
@@ -218,7 +218,7 @@ func (h *harness) shutdown() {
 	stop()
 	stopped := h.Effects()
 
-	// A second consumer, which is not stopped, handles the same events. Its effects are the expected ones.
+	// A second consumer handles the same events without a stop. Its effects are expected.
 	whole := h.another()
 	whole.start()
 	for _, e := range events {

@@ -37,7 +37,7 @@ func noSecret(t testing.TB, output any) {
 	t.Helper()
 	text := fmt.Sprintf("%v\n%+v", output, output)
 	forms := []string{Secret, hex.EncodeToString([]byte(Secret))}
-	for offset := range 3 { // base64 depends on how many bytes precede the secret, so omit the first and last characters
+	for offset := range 3 { // base64 depends on the bytes before the secret, so omit the first and last characters
 		b := base64.RawStdEncoding.EncodeToString([]byte("\x00\x00"[:offset] + Secret))
 		forms = append(forms, b[4:len(b)-2])
 	}

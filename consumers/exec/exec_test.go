@@ -118,7 +118,8 @@ func TestAnswers(t *testing.T) {
 	}
 }
 
-// The log says why a program was started again that prints a line while it has no event.
+// If a program prints a line while it has no event, it is started again, and the log contains the
+// reason.
 func TestOutputWithoutEvent(t *testing.T) {
 	for script, want := range map[string]string{
 		"echo ready": `the program printed \"ready\" while it had no event`,

@@ -24,8 +24,8 @@ const (
 	stopTimeout = 10 * time.Second // how long the program may run after the end of its input
 )
 
-// supervise runs a copy of the program until ctx ends. It starts the copy again whenever the copy
-// fails, after a pause that doubles until the copy gives a valid answer.
+// supervise runs a copy of the program until ctx ends. If the copy fails, supervise starts it again
+// after a pause, which doubles until the copy gives a valid answer.
 func (p *program) supervise(ctx context.Context) {
 	pauses := &backoff.ExponentialBackOff{
 		InitialInterval: minPause, Multiplier: 2, RandomizationFactor: 0.5, MaxInterval: maxPause,

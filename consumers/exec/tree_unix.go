@@ -10,8 +10,8 @@ import (
 // A processTree is a program and all processes that it has started.
 type processTree struct{ group int }
 
-// startTree starts cmd in a new process group. Ctrl-C does not reach that group, so only matchwire
-// stops and lets the program finish its event.
+// startTree starts cmd in a new process group. Ctrl-C does not reach this group, so the program can
+// finish its event while matchwire stops.
 func startTree(cmd *exec.Cmd) (*processTree, error) {
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	if err := cmd.Start(); err != nil {

@@ -12,9 +12,9 @@ import (
 // A processTree is a job object with a program and the processes that the program has started.
 type processTree struct{ job windows.Handle }
 
-// startTree starts cmd in a new process group. Ctrl-C does not reach that group, so only matchwire
-// stops and lets the program finish its event. When matchwire exits, Windows kills all
-// processes of the tree.
+// startTree starts cmd in a new process group. Ctrl-C does not reach this group, so the program can
+// finish its event while matchwire stops. When matchwire exits, Windows kills all processes of the
+// tree.
 //
 // The program is assigned to the job object just after its start. Processes that the program starts
 // before the assignment are not part of the tree.

@@ -59,8 +59,8 @@ type Try struct {
 	Language string `help:"Language of the text (default: the language of the channel's first rule)." placeholder:"CODE"`
 }
 
-// Run sends the goal to all recipients of the channel, regardless of their filters and of the rules. It
-// prints the text, and the number of recipients that received it.
+// Run sends the goal to all recipients of the channel, regardless of filters and rules. It prints
+// the text, and the number of recipients that received the goal.
 func (t *Try) Run(ctx context.Context, h consumers.Host, out io.Writer) error {
 	p, err := read(h)
 	if err != nil {
@@ -107,7 +107,7 @@ func (t *Try) Run(ctx context.Context, h consumers.Host, out io.Writer) error {
 	return failed
 }
 
-// testGoal returns a sample goal. Each call returns a new ID, because some services ignore an ID that
+// testGoal returns a sample goal. Each call uses a new ID, because some services ignore an ID that
 // they have received before.
 func testGoal() (event.Event, error) {
 	c := event.SoccerMinute("", 6, 0)

@@ -30,9 +30,9 @@ import (
 // The lock prevents a correction from overtaking the event that it corrects. It is a lease, which the
 // process that sends the event renews.
 //
-// A suppressed incident is not news: an event of it was suppressed for a reason that also applies to
-// later events, such as backfill. Events that were observed before that event are still news. An
-// event with the same ID as that event is also news.
+// An incident is suppressed if one of its events was suppressed for a reason that also applies to
+// later events, such as backfill. Later events of the incident are then not news. Events that were
+// observed before the suppressed event are still news, and so is an event with the same ID.
 //
 // After Redis loses its data, the parser reports earlier events again, as backfill. Such a copy can
 // overtake its original if the original waits for another attempt.
@@ -52,9 +52,9 @@ var (
 	errLocked     = errors.New("another revision is being sent")
 )
 
-// lockIncident locks the incident for an event, and returns the incident's state. ARGV[5] is the time
-// of an event that can be news, else empty. Running the script again for the same event returns the
-// same result.
+// lockIncident locks the incident for an event, and returns the incident's state. ARGV[5] is the
+// time of the event if it can be news, and otherwise empty. Running the script again for the same
+// event returns the same result.
 var lockIncident = redis.NewScript(`
 local rev = tonumber(ARGV[1])
 local t = redis.call('time')
@@ -71,8 +71,8 @@ redis.call('hset', KEYS[1], 'seen', rev, 'lock', ARGV[2], 'until', string.format
 redis.call('pexpire', KEYS[1], ARGV[4])
 return state`)
 
-// renewLock extends the lock, or acquires it if it is free. It returns 0 if another event holds the lock,
-// else 1.
+// renewLock extends the lock, or acquires it if it is free. It returns 0 if another event holds the
+// lock, and otherwise 1.
 var renewLock = redis.NewScript(`
 local t = redis.call('time')
 local now = t[1] * 1000 + math.floor(t[2] / 1000)
@@ -166,8 +166,8 @@ func (d deliveries) begin(ctx context.Context, e event.Event) (*incidentState, e
 	return s, nil
 }
 
-// lockOwner returns the value that identifies the event as the owner of the lock. The backfill copy of
-// an event has the event's ID and can be handled at the same time, so it has another value.
+// lockOwner returns the value that identifies the event as the owner of the lock. The backfill copy
+// of an event has another owner, because it has the same ID and can be handled at the same time.
 func (s *incidentState) lockOwner() string {
 	if s.e.Data.Backfill {
 		return s.e.ID + ":backfill"
@@ -195,7 +195,7 @@ type target struct {
 	asNews bool // the recipient was not notified of the incident
 }
 
-// decideTarget reports whether to send the event to a recipient. wanted reports whether the rule and the
+// decideTarget reports whether to send the event to a recipient. wanted is true if the rule and the
 // recipient's filter match the event. reason is the reason to suppress the event, or "".
 func (s *incidentState) decideTarget(r recipient, wanted bool, reason string) (target, bool) {
 	delivered, attempted := s.delivered[r.id], s.attempted[r.id]
@@ -204,8 +204,8 @@ func (s *incidentState) decideTarget(r recipient, wanted bool, reason string) (t
 	case delivered == s.rev: // an earlier attempt succeeded
 		return target{}, false
 	case delivered > 0 || attempted > 0 && (attempted < s.rev || retracted):
-		// An earlier notification was or may have been delivered, and is no longer true. Its correction
-		// is suppressed only if the correction is backfill, a replay or too old.
+		// An earlier notification was or may have been delivered, and is no longer correct. Its
+		// correction is suppressed only if the correction is backfill, a replay or too old.
 		return target{recipient: r}, reason == "" || reason == quietHours || reason == noRule || reason == late
 	case retracted: // the recipient was not notified of the incident
 		return target{}, false

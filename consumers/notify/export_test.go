@@ -37,7 +37,8 @@ func Check(t testing.TB) {
 	}
 }
 
-// Names reports whether a shipped language itself, not the English one, has words for a kind.
+// Names reports whether a shipped language itself has words for a kind. It ignores the English
+// fallback.
 func Names(language string, k event.Kind) bool {
 	l := english()[language]
 	return l != nil && (l.Kinds[string(k)] != "" || l.templates[string(k)] != nil)

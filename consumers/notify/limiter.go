@@ -62,7 +62,7 @@ func (l rateLimiter) reserve(ctx context.Context, key string, r ratelimit.Reques
 }
 
 // pause stops all processes from calling a service before until. It ignores errors: without the
-// pause, the service refuses the next call, which requests the pause again.
+// pause, the service refuses the next call and requests the pause again.
 func (l rateLimiter) pause(ctx context.Context, service string, until time.Time) {
 	_ = l.limiter.Pause(context.WithoutCancel(ctx), l.key(), "paused:"+service, time.Until(until))
 }

@@ -9,14 +9,15 @@ import (
 	"github.com/matchwire/matchwire/event"
 )
 
-// names are the names of things in one language, by key. A key QUALIFIER.KEY is for one sport or kind
-// only. A # at the end of a key stands for a number, which replaces each # of the name.
+// names are the names of kinds, details, periods and so on in one language, by key. A key
+// QUALIFIER.KEY is for one sport or kind only. A # at the end of a key stands for a number, which
+// replaces each # of the name.
 type names map[string]string
 
 var number = regexp.MustCompile(`[0-9]+$`)
 
-// of returns the name of a key, or "". The first qualifier for which there is a name applies. Empty
-// qualifiers have no effect.
+// of returns the name of a key, or "". It uses the first qualifier with a name. Empty qualifiers
+// have no effect.
 func (n names) of(key string, qualifiers ...string) string {
 	digits := number.FindString(key)
 	stem := strings.TrimSuffix(key, digits)
@@ -46,8 +47,9 @@ func (t texts) inOrder(code string) []*language {
 }
 
 // translate returns the name of key in a language, or else in English. table returns the names of a
-// language. defined is the name in the definition of a sport, or "": it applies before the shipped names, but
-// after those of text files. If there is no name, translate returns key with spaces in place of underscores.
+// language. defined is the name in the definition of a sport, or "". It takes precedence over the shipped
+// names, and the names in text files take precedence over it. Without a name, translate returns key with
+// spaces in place of underscores.
 func (t texts) translate(
 	table func(*language) names, key, defined, code string, qualifiers ...string,
 ) string {
@@ -87,8 +89,8 @@ func (t texts) kind(d *event.Data, code string) (name string, saysDetail bool) {
 }
 
 // detail returns the name of a detail of an event. Parts that are separated by commas, as in
-// "tripping, 2 min", have names of their own. A detail without a name does not change, except that spaces
-// replace underscores.
+// "tripping, 2 min", have separate names. A detail without a name does not change, except that
+// spaces replace underscores.
 func (t texts) detail(d *event.Data, detail, code string) string {
 	for _, l := range t.inOrder(code) {
 		if name := l.Details.of(event.Slug(detail), string(d.Kind), string(d.Sport)); name != "" && detail != "" {

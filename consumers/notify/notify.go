@@ -102,7 +102,7 @@ func (n *notifier) handle(ctx context.Context, e event.Event) error {
 	r := firstMatch(n.rules, e)
 	if r != nil && r.delay > 0 && n.staleReason(e) == "" {
 		if until := e.Time.Add(r.delay); time.Until(until) > 0 {
-			// Store the revision, so that an earlier revision that is still postponed is dropped.
+			// Store the revision, so that a postponed earlier revision is dropped.
 			if err := n.deliveries.markSeen(ctx, e); err != nil {
 				return err
 			}
@@ -206,7 +206,7 @@ func (n *notifier) logSuppressed(ctx context.Context, e event.Event, reason stri
 
 // languageOf returns the language of a rule. If r is nil, it returns the default language.
 func (n *notifier) languageOf(r *rule) string {
-	if r == nil { // e is a correction, and the rule that matched its original does not match it
+	if r == nil { // no rule matches the correction e, but one matched the original event
 		return n.language
 	}
 	return r.language

@@ -10,8 +10,8 @@ import (
 	"github.com/matchwire/matchwire/event"
 )
 
-// An only limits the events about the score and the ends of periods to some of them: leadChanges,
-// periodEnds, or lastPrefix and a duration. Of other events, it matches all.
+// An only selects some of the events about the score and of the ends of periods. It consists of
+// leadChanges, periodEnds, or lastPrefix and a duration. It matches all other events.
 type only []string
 
 const (
@@ -59,8 +59,8 @@ func kindsWithOnly(o only) []string {
 	return slices.Compact(all)
 }
 
-// matches reports whether the event is one of those that o allows. A correction of the score is not,
-// because it is no news. Recipients of the event that it corrects get it nevertheless.
+// matches reports whether o allows the event. A correction of the score is not news, so o does not
+// allow it. Recipients of the original event still get the correction.
 func (o only) matches(d *event.Data) bool {
 	switch {
 	case len(o) == 0:
@@ -103,7 +103,7 @@ func scoreMove(d *event.Data) (before, after event.Score, known bool) {
 		if _, err := fmt.Sscanf(d.Changes["score"].Old, "%d-%d", &before.Home, &before.Away); err != nil {
 			return before, after, false
 		}
-		if rules.SetScore || rules.InningsScore { // a score that falls starts again with 0
+		if rules.SetScore || rules.InningsScore { // a lower score starts again at 0
 			if after.Home < before.Home {
 				before.Home = 0
 			}

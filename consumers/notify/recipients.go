@@ -63,8 +63,8 @@ const (
 	mailAtOnce = 1  // concurrent connections to the mail server for one event
 )
 
-// sendToAll sends an event to all targets. If sending fails for some targets and the event is
-// delivered again, only those targets get it. due is the time at which the rule sends the event.
+// sendToAll sends an event to all targets. If sending fails for some targets, only these targets
+// get the event when it is delivered again. due is the time at which the rule sends the event.
 func (n *notifier) sendToAll(
 	ctx context.Context, e event.Event, due time.Time, targets []target, state *incidentState,
 ) error {

@@ -13,16 +13,16 @@ import (
 	"github.com/matchwire/matchwire/event"
 )
 
-// kickoffSoon is the kind of a notification before kick-off. The parser emits no event of this kind.
-// Instead, each process reads the saved matches every few seconds, so that the notification follows a
-// kick-off that moves.
+// kickoffSoon is the kind of a notification before kick-off. The parser emits no event of this
+// kind. Instead, each process reads the saved matches every few seconds, so the notification moves
+// with the kick-off.
 const kickoffSoon event.Kind = "kickoff_soon"
 
 // remindEvery is the interval at which the matches are read. Only tests change it.
 var remindEvery = 10 * time.Second
 
-// remind sends the notifications before kick-off until ctx ends. Every process does so, and the delivery
-// state of the match ensures that one of them sends it.
+// remind sends the notifications before kick-off until ctx ends. Every process runs it, but the
+// delivery state of the match ensures that only one sends a notification.
 func (n *notifier) remind(ctx context.Context) error {
 	if n.upcoming == nil {
 		return nil

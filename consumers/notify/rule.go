@@ -37,7 +37,7 @@ type filter struct {
 	Kinds   []string `json:"kinds,omitempty"`
 	Only    only     `json:"only,omitempty"`
 
-	// usual is true if the rule sets neither kinds nor topics. The filter then matches no
+	// usual is true if the rule sets neither kinds nor topics. The filter then does not match a
 	// status_change that match_end also reports.
 	usual bool
 }

@@ -20,8 +20,8 @@ import (
 
 // Settings holds the settings of the notify consumer.
 type Settings struct {
-	// MaxAge is the greatest age of an event that is still sent. The default is 1h. Events get older
-	// while no process runs the consumer.
+	// MaxAge is the maximum age of an event that is sent. The default is 1h. It matters after an
+	// outage of the consumer.
 	MaxAge strictyaml.Duration `yaml:"max_age"`
 	// Language is the language of rules that set none. The default is en.
 	Language text `yaml:"language"`

@@ -189,7 +189,8 @@ func TestTextsOfSports(t *testing.T) {
 	}
 }
 
-// Each language names the same kinds and details. English has no names for those that are English words.
+// Each language names the same kinds and details. English has no names for kinds and details that
+// are English words.
 func TestLanguagesHaveTheSameNames(t *testing.T) {
 	de := notify.NameKeys("de")
 	for _, language := range []string{"es", "fr", "en"} {

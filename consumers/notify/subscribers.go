@@ -53,7 +53,7 @@ func subscriptionID(s send.Subscription) string {
 	return hex.EncodeToString(sum[:16])
 }
 
-// list returns the subscribers. It removes those that are malformed or expired.
+// list returns the subscribers. It removes malformed and expired ones.
 func (s *subscribers) list(ctx context.Context) ([]recipient, error) {
 	all, err := s.redis.HGetAll(ctx, s.key).Result()
 	if err != nil {

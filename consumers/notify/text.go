@@ -62,8 +62,8 @@ var languageCode = regexp.MustCompile(`^[a-z]{2,3}(-[A-Za-z0-9]{2,8})*$`)
 // texts maps a language code, like en, to a language.
 type texts map[string]*language
 
-// A language holds the texts of one file, like en.yaml. For a text that it lacks, the English one is used.
-// docs/notify.md lists the fields that templates can use.
+// A language holds the texts of one file, like en.yaml. If it lacks a text, the English text is
+// used. docs/notify.md lists the fields that templates can use.
 type language struct {
 	// Titles are templates by KIND, SPORT.KIND, KIND.DETAIL or KIND.POINTS, each also with _corrected and
 	// _retracted, or by corrected, retracted and other.
@@ -154,7 +154,7 @@ func (t texts) add(in fs.FS, folder string) error {
 	return nil
 }
 
-// over returns l with the texts of base that it lacks. base may be nil.
+// over returns l, completed with the texts of base. base may be nil.
 func (l language) over(base *language) *language {
 	if base == nil {
 		base = &language{}
@@ -333,7 +333,7 @@ func (t texts) title(v view, code string) *template.Template {
 	return nil
 }
 
-// capital returns s with a capital first letter.
+// capital returns s with an upper-case first letter.
 func capital(s string) string {
 	r, n := utf8.DecodeRuneInString(s)
 	if n == 0 {
@@ -342,7 +342,8 @@ func capital(s string) string {
 	return string(unicode.ToUpper(r)) + s[n:]
 }
 
-// lower returns s with a small first letter, unless the second letter is a capital too, as in "TMO review".
+// lower returns s with a lower-case first letter. It does not change s if the second letter is
+// upper case, as in "TMO review".
 func lower(s string) string {
 	r, n := utf8.DecodeRuneInString(s)
 	if second, _ := utf8.DecodeRuneInString(s[n:]); n == 0 || !unicode.IsLower(second) {

@@ -18,7 +18,7 @@ type view struct {
 	Action              string // new, corrected or retracted
 	Team, Opponent      string
 	Player, Assist, Off string
-	Who                 string // player and detail, unless Kind says the detail: "Sebastian Giovinco, penalty"
+	Who                 string // player and detail, unless Kind contains the detail: "Sebastian Giovinco, penalty"
 	Points              int    // that the incident added to the score; 0 if unknown, and for goals
 	Home, Away          string
 	Score, Shootout     *event.Score     // after the event; nil if unknown
@@ -26,7 +26,7 @@ type view struct {
 	LineScore           *event.LineScore // the innings of cricket after the event; nil if unknown
 	Time                string           // on the match clock, like "90+1'"
 	Period              string           // translated
-	InPeriod            string           // Period if the clock restarts in each period, or counts no time, else ""
+	InPeriod            string           // Period, or "" if the clock counts from the start of the match
 	Status              string           // translated
 	In                  string           // time until kick-off, like "1 h 30 min"; only before kick-off
 	Reason              string           // why the incident was corrected or retracted
@@ -151,7 +151,8 @@ func starters(l *event.Lineup) string {
 	return strings.Join(names, ", ")
 }
 
-// readableTime returns a time in RFC 3339 in a form for people. It returns other texts unchanged.
+// readableTime returns a time in RFC 3339 as "2006-01-02 15:04 MST". It returns other texts
+// unchanged.
 func readableTime(text string) string {
 	t, err := time.Parse(time.RFC3339, text)
 	if err != nil {

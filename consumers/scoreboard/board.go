@@ -36,7 +36,7 @@ type Board struct {
 	Replay     bool         `json:"replay,omitempty"`
 	Stale      string       `json:"stale,omitempty"` // why the source is stale; "" if it is not
 	StaleSince time.Time    `json:"stale_since,omitzero"`
-	Epoch      string       `json:"epoch,omitempty"` // epoch of the latest event; the members below are of that event too
+	Epoch      string       `json:"epoch,omitempty"` // epoch of the latest event, as the members below
 	Seq        int64        `json:"seq,omitempty"`
 	Event      string       `json:"event"` // event type
 	ID         string       `json:"id"`

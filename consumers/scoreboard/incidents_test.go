@@ -41,7 +41,7 @@ func incidents(t *testing.T, r *redis.Client) string {
 	return strings.Join(all, ", ")
 }
 
-// In whichever order the events arrive, each incident has its latest revision, at the position of its
+// Regardless of the order of arrival, each incident has its latest revision, at the position of its
 // first revision. Incidents of an earlier epoch are removed.
 func TestIncidentsInAnyOrder(t *testing.T) {
 	events := []event.Event{
@@ -80,7 +80,7 @@ func TestIncidentsInAnyOrder(t *testing.T) {
 }
 
 // If the latest event lacks the score, the teams or the kick-off, the board keeps the values of the
-// previous event, in whichever order the two events arrive.
+// previous event. The order of arrival makes no difference.
 func TestLaterEventWithoutScore(t *testing.T) {
 	full, bare := goal(t, "e", 1, 2, 1), goal(t, "e", 2, 0, 0)
 	full.Data.Match.Start = time.Date(2016, 11, 6, 23, 30, 0, 0, time.UTC)

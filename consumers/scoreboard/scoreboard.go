@@ -1,5 +1,5 @@
-// Package scoreboard is a consumer that stores the state of every match in Redis, for other
-// programs to read:
+// Package scoreboard is a consumer that stores the state of every match in Redis. Other programs
+// can read these keys:
 //
 //	mw:{<match>}:scoreboard   hash: score, clock, status and more; docs/consumers.md lists the fields
 //	mw:{<match>}:incidents    hash: the latest revision of each incident, the JSON of an [Incident]
@@ -7,10 +7,10 @@
 //	mw:scoreboards:live       the same for the matches in play
 //	mw:scoreboards:changes    pub/sub channel: the JSON of a [Change] for every change of a board
 //
-// The result does not depend on the order in which events arrive, nor on duplicates. A script compares
-// and writes in one step. The state of a match comes from the event with the highest (epoch, seq), and
-// each incident from its highest revision in the latest epoch. An incident that happens again after
-// its retraction is another incident. A later epoch removes all data of an earlier epoch.
+// The order of arrival and duplicates do not change the result. A script compares and writes in one
+// step. The state of a match comes from the event with the highest (epoch, seq), and each incident
+// from its highest revision in the latest epoch. An incident that happens again after its
+// retraction is another incident. A later epoch removes all data of an earlier epoch.
 //
 // Events that arrive during a write are written together in the next pipeline.
 package scoreboard
@@ -38,7 +38,7 @@ type Settings struct {
 
 const (
 	maxBatch  = 256 // maximum number of updates in a pipeline
-	maxWrites = 2   // pipelines in progress: matchwire fills one while Redis executes the other
+	maxWrites = 2   // pipelines in progress: one is filled while Redis executes the other
 )
 
 // A scoreboard writes events to their boards.

@@ -123,7 +123,7 @@ func TestBoardShowsKickoffResultAndLineups(t *testing.T) {
 	})
 }
 
-// The innings on a board are those of the latest event with a score, which can have none.
+// A board has the innings of the latest event with a score, or no innings if that event has none.
 func TestBoardHasTheInnings(t *testing.T) {
 	testenv.OnBothRedis(t, func(t *testing.T, r *redis.Client) {
 		c, err := scoreboard.New(host(r))
@@ -149,8 +149,8 @@ func TestBoardHasTheInnings(t *testing.T) {
 	})
 }
 
-// The situation on a board is that of the latest event, in whichever order the events arrive. It is gone when the
-// latest event has none.
+// A board has the situation of the latest event, regardless of the order of arrival. It has none if
+// the latest event has none.
 func TestBoardHasTheSituation(t *testing.T) {
 	testenv.OnBothRedis(t, func(t *testing.T, r *redis.Client) {
 		c, err := scoreboard.New(host(r))
@@ -220,7 +220,7 @@ func TestOrderDoesNotChangeTheScore(t *testing.T) {
 		if got := score(t, r); got != "5-6" {
 			t.Errorf("score is %s, want 5-6", got)
 		}
-		// An event of a later epoch is newer, whatever its seq.
+		// An event of a later epoch is newer, regardless of its seq.
 		handle(t, c, goal(t, "e2", 1, 0, 0))
 		if got := score(t, r); got != "0-0" {
 			t.Errorf("score is %s, want 0-0, as in the later epoch", got)

@@ -50,7 +50,7 @@ type Incident struct {
 	DecidedBy event.Decision `json:"decided_by,omitempty"` // match_end: as in the event
 	Lineup    *event.Lineup  `json:"lineup,omitempty"`     // lineup: as in the event
 
-	Seq   int64     `json:"seq"`   // seq of the event; the members below are of the event too
+	Seq   int64     `json:"seq"`   // seq of the event; the members below are also of the event
 	Event string    `json:"event"` // ID of the event
 	TID   event.TID `json:"tid"`
 }
@@ -78,8 +78,8 @@ func incident(e event.Event) (Incident, bool) {
 	return i, true
 }
 
-// arguments returns the arguments of the script. at is the time by which the board is listed, and until
-// is when the board expires.
+// arguments returns the arguments of the script. at is the time for the order in the list. until is
+// when the board expires.
 func arguments(e event.Event, at, until time.Time) ([]any, error) {
 	change, err := json.Marshal(Change{Match: e.Subject, Key: e.Type, Event: e.ID, TID: e.TID})
 	if err != nil {

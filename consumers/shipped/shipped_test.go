@@ -8,8 +8,8 @@ import (
 	"github.com/matchwire/matchwire/consumers/shipped"
 )
 
-// Each consumer has a section of docs/consumers.md or a page of its own, a row in README.md, and a
-// mention in CHANGELOG.md.
+// Each consumer has a section of docs/consumers.md or a page of its own, a row in the table
+// there, and a mention in CHANGELOG.md.
 func TestEveryConsumerIsDescribed(t *testing.T) {
 	read := func(file string) string {
 		text, err := os.ReadFile("../../" + file)
@@ -25,7 +25,7 @@ func TestEveryConsumerIsDescribed(t *testing.T) {
 			}
 		}
 		for file, want := range map[string]string{
-			"README.md": "\n| `" + p.Name + "` | ", "CHANGELOG.md": "`" + p.Name + "`",
+			"docs/consumers.md": "\n| `" + p.Name + "` | ", "CHANGELOG.md": "`" + p.Name + "`",
 		} {
 			if !strings.Contains(read(file), want) {
 				t.Errorf("%s lacks %q", file, strings.TrimSpace(want))

@@ -12,9 +12,9 @@ import (
 // https://*.example.org.
 type Origins []string
 
-// Allow reports whether the client that sent a request may connect. It may if the request has no
-// Origin header, or the host of the origin is the host of the request, or the origin matches an entry
-// of the list.
+// Allow reports whether the client that sent a request may connect. The client may connect if the
+// request has no Origin header, if the host of the origin is the host of the request, or if the
+// origin matches an entry of the list.
 func (all Origins) Allow(r *http.Request) bool {
 	origin := r.Header.Get("Origin")
 	if origin == "" {

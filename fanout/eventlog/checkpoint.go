@@ -23,7 +23,7 @@ const (
 	// second latest checkpoint, so it has the frames of the last 5,000 to 10,000 messages in memory.
 	checkpointInterval = 5000
 	checkpointTimeout  = 10 * time.Second // for the Redis commands of one call
-	// clockSkew is the maximum difference that is assumed between the clocks of the parser workers.
+	// clockSkew is the maximum assumed difference between the clocks of parser workers.
 	clockSkew = time.Minute
 )
 

@@ -212,7 +212,7 @@ func healthy(address string) bool {
 		return false
 	}
 	resp.Body.Close()
-	return resp.StatusCode == http.StatusOK // a gateway is healthy even if no process serves the API
+	return resp.StatusCode == http.StatusOK // a gateway is healthy even if no instance serves the API
 }
 
 // connections returns the number of clients that are connected to a node.

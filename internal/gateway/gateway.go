@@ -55,8 +55,7 @@ type backend struct {
 	unreachableUntil time.Time // until then, acquire prefers other healthy instances
 }
 
-// serves reports whether the instance is running with a role, and whether the instance is
-// also healthy.
+// serves reports whether the instance runs a role, and whether it is also healthy.
 func (b *backend) serves(role string) (runs, healthy bool) {
 	runs = !b.Gone() && slices.Contains(b.Roles, role)
 	return runs, runs && b.Status != "fail"
@@ -143,11 +142,10 @@ func roleOf(path string) string {
 	return "fanout"
 }
 
-// acquire chooses the backend for a request and counts the request. It returns nil if
-// every instance with the role was tried. It prefers healthy instances, then healthy
-// instances that were recently unreachable. Unhealthy instances come last: a server that
-// they need may be down for all instances. Among equals, it chooses the instance with the
-// fewest requests in progress.
+// acquire chooses the backend for a request and counts the request. It returns nil if every
+// instance with the role was tried. It prefers healthy instances, then healthy instances that were
+// recently unreachable. Unhealthy instances come last. They may be the only choice if RabbitMQ or
+// Redis is down. Among equals, it chooses the instance with the fewest requests in progress.
 func (g *Gateway) acquire(role string, tried []*backend) *backend {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -218,8 +216,8 @@ func (g *Gateway) start() {
 // via is the value of the header Via in forwarded requests.
 const via = "1.1 matchwire-gateway"
 
-// ServeHTTP forwards a request. It refuses a request that a gateway has already
-// forwarded: that happens if an instance advertises the address of a gateway.
+// ServeHTTP forwards a request. It refuses a request that a gateway has already forwarded. Such a
+// loop exists if an instance advertises the address of a gateway.
 func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	g.once.Do(g.start)
 	if slices.Contains(r.Header.Values("Via"), via) {

@@ -21,8 +21,8 @@ import (
 const (
 	interval     = 5 * time.Second // time between two announcements
 	downInterval = time.Second     // interval while the status is "fail", so that a recovery is visible soon
-	// GoneAfter is the time since the last announcement of an instance after which the
-	// instance counts as gone. By then, it has missed at least two announcements.
+	// GoneAfter is the silence after which an instance counts as gone. In this time, it has missed
+	// at least two announcements.
 	GoneAfter    = 15 * time.Second
 	removeAfter  = 10 * time.Minute // time from the last announcement to the removal
 	redisTimeout = 3 * time.Second  // time limit of a call to Redis

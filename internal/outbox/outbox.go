@@ -17,7 +17,7 @@ import (
 	"github.com/matchwire/matchwire/internal/trace"
 )
 
-// A Relay publishes the messages in the outboxes of a store. A caller that has written to an outbox
+// A Relay publishes the messages in the outboxes of a store. After a write to an outbox, the caller
 // calls Nudge. If a nudge is lost or the process dies, a later sweep of any process finds the
 // outbox.
 //

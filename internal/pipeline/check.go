@@ -31,10 +31,10 @@ type CheckResult struct {
 	Errors []string // empty if the check passed
 }
 
-// Check validates the config and every profile that it can use, and checks the profiles
-// against their sample pages. If update is set, Check saves the current results of pages
-// as expected results instead, except for shipped profiles. It returns an error if the
-// config or a profile is invalid, or if it cannot read or write a file.
+// Check validates the config and every profile that it can use, and checks the profiles against
+// their sample pages. If update is set, Check saves the current results as expected results
+// instead, except for shipped profiles. It returns an error if the config or a profile is invalid,
+// or if it cannot read or write a file.
 func Check(ctx context.Context, c Config, plugins []consumers.Plugin, update bool) ([]CheckResult, error) {
 	k := &checker{update: update}
 	lib, err := c.Library()
@@ -109,8 +109,8 @@ type checker struct {
 	update   bool
 	results  []CheckResult
 	shipped  profile.Library // nil if the check is not of a config
-	problems int             // of the pages of the current profile, written to expectation files
-	unusable int             // pages of the current profile, likewise
+	problems int             // number of problems that were written to expectation files for the current profile
+	unusable int             // number of unusable pages that were written to expectation files for the current profile
 }
 
 // checkShipped checks the profiles that matchwire ships against their sample pages
@@ -154,15 +154,15 @@ func (k *checker) checkShipped(ctx context.Context) error {
 	return nil
 }
 
-// age returns the version of a profile and the day when it was last seen to work, each followed by a
-// comma. It omits what the profile does not say.
+// age returns the version of a profile and the last day when it worked, each followed by a comma.
+// It omits a value that the profile does not have.
 func age(p *profile.Profile) string {
 	var text string
 	if p.Version > 0 {
 		text = fmt.Sprintf("version %d, ", p.Version)
 	}
 	if !p.Seen.IsZero() {
-		text += fmt.Sprintf("last seen to work on %s, ", p.Seen)
+		text += fmt.Sprintf("last worked on %s, ", p.Seen)
 	}
 	return text
 }

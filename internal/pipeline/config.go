@@ -30,8 +30,7 @@ type Config struct {
 	// Namespace separates installations that share a RabbitMQ virtual host or a
 	// Redis database. It becomes part of the names of exchanges, queues and Redis keys.
 	Namespace string `yaml:"namespace"`
-	// Profiles is the folder of your own profiles. If it is "", only the shipped profiles
-	// can be used by name.
+	// Profiles is the folder of your own profiles. If it is "", only shipped profiles have names.
 	Profiles string `yaml:"profiles"`
 	// Sources are the pages to poll.
 	Sources []Source `yaml:"sources"`

@@ -46,10 +46,10 @@ func (c Config) enabledConsumers(plugins []consumers.Plugin) []string {
 	return names
 }
 
-// newConsumers creates the enabled consumers. all holds each consumer without parts, and
-// each part of the other consumers, by name. handlers holds the HTTP handlers of consumers,
-// by the name of the consumer. elsewhere means that the consumers run in other processes.
-// An error in the settings contains its position in the config.
+// newConsumers creates the enabled consumers. all holds consumers without parts, and the parts of
+// other consumers, by name. handlers holds the HTTP handlers of consumers, by the name of the
+// consumer. elsewhere means that the consumers run in other processes. An error in the settings
+// contains its position in the config.
 func newConsumers(
 	c Config, plugins []consumers.Plugin, elsewhere bool, r redis.UniversalClient, log *slog.Logger,
 ) (all map[string]consumers.Consumer, handlers map[string]http.Handler, err error) {

@@ -14,7 +14,7 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// Redis timeouts. The client observes a context's deadline, but not its cancellation.
+// Redis timeouts. The client obeys the deadline of a context, but not its cancellation.
 const (
 	callTimeout    = 10 * time.Second // for a call, with all its attempts and the wait for a connection
 	attemptTimeout = 3 * time.Second  // for connecting, writing or reading in one attempt
@@ -35,7 +35,7 @@ func (s Servers) OpenRedis(ctx context.Context, log *slog.Logger) (r redis.Unive
 		log.Warn("Redis is unreachable; each call will retry", "error", err)
 		return r, stop, nil
 	}
-	info, _ := redisInfo(ctx, r) // a server that refuses to tell its mode may be usable
+	info, _ := redisInfo(ctx, r) // a server that does not report its mode may be usable
 	if err := checkMode(info); err != nil {
 		stop()
 		return nil, nil, UsageError(err)

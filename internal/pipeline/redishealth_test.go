@@ -118,7 +118,7 @@ func TestRedisHealthFollowsTheServer(t *testing.T) {
 	}
 }
 
-// At its start, a process logs what is wrong with the settings of Redis.
+// At startup, a process logs wrong settings of Redis.
 func TestCaseRedisIsChecked(t *testing.T) {
 	url, r := ownRedis(t)
 	redisDo(t, r, "config set maxmemory-policy allkeys-lru", "config set appendonly no")

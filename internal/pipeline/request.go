@@ -37,8 +37,8 @@ type RequestConfig struct {
 // A NamedRequest is a RequestConfig that sources and the API can use by name.
 type NamedRequest struct {
 	RequestConfig `yaml:",inline"`
-	// Hosts are the hosts that can receive the settings, with their ports unless they are the default.
-	// They are required, because a client of the API chooses the URL.
+	// Hosts are the hosts that can receive the settings, with their ports unless they are the
+	// default. They are required, because clients of the API can choose the URL.
 	Hosts []string `yaml:"hosts"`
 
 	pos strictyaml.Pos
@@ -102,8 +102,8 @@ func (r *RequestConfig) check(at strictyaml.Pos) error {
 	return nil
 }
 
-// id returns the name of the settings of a single source. It depends on literal parameters and on a
-// literal body, because they select the page. It does not depend on other values, which may be secret.
+// id returns the name of the settings of a single source. It depends only on literal parameters and
+// a literal body, which select the page. Other values may be secret.
 func (r *RequestConfig) id() string {
 	var b strings.Builder
 	add := func(kind, name string, s strictyaml.Secret, literal string) {

@@ -13,7 +13,7 @@ import (
 // A Limiter reserves slots and pauses services. The state of each key is one hash. All times are
 // Unix milliseconds of Redis's clock:
 //
-//	next      when the next slot is free if Burst is 1; in general when the whole burst is free again
+//	next      when the whole burst is free again; if Burst is 1, when the next slot is free
 //	promised  the latest time that was returned to a refused request with Queue
 //	<pause>   when the pause of that name ends
 //
@@ -26,7 +26,7 @@ type Limiter struct{ Redis redis.UniversalClient }
 type Request struct {
 	Gap     time.Duration // between two slots; 0 means no limit
 	Burst   int           // slots that are free at once after a break; 1 if less
-	MaxWait time.Duration // the longest wait for which a slot is reserved
+	MaxWait time.Duration // maximum wait; for a longer wait, no slot is reserved
 	Pause   string        // the name of the pause that applies
 	// Queue returns a different time to each refused request. The times are Gap apart. Without Queue,
 	// each refused request gets the time of the next free slot.
@@ -43,12 +43,12 @@ const (
 	Busy                    // nothing is reserved: the wait for the next slot exceeds MaxWait
 )
 
-// keepReply is how long the reply to a request is stored. It exceeds the time during which the client
-// repeats a command.
+// keepReply is how long the reply to a request is stored. The client repeats a command only for a
+// shorter time.
 const keepReply = 30 * time.Second
 
-// reserve returns the wait in milliseconds and the verdict. Repeated with the same KEYS[2], it
-// returns the first reply, with the wait that is left.
+// reserve returns the wait in milliseconds and the verdict. If it is repeated with the same
+// KEYS[2], it returns the first verdict and the remaining wait.
 var reserve = redis.NewScript(`
 local gap, burst, most, queue = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3]), ARGV[5] == '1'
 local t = redis.call('time')

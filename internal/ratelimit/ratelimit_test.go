@@ -42,7 +42,7 @@ func TestSlotsAreShared(t *testing.T) {
 	})
 }
 
-// Redis's clock decides, even if the clock of this process is an hour ahead.
+// Redis's clock determines when a slot is free, even if the clock of this process is an hour ahead.
 func TestRedisClockDecides(t *testing.T) {
 	m := miniredis.RunT(t)
 	began := time.Now().Add(-time.Hour)
@@ -108,7 +108,7 @@ func TestRedisClockDecides(t *testing.T) {
 	})
 }
 
-// A key expires, even a limit that is used once.
+// Every key expires, even after a single request.
 func TestKeysExpire(t *testing.T) {
 	m := miniredis.RunT(t)
 	c := redis.NewClient(&redis.Options{Addr: m.Addr()})

@@ -13,19 +13,19 @@ const (
 	// shortestDense is the shortest interval in stoppage time and after a score. A source may set a
 	// shorter interval.
 	shortestDense = 5 * time.Second
-	// scoreFor is how long polls are more frequent after a score change. In this time the page shows
-	// the scorer, or the score change is corrected.
+	// scoreFor is how long polls are more frequent after a score change. During this time, sites
+	// add the scorer or correct the score.
 	scoreFor = 2 * time.Minute
 
-	lateFor             = 2 * time.Hour    // a kick-off may be late by this time
+	lateFor             = 2 * time.Hour    // maximum delay of a kick-off
 	overFor             = 30 * time.Minute // time from the end of a match to the end of polling
 	longestAfterFailure = 5 * time.Minute  // longest interval after failed polls
 	longestFreshness    = time.Minute      // longest freshness that is accepted from a site's Cache-Control
 	unchangedLimit      = 8                // number of unchanged polls in a row after which the interval doubles
-	siteShare           = 4                // shortest interval, in response times of the site
+	siteShare           = 4                // minimum interval, as a multiple of the response time of the site
 )
 
-// A course is the state of a source that the cadence of its polls depends on. It is saved between
+// A course is the state of a source that determines the interval of its polls. It is saved between
 // polls.
 type course struct {
 	Scored time.Time `json:"scored,omitzero"` // time of the latest score change
@@ -46,7 +46,7 @@ func (c course) follow(p poll.Result) course {
 	return c
 }
 
-// done reports whether all matches have been over for overFor, so that polling ends.
+// done reports whether all matches have been over for overFor, after which polling ends.
 func (c course) done(at time.Time) bool { return !c.Over.IsZero() && at.Sub(c.Over) >= overFor }
 
 // interval returns the time from the poll p to the next poll. every is the source's interval while

@@ -35,8 +35,8 @@ const (
 // ErrSuperseded reports that a config with a newer generation is in force.
 var ErrSuperseded = errors.New("a config with a newer generation is in force")
 
-// superseded is the first part of the scripts that act for a config. ARGV[2] is the generation of
-// the config, or 0 for an API call.
+// superseded is the beginning of the scripts that change sources. ARGV[2] is the generation of the
+// config, or 0 for an API call.
 const superseded = `
 if ARGV[2] ~= '0' and tonumber(redis.call('zrange', KEYS[7], -1, -1, 'withscores')[2] or '0') > tonumber(ARGV[2]) then
   return redis.error_reply('SUPERSEDED by another config')
@@ -52,9 +52,9 @@ type ownConfig struct {
 	absent     int    // number of consecutive checks with the same beat
 }
 
-// joinConfigs returns the generation in force, 1 if it belongs to the scheduler's config or else 0,
-// and the beat. If Redis has lost its data, the config with the latest generation in a scheduler's
-// memory comes into force.
+// joinConfigs returns three values: the generation in force, 1 if the scheduler's config has this
+// generation and otherwise 0, and the beat. If Redis has lost its data, the config with the latest
+// generation that a scheduler remembers comes into force.
 var joinConfigs = redis.NewScript(`
 local last = redis.call('zrange', KEYS[7], -1, -1, 'withscores')
 local generation, remembered, beat = tonumber(last[2] or '0'), tonumber(ARGV[2]), redis.call('get', KEYS[8]) or '0'
@@ -81,7 +81,7 @@ func (s *Schedule) join(ctx context.Context, fingerprint string, c *ownConfig) e
 	}
 	found, err := joinConfigs.Run(ctx, s.redis, s.keys(), fingerprint, c.generation, absent, first, keepConfigs).Slice()
 	if err != nil {
-		c.absent = 0 // perhaps no other scheduler reaches Redis either
+		c.absent = 0 // other schedulers may not reach Redis either
 		return fmt.Errorf("checking which config is in force: %w", err)
 	}
 	beat := fmt.Sprint(found[2])
@@ -123,7 +123,8 @@ func fingerprint(config []Activation) string {
 // ensure checks whether this scheduler's config is in force. If it is, ensure activates the sources
 // of the config and deactivates the sources that only an earlier config named. It also restores the
 // sources after Redis has lost its data. When the config comes into force, or the scheduler starts
-// with it, ensure reactivates stopped sources too, because the reason for stopping may be gone.
+// with it, ensure reactivates stopped sources too, because the reason for the stop may no longer
+// apply.
 func (s *Scheduler) ensure(ctx context.Context, c *ownConfig) error {
 	was := *c
 	if err := s.Schedule.join(ctx, fingerprint(s.Config), c); err != nil {

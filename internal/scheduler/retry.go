@@ -7,7 +7,7 @@ import (
 )
 
 // A retry determines the pauses between attempts at an operation that fails. It logs the first
-// failure, then at most one failure a minute, and the next success.
+// failure, later failures at most once a minute, and the next success.
 type retry struct {
 	fails, again string        // log messages for a failure and for the next success
 	least, most  time.Duration // bounds of the pause between two attempts, which doubles at each failure

@@ -42,8 +42,9 @@ type Schedule struct {
 // outboxName is the name of the schedule's outbox.
 const outboxName = "schedule"
 
-// NewSchedule returns the schedule in r whose keys begin with prefix. nudge, if not nil, is called
-// with the name of an outbox after each write to it; see [outbox.Relay.Nudge].
+// NewSchedule returns the schedule in r whose keys begin with prefix. After each write to an
+// outbox, it calls nudge with the name of the outbox, unless nudge is nil; see
+// [outbox.Relay.Nudge].
 func NewSchedule(r redis.UniversalClient, prefix string, nudge func(outbox string)) *Schedule {
 	if nudge == nil {
 		nudge = func(string) {}
@@ -58,8 +59,8 @@ func (s *Schedule) keys() []string {
 		s.outbox.Key(outboxName), s.key("configs"), s.key("beat")}
 }
 
-// keepReply is how long the reply of a script is stored. It exceeds the time during which a client
-// repeats a script.
+// keepReply is how long the reply of a script is stored. Clients repeat a script only for a shorter
+// time.
 const keepReply = 30 * time.Second
 
 // replyKey returns the key of the stored reply to one call of a script.
@@ -103,13 +104,13 @@ redis.call('rpush', KEYS[6], ARGV[5])
 return ARGV[3]`)
 
 // activationTimeout is the time from an activation to the first poll if no scheduler receives the
-// match_activated event. The broker may lose the event.
+// match_activated event, for example because the broker lost it.
 const activationTimeout = time.Minute
 
 // Activate adds a source and emits match_activated under the TID of ctx, in one step. The scheduler
 // that receives the event begins the polls. If the source is already active, it stays unchanged and
-// fresh is false. If the source is already active with another profile or interval than a, the error
-// is ErrActiveWithOtherSettings. A stopped source is reactivated. current is the activation that is in
+// fresh is false. If its profile or interval differs from a, the error is
+// ErrActiveWithOtherSettings. A stopped source is reactivated. current is the activation that is in
 // effect afterwards. If a has a generation and a newer generation is in force, the error wraps
 // ErrSuperseded.
 func (s *Schedule) Activate(ctx context.Context, a Activation) (current Activation, fresh bool, err error) {

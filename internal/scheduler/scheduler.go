@@ -30,7 +30,7 @@ const (
 	batch          = 8                      // maximum number of polls that one read of the schedule returns
 	readMost       = 250 * time.Millisecond // longest pause between two reads of the schedule
 	readLeast      = 5 * time.Millisecond   // shortest pause between two reads of the schedule
-	readSpread     = 20 * time.Millisecond  // random addition to the pause, so that the schedulers share the work
+	readSpread     = 20 * time.Millisecond  // random addition to the pause, so that schedulers share the work
 	publishTimeout = 10 * time.Second
 	stoppedFor     = 24 * time.Hour   // time for which a stopped source stays in the list
 	outagePause    = time.Second      // longest pause after a failed read of the schedule
@@ -61,7 +61,7 @@ func (s *Scheduler) handleActivation(ctx context.Context, e event.Event) error {
 	if source == nil || source.Every < event.Interval(time.Second) {
 		return broker.Permanent(errors.New("the event has no source, or the interval of its source is below a second"))
 	}
-	// Spread the polls of sources that are activated at the same time.
+	// This spreads the polls of sources that are activated at the same time.
 	every := time.Duration(source.Every)
 	tick, current, err := s.Schedule.Begin(ctx, source.ID, e.ID, every/2+rand.N(every))
 	if err != nil {

@@ -29,7 +29,7 @@ var americanFootball = &sport{
 	overtime:  true,
 }
 
-// TouchdownReversed means that a review takes back a touchdown.
+// TouchdownReversed means that a review reverses a touchdown.
 const TouchdownReversed = "touchdown reversed"
 
 // longOvertime adds to the profile of a style that overtime lasts 15 minutes.
@@ -47,7 +47,7 @@ func remainingOf15(c event.Clock) string {
 	return fmt.Sprintf("%d:%02d", left/60, left%60)
 }
 
-// footballPacing is that of a game of three hours.
+// footballPacing is the pacing of a game of three hours.
 var footballPacing = pacing{perSecond: 2.4, stop: 38, otherwise: 120,
 	breaks: map[event.Period]float64{"q3": 780, "ot1": 180}}
 

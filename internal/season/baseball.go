@@ -177,8 +177,8 @@ func loadBaseball(line []byte, m *Match) error {
 	return nil
 }
 
-// otherHitAtFirst changes a single to an error, as the official scorer decided at first, or the other way
-// round.
+// otherHitAtFirst changes a single to an error, or an error to a single, as the official scorer
+// first decided.
 func otherHitAtFirst(_ *rand.Rand, f *Fact) bool {
 	other := map[string]string{"single": "error", "error": "single"}[f.Detail]
 	if other != "" {
@@ -187,7 +187,7 @@ func otherHitAtFirst(_ *rand.Rand, f *Fact) bool {
 	return other != ""
 }
 
-// runsAtFirst changes the runs of a play, unless they are not those that count.
+// runsAtFirst changes the runs of a play with count runs to first.
 func runsAtFirst(f *Fact, count, first int) bool {
 	ok := f.Kind == "run" && f.Points == count
 	if ok {
@@ -196,7 +196,7 @@ func runsAtFirst(f *Fact, count, first int) bool {
 	return ok
 }
 
-// homeRunAtFirst changes a double to a home run, as it seemed before a review.
+// homeRunAtFirst changes a double to a home run, as before a review.
 func homeRunAtFirst(_ *rand.Rand, f *Fact) bool {
 	ok := f.Kind == "run" && f.Detail == "double"
 	if ok {
@@ -205,7 +205,7 @@ func homeRunAtFirst(_ *rand.Rand, f *Fact) bool {
 	return ok
 }
 
-// inningBeforeAtFirst changes the inning of a play to the one before.
+// inningBeforeAtFirst changes the inning of a play to the previous inning.
 func inningBeforeAtFirst(_ *rand.Rand, f *Fact) bool {
 	i := event.Baseball.Index(f.Clock.Period)
 	ok := i > 0 && f.Player != ""
@@ -215,8 +215,8 @@ func inningBeforeAtFirst(_ *rand.Rand, f *Fact) bool {
 	return ok
 }
 
-// addBaseballRows adds a run that a challenge takes back, and a hit that the official scorer turns into an
-// error, or the other way round, hours after the game.
+// addBaseballRows adds a run that a challenge reverses. It also adds a hit that the official scorer
+// changes to an error hours after the game, or an error that becomes a hit.
 func (g *generator) addBaseballRows() {
 	if g.chance(3) {
 		g.addReviewed(Fact{Kind: "review", Detail: "overturned"}, RunTakenBack)
@@ -287,8 +287,8 @@ func (v *view) otherGame() *view {
 	return &view{Page: &p, match: &other, home: v.home, away: v.away, total: p.Score}
 }
 
-// otherGameBegins returns the pages after the last page of the match, until the other game on the page has
-// begun, if it is later.
+// If the other game on the page is later, otherGameBegins returns the pages between the last page
+// of the match and the start of the other game.
 func (g *generator) otherGameBegins(last time.Time) (pages []Page) {
 	if g.match.game == 2 {
 		return nil

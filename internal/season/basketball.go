@@ -27,11 +27,12 @@ var basketball = &sport{
 	suspendedIn: 40,
 }
 
-// twoAtFirst and threeAtFirst change the points of a shot to what the officials gave at first.
+// twoAtFirst and threeAtFirst change the points of a shot to the points that the officials first
+// gave.
 func twoAtFirst(_ *rand.Rand, f *Fact) bool   { return pointsAtFirst(f, 3, 2) }
 func threeAtFirst(_ *rand.Rand, f *Fact) bool { return pointsAtFirst(f, 2, 3) }
 
-// pointsAtFirst changes the points of a jump shot, unless they are not those that count.
+// pointsAtFirst changes the points of a jump shot with count points to first.
 func pointsAtFirst(f *Fact, count, first int) bool {
 	ok := f.Detail == "jump_shot" && f.Points == count
 	if ok {

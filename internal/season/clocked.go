@@ -2,7 +2,8 @@ package season
 
 import "github.com/matchwire/matchwire/event"
 
-// A pacing defines how long a sport takes in real time, if its clock counts the seconds of each period.
+// A pacing defines the real time of a match, for sports whose clock counts the seconds of each
+// period.
 type pacing struct {
 	perSecond float64                  // real seconds that one second of the clock takes
 	stop      float64                  // real seconds for which the clock stops after each fact

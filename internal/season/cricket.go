@@ -47,7 +47,7 @@ const (
 	RunsCorrected   = "runs corrected"
 )
 
-// A mark is what a fact changes in an innings, other than runs and wickets.
+// A mark is a change of an innings by a fact, other than runs and wickets.
 type mark int
 
 const (
@@ -104,7 +104,7 @@ func cricketStyle(s *Style, form inningsForm) *Style {
 	return s
 }
 
-// innings returns the innings of a side, as far as a page in this form shows them.
+// innings returns the innings of a side that a page in this form shows.
 func (form inningsForm) innings(line []periodScore, side string) (all event.Line) {
 	for i := range line {
 		p := &line[i]
@@ -120,9 +120,9 @@ func (form inningsForm) innings(line []periodScore, side string) (all event.Line
 	return all
 }
 
-// inningsShown returns the innings of the match as the pages show them, or nil if the pages do not show to
-// which innings the runs belong. Some pages show only the latest innings of each side. Then a correction that
-// is made after the next innings of the side has begun is on no page.
+// inningsShown returns the innings of the match as the pages show them, or nil if the pages do not
+// show to which innings the runs belong. Some pages show only the latest innings of each side. A
+// correction after the start of the side's next innings is then on no page.
 func (g *generator) inningsShown(pages []Page) []periodScore {
 	line := lineOf(g.remaining())
 	if g.style.allInnings {
@@ -162,8 +162,8 @@ func (g *generator) inningsShown(pages []Page) []periodScore {
 	return line
 }
 
-// fewerRuns returns how many sides have fewer runs on a page than on a page before, because their second
-// innings has begun.
+// fewerRuns returns the number of sides that have fewer runs on a page than on an earlier page,
+// because their second innings has begun.
 func fewerRuns(before, now *Page) (n int) {
 	for _, side := range []string{"home", "away"} {
 		if now.Score.of(side) < before.Score.of(side) {
@@ -180,9 +180,9 @@ func showsLongInnings(pages []Page) bool {
 	})
 }
 
-// inningsMayBeOver reports whether the innings on a page are those of a match that is over: the side that bats
-// last has just passed the other, or it has ended its only innings behind. After an innings of more than 60
-// overs, each side has two.
+// inningsMayBeOver reports whether the match can be over, by the innings on a page. The side that
+// bats last has just passed the other side, or has ended its only innings with fewer runs. After an
+// innings of more than 60 overs, each side has two.
 func inningsMayBeOver(p *Page) bool {
 	n := len(p.line)
 	if n == 0 || n%2 > 0 {
@@ -217,11 +217,11 @@ func latestRunsOf(facts []*Fact, _ event.Period) (now Score) {
 	return now
 }
 
-// fourAtFirst and sixAtFirst change a boundary to what the umpire signalled at first.
+// fourAtFirst and sixAtFirst change a boundary to the boundary that the umpire first signalled.
 func fourAtFirst(_ *rand.Rand, f *Fact) bool { return boundaryAtFirst(f, 6, 4, "four") }
 func sixAtFirst(_ *rand.Rand, f *Fact) bool  { return boundaryAtFirst(f, 4, 6, "six") }
 
-// boundaryAtFirst changes the runs of a boundary, unless they are not those that count.
+// boundaryAtFirst changes a boundary with count runs to one with first runs.
 func boundaryAtFirst(f *Fact, count, first int, detail string) bool {
 	ok := f.Kind == "boundary" && f.Points == count
 	if ok {
@@ -230,7 +230,7 @@ func boundaryAtFirst(f *Fact, count, first int, detail string) bool {
 	return ok
 }
 
-// caughtAtFirst changes the way out of a wicket.
+// caughtAtFirst changes how a batter was out.
 func caughtAtFirst(_ *rand.Rand, f *Fact) bool {
 	ok := f.Kind == "wicket" && f.Detail != "caught"
 	if ok {
@@ -483,7 +483,7 @@ func (b *scorer) next() *Fact {
 	return f
 }
 
-// addCricketRows adds a wicket that is taken back after a review, and runs that the scorers take back.
+// addCricketRows adds a wicket that a review reverses, and runs that the scorers remove.
 func (g *generator) addCricketRows() {
 	if g.chance(2) {
 		f, ok := g.invented(g.anySide(), DisallowedScorer+" Two", 120+g.rand.Float64()*(g.line.end()-1200))

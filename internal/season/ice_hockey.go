@@ -36,7 +36,7 @@ const (
 	ShootoutGoal = "goal of the shoot-out in the score"
 )
 
-// hockeyPacing is that of a game of two and a half hours.
+// hockeyPacing is the pacing of a game of two and a half hours.
 var hockeyPacing = pacing{perSecond: 1.7, stop: 25, otherwise: 1080,
 	breaks: map[event.Period]float64{"ot1": 120, event.ShootOut: 180}}
 
@@ -120,8 +120,8 @@ func loadIceHockey(line []byte, m *Match) error {
 	return nil
 }
 
-// addChallenged adds a goal that is taken away after a challenge by the other side. The page then also
-// shows the challenge, and a clock that is put back.
+// addChallenged adds a goal that a challenge by the other side reverses. The page then also shows
+// the challenge, and an earlier clock.
 func (g *generator) addChallenged() {
 	if !g.chance(3) {
 		return

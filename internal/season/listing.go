@@ -8,8 +8,8 @@ const (
 	MovedKickoff = "moved kick-off"
 )
 
-// A listing is what a page shows before a match: placeholders until the teams are known, and another
-// kick-off until it moves. Times are seconds since kick-off.
+// A listing describes the page before a match: it shows placeholders until the teams are known, and
+// another kick-off until the kick-off moves. Times are seconds since kick-off.
 type listing struct {
 	home, away string    // placeholders; "" if the page always names the teams
 	named      float64   // time at which the page names the teams

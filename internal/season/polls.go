@@ -12,7 +12,7 @@ import (
 type Page struct {
 	At       time.Time // time of the poll
 	Body     []byte
-	Fault    string    // what is wrong with the page; "" for a current and complete page
+	Fault    string    // the fault of the page; "" for a current and complete page
 	Start    time.Time // the kick-off that the page shows, if its facts are current
 	Rows     []Fact    // rows of a page whose facts are current; scoreboards do not show them
 	Score    Score     // score of a page whose facts are current, without a shoot-out
@@ -24,8 +24,8 @@ type Page struct {
 	line   []periodScore // the points of each period
 }
 
-// The faults of pages. The facts are current on a page with a stray end, and on no other page with a
-// fault.
+// The faults of pages. Among the pages with a fault, only a page with a stray end has current
+// facts.
 const (
 	StaleCopy   = "stale copy"
 	BlankPage   = "blank page"
@@ -94,7 +94,7 @@ type generator struct {
 	struck    map[strike]bool
 }
 
-// An ahead is the time in which a clock is ahead by a number of seconds.
+// An ahead is a time span in which a clock is ahead by a number of seconds.
 type ahead struct{ begin, end, by float64 }
 
 // A strike is a fault and where it struck.
@@ -106,10 +106,10 @@ type strike struct {
 // strike counts a fault once for each value of where, such as a row or a page.
 func (g *generator) strike(fault string, where int) { g.struck[strike{fault, where}] = true }
 
-// Render returns the match as polls at intervals of 5 to 90 seconds would see it. The same seed results
-// in the same pages. The names of faults define what can be wrong with the pages.
+// Render returns the match as polls at intervals of 5 to 90 seconds would see it. The same seed
+// results in the same pages. The constants for faults list the possible faults of the pages.
 func (m *Match) Render(seed uint64) *Rendering {
-	const rarely = 4 // one match in so many has the rare style
+	const rarely = 4 // one match in this number has the rare style
 	apart := rand.New(rand.NewPCG(seed, ^Hash([]byte(m.ID))))
 	if m.sport.rare != nil && apart.IntN(rarely) == 0 {
 		return m.render(seed, m.sport.rare)

@@ -1,8 +1,8 @@
 // Package spelling compares misspelt words with known words.
 package spelling
 
-// Distance returns the number of bytes to insert, remove, replace or swap with their neighbour that
-// turns a into b.
+// Distance returns the minimum number of edits that turn a into b. An edit inserts, removes or
+// replaces a byte, or swaps two neighbours.
 func Distance(a, b string) int {
 	rows := make([][]int, len(a)+1)
 	for i := range rows {

@@ -40,7 +40,7 @@ func parse(data []byte) (*ast.File, error) {
 	return parser.ParseBytes(data, 0)
 }
 
-// unusual lists characters that look like others or like nothing.
+// unusual lists invisible characters, and characters that look like others.
 var unusual = []struct{ characters, name, remedy string }{
 	{"\u00a0\u2007\u202f", "a no-break space", "write a plain space"},
 	{"\u00ad\u200b\u200c\u200d\u200e\u200f\u2060\ufeff", "an invisible character", "remove it"},
@@ -48,8 +48,8 @@ var unusual = []struct{ characters, name, remedy string }{
 	{"\b", `a backspace, which \b means in double quotes`, "use single quotes"},
 }
 
-// CheckCharacters returns an error if a text outside quotes contains a character that looks like another
-// one or like nothing, such as a no-break space. Use it for texts in a formal language.
+// CheckCharacters returns an error if a text outside quotes contains an invisible character, or one
+// that looks like another, such as a no-break space. Use it for texts in a formal language.
 func CheckCharacters(text string) error {
 	var quote rune
 	for _, r := range text {

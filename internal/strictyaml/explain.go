@@ -10,8 +10,8 @@ import (
 	"github.com/goccy/go-yaml/ast"
 )
 
-// explain converts an error of the YAML library about a value in roots to an [*Error] that says what to
-// write. v is the value that was decoded, at path. explain returns other errors unchanged.
+// explain converts an error of the YAML library about a value in roots to an [*Error] that suggests
+// a correction. v is the decoded value at path. explain returns other errors unchanged.
 func explain(err error, v any, path string, roots ...ast.Node) error {
 	var positioned *Error
 	var fault yaml.Error
@@ -103,7 +103,7 @@ func message(e yaml.Error, t reflect.Type) string {
 	return fmt.Sprintf("%q: want %s", value, want)
 }
 
-// isText reports whether t is a list of texts that are no secrets.
+// isText reports whether t is a list of texts that are not secrets.
 func isText(t reflect.Type) bool {
 	return t != nil && t.Kind() == reflect.Slice && t.Elem().Kind() == reflect.String
 }

@@ -16,7 +16,7 @@ type document struct {
 	List    []inner             `yaml:"list"`
 }
 
-// An error names the key, and says what to write.
+// An error names the key, and suggests a correction.
 func TestErrorsSayWhatToWrite(t *testing.T) {
 	t.Parallel()
 	const indent = "indent a key exactly as far as the other keys of its mapping"
@@ -106,7 +106,7 @@ func TestEncodings(t *testing.T) {
 	}
 }
 
-// A character that looks like another one or like nothing is an error, unless it is in quotes.
+// An invisible character, or one that looks like another, is an error outside quotes.
 func TestCheckCharacters(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string]string{

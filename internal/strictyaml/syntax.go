@@ -7,10 +7,11 @@ import (
 	"github.com/goccy/go-yaml"
 )
 
-// indentation ends errors about lines whose indentation fits no line above.
+// indentation ends errors about lines whose indentation matches no line above.
 const indentation = "indent a key exactly as far as the other keys of its mapping, and keys below it further"
 
-// explainSyntax converts a syntax error of the YAML library to an [*Error] that says what to write.
+// explainSyntax converts a syntax error of the YAML library to an [*Error] that suggests a
+// correction.
 func explainSyntax(err error, data []byte) error {
 	var fault yaml.Error
 	if !errors.As(err, &fault) || fault.GetToken() == nil {
@@ -22,7 +23,8 @@ func explainSyntax(err error, data []byte) error {
 	return at.Errorf("%s", remedy(fault.GetMessage(), before, after))
 }
 
-// remedy returns what to say about a syntax error with this message, between two parts of its line.
+// remedy returns the correction for a syntax error with this message. before and after are the two
+// parts of its line.
 func remedy(message, before, after string) string {
 	for _, s := range syntaxErrors {
 		if strings.Contains(message, s.found) && (s.only == nil || s.only(before, after)) {
@@ -43,8 +45,9 @@ func around(data []byte, at Pos) (before, after string) {
 	return string(line[:column]), string(line[column:])
 }
 
-// syntaxErrors lists what to say about syntax errors of the YAML library. The first entry applies that has
-// a part of the message, and whose function returns true for the line before and after the position.
+// syntaxErrors lists corrections for syntax errors of the YAML library. The first entry applies
+// that has a part of the message, and whose function returns true for the line before and after the
+// position.
 var syntaxErrors = []struct {
 	found string
 	only  func(before, after string) bool

@@ -65,8 +65,8 @@ func fieldOf(t reflect.Type, key string) (found reflect.Type) {
 	return found
 }
 
-// keysOf returns the keys of a type, without those of the types in it. It returns nil if t is nil or not a
-// struct.
+// keysOf returns the keys of a type, without the keys of nested types. It returns nil if t is nil
+// or not a struct.
 func keysOf(t reflect.Type) (all []string) {
 	eachField(t, func(name string, _ reflect.StructField) { all = append(all, name) })
 	return all
@@ -93,13 +93,13 @@ func eachField(t reflect.Type, f func(key string, field reflect.StructField)) {
 // maxDistance is the largest edit distance between a key and a suggestion.
 const maxDistance = 2
 
-// simple returns a key without the marks that people confuse.
+// simple returns a key without separators that are easy to confuse.
 func simple(key string) string {
 	return strings.ToLower(strings.NewReplacer("_", "", "-", "", " ", "").Replace(key))
 }
 
-// keys returns the keys of a type and of the types in it. A type that decodes itself is not searched: its
-// keys are suggested when it decodes its value.
+// keys returns the keys of a type and of nested types. It does not search types that decode
+// themselves, because they suggest their own keys.
 func keys(t reflect.Type, seen map[reflect.Type]bool) []string {
 	for t.Kind() == reflect.Pointer || t.Kind() == reflect.Slice || t.Kind() == reflect.Map {
 		t = t.Elem()

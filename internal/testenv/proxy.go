@@ -27,7 +27,7 @@ type Proxy struct {
 	l     net.Listener
 	conns []net.Conn
 
-	every    int             // the reply to one in this many commands is lost; 0 if no reply is lost
+	every    int             // the reply to one in every commands is lost; 0 if no reply is lost
 	replies  int             // number of replies since LoseReplies, except those to repeated commands
 	repeated map[uint64]bool // hashes of the commands whose reply was lost and that the client will repeat
 }
@@ -191,8 +191,8 @@ type command struct {
 
 const commandStart = 4 << 10 // number of bytes by which commands are compared
 
-// record stores the beginning of a command. b is a chunk that the client sent. If b continues a
-// command, record ignores it.
+// record stores the beginning of a command. b is a chunk from the client. If b continues a command,
+// record ignores it.
 func (c *command) record(b []byte) {
 	if b[0] != '*' {
 		return

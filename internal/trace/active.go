@@ -162,7 +162,7 @@ func (a *Active) record(s Span) {
 	a.recorder.Record(s)
 }
 
-// Sent records that the broker confirmed msgs, which role began to publish at began. Messages
+// Sent records that the broker confirmed msgs. role began to publish them at began. Messages
 // without a TID are not recorded.
 func (r *Recorder) Sent(role string, began time.Time, msgs ...broker.Message) {
 	if r == nil {

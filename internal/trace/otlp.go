@@ -71,7 +71,7 @@ func (o *OTLP) Write(ctx context.Context, spans []Span) error {
 	return o.client.post(ctx, body)
 }
 
-// lost returns the number of spans of batch that are lost, given the error of a Write.
+// lost returns the number of spans of batch that a Write with this error has lost.
 func lost(err error, batch []Span) int64 {
 	var partial *partialError
 	if errors.As(err, &partial) {

@@ -83,7 +83,7 @@ func (c *otlpClient) post(ctx context.Context, body []byte) error {
 	return err
 }
 
-// try sends one request. An error after which the request must not be repeated is a
+// try sends one request. If the request must not be repeated, the error is a
 // [backoff.PermanentError].
 func (c *otlpClient) try(ctx context.Context, body []byte) error {
 	r, err := http.NewRequestWithContext(ctx, http.MethodPost, c.config.url.String(), bytes.NewReader(body))
@@ -133,7 +133,7 @@ func (e *partialError) Error() string {
 }
 
 // partialSuccess decodes an ExportTraceServiceResponse. It returns a partialError if the collector
-// rejected spans or sent a warning. The generated type is not used, as its package imports gRPC.
+// rejected spans or sent a warning. It does not use the generated type, whose package imports gRPC.
 func partialSuccess(response []byte) error {
 	var partial partialError
 	err := fields(response, func(n protowire.Number, bytes []byte, _ uint64) error {

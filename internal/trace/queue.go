@@ -24,8 +24,8 @@ type Sink interface {
 
 // Batching holds the limits of a queue.
 type Batching struct {
-	Queue   int           // most spans in the queue; further spans are dropped
-	Batch   int           // most spans in one Write
+	Queue   int           // maximum number of spans in the queue; further spans are dropped
+	Batch   int           // maximum number of spans in one Write
 	Delay   time.Duration // interval at which batches that are not full are written
 	Timeout time.Duration // of one Write
 }

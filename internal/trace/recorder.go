@@ -13,9 +13,9 @@ import (
 )
 
 const (
-	// budgetRate is the average number of spans that a process may record per second, and
-	// budgetBurst the number that it may record at once. This is enough for all matches of a busy
-	// day. It limits the spans that a backlog of 100,000 events adds to Redis.
+	// budgetRate is the average number of spans that a process may record per second. budgetBurst
+	// is the number that it may record at once. These limits are high enough for all matches of a
+	// busy day, and bound the spans of a backlog of 100,000 events.
 	budgetRate  = 20
 	budgetBurst = 5000
 

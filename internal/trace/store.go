@@ -46,7 +46,7 @@ func (s *Store) expire(ctx context.Context, p redis.Pipeliner, key string) {
 // Name returns "redis".
 func (s *Store) Name() string { return "redis" }
 
-// Batching returns the limits of the queue. With them, a span is written within a fraction of a second.
+// Batching returns the limits of the queue. A span is written within a fraction of a second.
 func (s *Store) Batching() Batching {
 	return Batching{Queue: 4096, Batch: 500, Delay: 100 * time.Millisecond, Timeout: 5 * time.Second}
 }

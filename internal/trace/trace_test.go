@@ -234,7 +234,7 @@ func TestNilRecorderRecordsNothing(t *testing.T) {
 	}
 }
 
-// Each span is either written or counted as dropped, whatever the sink does.
+// Each span is either written or counted as dropped, even if the sink fails or hangs.
 func TestDroppedSpansAreCounted(t *testing.T) {
 	for name, write := range map[string]sinkFunc{
 		"works": func(context.Context, []trace.Span) error { return nil },

@@ -45,8 +45,8 @@ func (t *Tree) RedactErrors() {
 }
 
 // Tree returns the trace of a job. id is the TID of the job or the ID of a message that the job
-// created. The result includes the traces of the latest jobs that the schedule started because of
-// this job; their number is at most jobs. If no trace is stored, Tree returns ErrNotFound.
+// created. The result includes the traces of at most jobs jobs that the schedule started because of
+// this job, the latest ones. If no trace is stored, Tree returns ErrNotFound.
 func (s *Store) Tree(ctx context.Context, id string, jobs int) (*Tree, error) {
 	tid, message, err := s.resolve(ctx, id)
 	if err != nil {
@@ -115,8 +115,8 @@ func buildTree(spans []Span) []*Node {
 	return roots
 }
 
-// isBelow reports whether other is an ancestor of n, or the ancestors of n form a cycle. A cycle is
-// possible because an API caller may send the TID of another job.
+// isBelow reports whether other is an ancestor of n, or the ancestors of n form a cycle. Cycles are
+// possible, because an API caller may send the TID of another job.
 func (n *Node) isBelow(other *Node, nodes map[event.SpanID]*Node) bool {
 	for range nodes {
 		parent := nodes[n.Parent]

@@ -7,9 +7,9 @@ import (
 	"github.com/matchwire/matchwire/event"
 )
 
-// RemoveImpossible removes what is beyond the bounds of the sport, and returns a problem for each
-// removal. It removes the score, the tally of the shoot-out, or the incidents of one kind and side. The
-// lists of removed incidents count as empty, because the page does not show which incidents are missing.
+// RemoveImpossible removes facts beyond the bounds of the sport, and returns a problem for each
+// removal. It removes the score, the tally of the shoot-out, or all incidents of one kind and side.
+// The lists of removed incidents then count as empty.
 func (o *Observation) RemoveImpossible() []Problem {
 	limit := o.Sport.Rules().Bounds
 	if limit == (event.Bounds{}) {
@@ -33,7 +33,7 @@ func (o *Observation) RemoveImpossible() []Problem {
 	return problems
 }
 
-// removeIncidents removes the incidents of each kind and side that are more than the limit.
+// removeIncidents removes the incidents of each kind and side whose number exceeds the limit.
 func (o *Observation) removeIncidents(limit event.Bounds) (problems []Problem) {
 	type group struct {
 		kind event.Kind
@@ -51,7 +51,7 @@ func (o *Observation) removeIncidents(limit event.Bounds) (problems []Problem) {
 		case o.Sport.Scores(g.kind):
 			most = limit.Listed
 		case g.kind.IsKick():
-			most = 2 * limit.Shootout // with those that were missed
+			most = 2 * limit.Shootout // including missed kicks
 		}
 		if rows[g] > most && !impossible[g] {
 			impossible[g] = true

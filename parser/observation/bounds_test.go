@@ -53,7 +53,7 @@ func TestBoundsAdmitRecords(t *testing.T) {
 	}
 }
 
-// What is impossible is removed and named. The rest of the page stays.
+// Impossible facts are removed and reported. The other facts stay.
 func TestRemoveImpossible(t *testing.T) {
 	t.Parallel()
 	o := Observation{Sport: event.Soccer, Score: &event.Score{Home: 1}, Shootout: &event.Score{Home: 90, Away: 3},

@@ -21,7 +21,7 @@ func (o *Observation) Contradictions() []Problem {
 		listed, *o.Score, o.likelyCause(listed))}}
 }
 
-// likelyCause returns a hint why the listed goals differ from the score, or "".
+// likelyCause returns the likely reason why the listed goals differ from the score, or "".
 func (o *Observation) likelyCause(listed event.Score) string {
 	home, away := listed.Home-o.Score.Home, listed.Away-o.Score.Away
 	switch {
@@ -37,16 +37,16 @@ func (o *Observation) likelyCause(listed event.Score) string {
 	return ""
 }
 
-// mayHideShootout reports whether the score looks like that of a sport in which the winner of a shoot-out
-// gets a goal: after a draw, one side has one goal more.
+// mayHideShootout reports whether the score may include a goal for the winner of a shoot-out: the
+// listed goals are level, and one side has one goal more.
 func (o *Observation) mayHideShootout(listed event.Score) bool {
 	return o.Sport.Rules().ShootoutGoal && o.Match.Status.Over() && listed.Home == listed.Away &&
 		o.Score.Home+o.Score.Away == listed.Home+listed.Away+1
 }
 
-// LineOf returns the line score of the page if it fits a score: its periods add up to the score, or do so without
-// the last one, which some pages show for a shoot-out. Otherwise it returns nil. In cricket and tennis, the line
-// score always fits, because the score is part of it.
+// LineOf returns the line score of the page if its periods add up to a score, and otherwise nil. A
+// last period for a shoot-out does not count. In cricket and tennis, the line score always fits,
+// because the score is part of it.
 func (o *Observation) LineOf(score *event.Score) *event.LineScore {
 	line, rules := o.LineScore, o.Sport.Rules()
 	if line == nil || score == nil || line.Fits(rules, *score) {
@@ -60,9 +60,9 @@ func (o *Observation) LineOf(score *event.Score) *event.LineScore {
 	return nil
 }
 
-// RemoveWrongLine removes a line score that does not fit the score, and returns a problem. It returns nil, and
-// removes nothing, if the page may have changed only one of them so far: the match is not over, and they differ by
-// two scores at most.
+// RemoveWrongLine removes a line score that does not fit the score, and returns a problem. It
+// removes nothing and returns nil if the page may have updated only one of them: the match is not
+// over, and the difference is at most two scores.
 func (o *Observation) RemoveWrongLine() *Problem {
 	if o.LineScore == nil || o.Score == nil || o.LineOf(o.Score) != nil || o.LineOf(o.ScoreWithoutShootout()) != nil {
 		return nil

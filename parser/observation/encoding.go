@@ -9,21 +9,21 @@ import (
 	"golang.org/x/text/encoding/charmap"
 )
 
-// maxEncodings is the maximum number of times that a name can be encoded as UTF-8 too often.
+// maxEncodings is the maximum number of excess UTF-8 encodings that are repaired.
 const maxEncodings = 3
 
-// RepairEncoding repairs a name that was encoded as UTF-8 twice or more: "RondÃ³n" becomes "Rondón". The
-// first encoding may have been read as Windows-1252 or as Latin-1, whose bytes 0x80 to 0x9f are
-// control characters. It repairs the whole name or returns the name unchanged. Pass the text as it
-// is on the page: white space that is trimmed or replaced can be a part of a letter.
+// RepairEncoding repairs a name that was encoded as UTF-8 twice or more: "RondÃ³n" becomes
+// "Rondón". The first encoding may have been read as Windows-1252 or as Latin-1, whose bytes 0x80
+// to 0x9f are control characters. RepairEncoding repairs the whole name, or returns the name
+// unchanged. Do not trim or replace white space before, because it can be a part of a letter.
 //
-// Some correct names are valid in both readings: the end of "RENÉ’S" could be "ɒS". So it repairs a
-// name only if every letter of the result is plausible where it is, and at least one was not
-// plausible before.
+// Some correct names are also valid when decoded: the end of "RENÉ’S" could be "ɒS". So
+// RepairEncoding repairs a name only if every letter of the result is plausible at its place, and
+// at least one letter was implausible before.
 func RepairEncoding(name string) string { return repair(name, maxEncodings) }
 
-// repair repairs a name that was encoded as UTF-8 too often, at most so many times. It returns the name
-// unchanged if the result of one round could be repaired further, but need not.
+// repair undoes at most rounds excess encodings of a name. It returns the name unchanged if it is
+// not certain whether the result needs another round.
 func repair(name string, rounds int) string {
 	once, ok := decode(name)
 	if rounds == 0 || !ok {
@@ -43,8 +43,8 @@ func repair(name string, rounds int) string {
 	return once
 }
 
-// decode returns the text whose UTF-8 was read as another charset to give name. ok is false if there is
-// none.
+// decode returns the text whose UTF-8 encoding, read in another charset, is name. ok is false if
+// there is none.
 func decode(name string) (text string, ok bool) {
 	if !strings.ContainsFunc(name, isLead) {
 		return "", false
@@ -53,8 +53,8 @@ func decode(name string) (text string, ok bool) {
 	return string(b), ok && utf8.Valid(b)
 }
 
-// compare compares a name with the text from which decode made it. plausible reports whether a name can have
-// every letter of the text where it is, and certain whether name cannot be a correct name.
+// compare compares a name with the text from which decode made it. plausible reports whether a name
+// can have each letter of text at its place. certain reports whether name cannot be a correct name.
 func compare(name, text string) (plausible, certain bool) {
 	page, repaired := []rune(name), []rune(text)
 	at := 0 // the position in page of the first rune of the letter

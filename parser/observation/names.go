@@ -18,8 +18,8 @@ func Damaged(name string) bool {
 	return strings.ContainsRune(name, utf8.RuneError) || strings.Contains(name, "?")
 }
 
-// placeholders match names of a team that is not known yet, in lower case: the place of a team in a
-// group or a list of groups, the winner or loser of a match, or a word that means "not known".
+// placeholders matches lower-case names for a team that is not known yet: a place in a group or a
+// list of groups, the winner or loser of a match, or a word that means "not known".
 var placeholders = regexp.MustCompile(`^(` + strings.Join([]string{
 	`tb[dca]( ?\d+)?`, `to be (decided|determined|announced|confirmed)`, `unknown`, `n/?a`, `\?+`, `-+`,
 	`[1-9](st|nd|rd|th)?( |-)?(group )?[a-l]([/ -]?[a-l])*`, // 2A, 3A/B/C, 1st Group A
@@ -28,8 +28,8 @@ var placeholders = regexp.MustCompile(`^(` + strings.Join([]string{
 	`(winners?|losers?|runners?[ -]?up|(best )?(second|third))\b.*`,
 }, "|") + `)$`)
 
-// Placeholder reports whether a name is not the name of a team, but holds the place of a team that is
-// not known yet: "2A", "W74", "Winner of 74", "TBD", or a choice of teams such as "DEN/MKD/CZE".
+// Placeholder reports whether a name stands for a team that is not known yet: "2A", "W74", "Winner
+// of 74", "TBD", or a choice of teams such as "DEN/MKD/CZE".
 func Placeholder(name string) bool {
 	name = strings.TrimSpace(name)
 	return name == "" || placeholders.MatchString(strings.ToLower(name)) || choice.MatchString(name)
@@ -78,9 +78,9 @@ func fits(damaged, intact string) bool {
 	return len(parts) > 0
 }
 
-// OtherPlayer reports whether two names certainly belong to different players. It returns false if a
-// name is missing or damaged, or if one can be a short form of the other: "J. Smith" and "Smith" of
-// "John Smith".
+// OtherPlayer reports whether two names definitely belong to different players. It returns false if
+// a name is missing or damaged, or if one can be a short form of the other: "J. Smith" and "Smith"
+// of "John Smith".
 func OtherPlayer(a, b string) bool {
 	if Damaged(a) || Damaged(b) || sameName(a, b) {
 		return false

@@ -14,13 +14,13 @@ type Observation struct {
 	Match     event.Match  `json:"match"`                // ID is "" if the page has none
 	Score     *event.Score `json:"score,omitempty"`      // without shoot-out kicks; nil if the page shows none
 	Shootout  *event.Score `json:"shootout,omitempty"`   // tally of the shoot-out; nil if the page shows none
-	Winner    event.Winner `json:"winner,omitempty"`     // as the page names it; "" if it names none
+	Winner    event.Winner `json:"winner,omitempty"`     // as the page names it; "" if the page names none
 	Incidents []Incident   `json:"incidents"`            // in page order
 	Lineups   []Lineup     `json:"lineups,omitempty"`    // at most one for each side; nil if the page shows none
 
-	// LineScore is the score by period. It is nil if the page does not show it. In cricket, it is the score by
-	// innings. It is nil if the page shows only runs. In tennis, it is the score by sets. It is nil if the page
-	// shows only the current set.
+	// LineScore is the score by period, or nil if the page does not show it. In cricket, it is the
+	// score by innings, or nil if the page shows only runs. In tennis, it is the score by sets, or
+	// nil if the page shows only the current set.
 	LineScore *event.LineScore `json:"line_score,omitempty"`
 
 	// NoRows is true if the profile has a list of incidents that is not optional, and all its lists are
@@ -53,12 +53,12 @@ type Incident struct {
 	Score *event.Score `json:"score,omitempty"` // score after the incident; nil if the row shows none
 	List  int          `json:"-"`               // index of the incident's list in the profile
 
-	// Points are the points or runs that the incident added to the score. The reconciler sets them. They
-	// are 0 in sports that count goals, and if they are unknown.
+	// Points are the points or runs that the incident added to the score. The reconciler sets them.
+	// They are 0 if unknown, and in sports that count goals.
 	Points int `json:"points,omitempty"`
 
-	// PeriodGuessed is true if the period of Clock follows from the minute only: 93' may be in extra
-	// time, or in the stoppage time of a page that counts on.
+	// PeriodGuessed is true if only the minute determines the period of Clock: 93' may be in extra
+	// time, or in stoppage time on a page whose clock continues.
 	PeriodGuessed bool `json:"-"`
 }
 
@@ -80,7 +80,8 @@ func (o *Observation) Count(k event.Kind, s event.Side) int {
 	return n
 }
 
-// ShowsPeriod reports whether the page shows a period that tells its sport. Overtime does not.
+// ShowsPeriod reports whether the page shows a period that is typical of its sport. Overtime is
+// not.
 func (o *Observation) ShowsPeriod() bool {
 	last := o.Sport.Rules().LastRegulationPeriod
 	return o.Match.Period != "" && (last == "" || o.Sport.Index(o.Match.Period) <= o.Sport.Index(last))
@@ -113,9 +114,9 @@ func (o *Observation) ShowsShootout() bool {
 		})
 }
 
-// ScoreWithoutShootout returns the score of a page about a match that had a shoot-out, without the goal
-// that its winner gets in some sports. A shoot-out follows a level score. So if one side leads by one goal,
-// that goal is the one for the winner.
+// ScoreWithoutShootout returns the score of a page about a match that had a shoot-out, without the
+// goal that its winner gets in some sports. A shoot-out follows a level score. So if one side leads
+// by one goal, that goal is for the winner.
 func (o *Observation) ScoreWithoutShootout() *event.Score {
 	if s := o.Score; o.Sport.Rules().ShootoutGoal && s != nil && max(s.Home, s.Away)-min(s.Home, s.Away) == 1 {
 		level := min(s.Home, s.Away)

@@ -9,10 +9,10 @@ import (
 	"github.com/matchwire/matchwire/event"
 )
 
-// OtherSport returns a problem if the facts contradict the rules of the sport, so that the page must show a
-// match of another sport. Otherwise it returns nil. Facts that a wrong rule of a profile can produce, such
-// as a year in place of a score, are no such contradiction: see [Observation.RemoveImpossible]. Call it before
-// RemoveImpossible.
+// OtherSport returns a problem if the facts contradict the rules of the sport, so that the page
+// must show a match of another sport. Otherwise it returns nil. A wrong rule of a profile can also
+// produce impossible facts, such as a year instead of a score. OtherSport ignores them; see
+// [Observation.RemoveImpossible]. Call OtherSport before RemoveImpossible.
 func (o *Observation) OtherSport() *Problem {
 	for _, check := range []func(*Observation) *Problem{
 		(*Observation).otherLeague, (*Observation).otherScore, (*Observation).otherSteps,
@@ -24,8 +24,8 @@ func (o *Observation) OtherSport() *Problem {
 	return nil
 }
 
-// otherLeague returns a problem if the name of the league contains the name of another sport, and no name
-// of its own sport. Football can be several sports.
+// otherLeague returns a problem if the name of the league contains the name of another sport, and
+// no name of its own sport. "Football" can mean several sports.
 func (o *Observation) otherLeague() *Problem {
 	if !slices.Contains(event.KnownSports(), o.Sport) {
 		return nil
@@ -45,7 +45,7 @@ func hasLeagueWord(s event.Sport, words []string) bool {
 	return slices.ContainsFunc(s.Rules().LeagueWords, func(w string) bool { return slices.Contains(words, w) })
 }
 
-// otherScore returns a problem if no match of the sport can have the score, or not so early.
+// otherScore returns a problem if no match of the sport can have the score at this time.
 func (o *Observation) otherScore() *Problem {
 	if o.Score == nil {
 		return nil
@@ -73,8 +73,8 @@ func (o *Observation) otherScore() *Problem {
 	return nil
 }
 
-// played returns the most time that can have been played. known is false if the sport has no pace, or if
-// the page does not show the period.
+// played returns the maximum time that can have been played. known is false if the sport has no
+// pace, or the page does not show the period.
 func (o *Observation) played() (played time.Duration, known bool) {
 	rules, c := o.Sport.Rules(), o.Match.Clock
 	if rules.Bounds.Pace == 0 || o.Sport.Index(o.Match.Period) < 0 {

@@ -15,8 +15,8 @@ import (
 )
 
 // An Archive stores the pages that produced events in a folder. The name of a page's file is the
-// digest in the evidence of its events: the page sha256:ab… is the file ab….gz. The size of
-// the folder is bounded: the oldest pages are removed. Goroutines can share an archive.
+// digest in the evidence of its events: the page sha256:ab… is the file ab….gz. It limits the size
+// of the folder, and removes the oldest pages. Goroutines can share an archive.
 type Archive struct {
 	Dir string
 
@@ -27,7 +27,7 @@ type Archive struct {
 const (
 	maxArchived      = 5000    // maximum number of pages
 	maxArchivedBytes = 1 << 30 // maximum total size of the compressed pages, in bytes
-	pruneEvery       = 50      // number of added pages between two prunes; the folder can exceed its bounds by as many
+	pruneEvery       = 50      // number of added pages between two prunes; the folder can exceed its bounds by this number
 )
 
 // Add adds a page, unless the folder already contains it. snapshot is the digest of the page.

@@ -28,7 +28,7 @@ const (
 const UserAgent = "matchwire (+https://github.com/matchwire/matchwire)"
 
 // A Client identifies itself, obeys robots.txt, and spaces its requests to each host. All
-// goroutines of a process should share one client.
+// goroutines of a process should share one Client.
 type Client struct{ transport http.RoundTripper }
 
 // NewClient returns a client. The client uses the proxies in the environment variables HTTP_PROXY,
@@ -43,7 +43,7 @@ func NewClient(o Options) *Client {
 }
 
 func newClient(transport *http.Transport, o Options) *Client {
-	transport.DisableCompression = true // see decompress: the transport itself only supports gzip
+	transport.DisableCompression = true // the transport itself supports only gzip; see decompress
 	transport.ResponseHeaderTimeout = fetchTimeout
 	transport.MaxResponseHeaderBytes = 64 << 10
 	return &Client{newPoliteTransport(transport, o)}

@@ -8,7 +8,7 @@ import (
 )
 
 // A HostLimiter spaces the requests to each host. Clients that fetch from the same hosts should
-// share a HostLimiter, such as poll.RedisLimiter. Goroutines can share a HostLimiter.
+// share one, such as poll.RedisLimiter. Goroutines can share a HostLimiter.
 type HostLimiter interface {
 	// Reserve reserves the next slot at a host, which begins gap after the previous one. It returns
 	// how long to wait for the slot. The error is a [RefusedError] if the host is paused, and a

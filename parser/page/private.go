@@ -15,8 +15,7 @@ import (
 	"golang.org/x/net/http/httpproxy"
 )
 
-// reserved contains the ranges that are not public, but that the methods of [netip.Addr] do not
-// report.
+// reserved contains the private ranges that the methods of [netip.Addr] do not report.
 var reserved = []netip.Prefix{
 	netip.MustParsePrefix("0.0.0.0/8"), netip.MustParsePrefix("100.64.0.0/10"), netip.MustParsePrefix("192.0.0.0/24"),
 	netip.MustParsePrefix("198.18.0.0/15"), netip.MustParsePrefix("240.0.0.0/4"), netip.MustParsePrefix("64:ff9b::/96"),
@@ -56,8 +55,8 @@ func ResolvesToPrivate(ctx context.Context, u *url.URL) bool {
 
 // restrictToPublic makes a transport connect only to public addresses, and to the proxies in the
 // environment and in the settings of a request. It checks an address when dialing, so a name cannot
-// resolve to another address after the check. A proxy resolves names itself. So for a proxy, only URLs
-// that contain an IP address or localhost are checked.
+// resolve to another address after the check. A proxy resolves names itself. So with a proxy, the
+// check covers only URLs that contain an IP address or localhost.
 func restrictToPublic(t *http.Transport) {
 	anyDialer := &net.Dialer{Timeout: fetchTimeout, KeepAlive: 30 * time.Second}
 	publicDialer := &net.Dialer{

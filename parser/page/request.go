@@ -29,7 +29,7 @@ type Request struct {
 	// Hosts are the hosts that can receive the headers, the parameters and the body, each with its port
 	// unless the port is the default. Nil means the host of the URL.
 	Hosts []string
-	// Secrets are redacted in errors, and in pages that repeat them.
+	// Secrets are redacted in errors and pages.
 	Secrets redact.Secrets
 }
 
@@ -93,7 +93,7 @@ func (r *Request) method() string {
 	return http.MethodGet
 }
 
-// new returns a request for a URL with the settings.
+// new returns a request for a URL, with the settings applied.
 func (r *Request) new(ctx context.Context, u *url.URL) (*http.Request, error) {
 	full := *u
 	if len(r.Query) > 0 {
@@ -127,8 +127,8 @@ func contentType(body string) string {
 
 type requestKey struct{}
 
-// requestOf returns the settings of a request that new created, or the zero value for another, such
-// as the request of robots.txt.
+// requestOf returns the settings of a request that new created. For other requests, such as that of
+// robots.txt, it returns the zero value.
 func requestOf(ctx context.Context) *Request {
 	if r, ok := ctx.Value(requestKey{}).(*Request); ok {
 		return r
@@ -136,8 +136,8 @@ func requestOf(ctx context.Context) *Request {
 	return &Request{}
 }
 
-// redirect changes a request that follows a redirect from the host of first. Another host does not
-// receive the settings.
+// redirect changes a request that follows a redirect of first. It removes the settings if the host
+// is another.
 func (r *Request) redirect(req, first *http.Request) error {
 	req.Header.Del("Referer")           // it contains the parameters
 	if req.URL.Host == first.URL.Host { // and the scheme is the same, or https instead of http

@@ -63,7 +63,7 @@ func zoneOf(s event.Source) (*time.Location, error) {
 	return event.LoadZone(s.Zone)
 }
 
-// dayOf returns the date at a time in a zone, as the midnight at its beginning in UTC.
+// dayOf returns the date at a time in a zone, as midnight UTC at the start of that date.
 func dayOf(at time.Time, loc *time.Location) time.Time {
 	y, m, d := at.In(loc).Date()
 	return time.Date(y, m, d, 0, 0, 0, 0, time.UTC)

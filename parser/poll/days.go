@@ -11,12 +11,12 @@ import (
 	"github.com/matchwire/matchwire/parser/profile"
 )
 
-// afterPlay is how long the page of the day before is polled after its last match has ended. Play
-// can resume, and the result can be corrected.
+// afterPlay is how long the page of the previous day is polled after its last match has ended. Play
+// can resume, and the site can correct the result.
 const afterPlay = 30 * time.Minute
 
-// pollDays polls the page of today. While a match on the page of yesterday is being played and the
-// page of today does not list it, pollDays polls the page of yesterday too.
+// pollDays polls the page of today. It also polls the page of yesterday while a match on it is live
+// and the page of today does not list that match.
 func (r *run) pollDays(ctx context.Context, by *profile.Profile, state sourceState) sourceState {
 	loc, err := zoneOf(r.poll.Source)
 	if err != nil { // another version has checked the zone
@@ -41,7 +41,7 @@ func (r *run) pollDays(ctx context.Context, by *profile.Profile, state sourceSta
 	return state
 }
 
-// onDay returns the state of the page of a day. If the state is that of the day before, the new
+// onDay returns the state of the page of a day. If s is the state of the previous day, the new
 // state contains it.
 func (s sourceState) onDay(day time.Time) sourceState {
 	if s.Day == day.Format(time.DateOnly) {
@@ -73,8 +73,8 @@ func (s *sourceState) recordPlaying(all []observation.Observation, source event.
 	}
 }
 
-// playsOn reports whether a match on the page is being played, or has ended a short time ago, and
-// is not one of the matches shown on another page.
+// playsOn reports whether a match on the page is live or has just ended, and is not in shown, the
+// matches of another page.
 func (s *sourceState) playsOn(now time.Time, shown []event.Match) bool {
 	if !s.Played.Equal(s.Usable) && now.Sub(s.Played) >= afterPlay {
 		return false
@@ -84,8 +84,8 @@ func (s *sourceState) playsOn(now time.Time, shown []event.Match) bool {
 	})
 }
 
-// with returns the result of a poll of two pages: the result of the second page of the source
-// matters less.
+// with returns the result of a poll of two pages. r, the result of the first page, takes
+// precedence.
 func (r Result) with(second Result) Result {
 	r.Took = max(r.Took, second.Took)
 	r.Matches = append(slices.Clip(r.Matches), second.Matches...)

@@ -76,8 +76,8 @@ func newDayCluster(
 	}
 }
 
-// At midnight in the zone of the source, the page changes. A match that is being played then is
-// still read on the page of the day before, until it has ended.
+// At midnight in the zone of the source, the page changes. A live match is still read on the page
+// of the previous day, until it has ended.
 func TestLiveMatchAtMidnight(t *testing.T) {
 	t.Parallel()
 	site := parsertest.NewSite(t)
@@ -155,7 +155,7 @@ func TestNoNeedForTheDayBefore(t *testing.T) {
 	}
 }
 
-// The request settings of a source are sent, with dates. Nothing that people see contains their
+// The request settings of a source are sent, with dates. Results and logs do not contain their
 // secrets.
 func TestSourceWithRequestSettings(t *testing.T) {
 	t.Parallel()

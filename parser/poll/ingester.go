@@ -29,7 +29,7 @@ type Ingester struct {
 	Log     *slog.Logger
 
 	Replay  bool   // marks the events as replayed from a recording
-	Hurried bool   // the pages follow each other faster than the match was played; see [reconcile.Provenance]
+	Hurried bool   // the pages arrive faster than in the match; see [reconcile.Provenance]
 	Suffix  string // appended to every match ID, so that a replay does not change live matches
 }
 
@@ -76,8 +76,8 @@ func (in *Ingester) reconcile(
 	return out, err
 }
 
-// markStale marks a match as stale. done is true if the match is now marked, or does not need to be
-// marked. It is false while another source has usable pages of the match.
+// markStale marks a match as stale. done is true if the match is marked, or need not be marked. It
+// is false while another source has usable pages of the match.
 func (in *Ingester) markStale(
 	ctx context.Context, match string, from reconcile.Provenance, reason string,
 ) (events []event.Event, done bool, err error) {

@@ -55,7 +55,7 @@ func (c *pageCache) put(source string, p *cachedPage) {
 	}
 }
 
-// oldest returns the source whose page is the least recently used.
+// oldest returns the source with the least recently used page.
 func (c *pageCache) oldest() (source string) {
 	for id, p := range c.pages {
 		if source == "" || p.used.Before(c.pages[source].used) {

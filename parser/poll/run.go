@@ -195,7 +195,7 @@ func (r *run) setPageResult(cached *cachedPage, events []event.Event) {
 		if r.poll.Source.Match != "" {
 			match.ID = r.poll.Source.Match
 		}
-		// The page's status may be wrong, such as the end of a match that has just begun.
+		// The status on the page may be wrong, such as the end of a match that has just begun.
 		match.Status = cmp.Or(r.tracker.status[match.ID], match.Status)
 		r.result.Matches = append(r.result.Matches, match)
 	}
@@ -219,8 +219,7 @@ func (r *run) fetchFailed(ctx context.Context, err error) {
 }
 
 // stop marks the matches of a source whose site forbids the page as stale. When all matches are
-// marked, it sets result.Stop. Before that, the source is polled again, but the site receives no
-// request.
+// marked, it sets result.Stop. Until then, the source is polled, but the site receives no request.
 func (r *run) stop(ctx context.Context) {
 	reason := r.tracker.Forbidden
 	r.result.Problem = reason

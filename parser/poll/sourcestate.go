@@ -45,8 +45,8 @@ type otherSport struct {
 	At    time.Time   `json:"at"`
 }
 
-// mayBeOtherSport reports whether a page that shows no period may be about another sport, because an earlier
-// page was. A few such pages do not count for a source that has shown a match.
+// mayBeOtherSport reports whether a page without a period may be about another sport, because an
+// earlier page was. For a source that has shown a match, a few such pages do not count.
 func (s *sourceState) mayBeOtherSport(sport event.Sport, at time.Time) bool {
 	few := len(s.Shown) > 0 && s.Failures < reconcile.StalePolls
 	return s.OtherSport != nil && s.OtherSport.Sport == sport && at.Sub(s.OtherSport.At) < forgottenAfter && !few
@@ -55,8 +55,8 @@ func (s *sourceState) mayBeOtherSport(sport event.Sport, at time.Time) bool {
 // maxSuperseded is the maximum number of hashes in Superseded.
 const maxSuperseded = 64
 
-// recordPage records the hash of a page, and reports whether a newer page has replaced that page
-// before. A page that is neither replaced nor the newest becomes the newest.
+// recordPage records the hash of a page, and reports whether a newer page has already replaced it.
+// If not, the page becomes the newest.
 func (s *sourceState) recordPage(hash uint64) bool {
 	switch {
 	case hash == s.Newest:
@@ -86,8 +86,8 @@ func (s *sourceState) recordShown(match string, at time.Time) {
 	delete(s.Stale, match)
 }
 
-// recordRefused records why the page does not show a match that it should show. If no page has shown
-// the match, the time without it begins at the time at.
+// recordRefused records why the page does not show a match that it should show. If no page has
+// shown the match, its absence begins at the time at.
 func (s *sourceState) recordRefused(match string, at time.Time, why string) {
 	if s.Refused == nil {
 		s.Refused = map[string]string{}
@@ -101,7 +101,7 @@ func (s *sourceState) recordRefused(match string, at time.Time, why string) {
 	}
 }
 
-// recordStale records whether a match is done: it need not be marked as stale again.
+// recordStale records whether a match is done, and need not be marked as stale again.
 func (s *sourceState) recordStale(match string, done bool) {
 	if s.Stale == nil {
 		s.Stale = map[string]bool{}

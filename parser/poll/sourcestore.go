@@ -69,7 +69,7 @@ redis.call('hset', KEYS[1], 'ended', ARGV[1], 'memory', ARGV[2])
 return 1`)
 
 // save saves the state of a source after a poll. It does nothing if a later poll has already ended,
-// as can happen if the site is slow.
+// which can happen if the site is slow.
 func (s sourceStore) save(ctx context.Context, p Poll, state sourceState) error {
 	text, err := json.Marshal(state)
 	if err != nil {

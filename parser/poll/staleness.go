@@ -41,16 +41,16 @@ func (t *Tracker) MarkAllStale(
 }
 
 const (
-	// vanishedAfter is how long a match can be missing from a list before it becomes stale. Sites
-	// remove matches from lists and list them again.
+	// vanishedAfter is the time after which a match that is missing from a list becomes stale.
+	// Sites sometimes remove a match and list it again.
 	vanishedAfter = 5 * time.Minute
 	// forgottenAfter is how long a match that no page shows stays in the state of its source.
 	forgottenAfter = 24 * time.Hour
 )
 
 // markVanished marks the matches that pages have not shown for vanishedAfter as stale. If the
-// latest page showed another match instead, that is the reason. After
-// forgottenAfter, it removes a match from the state of the source.
+// latest page showed another match instead, the reason says so. After forgottenAfter, it removes a
+// match from the state of the source.
 func (t *Tracker) markVanished(ctx context.Context, at time.Time, from reconcile.Provenance) ([]event.Event, error) {
 	var vanished []string
 	for match, shown := range t.Shown {

@@ -16,8 +16,8 @@ import (
 	"github.com/matchwire/matchwire/parser/reconcile"
 )
 
-// A Store stores the states of matches in Redis. A state and the outbox of its match are written in
-// one transaction, so an event is in the outbox if and only if its state is saved.
+// A Store stores the states of matches in Redis. One transaction writes the state and the outbox of
+// a match, so an event is in the outbox if and only if its state is saved.
 //
 //	mw:{<match>}:state  hash: version, state (JSON), saved_by (the call of Save that wrote them)
 //	mw:upcoming         sorted set of matches that have not begun, by kick-off
@@ -64,7 +64,7 @@ func (s *Store) Load(ctx context.Context, match string) (reconcile.State, int64,
 	return st, v, nil
 }
 
-// saveScript saves a state and its messages, if the version is the given one. If the reply is lost,
+// saveScript saves a state and its messages, if the given version is current. If the reply is lost,
 // the client runs the script again, and the second run finds the save of the first.
 var saveScript = redis.NewScript(`
 local version = redis.call('hget', KEYS[1], 'version') or '0'

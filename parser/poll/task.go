@@ -15,7 +15,7 @@ const PagePoll = "parser.page.poll"
 type Poll struct {
 	Source event.Source `json:"source"`
 	Due    time.Time    `json:"due"` // a poll is skipped if a poll that is due later was claimed
-	// Activated is the TID of the job that activated the source. A poll that the clock caused has
+	// Activated is the TID of the job that activated the source. A poll that the clock causes has
 	// its own TID.
 	Activated event.TID `json:"activated,omitzero"`
 }
@@ -31,16 +31,16 @@ type Result struct {
 	Scored    bool          // whether the page produced an event that moved the score
 	Unchanged int           // number of polls in a row with an unchanged page
 	Failures  int           // number of polls in a row without a usable page
-	Busy      bool          // whether no request was sent, because too many requests wait for the host
+	Busy      bool          // whether no request was sent because too many requests wait for the host
 	Problem   string        // why the poll failed, without secrets; "" if it did not
 	Wait      time.Duration // minimum pause before the next poll, from Retry-After
 	Fresh     time.Duration // how long the page stays fresh, from max-age
 	Stop      string        // why the source must not be polled again; "" if it can be polled
-	Unmarked  bool          // whether the site forbids the page, and not all matches are marked as stale yet
+	Unmarked  bool          // whether the site forbids the page and some matches are not marked as stale yet
 }
 
-// ByClock reports whether the clock caused the poll. Otherwise, the activation of the source caused
-// it. tid is the TID of the poll's task.
+// ByClock reports whether the clock caused the poll, not the activation of the source. tid is the
+// TID of the poll's task.
 func (p Poll) ByClock(tid event.TID) bool { return tid != p.Activated }
 
 // Task returns the task for the poll, created at the given time. The same poll always has the same

@@ -112,8 +112,8 @@ func (t *Tracker) ingestMatch(
 	return out.events, nil
 }
 
-// checkSport returns the error of the latest page, if the page is unusable. After a page about another sport,
-// a page is also unusable if it shows no period of the sport: a final score can be that of any sport.
+// checkSport returns the error of the latest page, if the page is unusable. After a page about
+// another sport, a page without a period is also unusable, because a final score fits every sport.
 func (t *Tracker) checkSport(at time.Time) error {
 	err := t.parsed.err
 	switch {

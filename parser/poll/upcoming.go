@@ -18,8 +18,8 @@ import (
 //
 //	mw:upcoming
 //
-// The index is only a hint: a state is saved after it, and [Store.Upcoming] reads the state. So a match
-// may stay in the index after it has begun.
+// The index is only a hint, and may contain matches that have begun. [Store.Upcoming] also reads
+// the state of each match.
 func (s *Store) upcomingKey() string { return s.prefix + "upcoming" }
 
 // upcomingFor is how long a match stays in the index after its kick-off.

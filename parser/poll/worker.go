@@ -34,8 +34,8 @@ type Worker struct {
 	now      func() time.Time // for the date; tests replace it
 }
 
-// A Report is called with the result of every poll that was not skipped. ctx carries the TID of the
-// task. The scheduler's Schedule.Polled is a Report, which decides when the next poll is due.
+// A Report receives the result of every poll that was not skipped. ctx carries the TID of the task.
+// The scheduler's Schedule.Polled is a Report: it decides when the next poll is due.
 type Report func(ctx context.Context, source string, r Result) error
 
 // NewWorker returns a worker. Its keys in r begin with prefix. t records the steps of polls in the
@@ -67,9 +67,8 @@ func (w *Worker) Subscription() broker.Subscription {
 }
 
 // Handle runs one task. It skips a poll that was claimed before, unless the worker that claimed it
-// ended or failed. It also skips a poll that is due before a claimed poll. The error is permanent
-// if the message is not a poll. Otherwise the error wraps [broker.ErrUnavailable], because Redis is
-// unavailable.
+// ended or failed. It also skips a poll that is due before a claimed poll. If the message is not a
+// poll, the error is permanent. If Redis is unavailable, the error wraps [broker.ErrUnavailable].
 func (w *Worker) Handle(ctx context.Context, m broker.Message) error {
 	task, p, err := decode(m)
 	if err != nil {

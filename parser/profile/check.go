@@ -239,8 +239,8 @@ func (r *IncidentRules) canList(k event.Kind) bool {
 	})
 }
 
-// checkConstant returns an error if the rule's selector is one of values, because such a selector is
-// probably meant to be a constant. what is the name of the rule.
+// checkConstant returns an error if the rule's selector is one of values, because the author
+// probably meant a constant. what is the name of the rule.
 func checkConstant(r *Rule, what string, values []string) error {
 	if r.CSS != nil && slices.Contains(values, r.CSS.Text) {
 		return r.pos.Errorf("%s: %s is a selector: for a constant, write {value: %s}", what, r.CSS.Text, r.CSS.Text)

@@ -33,7 +33,7 @@ func TestNamesEncodedTwice(t *testing.T) {
 }
 
 // A letter is repaired even if its second half is a control character or looks like white space.
-// It makes no difference whether a regular expression cuts the name out of a longer text.
+// This also applies if a regular expression extracts the name from a longer text.
 func TestCaseHalfOfALetterLooksLikeWhiteSpace(t *testing.T) {
 	t.Parallel()
 	p := load(t, `

@@ -201,9 +201,9 @@ func (r *Rule) translate(text string) (string, error) {
 // not names.
 const maxName = 1000
 
-// repair repairs text that was encoded as UTF-8 twice. Call it before squeeze, because a part of
-// a letter can look like white space. Call it again after cut, because part of text can be
-// repairable although the whole is not.
+// repair repairs text that was encoded as UTF-8 twice. Call it before squeeze, because a part of a
+// letter can look like white space. Call it again after cut, because it may be able to repair a
+// part of text but not the whole.
 func repair(text string) string {
 	if len(text) > maxName {
 		return text

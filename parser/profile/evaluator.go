@@ -31,14 +31,14 @@ func (e *evaluator) fault(field string, err error) {
 	}
 }
 
-// An unreadable is an error about a text on the page that is not a value of the rule.
+// An unreadable is an error about a text on the page that is not a valid value.
 type unreadable struct {
 	error
 	text string
 }
 
-// checkForeign records that the page is about another sport, if a text that is no value of the field has a
-// meaning only in other sports.
+// checkForeign records that the page is about another sport, if an invalid value of the field is
+// valid only in other sports.
 func (e *evaluator) checkForeign(field, text string) {
 	sport, what, part := e.doc.profile.Sport, field[strings.LastIndex(field, ".")+1:], ""
 	switch what {
@@ -64,7 +64,8 @@ func (e *evaluator) checkForeign(field, text string) {
 	}
 }
 
-// contradict records a contradiction between the page and the sport of the profile. The first one counts.
+// contradict records a contradiction between the page and the sport of the profile. It keeps only
+// the first.
 func (e *evaluator) contradict(p observation.Problem) {
 	if e.contradiction == nil {
 		p.Field = e.prefix + p.Field
@@ -89,8 +90,8 @@ func (e *evaluator) value(ctx context.Context, r *Rule) (string, error) {
 	return r.text(ctx, e.row)
 }
 
-// remember evaluates the rules from which the rows below can inherit a value. The row may be a
-// heading, on which no other rule is evaluated.
+// remember evaluates the rules whose values later rows can inherit. The row may be a heading, for
+// which no other rule is evaluated.
 func (e *evaluator) remember(ctx context.Context, rules []namedRule) {
 	for _, n := range rules {
 		if n.rule.inherits() {
@@ -160,8 +161,8 @@ func (e *evaluator) score(ctx context.Context, in, name string, home, away *Rule
 
 // innings returns the score of a cricket match, its line score if the page shows innings, and the
 // side that has not batted, if any. A side without a score has not batted if the other side has
-// innings. If required is true, innings adds a problem for any other missing score whose rule is not
-// optional.
+// innings. If required is true, innings adds a problem for any other missing score, unless its rule
+// is optional.
 func (m *matchRow) innings(ctx context.Context, required bool) (
 	score *event.Score, line *event.LineScore, absent event.Side,
 ) {
@@ -198,9 +199,9 @@ func (m *matchRow) innings(ctx context.Context, required bool) (
 	return score, line, absent
 }
 
-// sets returns the score of the latest set, in a sport whose score counts the games of each set, and the
-// scores of all sets if the texts show them. The texts of both sides must have the same number of sets. One
-// number is the first set if it is played in period.
+// sets returns the score of the latest set, in a sport whose score counts the games of each set,
+// and the scores of all sets if the texts show them. The texts of both sides must have the same
+// number of sets. A single number is the score of the first set if period is the first set.
 func (m *matchRow) sets(ctx context.Context, period event.Period, required bool) (*event.Score, *event.LineScore) {
 	rules := &m.doc.profile.Match
 	if !rules.HomeScore.isSet() || !rules.AwayScore.isSet() {
@@ -243,8 +244,8 @@ type inningsScore struct {
 	home, away notations.SideScore
 }
 
-// orderInnings sets the order of runs and wickets of the innings on the page. The innings of all matches
-// on the page have one order.
+// orderInnings sets the order of runs and wickets of the innings on the page. All innings on the
+// page have the same order.
 func (x *extraction) orderInnings() {
 	var all []notations.SideScore
 	for i := range x.inningsScores {
@@ -308,7 +309,7 @@ func firstFew[W ~string](values []W) string {
 }
 
 // splitWord splits text into its first word and the rest, such as "live" and "2h". If the first
-// word is not one of firsts, it returns the whole text as first, so that a problem shows the whole
+// word is not one of firsts, it returns the whole text as first, so that problems show the whole
 // text.
 func splitWord[W ~string](text string, firsts []W) (first, rest string) {
 	if first, rest, ok := strings.Cut(text, " "); ok && slices.Contains(firsts, W(first)) {

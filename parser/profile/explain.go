@@ -18,8 +18,8 @@ type Finding struct {
 	First     string `json:"first"`  // the first value; "" if there is none
 }
 
-// Explain returns a finding for every rule of the profile, in the order of docs/profiles.md. It is
-// meant for authors of profiles.
+// Explain returns a finding for every rule of the profile, in the order of docs/profiles.md. It
+// helps authors of profiles.
 func (p *Profile) Explain(ctx context.Context, pg page.Page) ([]Finding, error) {
 	ctx, cancel := withTimeout(ctx)
 	defer cancel()

@@ -41,10 +41,10 @@ func (p *Profile) Extract(ctx context.Context, pg page.Page) ([]observation.Obse
 	return d.Observations(ctx)
 }
 
-// Observations returns the observations of the page, and the problems: the values that are missing
-// or invalid. If the profile is for pages with several matches, it returns one observation for each
-// match on the page. Otherwise it returns one observation. An error means that the page is
-// unusable, for example because it does not name the teams.
+// Observations returns the observations of the page, and the problems: missing and invalid values.
+// If the profile is for pages with several matches, it returns one observation for each match on
+// the page. Otherwise it returns one observation. An error means that the page is unusable, for
+// example because it does not name the teams.
 func (d *Document) Observations(ctx context.Context) ([]observation.Observation, []observation.Problem, error) {
 	ctx, cancel := withTimeout(ctx)
 	defer cancel()
@@ -81,10 +81,9 @@ func (x *extraction) oneMatch(ctx context.Context) ([]observation.Observation, e
 	return []observation.Observation{*o}, nil
 }
 
-// manyMatches returns the observations of a page with several matches. A row that names no team is
-// a heading. The rows below a heading can inherit its values. A row without a usable match is a
-// problem. If a row is about another sport, and no row shows a period of the profile's sport, all rows are
-// unusable.
+// manyMatches returns the observations of a page with several matches. A row without a team is a
+// heading, whose values later rows can inherit. A row without a usable match is a problem. If a row
+// is about another sport, and no row shows a period of the profile's sport, all rows are unusable.
 func (x *extraction) manyMatches(ctx context.Context) ([]observation.Observation, error) {
 	rows, err := x.doc.profile.Matches.rows(ctx, x.doc.page())
 	if err != nil {
@@ -133,7 +132,7 @@ func (x *extraction) manyMatches(ctx context.Context) ([]observation.Observation
 	return all, nil
 }
 
-// noMatches describes a page with rows, none of which is a usable match.
+// noMatches describes a page whose rows contain no usable match.
 func noMatches(rows int) string {
 	if rows == 0 {
 		return "no rows"

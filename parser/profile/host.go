@@ -79,8 +79,8 @@ func unarchived(u *url.URL) *url.URL {
 	return u
 }
 
-// isReserved reports whether RFC 2606 reserves the name of the host, so that no site can use it.
-// Sample pages use such names.
+// isReserved reports whether RFC 2606 reserves the name of the host. No site can use such names,
+// but sample pages can.
 func isReserved(host string) bool {
 	labels := strings.Split(strings.ToLower(strings.TrimSuffix(host, ".")), ".")
 	return slices.Contains([]string{"example", "test", "invalid"}, labels[len(labels)-1])

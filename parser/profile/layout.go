@@ -14,12 +14,12 @@ import (
 	"github.com/matchwire/matchwire/internal/strictyaml"
 )
 
-// A Layout has the rules for one of several layouts of a site's pages. If the layout does not set a
-// rule for the match, the profile's rule applies. The same is true of JSON, Root, Matches,
-// Incidents and Lineups.
+// A Layout has the rules for one of several layouts of a site's pages. Rules for the match that the
+// layout does not set are those of the profile, and so are JSON, Root, Matches, Incidents and
+// Lineups.
 type Layout struct {
 	Name      string          `yaml:"layout"`
-	Seen      Date            `yaml:"seen"` // when the layout was last seen to work; zero if unknown
+	Seen      Date            `yaml:"seen"` // the last day when the layout worked; zero if unknown
 	If        Rule            `yaml:"if"`   // finds something on the pages that have the layout
 	JSON      Rule            `yaml:"json"`
 	Root      *query          `yaml:"root"`
@@ -122,8 +122,8 @@ func (d *Document) Layout() string {
 	return d.profile.layout.Name
 }
 
-// Seen returns the day when the profile was last seen to work on pages with the document's layout.
-// It returns the zero date if the profile has no such date.
+// Seen returns the last day when the profile worked on pages with the document's layout, or the
+// zero date if that day is unknown.
 func (d *Document) Seen() Date {
 	if l := d.profile.layout; l != nil && !l.Seen.IsZero() {
 		return l.Seen
@@ -192,8 +192,8 @@ func (d *Document) applyLayout(ctx context.Context, embedded map[strictyaml.Pos]
 	return nil
 }
 
-// withLayouts adds the name of the page's layout to an error, and the names of all layouts if the
-// page names no team. It returns err unchanged if the profile has no layouts.
+// withLayouts adds the name of the page's layout to an error. If the page has no team, it also adds
+// the names of all layouts. It returns err unchanged if the profile has no layouts.
 func (d *Document) withLayouts(err error) error {
 	name := d.Layout()
 	if err == nil || name == "" {

@@ -12,8 +12,8 @@ import (
 	"github.com/matchwire/matchwire/parser/observation"
 )
 
-// LineupRules are the rules for one list of players. A row that names no player is skipped, but the
-// rows below it can inherit its values.
+// LineupRules are the rules for one list of players. A row without a player is skipped, but later
+// rows can inherit its values.
 type LineupRules struct {
 	Rows     Rule `yaml:"rows"`
 	Side     Rule `yaml:"side"` // "home" or "away"
@@ -55,8 +55,8 @@ func (r *LineupRules) check(pos strictyaml.Pos) error {
 // maxPlayerText is the maximum number of bytes of each text of a line-up.
 const maxPlayerText = 100
 
-// lineups adds the line-up of each side that the page shows: the players of all lists, in their
-// order. A player who is listed again is skipped.
+// lineups adds the line-up of each side that the page shows: the players of all lists, in order,
+// without duplicates.
 func (m *matchRow) lineups(ctx context.Context, o *observation.Observation) {
 	profile := m.doc.profile
 	found := map[event.Side]*observation.Lineup{
@@ -126,7 +126,7 @@ func (m *matchRow) players(
 func (r *incidentRow) player(ctx context.Context, rules *LineupRules) (
 	p event.LineupPlayer, side event.Side, ok bool,
 ) {
-	// Evaluate all rules before returning: later rows can inherit the values of a heading.
+	// Evaluate all rules even for a heading, because later rows can inherit its values.
 	side = event.Side(r.optional(ctx, "side", &rules.Side))
 	team := r.optional(ctx, "team", &rules.Team)
 	role := r.optional(ctx, "role", &rules.Role)

@@ -17,8 +17,8 @@ import (
 // several matches.
 type matchRow struct{ evaluator }
 
-// ErrOtherSport means that a page contradicts the sport of the profile, as a page about basketball does if the
-// profile is for ice hockey. The text of an error that wraps it names what contradicts the sport.
+// ErrOtherSport means that a page contradicts the sport of the profile: for example, a profile for
+// ice hockey reads a page about basketball. Errors that wrap it describe the contradiction.
 var ErrOtherSport = errors.New("the page is about another sport than the profile")
 
 // errNoTeams means that a row names neither team, and so is not a match.
@@ -82,8 +82,8 @@ func (m *matchRow) observation(ctx context.Context) (*observation.Observation, e
 	return o, nil
 }
 
-// situation returns what the page shows of the play right now, or nil. It adds a problem for each value that is
-// invalid, or impossible in the sport.
+// situation returns the state of play that the page shows, or nil. It adds a problem for each value
+// that is invalid or impossible in the sport.
 func (m *matchRow) situation(ctx context.Context) *event.Situation {
 	s := &event.Situation{}
 	members := m.doc.profile.Sport.Rules().Situation
@@ -108,8 +108,7 @@ func (m *matchRow) situation(ctx context.Context) *event.Situation {
 	return s
 }
 
-// lineScore returns the points of both sides by period, or nil if the page does not show them. It returns nil for
-// a page without points, too.
+// lineScore returns the points of both sides by period, or nil if the page does not show any.
 func (m *matchRow) lineScore(ctx context.Context) *event.LineScore {
 	r := &m.doc.profile.Match
 	if !r.HomeLineScore.isSet() {
@@ -181,8 +180,8 @@ func (m *matchRow) league(ctx context.Context, o *observation.Observation) {
 }
 
 // clock sets the match clock if the page shows a clock. If the status of a live match does not name
-// the period, clock also sets the period that the clock names. If the sport counts minutes, clock sets
-// the period of the minute, unless the clock may be in stoppage time.
+// the period, clock also sets the period that the clock names. If the sport counts minutes, clock
+// derives the period from the minute, unless the minute may be stoppage time.
 func (m *matchRow) clock(ctx context.Context, o *observation.Observation) {
 	r := &m.doc.profile.Match.Clock
 	text := m.optional(ctx, "match.clock", r)

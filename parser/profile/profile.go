@@ -14,7 +14,7 @@ import (
 type Profile struct {
 	Name      string                         `yaml:"profile"`
 	Version   Version                        `yaml:"version"` // from 1; 0 if unknown
-	Seen      Date                           `yaml:"seen"`    // when the profile was last seen to work; zero if unknown
+	Seen      Date                           `yaml:"seen"`    // the last day when the profile worked; zero if unknown
 	Sport     event.Sport                    `yaml:"-"`
 	SportRule sportRule                      `yaml:"sport"`
 	Hosts     []string                       `yaml:"hosts"`    // hosts of the pages, with subdomains; nil means any host
@@ -109,8 +109,8 @@ func (r *SituationRules) rules() []namedRule {
 	}
 }
 
-// IncidentRules are the rules for one list of incidents. A row without a kind is skipped, but the
-// rows below it can inherit its values.
+// IncidentRules are the rules for one list of incidents. A row without a kind is skipped, but later
+// rows can inherit its values.
 type IncidentRules struct {
 	Rows      Rule `yaml:"rows"`
 	Kind      Rule `yaml:"kind"` // "goal", or with the detail: "goal own_goal"
@@ -205,7 +205,7 @@ func (p *Profile) File() string { return p.file }
 // ManyMatches reports whether the profile is for pages with several matches.
 func (p *Profile) ManyMatches() bool { return p.variants[0].Matches.isSet() }
 
-// DependsOnTime reports whether the observation of a page can change while the page stays the same.
+// DependsOnTime reports whether the observation of an unchanged page can change.
 func (p *Profile) DependsOnTime() bool { return p.usesNow }
 
 // CheckMatch returns an error if a source with this profile cannot have this match ID. A source

@@ -76,8 +76,8 @@ func (q *query) UnmarshalYAML(n ast.Node) error {
 // pageTime is the variable with the time of the page, in seconds since 1970.
 const pageTime = "$__page_time"
 
-// pageNow defines jq's function now as the time of the page. Otherwise each replay of a recorded
-// page would have different values.
+// pageNow defines jq's function now as the time of the page. With the current time, each replay of
+// a recorded page would have different values.
 var pageNow = func() *gojq.FuncDef {
 	q, err := gojq.Parse("def now: " + pageTime + "; .")
 	if err != nil {
@@ -234,8 +234,8 @@ func (r *Rule) allText(ctx context.Context, on row) (string, error) {
 	return strings.Join(words, " "), err
 }
 
-// allTexts returns the value of the rule for each element or result that it finds. It skips those
-// without a value.
+// allTexts returns the value of the rule for each element or result that it finds. It skips
+// elements and results without a value.
 func (r *Rule) allTexts(ctx context.Context, on row) ([]any, error) {
 	rows, err := r.rows(ctx, on)
 	if err != nil {

@@ -29,7 +29,7 @@ type row struct {
 	inherited map[*Rule]string // latest value of each rule with inherit in the rows above; nil if the row inherits nothing
 }
 
-// An origin says where the siblings of a copied row are on the page.
+// An origin is the position of the siblings of a copied row on the page.
 type origin struct {
 	parent string // path of the element that contains the siblings
 	first  int    // index of the first sibling among the elements in parent
@@ -66,8 +66,8 @@ func (r row) first(s *selector) *goquery.Selection {
 // many matches.
 const maxRows = 10_000
 
-// rows returns the rows that a rule finds in a row. It is not an error if there are none. If the
-// rule has a selector and the row is JSON, the error wraps errNothing.
+// rows returns the rows that a rule finds in a row. Finding no rows is not an error. If the rule
+// has a selector and the row is JSON, the error wraps errNothing.
 func (r *Rule) rows(ctx context.Context, in row) ([]row, error) {
 	switch {
 	case r.first != nil:
@@ -114,7 +114,7 @@ func (r *Rule) jsonRows(ctx context.Context, in row) ([]row, error) {
 		}
 		if err, ok := v.(error); ok {
 			if strings.HasPrefix(err.Error(), "cannot iterate over: null") {
-				return rows, nil // the JSON does not have the list yet
+				return rows, nil // the JSON does not contain the list yet
 			}
 			return rows, fmt.Errorf("jq %s: %w", r.JQ.source, err)
 		}

@@ -16,7 +16,7 @@ import (
 
 // A Rule defines where a value is on a page, and how to convert its text. In YAML, a rule is a CSS
 // selector, a mapping with the members of ruleFields, or a list of alternatives. The value of a
-// list is the value of the first alternative that finds one.
+// list is the value of its first alternative that finds a value.
 type Rule struct {
 	ruleFields
 	first []Rule // the alternatives, if the rule is a list; ruleFields is then empty
@@ -196,8 +196,8 @@ func (t *notation) UnmarshalYAML(n ast.Node) error {
 	return nil
 }
 
-// notation returns the notation of a rule. For alternatives, it is the first notation that any alternative
-// sets.
+// notation returns the notation of a rule. For alternatives, it returns the first notation that is
+// set.
 func (r *Rule) notation() notation {
 	for i := range r.first {
 		if as := r.first[i].As; as != "" {

@@ -57,8 +57,8 @@ func extract(t *testing.T, name, body string) ([]observation.Observation, []obse
 	return shipped(t)[name].Extract(t.Context(), page.Page{Body: []byte(body)})
 }
 
-// Every shipped profile names its hosts, its version and the day when it was last seen to work. Each
-// of its layouts has a sample page with an expected result.
+// Every shipped profile names its hosts, its version and the last day when it worked. Each of its
+// layouts has a sample page with an expected result.
 func TestShippedProfiles(t *testing.T) {
 	t.Parallel()
 	layouts := map[string]int{} // number of sample pages by "profile layout"
@@ -278,8 +278,8 @@ func TestCaseClocksOfFlatLists(t *testing.T) {
 	})
 }
 
-// The text below the score of a German page says how a match ended. For other texts, the class of the
-// scoreboard says that it ended.
+// The text below the score of a German page shows how a match ended. For other texts, the class of
+// the scoreboard shows that it ended.
 func TestCaseResultsOfGermanPages(t *testing.T) {
 	t.Parallel()
 	over := strings.NewReplacer("match-status__0", "match-status__1", `-number">-<`, `-number">1<`).
@@ -395,7 +395,7 @@ func TestCaseInningsOfCricket(t *testing.T) {
 	})
 }
 
-// The label of a BBC match says in which period it is, and whether it is over.
+// The label of a BBC match shows its period, and whether the match is over.
 func TestCaseLabelsOfBBCScores(t *testing.T) {
 	t.Parallel()
 	const page = `<script>window.__INITIAL_DATA__={"data":{"sport-data-scores-fixtures?x":{"data":{"eventGroups":[` +

@@ -19,8 +19,8 @@ func situationProfile(t *testing.T, sport, rules string) *profile.Profile {
 	return p
 }
 
-// What pages show of the play, as a fan sees it. A number that is impossible in the sport is a problem, and never
-// shown.
+// A profile reads the state of play. A number that is impossible in the sport is a problem, and is
+// not part of the observation.
 func TestSituations(t *testing.T) {
 	t.Parallel()
 	baseball := `{batting: {when: {away: .top, home: .bottom}}, balls: .b, strikes: .s, ` +
@@ -93,7 +93,8 @@ func TestSituations(t *testing.T) {
 	}
 }
 
-// A profile cannot read what its sport does not have. The error names what it has.
+// A rule for a member that the sport does not have is an error, which names the members of the
+// sport.
 func TestSituationsOfOtherSports(t *testing.T) {
 	t.Parallel()
 	for _, tc := range []struct{ sport, rules, want string }{
@@ -120,7 +121,7 @@ func TestSituationsOfOtherSports(t *testing.T) {
 	}
 }
 
-// The points of each period, which must add up to the score. During play, one of them may be a poll behind.
+// The points of the periods must add up to the score. During play, either can be one poll behind.
 func TestLineScores(t *testing.T) {
 	t.Parallel()
 	for _, tc := range []struct{ name, sport, status, home, away, want string }{ // home, away: score, then the periods

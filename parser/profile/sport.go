@@ -52,7 +52,7 @@ func (r *sportRule) UnmarshalYAML(n ast.Node) error {
 	return nil
 }
 
-// points are the points that an incident can add to the score: a number, or a list of numbers. The number 0
+// points are the points that an incident can add to the score: a number, or a list of numbers. 0
 // means that the incident does not change the score.
 type points []int
 

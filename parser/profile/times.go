@@ -68,7 +68,7 @@ var zeroZones = []string{"", "UTC", "GMT", "WET"}
 func nearest(layout, text string, loc *time.Location, now time.Time) (time.Time, error) {
 	var all []time.Time
 	for _, y := range []int{now.Year() - 1, now.Year(), now.Year() + 1} {
-		// The year is a part of the text that is parsed, because February has 29 days in some years.
+		// Parse the text together with the year, because February has 29 days in some years.
 		if t, err := time.ParseInLocation("2006 "+layout, fmt.Sprintf("%04d ", y)+text, loc); err == nil {
 			all = append(all, t)
 		}

@@ -200,7 +200,8 @@ func (tracked *TrackedIncident) update(row *observation.Incident, addOnly bool) 
 	}
 	text("off", &tracked.Off, row.Off)
 	text("assist", &tracked.Assist, row.Assist)
-	// The other old attributes belong to the old player: the goal may not have been an own goal.
+	// The other old attributes belong to the old player. For example, the goal may not be an own
+	// goal.
 	player, otherPlayer := edits["player"]
 	if otherPlayer && player.Old != "" {
 		clearText(edits, "off", &tracked.Off, row.Off)

@@ -60,8 +60,9 @@ func mergeFacts(known *State, o *observation.Observation, from *Provenance, v ve
 	return mergeName(known.League, o.League), m
 }
 
-// situationAfter returns the situation after a page, and the site that showed it. A page without one clears that of its
-// own site. Only matches in play have one. status is that after the page.
+// situationAfter returns the situation after a page, and the site that showed it. A page without a
+// situation clears the situation of its own site. Only matches in play have a situation. status is
+// the status after the page.
 func situationAfter(known *State, o *observation.Observation, from *Provenance, status event.Status) (
 	now *event.Situation, site string,
 ) {
@@ -85,10 +86,11 @@ func mergeName(was, now string) string {
 	return was
 }
 
-// checkTeams returns an error that wraps [ErrOtherMatch] if the page shows other teams. The names are
-// part of the identity of the match as soon as anything has happened in it. Before that, the match
-// takes the names of the page, because sites list matches before their teams are known. Some sites show
-// placeholders after the start too, so the match takes names for them until the first incident.
+// checkTeams returns an error that wraps [ErrOtherMatch] if the page shows other teams. The names
+// are part of the identity of the match as soon as anything has happened in it. Before that, the
+// match takes the names of the page, because sites list matches before their teams are known. Some
+// sites show placeholders even after the start, so the match accepts names for placeholders until
+// the first incident.
 func checkTeams(known *State, o *observation.Observation, from *Provenance) error {
 	was, now := &known.Match, &o.Match
 	other := differentNames(known, o, from)
@@ -138,8 +140,8 @@ func noIncident(known *State) bool {
 		!slices.ContainsFunc(known.Tracked, func(tracked TrackedIncident) bool { return tracked.Side != "" })
 }
 
-// placeholdersNamed reports whether the page names the teams for which the saved names hold the place.
-// names are pairs of a saved name and the page's name.
+// placeholdersNamed reports whether the page names teams whose saved names are placeholders. names
+// are pairs of a saved name and the page's name.
 func placeholdersNamed(names [][2]string) bool {
 	return !slices.ContainsFunc(names, func(pair [2]string) bool {
 		return !observation.Placeholder(pair[0]) || observation.Placeholder(pair[1])

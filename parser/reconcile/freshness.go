@@ -12,7 +12,7 @@ import (
 // A page that looks older than an accepted page may be a stale copy from a cache. It may also be
 // correct, if a goal was retracted or the match was reopened. Caches serve stale copies only for a
 // limited time. So the page is deferred until at least confirmPolls consecutive polls, over at
-// least confirmFor, return such pages. Each of these pages must not look older than the one before.
+// least confirmFor, return such pages. None of these pages may look older than the previous page.
 const (
 	confirmPolls = 3
 	confirmFor   = 90 * time.Second

@@ -24,9 +24,9 @@ func (d *draft) compareGoals() {
 }
 
 // compareGoalsOf pairs one side's rows with its tracked goals. It applies the most certain rule
-// first. The score determines the number of new goals. If more rows are unpaired, they are paired
-// with the tracked goals that they resemble most. On a page that lists every goal, a row that is
-// still unpaired replaces a tracked goal.
+// first. The score determines the number of new goals. It pairs further rows with the most similar
+// tracked goals. On a page that lists every goal, a row that is still unpaired replaces a tracked
+// goal.
 func (d *draft) compareGoalsOf(side event.Side) {
 	rows := rowsOf(&d.obs, event.Goal, side)
 	listed, tracked := len(rows), len(d.state.of(event.Goal, side))
@@ -243,8 +243,8 @@ func (d *draft) retractReplaced(side event.Side, others int) (n int) {
 	return n
 }
 
-// persists reports whether the page cannot be a stale copy. That is so if it is newer than all earlier
-// pages, or if pages have lacked the tracked incident for long enough.
+// persists reports whether the page cannot be a stale copy: it is newer than all earlier pages, or
+// pages have lacked the tracked incident for long enough.
 func (d *draft) persists(at int) bool {
 	return d.verdict >= fresh || d.missesLong(at)
 }

@@ -49,7 +49,7 @@ func checkKickoff(known *State, o *observation.Observation, from *Provenance) er
 	case status.Rank() >= event.Ended.Rank():
 		limit = otherKickoff
 	}
-	// The kick-off may be corrected during play, to the time at which play began.
+	// During play, a site may correct the kick-off to the time at which play began.
 	corrected := status.Rank() == event.Live.Rank() && now.Sub(known.Began).Abs() < otherKickoff
 	if was.IsZero() || corrected || resumes(known, o) {
 		return nil

@@ -8,15 +8,16 @@ import (
 	"github.com/matchwire/matchwire/parser/observation"
 )
 
-// Some pages of soccer and rugby show minutes without a period, and count on in stoppage time: 47' of the
-// first half, 93' of the second. The functions in this file infer the period from the course of the match.
-// Their comments use the minutes of soccer.
+// Some pages of soccer and rugby show minutes without a period, and continue to count in stoppage
+// time: 47' of the first half, 93' of the second. The functions in this file infer the period from
+// the course of the match. Their comments use the minutes of soccer.
 
 // maxStoppage is the longest stoppage time of the second half, in minutes, that a match without any
 // other sign of extra time can have.
 const maxStoppage = 15
 
-// afterStoppage reports whether the minute of c shows extra time, because no stoppage time reaches it.
+// afterStoppage reports whether the minute of c shows extra time, because it is too late for
+// stoppage time.
 func afterStoppage(sport event.Sport, c event.Clock) bool {
 	_, end := sport.Minutes(event.SecondHalf)
 	return end > 0 && c.CountedOn() > end+maxStoppage

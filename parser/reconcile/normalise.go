@@ -70,7 +70,7 @@ func begunInnings(known *State, o *observation.Observation) event.Period {
 
 // resumedMatch returns the page's match. If the page names no period, the saved match is in a
 // break, and the page shows that the break is over, resumedMatch sets the period after the break.
-// It does not change the period if the page is superseded.
+// If the page is superseded, resumedMatch does not change the period.
 func resumedMatch(known *State, o *observation.Observation, from *Provenance) event.Match {
 	m, pause := o.Match, known.Match.Period
 	before := known.Views[from.Site]
@@ -260,11 +260,11 @@ func longestClock(known *State, o *observation.Observation) int {
 	return longest
 }
 
-// contradictsCourse reports whether a page contradicts what has happened in the match, so that it is
-// deferred for as long as the site shows such pages. It is a preview of a match in play, or a page after
-// the end that does not show that the match goes on. A preview never shows that. A page in play does if
-// its clock is later. After the status final, it also does if its score or its rows have changed and its
-// clock is not earlier.
+// contradictsCourse reports whether a page contradicts what has happened in the match, so that it
+// is deferred for as long as the site shows such pages. It is a preview of a match in play, or a
+// page after the end that does not show that the match goes on. A preview never shows that. A page
+// in play shows it if its clock is later. After the status final, a page in play also shows it if
+// its score or its rows have changed and its clock is not earlier.
 func contradictsCourse(known *State, v *View, o *observation.Observation, from *Provenance) bool {
 	was, now := known.Match.Status, o.Match.Status
 	if was.Rank() == event.Live.Rank() {

@@ -75,7 +75,7 @@ func (s *State) innings() innings.Known {
 	return innings.Known{Score: s.Score, LineScore: s.LineScore, Period: s.Match.Period}
 }
 
-// nothingPending reports whether another page with the same content would change nothing. Then no
+// nothingPending reports whether another page with the same content would change nothing. If so, no
 // page, end or kick-off is deferred, and no score is in doubt. The match is not stale, and no rows,
 // incidents or players are missing. v is the view of the page's site.
 func (s *State) nothingPending(v *View) bool {
@@ -211,7 +211,7 @@ type Provenance struct {
 	Evidence    event.Evidence      // URL and snapshot; each event adds the path of its row
 	Aliases     observation.Aliases // aliases of team names; may be nil
 	Replay      bool                // mark the events as replayed from a recording
-	Hurried     bool                // the pages follow each other faster than the match was played
+	Hurried     bool                // the pages arrive faster than in the match
 }
 
 // seenStep is the minimum time between two updates of a reader in State.Seen. Because of it, an

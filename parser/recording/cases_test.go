@@ -83,7 +83,7 @@ func playCase(t *testing.T, name string, folder fs.FS) []byte {
 	return lines.Bytes()
 }
 
-// describe returns an event as a line for people. It omits IDs.
+// describe returns a one-line description of an event, without IDs.
 func describe(e event.Event) string {
 	d := e.Data
 	words := []string{strings.TrimPrefix(e.Type, string(d.Sport)+".")}

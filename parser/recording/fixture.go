@@ -60,7 +60,8 @@ func (p *FixturePage) UnmarshalYAML(n ast.Node) error {
 // ManifestName is the name of the file that describes a fixture.
 const ManifestName = "fixture.yaml"
 
-// LoadFixture loads the fixture in a folder and checks it. Errors name the folder as name.
+// LoadFixture loads the fixture in a folder and checks it. Errors contain name as the name of the
+// folder.
 func LoadFixture(name string, folder fs.FS) (*Fixture, error) {
 	f := &Fixture{name: name, folder: folder}
 	file := f.Manifest()
@@ -95,7 +96,7 @@ func (f *Fixture) checkPage(i int) error {
 		return fmt.Errorf("file %q: want a file, not a folder", p.File)
 	}
 	if i > 0 && !p.At.After(f.Pages[i-1].At) {
-		return fmt.Errorf("at %s: want a later time than that of the page before, %s",
+		return fmt.Errorf("at %s: want a later time than that of the previous page, %s",
 			p.At.Format(time.RFC3339Nano), f.Pages[i-1].At.Format(time.RFC3339Nano))
 	}
 	return nil
@@ -110,9 +111,8 @@ func SinglePage(folder fs.FS, file, profile, match string) *Fixture {
 // HasTimes reports whether the manifest has the times of the pages. It returns false for a fixture of [SinglePage].
 func (f *Fixture) HasTimes() bool { return f.name != "" }
 
-// profile returns the fixture's profile, from a file or from lib. The path of a file is relative to the
-// folder of the fixture. A fixture without a name has no folder: the path is then relative to the
-// working directory.
+// profile returns the fixture's profile, from a file or from lib. The path of a file is relative to
+// the folder of the fixture. For a fixture without a name, it is relative to the working directory.
 func (f *Fixture) profile(lib profile.Library) (*profile.Profile, error) {
 	if f.name == "" || !profile.IsFile(f.Profile) || lib[f.Profile] != nil {
 		return lib.Find(f.Profile)

@@ -17,8 +17,8 @@ import (
 )
 
 // A Keeper saves pages that a profile cannot parse completely, so that you can fix the profile.
-// Each page becomes a fixture in its own folder. The number of pages is bounded: the oldest pages
-// are removed. Goroutines can share a Keeper.
+// Each page becomes a fixture in its own folder. It keeps a limited number of pages, and removes
+// the oldest. Goroutines can share a Keeper.
 type Keeper struct {
 	Dir string
 

@@ -20,8 +20,8 @@ func load(at string) (*recording.Fixture, error) {
 	})
 }
 
-// A time that is missing, not a time, or not later than the time of the page before is an error with the
-// line and the value.
+// A missing or invalid time, or a time that is not later than that of the previous page, is an
+// error with the line and the value.
 func TestManifestWithAWrongTime(t *testing.T) {
 	for at, want := range map[string]string{
 		"at: 2026-11-28 15:00":             `fx/fixture.yaml:5:24: pages[1].at: "2026-11-28 15:00": want a time like 2026-`,
@@ -38,7 +38,7 @@ func TestManifestWithAWrongTime(t *testing.T) {
 		"headers: {}":                      `fx/fixture.yaml:5:5: pages[1]: set at: every page needs`,
 		"at: 2026-11-28T14:59:00Z":         `fx/fixture.yaml:5:5: pages[1]: at 2026-11-28T14:59:00Z: want a later time`,
 		"At: 2026-11-28T15:00:00Z":         `unknown field "At": did you mean at?`,
-		"at: 2026-11-28T15:00:00+01:00":    `want a later time than that of the page before, 2026-11-28T14:59:00Z`,
+		"at: 2026-11-28T15:00:00+01:00":    `want a later time than that of the previous page, 2026-11-28T14:59:00Z`,
 		"at: 2026-11-28T15:00:00Z, fil: x": `unknown field "fil": did you mean file?`,
 	} {
 		f, err := load(at)

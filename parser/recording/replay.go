@@ -18,7 +18,7 @@ type Replayer struct {
 	Library  profile.Library
 	Ingester *poll.Ingester
 
-	// Speed is the factor by which the replay is faster than the recording. 0 means without pauses.
+	// Speed is a multiple of the recorded speed. 0 means without pauses.
 	Speed float64
 	// AsLive replaces the recorded times of the pages with the current time.
 	AsLive bool
@@ -36,10 +36,10 @@ type step struct {
 }
 
 // Play replays fixtures. If the recordings of fixtures overlap in time, their pages are replayed in
-// the order in which they were fetched. If Speed is positive, fixtures from different times are
-// replayed together, otherwise one after the other, the earliest first. Play returns when all fixtures
-// have ended or ctx ends. Each page is a job with its own TID. An unusable page is an error only in a
-// fixture of one page.
+// the order in which they were fetched. Fixtures from different times are replayed together if
+// Speed is positive, and otherwise one after the other, the earliest first. Play returns when all
+// fixtures have ended or ctx ends. Each page is a job with its own TID. An unusable page is an
+// error only in a fixture of one page.
 func (r *Replayer) Play(ctx context.Context, fixtures []*Fixture) error {
 	var steps []step
 	ingester := *r.Ingester
@@ -80,8 +80,8 @@ func (r *Replayer) Play(ctx context.Context, fixtures []*Fixture) error {
 	return nil
 }
 
-// began returns the time of the first page of f, or of the fixtures that f overlaps in time, directly or
-// through others.
+// began returns the time of the first page among f and the fixtures that f overlaps in time,
+// directly or through others.
 func began(f *Fixture, all []*Fixture) time.Time {
 	begin := f.Pages[0].At
 	for i := 0; i < len(all); i++ {

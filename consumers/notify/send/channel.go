@@ -33,7 +33,7 @@ type Channel struct {
 	Shoutrrr   *shoutrrr   `yaml:"shoutrrr"`
 	// Rate limits the notifications that all processes together send; zero means no limit.
 	Rate Rate `yaml:"rate"`
-	// CorrectionSound says which corrections and retractions make a sound.
+	// CorrectionSound determines which corrections and retractions make a sound.
 	CorrectionSound CorrectionSound `yaml:"correction_sound"`
 
 	Pos strictyaml.Pos `yaml:"-"` // position of the channel in the config
@@ -112,8 +112,8 @@ func (c *Channel) UnmarshalYAML(n ast.Node) error {
 	return nil
 }
 
-// mapping decodes settings that may contain secrets. If n is not a mapping, the error shows want in
-// place of n.
+// mapping decodes settings that may contain secrets. If n is not a mapping, the error shows want
+// instead of n.
 func mapping(n ast.Node, into any, want string) error {
 	switch n.Type() {
 	case ast.MappingType, ast.MappingValueType:
@@ -175,8 +175,8 @@ func (e env) token(s secret, name string) (string, error) {
 	return value, nil
 }
 
-// A tokenFormat is the format of the tokens at the host of a service. A server of your own, or a proxy,
-// may accept other tokens.
+// A tokenFormat is the format of the tokens at the host of a service. Other hosts, such as your own
+// server or a proxy, may accept other tokens.
 type tokenFormat struct {
 	host    string
 	pattern *regexp.Regexp
@@ -223,7 +223,7 @@ func (r *Rate) UnmarshalYAML(n ast.Node) error {
 	return nil
 }
 
-// A CorrectionSound says which notifications that replace an earlier one make a sound.
+// A CorrectionSound determines which corrections and retractions make a sound.
 type CorrectionSound string
 
 // The values of correction_sound. The default is SoundScorer.

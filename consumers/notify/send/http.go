@@ -27,7 +27,7 @@ type endpoint struct {
 	// wait, if not nil, returns how long to wait after a reply without a Retry-After header. It
 	// returns 0 if the reply does not contain a time.
 	wait func(reply) time.Duration
-	// cause, if not nil, returns an error that the error of a reply other than 2xx also wraps, or nil.
+	// cause, if not nil, returns an error or nil. The error of a reply other than 2xx wraps it.
 	cause func(reply) error
 	// errorText, if not nil, returns the service's own description of an error.
 	errorText func(reply) string
@@ -66,8 +66,8 @@ func (e endpoint) sendJSON(ctx context.Context, method, u string, v any, header 
 	return e.call(ctx, method, u, body, header, "application/json")
 }
 
-// call sends a request. It returns nil if the service accepts it, else an error as the package comment
-// describes.
+// call sends a request. It returns nil if the service accepts the request, and otherwise an error
+// that the package comment describes.
 func (e endpoint) call(
 	ctx context.Context, method, u string, body []byte, header http.Header, contentType string,
 ) error {
@@ -140,8 +140,8 @@ func (e endpoint) classify(r reply, err error) error {
 	return permanent(err)
 }
 
-// waitOf returns the pause that the service requests, or 0. A requested pause is at least minWait if it
-// is in a Retry-After header.
+// waitOf returns the pause that the service requests, or 0. A pause from a Retry-After header is at
+// least minWait.
 func (e endpoint) waitOf(r reply) time.Duration {
 	if wait, ok := retryafter.Parse(r.header.Get("Retry-After")); ok {
 		return max(wait, minWait)
@@ -152,8 +152,8 @@ func (e endpoint) waitOf(r reply) time.Duration {
 	return 0
 }
 
-// description returns the service's own description of an error, or "". It is on one line and has no
-// secrets.
+// description returns the service's own description of an error on one line, without secrets, or
+// "".
 func (e endpoint) description(r reply) string {
 	if e.errorText == nil {
 		return ""
@@ -167,7 +167,7 @@ func permanent(err error) error { return &RefusedError{Err: broker.Permanent(err
 const (
 	minWait     = time.Second      // the shortest pause
 	defaultWait = 10 * time.Second // the pause if the service does not set one
-	// MaxWait is the longest pause. After it, the channel calls the service again, and the service can
+	// MaxWait is the longest pause. The channel then calls the service again, and the service can
 	// request another pause.
 	MaxWait = time.Hour
 )

@@ -20,7 +20,8 @@ func (m *Mattermost) UnmarshalYAML(n ast.Node) error {
 	return mapping(n, (*plain)(m), "{url: https://mattermost.example/hooks/KEY}")
 }
 
-// mattermostPath matches the path of a webhook of Mattermost, and of Rocket.Chat, whose key has two parts.
+// mattermostPath matches the path of a webhook of Mattermost or Rocket.Chat. A key of Rocket.Chat
+// has two parts.
 var mattermostPath = regexp.MustCompile(`/hooks/[^/]+(/[^/]+)?/?$`)
 
 func (m Mattermost) sender(e env) (Sender, error) {

@@ -87,7 +87,7 @@ type ntfyMessage struct {
 	Click    string   `json:"click,omitempty"`
 }
 
-// Priorities of a message, of 1 to 5.
+// Priorities of a message, from 1 to 5.
 const (
 	ntfySilent = 2 // without a sound and vibration
 	ntfyNormal = 3
@@ -98,8 +98,8 @@ const (
 // attachment.
 const ntfyLimit = 4096
 
-// Spacing implements [Spaced]. The time of a message has whole seconds, and apps show the messages of a
-// second in any order.
+// Spacing implements [Spaced]. The time of a message is in whole seconds, and apps show the
+// messages of one second in any order.
 func (s *ntfy) Spacing() time.Duration { return 1100 * time.Millisecond }
 
 func (s *ntfy) Send(ctx context.Context, _ Recipient, n Notification) error {

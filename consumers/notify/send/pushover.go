@@ -102,8 +102,8 @@ func (s *pushover) Send(ctx context.Context, _ Recipient, n Notification) error 
 	return s.call(ctx, http.MethodPost, s.url, []byte(form.Encode()), nil, "application/x-www-form-urlencoded")
 }
 
-// pushoverWait returns the time until the quota of messages is renewed, or 0 if the reply does not
-// contain it. Pushover answers 429 if the quota is used up.
+// pushoverWait returns the time until the quota of messages is renewed, or 0 if the reply has no
+// such time. Pushover answers 429 if the quota is used up.
 func pushoverWait(r reply) time.Duration {
 	at, err := strconv.ParseInt(r.header.Get("X-Limit-App-Reset"), 10, 64)
 	if err != nil {

@@ -9,10 +9,11 @@
 //   - [ErrGone]: the recipient no longer exists.
 //   - any other error: retry.
 //
-// A [RefusedError] also says that the notification was definitely not delivered.
+// A [RefusedError] also means that the notification was definitely not delivered.
 //
-// The text of a notification comes from web pages. Each sender ensures that services show it as text:
-// it cannot mention anyone, become a link or use the service's markup. No error contains a secret.
+// The text of a notification comes from web pages. Each sender ensures that services show it as
+// plain text, which cannot mention anyone, become a link or use the service's markup. No error
+// contains a secret.
 package send
 
 import (
@@ -35,8 +36,8 @@ type Lister interface {
 	Recipients() []Recipient
 }
 
-// A Spaced is a Sender whose service can show notifications in another order than that in which it
-// accepted them, unless they are far enough apart.
+// A Spaced is a Sender whose service can change the order of notifications, unless they are far
+// enough apart.
 type Spaced interface {
 	Sender
 	// Spacing returns the shortest time between two notifications of a match.

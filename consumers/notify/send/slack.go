@@ -69,8 +69,8 @@ func (s *slack) Send(ctx context.Context, _ Recipient, n Notification) error {
 
 var slackError = regexp.MustCompile(`^[a-z_]{3,60}$`)
 
-// slackErrorCode returns the error code of a reply, like channel_is_archived. The code is the whole body.
-// For any other body, slackErrorCode returns "".
+// slackErrorCode returns the error code of a reply, such as channel_is_archived. It returns "" if
+// the body is anything but a code.
 func slackErrorCode(r reply) string {
 	return slackError.FindString(strings.TrimSpace(string(r.body)))
 }

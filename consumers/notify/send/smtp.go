@@ -118,9 +118,9 @@ type mailer struct {
 // Recipients implements [Lister].
 func (m *mailer) Recipients() []Recipient { return m.recipients }
 
-// Send sends a mail to one mailbox. The mail is delivered when the server answers its end with 250. If
-// the connection breaks before this answer, the mail may have been delivered. When Send sends the mail
-// again, the Message-ID is the same.
+// Send sends a mail to one mailbox. The mail is delivered when the server answers the end of the
+// data with 250. If the connection breaks before this answer, the mail may have been delivered.
+// When Send sends the mail again, the Message-ID is the same.
 func (m *mailer) Send(ctx context.Context, to Recipient, n Notification) error {
 	ctx, cancel := context.WithTimeout(ctx, m.timeout)
 	defer cancel()
@@ -231,7 +231,7 @@ func hostName(name string) bool {
 	})
 }
 
-// Errors that a retry cannot help: the server or the settings must change.
+// Permanent errors: the server or the settings must change.
 var (
 	errNoTLS  = errors.New("the server does not offer STARTTLS; on a trusted network, set tls: none")
 	errNoAuth = errors.New("the server offers none of AUTH PLAIN, LOGIN and CRAM-MD5")
@@ -283,7 +283,7 @@ func (m *mailer) message(to Recipient, n Notification) []byte {
 }
 
 // encodeHeader encodes text for a header by RFC 2047, and folds it. It leaves only short printable
-// ASCII text without "=?" unchanged, so text cannot imitate encoded text or begin another header.
+// ASCII text without "=?" unchanged. So text cannot imitate encoded text or begin another header.
 func encodeHeader(text string) string {
 	encode := func(c rune) bool { return c < ' ' || c > '~' }
 	if len(text) < 70 && !strings.Contains(text, "=?") && !strings.ContainsFunc(text, encode) {

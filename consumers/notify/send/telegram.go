@@ -74,14 +74,14 @@ func (t Telegram) sender(e env) (Sender, error) {
 type telegram struct {
 	endpoint
 	url, channel string
-	chat         atomic.Pointer[string] // the ID of the chat, or its name; changes when the chat moves
+	chat         atomic.Pointer[string] // the ID or the name of the chat; changes when the chat moves
 	log          *slog.Logger
 }
 
 // telegramCommand matches a bot command, which Telegram turns into a link.
 var telegramCommand = regexp.MustCompile(`(^|\s)/(\w)`)
 
-// maxMoves is how many moves of a chat one notification follows.
+// maxMoves is the maximum number of moves of a chat that one notification follows.
 const maxMoves = 3
 
 // Send sends n as plain text: parse_mode is not set. If the chat has moved to another ID, as happens

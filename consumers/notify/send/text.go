@@ -37,13 +37,13 @@ var (
 )
 
 // inert returns text in which services and their clients find no mention, hash tag or address. It
-// inserts invisible characters, so text looks the same.
+// inserts only invisible characters.
 func inert(text string) string {
 	text = active.ReplaceAllStringFunc(text, func(s string) string {
 		_, n := utf8.DecodeRuneInString(s)
 		return s[:n] + joiner + s[n:]
 	})
-	for range 2 { // matches overlap in a.bc.de
+	for range 2 { // in a.bc.de, matches overlap
 		text = domain.ReplaceAllString(text, "${1}"+joiner+".${2}")
 	}
 	return text

@@ -74,8 +74,8 @@ func notClock(as string) error {
 	return fmt.Errorf("is not a clock in the notation %q: want a time such as %s", as, examples[as])
 }
 
-// notation returns the notation of a clock. The words of the text have precedence over the profile,
-// and the profile over the usual notation of the sport.
+// notation returns the notation of a clock. Words in the text take precedence over the profile. The
+// profile takes precedence over the usual notation of the sport.
 func (r Reader) notation(as string, t *clockText) string {
 	switch {
 	case t.remaining:

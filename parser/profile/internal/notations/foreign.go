@@ -11,13 +11,14 @@ import (
 // A foreignForm is a form of texts that only some sports have.
 type foreignForm struct {
 	re     *regexp.Regexp // its last group that matches is the number of the period
-	sports []event.Sport  // the sports that have the form, or whose pages may use it for something else
+	sports []event.Sport  // the sports whose pages can have the form, even with another meaning
 	clock  bool           // the form is a time of play, not a period
-	beside []event.Sport  // more sports whose clocks may have the form
+	beside []event.Sport  // other sports whose clocks can have the form
 }
 
-// foreignForms contains the forms of periods and clocks. A form that sites use loosely, such as "3rd period",
-// has more sports than those whose rules have it. Overtime and shoot-outs are in no form.
+// foreignForms contains the forms of periods and clocks. For a form that sites use loosely, such as
+// "3rd period", the list has more sports than the rules require. No form contains overtime and
+// shoot-outs.
 var foreignForms = []foreignForm{
 	{foreign(`q([1-4])|([1-4])q|` + nth + `[ -](?:quarter|qtr)|(?:quarter|qtr) ?([1-9])`), quarters, false, nil},
 	{foreign(`p([1-3])|([1-3])p`), hockey, false, nil},
@@ -42,8 +43,8 @@ func foreign(alternatives string) *regexp.Regexp {
 // maxForeign is the maximum length of a text that Foreign examines. A longer text is a sentence.
 const maxForeign = 40
 
-// ForeignPeriod returns the part of a text that names a period of another sport, which the sport cannot have.
-// It returns "" if there is none. Call it with a text that is not a period of the sport.
+// ForeignPeriod returns the part of a text that names a period of another sport, or "" if there is
+// none. Call it only with a text that is not a period of the sport.
 func ForeignPeriod(sport event.Sport, text string) string { return foreignPart(sport, text, false) }
 
 // ForeignClock is like [ForeignPeriod], for a text that is not a clock of the sport. It also finds times
@@ -73,8 +74,8 @@ func foreignPart(sport event.Sport, text string, clock bool) string {
 	return ""
 }
 
-// mayBeOf reports whether the pages of a sport may have the form. groups has the number of the period. A
-// sport that a profile defines may call any of its periods so.
+// mayBeOf reports whether the pages of a sport may have the form. groups contains the number of the
+// period. A sport that a profile defines may use any form for its periods.
 func (f *foreignForm) mayBeOf(sport event.Sport, groups []string) bool {
 	if slices.Contains(event.KnownSports(), sport) {
 		return slices.Contains(f.sports, sport)

@@ -39,7 +39,7 @@ type SideScore struct {
 	Line event.Line // empty if the side has not batted
 	Bare bool       // the text is only a number, which may be the runs of all innings
 
-	shown  map[string]bool // the orders that the numbers show, because the other one is impossible
+	shown  map[string]bool // the orders that are certain, because the other order is impossible
 	either []int           // indices of innings that are possible in both orders; Line has the runs first
 }
 
@@ -99,9 +99,9 @@ func ParseInnings(text string) (s SideScore, err error) {
 	return s, nil
 }
 
-// Order returns the order of runs and wickets on a page with these scores. An innings of more than ten
-// runs shows it. If none does, the order is usual. If usual is "", the order is the one in which
-// no side has many more wickets than runs.
+// Order returns the order of runs and wickets on a page with these scores. An innings of more than
+// ten runs determines the order. Without such an innings, the order is usual. If usual is "", it is
+// the order in which no side has many more wickets than runs.
 func Order(page []SideScore, usual string) string {
 	const many = 3
 	shown, likely := map[string]bool{}, map[string]bool{}
@@ -138,8 +138,8 @@ func (s *SideScore) SetOrder(order string) {
 	}
 }
 
-// InningsPeriod returns the current period by the number of innings in a line score that have begun.
-// It returns "" if no innings has begun. In play, the first has begun, even if it is 0/0.
+// InningsPeriod returns the period of the latest innings in a line score that has begun, or "" if
+// none has begun. In play, the first innings has begun, even at 0/0.
 func InningsPeriod(line *event.LineScore, inPlay bool) event.Period {
 	begun := 0
 	for _, l := range []event.Line{line.Home, line.Away} {

@@ -66,7 +66,7 @@ func stoppageAt(last, minutes, seconds int) (m minute, ok bool) {
 	return minute{last, minutes + 1, minutes*60 + seconds}, seconds <= 59
 }
 
-// clock returns what in returns, with an error if ok is false.
+// clock is like in, but returns an error instead of ok.
 func (m minute) clock(sport event.Sport, period event.Period, extra bool) (event.Clock, error) {
 	c, ok := m.in(sport, period, extra)
 	switch {
@@ -97,7 +97,7 @@ func (m minute) in(sport event.Sport, period event.Period, extra bool) (c event.
 		_, end = sport.Minutes(event.ExtraSecond)
 	}
 	if m.printed == start && m.stoppage == 0 && m.seconds < 0 && (m.printed == 0 || played != "" || extra) {
-		m.printed++ // a page that counts completed minutes shows 0' in the first minute
+		m.printed++ // pages that count completed minutes show 0' in the first minute
 	}
 	if m.printed <= start || m.printed > end+maxStoppage || m.stoppage > maxStoppage {
 		return event.Clock{}, false

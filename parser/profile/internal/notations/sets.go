@@ -25,8 +25,9 @@ func ParseSets(text string) (event.Line, error) {
 	return line, nil
 }
 
-// ParsePeriods parses the points of one side in each period: 30 28 31 24. Periods that were not played, such as
-// the x of a side that need not bat, can only be the last ones. The error describes the text, without quoting it.
+// ParsePeriods parses the points of one side in each period: 30 28 31 24. Only the last periods can
+// be unplayed, such as the x of a side that need not bat. The error describes the text, without
+// quoting it.
 func ParsePeriods(text string, most int) (event.Line, error) {
 	line, unplayed := event.Line{}, false
 	for _, word := range strings.FieldsFunc(text, isBetweenSets) {

@@ -12,7 +12,7 @@ import (
 	"github.com/matchwire/matchwire/event"
 )
 
-// maxBallOn is the maximum length of the text that says where the ball is, in characters.
+// maxBallOn is the maximum length of the text for the position of the ball, in characters.
 const maxBallOn = 40
 
 var (
@@ -23,8 +23,8 @@ var (
 // noBases are the texts for empty bases.
 var noBases = []string{"0", "none", "empty"}
 
-// SetMember sets a member of a situation from its text on the page. The error describes what is wrong with
-// the text.
+// SetMember sets a member of a situation from its text on the page. It returns an error if the text
+// is invalid.
 func SetMember(s *event.Situation, m event.Member, text string) (err error) {
 	switch m.Name {
 	case "possession":
@@ -102,7 +102,8 @@ func count(m event.Member, text string) (*int, error) {
 	return &n, nil
 }
 
-// bases returns the occupied bases in a text, such as "1 3" or "1st, 3rd". "0", "none" and "empty" are no base.
+// bases returns the occupied bases in a text, such as "1 3" or "1st, 3rd". "0", "none" and "empty"
+// mean no base.
 func bases(m event.Member, text string) ([]int, error) {
 	all := []int{}
 	if slices.Contains(noBases, strings.ToLower(text)) {
@@ -167,8 +168,8 @@ func players(m event.Member, text string) (string, error) {
 	return fmt.Sprintf("%d-%d", max(a, b), min(a, b)), nil
 }
 
-// CheckTogether removes the members that contradict each other, and the points of a game if those of a side are
-// missing. It returns the name of the removed member and the reason, or "" if it reports nothing.
+// CheckTogether removes members that contradict each other, and incomplete points of a game. It
+// returns the name of the removed member and the reason, or "" if there is nothing to report.
 func CheckTogether(s *event.Situation) (member string, err error) {
 	if s.PowerPlay != "" && s.Strength != "" && s.Strength[0] == s.Strength[2] {
 		member, err = "strength", fmt.Errorf("%s, although the %s side has a power play", s.Strength, s.PowerPlay)
@@ -192,8 +193,8 @@ func CheckTogether(s *event.Situation) (member string, err error) {
 	return member, err
 }
 
-// possiblePoints reports whether a game can have these points. Numbers other than 15, 30 and 40 are those of a
-// tie-break.
+// possiblePoints reports whether a game can have these points. Numbers other than 15, 30 and 40 are
+// points of a tie-break.
 func possiblePoints(p *event.GamePoints) bool {
 	switch {
 	case p.Home == "A":
@@ -205,13 +206,14 @@ func possiblePoints(p *event.GamePoints) bool {
 	return slices.Contains(inGame, p.Home) && slices.Contains(inGame, p.Away) || isTieBreak(p)
 }
 
-// isTieBreak reports whether points can be those of a tie-break: beyond six, the sides are at most two apart.
+// isTieBreak reports whether points can be points of a tie-break: above six, the difference is at
+// most two.
 func isTieBreak(p *event.GamePoints) bool {
 	a, b := number(p.Home), number(p.Away)
 	return max(a, b) <= 10 || max(a, b)-min(a, b) <= 2
 }
 
-// clip returns a text, shortened for an error.
+// clip shortens a text for an error.
 func clip(text string) string {
 	const limit = 30
 	if r := []rune(text); len(r) > limit {

@@ -26,7 +26,8 @@ type clockText struct {
 // names reports whether the words name a period, or the end of the match.
 func (t *clockText) names() bool { return t.period != "" || t.extra || t.over }
 
-// marks unifies apostrophes, dashes and triangles, before compatibility characters are decomposed.
+// marks unifies apostrophes, dashes and triangles. Apply it before the decomposition of
+// compatibility characters.
 var marks = strings.NewReplacer("’", "'", "′", "'", "´", "'", "‘", "'", "`", "'", "ʹ", "'", "ʼ", "'", "＇", "'",
 	"″", "''", "”", "''", "\"", "''", "–", "-", "—", "-", "−", "-", "▲", "top ", "▼", "bottom ")
 
@@ -45,8 +46,8 @@ func plain(text string) string {
 // squeezed replaces each run of white space with one space.
 func squeezed(s string) string { return strings.Join(strings.Fields(s), " ") }
 
-// divide divides the text of a clock. It treats full-width digits, and all kinds of spaces and
-// apostrophes, like the plain ones. ok is false if the words contradict each other.
+// divide divides the text of a clock. Full-width digits, and all kinds of spaces and apostrophes,
+// are equivalent to the plain characters. ok is false if the words contradict each other.
 func divide(sport event.Sport, text string) (t clockText, ok bool) {
 	text = ordinalMinute.ReplaceAllString(plain(text), "$1'")
 	text = bracketedPlus.ReplaceAllString(text, "$1")

@@ -23,7 +23,7 @@ const startedRuns = 36
 
 var sides = []event.Side{event.Home, event.Away}
 
-// A Known is what earlier pages have shown.
+// A Known holds the facts of earlier pages.
 type Known struct {
 	Score     *event.Score
 	LineScore *event.LineScore // nil if unknown
@@ -37,9 +37,10 @@ func Several(line *event.LineScore) bool {
 }
 
 // Complete returns the page's score and line score in cricket, completed from earlier pages. all
-// reports whether the site shows all innings. wickets reports whether it shows wickets: then an innings
-// without wickets is all out. The line score is nil if it is not known to which innings the runs belong. In
-// other sports, both are as on the page. The line score is nil if it does not fit the score.
+// reports whether the site shows all innings. wickets reports whether it shows wickets: then an
+// innings without wickets is all out. The line score is nil if it is not known to which innings the
+// runs belong. In other sports, Complete returns both unchanged, or a nil line score if it does not
+// fit the score.
 func (known Known) Complete(o *observation.Observation, all, wickets bool) (*event.Score, *event.LineScore) {
 	switch rules := o.Sport.Rules(); {
 	case o.Score == nil:
@@ -127,11 +128,11 @@ func (known Known) begun(o *observation.Observation) (innings, before int) {
 	return o.Sport.Index(cmp.Or(o.Match.Period, p)) + 1, o.Sport.Index(p) + 1
 }
 
-// Began returns the sides whose score falls because they have begun an innings. This is possible from
-// the third innings on, for at most as many sides as innings have begun since the earlier pages. If
-// an earlier page has already shown the period, the new score is at most startedRuns. A page that does not
-// show which innings is played can show so too that one more has begun, if the score falls by more than a
-// correction.
+// Began returns the sides whose score falls because they have begun an innings. This is possible
+// from the third innings on, for at most as many sides as innings have begun since the earlier
+// pages. If an earlier page has already shown the period, the new score is at most startedRuns. On
+// a page that does not show the current innings, a score that falls by more than a correction also
+// shows that an innings has begun.
 func (known Known) Began(o *observation.Observation, score *event.Score) []event.Side {
 	if !o.Sport.Rules().InningsScore || score == nil || known.Score == nil {
 		return nil
@@ -166,8 +167,9 @@ func showsInnings(o *observation.Observation) bool {
 	return o.Match.Status == event.Live || o.Match.Status == event.Break && o.Match.Period != ""
 }
 
-// Batting returns the side whose runs or wickets are higher on a page than before, or that has begun an innings.
-// If both have, the side that did not bat before has batted last. If neither has, Batting returns was.
+// Batting returns the side whose runs or wickets are higher on a page than before, or that has
+// begun an innings. If both sides qualify, the side that did not bat before has batted last. If
+// neither does, Batting returns was.
 func (known Known) Batting(was event.Side, score *event.Score, line *event.LineScore) event.Side {
 	var risen []event.Side
 	for _, side := range sides {

@@ -48,9 +48,9 @@ func TwoInnings(longest, later int) bool {
 	return longest > 60*over || later > over
 }
 
-// isSuperOver reports whether the innings after the first of each side are super overs. A super over breaks
-// a tie, and ends with the second wicket. If pages have shown its overs, the first innings need not be level,
-// because the pages may not have shown the last correction of their runs.
+// isSuperOver reports whether each side's innings after its first are super overs. A super over
+// breaks a tie, and ends with the second wicket. If pages have shown its overs, the first innings
+// need not be level, because the pages may not have shown the last correction of their runs.
 func (o *Observed) isSuperOver() bool {
 	line := o.LineScore
 	if len(line.Home) == 0 || len(line.Away) == 0 || TwoInnings(o.Longest, o.LongestLater) {
