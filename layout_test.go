@@ -55,7 +55,8 @@ parser/recording:              event parser/page parser/poll parser/profile inte
 consumers:                     event broker internal/strictyaml internal/trace
 consumers/archive:             event broker consumers
 consumers/exec:                event broker consumers internal/strictyaml
-consumers/notify:              event broker consumers consumers/notify/send internal/problem internal/ratelimit
+consumers/notify:              event broker consumers consumers/notify/send internal/clientaddr internal/problem
+                               internal/ratelimit
                                internal/strictyaml internal/trace
 consumers/notify/send:         event broker consumers internal/redact internal/retryafter internal/strictyaml
 consumers/scoreboard:          event broker consumers
@@ -78,6 +79,7 @@ profiles:
 examples:
 
 internal/assign:
+internal/clientaddr:
 internal/licences:
 internal/licences/generate:
 internal/problem:

@@ -14,6 +14,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -82,9 +83,20 @@ func (w *world) deliver(channel string, e event.Event) error {
 // subscribe sends a page's request to subscribe. It returns the status and the body of the response.
 func (w *world) subscribe(body string) (int, string) {
 	rec := httptest.NewRecorder()
-	w.Serve.ServeHTTP(rec, httptest.NewRequest("POST", "/phones/subscriptions", strings.NewReader(body)))
+	w.Serve.ServeHTTP(rec, fromPage("POST", "/phones/subscriptions", body))
 	return rec.Code, rec.Body.String()
 }
+
+// fromPage returns a request as push.js sends it. Each request comes from another address.
+func fromPage(method, path, body string) *http.Request {
+	r := httptest.NewRequest(method, path, strings.NewReader(body))
+	r.Header.Set("Content-Type", "application/json")
+	n := pages.Add(1)
+	r.RemoteAddr = fmt.Sprintf("198.51.%d.%d:1234", n/250, n%250)
+	return r
+}
+
+var pages atomic.Int64 // number of requests of fromPage
 
 // publicKey returns the public key of the channel phones.
 func (w *world) publicKey() string {

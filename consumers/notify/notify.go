@@ -177,6 +177,9 @@ func (n *notifier) sendOne(ctx context.Context, e event.Event, t target, state *
 	switch {
 	case err == nil:
 		state.markDelivered(ctx, t)
+		if t.unproven {
+			n.subscribers.proved(ctx, t.id)
+		}
 		level := slog.LevelInfo
 		if n.subscribers != nil { // a Web Push channel can have thousands of recipients
 			level = slog.LevelDebug

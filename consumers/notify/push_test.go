@@ -9,6 +9,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/redis/go-redis/v9"
+
 	"github.com/matchwire/matchwire/consumers/consumertest"
 	"github.com/matchwire/matchwire/event"
 	"github.com/matchwire/matchwire/internal/testenv"
@@ -171,7 +173,7 @@ func TestSubscribing(t *testing.T) {
 	}
 	call := func(method, path, body string) int {
 		rec := httptest.NewRecorder()
-		w.Serve.ServeHTTP(rec, httptest.NewRequest(method, path, strings.NewReader(body)))
+		w.Serve.ServeHTTP(rec, fromPage(method, path, body))
 		return rec.Code
 	}
 	w.mustSubscribe(`{"subscription": ` + good + `}`)
@@ -186,5 +188,68 @@ func TestSubscribing(t *testing.T) {
 	testenv.NoSecret(t, w.log.String())
 	if strings.Contains(w.log.String(), s.URL) {
 		t.Errorf("the log contains an endpoint, which is a secret:\n%s", w.log)
+	}
+}
+
+// One address can subscribe few browsers. Another site's page cannot subscribe, because a browser asks for
+// permission before it sends JSON to another site. If a channel is full of subscriptions that have never worked,
+// a new one replaces the oldest of them.
+func TestFakeSubscriptions(t *testing.T) {
+	w, s, subscription := phones(t, 1)
+	good := subscription(0)
+	fake := func(n int) string {
+		return `{"subscription": ` + strings.Replace(good, s.URL+"/0", fmt.Sprintf("https://web.push.apple.com/%d", n), 1) + `}`
+	}
+	post := func(kind, peer, body string) *httptest.ResponseRecorder {
+		rec, r := httptest.NewRecorder(), httptest.NewRequest("POST", "/phones/subscriptions", strings.NewReader(body))
+		r.Header.Set("Content-Type", kind)
+		r.RemoteAddr = peer
+		w.Serve.ServeHTTP(rec, r)
+		return rec
+	}
+	w.mustSubscribe(`{"subscription": ` + good + `}`)
+	unproven := func() int64 { return w.redis.ZCard(t.Context(), "mw:push:phones:unproven").Val() }
+	before := unproven()
+	if err := w.deliver("phones", consumertest.Goal()); err != nil || before != 1 || unproven() != 0 {
+		t.Fatalf("error %v; %d subscriptions are unproven before a notification, %d after it; want 1 and 0",
+			err, before, unproven())
+	}
+	for _, kind := range []string{"text/plain", "text/plain;charset=UTF-8", "application/x-www-form-urlencoded", ""} {
+		if rec := post(kind, "192.0.2.1:1", fake(0)); rec.Code != http.StatusUnsupportedMediaType {
+			t.Errorf("Content-Type %q: status %d, want 415", kind, rec.Code)
+		}
+	}
+	accepted := 0
+	for n := range 100 {
+		rec := post("application/json", "192.0.2.1:1", fake(n))
+		switch {
+		case rec.Code == http.StatusCreated:
+			accepted++
+		case rec.Code != http.StatusTooManyRequests || rec.Header().Get("Retry-After") == "":
+			t.Fatalf("request %d: status %d, headers %v, want 429 with Retry-After", n, rec.Code, rec.Header())
+		}
+	}
+	if accepted != 20 {
+		t.Errorf("%d of 100 subscriptions of one address were accepted, want 20", accepted)
+	}
+	if rec := post("application/json", "192.0.2.1:1", fake(3)); rec.Code != http.StatusCreated {
+		t.Errorf("a browser that is subscribed changes its filter: status %d, want 201", rec.Code)
+	}
+
+	// Fill the channel with old subscriptions that have never worked.
+	pipe := w.redis.Pipeline()
+	for n := range 20_000 {
+		id := fmt.Sprintf("fake-%d", n)
+		pipe.HSet(t.Context(), "mw:push:phones", id, "{}")
+		pipe.ZAdd(t.Context(), "mw:push:phones:unproven", redis.Z{Score: float64(n), Member: id})
+	}
+	if _, err := pipe.Exec(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	w.mustSubscribe(fake(101))
+	for id, want := range map[string]bool{"fake-0": false, "fake-19999": true} {
+		if kept := w.redis.HExists(t.Context(), "mw:push:phones", id).Val(); kept != want {
+			t.Errorf("subscription %s is kept: %v, want %v", id, kept, want)
+		}
 	}
 }

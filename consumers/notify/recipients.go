@@ -25,6 +25,7 @@ type recipient struct {
 	address  send.Recipient
 	filter   filter // in addition to the rule's
 	language string // "" for the language of the rule
+	unproven bool   // the recipient has never received a notification
 }
 
 // service returns the host of a browser's push service. For other recipients it returns "".

@@ -11,8 +11,12 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"math"
+	"mime"
 	"net/http"
 	"net/url"
+	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -21,7 +25,9 @@ import (
 	"github.com/matchwire/matchwire/consumers"
 	"github.com/matchwire/matchwire/consumers/notify/send"
 	"github.com/matchwire/matchwire/event"
+	"github.com/matchwire/matchwire/internal/clientaddr"
 	"github.com/matchwire/matchwire/internal/problem"
+	"github.com/matchwire/matchwire/internal/ratelimit"
 )
 
 // A subscriber is a browser's subscription with its filter and language.
@@ -31,8 +37,11 @@ type subscriber struct {
 	Language string `json:"language,omitempty"`
 }
 
-// subscribers stores the subscribers of one Web Push channel in a Redis hash: a JSON object by
-// subscription ID.
+// subscribers stores the subscribers of one Web Push channel in Redis:
+//
+//	<key>            hash: a JSON object by subscription ID
+//	<key>:unproven   sorted set: the IDs that have never received a notification, by the Unix time
+//	                 at which they subscribed
 type subscribers struct {
 	redis redis.UniversalClient
 	key   string
@@ -45,6 +54,17 @@ const (
 	maxSubscribers = 20_000  // per channel; sending an event to all of them takes a minute or two
 	maxRequest     = 8 << 10 // bytes in the body of a request
 	maxValues      = 50      // values in each field of a subscriber's filter
+
+	// If the channel is full, a new subscription replaces the oldest one that is unproven for at least
+	// this time.
+	unprovenFor = 10 * time.Minute
+)
+
+// Limits on new subscriptions, of one client address and in total. A page that announces itself brings many
+// browsers at once, but few at one address.
+var (
+	perAddress = ratelimit.Request{Gap: 3 * time.Minute, Burst: 20}
+	inTotal    = ratelimit.Request{Gap: 50 * time.Millisecond, Burst: 1000}
 )
 
 // subscriptionID returns the ID of a subscription: a hash of its endpoint, which is a secret.
@@ -59,6 +79,11 @@ func (s *subscribers) list(ctx context.Context) ([]recipient, error) {
 	if err != nil {
 		return nil, fmt.Errorf("reading the subscriptions: %w", consumers.RedisError(err))
 	}
+	unproven, err := s.redis.ZRange(ctx, s.unproven(), 0, -1).Result()
+	if err != nil {
+		return nil, fmt.Errorf("reading the subscriptions: %w", consumers.RedisError(err))
+	}
+	slices.Sort(unproven)
 	recipients := make([]recipient, 0, len(all))
 	for id, text := range all {
 		var one subscriber
@@ -71,23 +96,49 @@ func (s *subscribers) list(ctx context.Context) ([]recipient, error) {
 			continue
 		}
 		address := send.Recipient{ID: id, Push: one.Subscription}
-		recipients = append(recipients, recipient{id: id, address: address, filter: one.filter, language: one.Language})
+		_, isUnproven := slices.BinarySearch(unproven, id)
+		recipients = append(recipients, recipient{id: id, address: address, filter: one.filter, language: one.Language,
+			unproven: isUnproven})
 	}
 	return recipients, nil
 }
 
 // remove removes a subscription. If Redis returns an error, remove logs it.
 func (s *subscribers) remove(ctx context.Context, id, reason string) {
-	if err := s.redis.HDel(context.WithoutCancel(ctx), s.key, id).Err(); err != nil {
+	ctx = context.WithoutCancel(ctx)
+	err := s.redis.HDel(ctx, s.key, id).Err()
+	if err == nil {
+		err = s.redis.ZRem(ctx, s.unproven(), id).Err()
+	}
+	if err != nil {
 		s.log.Warn("subscription not removed", "subscription", id, "reason", reason, "error", err)
 		return
 	}
 	s.log.Info("subscription removed", "subscription", id, "reason", reason)
 }
 
-// addSubscriber stores a subscriber. It returns 0 if the subscriber is new and the hash is full, else 1.
+// unproven returns the key of the subscriptions that have never received a notification.
+func (s *subscribers) unproven() string { return s.key + ":unproven" }
+
+// proved stores that a subscription has received a notification. If Redis returns an error, proved logs it.
+func (s *subscribers) proved(ctx context.Context, id string) {
+	if err := s.redis.ZRem(ctx, s.unproven(), id).Err(); err != nil {
+		s.log.Warn("subscription still unproven", "subscription", id, "error", err)
+	}
+}
+
+// addSubscriber stores a subscriber. If the subscriber is new and the hash is full, it replaces the oldest
+// subscriber that is unproven since ARGV[5] seconds, or returns 0 if there is none. Otherwise it returns 1.
 var addSubscriber = redis.NewScript(`
-if redis.call('hexists', KEYS[1], ARGV[1]) == 0 and redis.call('hlen', KEYS[1]) >= tonumber(ARGV[3]) then return 0 end
+if redis.call('hexists', KEYS[1], ARGV[1]) == 0 then
+  if redis.call('hlen', KEYS[1]) >= tonumber(ARGV[3]) then
+    local old = redis.call('zrangebyscore', KEYS[2], '-inf', ARGV[4] - ARGV[5], 'limit', 0, 1)
+    if #old == 0 then return 0 end
+    redis.call('zrem', KEYS[2], old[1])
+    redis.call('hdel', KEYS[1], old[1])
+  end
+  redis.call('zadd', KEYS[2], ARGV[4], ARGV[1])
+end
 redis.call('hset', KEYS[1], ARGV[1], ARGV[2])
 return 1`)
 
@@ -101,7 +152,8 @@ func (s *subscribers) add(ctx context.Context, one subscriber) error {
 		return err
 	}
 	id := subscriptionID(one.Subscription)
-	added, err := addSubscriber.Run(ctx, s.redis, []string{s.key}, id, text, maxSubscribers).Int()
+	added, err := addSubscriber.Run(ctx, s.redis, []string{s.key, s.unproven()}, id, text, maxSubscribers,
+		time.Now().Unix(), int(unprovenFor.Seconds())).Int()
 	if err == nil && added == 0 {
 		err = errFull
 	}
@@ -201,7 +253,14 @@ func serve(channels map[string]*subscribers) http.Handler {
 			problem.Write(w, http.StatusBadRequest, err.Error(), "")
 			return
 		}
-		switch err := s.add(r.Context(), one); {
+		wait, err := s.limit(r, one)
+		if err == nil && wait == 0 {
+			err = s.add(r.Context(), one)
+		}
+		switch {
+		case wait > 0:
+			w.Header().Set("Retry-After", strconv.Itoa(int(math.Ceil(wait.Seconds()))))
+			problem.Write(w, http.StatusTooManyRequests, "too many new subscriptions: try again later", "")
 		case errors.Is(err, errFull):
 			problem.Write(w, http.StatusInsufficientStorage, err.Error(), "")
 		case err != nil:
@@ -222,9 +281,33 @@ func serve(channels map[string]*subscribers) http.Handler {
 	return mux
 }
 
-// body decodes the JSON body of a request. If the body is malformed, it responds with the error and
-// returns false.
+// limit returns how long the client must wait before it can subscribe, or 0. A browser that is subscribed already
+// can always change its filter.
+func (s *subscribers) limit(r *http.Request, one subscriber) (time.Duration, error) {
+	known, err := s.redis.HExists(r.Context(), s.key, subscriptionID(one.Subscription)).Result()
+	if err != nil || known {
+		return 0, err
+	}
+	limiter := ratelimit.Limiter{Redis: s.redis}
+	for key, request := range map[string]ratelimit.Request{":from:" + clientaddr.Of(r): perAddress, ":new": inTotal} {
+		wait, verdict, err := limiter.Reserve(r.Context(), s.key+key, request)
+		if err != nil {
+			return 0, err
+		}
+		if verdict != ratelimit.Reserved {
+			return max(wait, time.Second), nil
+		}
+	}
+	return 0, nil
+}
+
+// body decodes the JSON body of a request. If the body is not JSON or malformed, it responds with the error
+// and returns false. Browsers send JSON to another site only with the permission of that site.
 func body(w http.ResponseWriter, r *http.Request, into any) bool {
+	if kind, _, err := mime.ParseMediaType(r.Header.Get("Content-Type")); err != nil || kind != "application/json" {
+		problem.Write(w, http.StatusUnsupportedMediaType, "want Content-Type: application/json", "")
+		return false
+	}
 	d := json.NewDecoder(http.MaxBytesReader(w, r.Body, maxRequest))
 	d.DisallowUnknownFields()
 	if err := d.Decode(into); err != nil {

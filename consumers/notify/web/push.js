@@ -50,7 +50,9 @@ async function active(registration) {
 
 // call calls the API and returns the decoded response, or null if it is empty.
 async function call(method, path, body) {
-  const response = await fetch(new URL(path, here), { method, body: body && JSON.stringify(body) });
+  const response = await fetch(new URL(path, here), {
+    method, body: body && JSON.stringify(body), headers: { "Content-Type": "application/json" },
+  });
   const result = response.status === 204 ? null : await response.json();
   if (!response.ok) throw new Error(result.detail ?? response.statusText);
   return result;
