@@ -437,8 +437,12 @@ func (c *checker) compareScores() {
 	}
 }
 
-// setOf returns the final score of the set in which a fact happened, or nil if no page has shown it.
+// setOf returns the final score of the set in which a fact happened, or nil if no page has shown it. The score
+// of a match with one set is that of the set.
 func (c *checker) setOf(f *season.Fact) *event.Score {
+	if c.state.LineScore == nil && len(c.match.Line.Home) == 1 {
+		return c.state.Score
+	}
 	sets, i := c.state.LineScore.Sets(), c.match.Sport.Index(f.Clock.Period)
 	if i < 0 || i >= len(sets) {
 		return nil

@@ -87,7 +87,7 @@ func (s *tally) report(t *testing.T, sport event.Sport, complete bool) {
 		struck = append(struck, fmt.Sprintf("%s %d", name, s.faults[name]))
 	}
 	t.Logf("%s: faults: %s", sport, strings.Join(struck, ", "))
-	if s.right != s.matches || s.lost+s.doubled+s.spurious > 0 {
+	if s.right != s.matches || s.found != s.scoring || s.lost+s.doubled+s.spurious > 0 {
 		t.Fail()
 	}
 	const enough = 50 // so many matches have every fault

@@ -162,7 +162,8 @@ func (d *draft) lineAfter(
 ) *event.LineScore {
 	sport, moved := d.state.Sport, before != nil && after != nil && *before != *after
 	scoreChange := in.Kind == event.ScoreChange && in.Score != nil
-	if moved && line == nil && d.obs.LineScore != nil && *before == (event.Score{}) {
+	sets := sport.Rules().SetScore || sport.Rules().CountsSets
+	if !sets && moved && line == nil && d.obs.LineScore != nil && *before == (event.Score{}) {
 		line = &event.LineScore{}
 	}
 	switch {

@@ -96,13 +96,13 @@ func (d *draft) reportSets() {
 	}
 }
 
-// explained reports whether s is the score after tracked incidents: each side whose points differ from the
-// saved score has an incident with these points and none with more, or all its points have been retracted. If
-// the score starts again with each set, one incident must have the whole score.
+// explained reports whether s is the score after tracked incidents that are not doubted: each side whose points
+// differ from the saved score has an incident with these points and none with more, or all its points have been
+// retracted. If the score starts again with each set, one incident must have the whole score.
 func (d *draft) explained(s event.Score) bool {
 	if d.obs.Sport.Rules().SetScore || d.state.Score == nil {
 		return d.hasPoints(func(tracked *TrackedIncident) bool {
-			return *tracked.Score == s && !isSet(d.obs.Sport, &tracked.Incident) &&
+			return *tracked.Score == s && !tracked.Doubted && !isSet(d.obs.Sport, &tracked.Incident) &&
 				(d.state.Match.Period == "" || d.state.Match.Period == tracked.Clock.Period || !scoreRestarts(d.obs.Sport))
 		})
 	}
@@ -112,7 +112,9 @@ func (d *draft) explained(s event.Score) bool {
 			continue
 		}
 		ofSide := func(tracked *TrackedIncident) bool { return tracked.Side == side }
-		reached := func(tracked *TrackedIncident) bool { return ofSide(tracked) && tracked.Score.Of(side) == now }
+		reached := func(tracked *TrackedIncident) bool {
+			return ofSide(tracked) && tracked.Score.Of(side) == now && !tracked.Doubted
+		}
 		ahead := func(tracked *TrackedIncident) bool { return ofSide(tracked) && tracked.Score.Of(side) > now }
 		if d.hasPoints(ahead) || !d.hasPoints(reached) && (now > 0 || d.hasPoints(ofSide) || !d.hasRetractedPoints(side)) {
 			return false
