@@ -33,12 +33,15 @@ broker/brokertest:             broker event internal/testenv
 parser:
 parser/page:                   internal/redact internal/retryafter
 parser/observation:            event
-parser/profile/internal/css:
+parser/profile/internal/budget:
+parser/profile/internal/css:   parser/profile/internal/budget
 parser/profile/internal/notations: event
+parser/profile/internal/pagehtml:
 parser/profile/internal/pagejson:
 parser/profile/internal/pagetext:
 parser/profile:                event parser/observation parser/page internal/strictyaml
-                               parser/profile/internal/css parser/profile/internal/notations
+                               parser/profile/internal/budget parser/profile/internal/css
+                               parser/profile/internal/notations parser/profile/internal/pagehtml
                                parser/profile/internal/pagejson parser/profile/internal/pagetext
 parser/reconcile/internal/innings: event parser/observation
 parser/reconcile/internal/lineups: event parser/observation
@@ -123,8 +126,9 @@ cmd/matchwire:                 app
 var libraries = table(`
 github.com/rabbitmq/amqp091-go:       broker/rabbit internal/testenv internal/testenv/servers
 github.com/gorilla/websocket:         fanout
-golang.org/x/net/html:                parser/profile parser/profile/internal/css parser/profile/internal/pagetext
-golang.org/x/net/html/atom:           parser/profile/internal/pagetext
+golang.org/x/net/html:                parser/profile parser/profile/internal/css parser/profile/internal/pagehtml
+                                      parser/profile/internal/pagetext
+golang.org/x/net/html/atom:           parser/profile/internal/pagehtml parser/profile/internal/pagetext
 golang.org/x/net/html/charset:        parser/profile/internal/pagetext
 github.com/andybalholm/cascadia:      parser/profile/internal/css
 github.com/PuerkitoBio/goquery:       parser/profile parser/profile/internal/css

@@ -15,7 +15,9 @@ import (
 	"golang.org/x/net/html"
 
 	"github.com/matchwire/matchwire/parser/page"
+	"github.com/matchwire/matchwire/parser/profile/internal/budget"
 	"github.com/matchwire/matchwire/parser/profile/internal/css"
+	"github.com/matchwire/matchwire/parser/profile/internal/pagehtml"
 	"github.com/matchwire/matchwire/parser/profile/internal/pagejson"
 	"github.com/matchwire/matchwire/parser/profile/internal/pagetext"
 )
@@ -27,15 +29,20 @@ type Document struct {
 	index   *css.Index        // nil for a JSON page
 	json    any               // the JSON page, or the JSON in an HTML page; nil if there is none
 	at      time.Time         // when the site created the page
+
+	budget    *budget.Budget     // of the current call
+	positions map[*html.Node]int // see position
+
+	quoteSteps int // number of steps that quotes have needed
 }
 
 // Parse parses a page. It returns an error if the page is empty or truncated, or if the profile is
 // for another format, another host or other layouts. It also returns an error if the embedded JSON
 // is missing or invalid.
 func (p *Profile) Parse(ctx context.Context, pg page.Page) (*Document, error) {
-	ctx, cancel := withTimeout(ctx)
-	defer cancel()
 	d := &Document{profile: p, at: created(pg)}
+	ctx, cancel := d.begin(ctx, budget.MaxSteps)
+	defer cancel()
 	err := d.parse(ctx, pg)
 	if ctxErr := contextError(ctx); ctxErr != nil {
 		err = ctxErr
@@ -84,7 +91,7 @@ func (d *Document) parse(ctx context.Context, pg page.Page) (err error) {
 		}
 		return d.chooseLayout(ctx, v)
 	}
-	if err := d.parseHTML(body, contentType); err != nil {
+	if err := d.parseHTML(ctx, body, contentType); err != nil {
 		return err
 	}
 	if err := d.checkHost(pg); err != nil {
@@ -93,7 +100,7 @@ func (d *Document) parse(ctx context.Context, pg page.Page) (err error) {
 	return d.chooseLayout(ctx, nil)
 }
 
-func (d *Document) parseHTML(body []byte, contentType string) (err error) {
+func (d *Document) parseHTML(ctx context.Context, body []byte, contentType string) error {
 	complete := d.profile.Complete
 	if json.Valid(body) {
 		return errors.New("the page is JSON, not HTML: the profile needs format: json")
@@ -104,12 +111,15 @@ func (d *Document) parseHTML(body []byte, contentType string) (err error) {
 	if complete == nil && truncated(body) {
 		return errors.New("the page is truncated: it has <html>, but no </html>")
 	}
-	if d.html, err = goquery.NewDocumentFromReader(pagetext.HTML(body, contentType)); err != nil {
+	var p pagehtml.Parser
+	root, err := p.Parse(ctx, pagetext.HTML(body, contentType))
+	if err == nil && d.profile.Comments {
+		err = parseComments(ctx, &p, root)
+	}
+	if err != nil {
 		return fmt.Errorf("parsing the page: %w", err)
 	}
-	if d.profile.Comments {
-		parseComments(d.html)
-	}
+	d.html = goquery.NewDocumentFromNode(root)
 	d.index = css.NewIndex(d.html, d.profile.keys)
 	if complete != nil && d.page().first(complete).Length() == 0 {
 		return fmt.Errorf("the page is truncated: it lacks the element %s, which complete requires", complete.Text)
@@ -131,21 +141,27 @@ func truncated(body []byte) bool {
 
 // parseComments replaces comments that contain markup with the markup. Some sites send tables in
 // comments, and a script on the page replaces the comments.
-func parseComments(doc *goquery.Document) {
+func parseComments(ctx context.Context, p *pagehtml.Parser, root *html.Node) error {
 	var comments []*html.Node
-	for n := range doc.Get(0).Descendants() {
+	for n := range root.Descendants() {
 		if n.Type == html.CommentNode && strings.Contains(n.Data, "<") && n.Parent.Type == html.ElementNode {
 			comments = append(comments, n)
 		}
 	}
 	for _, c := range comments {
-		// Do not use goquery's ReplaceWithHtml: it panics on markup that html.ParseFragment rejects.
-		inside, err := html.ParseFragment(strings.NewReader(c.Data), c.Parent)
-		if err != nil {
+		inside, err := p.Fragment(ctx, c.Data, c.Parent)
+		switch {
+		case ctx.Err() != nil || errors.Is(err, pagehtml.ErrTooLarge):
+			return err
+		case err != nil:
 			continue // the markup is nested too deeply: do not replace the comment
 		}
-		doc.FindNodes(c).ReplaceWithNodes(inside...)
+		for _, n := range inside {
+			c.Parent.InsertBefore(n, c)
+		}
+		c.Parent.RemoveChild(c)
 	}
+	return nil
 }
 
 // embeddedJSON returns the JSON that the rule finds in an HTML page.
@@ -155,13 +171,13 @@ func (d *Document) embeddedJSON(ctx context.Context, r *Rule) (any, error) {
 		if scripts.Length() == 0 {
 			return nil, nothing("no element %s", r.CSS.Text)
 		}
-		return pagejson.DecodeFlight(scripts.Map(func(_ int, script *goquery.Selection) string { return script.Text() })), nil
+		return pagejson.DecodeFlight(scripts.Map(func(_ int, script *goquery.Selection) string { return script.Text() }))
 	}
 	text, err := r.source(ctx, d.page())
 	if err != nil {
 		return nil, err
 	}
-	if text, err = r.cut(text); err != nil {
+	if text, err = r.cut(ctx, text); err != nil {
 		return nil, err
 	}
 	v, err := pagejson.DecodeScript(text)

@@ -14,6 +14,7 @@ import (
 
 	"github.com/matchwire/matchwire/internal/strictyaml"
 	"github.com/matchwire/matchwire/parser/page"
+	"github.com/matchwire/matchwire/parser/profile/internal/budget"
 	"github.com/matchwire/matchwire/parser/profile/internal/pagetext"
 )
 
@@ -96,11 +97,11 @@ func (l Library) Identify(ctx context.Context, pg page.Page) string {
 	if readers == nil {
 		readers = []string{"no known profile finds a match on it"}
 	}
-	return "the page is " + describePage(pg) + "; " + strings.Join(readers, ", ")
+	return "the page is " + describePage(ctx, pg) + "; " + strings.Join(readers, ", ")
 }
 
 // describePage describes the format of a page, with its title or its members.
-func describePage(pg page.Page) string {
+func describePage(ctx context.Context, pg page.Page) string {
 	body, _ := pagetext.WithoutMark(pg.Body)
 	var members map[string]json.RawMessage
 	switch {
@@ -111,7 +112,9 @@ func describePage(pg page.Page) string {
 		return "JSON"
 	}
 	d := &Document{profile: &Profile{}}
-	if err := d.parseHTML(body, pg.Header.Get("Content-Type")); err != nil {
+	ctx, cancel := d.begin(ctx, budget.MaxSteps)
+	defer cancel()
+	if err := d.parseHTML(ctx, body, pg.Header.Get("Content-Type")); err != nil {
 		return "not usable: " + err.Error()
 	}
 	title := squeeze(d.html.Find("title").First().Text())
