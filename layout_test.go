@@ -51,7 +51,7 @@ parser/reconcile/internal/results: event
 parser/reconcile:              event parser/observation internal/assign parser/reconcile/internal/innings
                                parser/reconcile/internal/lineups parser/reconcile/internal/pagerows
                                parser/reconcile/internal/playtime parser/reconcile/internal/results
-parser/poll:                   event broker parser/observation parser/page parser/profile parser/reconcile
+parser/poll:                   event health broker parser/observation parser/page parser/profile parser/reconcile
                                internal/outbox internal/ratelimit internal/trace
 parser/recording:              event parser/page parser/poll parser/profile internal/strictyaml
 

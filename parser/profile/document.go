@@ -111,10 +111,10 @@ func (d *Document) parseHTML(ctx context.Context, body []byte, contentType strin
 	if complete == nil && truncated(body) {
 		return errors.New("the page is truncated: it has <html>, but no </html>")
 	}
-	var p pagehtml.Parser
+	p := pagehtml.NewParser(len(body))
 	root, err := p.Parse(ctx, pagetext.HTML(body, contentType))
 	if err == nil && d.profile.Comments {
-		err = parseComments(ctx, &p, root)
+		err = parseComments(ctx, p, root)
 	}
 	if err != nil {
 		return fmt.Errorf("parsing the page: %w", err)

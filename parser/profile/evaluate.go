@@ -59,6 +59,9 @@ func (r *Rule) ownText(ctx context.Context, on row) (string, error) {
 		return "", err
 	}
 	whole := len(text)
+	if whole > maxText {
+		return "", fmt.Errorf("the text has more than %d MiB", maxText>>20)
+	}
 	if text, err = r.cut(ctx, squeeze(repair(text))); err != nil {
 		return "", err
 	}
@@ -209,6 +212,9 @@ func (r *Rule) translate(text string) (string, error) {
 // maxName is the maximum length of a string that repair repairs, in bytes. Longer strings are scripts,
 // not names.
 const maxName = 1000
+
+// maxText is the maximum length of the text that a rule finds for a value, in bytes.
+const maxText = 4 << 20
 
 // repair repairs text that was encoded as UTF-8 twice. Call it before squeeze, because a part of
 // a letter can look like white space. Call it again after cut, because part of text can be

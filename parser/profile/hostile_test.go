@@ -117,7 +117,7 @@ var attacks = []attack{
 		return teams + strings.Repeat("<div>", 490) + fill("text ", 8<<20)
 	}},
 	{"regular expressions", rules("  status: {css: div, regexp: '(?:x?y?z?){200}(\\d+)$'}\n"), func() string {
-		return teams + "<div>" + fill("xyzzy ", size)
+		return teams + "<div>" + fill("xyzzy ", 4<<20-100)
 	}},
 	{"lists in JSON", jsonRules(""), func() string { return "[" + fill("[],", size) + "1]" }},
 	{"objects in JSON", jsonRules(""), func() string { return "[" + fill(`{"":0},`, size) + "1]" }},

@@ -14,7 +14,7 @@ const (
 	// node or the scan of a few bytes of text. A second has about 50 million steps.
 	MaxSteps = 200_000_000
 	// MaxQuerySteps is the number of instructions of one run of a jq query.
-	MaxQuerySteps = 20_000_000
+	MaxQuerySteps = 10_000_000
 	// MaxQueryHeap is the number of bytes by which the heap of the process can grow during one run of a
 	// jq query.
 	MaxQueryHeap = 512 << 20

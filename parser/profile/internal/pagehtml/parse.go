@@ -6,7 +6,6 @@ import (
 	"bufio"
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"strings"
 
@@ -18,11 +17,14 @@ import (
 const MaxUnits = 1_000_000
 
 // ErrTooLarge means that the trees of a page need more than MaxUnits.
-var ErrTooLarge = fmt.Errorf("the page is too large: its elements, texts and attributes need more than %d MiB",
-	MaxUnits*80>>20)
+var ErrTooLarge = errors.New("the page is too large: too many elements, texts and attributes")
 
-// A Parser parses a page and its fragments. Together, their trees are limited to MaxUnits.
-type Parser struct{ units int }
+// A Parser parses a page and its fragments. Together, their trees are limited.
+type Parser struct{ units, most int }
+
+// NewParser returns a parser for a page of a number of bytes. The trees of a small page are limited to 2
+// units for each byte. Markup that nothing reopens has about one.
+func NewParser(length int) *Parser { return &Parser{most: min(20_000+2*length, MaxUnits)} }
 
 // Parse parses a page in UTF-8. It stops when ctx ends.
 func (p *Parser) Parse(ctx context.Context, page io.Reader) (*html.Node, error) {
@@ -44,7 +46,7 @@ func (p *Parser) reader(ctx context.Context, page io.Reader) *reader {
 	if s, ok := page.(interface{ Len() int }); ok {
 		size = min(size, max(s.Len(), minChunk))
 	}
-	return &reader{Context: ctx, page: bufio.NewReaderSize(page, size), before: p.units}
+	return &reader{Context: ctx, page: bufio.NewReaderSize(page, size), before: p.units, most: p.most}
 }
 
 // done adds the size of new trees.
@@ -55,13 +57,13 @@ func (p *Parser) done(r *reader, trees []*html.Node, err error) error {
 	case !r.state.isVisible():
 		return errors.New("the HTML parser does not show its state: this version of golang.org/x/net/html is not supported")
 	}
-	if p.units += r.counted + r.growth; p.units > MaxUnits/2 { // then the bound is not good enough
+	if p.units += r.counted + r.growth; p.units > p.most/2 { // then the bound is not good enough
 		p.units = r.before
 		for _, n := range trees {
 			p.units += size(n)
 		}
 	}
-	if p.units > MaxUnits {
+	if p.units > p.most {
 		return ErrTooLarge
 	}
 	return nil

@@ -12,10 +12,9 @@ import (
 
 // The limits of one chunk.
 const (
-	maxChunk  = 64 << 10 // bytes
-	minChunk  = 16       // bytes, to contain a name
-	maxTags   = 32
-	maxGrowth = 40_000 // units
+	maxChunk = 64 << 10 // bytes
+	minChunk = 16       // bytes, to contain a name
+	maxTags  = 32
 )
 
 // maxBodies is the maximum number of body and html tags. The parser merges the attributes of each
@@ -39,6 +38,7 @@ type reader struct {
 	state  state
 	page   *bufio.Reader
 	before int // size of the trees before this one
+	most   int // maximum size of all trees
 
 	counted int // size of the tree when it was last counted
 	growth  int // maximum growth since
@@ -54,7 +54,11 @@ func (r *reader) Read(p []byte) (int, error) {
 		return 0, err
 	}
 	chunk, _ := r.page.Peek(min(r.page.Buffered(), len(p)))
-	n := copy(p, chunk[:r.cut(chunk)])
+	length, growth := r.cut(chunk)
+	if r.growth += growth; growth > r.most/2 { // by a single tag
+		return 0, ErrTooLarge
+	}
+	n := copy(p, chunk[:length])
 	_, err := r.page.Discard(n)
 	return n, err
 }
@@ -68,21 +72,21 @@ func (r *reader) check() error {
 		return io.EOF // see Parser.done
 	case r.bodies > maxBodies:
 		return fmt.Errorf("the page has more than %d body and html tags", maxBodies)
-	case r.before+r.counted+r.growth <= MaxUnits:
+	case r.before+r.counted+r.growth <= r.most:
 		return nil
 	}
 	r.counted, r.growth = r.state.size(), 0
-	if r.before+r.counted > MaxUnits*9/10 { // the rest is for the chunk that follows
+	if r.before+r.counted > r.most*9/10 { // the rest is for the chunk that follows
 		return ErrTooLarge
 	}
 	return nil
 }
 
-// cut returns the length of the next chunk, which is a prefix of b, and adds its maximum growth. Any text
+// cut returns the length of the next chunk, which is a prefix of b, and its maximum growth. Any text
 // counts as the attributes of a formatting element, because a tag can have begun before the chunk.
-func (r *reader) cut(b []byte) int {
+func (r *reader) cut(b []byte) (at, growth int) {
 	formatting := r.state.formatting() + r.state.attr.Len() + 2
-	growth, attributes, at := 0, 0, 0
+	attributes := 0
 	for tags := 0; ; tags++ {
 		length := bytes.IndexByte(b[at:], '<')
 		if length < 0 {
@@ -92,9 +96,8 @@ func (r *reader) cut(b []byte) int {
 		attributes += n
 		at += length
 		switch {
-		case at == len(b), at > 0 && (tags >= maxTags || growth >= maxGrowth || at+len("</strike>") > len(b)):
-			r.growth += growth + attributes
-			return at
+		case at == len(b), at > 0 && (tags >= maxTags || growth >= r.most/25 || at+len("</strike>") > len(b)):
+			return at, growth + attributes
 		}
 		formatting += n
 		name, end := tagName(b[at+1:])
