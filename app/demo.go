@@ -46,7 +46,7 @@ func (d *demoCmd) Run(ctx context.Context, c *console) error {
 		fmt.Fprintf(c.err, "\n  Live page:  %s\n\n", page)
 		fmt.Fprintf(c.err, "  Replaying %s at %s. Press Ctrl-C to stop.\n\n", what, d.Speed)
 	}
-	demo.OnEvent = func(e event.Event) { fmt.Fprintln(c.out, pipeline.FormatEvent(e)) }
+	demo.OnEvent = func(e event.Event) { fmt.Fprintln(c.text(), pipeline.FormatEvent(e)) }
 	demo.OnEnd = func() {
 		fmt.Fprintf(c.err, "\n  The matches have ended. The live page is available at %s until you press Ctrl-C.\n\n", page)
 	}
