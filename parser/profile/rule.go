@@ -136,7 +136,7 @@ func (p *pattern) find(ctx context.Context, text string) []string {
 	if len(text) <= maxUninterrupted {
 		return p.re.FindStringSubmatch(text)
 	}
-	at := p.re.FindReaderSubmatchIndex(&runes{Reader: strings.NewReader(text), ctx: ctx})
+	at := p.re.FindReaderSubmatchIndex(&runes{Reader: strings.NewReader(text), stopped: ctx.Err})
 	if at == nil || ctx.Err() != nil {
 		return nil
 	}
@@ -149,16 +149,18 @@ func (p *pattern) find(ctx context.Context, text string) []string {
 	return m
 }
 
-// A runes reads runes until ctx ends.
+// A runes reads runes until stopped returns an error.
 type runes struct {
 	*strings.Reader
-	ctx context.Context
-	n   int
+	stopped func() error
+	n       int
 }
 
 func (r *runes) ReadRune() (rune, int, error) {
-	if r.n++; r.n%4096 == 0 && r.ctx.Err() != nil {
-		return 0, 0, r.ctx.Err()
+	if r.n++; r.n%4096 == 0 {
+		if err := r.stopped(); err != nil {
+			return 0, 0, err
+		}
 	}
 	return r.Reader.ReadRune()
 }

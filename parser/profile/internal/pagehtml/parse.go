@@ -46,7 +46,7 @@ func (p *Parser) reader(ctx context.Context, page io.Reader) *reader {
 	if s, ok := page.(interface{ Len() int }); ok {
 		size = min(size, max(s.Len(), minChunk))
 	}
-	return &reader{Context: ctx, page: bufio.NewReaderSize(page, size), before: p.units, most: p.most}
+	return &reader{stopped: func() error { return context.Cause(ctx) }, page: bufio.NewReaderSize(page, size), before: p.units, most: p.most}
 }
 
 // done adds the size of new trees.

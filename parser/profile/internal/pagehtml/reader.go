@@ -3,7 +3,6 @@ package pagehtml
 import (
 	"bufio"
 	"bytes"
-	"context"
 	"fmt"
 	"io"
 
@@ -34,11 +33,11 @@ const maxBodies = 32
 //
 // The active formatting elements are those at the beginning of the chunk, and those that begin in the chunk.
 type reader struct {
-	context.Context
-	state  state
-	page   *bufio.Reader
-	before int // size of the trees before this one
-	most   int // maximum size of all trees
+	stopped func() error // returns why the parser must stop, or nil
+	state   state
+	page    *bufio.Reader
+	before  int // size of the trees before this one
+	most    int // maximum size of all trees
 
 	counted int // size of the tree when it was last counted
 	growth  int // maximum growth since
@@ -66,8 +65,8 @@ func (r *reader) Read(p []byte) (int, error) {
 // check returns an error if the tree is too large, or the context has ended.
 func (r *reader) check() error {
 	switch {
-	case r.Err() != nil:
-		return context.Cause(r.Context)
+	case r.stopped() != nil:
+		return r.stopped()
 	case !r.state.isVisible():
 		return io.EOF // see Parser.done
 	case r.bodies > maxBodies:
