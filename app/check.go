@@ -33,7 +33,7 @@ func (k *checkCmd) Run(ctx context.Context, c *console) error {
 	if err != nil {
 		return err
 	}
-	t := tabwriter.NewWriter(c.out, 0, 0, 2, ' ', 0)
+	t := tabwriter.NewWriter(c.text(), 0, 0, 2, ' ', 0)
 	failed := 0
 	for _, r := range results {
 		verdict := "ok"

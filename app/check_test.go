@@ -128,13 +128,14 @@ func TestOtherFilesBesideProfiles(t *testing.T) {
 		"compose.yaml": "services: {web: {image: nginx}}\n",
 		"fixture.yaml": "profile: tiny\nmatch: m1\npages:\n  - {file: page.html, at: 2026-11-28T15:00:00Z}\n",
 	})
-	if code, out, errs := call(t, "", nil, "parse", "page.html", "-p", "tiny"); code != 0 || !strings.Contains(out, "Ajax v PSV") {
+	code, out, errs := call(t, "", nil, "parse", "page.html", "-p", "tiny")
+	if code != 0 || !strings.Contains(out, "Ajax v PSV") {
 		t.Errorf("parse: exit %d, want 0 and the teams:\n%s%s", code, out, errs)
 	}
 	if code, out, errs := call(t, "", nil, "replay", ".", "--speed", "max", "--print"); code != 0 {
 		t.Errorf("replay: exit %d, want 0:\n%s%s", code, out, errs)
 	}
-	code, out, errs := call(t, "", nil, "check")
+	code, out, errs = call(t, "", nil, "check")
 	for _, want := range []string{"ok  profile tiny.yaml", "ok  file sources.yaml", "ok  file compose.yaml",
 		"ok  file fixture.yaml", "ignored, because it is not a profile"} {
 		if code != 0 || !strings.Contains(out, want) || strings.Contains(out, "file matchwire.yaml") {
@@ -142,7 +143,8 @@ func TestOtherFilesBesideProfiles(t *testing.T) {
 		}
 	}
 	for _, args := range [][]string{{"check", "matchwire.yaml"}, {"parse", "page.html", "-p", "sources.yaml"}} {
-		if code, _, errs := call(t, "", nil, args...); code != 2 || !strings.Contains(errs, "yaml:1:1: not a profile: every") {
+		code, _, errs := call(t, "", nil, args...)
+		if code != 2 || !strings.Contains(errs, "yaml:1:1: not a profile: every") {
 			t.Errorf("%v: exit %d, want 2 and that the file is not a profile: %s", args, code, errs)
 		}
 	}
@@ -150,7 +152,8 @@ func TestOtherFilesBesideProfiles(t *testing.T) {
 		"profile": "profile: x\n", "sport": "sports: soccer\nmatch: {home: .h}\n", "syntax": "profile: [\n", "empty": "",
 	} {
 		write(t, map[string]string{"new.yaml": text})
-		if code, _, errs := call(t, "", nil, "parse", "page.html", "-p", "tiny"); code == 0 || !strings.Contains(errs, "new.yaml:") {
+		code, _, errs := call(t, "", nil, "parse", "page.html", "-p", "tiny")
+		if code == 0 || !strings.Contains(errs, "new.yaml:") {
 			t.Errorf("a profile with a wrong %s: exit %d, want an error: %s", name, code, errs)
 		}
 	}
@@ -174,13 +177,15 @@ func TestCheckFixtureAmongSamples(t *testing.T) {
 	if code, out, errs := call(t, "", nil, "replay", "tiny", "--speed", "max", "--print"); code != 0 {
 		t.Errorf("replay: exit %d, want 0:\n%s%s", code, out, errs)
 	}
-	if _, out, errs := call(t, "", nil, "check", "--update", "tiny.yaml"); strings.Count(out, "expectations updated") != 1 {
+	_, out, errs = call(t, "", nil, "check", "--update", "tiny.yaml")
+	if strings.Count(out, "expectations updated") != 1 {
 		t.Errorf("check --update: want the expectation of other.html:\n%s%s", out, errs)
 	}
 	bad := fmt.Sprintf(tinyPage, 1, "Live", "")
 	write(t, map[string]string{"tiny/1.html": bad, "tiny/pages/2.html": bad, "tiny/other.html": bad})
 	code, out, _ = call(t, "", nil, "check", "tiny.yaml")
-	for _, want := range []string{"tiny/1.html: incidents: no rows, though", "tiny/pages/2.html: incidents: no rows, though",
+	for _, want := range []string{
+		"tiny/1.html: incidents: no rows, though", "tiny/pages/2.html: incidents: no rows, though",
 		"tiny/other.html: result differs"} {
 		if code != 1 || !strings.Contains(out, want) {
 			t.Errorf("exit %d, want 1 and %q in:\n%s", code, want, out)

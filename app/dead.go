@@ -84,7 +84,7 @@ func (d *deadListCmd) Run(ctx context.Context, c *console) error {
 	if d.JSON {
 		return broker.OldestDead(ctx, b, queue, d.Limit, jsonPrinter(c))
 	}
-	t := tabwriter.NewWriter(c.out, 0, 0, 2, ' ', 0)
+	t := tabwriter.NewWriter(c.text(), 0, 0, 2, ' ', 0)
 	shown := 0
 	err = broker.OldestDead(ctx, b, queue, d.Limit, func(l broker.DeadLetter) error {
 		if shown++; shown == 1 {
@@ -132,7 +132,7 @@ func (d *deadListCmd) count(ctx context.Context, c *console, b broker.Broker) er
 	if err != nil {
 		return err
 	}
-	t := tabwriter.NewWriter(c.out, 0, 0, 2, ' ', 0)
+	t := tabwriter.NewWriter(c.text(), 0, 0, 2, ' ', 0)
 	if !d.JSON {
 		fmt.Fprintln(t, "CONSUMER\tDEAD LETTERS")
 	}
@@ -210,14 +210,14 @@ func (d *deadShowCmd) Run(ctx context.Context, c *console) error {
 			continue
 		}
 		if i > 0 {
-			fmt.Fprintln(c.out)
+			fmt.Fprintln(c.text())
 		}
-		fmt.Fprintf(c.out, "id          %s\n", l.ID)
-		fmt.Fprintf(c.out, "tid         %s\n", l.TID)
-		fmt.Fprintf(c.out, "key         %s\n", l.Key)
-		fmt.Fprintf(c.out, "attempts    %d\n", l.Attempt)
-		fmt.Fprintf(c.out, "first seen  %s\n", l.FirstSeen.Local().Format(time.DateTime))
-		fmt.Fprintf(c.out, "reason      %s\n\n%s\n", l.Reason, indent(l.Body))
+		fmt.Fprintf(c.text(), "id          %s\n", l.ID)
+		fmt.Fprintf(c.text(), "tid         %s\n", l.TID)
+		fmt.Fprintf(c.text(), "key         %s\n", l.Key)
+		fmt.Fprintf(c.text(), "attempts    %d\n", l.Attempt)
+		fmt.Fprintf(c.text(), "first seen  %s\n", l.FirstSeen.Local().Format(time.DateTime))
+		fmt.Fprintf(c.text(), "reason      %s\n\n%s\n", l.Reason, indent(l.Body))
 	}
 	return nil
 }

@@ -49,17 +49,18 @@ func (d *demoCmd) Run(ctx context.Context, c *console) error {
 		fmt.Fprintf(c.err, "  Replaying %s at %s. Press Ctrl-C to stop.\n\n", what, d.Speed)
 	}
 	var output sync.Mutex
+	text := c.text()
 	demo.OnEvent = func(e event.Event) {
 		output.Lock()
 		defer output.Unlock()
-		fmt.Fprintln(c.out, pipeline.FormatEvent(e))
+		fmt.Fprintln(text, pipeline.FormatEvent(e))
 	}
 	if len(d.Dirs) > 0 {
 		demo.OnAttempt = func(a pipeline.Attempt) {
 			if line := a.Line(); line != "" {
 				output.Lock()
 				defer output.Unlock()
-				fmt.Fprintln(c.out, line)
+				fmt.Fprintln(text, line)
 			}
 		}
 	}

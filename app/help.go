@@ -20,6 +20,7 @@ var helpTexts = kong.Vars{
 		"(default: the settings of the source with this URL, if the config has one).",
 	"replay_as_live": "Handle the pages as live: use the live state and the original match IDs, " +
 		"and cause notifications. Fails if matchwire already has state for a match.",
+	"token_scopes":   "What the token allows: read, operate, change or metrics.",
 	"record_profile": "Name or file of the profile. A file is copied into the fixture.",
 	"trace_jobs":     "Maximum number of scheduled jobs to show. If there are more, only the latest are shown.",
 	"trace_rows": "Show the row of the page that each event came from. " +

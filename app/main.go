@@ -220,10 +220,10 @@ func (p program) run(ctx context.Context, args []string) (code int) {
 	case err == nil, ctx.Err() != nil && errors.Is(err, context.Canceled):
 		return exitOK
 	case errors.Is(err, pipeline.ErrUsage):
-		fmt.Fprintln(p.err, "matchwire:", err)
+		fmt.Fprintln(textWriter{p.err}, "matchwire:", err)
 		return exitUsage
 	default:
-		fmt.Fprintln(p.err, "matchwire:", err)
+		fmt.Fprintln(textWriter{p.err}, "matchwire:", err)
 		return exitFailure
 	}
 }

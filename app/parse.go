@@ -74,20 +74,20 @@ func (p *parseCmd) Run(ctx context.Context, c *console) error {
 	if p.JSON {
 		return errors.Join(printJSON(c.out, document, observations, problems), listErr)
 	}
-	if err := showProfile(c.out, profile, document); err != nil {
+	if err := showProfile(c.text(), profile, document); err != nil {
 		return err
 	}
-	if err := showAll(c.out, observations); err != nil {
+	if err := showAll(c.text(), observations); err != nil {
 		return err
 	}
 	findings, err := profile.Explain(ctx, page)
 	if err != nil {
 		return fmt.Errorf("%s: %w", p.Page, err)
 	}
-	if err := showFindings(c.out, findings); err != nil {
+	if err := showFindings(c.text(), findings); err != nil {
 		return err
 	}
-	showProblems(c.out, problems)
+	showProblems(c.text(), problems)
 	return listErr
 }
 

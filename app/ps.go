@@ -48,7 +48,7 @@ func (p *psCmd) Run(ctx context.Context, c *console) error {
 		fmt.Fprintln(c.err, "no instances are running")
 		return nil
 	}
-	t := tabwriter.NewWriter(c.out, 0, 0, 2, ' ', 0)
+	t := tabwriter.NewWriter(c.text(), 0, 0, 2, ' ', 0)
 	fmt.Fprintln(t, "NAME\tROLES\tADDRESS\tUP\tVERSION\tHEALTH")
 	for _, i := range all {
 		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%s\n", i.Name, strings.Join(i.Roles, ","), orDash(i.Address),

@@ -37,7 +37,7 @@ func (t *tailCmd) Run(ctx context.Context, c *console) error {
 			_, err := fmt.Fprintf(c.out, "%s\n", body)
 			return err
 		}
-		_, err := fmt.Fprintln(c.out, pipeline.FormatEvent(e))
+		_, err := fmt.Fprintln(c.text(), pipeline.FormatEvent(e))
 		return err
 	}
 	return pipeline.Tail(ctx, servers, namespace, patterns, c.log, onReady, show)

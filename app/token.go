@@ -8,7 +8,7 @@ import (
 
 type tokenCmd struct {
 	Name   string        `arg:"" help:"Name of the token, which logs and errors show."`
-	Scopes []guard.Scope `arg:"" help:"What the token allows: read, operate, change or metrics." enum:"read,operate,change,metrics"`
+	Scopes []guard.Scope `arg:"" help:"${token_scopes}" enum:"read,operate,change,metrics"`
 }
 
 func (t *tokenCmd) Help() string {

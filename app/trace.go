@@ -51,7 +51,7 @@ func (t *traceCmd) Run(ctx context.Context, c *console) error {
 		out.SetEscapeHTML(false)
 		return out.Encode(tree)
 	}
-	p := &treePrinter{out: c.out, rows: t.Rows, message: tree.Message}
+	p := &treePrinter{out: c.text(), rows: t.Rows, message: tree.Message}
 	p.tree(tree)
 	for _, job := range tree.Jobs {
 		p.scheduled(job, tree)

@@ -10,6 +10,7 @@ import (
 	"io/fs"
 	"os"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/matchwire/matchwire/consumers"
@@ -128,10 +129,23 @@ func record(e event.Event) []string {
 	if d.Clock != nil {
 		period = string(d.Clock.Period)
 	}
-	return []string{
+	fields := []string{
 		e.Time.Format(time.RFC3339Nano), e.Type, e.Subject, d.League, m.Home, m.Away, home, away,
 		string(d.Kind), string(d.Action), d.Detail, string(d.Side), d.Team, d.Player, d.Assist, d.Off,
 		d.Time, period, string(m.Status), strconv.FormatBool(d.Backfill), strconv.FormatBool(d.Replay),
 		d.Incident, strconv.Itoa(d.Rev), e.ID, e.TID.String(),
 	}
+	for i := range fields {
+		fields[i] = cell(fields[i])
+	}
+	return fields
+}
+
+// cell returns text for a CSV field. Spreadsheets evaluate a field that begins with one of these characters
+// as a formula, and texts come from pages. As usual, cell puts an apostrophe before them.
+func cell(text string) string {
+	if text != "" && strings.ContainsRune("=+-@\t\r\n|＝＋－＠", []rune(text)[0]) {
+		return "'" + text
+	}
+	return text
 }

@@ -198,7 +198,8 @@ func TestFakeSubscriptions(t *testing.T) {
 	w, s, subscription := phones(t, 1)
 	good := subscription(0)
 	fake := func(n int) string {
-		return `{"subscription": ` + strings.Replace(good, s.URL+"/0", fmt.Sprintf("https://web.push.apple.com/%d", n), 1) + `}`
+		endpoint := fmt.Sprintf("https://web.push.apple.com/%d", n)
+		return `{"subscription": ` + strings.Replace(good, s.URL+"/0", endpoint, 1) + `}`
 	}
 	post := func(kind, peer, body string) *httptest.ResponseRecorder {
 		rec, r := httptest.NewRecorder(), httptest.NewRequest("POST", "/phones/subscriptions", strings.NewReader(body))

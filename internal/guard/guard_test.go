@@ -190,10 +190,12 @@ func TestTokensFile(t *testing.T) {
 	secret, token := guard.NewToken("ops", guard.Operate)
 	const hash = "2c26b46b68ffc68ff99b453c1d30413413422d706483bfa0f98a5e886266e7ae"
 	for text, want := range map[string]string{
-		"tokens:\n  - {name: ops, sha256: " + secret + ", scopes: [operate]}\n": "file:2:5: tokens[0]: sha256 of ops: want the 64 digits",
-		"tokens:\n  - {name: ops, sha256: " + hash + "}\n":                      "want at least one of read, operate, change, metrics",
-		"tokens:\n  - {name: ops, sha256: " + hash + ", scopes: [admin]}\n":     `scope "admin" of ops: want one of`,
-		"tokens:\n  - {sha256: " + hash + ", scopes: [read]}\n":                 "name: want a name",
+		"tokens:\n  - {name: ops, sha256: " + secret + ", scopes: [operate]}\n": "file:2:5: tokens[0]: sha256 of ops: " +
+			"want the 64 digits",
+		"tokens:\n  - {name: ops, sha256: " + hash + "}\n": "want at least one of read, " +
+			"operate, change, metrics",
+		"tokens:\n  - {name: ops, sha256: " + hash + ", scopes: [admin]}\n": `scope "admin" of ops: want one of`,
+		"tokens:\n  - {sha256: " + hash + ", scopes: [read]}\n":             "name: want a name",
 		"tokens:\n  - {name: a, sha256: " + hash + ", scopes: [read]}\n" +
 			"  - {name: a, sha256: " + hash + ", scopes: [read]}\n": `file:3:5: tokens[1]: name "a": another token`,
 		"tokens: [{name: ops, token: " + secret + "}]\n": "token",

@@ -337,6 +337,7 @@ func (p *Pipeline) startParser(ctx context.Context, group *errgroup.Group, parts
 	if worker.Requests, err = p.config.requests(); err != nil {
 		return err
 	}
+	parts.health.add(worker.Health)
 	s, ready := worker.Subscription(), make(chan struct{})
 	s.Ready = ready
 	group.Go(func() error { return parts.broker.Subscribe(ctx, s, worker.Handle) })

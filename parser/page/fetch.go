@@ -1,6 +1,7 @@
 package page
 
 import (
+	"bytes"
 	"compress/gzip"
 	"context"
 	"fmt"
@@ -13,6 +14,7 @@ import (
 	"time"
 
 	"github.com/andybalholm/brotli"
+	"golang.org/x/sync/semaphore"
 
 	"github.com/matchwire/matchwire/internal/retryafter"
 )
@@ -21,6 +23,8 @@ import (
 const (
 	fetchTimeout = 20 * time.Second // timeout of each request, including the body of the response
 	maxPage      = 16 << 20         // maximum size of a decompressed page, in bytes
+	largePage    = 1 << 20          // size from which a page is large, in bytes
+	maxLarge     = 4                // maximum number of large pages that a client reads at a time
 	maxRedirects = 5
 )
 
@@ -29,7 +33,10 @@ const UserAgent = "matchwire (+https://github.com/matchwire/matchwire)"
 
 // A Client identifies itself, obeys robots.txt, and spaces its requests to each host. All
 // goroutines of a process should share one Client.
-type Client struct{ transport http.RoundTripper }
+type Client struct {
+	transport http.RoundTripper
+	large     *semaphore.Weighted // limits the large pages that are read at a time
+}
 
 // NewClient returns a client. The client uses the proxies in the environment variables HTTP_PROXY,
 // HTTPS_PROXY and NO_PROXY.
@@ -46,7 +53,7 @@ func newClient(transport *http.Transport, o Options) *Client {
 	transport.DisableCompression = true // the transport itself supports only gzip; see decompress
 	transport.ResponseHeaderTimeout = fetchTimeout
 	transport.MaxResponseHeaderBytes = 64 << 10
-	return &Client{newPoliteTransport(transport, o)}
+	return &Client{newPoliteTransport(transport, o), semaphore.NewWeighted(maxLarge)}
 }
 
 // checkRedirect returns an error for a redirect that is not followed.
@@ -73,6 +80,7 @@ func keepTLS(from, to *url.URL) error {
 // one goroutine can use a Fetcher.
 type Fetcher struct {
 	http    *http.Client
+	large   *semaphore.Weighted // see Client
 	url     *url.URL
 	request *Request
 
@@ -100,7 +108,7 @@ func (c *Client) RequestFetcher(rawURL string, r *Request) (*Fetcher, error) {
 		)
 	}
 	client := &http.Client{Transport: c.transport, CheckRedirect: checkRedirect, Jar: r.jar()}
-	return &Fetcher{http: client, url: u, request: r}, nil
+	return &Fetcher{http: client, large: c.large, url: u, request: r}, nil
 }
 
 // Fetch fetches the page. It returns [ErrUnchanged] if the page has not changed. It returns a
@@ -139,7 +147,7 @@ func (f *Fetcher) fetch(ctx context.Context) (Page, error) {
 	case resp.StatusCode != http.StatusOK:
 		return Page{}, &RefusedError{resp.StatusCode, retryAfter(resp.Header.Get("Retry-After"))}
 	}
-	body, err := decompress(resp)
+	body, err := f.decompress(ctx, resp)
 	if err != nil {
 		return Page{}, err
 	}
@@ -159,7 +167,7 @@ func (f *Fetcher) fetch(ctx context.Context) (Page, error) {
 }
 
 // decompress returns the decompressed body. A body of more than maxPage bytes is an error.
-func decompress(resp *http.Response) ([]byte, error) {
+func (f *Fetcher) decompress(ctx context.Context, resp *http.Response) ([]byte, error) {
 	var plain io.Reader = resp.Body
 	switch encoding := strings.ToLower(strings.TrimSpace(resp.Header.Get("Content-Encoding"))); encoding {
 	case "", "identity":
@@ -174,7 +182,10 @@ func decompress(resp *http.Response) ([]byte, error) {
 	default:
 		return nil, fmt.Errorf("the page has Content-Encoding %q: want gzip, br or none", encoding)
 	}
-	body, err := io.ReadAll(io.LimitReader(plain, maxPage+1))
+	body, err := io.ReadAll(io.LimitReader(plain, largePage))
+	if err == nil && len(body) == largePage {
+		body, err = f.readLarge(ctx, body, plain)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("reading the page: %w", err)
 	}
@@ -182,6 +193,17 @@ func decompress(resp *http.Response) ([]byte, error) {
 		return nil, fmt.Errorf("the page is larger than %d MiB", maxPage>>20)
 	}
 	return body, nil
+}
+
+// readLarge reads the rest of a page after its beginning, when few enough other large pages are being read.
+func (f *Fetcher) readLarge(ctx context.Context, beginning []byte, rest io.Reader) ([]byte, error) {
+	if err := f.large.Acquire(ctx, 1); err != nil {
+		return nil, err
+	}
+	defer f.large.Release(1)
+	b := bytes.NewBuffer(beginning)
+	_, err := b.ReadFrom(io.LimitReader(rest, maxPage+1-largePage))
+	return b.Bytes(), err
 }
 
 // timing returns a trace that sets f.took.

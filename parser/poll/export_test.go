@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/matchwire/matchwire/broker"
 	"github.com/matchwire/matchwire/event"
 	"github.com/matchwire/matchwire/internal/outbox"
 	"github.com/matchwire/matchwire/parser/observation"
@@ -56,3 +57,15 @@ func SaveObservation(t testing.TB, s *Store, replay bool, match string, start ti
 
 // SourceState is the saved state of a source.
 type SourceState = sourceState
+
+// ClaimOnly claims the poll of a message, as a process does that ends during the poll.
+func (w *Worker) ClaimOnly(t testing.TB, m broker.Message) {
+	t.Helper()
+	_, p, err := decode(m)
+	if err == nil {
+		_, _, err = w.sources.claim(t.Context(), p, m.Retried, m.Redelivered)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+}

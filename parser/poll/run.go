@@ -27,6 +27,8 @@ type run struct {
 	log     *slog.Logger
 	began   time.Time
 	result  Result // completed by do
+
+	timedOut bool // whether the page could not be ingested in time
 }
 
 func newRun(w *Worker, task string, p Poll, log *slog.Logger) *run {
@@ -165,6 +167,13 @@ func (r *run) fetch(ctx context.Context, cached *cachedPage) error {
 
 // ingest ingests the page that was fetched.
 func (r *run) ingest(ctx context.Context, cached *cachedPage) {
+	weight := pageWeight(cached.page)
+	if err := r.worker.pages.Acquire(ctx, weight); err != nil {
+		r.result.Problem = "other pages were parsed until the poll had to end"
+		cached.fetcher.Forget()
+		return
+	}
+	defer r.worker.pages.Release(weight)
 	r.tracker.parsed = cached.parsed
 	events, err := r.tracker.Ingest(ctx, cached.page) // logs the error
 	cached.parsed = r.tracker.parsed
@@ -172,6 +181,7 @@ func (r *run) ingest(ctx context.Context, cached *cachedPage) {
 	trace.From(ctx).SetOutcome(
 		fmt.Sprintf("read %s, %d bytes, events: %d", cached.page.URL, len(cached.page.Body), len(events)))
 	if err != nil {
+		r.timedOut = errors.Is(err, context.DeadlineExceeded)
 		r.result.Problem = err.Error()
 		if errors.As(err, new(net.Error)) { // err contains the address of Redis
 			r.result.Problem = "the events of the page could not be saved"

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strconv"
 	"time"
 
 	"github.com/google/uuid"
@@ -14,8 +15,9 @@ import (
 // A sourceStore stores the states of sources in Redis, so that any worker can run any poll:
 //
 //	mw:{source:<id>}:watch  hash: tick (due time of the latest poll that was claimed), claimed_by (the
-//	                        call that claimed it), ended (due time of the latest poll that ended),
-//	                        memory (the state as JSON)
+//	                        call that claimed it), begun (when it was claimed), ended (due time of the
+//	                        latest poll that ended), unended (number of polls in a row that did not end),
+//	                        died (1 if the last of them was the poll before), memory (the state as JSON)
 type sourceStore struct {
 	redis  redis.UniversalClient
 	prefix string
@@ -26,56 +28,77 @@ const sourceTTL = 30 * 24 * time.Hour
 
 func (s sourceStore) key(source string) string { return s.prefix + "{source:" + source + "}:watch" }
 
-// claimScript claims a poll. It returns the state of the source, or nothing if the poll cannot be
-// claimed. If the reply is lost, the client runs the script again, and the second run finds the
-// claim of the first.
+// claimScript claims a poll. It returns the state of the source and the number of polls in a row that did
+// not end, or nothing if the poll cannot be claimed. A poll that was claimed did not end if its task was
+// delivered again after its process ended, or if its timeout has passed. If the reply is lost, the client
+// runs the script again, and the second run finds the claim of the first.
 var claimScript = redis.NewScript(`
-local tick = tonumber(redis.call('hget', KEYS[1], 'tick') or '-1')
-local mine = tonumber(ARGV[1])
+local had = redis.call('hmget', KEYS[1], 'tick', 'claimed_by', 'begun', 'ended')
+local tick, mine, ended = tonumber(had[1] or '-1'), tonumber(ARGV[1]), tonumber(had[4] or '-1')
 if mine < tick then return false end
-if mine == tick and ARGV[2] == '0' and redis.call('hget', KEYS[1], 'claimed_by') ~= ARGV[4] then return false end
-redis.call('hset', KEYS[1], 'tick', ARGV[1], 'claimed_by', ARGV[4])
-redis.call('expire', KEYS[1], ARGV[3])
-return redis.call('hget', KEYS[1], 'memory') or ''`)
+if had[2] ~= ARGV[4] then
+  if mine == tick and ARGV[2] == '0' then return false end
+  redis.call('hset', KEYS[1], 'died', '0')
+  local t = redis.call('time')
+  local now = t[1] * 1000 + math.floor(t[2] / 1000)
+  local died = mine == tick and ARGV[5] == '1'
+  local late = mine > tick and had[3] and now - tonumber(had[3]) > tonumber(ARGV[6])
+  if tick > ended and (died or late) then
+    redis.call('hincrby', KEYS[1], 'unended', 1)
+    redis.call('hset', KEYS[1], 'died', '1')
+  end
+  redis.call('hset', KEYS[1], 'tick', ARGV[1], 'claimed_by', ARGV[4], 'begun', string.format('%.0f', now))
+  redis.call('expire', KEYS[1], ARGV[3])
+end
+local state = redis.call('hmget', KEYS[1], 'memory', 'unended', 'died')
+return {state[1] or '', state[2] or '0', state[3] or '0'}`)
 
-// claim claims a poll for this worker, and returns the state of its source. ok is false if this
-// poll or a later poll was claimed before. If retry is true, this poll can be claimed again,
-// because its worker ended or failed.
-func (s sourceStore) claim(ctx context.Context, p Poll, retry bool) (state sourceState, ok bool, err error) {
-	allowAgain := 0
-	if retry {
-		allowAgain = 1
-	}
+// A claim is a claimed poll.
+type claim struct {
+	state   sourceState
+	unended int  // number of polls in a row that did not end, before this one
+	died    bool // whether the poll before did not end
+}
+
+// claim claims a poll for this worker. ok is false if this poll or a later poll was claimed before. If
+// retried is true, this poll can be claimed again, because it failed. The same is true of redelivered, because
+// its process ended.
+func (s sourceStore) claim(ctx context.Context, p Poll, retried, redelivered bool) (c claim, ok bool, err error) {
+	number := map[bool]int{true: 1}
 	keys, ttl := []string{s.key(p.Source.ID)}, int(sourceTTL.Seconds())
-	text, err := claimScript.Run(ctx, s.redis, keys, p.Due.UnixMilli(), allowAgain, ttl, uuid.NewString()).Text()
-	switch {
-	case errors.Is(err, redis.Nil):
-		return state, false, nil
-	case err != nil:
-		return state, false, fmt.Errorf("loading the state of source %s: %w", p.Source.ID, err)
-	case text == "":
-		return state, true, nil
+	got, err := claimScript.Run(ctx, s.redis, keys, p.Due.UnixMilli(), number[retried || redelivered], ttl,
+		uuid.NewString(), number[redelivered], pollTimeout.Milliseconds()).StringSlice()
+	if errors.Is(err, redis.Nil) {
+		return c, false, nil
 	}
-	if err := json.Unmarshal([]byte(text), &state); err != nil {
-		return state, false, fmt.Errorf("loading the state of source %s: %w", p.Source.ID, err)
+	if err == nil {
+		c.died = got[2] == "1"
+		c.unended, err = strconv.Atoi(got[1])
 	}
-	return state, true, nil
+	if err == nil && got[0] != "" {
+		err = json.Unmarshal([]byte(got[0]), &c.state)
+	}
+	if err != nil {
+		return c, false, fmt.Errorf("loading the state of source %s: %w", p.Source.ID, err)
+	}
+	return c, true, nil
 }
 
 // saveSourceScript saves a state, unless a later poll has ended.
 var saveSourceScript = redis.NewScript(`
 if tonumber(redis.call('hget', KEYS[1], 'ended') or '-1') > tonumber(ARGV[1]) then return 0 end
-redis.call('hset', KEYS[1], 'ended', ARGV[1], 'memory', ARGV[2])
+redis.call('hset', KEYS[1], 'ended', ARGV[1], 'memory', ARGV[2], 'unended', ARGV[3])
 return 1`)
 
 // save saves the state of a source after a poll. It does nothing if a later poll has already ended,
 // which can happen if the site is slow.
-func (s sourceStore) save(ctx context.Context, p Poll, state sourceState) error {
-	text, err := json.Marshal(state)
+func (s sourceStore) save(ctx context.Context, p Poll, c claim) error {
+	text, err := json.Marshal(c.state)
 	if err != nil {
 		return fmt.Errorf("saving the state of source %s: %w", p.Source.ID, err)
 	}
-	if err := saveSourceScript.Run(ctx, s.redis, []string{s.key(p.Source.ID)}, p.Due.UnixMilli(), text).Err(); err != nil {
+	keys := []string{s.key(p.Source.ID)}
+	if err := saveSourceScript.Run(ctx, s.redis, keys, p.Due.UnixMilli(), text, c.unended).Err(); err != nil {
 		return fmt.Errorf("saving the state of source %s: %w", p.Source.ID, err)
 	}
 	return nil

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/redis/go-redis/v9"
+	"golang.org/x/sync/semaphore"
 
 	"github.com/matchwire/matchwire/broker"
 	"github.com/matchwire/matchwire/event"
@@ -29,6 +30,8 @@ type Worker struct {
 	ingester *Ingester
 	sources  sourceStore
 	cache    pageCache
+	pages    *semaphore.Weighted // limits the pages that are parsed at a time, see pageWeight
+	held     quarantine
 	trace    *trace.Recorder
 	report   Report
 	now      func() time.Time // for the date; tests replace it
@@ -47,6 +50,7 @@ func NewWorker(
 	sources := sourceStore{redis: r, prefix: prefix}
 	return &Worker{
 		profiles: profiles, client: c, ingester: in, sources: sources, trace: t, report: report, now: time.Now,
+		pages: semaphore.NewWeighted(maxParsedBytes),
 	}
 }
 
@@ -56,7 +60,14 @@ const (
 	pollTimeout = 90 * time.Second
 	// maxPolls is the maximum number of polls that a worker runs at a time.
 	maxPolls = 16
+	// maxParsedBytes is the maximum size of the pages that a worker parses at a time. A page can need
+	// 160 times its size, and at most 80 MiB.
+	maxParsedBytes = 2 << 20
 )
+
+// pageWeight returns the size for which a page counts in maxParsedBytes. Two pages of any size can be
+// parsed at a time.
+func pageWeight(p page.Page) int64 { return min(int64(len(p.Body)), maxParsedBytes/2) }
 
 // Subscription returns the subscription to the queue of tasks, which all workers share.
 func (w *Worker) Subscription() broker.Subscription {
@@ -78,7 +89,7 @@ func (w *Worker) Handle(ctx context.Context, m broker.Message) error {
 	defer step.End()
 	log := w.ingester.Log.With("tid", task.TID, "source", p.Source.ID, "url", page.Redacted(p.Source.URL),
 		"task", task.ID, "due", p.Due)
-	state, claimed, err := w.sources.claim(ctx, p, m.Redelivered || m.Retried)
+	c, claimed, err := w.sources.claim(ctx, p, m.Retried, m.Redelivered)
 	if err != nil {
 		step.Fail(err.Error())
 		return broker.Unavailable(err)
@@ -88,7 +99,7 @@ func (w *Worker) Handle(ctx context.Context, m broker.Message) error {
 		log.Info("poll skipped: this poll or a later poll was already claimed")
 		return nil
 	}
-	state, result := newRun(w, task.ID, p, log).do(ctx, state)
+	result := w.run(ctx, &c, newRun(w, task.ID, p, log))
 	switch {
 	case result.Busy:
 		step.SetOutcome(result.Problem)
@@ -96,7 +107,7 @@ func (w *Worker) Handle(ctx context.Context, m broker.Message) error {
 		step.Fail(result.Problem)
 	}
 	after := context.WithoutCancel(ctx) // record the poll even if ctx has ended
-	if err := errors.Join(w.sources.save(after, p, state), w.report(after, p.Source.ID, result)); err != nil {
+	if err := errors.Join(w.sources.save(after, p, c), w.report(after, p.Source.ID, result)); err != nil {
 		return broker.Unavailable(err)
 	}
 	return nil

@@ -7,6 +7,8 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -15,7 +17,9 @@ import (
 	"golang.org/x/net/html"
 
 	"github.com/matchwire/matchwire/parser/page"
+	"github.com/matchwire/matchwire/parser/profile/internal/budget"
 	"github.com/matchwire/matchwire/parser/profile/internal/css"
+	"github.com/matchwire/matchwire/parser/profile/internal/pagehtml"
 	"github.com/matchwire/matchwire/parser/profile/internal/pagejson"
 	"github.com/matchwire/matchwire/parser/profile/internal/pagetext"
 )
@@ -27,15 +31,20 @@ type Document struct {
 	index   *css.Index        // nil for a JSON page
 	json    any               // the JSON page, or the JSON in an HTML page; nil if there is none
 	at      time.Time         // when the site created the page
+
+	budget    *budget.Budget     // of the current call
+	positions map[*html.Node]int // see position
+
+	quoteSteps int // number of steps that quotes have needed
 }
 
 // Parse parses a page. It returns an error if the page is empty or truncated, or if the profile is
 // for another format, another host or other layouts. It also returns an error if the embedded JSON
 // is missing or invalid.
 func (p *Profile) Parse(ctx context.Context, pg page.Page) (*Document, error) {
-	ctx, cancel := withTimeout(ctx)
-	defer cancel()
 	d := &Document{profile: p, at: created(pg)}
+	ctx, cancel := d.begin(ctx, budget.MaxSteps)
+	defer cancel()
 	err := d.parse(ctx, pg)
 	if ctxErr := contextError(ctx); ctxErr != nil {
 		err = ctxErr
@@ -84,7 +93,7 @@ func (d *Document) parse(ctx context.Context, pg page.Page) (err error) {
 		}
 		return d.chooseLayout(ctx, v)
 	}
-	if err := d.parseHTML(body, contentType); err != nil {
+	if err := d.parseHTML(ctx, body, contentType); err != nil {
 		return err
 	}
 	if err := d.checkHost(pg); err != nil {
@@ -93,7 +102,7 @@ func (d *Document) parse(ctx context.Context, pg page.Page) (err error) {
 	return d.chooseLayout(ctx, nil)
 }
 
-func (d *Document) parseHTML(body []byte, contentType string) (err error) {
+func (d *Document) parseHTML(ctx context.Context, body []byte, contentType string) error {
 	complete := d.profile.Complete
 	if json.Valid(body) {
 		return errors.New("the page is JSON, not HTML: the profile needs format: json")
@@ -104,12 +113,15 @@ func (d *Document) parseHTML(body []byte, contentType string) (err error) {
 	if complete == nil && truncated(body) {
 		return errors.New("the page is truncated: it has <html>, but no </html>")
 	}
-	if d.html, err = goquery.NewDocumentFromReader(pagetext.HTML(body, contentType)); err != nil {
+	p := pagehtml.NewParser(len(body))
+	root, err := p.Parse(ctx, pagetext.HTML(body, contentType))
+	if err == nil && d.profile.Comments {
+		err = parseComments(ctx, p, root)
+	}
+	if err != nil {
 		return fmt.Errorf("parsing the page: %w", err)
 	}
-	if d.profile.Comments {
-		parseComments(d.html)
-	}
+	d.html = goquery.NewDocumentFromNode(root)
 	d.index = css.NewIndex(d.html, d.profile.keys)
 	if complete != nil && d.page().first(complete).Length() == 0 {
 		return fmt.Errorf("the page is truncated: it lacks the element %s, which complete requires", complete.Text)
@@ -131,21 +143,27 @@ func truncated(body []byte) bool {
 
 // parseComments replaces comments that contain markup with the markup. Some sites send tables in
 // comments, and a script on the page replaces the comments.
-func parseComments(doc *goquery.Document) {
+func parseComments(ctx context.Context, p *pagehtml.Parser, root *html.Node) error {
 	var comments []*html.Node
-	for n := range doc.Get(0).Descendants() {
+	for n := range root.Descendants() {
 		if n.Type == html.CommentNode && strings.Contains(n.Data, "<") && n.Parent.Type == html.ElementNode {
 			comments = append(comments, n)
 		}
 	}
 	for _, c := range comments {
-		// Do not use goquery's ReplaceWithHtml: it panics on markup that html.ParseFragment rejects.
-		inside, err := html.ParseFragment(strings.NewReader(c.Data), c.Parent)
-		if err != nil {
+		inside, err := p.Fragment(ctx, c.Data, c.Parent)
+		switch {
+		case ctx.Err() != nil || errors.Is(err, pagehtml.ErrTooLarge):
+			return err
+		case err != nil:
 			continue // the markup is nested too deeply: do not replace the comment
 		}
-		doc.FindNodes(c).ReplaceWithNodes(inside...)
+		for _, n := range inside {
+			c.Parent.InsertBefore(n, c)
+		}
+		c.Parent.RemoveChild(c)
 	}
+	return nil
 }
 
 // embeddedJSON returns the JSON that the rule finds in an HTML page.
@@ -155,13 +173,13 @@ func (d *Document) embeddedJSON(ctx context.Context, r *Rule) (any, error) {
 		if scripts.Length() == 0 {
 			return nil, nothing("no element %s", r.CSS.Text)
 		}
-		return pagejson.DecodeFlight(scripts.Map(func(_ int, script *goquery.Selection) string { return script.Text() })), nil
+		return pagejson.DecodeFlight(scripts.Map(func(_ int, script *goquery.Selection) string { return script.Text() }))
 	}
 	text, err := r.source(ctx, d.page())
 	if err != nil {
 		return nil, err
 	}
-	if text, err = r.cut(text); err != nil {
+	if text, err = r.cut(ctx, text); err != nil {
 		return nil, err
 	}
 	v, err := pagejson.DecodeScript(text)
@@ -169,4 +187,81 @@ func (d *Document) embeddedJSON(ctx context.Context, r *Rule) (any, error) {
 		err = fmt.Errorf("%w; the script looks like React's flight format: try as: flight", err)
 	}
 	return v, err
+}
+
+// CheckURL parses the URL of a page. It returns an error if the URL is invalid, or if the profile
+// is not for the host of the URL.
+func (p *Profile) CheckURL(rawURL string) (*url.URL, error) {
+	u, err := page.CheckURL(rawURL)
+	if err != nil || p.reads(u.Hostname()) {
+		return u, err
+	}
+	return nil, fmt.Errorf("URL %q: %s", u.Redacted(), p.onlyReads())
+}
+
+// reads reports whether the profile is for a host.
+func (p *Profile) reads(host string) bool {
+	host = strings.ToLower(strings.TrimSuffix(host, "."))
+	return len(p.Hosts) == 0 || slices.ContainsFunc(p.Hosts, func(h string) bool {
+		return host == h || strings.HasSuffix(host, "."+h)
+	})
+}
+
+func (p *Profile) onlyReads() string {
+	return fmt.Sprintf("profile %s reads only pages of %s", p.Name, strings.Join(p.Hosts, ", "))
+}
+
+// checkHost returns an error if the profile is not for the host of the page. A page from a file has
+// no known host. For such a page, checkHost uses the page's own address.
+func (d *Document) checkHost(pg page.Page) error {
+	if len(d.profile.Hosts) == 0 {
+		return nil
+	}
+	u, err := page.CheckURL(pg.URL)
+	what := "the page comes from"
+	if err != nil {
+		u, what = d.ownURL(), "the page's own address is"
+	}
+	if u == nil || isReserved(u.Hostname()) || d.profile.reads(u.Hostname()) {
+		return nil
+	}
+	return fmt.Errorf("%s %s: %s", what, u.Redacted(), d.profile.onlyReads())
+}
+
+// ownURL returns the own address of an HTML page: its canonical link, og:url or base. It returns nil if
+// the page has none.
+func (d *Document) ownURL() *url.URL {
+	if d.html == nil {
+		return nil
+	}
+	for _, place := range []struct{ selector, attr string }{
+		{"link[rel=canonical]", "href"}, {`meta[property="og:url"]`, "content"}, {"base", "href"},
+	} {
+		text, _ := d.html.Find(place.selector).First().Attr(place.attr)
+		if u, err := url.Parse(strings.TrimSpace(text)); err == nil && u.Host != "" {
+			return unarchived(u)
+		}
+	}
+	return nil
+}
+
+// unarchived returns the original address of a page in the Internet Archive. It returns other
+// addresses unchanged.
+func unarchived(u *url.URL) *url.URL {
+	if u.Hostname() != "web.archive.org" {
+		return u
+	}
+	if _, original, ok := strings.Cut(u.String()[len("https://"):], "/http"); ok {
+		if inner, err := url.Parse("http" + original); err == nil && inner.Host != "" {
+			return inner
+		}
+	}
+	return u
+}
+
+// isReserved reports whether RFC 2606 reserves the name of the host, so that no site can use it.
+// Sample pages use such names.
+func isReserved(host string) bool {
+	labels := strings.Split(strings.ToLower(strings.TrimSuffix(host, ".")), ".")
+	return slices.Contains([]string{"example", "test", "invalid"}, labels[len(labels)-1])
 }

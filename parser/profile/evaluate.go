@@ -7,7 +7,6 @@ import (
 	"strings"
 
 	"github.com/PuerkitoBio/goquery"
-	"golang.org/x/net/html"
 
 	"github.com/matchwire/matchwire/parser/observation"
 	"github.com/matchwire/matchwire/parser/profile/internal/pagetext"
@@ -59,11 +58,21 @@ func (r *Rule) ownText(ctx context.Context, on row) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	if text, err = r.cut(squeeze(repair(text))); err != nil {
+	whole := len(text)
+	if whole > maxText {
+		return "", fmt.Errorf("the text has more than %d MiB", maxText>>20)
+	}
+	if text, err = r.cut(ctx, squeeze(repair(text))); err != nil {
 		return "", err
 	}
 	if text = squeeze(repair(text)); text == "" {
 		return "", nothing("the text is empty")
+	}
+	if !on.doc.budget.Spend(whole/8 + len(text)*8) { // the page's values can be kept, so they count more
+		return "", on.doc.budget.Reason()
+	}
+	if whole > 2*len(text) {
+		text = strings.Clone(text) // do not keep the whole text
 	}
 	if text, err = r.translate(text); err != nil {
 		return "", err
@@ -114,13 +123,13 @@ func (r *Rule) source(ctx context.Context, on row) (string, error) {
 	case r.When.entries != nil:
 		return r.When.firstKey(on)
 	case r.CSS == nil:
-		return r.elementText(on.html)
+		return r.elementText(on, on.html)
 	}
 	element := on.first(r.CSS)
 	if element.Length() == 0 {
 		return "", nothing("no element %s", r.CSS.Text)
 	}
-	return r.elementText(element)
+	return r.elementText(on, element)
 }
 
 // joined returns the values of several rules, separated by spaces. It skips rules that find
@@ -154,7 +163,7 @@ func (t table) firstKey(on row) (string, error) {
 
 // elementText returns the text that the rule selects from an element: an attribute, the text
 // directly in the element, or all text in the element.
-func (r *Rule) elementText(element *goquery.Selection) (string, error) {
+func (r *Rule) elementText(on row, element *goquery.Selection) (string, error) {
 	switch {
 	case r.Attr != "":
 		value, ok := element.Attr(r.Attr)
@@ -163,19 +172,22 @@ func (r *Rule) elementText(element *goquery.Selection) (string, error) {
 		}
 		return value, nil
 	case r.OwnText:
-		own := func(text *html.Node) bool { return text.Parent == element.Get(0) }
-		return goquery.Text(element, &goquery.TextOptions{Separator: " ", Keep: own}), nil
+		return pagetext.Own(element.Get(0)), nil
 	}
-	return pagetext.Visible(element.Get(0)), nil
+	text, ok := pagetext.Visible(element.Get(0), on.doc.budget.Spend)
+	if !ok {
+		return "", on.doc.budget.Reason()
+	}
+	return text, nil
 }
 
 // cut returns the part of text that the first group of the rule's regular expression matches, or
 // the whole expression if it has no group. Without a regular expression, it returns text.
-func (r *Rule) cut(text string) (string, error) {
+func (r *Rule) cut(ctx context.Context, text string) (string, error) {
 	if r.Regexp == nil {
 		return text, nil
 	}
-	m := r.Regexp.re.FindStringSubmatch(text)
+	m := r.Regexp.find(ctx, text)
 	if m == nil {
 		return "", mismatch{nothing("%q does not match %s", shorten(text), r.Regexp.re)}
 	}
@@ -200,6 +212,9 @@ func (r *Rule) translate(text string) (string, error) {
 // maxName is the maximum length of a string that repair repairs, in bytes. Longer strings are scripts,
 // not names.
 const maxName = 1000
+
+// maxText is the maximum length of the text that a rule finds for a value, in bytes.
+const maxText = 4 << 20
 
 // repair repairs text that was encoded as UTF-8 twice. Call it before squeeze, because a part of a
 // letter can look like white space. Call it again after cut, because it may be able to repair a

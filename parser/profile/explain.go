@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/matchwire/matchwire/parser/page"
+	"github.com/matchwire/matchwire/parser/profile/internal/budget"
 )
 
 // A Finding describes the result of one rule of a profile on a page.
@@ -21,12 +22,12 @@ type Finding struct {
 // Explain returns a finding for every rule of the profile, in the order of docs/profiles.md. It
 // helps authors of profiles.
 func (p *Profile) Explain(ctx context.Context, pg page.Page) ([]Finding, error) {
-	ctx, cancel := withTimeout(ctx)
-	defer cancel()
 	d, err := p.Parse(ctx, pg)
 	if err != nil {
 		return nil, err
 	}
+	ctx, cancel := d.begin(ctx, budget.MaxSteps)
+	defer cancel()
 	p = d.profile // with the layout of the page
 	e := &explanation{}
 	matches := []row{d.page()}

@@ -2,12 +2,14 @@ package profile
 
 import (
 	"bytes"
+	"context"
 	"maps"
 	"slices"
 
 	"github.com/PuerkitoBio/goquery"
 
 	"github.com/matchwire/matchwire/internal/strictyaml"
+	"github.com/matchwire/matchwire/parser/profile/internal/budget"
 	"github.com/matchwire/matchwire/parser/profile/internal/css"
 )
 
@@ -37,9 +39,10 @@ func Matchers(body []byte, selectors ...string) (*goquery.Document, []goquery.Ma
 		keys[s.Key] = true
 	}
 	d := &Document{html: html, index: css.NewIndex(html, keys)}
+	b, _ := budget.New(context.Background(), 100*budget.MaxSteps)
 	var bound []goquery.Matcher
 	for _, s := range all {
-		bound = append(bound, s.In(d.index, html.Get(0)))
+		bound = append(bound, s.In(d.index, html.Get(0), b))
 	}
 	return html, bound, nil
 }

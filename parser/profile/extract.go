@@ -8,6 +8,7 @@ import (
 
 	"github.com/matchwire/matchwire/parser/observation"
 	"github.com/matchwire/matchwire/parser/page"
+	"github.com/matchwire/matchwire/parser/profile/internal/budget"
 )
 
 // ExtractTimeout is the maximum duration of each call of Parse, Observations, Quote, Extract and
@@ -19,6 +20,15 @@ var errTimeout = fmt.Errorf("no result within %v, the time limit for a page: a q
 
 func withTimeout(ctx context.Context) (context.Context, context.CancelFunc) {
 	return context.WithTimeoutCause(ctx, ExtractTimeout, errTimeout)
+}
+
+// begin begins a call with a budget of steps. The context that it returns ends after ExtractTimeout, or
+// when the budget is spent.
+func (d *Document) begin(ctx context.Context, steps int) (context.Context, context.CancelFunc) {
+	ctx, cancel := withTimeout(ctx)
+	b, release := budget.New(ctx, steps)
+	d.budget = b
+	return b, func() { release(); cancel() }
 }
 
 // contextError returns an error if ctx has ended, because the results are then incomplete.
@@ -46,7 +56,7 @@ func (p *Profile) Extract(ctx context.Context, pg page.Page) ([]observation.Obse
 // the page. Otherwise it returns one observation. An error means that the page is unusable, for
 // example because it does not name the teams.
 func (d *Document) Observations(ctx context.Context) ([]observation.Observation, []observation.Problem, error) {
-	ctx, cancel := withTimeout(ctx)
+	ctx, cancel := d.begin(ctx, budget.MaxSteps)
 	defer cancel()
 	x := &extraction{doc: d}
 	var all []observation.Observation

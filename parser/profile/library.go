@@ -16,15 +16,16 @@ import (
 
 	"github.com/matchwire/matchwire/internal/strictyaml"
 	"github.com/matchwire/matchwire/parser/page"
+	"github.com/matchwire/matchwire/parser/profile/internal/budget"
 	"github.com/matchwire/matchwire/parser/profile/internal/pagetext"
 )
 
 // A Library holds profiles by name.
 type Library map[string]*Profile
 
-// LoadLibrary loads the profiles among the *.yaml files in the folders, see [IsProfile]. A profile replaces a profile with the same
-// name from an earlier folder. Two profiles with the same name in one folder are an error. A profile can name
-// a sport that another profile in its folder defines.
+// LoadLibrary loads the profiles among the *.yaml files in the folders; see [IsProfile]. A profile replaces a
+// profile with the same name from an earlier folder. Two profiles with the same name in one folder are an error. A
+// profile can name a sport that another profile in its folder defines.
 func LoadLibrary(folders ...fs.FS) (Library, error) {
 	lib := Library{}
 	for _, folder := range folders {
@@ -116,11 +117,11 @@ func (l Library) Identify(ctx context.Context, pg page.Page) string {
 	if readers == nil {
 		readers = []string{"no known profile finds a match on it"}
 	}
-	return "the page is " + describePage(pg) + "; " + strings.Join(readers, ", ")
+	return "the page is " + describePage(ctx, pg) + "; " + strings.Join(readers, ", ")
 }
 
 // describePage describes the format of a page, with its title or its members.
-func describePage(pg page.Page) string {
+func describePage(ctx context.Context, pg page.Page) string {
 	body, _ := pagetext.WithoutMark(pg.Body)
 	var members map[string]json.RawMessage
 	switch {
@@ -131,7 +132,9 @@ func describePage(pg page.Page) string {
 		return "JSON"
 	}
 	d := &Document{profile: &Profile{}}
-	if err := d.parseHTML(body, pg.Header.Get("Content-Type")); err != nil {
+	ctx, cancel := d.begin(ctx, budget.MaxSteps)
+	defer cancel()
+	if err := d.parseHTML(ctx, body, pg.Header.Get("Content-Type")); err != nil {
 		return "not usable: " + err.Error()
 	}
 	title := squeeze(d.html.Find("title").First().Text())

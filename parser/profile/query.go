@@ -105,7 +105,7 @@ func (q *query) usesNow() bool { return nowWord.MatchString(q.source) }
 
 // run starts the query on v, a value of the document. The query stops when ctx ends.
 func (q *query) run(ctx context.Context, d *Document, v any) gojq.Iter {
-	return q.code.RunWithContext(ctx, v, float64(d.at.UnixMilli())/1000)
+	return q.code.RunWithContext(d.budget.Query(ctx), v, float64(d.at.UnixMilli())/1000)
 }
 
 // text returns the query's first result as text. The result must be a string, a number or a

@@ -2,18 +2,16 @@ package profile
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"regexp"
 	"slices"
 	"strings"
-	"unicode/utf8"
 
 	"github.com/PuerkitoBio/goquery"
-	"github.com/itchyny/gojq"
 	"golang.org/x/net/html"
 
+	"github.com/matchwire/matchwire/parser/profile/internal/budget"
 	"github.com/matchwire/matchwire/parser/profile/internal/css"
 )
 
@@ -45,7 +43,7 @@ func (d *Document) page() row {
 }
 
 // matcher returns the matcher of a selector for a search below the row.
-func (r row) matcher(s *selector) *css.Matcher { return s.In(r.doc.index, r.html.Get(0)) }
+func (r row) matcher(s *selector) *css.Matcher { return s.In(r.doc.index, r.html.Get(0), r.doc.budget) }
 
 // find returns the elements below the row that match s, in document order.
 func (r row) find(s *selector) *goquery.Selection {
@@ -93,10 +91,14 @@ func (r *Rule) htmlRows(in row) ([]row, error) {
 	}
 	var rows []row
 	for _, element := range found.EachIter() {
-		next := row{doc: in.doc, html: element, json: in.json, path: in.cssPath(element), origin: in.origin}
+		n := element.Get(0)
+		next := row{doc: in.doc, html: element, json: in.json, path: in.cssPath(n), origin: in.origin}
 		if r.Siblings {
-			next.html = withSiblings(element, in.matcher(r.CSS))
-			next.origin = in.originOf(element)
+			next.html = withSiblings(in.doc.budget, n, in.matcher(r.CSS))
+			next.origin = in.originOf(n)
+		}
+		if next.html == nil || !in.doc.budget.Spend(1) {
+			return nil, in.doc.budget.Reason()
 		}
 		rows = append(rows, next)
 	}
@@ -133,109 +135,103 @@ func (r *Rule) jsonRows(ctx context.Context, in row) ([]row, error) {
 const wrapperName = "matchwire-row"
 
 // withSiblings returns a new element with copies of a row and of its following siblings, up to the
-// next row. It does not modify the page.
-func withSiblings(element *goquery.Selection, rows goquery.Matcher) *goquery.Selection {
-	last := element
-	if following := element.NextUntilMatcher(rows); following.Length() > 0 {
-		last = following.Last()
+// next row. It does not modify the page. It returns nil if the budget has ended.
+func withSiblings(b *budget.Budget, element *html.Node, rows goquery.Matcher) *goquery.Selection {
+	wrapper := &html.Node{Type: html.ElementNode, Data: wrapperName}
+	for n := element; n != nil && (n == element || !rows.Match(n)); n = n.NextSibling {
+		copied := clone(b, n)
+		if copied == nil {
+			return nil
+		}
+		wrapper.AppendChild(copied)
 	}
-	var end *html.Node // the next row, if there is one
-	if next := last.Next(); next.Length() > 0 {
-		end = next.Get(0)
+	return goquery.NewDocumentFromNode(wrapper).Selection
+}
+
+// clone returns a copy of a node and its descendants. It returns nil if the budget has ended. A copy needs
+// memory, so a node of a copy counts as many steps.
+func clone(b *budget.Budget, n *html.Node) *html.Node {
+	const steps = 200
+	if !b.Spend(steps * (1 + len(n.Attr))) {
+		return nil
 	}
-	var group []*html.Node
-	for n := element.Get(0); n != end; n = n.NextSibling {
-		group = append(group, n) // NextUntilMatcher would omit the text between elements
+	copied := &html.Node{
+		Type: n.Type, DataAtom: n.DataAtom, Data: n.Data, Namespace: n.Namespace, Attr: slices.Clone(n.Attr),
 	}
-	copies := (&goquery.Selection{Nodes: group}).Clone()
-	wrapper := goquery.NewDocumentFromNode(&html.Node{Type: html.ElementNode, Data: wrapperName})
-	return wrapper.AppendNodes(copies.Nodes...)
+	for child := range n.ChildNodes() {
+		c := clone(b, child)
+		if c == nil {
+			return nil
+		}
+		copied.AppendChild(c)
+	}
+	return copied
 }
 
 // originOf returns the origin of element: the path of its parent, and its index there.
-func (r row) originOf(element *goquery.Selection) *origin {
-	parent, index := element.Parent(), element.Index()
-	if r.origin != nil && goquery.NodeName(parent) == wrapperName {
+func (r row) originOf(element *html.Node) *origin {
+	index := r.doc.position(element) - 1
+	if r.origin != nil && element.Parent.Data == wrapperName {
 		return &origin{r.origin.parent, r.origin.first + index}
 	}
-	return &origin{r.cssPath(parent), index}
+	return &origin{r.cssPath(element.Parent), index}
 }
 
 // cssPath returns the path of an element of the row as a selector. It starts at the nearest ancestor
 // with a plain ID, or at body or html. The selector is unique if the IDs on the page are unique.
-func (r row) cssPath(element *goquery.Selection) string {
+func (r row) cssPath(element *html.Node) string {
 	var steps []string
-	for at := element; at.Length() > 0; at = at.Parent() {
-		name := goquery.NodeName(at)
-		if id, _ := at.Attr("id"); plainID.MatchString(id) {
-			steps = append(steps, name+"#"+id)
+	for at := element; at != nil && at.Type == html.ElementNode; at = at.Parent {
+		if id := idOf(at); plainID.MatchString(id) {
+			steps = append(steps, at.Data+"#"+id)
 			break
 		}
-		if name == "body" || name == "html" {
-			steps = append(steps, name)
+		if at.Data == "body" || at.Data == "html" {
+			steps = append(steps, at.Data)
 			break
 		}
-		if r.origin != nil && goquery.NodeName(at.Parent()) == wrapperName {
-			steps = append(steps, fmt.Sprintf("%s:nth-child(%d)", name, r.origin.first+at.Index()+1), r.origin.parent)
+		position := r.doc.position(at)
+		if r.origin != nil && at.Parent != nil && at.Parent.Data == wrapperName {
+			steps = append(steps, fmt.Sprintf("%s:nth-child(%d)", at.Data, r.origin.first+position), r.origin.parent)
 			break
 		}
-		steps = append(steps, fmt.Sprintf("%s:nth-child(%d)", name, at.Index()+1))
+		steps = append(steps, fmt.Sprintf("%s:nth-child(%d)", at.Data, position))
 	}
 	slices.Reverse(steps)
 	return strings.Join(steps, " > ")
 }
 
+// idOf returns the ID of an element, or "".
+func idOf(n *html.Node) string {
+	for i := range n.Attr {
+		if n.Attr[i].Key == "id" {
+			return n.Attr[i].Val
+		}
+	}
+	return ""
+}
+
+// position returns the number of an element among the elements of its parent, from 1. The document keeps
+// the positions of all elements of that parent, because a list can have thousands of rows.
+func (d *Document) position(n *html.Node) int {
+	if n.Parent == nil {
+		return 1
+	}
+	if at, known := d.positions[n]; known {
+		return at
+	}
+	if d.positions == nil {
+		d.positions = map[*html.Node]int{}
+	}
+	at := 0
+	for sibling := range n.Parent.ChildNodes() {
+		if sibling.Type == html.ElementNode {
+			at++
+			d.positions[sibling] = at
+		}
+	}
+	return d.positions[n]
+}
+
 // plainID matches IDs that need no escapes in a selector.
 var plainID = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_-]*$`)
-
-// maxQuote is the maximum length of a quote, in bytes.
-const maxQuote = 4 << 10
-
-// Quote returns the HTML or JSON at a path of the page; see event.Evidence. It truncates the text
-// to 4 KiB. It returns "" if the path is invalid or there is nothing at the path.
-func (d *Document) Quote(ctx context.Context, path string) string {
-	ctx, cancel := withTimeout(ctx)
-	defer cancel()
-	switch {
-	case path == "":
-		return ""
-	case strings.HasPrefix(path, "nth("):
-		return d.quoteJSON(ctx, path)
-	case d.html == nil:
-		return ""
-	}
-	text, err := goquery.OuterHtml(d.html.FindMatcher(goquery.Single(path)))
-	if err != nil {
-		return ""
-	}
-	return truncateQuote(text)
-}
-
-func (d *Document) quoteJSON(ctx context.Context, path string) string {
-	query, err := gojq.Parse(path)
-	if err != nil {
-		return ""
-	}
-	v, ok := query.RunWithContext(ctx, d.json).Next()
-	if _, failed := v.(error); !ok || failed || v == nil {
-		return ""
-	}
-	b, err := json.Marshal(v)
-	if err != nil {
-		return ""
-	}
-	return truncateQuote(string(b))
-}
-
-// truncateQuote returns s as valid UTF-8, truncated to maxQuote bytes.
-func truncateQuote(s string) string {
-	s = strings.ToValidUTF8(s, "\uFFFD")
-	if len(s) <= maxQuote {
-		return s
-	}
-	end := maxQuote - len("…")
-	for !utf8.RuneStart(s[end]) {
-		end--
-	}
-	return s[:end] + "…"
-}

@@ -1,6 +1,7 @@
 package profile
 
 import (
+	"context"
 	"errors"
 	"regexp"
 	"slices"
@@ -124,6 +125,44 @@ func (p *pattern) UnmarshalYAML(n ast.Node) error {
 	}
 	p.re = re
 	return nil
+}
+
+// maxUninterrupted is the length of the texts, in bytes, from which a search can be interrupted. Such a
+// search is slower.
+const maxUninterrupted = 1 << 20
+
+// find returns the first match of the pattern and its groups, or nil. It stops when ctx ends.
+func (p *pattern) find(ctx context.Context, text string) []string {
+	if len(text) <= maxUninterrupted {
+		return p.re.FindStringSubmatch(text)
+	}
+	at := p.re.FindReaderSubmatchIndex(&runes{Reader: strings.NewReader(text), stopped: ctx.Err})
+	if at == nil || ctx.Err() != nil {
+		return nil
+	}
+	m := make([]string, len(at)/2)
+	for i := range m {
+		if at[2*i] >= 0 {
+			m[i] = text[at[2*i]:at[2*i+1]]
+		}
+	}
+	return m
+}
+
+// A runes reads runes until stopped returns an error.
+type runes struct {
+	*strings.Reader
+	stopped func() error
+	n       int
+}
+
+func (r *runes) ReadRune() (rune, int, error) {
+	if r.n++; r.n%4096 == 0 {
+		if err := r.stopped(); err != nil {
+			return 0, 0, err
+		}
+	}
+	return r.Reader.ReadRune()
 }
 
 // unsupported are the parts of regular expressions of other languages that Go does not have.

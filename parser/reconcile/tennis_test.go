@@ -246,3 +246,21 @@ func TestTennisGameGoesToTheOtherPlayerAtTheEnd(t *testing.T) {
 		t.Errorf("events %v, want that the game is retracted", lines)
 	}
 }
+
+// A page takes back the last game of a set, and then shows it again in the score, without its row.
+func TestTennisGameIsBackInTheScore(t *testing.T) {
+	t.Parallel()
+	five, six := wins("game", event.Home, "s2", score(5, 2)), wins("game", event.Home, "s2", score(6, 2))
+	s := begin(t, tennisAt("s2", score(5, 2), five))
+	s.expect(tennisAt("s2", score(6, 2), five, six), "game home Murray 6-2")
+	var lines []string
+	for n := 0; n < 9 && *s.state.Score == score(6, 2); n++ { // until the lower score is confirmed
+		s.now += 10 * time.Second
+		lines = append(lines, s.read(tennisAt("s2", score(5, 2), five))...)
+	}
+	lines = append(lines, s.read(tennisAt("s2", score(6, 2), five))...)
+	if want := "score_change 6-2"; !slices.Contains(lines, want) {
+		t.Errorf("events %q, want %q", lines, want)
+	}
+	t.Log(lines)
+}

@@ -88,11 +88,15 @@ func (k Key) mayMatch(n *html.Node) bool {
 type Index struct {
 	root               *html.Node
 	ids, classes, tags nodesByName
+	shape              shape
+	weights            map[*Selector]float64 // by selector: result of weight
 }
 
 // NewIndex returns the index of a document for keys. It walks over the document once.
 func NewIndex(doc *goquery.Document, keys map[Key]bool) *Index {
-	ix := &Index{root: doc.Get(0)}
+	ix := &Index{root: doc.Get(0), weights: map[*Selector]float64{}}
+	ix.shape.root = ix.root
+	ix.shape.add(ix.root, 0)
 	for k := range keys {
 		ix.of(k).open(k.name)
 	}
@@ -102,6 +106,16 @@ func NewIndex(doc *goquery.Document, keys map[Key]bool) *Index {
 		}
 	}
 	return ix
+}
+
+// weight returns the maximum number of steps to test one element of the document with a selector.
+func (ix *Index) weight(s *Selector) float64 {
+	w, known := ix.weights[s]
+	if !known {
+		w = ix.shape.weight(s.standard).one
+		ix.weights[s] = w
+	}
+	return w
 }
 
 // candidates returns the elements of the document that have the key. ok reports whether all of them

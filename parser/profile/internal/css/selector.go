@@ -7,6 +7,8 @@ import (
 	"github.com/PuerkitoBio/goquery"
 	"github.com/andybalholm/cascadia"
 	"golang.org/x/net/html"
+
+	"github.com/matchwire/matchwire/parser/profile/internal/budget"
 )
 
 // A Selector is a compiled CSS selector. It matches only elements.
@@ -14,8 +16,9 @@ type Selector struct {
 	Text string // as given to [Compile]
 	Key  Key
 
-	match  cascadia.Selector
-	scoped bool // whether the selector has :scope
+	match    cascadia.Selector
+	scoped   bool   // whether the selector has :scope
+	standard string // the selector for cascadia
 }
 
 // Compile compiles a selector.
@@ -35,7 +38,7 @@ func Compile(text string) (*Selector, error) {
 	k := keyOf(text)
 	// Check the node's type, because cascadia's :contains and :matches match text nodes too.
 	match := func(n *html.Node) bool { return n.Type == html.ElementNode && k.mayMatch(n) && group.Match(n) }
-	return &Selector{text, k, match, scoped}, nil
+	return &Selector{text, k, match, scoped, css}, nil
 }
 
 // A Matcher is a selector with the index of one document. It uses the index to search the whole
@@ -49,13 +52,19 @@ type Matcher struct {
 var _ goquery.Matcher = (*Matcher)(nil)
 
 // In returns the matcher of a selector for a search below the node n of the document of an index. In
-// the selector, :scope matches n. The index must have the selector's key.
-func (s *Selector) In(index *Index, n *html.Node) *Matcher {
+// the selector, :scope matches n. The index must have the selector's key. Each test of an element spends a
+// step of the budget. When the budget has ended, the matcher matches nothing. If a single test can need too
+// many steps, the budget fails.
+func (s *Selector) In(index *Index, n *html.Node, b *budget.Budget) *Matcher {
 	match := s.match
 	if s.scoped {
 		match = within(scopeOf(n), s.match)
 	}
-	return &Matcher{match, s.Key, index}
+	if w := index.weight(s); w > maxWeight {
+		b.Fail(fmt.Errorf("selector %s needs up to %.0f million steps for one element of this page", s.Text, w/1e6))
+	}
+	limited := func(n *html.Node) bool { return b.Spend(1) && match(n) }
+	return &Matcher{limited, s.Key, index}
 }
 
 // MatchAll returns the matching elements among n and its descendants, in document order.

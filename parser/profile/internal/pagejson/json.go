@@ -7,14 +7,13 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"math/big"
 	"strconv"
 )
 
 // Decode decodes a JSON page.
 func Decode(b []byte) (any, error) {
-	v, length, err := decodePrefix(bytes.NewReader(b))
+	v, length, err := decodePrefix(b)
 	if err == nil && len(bytes.TrimSpace(b[length:])) > 0 {
 		err = errors.New("text follows the value")
 	}
@@ -26,8 +25,11 @@ func Decode(b []byte) (any, error) {
 
 // decodePrefix decodes the JSON value at the beginning of text. length is the number of bytes up to
 // the end of the value.
-func decodePrefix(text io.Reader) (v any, length int64, err error) {
-	d := json.NewDecoder(text)
+func decodePrefix(text []byte) (v any, length int64, err error) {
+	if err := new(counter).add(text); err != nil {
+		return nil, 0, err
+	}
+	d := json.NewDecoder(bytes.NewReader(text))
 	d.UseNumber()
 	if err := d.Decode(&v); err != nil {
 		return nil, 0, err
@@ -43,8 +45,10 @@ func jqNumbers(v any) any {
 		if n, err := strconv.Atoi(v.String()); err == nil {
 			return n
 		}
-		if n, ok := new(big.Int).SetString(v.String(), 10); ok {
-			return n
+		if len(v) <= maxDigits {
+			if n, ok := new(big.Int).SetString(v.String(), 10); ok {
+				return n
+			}
 		}
 		f, _ := v.Float64()
 		return f

@@ -22,7 +22,7 @@ func DecodeScript(text string) (any, error) {
 		}
 		text = inner
 	}
-	v, _, err := decodePrefix(strings.NewReader(text))
+	v, _, err := decodePrefix([]byte(text))
 	switch {
 	case errors.Is(err, io.EOF):
 		return nil, errors.New("not JSON: the text is empty")
@@ -80,7 +80,7 @@ var flightChunk = regexp.MustCompile(`\.push\(\s*\[\s*1\s*,\s*("(?:[^"\\]|\\.)*"
 
 // DecodeFlight returns the values in scripts by ID. It omits values that are not JSON. To find a
 // value, use a jq query such as [.. | objects | select(has("homeTeam"))][0].
-func DecodeFlight(scripts []string) map[string]any {
+func DecodeFlight(scripts []string) (map[string]any, error) {
 	var stream strings.Builder
 	for _, s := range scripts {
 		for _, m := range flightChunk.FindAllStringSubmatch(s, -1) {
@@ -92,6 +92,7 @@ func DecodeFlight(scripts []string) map[string]any {
 	}
 	values := map[string]any{}
 	rest := stream.String()
+	var size counter
 	for rest != "" {
 		id, line, ok := strings.Cut(rest, ":")
 		if !ok {
@@ -102,13 +103,17 @@ func DecodeFlight(scripts []string) map[string]any {
 			continue
 		}
 		line, rest, _ = strings.Cut(line, "\n")
-		var v any
 		// The value can follow a tag of capital letters.
-		if json.Unmarshal([]byte(strings.TrimLeft(line, "ABCDEFGHIJKLMNOPQRSTUVWXYZ")), &v) == nil {
+		value := []byte(strings.TrimLeft(line, "ABCDEFGHIJKLMNOPQRSTUVWXYZ"))
+		if err := size.add(value); err != nil {
+			return nil, err
+		}
+		var v any
+		if json.Unmarshal(value, &v) == nil {
 			values[id] = v
 		}
 	}
-	return values
+	return values, nil
 }
 
 // flightText returns the text of a line such as T1f4,…: The number after T is the length of the text

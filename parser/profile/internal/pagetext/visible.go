@@ -20,24 +20,43 @@ var blocks = map[atom.Atom]bool{
 }
 
 // Visible returns the text of an element. As in a browser, line breaks and the edges of blocks, such as
-// paragraphs and cells, separate words.
-func Visible(element *html.Node) string {
+// paragraphs and cells, separate words. Visible spends a step for each node, and for each 8 bytes of text. ok
+// is false if spend returned false, and the text is then incomplete.
+func Visible(element *html.Node, spend func(steps int) bool) (text string, ok bool) {
 	var b strings.Builder
-	var add func(*html.Node)
-	add = func(n *html.Node) {
+	var add func(*html.Node) bool
+	add = func(n *html.Node) bool {
 		for child := range n.ChildNodes() {
+			block := blocks[child.DataAtom]
 			switch {
+			case !spend(1 + len(child.Data)/8):
+				return false
 			case child.Type == html.TextNode:
 				b.WriteString(child.Data)
-			case blocks[child.DataAtom]:
+				continue
+			case block:
 				b.WriteByte(' ')
-				add(child)
+			}
+			if !add(child) {
+				return false
+			}
+			if block {
 				b.WriteByte(' ')
-			default:
-				add(child)
 			}
 		}
+		return true
 	}
-	add(element)
-	return b.String()
+	ok = add(element)
+	return b.String(), ok
+}
+
+// Own returns the text directly in an element.
+func Own(element *html.Node) string {
+	var parts []string
+	for child := range element.ChildNodes() {
+		if child.Type == html.TextNode {
+			parts = append(parts, child.Data)
+		}
+	}
+	return strings.Join(parts, " ")
 }

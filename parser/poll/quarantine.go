@@ -1,0 +1,98 @@
+package poll
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/matchwire/matchwire/health"
+)
+
+// The limits of a source whose polls do not end.
+const (
+	// maxUnended is the number of polls in a row that do not end, after which a source is quarantined.
+	maxUnended        = 3
+	firstQuarantine   = 5 * time.Minute
+	longestQuarantine = 6 * time.Hour
+)
+
+// quarantineFor returns how long a source is not polled after a number of polls that did not end: 5
+// minutes, and twice as long after each further poll, up to 6 hours. It returns 0 for a few polls.
+func quarantineFor(unended int) time.Duration {
+	if unended < maxUnended {
+		return 0
+	}
+	return min(firstQuarantine<<min(unended-maxUnended, 10), longestQuarantine)
+}
+
+// run runs a claimed poll. If the processes of earlier polls of the source have ended during the poll, its
+// page may be the reason, so the poll is not run again until the source's quarantine is over. A poll that does
+// not end in time counts too.
+func (w *Worker) run(ctx context.Context, c *claim, r *run) Result {
+	var result Result
+	if wait := quarantineFor(c.unended); wait > 0 && c.died {
+		now := time.Now().UTC()
+		result = Result{Due: r.poll.Due, At: now, Failures: c.state.Failures + c.unended}
+	} else {
+		c.state, result = r.do(ctx, c.state)
+		if r.timedOut {
+			c.unended++
+		} else {
+			c.unended = 0
+		}
+	}
+	wait := quarantineFor(c.unended)
+	if wait == 0 {
+		w.held.remove(r.poll.Source.ID)
+		return result
+	}
+	why := fmt.Sprintf("%d polls in a row did not end: the next poll is in %v", c.unended, wait)
+	r.log.Error("source quarantined", "problem", why)
+	w.held.add(r.poll.Source.ID, heldSource{r.poll.Source.Profile, why, result.At.Add(wait)})
+	result.Wait, result.Problem = max(result.Wait, wait), cmp.Or(result.Problem, why)
+	return result
+}
+
+// A quarantine contains the sources that this worker has quarantined. Goroutines can share it.
+type quarantine struct {
+	mu      sync.Mutex
+	sources map[string]heldSource // by ID
+}
+
+// A heldSource is a source that is not polled for some time.
+type heldSource struct {
+	profile, why string
+	until        time.Time
+}
+
+func (q *quarantine) add(id string, s heldSource) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if q.sources == nil {
+		q.sources = map[string]heldSource{}
+	}
+	q.sources[id] = s
+}
+
+func (q *quarantine) remove(id string) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	delete(q.sources, id)
+}
+
+// Health returns an issue for each source that this worker has quarantined. The issue ends when a poll of
+// the source has ended here, or an hour after the quarantine.
+func (w *Worker) Health(context.Context) (issues []health.Issue) {
+	w.held.mu.Lock()
+	defer w.held.mu.Unlock()
+	maps.DeleteFunc(w.held.sources, func(_ string, s heldSource) bool { return time.Since(s.until) > time.Hour })
+	for _, id := range slices.Sorted(maps.Keys(w.held.sources)) {
+		s := w.held.sources[id]
+		issues = append(issues, health.Issue{Text: fmt.Sprintf("source %s (profile %s): %s", id, s.profile, s.why)})
+	}
+	return issues
+}

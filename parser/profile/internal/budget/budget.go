@@ -1,0 +1,129 @@
+// Package budget limits the work for one page.
+package budget
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"runtime/metrics"
+)
+
+// The limits of the work for one page.
+const (
+	// MaxSteps is the number of steps of a budget. A step is a test of one element, a move to one
+	// node or the scan of a few bytes of text. A second has about 50 million steps.
+	MaxSteps = 200_000_000
+	// MaxQuerySteps is the number of instructions of one run of a jq query.
+	MaxQuerySteps = 10_000_000
+	// MaxQueryHeap is the number of bytes by which the heap of the process can grow during one run of a
+	// jq query.
+	MaxQueryHeap = 512 << 20
+)
+
+// checkEvery is the number of steps between two checks of the context.
+const checkEvery = 4096
+
+// A Budget is a context with a limited number of steps. The context ends when the steps are spent.
+// Only one goroutine can spend steps.
+type Budget struct {
+	context.Context
+	cancel    context.CancelCauseFunc
+	left      int // steps
+	unchecked int // steps since the latest check of the context
+	ended     bool
+}
+
+// New returns a budget of a number of steps that ends when ctx ends. Call the function to release its resources.
+func New(ctx context.Context, steps int) (*Budget, context.CancelFunc) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	return &Budget{Context: ctx, cancel: cancel, left: steps}, func() { cancel(nil) }
+}
+
+// Spend spends n steps. It reports whether work can continue: there were n steps, and the context has
+// not ended.
+func (b *Budget) Spend(n int) bool {
+	b.left -= n
+	b.unchecked += n
+	if b.unchecked >= checkEvery {
+		b.unchecked = 0
+		switch {
+		case b.Err() != nil:
+			b.ended = true
+		case b.left < 0:
+			b.Fail(fmt.Errorf("the page needs more than %d million steps", MaxSteps/1_000_000))
+		}
+	}
+	return !b.ended
+}
+
+// Left returns the number of steps that are left.
+func (b *Budget) Left() int { return max(b.left, 0) }
+
+// Reason returns why the budget has ended, or nil.
+func (b *Budget) Reason() error {
+	if b.Err() == nil {
+		return nil
+	}
+	return fmt.Errorf("evaluating the profile: %w", context.Cause(b.Context))
+}
+
+// Fail ends the context, with err as its cause.
+func (b *Budget) Fail(err error) {
+	b.ended = true
+	b.cancel(err)
+}
+
+// Query returns a context for one run of a jq query, which ends when ctx ends. gojq calls Done before each
+// instruction, so Done counts them.
+func (b *Budget) Query(ctx context.Context) context.Context { return &query{Context: ctx, budget: b} }
+
+type query struct {
+	context.Context
+	budget *Budget
+	steps  int
+	heap   uint64 // at the first check
+	err    error
+}
+
+// closed is a closed channel.
+var closed = func() chan struct{} {
+	c := make(chan struct{})
+	close(c)
+	return c
+}()
+
+func (q *query) Done() <-chan struct{} {
+	q.steps++
+	if q.steps%checkEvery == 0 {
+		q.check()
+	}
+	if q.err != nil {
+		return closed
+	}
+	return nil
+}
+
+// check sets err if the query must end.
+func (q *query) check() {
+	heap := heapSize()
+	if q.heap == 0 {
+		q.heap = heap
+	}
+	switch {
+	case !q.budget.Spend(2 * checkEvery), q.Context.Err() != nil:
+		q.err = cmp.Or(context.Cause(q.Context), context.Cause(q.budget))
+	case q.steps > MaxQuerySteps:
+		q.err = fmt.Errorf("the query needs more than %d million steps", MaxQuerySteps/1_000_000)
+	case heap > q.heap+MaxQueryHeap:
+		q.err = fmt.Errorf("the query needs more than %d MiB", MaxQueryHeap>>20)
+	}
+}
+
+func (q *query) Err() error { return q.err }
+
+// heapSize returns the size of the objects on the heap of the process, in bytes.
+func heapSize() uint64 {
+	s := []metrics.Sample{{Name: "/memory/classes/heap/objects:bytes"}}
+	metrics.Read(s)
+	return s[0].Value.Uint64()
+}
