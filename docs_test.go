@@ -150,3 +150,14 @@ func TestDecisions(t *testing.T) {
 		}
 	}
 }
+
+// The README has the two commands that set up everything: one runs the demo, and one runs the tests.
+func TestREADMECommands(t *testing.T) {
+	t.Parallel()
+	text := readFile(t, "README.md")
+	for _, command := range []string{"go run ./cmd/matchwire demo", "make test"} {
+		if !strings.Contains(text, "\n```sh\n"+command+"\n```\n") {
+			t.Errorf("README.md has no block with the command %q", command)
+		}
+	}
+}
