@@ -20,7 +20,7 @@ golangci_lint = go tool -modfile=$(CURDIR)/tools/go.mod golangci-lint
 with_servers = go run ./internal/testenv/with-servers
 gotest = go run ./internal/testenv/gotest -modules=.,contract -race -p $(PACKAGES)
 
-.PHONY: help short test cases full lint vulncheck licences chaos season fuzz cross size bench-fanout update
+.PHONY: help short test cases full lint vulncheck licences chaos season fuzz cross hostile size bench-fanout update
 
 help: ## List the targets.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -34,7 +34,7 @@ test: ## Run all tests in their short form, and list skipped tests (less than 10
 cases: ## Run the TestCase… tests: inputs and situations that earlier versions handled wrongly.
 	$(with_servers) $(gotest) -run '^TestCase' ./...
 
-full: lint cross test season fuzz chaos ## Run all checks, and all tests in their long form (hours).
+full: lint cross test hostile season fuzz chaos ## Run all checks, and all tests in their long form (hours).
 
 lint: ## Check formatting, code and prose, in every module.
 	@for module in $(MODULES); do \
@@ -57,6 +57,9 @@ season: ## Test a season of real matches with each seed in SEEDS.
 		echo "MATCHWIRE_SEED=$$seed"; \
 		MATCHWIRE_SEED=$$seed GOGC=$(SEASON_GOGC) $(with_servers) go test -count 1 -run '^TestSeason' $$(grep -rl --include='*_test.go' '^func TestSeason' . | xargs -n 1 dirname | sort -u) || exit 1; \
 	done
+
+hostile: ## Test the memory and the time that hostile pages need (minutes).
+	go test -count 1 -run '^TestHostilePages$$' ./parser/profile
 
 fuzz: ## Run each fuzz target for FUZZTIME.
 	@grep -rHo --include='*_test.go' '^func Fuzz[A-Za-z0-9]*' . | while IFS=: read -r file target; do \

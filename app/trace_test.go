@@ -148,7 +148,9 @@ consumers:
 	gateway.eventually("both instances", func() bool { return strings.Count(gateway.output(), "instance found") == 2 })
 	gateway.eventually("both instances to be healthy", func() bool {
 		for _, path := range []string{"/readyz", "/api/instances", "/"} {
-			resp, err := http.Get(front + path)
+			req, _ := http.NewRequest("GET", front+path, nil)
+			req.Header.Set("Authorization", "Bearer "+testenv.Secret) // the gateway has forwarded the call
+			resp, err := http.DefaultClient.Do(req)
 			if err != nil {
 				return false
 			}
@@ -248,7 +250,9 @@ consumers:
 			t.Errorf("exit %d, want 0 and %q in:\n%s", code, want, out)
 		}
 	}
-	resp, err = http.Get(front + "/api/trace/" + strings.ReplaceAll(tid.String(), "-", "") + "?jobs=1")
+	req, _ = http.NewRequest("GET", front+"/api/trace/"+strings.ReplaceAll(tid.String(), "-", "")+"?jobs=1", nil)
+	req.Header.Set("Authorization", "Bearer "+testenv.Secret)
+	resp, err = http.DefaultClient.Do(req)
 	if err != nil {
 		t.Fatal(err)
 	}
