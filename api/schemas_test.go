@@ -44,7 +44,8 @@ func valid(t *testing.T, s *jsonschema.Schema, body []byte) {
 	}
 }
 
-// The events of every tenth match of a season, and an emitted event, are valid under event.json.
+// The events of every tenth match of a season, and an event that event.Of creates from minimal data, are valid
+// under event.json.
 func TestEventSchema(t *testing.T) {
 	schema := testenv.Schema(t, api.Contracts, "event.json")
 	e, err := event.Of("soccer.mls.goal", event.Data{Team: "Toronto FC"}, time.Now())
@@ -86,7 +87,7 @@ func TestEventSchema(t *testing.T) {
 	}
 }
 
-// event.json and the Go types have the same members.
+// The properties in event.json are the JSON names of the fields of the Go types.
 func TestEventSchemaHasTheMembersOfTheCode(t *testing.T) {
 	var schema struct {
 		Properties  map[string]any
@@ -108,7 +109,7 @@ func TestEventSchemaHasTheMembersOfTheCode(t *testing.T) {
 		}
 		slices.Sort(want)
 		if got := slices.Sorted(maps.Keys(members)); !slices.Equal(got, want) {
-			t.Errorf("definition %q of the schema has the members %v, want %v as in the code", name, got, want)
+			t.Errorf("definition %q of the schema has the properties %v, want %v as in the Go type", name, got, want)
 		}
 	}
 }

@@ -20,9 +20,9 @@ func (d *demoCmd) Help() string {
 	return "Plays three matches at the same time through an embedded broker and store, at 60 times real speed. " +
 		"Needs no servers and no network. Prints each event. " +
 		"With folders, plays your recordings with the profiles and the consumers of the config. " +
-		"Use this to try your notifications: they are really sent. " +
-		"The demo then also prints what each channel sent, and why it did not send an event. " +
-		"--log-level info also logs the work of each role, with a TID (transaction ID), which matchwire trace explains."
+		"Use your recordings to test your notifications: the demo sends them. " +
+		"It prints each notification that a channel sends, and the reason for each event without a notification. " +
+		"--log-level info also logs the work of each role. All log lines of a job have the same TID (transaction ID)."
 }
 
 func (d *demoCmd) Run(ctx context.Context, c *console) error {

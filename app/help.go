@@ -2,8 +2,8 @@ package app
 
 import "github.com/alecthomas/kong"
 
-// helpTexts holds the help texts of flags and arguments that are too long for a struct
-// tag. The keys are the variable names in the tags.
+// helpTexts contains the help texts that are too long for the struct tags of their flags and
+// arguments. The keys are the variable names in the tags.
 var helpTexts = kong.Vars{
 	"help_log_level": "debug, info, warn or error (default: info, or warn for demo and replay).",
 	"help_namespace": "Namespace on shared servers; overrides the config.",
@@ -16,10 +16,10 @@ var helpTexts = kong.Vars{
 
 	"dead_list_consumer": "Consumer or queue (default: count the dead letters of each consumer in the config).",
 	"emit_facts":         "Facts as a JSON object (default: read one JSON object per line from standard input).",
-	"page_request": "Use the request settings NAME, under requests in the config " +
-		"(default: the settings of the source with this URL, if the config has one).",
+	"page_request": "Name of the request settings, from requests in the config " +
+		"(default: those of the configured source with this URL, if any).",
 	"replay_as_live": "Handle the pages as live: use the live state and the original match IDs, " +
-		"and cause notifications. Fails if matchwire already has state for a match.",
+		"and let consumers send notifications. Fails if matchwire already has state for a match.",
 	"token_scopes":   "What the token allows: read, operate, change or metrics.",
 	"record_profile": "Name or file of the profile. A file is copied into the fixture.",
 	"trace_jobs":     "Maximum number of scheduled jobs to show. If there are more, only the latest are shown.",

@@ -526,8 +526,8 @@ consumers:
 	}
 }
 
-// The demo of a recording sends each notification before its correction, however fast it plays. It prints what each
-// channel sent, and why it did not send an event.
+// The demo of a recording sends each notification before its correction, however fast it plays. It prints each
+// notification that a channel sends, and the reason for each event without a notification.
 func TestDemoPrintsWhatChannelsSend(t *testing.T) {
 	var mu sync.Mutex
 	var types []string

@@ -18,7 +18,8 @@ type psCmd struct {
 
 func (p *psCmd) Help() string {
 	return "Each instance announces itself at least every five seconds. After 15 seconds without an announcement, " +
-		"ps shows how long the instance has been silent. The instance may have been killed, or cannot write to Redis. " +
+		"ps shows how long the instance has been silent. " +
+		"The instance may have been killed, or may be unable to write to Redis. " +
 		"After ten minutes, the instance is removed from the list."
 }
 

@@ -25,9 +25,9 @@ func (r *runCmd) Help() string {
   consumers  runs the consumers of events
   fanout     streams events to clients and serves the live page
 
-API calls that change something require an API token: that in MATCHWIRE_API_TOKEN, that in the file that
-MATCHWIRE_API_TOKEN_FILE names, or one in api_tokens of the config. If other machines can connect, all calls about
-sources, traces and instances require one. The command token makes tokens.`
+API calls that change something require an API token. Set one token in MATCHWIRE_API_TOKEN, or in the file that
+MATCHWIRE_API_TOKEN_FILE names. In the config, api_tokens names a file with more tokens. If other machines can
+connect, all calls about sources, traces and instances require a token too. matchwire token creates tokens.`
 }
 
 func (r *runCmd) Run(ctx context.Context, c *console) error {

@@ -18,7 +18,7 @@ import (
 	"github.com/matchwire/matchwire/internal/testenv"
 )
 
-// encrypted starts a TLS proxy in front of a server and returns its URL.
+// encrypted starts a TLS proxy in front of a server. It returns the URL of the proxy.
 func encrypted(t *testing.T, server, scheme string, config *tls.Config) string {
 	t.Helper()
 	u, err := url.Parse(server)
@@ -88,8 +88,7 @@ func TestTLSAndURLsInFiles(t *testing.T) {
 	})
 }
 
-// If the servers reject the passwords, the log has the errors of the servers and no
-// password.
+// If the servers reject the passwords, the log contains their errors but no password.
 func TestRefusedPasswords(t *testing.T) {
 	w := newWorld(t)
 	locked := testenv.OwnRedis(t)
@@ -109,7 +108,7 @@ func TestRefusedPasswords(t *testing.T) {
 	}, "run", "consumers", "--log-level", "debug")
 	p.stop(syscall.SIGTERM)
 	if o := p.output(); !strings.Contains(o, "WRONGPASS") {
-		t.Errorf("the log lacks the error WRONGPASS of Redis:\n%s", o)
+		t.Errorf("the log does not contain Redis's WRONGPASS error:\n%s", o)
 	}
 	testenv.NoSecret(t, p.output())
 }

@@ -12,10 +12,10 @@ type tokenCmd struct {
 }
 
 func (t *tokenCmd) Help() string {
-	return `Prints the token, which clients send as "Authorization: Bearer TOKEN", and its line for the file that
-api_tokens names in the config. The file contains only the hash of the token.
+	return `Prints the token, and a line to add to the file that api_tokens names in the config. Clients send the token
+as "Authorization: Bearer TOKEN". The file contains only the hash of the token.
 
-  read     scoreboards, if the streams need tokens
+  read     scoreboards (public unless the streams need tokens)
   operate  sources, traces and instances; includes read and metrics
   change   calls that change something, such as POST /api/matches; includes sources, traces and instances
   metrics  metrics and the details of /healthz`

@@ -41,17 +41,18 @@ func TestComposeFile(t *testing.T) {
 		if s.Build == nil || !slices.Equal(s.Command, types.ShellCommand{"run", string(role)}) ||
 			s.DependsOn["rabbitmq"].Condition != types.ServiceConditionHealthy ||
 			s.DependsOn["redis"].Condition != types.ServiceConditionHealthy {
-			t.Errorf("service %s: build %v, command %v, depends on %v; want a build that runs the role after healthy servers",
-				role, s.Build, s.Command, s.DependsOn)
-		}
-		if s.HealthCheck == nil || !strings.Contains(strings.Join(s.HealthCheck.Test, " "), "//localhost:8080/healthz") ||
-			*s.Environment["MATCHWIRE_LISTEN"] != "0.0.0.0:8080" {
-			t.Errorf("service %s: health check %v, want /healthz at port 8080, and MATCHWIRE_LISTEN 0.0.0.0:8080",
-				role, s.HealthCheck)
+			t.Errorf("service %s: build %v, command %v, depends on %v; "+
+				"want a build, the command run %s, and a dependency on healthy servers",
+				role, s.Build, s.Command, s.DependsOn, role)
 		}
 		env := map[string]string{}
 		for k, v := range s.Environment {
 			env[k] = *v
+		}
+		if s.HealthCheck == nil || !strings.Contains(strings.Join(s.HealthCheck.Test, " "), "//localhost:8080/healthz") ||
+			env["MATCHWIRE_LISTEN"] != "0.0.0.0:8080" {
+			t.Errorf("service %s: health check %v, MATCHWIRE_LISTEN %s; want /healthz on port 8080, and 0.0.0.0:8080",
+				role, s.HealthCheck, env["MATCHWIRE_LISTEN"])
 		}
 		servers, err := pipeline.ServersFrom(func(k string) string { return env[k] })
 		if err != nil || servers.Embedded() ||

@@ -6,8 +6,8 @@ import (
 	"slices"
 )
 
-// A Clock is a time in a match, in the notation of the sport. 45+2' is Minute 45, Stoppage 2. It
-// differs from minute 47, which is in the second half.
+// A Clock is a time in a match, in the notation of the sport. In soccer, 45+2' is
+// Minute 45, Stoppage 2: it is in the first half, whereas minute 47 is in the second.
 type Clock struct {
 	Period   Period `json:"period,omitempty"`   // such as "1h", "q4" or "p3"; "" if the page does not show it
 	Minute   int    `json:"minute,omitempty"`   // 1 to 120, as printed; 0 if the page or the sport has no minutes
@@ -26,7 +26,7 @@ const (
 	Bottom Half = "bottom"
 )
 
-// Index returns the position of the half in its inning from 1, or 0 for "".
+// Index returns 1 for Top, 2 for Bottom and 0 for "".
 func (h Half) Index() int { return slices.Index([]Half{"", Top, Bottom}, h) }
 
 // IsZero reports whether no field of c is set.
@@ -36,8 +36,8 @@ func (c Clock) IsZero() bool { return c == Clock{} }
 // otherwise 15'. In cricket, it returns overs, such as 14.3. If c has neither a time nor overs, it
 // returns "".
 //
-// The seconds count from kick-off in soccer and rugby, and from the start of the period in sports
-// without minutes.
+// In soccer and rugby, a printed time such as 14:21 counts from kick-off. In sports without minutes,
+// it counts from the start of the period.
 func (c Clock) String() string {
 	switch {
 	case c.Balls > 0:
@@ -94,8 +94,8 @@ func (s Sport) AtMinute(p Period, minute, stoppage int) Clock {
 	return Clock{Period: p, Minute: minute, Stoppage: stoppage}
 }
 
-// AtElapsed returns the clock for a number of seconds since kick-off, as a match clock shows it, in
-// sports that count minutes. The second half of soccer begins at 45:00, regardless of stoppage
+// AtElapsed returns the clock for the time that a match clock shows, in seconds since kick-off. The
+// sport must count minutes. The second half of soccer begins at 45:00, regardless of stoppage
 // time. 14:21 is in minute 15. If p is "", the seconds determine the period. Time past the end of
 // the period is stoppage time.
 func (s Sport) AtElapsed(p Period, seconds int) Clock {
@@ -132,7 +132,7 @@ func (c Clock) Before(s Sport, d Clock) bool {
 	return c.Half.Index() < d.Half.Index()
 }
 
-// Known reports whether c contains a time within the period, or its half.
+// Known reports whether c contains the half of an inning, or a time within the period.
 func (c Clock) Known() bool { return c.Timed() || c.Half != "" }
 
 // Timed reports whether c contains a time within the period.
@@ -141,8 +141,8 @@ func (c Clock) Timed() bool { return c.Minute > 0 || c.Elapsed > 0 || c.Balls > 
 // CountedOn returns the minute on a clock that continues in stoppage time: 93 for 90+3'.
 func (c Clock) CountedOn() int { return c.Minute + c.Stoppage }
 
-// MoveTo returns c as a clock of the period p, for clocks that continue in stoppage time. In
-// soccer, 47' of the second half is 45+2' of the first half. A clock without a minute does not
+// MoveTo returns c as a Clock of period p. Use it for sites whose match clock continues in stoppage
+// time. In soccer, 47' of the second half is 45+2' of the first half. A clock without a minute does not
 // change. The sport must count minutes.
 func (s Sport) MoveTo(p Period, c Clock) Clock {
 	switch {
@@ -156,8 +156,8 @@ func (s Sport) MoveTo(p Period, c Clock) Clock {
 }
 
 // MaybeStoppage reports whether c may be in the stoppage time of the previous period, although
-// Stoppage is 0. Use it for pages that do not show the period: on some soccer pages, the first half
-// continues to 47', and a match without extra time to 93'. It returns false if the sport does not
+// Stoppage is 0. Use it for pages that do not show the period: on some soccer pages, the clock
+// runs to 47' in the first half and to 93' in a match without extra time. It returns false if the sport does not
 // count minutes.
 func (s Sport) MaybeStoppage(c Clock) bool {
 	half, extra := s.Rules().Half, s.Rules().ExtraHalf

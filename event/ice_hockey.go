@@ -22,7 +22,7 @@ var iceHockey = Rules{
 
 	Situation: []Member{{Name: "power_play"}, {"strength", 3, 6}},
 
-	// South Korea 92–0 in 1998. 84 penalties in Boston in 1981.
+	// The records: South Korea won 92–0 in 1998, and a game in Boston in 1981 had 84 penalties.
 	Bounds: Bounds{Score: 100, Listed: 100, Shootout: 30, Rows: 100, Leap: 5,
 		Both: 25, Early: 3, Pace: 2},
 }

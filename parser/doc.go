@@ -13,6 +13,7 @@
 // on one page. Package poll calls the other packages once for each task of the scheduler. Package
 // recording processes the pages of a fixture in the same way.
 //
-// The package of a step imports only packages of earlier steps, and observation. Package reconcile
-// does no I/O, because it imports no package that could.
+// Among the subpackages of parser, the package of each step imports only observation, the packages of
+// earlier steps, and its own internal packages. Package reconcile does no I/O, because it imports no
+// package that could.
 package parser

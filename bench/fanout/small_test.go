@@ -65,7 +65,7 @@ func TestCutFrame(t *testing.T) {
 func TestHistogram(t *testing.T) {
 	for n := int64(1); n < 1<<60; n = n*5/4 + 1 {
 		if top := bucketTop(bucketOf(n)); top < n || float64(top-n) > 0.01*float64(n) {
-			t.Errorf("the bucket of %d ends at %d, want at most 1 %% more than %d", n, top, n)
+			t.Errorf("the bucket of %d ends at %d, want between %d and 1%% more", n, top, n)
 		}
 	}
 	var h histogram

@@ -19,11 +19,11 @@ import (
 )
 
 // A Maker creates a broker for one test and returns a function that opens a client of that broker.
-// pauses are the pauses between the attempts at a message. The Maker closes the clients when the
+// pauses are the pauses between attempts to handle a message. The Maker closes the clients when the
 // test ends.
 type Maker func(t *testing.T, pauses []time.Duration) (open func() broker.Broker)
 
-// waitTimeout is the timeout of every wait.
+// waitTimeout bounds every wait for the broker. It is long, because a real server can be slow.
 const waitTimeout = 20 * time.Second
 
 // Run tests a broker that needs a server.
@@ -31,7 +31,7 @@ func Run(t *testing.T, maker Maker) {
 	run(t, maker, func(t *testing.T, test func(*testing.T)) { test(t) })
 }
 
-// RunInBubble tests a broker inside the process. Each test runs in a bubble of testing/synctest, so
+// RunInBubble tests an in-process broker. Each test runs in a bubble of testing/synctest, so
 // it does not wait for real time.
 func RunInBubble(t *testing.T, maker Maker) { run(t, maker, synctest.Test) }
 
@@ -100,17 +100,17 @@ func publish(t *testing.T, b broker.Broker, msgs ...broker.Message) {
 	}
 }
 
-// A subscription is a call of Subscribe that has not returned.
+// A subscription is a running call to Subscribe.
 type subscription struct {
 	queue  string
 	cancel func()   // ends the context of Subscribe
 	stop   func()   // ends the context and waits until Subscribe returns
-	marks  chan int // receives the number of each handled mark
+	marks  chan int // receives the number of each mark (see markPrefix) that was handled
 	done   chan struct{}
 }
 
-// subscribe starts a subscription and returns when its queue is bound. The subscription ends at the
-// latest when the test ends.
+// subscribe starts a subscription and returns when its queue is bound. The subscription ends when
+// the test calls stop or ends.
 func subscribe(t *testing.T, b broker.Broker, queue string, limit int, h broker.Handler,
 	patterns ...string) *subscription {
 	t.Helper()
@@ -162,8 +162,8 @@ func markNumber(m broker.Message) (int, bool) {
 	return n, ok && err == nil
 }
 
-// settle waits until every message that was in the queue of s at the call is handled. The handlers
-// of s must run one at a time.
+// settle waits until the handlers of s have handled all messages that were in the queue when settle
+// was called. The handlers must run one at a time.
 func (s *subscription) settle(t *testing.T, b broker.Broker) {
 	t.Helper()
 	n := int(markCount.Add(1))

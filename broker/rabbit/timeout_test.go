@@ -17,7 +17,7 @@ import (
 	"github.com/matchwire/matchwire/internal/testenv"
 )
 
-// impatient returns the URL of a RabbitMQ server that takes messages back after about a second.
+// impatient returns the URL of a RabbitMQ server with a consumer_timeout of one second.
 func impatient(t *testing.T) string {
 	t.Helper()
 	node := testenv.OwnRabbit(t, 1)[0]
@@ -56,8 +56,8 @@ func (r *recorder) count(id string) (calls int, done bool) {
 	return r.calls[id], r.done[id]
 }
 
-// A handler that runs longer than the consumer_timeout of the broker handles a message once. The next
-// messages are handled too. A message whose handler always fails late ends in the dead letters. Health
+// If a handler runs longer than the broker's consumer_timeout, its message is not handled again. The next
+// messages are handled too. If a handler always fails after the timeout, its message is dead-lettered. Health
 // names the cause.
 func TestCaseConsumerTimeout(t *testing.T) {
 	t.Parallel()
@@ -123,8 +123,8 @@ func TestCaseConsumerTimeout(t *testing.T) {
 	}
 }
 
-// A reader of the log acknowledges the latest events although no event follows, so the broker does not
-// close its channel.
+// A log reader acknowledges the latest events even if no event follows. So the broker does not close the
+// reader's channel.
 func TestQuietLogReaderKeepsItsChannel(t *testing.T) {
 	t.Parallel()
 	url := impatient(t)
@@ -165,7 +165,7 @@ func TestQuietLogReaderKeepsItsChannel(t *testing.T) {
 			t.Fatalf("the channel was closed with %v, want PRECONDITION_FAILED", e)
 		}
 	case <-time.After(waitTimeout):
-		t.Fatal("the broker did not close the channel without acknowledgements")
+		t.Fatal("the broker did not close the channel of the consumer that acknowledges nothing")
 	}
 	if _, err := b.Publish(t.Context(), brokertest.Message("soccer.mls.goal", "3")); err != nil {
 		t.Fatal(err)

@@ -2,7 +2,7 @@ package archive
 
 import "testing"
 
-// No text from a page is a formula in a spreadsheet.
+// cell escapes page text that a spreadsheet would treat as a formula.
 func TestCell(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string]string{

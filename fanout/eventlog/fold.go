@@ -26,14 +26,14 @@ type MatchState struct {
 	Shootout  *event.Score     `json:"shootout,omitempty"`
 	LineScore *event.LineScore `json:"line_score,omitempty"`
 	Replay    bool             `json:"replay,omitempty"`
-	Updated   time.Time        `json:"updated"` // when the page of the latest event was read
+	Updated   time.Time        `json:"updated"` // when the page of the latest event was fetched
 	TID       event.TID        `json:"tid"`
 	Incidents []*Incident      `json:"incidents"` // reported and not retracted, in the order of their first reports
 
 	Epoch string `json:"epoch,omitempty"`
 	Seq   int64  `json:"seq,omitempty"`
 
-	changed int64                  // fold.events at the latest event
+	changed int64                  // value of fold.events after the latest event
 	encoded atomic.Pointer[[]byte] // cache of Encode
 }
 
@@ -62,8 +62,8 @@ type Incident struct {
 	TID         event.TID `json:"tid"`
 }
 
-// Encode returns the state as JSON. The caller must not change the bytes. Encode caches them while
-// the match has no newer state.
+// Encode returns the state as JSON. The caller must not change the bytes. Encode caches them.
+// [States.Put] clears the cache when the match has a newer state.
 func (m *MatchState) Encode() ([]byte, error) {
 	if t := m.encoded.Load(); t != nil {
 		return *t, nil
@@ -91,7 +91,7 @@ func (m *MatchState) WithIncidents(keep func(*Incident) bool) *MatchState {
 	return some
 }
 
-// States maps match IDs to the states of the matches at one place in the log.
+// States maps match IDs to the states of the matches at one position in the log.
 type States map[string]*MatchState
 
 // Put sets the state of a match. If there would be more than maxMatches matches, Put drops the match
@@ -107,7 +107,7 @@ func (all States) Put(m *MatchState) {
 		delete(all, oldest.Match.ID)
 	}
 	if old := all[m.Match.ID]; old != nil {
-		old.encoded.Store(nil) // frees memory, because few snapshots contain the old state
+		old.encoded.Store(nil) // frees memory; few snapshots contain the old state, so it is rarely encoded again
 	}
 	all[m.Match.ID] = m
 }
@@ -133,7 +133,7 @@ type fold struct {
 
 func newFold() fold { return fold{states: States{}, unsequenced: recentIDs{has: map[string]bool{}}} }
 
-// maxRecent is the number of IDs of events without epoch and seq that a fold stores to detect copies.
+// maxRecent is the maximum number of IDs that a fold stores to detect copies of events without epoch and seq.
 const maxRecent = 10_000
 
 // recentIDs is a set of the maxRecent IDs that were added last.

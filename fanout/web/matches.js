@@ -1,5 +1,10 @@
-// Matches holds the state of all matches. It starts from a snapshot, and applies later events in the
-// same way as the server.
+// Matches contains the state of all matches. It starts from a snapshot and applies later events. It
+// expects each event once, and the events of a match in order, as follow in live.js delivers them.
+// It differs from the fold in fanout/eventlog:
+//
+//   - After a new epoch, a match has no score, shootout or line_score until an event contains them.
+//   - It does not detect copies of events, or events that are older than the state.
+//   - It does not limit the number of matches or incidents.
 export class Matches {
   constructor() { this.byID = new Map(); }
 

@@ -17,8 +17,8 @@ import (
 )
 
 const (
-	shutdownTimeout = 10 * time.Second // time until connections are closed
-	requestGrace    = 3 * time.Second  // time until the contexts of requests in progress are cancelled
+	shutdownTimeout = 10 * time.Second // maximum wait, after the context ends, before the server closes connections
+	requestGrace    = 3 * time.Second  // wait, after the context ends, before the server cancels requests in progress
 )
 
 // startWeb starts the HTTP server with the handlers of all roles. It does nothing if no
@@ -46,8 +46,8 @@ func (p *Pipeline) startWeb(ctx context.Context, group *errgroup.Group, parts *r
 // address returns the host:port to serve on.
 func (p *Pipeline) address() string { return cmp.Or(p.Listen, p.config.Listen, DefaultListen) }
 
-// serve listens on address, over TLS if encrypted is not nil, and returns. The server
-// runs in group until ctx ends.
+// serve listens on address, over TLS if encrypted is not nil. It returns the address of the
+// listener without waiting for requests. The server runs in group until ctx ends.
 func serve(
 	ctx context.Context, group *errgroup.Group, address string, encrypted *tls.Config, h http.Handler,
 ) (net.Addr, error) {
@@ -84,7 +84,8 @@ func serve(
 	return listener.Addr(), nil
 }
 
-// newGuard returns the guard of a listener with the config's tokens.
+// newGuard returns the guard for a listener. The guard accepts p.APIToken, the tokens in api_tokens of the
+// config, and stream tokens.
 func (p *Pipeline) newGuard(listen string) (*guard.Guard, error) {
 	keys, err := p.streamKeys()
 	if err != nil {

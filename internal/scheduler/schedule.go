@@ -26,12 +26,12 @@ import (
 //	mw:{schedule}:tick      hash of the tick of each source: the time at which its latest poll was due, Unix milliseconds
 //	mw:{schedule}:polled    hash of the results of the latest poll of a source, each a [LatestPoll] (JSON)
 //	mw:{schedule}:configs   sorted set of the fingerprints of configs, by generation; the last is in force
-//	mw:{schedule}:beat      number of checks by schedulers whose config is in force
+//	mw:{schedule}:beat      counter that each scheduler whose config is in force increments when it checks that config
 //	mw:{schedule}:outbox    list of match_activated and match_deactivated events that the broker has not confirmed
 //	mw:{schedule}:reply:…   the reply of a script, for 30 seconds, in case the script is sent again
 //
-// The client sends a script again if the reply is lost, so each script returns the same reply when
-// it is repeated.
+// If a reply is lost, the Redis client sends the script again. The scripts that change sources or
+// return due polls therefore return the same reply to a repeated call.
 type Schedule struct {
 	redis  redis.UniversalClient
 	prefix string
@@ -42,9 +42,9 @@ type Schedule struct {
 // outboxName is the name of the schedule's outbox.
 const outboxName = "schedule"
 
-// NewSchedule returns the schedule in r whose keys begin with prefix. After each write to an
-// outbox, it calls nudge with the name of the outbox, unless nudge is nil; see
-// [outbox.Relay.Nudge].
+// NewSchedule returns the schedule in r whose keys begin with prefix. After each write to its
+// outbox, the Schedule calls nudge with the name of the outbox; see [outbox.Relay.Nudge]. nudge can
+// be nil.
 func NewSchedule(r redis.UniversalClient, prefix string, nudge func(outbox string)) *Schedule {
 	if nudge == nil {
 		nudge = func(string) {}
@@ -59,8 +59,8 @@ func (s *Schedule) keys() []string {
 		s.outbox.Key(outboxName), s.key("configs"), s.key("beat")}
 }
 
-// keepReply is how long the reply of a script is stored. Clients repeat a script only for a shorter
-// time.
+// keepReply is how long the reply of a script is stored. It is longer than the time for which
+// the client retries a script.
 const keepReply = 30 * time.Second
 
 // replyKey returns the key of the stored reply to one call of a script.
@@ -109,7 +109,7 @@ const activationTimeout = time.Minute
 
 // Activate adds a source and emits match_activated under the TID of ctx, in one step. The scheduler
 // that receives the event begins the polls. If the source is already active, it stays unchanged and
-// fresh is false. If its profile or interval differs from a, the error is
+// fresh is false. If the active source has another profile or interval than a, the error is
 // ErrActiveWithOtherSettings. A stopped source is reactivated. current is the activation that is in
 // effect afterwards. If a has a generation and a newer generation is in force, the error wraps
 // ErrSuperseded.
@@ -137,8 +137,8 @@ func (s *Schedule) Activate(ctx context.Context, a Activation) (current Activati
 	return current, fresh, nil
 }
 
-// deactivate returns the source ID, or "" if it removed nothing. It stores a marker, because a repeated
-// script would not find the source.
+// deactivate returns the source ID, or "" if it removed nothing. It stores a marker that makes a
+// repeated call return the ID, although the source is already gone.
 var deactivate = redis.NewScript(`
 if redis.call('exists', KEYS[9]) == 1 then return ARGV[1] end` + superseded + `
 local had = redis.call('hget', KEYS[1], ARGV[1])
@@ -160,9 +160,9 @@ func (s *Schedule) Deactivate(ctx context.Context, id, reason string) (bool, err
 	return s.deactivate(ctx, entry, reason, 0)
 }
 
-// deactivate removes a source for the config of a generation, if the activation in entry is still
-// current. With generation 0 it removes the source in any case. If a newer generation is in force,
-// the error wraps ErrSuperseded. If it removes no source, it returns false.
+// deactivate removes a source at the request of the config with the given generation, if entry
+// contains the current activation. With generation 0 it removes the source in any case. If a newer
+// generation is in force, the error wraps ErrSuperseded. If it removes no source, it returns false.
 func (s *Schedule) deactivate(ctx context.Context, entry Entry, reason string, generation int64) (bool, error) {
 	e, err := entry.event(event.MatchDeactivated, reason, event.TIDFrom(ctx))
 	if err != nil {
@@ -233,7 +233,7 @@ redis.call('hset', KEYS[4], ARGV[1], string.format('%.0f', now))
 redis.call('zadd', KEYS[2], now + ARGV[3], ARGV[1])
 return now`)
 
-// Begin sets the first tick of a source to the current time, and schedules the second tick next later.
+// Begin sets the first tick of a source to the current time. It schedules the second tick after the duration next.
 // A tick is the time at which a poll is due. If the source already has a tick, Begin changes nothing and
 // returns the latest tick.
 // activation is the ID of a match_activated event. If it does not belong to the current activation,
@@ -251,13 +251,13 @@ func (s *Schedule) Begin(
 // A DuePoll is a poll that is due.
 type DuePoll struct {
 	Activation Activation
-	Due        time.Time     // by Redis's clock, like all times of the schedule
+	Due        time.Time     // by Redis's clock
 	Left       time.Duration // time until the next poll of the source is due
 }
 
 // popDue skips missed polls: if a source is behind by an interval or more, only one poll is due. So
-// polls do not accumulate during an outage. The reply is stored, because a repeated script does not
-// find the polls.
+// polls do not accumulate during an outage. The script stores its reply for a repeated call,
+// because the polls are no longer due then.
 var popDue = redis.NewScript(`
 local reply = redis.call('get', KEYS[9])
 if reply then return cjson.decode(reply) end
@@ -290,8 +290,9 @@ return out`)
 type PopID struct{ id string }
 
 // Pop returns the polls that are due, at most n, and schedules the next poll of each source. No
-// other caller gets the same polls. wait is the time until the next poll of any source is due. If
-// the reply of Redis is lost, the next Pop with the same PopID returns the same polls.
+// other caller gets the same polls. wait is the time until the next poll of any source is due, or an
+// hour if there is no source. If the reply of Redis is lost, the next Pop with the same PopID returns
+// the same polls.
 func (s *Schedule) Pop(ctx context.Context, n int, pop *PopID) (polls []DuePoll, wait time.Duration, err error) {
 	if pop.id == "" {
 		pop.id = uuid.NewString()

@@ -7,8 +7,9 @@ import (
 	"github.com/matchwire/matchwire/parser/page"
 )
 
-// A cachedPage contains the latest page of a source, its fetcher and its parsed form. With a
-// cachedPage, an unchanged page is neither fetched nor parsed again.
+// A cachedPage contains the fetcher of a source, its latest page, and the parsed form of the page. With
+// a cachedPage, a worker can send conditional requests. It extracts the facts of an unchanged page
+// again only if they depend on the time.
 type cachedPage struct {
 	fetcher *page.Fetcher
 	page    page.Page // zero before the first fetch

@@ -28,7 +28,7 @@ const upcomingFor = 24 * time.Hour
 // maxUpcoming is the maximum number of matches that [Store.Upcoming] reads, in the order of kick-off.
 const maxUpcoming = 2000
 
-// markUpcoming adds a match to the index if it has not begun, with its latest kick-off.
+// markUpcoming adds a match that has not begun to the index, or updates its kick-off time there.
 func (s *Store) markUpcoming(ctx context.Context, m event.Match) error {
 	if !begins(m) {
 		return nil
@@ -40,13 +40,14 @@ func (s *Store) markUpcoming(ctx context.Context, m event.Match) error {
 	return nil
 }
 
-// begins reports whether a match has a kick-off and has not begun.
+// begins reports whether the kick-off time of a match is known and the match has not begun.
 func begins(m event.Match) bool {
 	return !m.Start.IsZero() && (m.Status == event.Scheduled || m.Status == event.Delayed)
 }
 
-// Upcoming returns the matches that begin between now and until, by this machine's clock, and have not
-// begun. It returns their sport, league and match, as the latest pages show them.
+// Upcoming returns the matches whose kick-off is between now and until, by this machine's clock. It
+// omits matches that have already begun. For each match, it returns the sport, league and match, as
+// the latest page shows them.
 func (s *Store) Upcoming(ctx context.Context, until time.Time) ([]event.Data, error) {
 	now := time.Now()
 	seconds := func(t time.Time) string { return strconv.FormatInt(t.Unix(), 10) }
@@ -65,7 +66,7 @@ func (s *Store) Upcoming(ctx context.Context, until time.Time) ([]event.Data, er
 	for _, match := range near.Val() {
 		states = append(states, pipe.HGet(ctx, s.key(match), "state"))
 	}
-	_, _ = pipe.Exec(ctx) // each state has its own error
+	_, _ = pipe.Exec(ctx) // each command returns its own error below
 	var all []event.Data
 	for i, cmd := range states {
 		text, err := cmd.Result()

@@ -9,7 +9,7 @@ import (
 	"github.com/matchwire/matchwire/parser/profile"
 )
 
-// A table of incidents in a cell of a layout table, and matches in cells of their own.
+// nestedPage has a table of incidents in a cell of a layout table.
 const nestedPage = `<html><body><table><tr><td class=nav>menu</td><td class=main>
 	<h1>Ayr</h1><h2>Raith</h2>
 	<table class=ev>
@@ -17,7 +17,8 @@ const nestedPage = `<html><body><table><tr><td class=nav>menu</td><td class=main
 		<tr><td></td><td><b>Gold</b><i>9'</i></td></tr>
 	</table></td></tr></table></body></html>`
 
-// In a selector on a row, :scope is the row. Without :scope, the elements above a row count too.
+// In a selector on a row, :scope is the row. Without :scope, parts of a selector can match
+// ancestors of the row.
 func TestScopeIsTheRow(t *testing.T) {
 	t.Parallel()
 	for _, tc := range []struct{ home, away, want string }{
@@ -53,8 +54,9 @@ incidents:
 	}
 }
 
-// On the whole page, :scope is the root element. In the rows of a match, it is the row of the match. With
-// siblings, it contains the siblings. Strings and longer names are not :scope.
+// On the whole page, :scope is the root element. In a selector within a match, such as that for its incidents,
+// :scope is the element of the match. With siblings: true, :scope is an element that contains the match and its
+// siblings. The text ":scope" in an attribute value is not replaced.
 func TestScopeOfOtherSearches(t *testing.T) {
 	t.Parallel()
 	const body = `<html><body><div class=m id=a><p>Ayr</p><p>Raith</p><ul><li>A</li></ul></div>` +
@@ -81,11 +83,11 @@ match: {home: ':scope > p', away: ':scope > p + p', league: {css: 'h4[title=":sc
 `)
 	all, problems, err = flat.Extract(t.Context(), page.Page{Body: []byte(body)})
 	if err != nil || len(all) != 1 || all[0].Match.Away != "Clyde" || all[0].League != "c" {
-		t.Errorf("observations %+v, problems %v, error %v, want Alloa v Clyde of the league c", all, problems, err)
+		t.Errorf("observations %+v, problems %v, error %v, want Alloa v Clyde in league c", all, problems, err)
 	}
 }
 
-// The error of a selector that begins with a combinator names :scope.
+// The error for a selector that begins with a combinator suggests :scope.
 func TestSelectorBeginsWithACombinator(t *testing.T) {
 	t.Parallel()
 	for _, selector := range []string{"> td b", "+ td", " ~ td"} {

@@ -8,8 +8,8 @@ import (
 	"github.com/matchwire/matchwire/parser/reconcile"
 )
 
-// BenchmarkMatchUnchanged reconciles a captured page again with the resulting state, so nothing is
-// new.
+// BenchmarkMatchUnchanged reconciles a captured page with the state that the same page produced. The
+// result has no events.
 func BenchmarkMatchUnchanged(b *testing.B) {
 	page, profile := parsertest.BigPage(b)
 	all, _, err := profile.Extract(b.Context(), page)

@@ -47,7 +47,7 @@ func TestHalfTimeEndsWithoutAPeriod(t *testing.T) {
 	s.expect(observed(event.Ended, "", event.Score{}), "period_end 2h 0-0", "match_end 0-0 draw by regulation")
 }
 
-// A stale copy of a page of many matches from before half time does not start the second half.
+// A list page that was cached before half time does not start the second half.
 func TestStaleListAfterHalfTime(t *testing.T) {
 	t.Parallel()
 	show := func(status event.Status, period event.Period, minute int) observation.Observation {
@@ -74,7 +74,7 @@ func TestExtraTimeAndShootOut(t *testing.T) {
 	if *s.state.Score != (event.Score{}) || *s.state.Shootout != (event.Score{Home: 1}) {
 		t.Errorf("score %v, tally %v, want 0-0 and 1-0", s.state.Score, s.state.Shootout)
 	}
-	// No page has the period of extra time, but the last page lists a goal in extra time.
+	// No page shows a period of extra time, but the last page lists a goal in the 101st minute.
 	s = begin(t, observed(event.Live, "2h", event.Score{}))
 	s.expect(observed(event.Final, "", event.Score{Home: 1}, goalBy(event.Home, "Vida", at(101, 0))),
 		"period_end 2h 0-0", "period_start et1 0-0", "goal 101' home Vida 1-0", "period_end et1 1-0",

@@ -8,12 +8,12 @@ import (
 	"github.com/matchwire/matchwire/internal/testenv/servers"
 )
 
-// A need is a program that tests need.
+// A need is a program that the tests run, and the Debian packages that contain it.
 type need struct {
 	name     string
 	programs []string // possible names of the program
 	packages []string // Debian packages
-	unless   string   // environment variable that names a running server instead; "" if none does
+	unless   string   // environment variable with the URL of a running server to use instead; "" for none
 }
 
 var needs = []need{
@@ -24,7 +24,7 @@ var needs = []need{
 	{"npm", []string{"npm"}, []string{"npm"}, ""},
 	{"Python", []string{"python3"}, []string{"python3"}, ""},
 	{"pgrep", []string{"pgrep"}, []string{"procps"}, ""},
-	{"a C compiler, for -race", []string{"gcc", "cc", "clang"}, []string{"gcc", "libc6-dev"}, ""},
+	{"a C compiler (for -race)", []string{"gcc", "cc", "clang"}, []string{"gcc", "libc6-dev"}, ""},
 }
 
 // found reports whether at least one of the programs is installed.
@@ -60,7 +60,8 @@ func install() (skipped []string) {
 	}
 	for _, n := range missing {
 		if !found(n.programs) {
-			skipped = append(skipped, fmt.Sprintf("%s is not installed (with-servers can install it as root on Debian)", n.name))
+			skipped = append(skipped,
+				fmt.Sprintf("%s is not installed; to install it, run with-servers as root on Debian", n.name))
 		}
 	}
 	return skipped

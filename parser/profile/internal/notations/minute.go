@@ -9,7 +9,7 @@ import (
 	"github.com/matchwire/matchwire/event"
 )
 
-// The forms of times that count from kick-off, after divide has removed the words.
+// Notations for the time since kick-off, without words such as "2nd half", which divide removes.
 var (
 	minuteUnit   = regexp.MustCompile(`(\d)` + ordinal + `? ?(?:min(?:u+t\pL*)?s?|m)\b\.?`) // 67 mins, 67. Min.
 	minutePrefix = regexp.MustCompile(`^min(?:u+t\pL*)?s?\b\.? ?`)                          // min 67
@@ -18,8 +18,8 @@ var (
 	primeSeconds = regexp.MustCompile(`^(\d{1,3})' ?(\d\d)''$`) // 14'21''
 )
 
-// ordinal is the mark of an ordinal number: 67. in German, 67e or 67ème in French, 67:e in Swedish, and 67º
-// or 67ª in Spanish, whose marks become o and a in compatibility form.
+// ordinal matches the mark of an ordinal number: 67. (German), 67e or 67ème (French), 67:e (Swedish), 67º or
+// 67ª (Spanish). Unicode normalization (NFKC) turns º and ª into o and a.
 const ordinal = `(?:\.|:?e|[èe]me|[oa°])`
 
 // maxStoppage is the maximum number of minutes of stoppage time. A later minute is in another period.
@@ -32,8 +32,8 @@ type minute struct {
 	seconds  int // seconds since kick-off, or since the start of stoppage time; -1 if the text shows none
 }
 
-// parseMinute parses a time since kick-off. If the text shows stoppage time without its minute, as
-// 45+ does, the minute is the first. ok is false if text is not a time.
+// parseMinute parses a time since kick-off. If the text shows stoppage time without a number,
+// such as 45+, m.stoppage is 1. ok is false if text is not a time.
 func parseMinute(text string) (m minute, ok bool) {
 	text = minuteUnit.ReplaceAllString(minutePrefix.ReplaceAllString(text, ""), "$1'")
 	if f := elapsedPlus.FindStringSubmatch(text); f != nil {
@@ -66,7 +66,7 @@ func stoppageAt(last, minutes, seconds int) (m minute, ok bool) {
 	return minute{last, minutes + 1, minutes*60 + seconds}, seconds <= 59
 }
 
-// clock is like in, but returns an error instead of ok.
+// clock is like [minute.in], but returns an error instead of ok.
 func (m minute) clock(sport event.Sport, period event.Period, extra bool) (event.Clock, error) {
 	c, ok := m.in(sport, period, extra)
 	switch {
@@ -78,7 +78,7 @@ func (m minute) clock(sport event.Sport, period event.Period, extra bool) (event
 	return c, nil
 }
 
-// in returns the clock of the minute in a period, which is "" if the page does not name it. extra
+// in returns the clock of m in a period. period is "" if the page does not name the period. extra
 // reports whether the minute is in extra time. ok is false if the period does not contain the minute.
 func (m minute) in(sport event.Sport, period event.Period, extra bool) (c event.Clock, ok bool) {
 	if !sport.CountsMinutes() {
