@@ -53,10 +53,10 @@ chaos: ## Test every fault under load; MATCHWIRE_SEED sets the times of the faul
 	MATCHWIRE_CHAOS_EVENTS=$(MATCHWIRE_CHAOS_EVENTS) $(with_servers) go test -v -count 1 -timeout 4h ./internal/chaos
 
 season: ## Test a season of real matches with each seed in SEEDS.
-	@for seed in $(SEEDS); do \
+	@failed=; for seed in $(SEEDS); do \
 		echo "MATCHWIRE_SEED=$$seed"; \
-		MATCHWIRE_SEED=$$seed GOGC=$(SEASON_GOGC) $(with_servers) go test -count 1 -run '^TestSeason' $$(grep -rl --include='*_test.go' '^func TestSeason' . | xargs -n 1 dirname | sort -u) || exit 1; \
-	done
+		MATCHWIRE_SEED=$$seed GOGC=$(SEASON_GOGC) $(with_servers) go test -v -count 1 -run '^TestSeason' $$(grep -rl --include='*_test.go' '^func TestSeason' . | xargs -n 1 dirname | sort -u) || failed="$$failed $$seed"; \
+	done; test -z "$$failed" || { echo "failed with the seeds:$$failed"; exit 1; }
 
 hostile: ## Test the memory and the time that hostile pages need (minutes).
 	go test -count 1 -run '^TestHostilePages$$' ./parser/profile
