@@ -47,8 +47,9 @@ func emit(t *testing.T, b *memory.Broker, key string) event.Event {
 	return e
 }
 
-// deadLetters advances the clock of [synctest] by a minute. After that, every message is acknowledged or
-// dead-lettered. It returns the dead letters, and fails the test unless there are n.
+// deadLetters advances the clock of [synctest] by a minute. By then, the broker has acknowledged or
+// dead-lettered every message. deadLetters returns the dead letters, and fails the test unless
+// there are n.
 func deadLetters(t *testing.T, b *memory.Broker, n int) []broker.DeadLetter {
 	t.Helper()
 	time.Sleep(time.Minute)

@@ -56,7 +56,7 @@ func run(
 	}, log
 }
 
-// host returns a host whose settings the function sets and whose config is in the temporary folder.
+// host returns a host whose Settings is settings. The config is in a temporary folder.
 func host(log *testenv.Log, settings func(*exec.Settings)) consumers.Host {
 	return consumers.Host{
 		Log:      slog.New(slog.NewTextHandler(log, nil)),
