@@ -61,7 +61,8 @@ func TestRateLimiterUsesRedisClock(t *testing.T) {
 	}
 }
 
-// The second notification of a match waits until the gap has passed. Those of other matches do not wait.
+// The second notification of a match waits until the gap has passed. Notifications of other matches
+// do not wait.
 func TestSpacing(t *testing.T) {
 	m, c := redisAt(t, time.Now())
 	l := rateLimiter{limiter: ratelimit.Limiter{Redis: c}, prefix: "mw:a:"}

@@ -37,7 +37,8 @@ func (l rateLimiter) wait(ctx context.Context, service string) error {
 	return l.reserve(ctx, l.key(), r)
 }
 
-// space waits until gap has passed since the latest notification of a match. It is like wait.
+// space waits until gap has passed since the latest notification of a match. It returns the same
+// errors as wait.
 func (l rateLimiter) space(ctx context.Context, match string, gap time.Duration) error {
 	return l.reserve(ctx, l.prefix+"spacing:{"+match+"}", ratelimit.Request{Gap: gap, MaxWait: maxSlotWait})
 }

@@ -27,14 +27,15 @@ type endpoint struct {
 	// wait, if not nil, returns how long to wait after a reply without a Retry-After header. It
 	// returns 0 if the reply does not contain a time.
 	wait func(reply) time.Duration
-	// cause, if not nil, returns an error or nil. The error of a reply other than 2xx wraps it.
+	// cause, if not nil, is called for a reply other than 2xx. If cause returns an error, the error
+	// of the reply wraps that error.
 	cause func(reply) error
 	// errorText, if not nil, returns the service's own description of an error.
 	errorText func(reply) string
 }
 
-// endpoint returns the endpoint of a service. Errors name it by kind and the scheme and host of u.
-// hidden are secrets that u does not contain.
+// endpoint returns the endpoint of a service. Errors identify the service by kind, and by the
+// scheme and host of u. hidden are secrets that u does not contain.
 func (e env) endpoint(kind string, u *url.URL, hidden ...string) endpoint {
 	return endpoint{name: kind + " " + withoutSecrets(u), client: e.client(), secrets: newSecrets(u, hidden...)}
 }
@@ -46,7 +47,7 @@ type reply struct {
 	body   []byte // at most maxReply bytes
 }
 
-// maxReply is the number of bytes of a response body that are read.
+// maxReply is the maximum number of bytes that are read from a response body.
 const maxReply = 64 << 10
 
 // decode decodes the body as JSON. It ignores errors: malformed JSON leaves v unchanged.
