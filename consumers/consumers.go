@@ -101,7 +101,7 @@ type Host struct {
 	// Prefix is the prefix of every Redis key: "mw:", or "mw:<namespace>:".
 	Prefix string
 	// Upcoming returns the matches that have not begun but will begin before until. Each Data has
-	// the sport, the league and the match. It is nil if Redis is nil.
+	// the sport, the league and the match. Upcoming is nil if Redis is nil.
 	Upcoming func(ctx context.Context, until time.Time) ([]event.Data, error)
 	Log      *slog.Logger
 }

@@ -146,7 +146,7 @@ func TestPanicIsAnError(t *testing.T) {
 	})
 }
 
-// A failed attempt is logged with its error, whether the error is permanent, and the TID.
+// The log line of a failed attempt contains the error, the TID, and whether the error is permanent.
 func TestFailureIsLogged(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := memory.New([]time.Duration{time.Millisecond}, nil)

@@ -14,8 +14,8 @@ import (
 	"github.com/matchwire/matchwire/event"
 )
 
-// order handles the events of each match in the order of (epoch, seq), one at a time, in all processes
-// that share a queue. Its record of a match is a hash in Redis:
+// order handles the events of each match in the order of (epoch, seq), one at a time, in all
+// processes that share a queue. The record of a match is a hash in Redis:
 //
 //	mw:order:<consumer>:{<match>}
 //	  epoch          the latest epoch
@@ -62,7 +62,7 @@ type order struct {
 // orderBounds are the longest waits of events in an order.
 type orderBounds struct {
 	long    time.Duration // the longest wait in this process
-	brief   time.Duration // the longest wait in this process for an event that will probably wait longer
+	brief   time.Duration // the longest wait in this process if the event will probably wait in the broker
 	first   time.Duration // for missing events, until an event of the epoch is finished
 	missing time.Duration // for missing events after that
 	margin  time.Duration // for an unfinished event, after its timeout or the time of its next attempt

@@ -2,7 +2,8 @@ package event
 
 import "time"
 
-// cricket contains the rules of cricket. A side's score is the number of its runs.
+// cricket contains the rules of cricket. A side's score is the number of runs in its latest
+// innings.
 var cricket = Rules{
 	Periods:     numbered("inn", 8), // two for each side, and super overs
 	LeastPeriod: "inn2",

@@ -12,8 +12,8 @@ import (
 )
 
 // A rateLimiter limits the notifications that all processes together send on a channel. It also
-// pauses a service when the service requests a pause. [ratelimit.Limiter] describes its state in
-// Redis. The pause of a service is named paused:<service>.
+// pauses a service when the service requests a pause. [ratelimit.Limiter] describes the state in
+// Redis. The name of a service's pause is paused:<service>.
 type rateLimiter struct {
 	limiter ratelimit.Limiter
 	prefix  string    // of the Redis key

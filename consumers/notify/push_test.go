@@ -38,8 +38,8 @@ func (w *world) mustSubscribe(body string) {
 	}
 }
 
-// Each browser gets the events that its filter matches, in its language. It shows only the latest
-// notification of an incident.
+// Each browser gets the events that its filter matches, in its language. For each incident, it
+// shows only the latest notification.
 func TestPush(t *testing.T) {
 	w, s, subscription := phones(t, 4)
 	w.mustSubscribe(`{"subscription": ` + subscription(0) + `}`)
