@@ -59,7 +59,7 @@ type Data struct {
 	Rev        int               `json:"rev,omitempty"`        // 1 when new, one more with each correction or retraction
 	Supersedes string            `json:"supersedes,omitempty"` // ID of the event that this event corrects or retracts
 	Reason     string            `json:"reason,omitempty"`     // reason for the event, such as for a correction
-	Changes    map[string]Change `json:"changes,omitempty"`    // changed members by name; also in kickoff_changed and score_change
+	Changes    map[string]Change `json:"changes,omitempty"`    // the changed members by name, see [Change]
 
 	Clock    *Clock `json:"clock,omitempty"`    // time of the incident in the match
 	Score    *Score `json:"score,omitempty"`    // after this event
