@@ -13,8 +13,8 @@ import (
 	"github.com/matchwire/matchwire/event"
 )
 
-// A rule with only matches the score changes and period ends that only selects. It also matches all
-// events that are neither.
+// The setting only of a rule selects some score changes and period ends. The rule still matches all
+// other events.
 func TestOnly(t *testing.T) {
 	score := func(home, away int) *event.Score { return &event.Score{Home: home, Away: away} }
 	points := func(sport event.Sport, kind event.Kind, side event.Side, n int, after *event.Score, c event.Clock,
@@ -104,8 +104,8 @@ func TestOnly(t *testing.T) {
 
 var basketLine = regexp.MustCompile(`^- (Q\d) \| (\d\d):(\d\d)\.\d+ \| (\w+) \| (\d) \| (.+?) \| (\d+)-(\d+) \|`)
 
-// A real game has 120 baskets. A rule with only matches few of them, because the home team leads
-// for most of the game.
+// A real game has 120 baskets. A rule with lead_changes matches few of them, because the home team
+// leads for most of the game.
 func TestOnlyOfABasketballGame(t *testing.T) {
 	f, err := os.Open(filepath.Join("..", "..", "..", "shared", "facts", "nba-0022000001.md"))
 	if err != nil {

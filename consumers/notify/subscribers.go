@@ -283,8 +283,8 @@ func serve(channels map[string]*subscribers) http.Handler {
 	return mux
 }
 
-// limit returns how long the client must wait before it can subscribe, or 0. A browser that is subscribed already
-// can always change its filter.
+// limit returns how long the client must wait before it can subscribe, or 0. limit always returns 0
+// for a browser that is already subscribed, so the browser can change its filter.
 func (s *subscribers) limit(r *http.Request, one subscriber) (time.Duration, error) {
 	known, err := s.redis.HExists(r.Context(), s.key, subscriptionID(one.Subscription)).Result()
 	if err != nil || known {

@@ -86,8 +86,8 @@ func (e endpoint) call(
 	return e.result(resp, err)
 }
 
-// result returns nil if the service accepted the request, else the classified error. err is the error
-// of a request without a reply. result closes the body.
+// result returns nil if the service accepted the request, else the classified error. If err is not
+// nil, the request got no reply, and resp is not used. result closes the body of resp.
 func (e endpoint) result(resp *http.Response, err error) error {
 	if err != nil {
 		return e.noReply(err)
@@ -119,7 +119,8 @@ func (e endpoint) noReply(err error) error {
 	return err
 }
 
-// classify wraps err, the error of a reply other than 2xx, so that it shows whether and when to retry.
+// classify wraps err, the error of a reply other than 2xx. The result shows whether and when to
+// retry.
 func (e endpoint) classify(r reply, err error) error {
 	if text := e.description(r); text != "" {
 		err = fmt.Errorf("%w (%s)", err, text)
@@ -173,8 +174,8 @@ const (
 	MaxWait = time.Hour
 )
 
-// postponed returns the error of a service that requests a pause of wait. If wait is 0, the pause is
-// defaultWait.
+// postponed returns the error for a reply that requests a pause. wait is the length of the pause.
+// If wait is 0, the pause is defaultWait.
 func postponed(err error, wait time.Duration) error {
 	if wait <= 0 {
 		wait = defaultWait
