@@ -66,7 +66,7 @@ func TestRateLimiterUsesRedisClock(t *testing.T) {
 func TestSpacing(t *testing.T) {
 	m, c := redisAt(t, time.Now())
 	l := rateLimiter{limiter: ratelimit.Limiter{Redis: c}, prefix: "mw:a:"}
-	const gap = 10 * time.Second // longer than a worker waits
+	const gap = 10 * time.Second // longer than maxSlotWait
 	for _, match := range []string{"m", "other"} {
 		if err := l.space(t.Context(), match, gap); err != nil {
 			t.Errorf("first notification of %s: %v", match, err)

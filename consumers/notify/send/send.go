@@ -59,8 +59,8 @@ type Notification struct {
 	Title     string    `json:"title"`     // "Goal for Toronto FC: Sebastian Giovinco"
 	Body      string    `json:"body"`      // "6', New York City FC 0–1 Toronto FC"
 	Text      string    `json:"text"`      // title and body on one line
-	// Thread identifies the incident. A notification replaces earlier notifications of its thread. It
-	// has at most 32 characters from A-Z, a-z, 0-9, - and _.
+	// Thread identifies the incident. A notification replaces earlier notifications of its thread.
+	// Thread has at most 32 characters from A-Z, a-z, 0-9, - and _.
 	Thread string `json:"thread"`
 	// URL is the URL of the match page. It is "" if the settings have no link.
 	URL string `json:"url,omitempty"`
