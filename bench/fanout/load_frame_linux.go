@@ -9,7 +9,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// handleFrame handles a frame and returns its counts.
+// handleFrame answers a ping, and counts the publications in any other frame.
 func (r *receiver) handleFrame(s *socket, f wsFrame, now time.Time) (counts, error) {
 	switch f.op {
 	case opPing:
@@ -48,7 +48,8 @@ func (r *receiver) handleFrame(s *socket, f wsFrame, now time.Time) (counts, err
 var seqMark = []byte(`"seq":`)
 
 // checkSeq compares the seq of an event with the last seq of the socket. It counts gaps and
-// duplicates. p is the rest of the event after its stamp mark. An event without a seq is a gap.
+// duplicates. p is the rest of the event after its stamp mark. An event without a seq counts as a
+// gap.
 func (r *receiver) checkSeq(s *socket, p []byte) {
 	i := bytes.Index(p, seqMark)
 	if i < 0 {

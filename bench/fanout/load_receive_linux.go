@@ -121,7 +121,7 @@ func (r *receiver) add(s *socket) error {
 	if err := unix.EpollCtl(r.epoll, unix.EPOLL_CTL_ADD, s.fd, &e); err != nil {
 		return fmt.Errorf("epoll: %w", err)
 	}
-	return r.handleFrames(s, append([]byte(nil), s.rest...)) // received after the handshake
+	return r.handleFrames(s, append([]byte(nil), s.rest...)) // the bytes that arrived with the handshake response
 }
 
 func (r *receiver) markOpen(s *socket) {

@@ -140,7 +140,8 @@ func (a *API) require(s guard.Scope, h handler) handler {
 	}
 }
 
-// change returns a handler that requires the scope [guard.Change] and records the calls that have it.
+// change returns a handler that requires the scope [guard.Change]. It records the allowed calls in
+// traces.
 func (a *API) change(h handler) handler {
 	return a.require(guard.Change, func(w http.ResponseWriter, r *http.Request) error {
 		parent, _ := r.Context().Value(parentKey{}).(event.SpanID)
