@@ -35,7 +35,7 @@ func (c Config) ownProfiles() (profile.Library, error) {
 	}
 	dir := c.resolve(c.Profiles)
 	if info, err := os.Stat(dir); err != nil || !info.IsDir() {
-		err := c.profilesPos.Errorf("%q: no such folder: want a folder, relative to that of the config", c.Profiles)
+		err := c.profilesPos.Errorf("%q: no such folder: want a path relative to the folder of the config", c.Profiles)
 		return nil, fmt.Errorf("config %w", strictyaml.InFile(c.file, err))
 	}
 	own, err := profile.LoadLibrary(os.DirFS(dir))

@@ -101,8 +101,8 @@ func (r Replay) play(ctx context.Context, ingester *poll.Ingester, out *outbox.R
 	return p.Play(ctx, r.Fixtures)
 }
 
-// refuseLive returns an error if the live state of a match of the fixtures exists, or if a fixture has no
-// match ID.
+// refuseLive returns an error if the match of a fixture already has a live state, or if a fixture
+// has no match ID.
 func (r Replay) refuseLive(ctx context.Context, s *poll.Store) error {
 	for _, f := range r.Fixtures {
 		if f.Match == "" {

@@ -9,8 +9,8 @@ import (
 	"strings"
 )
 
-// Secrets are texts that must not appear in an error, a log or a saved page, the longest first. The
-// zero value redacts nothing.
+// Secrets are texts that must not appear in an error, a log or a saved page, in the order of
+// decreasing length. The zero value redacts nothing.
 type Secrets []string
 
 // shortest is the length in bytes of the shortest text that is redacted. Redacting a shorter text
