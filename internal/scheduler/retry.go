@@ -18,8 +18,8 @@ type retry struct {
 
 const logFailureEvery = time.Minute // shortest interval between two logged failures
 
-// failed records a failure and returns the time until the next attempt. It is random, between half
-// of the current pause and the whole pause.
+// failed records a failure and returns the time until the next attempt. This time is random,
+// between half of the current pause and the whole pause.
 func (r *retry) failed(log *slog.Logger, err error) time.Duration {
 	now := time.Now()
 	if r.attempts == 0 {

@@ -8,8 +8,8 @@ import (
 	"github.com/matchwire/matchwire/event"
 )
 
-// americanFootball shows games as lists of plays and as scoreboards, with clocks that count down or up.
-// Overtime has 15 minutes, as in the NFL until 2016.
+// americanFootball shows games as lists of plays and as scoreboards, with clocks that count down or
+// up. Overtime lasts 15 minutes, as in the NFL until 2016.
 var americanFootball = &sport{
 	name:  event.AmericanFootball,
 	load:  loadAmericanFootball,
@@ -32,7 +32,7 @@ var americanFootball = &sport{
 // TouchdownReversed means that a review reverses a touchdown.
 const TouchdownReversed = "touchdown reversed"
 
-// longOvertime adds to the profile of a style that overtime lasts 15 minutes.
+// longOvertime adds a rule to the profile of a style: overtime lasts 15 minutes.
 func longOvertime(s *Style) *Style {
 	s.profile += "lengths: {ot: 15m}\n"
 	return s

@@ -12,8 +12,8 @@ import (
 	"github.com/matchwire/matchwire/event"
 )
 
-// baseball shows games as lists of plays and as scoreboards. Its clock is the half of an inning. One kind
-// of list shows two games of the teams on one page.
+// baseball shows games as lists of plays and as scoreboards. Its clock is the half of an inning.
+// One list style shows two games of the same teams on one page.
 var baseball = &sport{
 	name:  event.Baseball,
 	load:  loadBaseball,
@@ -37,7 +37,7 @@ var baseball = &sport{
 	faults:      append([]string{RunTakenBack, Rescored, DoubleHeader}, commonFaults...),
 	matchClock:  halfInning,
 	ownRows:     (*generator).addBaseballRows,
-	apart:       1200, // so that they are in two innings
+	apart:       1200, // so that the facts are in two innings
 	overtime:    true,
 	suspendedIn: 20,
 }
@@ -104,8 +104,8 @@ func halfInLetters(c event.Clock) string {
 	return fmt.Sprintf("%s%d", letter, event.Baseball.Index(c.Period)+1)
 }
 
-// withHalves removes the notation of clocks from the profile of a style, because the words of a half
-// imply it.
+// withHalves removes the notation of clocks from the profile of a style, because the parser
+// recognizes halves of innings in both notations.
 func withHalves(s *Style) *Style {
 	for _, as := range []string{"words", "letters"} {
 		s.profile = strings.ReplaceAll(s.profile, ", as: "+as, "")
@@ -152,7 +152,7 @@ func loadBaseball(line []byte, m *Match) error {
 			begin, latest := at, at
 			for _, i := range in.Incidents {
 				if i.Period != p || i.Half != half || i.Side == "" {
-					continue // the product has no reviews of the umpires
+					continue // matchwire has no event for a review by the umpires
 				}
 				latest = max(latest+1, begin+perPlay*float64(i.Play-played))
 				m.facts = append(m.facts, Fact{Kind: i.Kind, Detail: i.Detail, Side: i.Side, Player: i.Player,
@@ -177,8 +177,8 @@ func loadBaseball(line []byte, m *Match) error {
 	return nil
 }
 
-// otherHitAtFirst changes a single to an error, or an error to a single, as the official scorer
-// first decided.
+// otherHitAtFirst changes a single to an error, or an error to a single. This is the first decision
+// of the official scorer.
 func otherHitAtFirst(_ *rand.Rand, f *Fact) bool {
 	other := map[string]string{"single": "error", "error": "single"}[f.Detail]
 	if other != "" {
@@ -196,7 +196,7 @@ func runsAtFirst(f *Fact, count, first int) bool {
 	return ok
 }
 
-// homeRunAtFirst changes a double to a home run, as before a review.
+// homeRunAtFirst changes a double to a home run, which the umpires first called.
 func homeRunAtFirst(_ *rand.Rand, f *Fact) bool {
 	ok := f.Kind == "run" && f.Detail == "double"
 	if ok {
@@ -236,7 +236,8 @@ func (g *generator) addBaseballRows() {
 	}
 }
 
-// doubleHeaderStyle returns a list style that shows two games of the teams on one page. Each has an ID.
+// doubleHeaderStyle returns a list style that shows two games of the same teams on one page. Each
+// game has an ID.
 func doubleHeaderStyle() *Style {
 	s := withHalves(listStyle(event.Baseball, "words", halfInWords))
 	s.Name, s.render, s.Several = "baseball list, two games", renderTwoGames, true
@@ -287,8 +288,8 @@ func (v *view) otherGame() *view {
 	return &view{Page: &p, match: &other, home: v.home, away: v.away, total: p.Score}
 }
 
-// If the other game on the page is later, otherGameBegins returns the pages between the last page
-// of the match and the start of the other game.
+// otherGameBegins returns the pages around the start of the other game, after the last page of the
+// match. It returns no pages if the other game is the earlier game of the day.
 func (g *generator) otherGameBegins(last time.Time) (pages []Page) {
 	if g.match.game == 2 {
 		return nil

@@ -46,7 +46,8 @@ func elapsedClock(p event.Period, elapsed float64) event.Clock {
 	return event.Clock{Period: p, Elapsed: int(elapsed)}
 }
 
-// loadBasketball sets the timeline of a game of basketball. Its plays have the real minute.
+// loadBasketball sets the timeline of a game of basketball. The source gives the real minute of
+// each play.
 func loadBasketball(line []byte, m *Match) error {
 	var in struct {
 		Periods   map[event.Period]float64    `json:"periods"` // length of the period, in seconds
@@ -89,7 +90,7 @@ func loadBasketball(line []byte, m *Match) error {
 				play := in.Incidents[n]
 				s.anchors = append(s.anchors, anchor{at, max(play.Second, s.anchors[len(s.anchors)-1].elapsed)})
 				if play.Side == "" {
-					continue // the product has no time-outs of the officials
+					continue // matchwire has no event for a time-out of the officials
 				}
 				now = now.add(play.Side, play.Points)
 				m.facts = append(m.facts, Fact{Kind: play.Kind, Detail: play.Detail, Side: play.Side, Player: play.Player,

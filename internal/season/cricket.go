@@ -13,8 +13,8 @@ import (
 	"github.com/matchwire/matchwire/event"
 )
 
-// cricket shows matches as lists of wickets, boundaries, milestones and overs, and as scoreboards. Most
-// runs are on no list. Super overs are the third and fourth innings.
+// cricket shows matches as lists of wickets, boundaries, milestones and overs, and as scoreboards.
+// The lists do not show most of the runs. Super overs are the third and fourth innings.
 var cricket = &sport{
 	name:  event.Cricket,
 	load:  loadCricket,
@@ -47,7 +47,7 @@ const (
 	RunsCorrected   = "runs corrected"
 )
 
-// A mark is a change of an innings by a fact, other than runs and wickets.
+// A mark is a change that a fact makes to an innings, other than runs and wickets.
 type mark int
 
 const (
@@ -121,15 +121,15 @@ func (form inningsForm) innings(line []periodScore, side string) (all event.Line
 }
 
 // inningsShown returns the innings of the match as the pages show them, or nil if the pages do not
-// show to which innings the runs belong. Some pages show only the latest innings of each side. A
-// correction after the start of the side's next innings is then on no page.
+// show to which innings the runs belong. Some pages show only the latest innings of each side. Such
+// pages do not show a correction that is made after the next innings of the side has begun.
 func (g *generator) inningsShown(pages []Page) []periodScore {
 	line := lineOf(g.remaining())
 	if g.style.allInnings {
 		return line
 	}
 	shown, known := map[event.Period]periodScore{}, false
-	var before *Page // the latest page, until the innings are known
+	var before *Page // the latest page before the first page that shows a period
 	for i := range pages {
 		p := &pages[i]
 		if !p.Current() || len(p.line) == 0 {
@@ -180,9 +180,10 @@ func showsLongInnings(pages []Page) bool {
 	})
 }
 
-// inningsMayBeOver reports whether the match can be over, by the innings on a page. The side that
-// bats last has just passed the other side, or has ended its only innings with fewer runs. After an
-// innings of more than 60 overs, each side has two.
+// inningsMayBeOver reports whether the match can be over, according to the innings on a page. The
+// match can be over if the side that bats last has just passed the other side. It can also be over
+// if that side has ended its only innings with fewer runs. After an innings of more than 60 overs,
+// each side has two innings.
 func inningsMayBeOver(p *Page) bool {
 	n := len(p.line)
 	if n == 0 || n%2 > 0 {
@@ -221,7 +222,7 @@ func latestRunsOf(facts []*Fact, _ event.Period) (now Score) {
 func fourAtFirst(_ *rand.Rand, f *Fact) bool { return boundaryAtFirst(f, 6, 4, "four") }
 func sixAtFirst(_ *rand.Rand, f *Fact) bool  { return boundaryAtFirst(f, 4, 6, "six") }
 
-// boundaryAtFirst changes a boundary with count runs to one with first runs.
+// boundaryAtFirst changes a boundary of count runs to a boundary of first runs.
 func boundaryAtFirst(f *Fact, count, first int, detail string) bool {
 	ok := f.Kind == "boundary" && f.Points == count
 	if ok {
@@ -280,7 +281,7 @@ type cricketFacts struct {
 type cricketIncident struct {
 	Period event.Period `json:"period"`
 	Ball   string       `json:"ball"`  // the delivery, such as 14.3; "" at the end of an over
-	Overs  string       `json:"overs"` // the overs after it
+	Overs  string       `json:"overs"` // the overs after the incident
 	Kind   string       `json:"kind"`
 	Detail string       `json:"detail"`
 	Side   string       `json:"side"`
@@ -288,7 +289,7 @@ type cricketIncident struct {
 	Score  struct {
 		Runs    int `json:"runs"`
 		Wickets int `json:"wickets"`
-	} `json:"score"` // of the innings, after it
+	} `json:"score"` // of the innings, after the incident
 }
 
 // loadCricket sets the timeline of a match of cricket.
@@ -397,8 +398,8 @@ func (b *scorer) endInnings() {
 	b.span().end = b.now
 }
 
-// playOver adds the deliveries of an over. Each is a text: the runs, w for a wide, n for a no-ball, and a W
-// for each wicket.
+// playOver adds the deliveries of an over. Each delivery is a text: the runs, w for a wide, n for a
+// no-ball, and a W for each wicket.
 func (b *scorer) playOver(over int, deliveries string, last bool) error {
 	ball := 0 // number of legal balls
 	for _, text := range strings.Fields(deliveries) {

@@ -15,7 +15,7 @@ import (
 // A Match holds the facts of one match. It is one line of a JSON Lines file.
 type Match struct {
 	ID          string      `json:"id"`
-	Sport       event.Sport `json:"sport"` // the files of soccer lack it
+	Sport       event.Sport `json:"sport"` // missing in the files of soccer
 	Competition string      `json:"competition"`
 	Kickoff     time.Time   `json:"kickoff"`
 	Home        string      `json:"home"`
@@ -32,7 +32,7 @@ type Match struct {
 	game  int // baseball: 1 or 2 if the teams play twice on the day, otherwise 0
 }
 
-// A LineScore is the points of each side by period, in the order of play.
+// A LineScore holds the points of each side by period, in the order of play.
 type LineScore struct{ Home, Away []int }
 
 // A Score is the number of points of each side.

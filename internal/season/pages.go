@@ -138,8 +138,8 @@ func minutes(c event.Clock) string {
 	return ""
 }
 
-// elapsed is the notation of clocks that count up from the start of the period: 03:48. The zero clock
-// is no clock.
+// elapsed is the notation of clocks that count up from the start of the period: 03:48. For the zero
+// clock it returns "".
 func elapsed(c event.Clock) string {
 	if c == (event.Clock{}) {
 		return ""

@@ -82,7 +82,7 @@ type Rendering struct {
 type generator struct {
 	match   *Match
 	rand    *rand.Rand
-	apart   *rand.Rand // for choices that must not change the others
+	apart   *rand.Rand // for choices that must not change the other random choices
 	style   *Style
 	line    timeline
 	rows    []row
@@ -109,7 +109,7 @@ func (g *generator) strike(fault string, where int) { g.struck[strike{fault, whe
 // Render returns the match as polls at intervals of 5 to 90 seconds would see it. The same seed
 // results in the same pages. The constants for faults list the possible faults of the pages.
 func (m *Match) Render(seed uint64) *Rendering {
-	const rarely = 4 // one match in this number has the rare style
+	const rarely = 4 // one of this many matches has the rare style
 	apart := rand.New(rand.NewPCG(seed, ^Hash([]byte(m.ID))))
 	if m.sport.rare != nil && apart.IntN(rarely) == 0 {
 		return m.render(seed, m.sport.rare)
@@ -158,7 +158,8 @@ func (m *Match) render(seed uint64, style *Style) *Rendering {
 	return out
 }
 
-// stop stops the match for a number of seconds, at any time of a period. Meanwhile, pages show a status.
+// stop stops the match for a number of seconds, at a random time of a random period. During the
+// stop, pages show the given status.
 func (g *generator) stop(seconds float64, status string) {
 	s := g.line.spans[g.rand.IntN(len(g.line.spans))]
 	g.line = g.line.suspended(s.begin+g.rand.Float64()*(s.end-s.begin), seconds, status)
@@ -237,8 +238,8 @@ func (g *generator) pages() []Page {
 	return pages
 }
 
-// mayEndEarly reports whether a page can show a stray end: a good page has shown that the match is
-// played, and it is far from its end.
+// mayEndEarly reports whether a page can show a stray end, which is full time during the match.
+// That is possible after a good page since kick-off, while the match is far from its end.
 func (g *generator) mayEndEarly(at float64, p *Page, good []Page) bool {
 	if over := g.match.sport.mayBeOver; over != nil && over(p) {
 		return false

@@ -16,7 +16,7 @@ const (
 	EditedPlayer  = "edited player"    // the row shows another player at first
 	EditedClock   = "edited clock"     // the row shows an earlier clock at first
 	RemovedScore  = "score taken back" // the row and its points are removed
-	ReplacedScore = "score replaced"   // another score takes its place between two polls
+	ReplacedScore = "score replaced"   // another score replaces the score between two polls
 	Corrected     = "late correction"  // the row of a score is edited hours after the match
 	Reversed      = "rows reversed"    // the latest row is the first
 	ClockPutBack  = "clock put back"   // the clock is ahead for a while
@@ -30,8 +30,8 @@ var commonFaults = []string{
 	MovedKickoff, LateRow, VanishedRow, EditedPlayer, EditedClock, RemovedScore, ReplacedScore, Reversed,
 }
 
-// CancelledScorer is the player of each score that another score replaces between two polls, and
-// DisallowedScorer the player of each score that is taken back.
+// CancelledScorer is the player of each score that another score replaces between two polls.
+// DisallowedScorer is the player of each score that is taken back.
 const (
 	CancelledScorer  = "Cancelled Scorer"
 	DisallowedScorer = "Nearly Scorer"
@@ -155,8 +155,8 @@ func (g *generator) insert(s row) {
 	g.rows = slices.Insert(g.rows, i, s)
 }
 
-// invented returns an ordinary score of a side at a time, and whether the side can score at this time. In
-// cricket, the score is of the side that bats.
+// invented returns an ordinary score of a side at a time, and whether the side can score at this
+// time. In cricket, the score belongs to the side that bats.
 func (g *generator) invented(side, player string, at float64) (Fact, bool) {
 	f := g.match.sport.score
 	f.Side, f.Player, f.At = side, player, at
@@ -183,8 +183,8 @@ func (g *generator) addRemovedScore() {
 	}
 }
 
-// addReplaced adds a score that is cancelled at the moment at which its side scores again, so that no page
-// shows a lower score. The scores are at least apart seconds from each other.
+// addReplaced adds a score that is cancelled when its side scores again, so that no page shows a
+// lower score. The scores are at least apart seconds from each other.
 func (g *generator) addReplaced(apart float64) {
 	for _, at := range g.rand.Perm(len(g.line.facts)) {
 		next := g.line.facts[at]
@@ -221,7 +221,7 @@ func (g *generator) correctLate() {
 	}
 }
 
-// page returns the page without a fault of the page as a whole at a time.
+// page returns the page at a time. Its rows can have faults, but the page as a whole has none.
 func (g *generator) page(at float64) Page {
 	p := Page{At: g.match.at(at), Start: g.match.Kickoff, Complete: true}
 	if !g.listing.start.IsZero() && at < g.listing.moved {
@@ -293,7 +293,8 @@ type periodScore struct {
 	innings // cricket only
 }
 
-// lineOf returns the points of each period in which something happened. In tennis, they are games.
+// lineOf returns the points of each period in which something happened. In tennis, the points are
+// games.
 func lineOf(facts []*Fact) (line []periodScore) {
 	for _, f := range facts {
 		if n := len(line); n == 0 || line[n-1].period != f.Clock.Period {
@@ -308,11 +309,12 @@ func lineOf(facts []*Fact) (line []periodScore) {
 	return line
 }
 
-// LineBehind is a line score that is a poll behind the score.
+// LineBehind means that the line score does not include the latest points.
 const LineBehind = "line score behind"
 
-// shownLine returns the points of each period as a page shows them at a time. In sports whose line score adds up to the
-// score, it has all periods so far. It is sometimes a poll behind during play.
+// shownLine returns the points of each period as a page shows them at a time. In sports whose line
+// score adds up to the score, the result contains all periods so far. During play, it sometimes
+// lacks the points of the last lineBehind seconds.
 func (g *generator) shownLine(happened []*Fact, p *Page, at float64) []periodScore {
 	rules := g.match.Sport.Rules()
 	if rules.SetScore || rules.InningsScore {
@@ -344,7 +346,7 @@ func (g *generator) shownLine(happened []*Fact, p *Page, at float64) []periodSco
 // lineBehind is how far a line score can be behind, in seconds.
 const lineBehind = 60
 
-// remaining returns the facts that no fault removes, with those that no page lists.
+// remaining returns the facts that no fault removes, including the facts that no page lists.
 func (g *generator) remaining() (happened []*Fact) {
 	for i := range g.rows {
 		if g.rows[i].until == 0 {
@@ -367,7 +369,7 @@ func (g *generator) facts() []Fact {
 	return all
 }
 
-// Moved reports whether a player is an invention of a fault, whose scores do not stay.
+// Moved reports whether a fault invented the player. The scores of such a player are removed later.
 func Moved(player string) bool {
 	return strings.HasPrefix(player, CancelledScorer) || strings.HasPrefix(player, DisallowedScorer)
 }

@@ -33,7 +33,7 @@ var tennis = &sport{
 	suspendedIn: 30,
 }
 
-// The faults of tennis, and what is rare in it.
+// The faults and rare situations of tennis.
 const (
 	WrongPlayer   = "game given to the other player at first"
 	Retired       = "player retires"
@@ -52,7 +52,8 @@ func tennisStyle(name string, s *Style, render func(*Style, *view) []byte) *Styl
 	return s
 }
 
-// loadTennis sets the timeline of a match of tennis. Its facts have the seconds since the first point.
+// loadTennis sets the timeline of a match of tennis. The source gives the time of each fact, in
+// seconds since the first point.
 func loadTennis(line []byte, m *Match) error {
 	var in struct {
 		Starts    string                   `json:"tournament_starts"`
@@ -171,15 +172,15 @@ func gamesOfSet(facts []*Fact, p event.Period) Score {
 	return games[latest]
 }
 
-// isSetWon reports whether the score of a page in a set is also that of a match that is over: the set is won,
-// or the score may count sets.
+// isSetWon reports whether the score on a page can also be the final score of a match. That is
+// possible if the set is won, or if the score may count sets.
 func isSetWon(p *Page) bool {
 	most, least := max(p.Score.Home, p.Score.Away), min(p.Score.Home, p.Score.Away)
 	begins := most == 0 // the page may show only the sets before
 	return begins || most > 5 && most > least+1 || most == 7 || most+least == event.Tennis.Index(p.period)+1
 }
 
-// addTennisRows gives one game to the other player at first.
+// addTennisRows adds a game that the page first gives to the other player.
 func (g *generator) addTennisRows() {
 	if g.match.By == event.ByRetirement {
 		g.strike(Retired, 0)
@@ -247,5 +248,5 @@ func renderSets(s *Style, v *view) []byte {
 	return []byte(b.String())
 }
 
-// EndsInTieBreak reports whether the last set is a match tie-break, whose points are no games.
+// EndsInTieBreak reports whether the last set is a match tie-break, whose points are not games.
 func (m *Match) EndsInTieBreak() bool { return m.spans[len(m.spans)-1].special }
