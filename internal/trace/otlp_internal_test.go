@@ -91,8 +91,8 @@ func (c *collector) recorded() (requests []*http.Request, accepted []*tracepb.Tr
 	return slices.Clone(c.requests), slices.Clone(c.accepted)
 }
 
-// status returns a function that responds with a status code and headers. headers alternates names
-// and values.
+// status returns a function that responds with a status code and headers. headers contains pairs of
+// a name and a value.
 func status(code int, headers ...string) func(w http.ResponseWriter) {
 	return func(w http.ResponseWriter) {
 		for i := 0; i < len(headers); i += 2 {
@@ -103,8 +103,8 @@ func status(code int, headers ...string) func(w http.ResponseWriter) {
 	}
 }
 
-// sink sets the environment variables in env and returns a new OTLP sink. Its retries follow at
-// short intervals.
+// sink sets the environment variables in env and returns a new OTLP sink. The sink retries failed
+// requests at short intervals.
 func sink(t *testing.T, env map[string]string) (*OTLP, error) {
 	t.Helper()
 	for name, value := range env {
@@ -193,8 +193,8 @@ func TestOTLPVariables(t *testing.T) {
 	}
 }
 
-// OTEL_EXPORTER_OTLP_CERTIFICATE verifies a collector with TLS. The client certificate authenticates
-// matchwire to the collector.
+// matchwire verifies the collector with the certificate in OTEL_EXPORTER_OTLP_CERTIFICATE. The
+// client certificate authenticates matchwire to the collector.
 func TestOTLPCertificates(t *testing.T) {
 	cert, key, pool := clientCertificate(t)
 	c := newCollector(t)
