@@ -103,8 +103,8 @@ func measureNames() []string {
 	return names
 }
 
-// In each round, rotate calls run once for each name. Each round begins with a different name, so
-// that the servers take turns to run first. If a run fails, rotate prints the error and continues.
+// rotate calls run for each name, o.rounds times. Each round begins with a different name, so that
+// no server always runs first. If a run fails, rotate prints the error and continues.
 func (o *benchOptions) rotate(measure string, names []string, run func(name string) error) {
 	for round := range o.rounds {
 		at := round % len(names)

@@ -13,7 +13,7 @@ import (
 // waitTimeout is the timeout of the wait command.
 const waitTimeout = 60 * time.Second
 
-// loadOptions are the flags of the load process.
+// loadOptions holds the flags of the load process.
 type loadOptions struct {
 	addr     string
 	path     string

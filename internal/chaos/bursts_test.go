@@ -91,7 +91,7 @@ func (v *receiver) check(t *testing.T, name string, want map[string][]int64, rep
 		name, len(v.late), repeated, at(.5), at(.9), at(1))
 }
 
-// A burst is the events that one page of a match shows.
+// A burst describes the events of a match that are published together.
 type burst struct {
 	match string
 	kinds []event.Kind

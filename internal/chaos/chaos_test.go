@@ -15,7 +15,7 @@ import (
 )
 
 const (
-	recoverWithin = 10 * time.Second // longest time from the end of a fault to the recovery
+	recoverWithin = 10 * time.Second // longest permitted time from the end of a fault to the recovery
 	patience      = 2 * time.Minute  // longest wait for a condition
 	notifyLimit   = 8                // number of notifications that one process sends at the same time
 )
@@ -105,8 +105,8 @@ func (w *world) rebuild() {
 }
 
 // check fails the test if events are lost or doubled, or if the recovery or a notification is late.
-// With the race detector, it ignores all times, because the detector slows down all processes. It
-// checks how late notifications are only in the long form.
+// With the race detector, it ignores all times, because the detector slows down all processes. Only
+// in the long form, it checks how late the notifications are.
 func (w *world) check(f fault, r result) {
 	w.Helper()
 	if r.lost > 0 || r.doubled > 0 {
@@ -204,7 +204,7 @@ func longOnly(t *testing.T) {
 	}
 }
 
-// In the short form, parallel runs a test in parallel with others, because the tests mostly wait.
+// parallel runs a test in parallel with others in the short form, because these tests mostly wait.
 // In the long form, only one test runs at a time.
 func parallel(t *testing.T) {
 	t.Helper()

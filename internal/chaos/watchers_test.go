@@ -113,7 +113,7 @@ func (l *ledger) of(w wave) count {
 	return c
 }
 
-// asNews returns the number of facts that were reported by an event that is not backfill.
+// asNews returns how many of the facts were reported by an event that is not backfill.
 func (l *ledger) asNews(facts []string) (n int) {
 	l.mu.Lock()
 	defer l.mu.Unlock()

@@ -37,7 +37,7 @@ type world struct {
 	config     string   // path of the config file
 	health     string   // address of the parser's health endpoint
 	listen     string   // address of fanout
-	env        []string // of the roles
+	env        []string // environment variables of the roles
 	parser     *role
 	consumers  [2]*role
 	fanout     *role

@@ -34,9 +34,9 @@ func Scopes() []Scope { return []Scope{Read, Operate, Change, Metrics} }
 // If only this machine can connect to the listener, the scopes Operate and Metrics need no token.
 // They do need a token if a proxy has forwarded the request, because its client can be anywhere.
 type Guard struct {
-	// Local reports that only this machine can connect to the listener.
+	// Local means that only this machine can connect to the listener.
 	Local bool
-	// Open opens the scope Metrics to everybody who can connect.
+	// Open means that the scope Metrics needs no token.
 	Open bool
 	// Hosts are the names, besides localhost, under which browsers may reach a local listener.
 	Hosts []string
@@ -134,6 +134,6 @@ func (g *Guard) isName(host string) bool {
 	if ip := net.ParseIP(name); ip != nil {
 		return ip.IsLoopback()
 	}
-	return host == "" || strings.EqualFold(name, "localhost") || // only old programs send no host
+	return host == "" || strings.EqualFold(name, "localhost") || // only very old clients send no host
 		slices.ContainsFunc(g.Hosts, func(h string) bool { return strings.EqualFold(name, h) })
 }

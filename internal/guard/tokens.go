@@ -19,7 +19,7 @@ import (
 	"github.com/matchwire/matchwire/internal/strictyaml"
 )
 
-const tokensInterval = 10 * time.Second // between two checks of the file for changes
+const tokensInterval = 10 * time.Second // time between two checks whether the file has changed
 
 // Tokens holds the API tokens. A nil *Tokens has no tokens.
 type Tokens struct {
@@ -111,7 +111,7 @@ func (t *Token) check() error {
 	return nil
 }
 
-// joined returns scopes as one text.
+// joined returns the scopes, separated by commas.
 func joined(scopes []Scope) string {
 	var all []string
 	for _, s := range scopes {

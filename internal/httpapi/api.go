@@ -33,7 +33,8 @@ type API struct {
 	Guard     *guard.Guard
 	// PrivateAddresses allows polling pages on this machine and in private networks.
 	PrivateAddresses bool
-	// Requests maps the names of the request settings in the config to the hosts that can receive them.
+	// Requests maps the name of each request in the config to the hosts that can receive the
+	// settings of the request.
 	Requests map[string][]string
 	Recorder *trace.Recorder // records calls that change something; can be nil
 	Log      *slog.Logger

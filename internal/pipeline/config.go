@@ -60,13 +60,13 @@ type Config struct {
 	Fanout    FanoutConfig  `yaml:"fanout"`
 
 	file        string         // name of the config file; "" if there is none
-	profilesPos strictyaml.Pos // of Profiles
+	profilesPos strictyaml.Pos // position of the key profiles
 }
 
 // MetricsConfig holds the settings of the metrics and the health checks.
 type MetricsConfig struct {
-	// Listen is the host:port of a separate listener for /metrics, /livez, /readyz and /healthz.
-	// Every client that can connect to it can read everything there, without a token.
+	// Listen is the host:port of a separate listener for /metrics, /readyz and /healthz. Every
+	// client that can connect to it can read everything there, without a token.
 	Listen string `yaml:"listen"`
 }
 

@@ -183,7 +183,7 @@ type roleParts struct {
 
 	consumerMetrics *consumers.Metrics
 
-	guard  *guard.Guard // of web
+	guard  *guard.Guard // for the handlers in web
 	web    *http.ServeMux
 	serves bool   // a role has added handlers to web
 	emits  bool   // a role writes to outboxes

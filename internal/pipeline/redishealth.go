@@ -19,7 +19,8 @@ const (
 	inspectInterval = 30 * time.Second // time between two inspections of the settings of Redis
 )
 
-// pingRedis returns a check that Redis answers, for a process that only reads.
+// pingRedis returns a health check for a process that only reads. The check reports an issue if
+// Redis does not answer.
 func pingRedis(r redis.UniversalClient) func(context.Context) []health.Issue {
 	return func(ctx context.Context) []health.Issue {
 		if err := r.Ping(ctx).Err(); err != nil {

@@ -267,8 +267,8 @@ func (c Config) requestHosts() map[string][]string {
 
 // PageRequest returns the URL and the settings of the request for a page, for commands that fetch a
 // single page. If name is not "", the request has the settings with this name. Otherwise, if the
-// config has a source with the URL, the request has the settings of the source. now replaces dates
-// in the URL and the settings.
+// config has a source with the URL, the request has the settings of the source. Placeholders such
+// as {date} in the URL and the settings are replaced with the date of now.
 func (c Config) PageRequest(rawURL, name string, now time.Time) (string, *page.Request, error) {
 	zone := ""
 	if i := slices.IndexFunc(c.Sources, func(s Source) bool { return s.URL == rawURL }); i >= 0 && name == "" {

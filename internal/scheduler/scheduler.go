@@ -135,7 +135,7 @@ func (s *Scheduler) publishDue(ctx context.Context, pop *PopID) (time.Duration, 
 	return wait, errors.Join(err, s.publishTasks(bounded, tasks...))
 }
 
-// A task is a poll for which publishTasks publishes a task.
+// A task holds what publishTasks needs to publish the task of a poll.
 type task struct {
 	poll  poll.Poll
 	tid   event.TID

@@ -52,14 +52,14 @@ const (
 // middle is the break between the halves of an inning. It exists only on pages.
 const middle event.Half = "middle"
 
-// The elapsed time of an inning counts seconds from 0 in the top, and from bottomFrom in the bottom.
-// Between the halves, it is middleAt.
+// The elapsed time of an inning counts seconds from 0 in the top half, and from bottomFrom in the
+// bottom half. Between the halves, the elapsed time is middleAt.
 const (
 	middleAt   = 10000
 	bottomFrom = 20000
 )
 
-// halfInning returns the half of an inning at a time since its start.
+// halfInning returns the half of an inning at an elapsed time of the inning.
 func halfInning(p event.Period, elapsed float64) event.Clock {
 	switch {
 	case elapsed >= bottomFrom:
@@ -78,7 +78,7 @@ func battingHalf(side string) event.Half {
 	return event.Top
 }
 
-// halfInWords is the notation of halves in words: Top 5th.
+// halfInWords formats the half of an inning in words, such as Top 5th.
 func halfInWords(c event.Clock) string {
 	if c.Half == "" {
 		return ""
@@ -92,7 +92,8 @@ func halfInWords(c event.Clock) string {
 	return fmt.Sprintf("%s %d%s", word, n, suffix)
 }
 
-// halfInLetters is the notation of halves in letters: T5. Between the halves, the top continues.
+// halfInLetters formats the half of an inning in letters, such as T5. Between the halves, it
+// returns the letter of the top half.
 func halfInLetters(c event.Clock) string {
 	if c.Half == "" {
 		return ""
@@ -187,7 +188,7 @@ func otherHitAtFirst(_ *rand.Rand, f *Fact) bool {
 	return other != ""
 }
 
-// runsAtFirst changes the runs of a play with count runs to first.
+// runsAtFirst changes a play with count runs to a play with first runs.
 func runsAtFirst(f *Fact, count, first int) bool {
 	ok := f.Kind == "run" && f.Points == count
 	if ok {
@@ -245,7 +246,7 @@ func doubleHeaderStyle() *Style {
 	return s
 }
 
-// renderTwoGames returns a page with a game and the other game of the teams on the day.
+// renderTwoGames returns a page with both games that the teams play on one day.
 func renderTwoGames(s *Style, v *view) []byte {
 	other := v.otherGame()
 	games := []*view{v, other}

@@ -32,7 +32,7 @@ var basketball = &sport{
 func twoAtFirst(_ *rand.Rand, f *Fact) bool   { return pointsAtFirst(f, 3, 2) }
 func threeAtFirst(_ *rand.Rand, f *Fact) bool { return pointsAtFirst(f, 2, 3) }
 
-// pointsAtFirst changes the points of a jump shot with count points to first.
+// pointsAtFirst changes the points of a jump shot from count to first.
 func pointsAtFirst(f *Fact, count, first int) bool {
 	ok := f.Detail == "jump_shot" && f.Points == count
 	if ok {
@@ -41,7 +41,7 @@ func pointsAtFirst(f *Fact, count, first int) bool {
 	return ok
 }
 
-// elapsedClock returns the clock of sports that count seconds of each period.
+// elapsedClock returns the clock of a sport whose clock counts the seconds of each period.
 func elapsedClock(p event.Period, elapsed float64) event.Clock {
 	return event.Clock{Period: p, Elapsed: int(elapsed)}
 }

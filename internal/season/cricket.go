@@ -56,7 +56,7 @@ const (
 	declared                 // the side declares
 )
 
-// An innings is an innings of cricket.
+// An innings is the state of an innings of cricket, without the runs.
 type innings struct {
 	side               string
 	wickets            int
@@ -85,7 +85,8 @@ var (
 	latestRuns    = inningsForm{"latest innings, runs", false, false} // 3
 )
 
-// cricketStyle returns a style whose pages show the score in a form, and name the winner.
+// cricketStyle changes a style so that its pages show the score in the given form, and name the
+// winner.
 func cricketStyle(s *Style, form inningsForm) *Style {
 	s.Name += ", " + form.name
 	s.Winner, s.allInnings = true, form.all
@@ -198,7 +199,7 @@ func inningsMayBeOver(p *Page) bool {
 	return 0 < lead && lead <= winningHit || lead < 0 && n == 2 && !long && (last.wickets == 10 || last.declared)
 }
 
-// overs is the notation of overs and balls: 14.3. Before the first ball, a page shows no overs.
+// overs formats a clock in overs and balls, such as 14.3. Before the first ball, it returns "".
 func overs(c event.Clock) string { return c.String() }
 
 // cricketClock returns the clock of an innings. elapsed is the number of balls.
@@ -231,7 +232,7 @@ func boundaryAtFirst(f *Fact, count, first int, detail string) bool {
 	return ok
 }
 
-// caughtAtFirst changes how a batter was out.
+// caughtAtFirst changes how a batter was out to caught.
 func caughtAtFirst(_ *rand.Rand, f *Fact) bool {
 	ok := f.Kind == "wicket" && f.Detail != "caught"
 	if ok {
@@ -249,13 +250,13 @@ const (
 	night          = 64_000
 )
 
-// The overs of a day in matches of several days, and of a session.
+// The number of overs of a day and of a session, in matches of several days.
 const (
 	oversOfDay     = 90
 	oversOfSession = 30
 )
 
-// cricketFacts is a line of a file about cricket.
+// cricketFacts holds the facts of one match, from one line of a file about cricket.
 type cricketFacts struct {
 	Date      string `json:"date"` // the first day
 	Incidents []cricketIncident
@@ -277,7 +278,7 @@ type cricketFacts struct {
 	} `json:"result"`
 }
 
-// A cricketIncident is an incident of a file about cricket.
+// A cricketIncident is an incident in a file about cricket.
 type cricketIncident struct {
 	Period event.Period `json:"period"`
 	Ball   string       `json:"ball"`  // the delivery, such as 14.3; "" at the end of an over
@@ -358,7 +359,7 @@ type scorer struct {
 	runs, wickets int     // of the innings
 	clock         event.Clock
 	oversToday    int
-	queue         []cricketIncident // the incidents of the innings that have not happened
+	queue         []cricketIncident // the incidents of the innings that have not happened yet
 }
 
 // span returns the current innings.
@@ -440,7 +441,7 @@ func (b *scorer) playOver(over int, deliveries string, last bool) error {
 // pauseOf returns a pause of a match of several days.
 func pauseOf(begin, seconds float64) pause { return pause{begin, begin + seconds, onBreak} }
 
-// setBalls sets the number of balls of the innings.
+// setBalls sets the number of balls that were bowled in the innings.
 func (b *scorer) setBalls(n int) {
 	s := b.span()
 	s.anchors = append(s.anchors, anchor{b.now - 0.001, float64(b.clock.Balls)}, anchor{b.now, float64(n)})

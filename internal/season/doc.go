@@ -16,8 +16,8 @@
 //
 // # Adding a sport
 //
-// Write a file with a variable of type [sport], and add the variable to sports in sport.go. The file
-// of basketball is an example. It needs:
+// Write a file with a variable of type [sport], and add the variable to sports in sport.go.
+// basketball.go is an example. The variable needs these members:
 //
 //   - load: decodes a line into a timeline. Every fact has its time in seconds since kick-off, breaks
 //     included, and the clock that pages show. A fact that changes the score has Points. A fact that

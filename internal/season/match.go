@@ -38,7 +38,7 @@ type LineScore struct{ Home, Away []int }
 // A Score is the number of points of each side.
 type Score struct{ Home, Away int }
 
-// add returns the score after more points of a side.
+// add returns the score after a side has scored more points.
 func (s Score) add(side string, points int) Score {
 	if side == "home" {
 		s.Home += points
@@ -116,7 +116,7 @@ func (m *Match) team(side string) string {
 	return m.Away
 }
 
-// EarliestEnd returns the time before which no page can end the match.
+// EarliestEnd returns the time before which any page that shows the end of the match is wrong.
 func (m *Match) EarliestEnd() time.Time { return m.at(m.strayUntil) }
 
 // at returns the time that is a number of seconds after kick-off.

@@ -97,13 +97,13 @@ type generator struct {
 // An ahead is a time span in which a clock is ahead by a number of seconds.
 type ahead struct{ begin, end, by float64 }
 
-// A strike is a fault and where it struck.
+// A strike is a fault and the place where it occurred, such as a row or a page.
 type strike struct {
 	fault string
 	where int
 }
 
-// strike counts a fault once for each value of where, such as a row or a page.
+// strike counts a fault once for each value of where.
 func (g *generator) strike(fault string, where int) { g.struck[strike{fault, where}] = true }
 
 // Render returns the match as polls at intervals of 5 to 90 seconds would see it. The same seed
@@ -117,7 +117,8 @@ func (m *Match) Render(seed uint64) *Rendering {
 	return m.render(seed, nil)
 }
 
-// render is Render with a style. If the style is nil, the seed chooses one of the usual styles.
+// render is like Render, but uses the given style. If style is nil, the seed selects one of the
+// usual styles.
 func (m *Match) render(seed uint64, style *Style) *Rendering {
 	r := rand.New(rand.NewPCG(seed, Hash([]byte(m.ID))))
 	g := &generator{
@@ -178,7 +179,7 @@ func (g *generator) pages() []Page {
 	interval := 5 + r.Float64()*85
 	var pages []Page
 	var good []Page
-	// Stale copies are served for at most a minute, then at least one good page.
+	// After at most a minute of stale copies, at least one good page follows.
 	staleUntil, stale, mayStale := at, 0, false
 	for at < end+600 {
 		p, pause := g.page(at), g.pauseAt(at)
@@ -239,7 +240,7 @@ func (g *generator) pages() []Page {
 }
 
 // mayEndEarly reports whether a page can show a stray end, which is full time during the match.
-// That is possible after a good page since kick-off, while the match is far from its end.
+// That is possible if a good page was fetched since kick-off, and if the match is far from its end.
 func (g *generator) mayEndEarly(at float64, p *Page, good []Page) bool {
 	if over := g.match.sport.mayBeOver; over != nil && over(p) {
 		return false

@@ -107,8 +107,8 @@ var commonEdits = []edit{
 	{EditedClock, 12, earlierAtFirst},
 }
 
-// earlierAtFirst changes the clock of a fact to one that is up to 15 seconds earlier, or a minute earlier
-// if the clock has only minutes.
+// earlierAtFirst changes the clock of a fact to a clock that is up to 15 seconds earlier. If the
+// clock has only minutes or balls, the new clock is a minute or a ball earlier.
 func earlierAtFirst(r *rand.Rand, f *Fact) bool {
 	c := &f.Clock
 	switch {
@@ -192,14 +192,15 @@ func (g *generator) addReplaced(apart float64) {
 			continue
 		}
 		f, ok := g.invented(next.Side, CancelledScorer, next.At-apart-g.rand.Float64()*600)
-		if ok && f.Side == next.Side && !g.showsClock(next.At, f.Clock) { // otherwise the page cannot show that they differ
+		if ok && f.Side == next.Side && !g.showsClock(next.At, f.Clock) { // otherwise the rows of both scores could look the same
 			g.insert(row{Fact: f, until: next.At, fault: ReplacedScore})
 			return
 		}
 	}
 }
 
-// showsClock reports whether the row of a fact at a time shows a clock, before or after its edit.
+// showsClock reports whether the row of a fact that happened at a time shows the clock c, before or
+// after an edit.
 func (g *generator) showsClock(at float64, c event.Clock) bool {
 	return slices.ContainsFunc(g.rows, func(s row) bool {
 		return s.At == at && (s.Clock == c || s.first != nil && s.first.Clock == c)
@@ -286,7 +287,7 @@ func (g *generator) tally(facts []*Fact, p event.Period) (now Score) {
 	return now
 }
 
-// A periodScore is the points of both sides in a period.
+// A periodScore holds the points of both sides in a period.
 type periodScore struct {
 	period event.Period
 	Score

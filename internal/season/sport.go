@@ -13,7 +13,7 @@ import (
 type sport struct {
 	name event.Sport
 
-	// load sets the timeline of a match, and its result, from the line of the match.
+	// load sets the timeline and the result of a match from the line of the match in a file.
 	load func(line []byte, m *Match) error
 
 	// clock returns the clock that pages show in a period. elapsed is the clock of the timeline:
@@ -36,8 +36,9 @@ type sport struct {
 	// addRows adds the rows of a match. The default is generator.addRows.
 	addRows func(g *generator)
 
-	// tally sets the score after each fact, and returns the score that a page shows. The facts have
-	// happened, in the order of play, and p is the current period. The default adds up the points.
+	// tally sets the score after each fact, and returns the score that a page shows. facts holds
+	// the facts that have happened, in the order of play. p is the current period. The default adds
+	// up the points.
 	tally func(facts []*Fact, p event.Period) Score
 
 	// matchClock is the clock of the match, if it is more exact than the clock of rows.
@@ -92,7 +93,7 @@ func Styles(name event.Sport) []*Style {
 	return s.styles
 }
 
-// RenderIn is [Match.Render] in a style of the sport.
+// RenderIn is like [Match.Render], but uses the given style of the sport.
 func (m *Match) RenderIn(style *Style, seed uint64) *Rendering { return m.render(seed, style) }
 
 // Faults returns the names of all faults that the pages of a sport have.
@@ -139,7 +140,7 @@ type Style struct {
 
 	render  func(s *Style, v *view) []byte
 	score   func(v *view, side string) string // the score of a side as a text; if nil, the page shows the number of points
-	clock   func(event.Clock) string          // the notation of clocks
+	clock   func(event.Clock) string          // formats a clock
 	profile string                            // the profile of the pages, in YAML
 
 	// line returns the line score that the pages show, as a text. It is nil if the sport has none.

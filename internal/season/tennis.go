@@ -40,11 +40,11 @@ const (
 	MatchTieBreak = "match tie-break of ten points"
 )
 
-// noClock is the notation of pages without a clock.
+// noClock formats a clock on pages without a clock.
 func noClock(event.Clock) string { return "" }
 
-// tennisStyle returns a style of tennis with a name and a render function. Its pages name the winner after
-// a retirement.
+// tennisStyle sets the name and the render function of a style. Pages of this style name the winner
+// after a retirement.
 func tennisStyle(name string, s *Style, render func(*Style, *view) []byte) *Style {
 	s.Name, s.render = name, render
 	s.profile = strings.Replace(s.profile, "  start: .start\n",
@@ -153,8 +153,9 @@ func (m *Match) gamesIn(p event.Period) (games Score) {
 	return games
 }
 
-// gamesOfSet sets the score after each fact: the sets after a set, otherwise the games of its set. It returns
-// the games of the set p, or of the latest set if p is "".
+// gamesOfSet sets the score after each fact. After a set, the score counts sets. After any other
+// fact, it counts the games of the current set. It returns the games of the set p, or of the latest
+// set if p is "".
 func gamesOfSet(facts []*Fact, p event.Period) Score {
 	games, sets, latest := map[event.Period]Score{}, Score{}, p
 	for _, f := range facts {

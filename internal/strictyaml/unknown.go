@@ -47,7 +47,8 @@ func typeAt(t reflect.Type, path string) reflect.Type {
 	return indirect(t)
 }
 
-// indirect returns the type that t points to, or t. It returns nil for nil.
+// indirect returns the type that t points to, or t itself if t is not a pointer. It returns nil for
+// nil.
 func indirect(t reflect.Type) reflect.Type {
 	for t != nil && t.Kind() == reflect.Pointer {
 		t = t.Elem()
@@ -93,7 +94,7 @@ func eachField(t reflect.Type, f func(key string, field reflect.StructField)) {
 // maxDistance is the largest edit distance between a key and a suggestion.
 const maxDistance = 2
 
-// simple returns a key without separators that are easy to confuse.
+// simple returns a key in lower case and without separators, so that similar spellings are equal.
 func simple(key string) string {
 	return strings.ToLower(strings.NewReplacer("_", "", "-", "", " ", "").Replace(key))
 }

@@ -49,7 +49,7 @@ func newCollector(t *testing.T, responses ...func(w http.ResponseWriter)) *colle
 	t.Helper()
 	c := &collector{responses: responses}
 	c.Server = httptest.NewUnstartedServer(c)
-	c.Config.ErrorLog = log.New(io.Discard, "", 0) // failed TLS handshakes
+	c.Config.ErrorLog = log.New(io.Discard, "", 0) // discards errors about failed TLS handshakes
 	t.Cleanup(func() { c.Close() })
 	return c
 }
@@ -512,8 +512,8 @@ func TestOTLPInvalidVariables(t *testing.T) {
 	}
 }
 
-// The default limits of the queue are those of OpenTelemetry's batch span processor. Environment
-// variables override them.
+// The default limits of the queue are the same as in OpenTelemetry's batch span processor.
+// Environment variables override them.
 func TestOTLPBatching(t *testing.T) {
 	env := map[string]string{}
 	want := Batching{Queue: 2048, Batch: 512, Delay: 5 * time.Second, Timeout: 30 * time.Second}
