@@ -9,7 +9,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// handleFrame answers a ping, and counts the publications in any other frame.
+// handleFrame counts the publications in a data frame, and answers a ping.
 func (r *receiver) handleFrame(s *socket, f wsFrame, now time.Time) (counts, error) {
 	switch f.op {
 	case opPing:

@@ -38,7 +38,8 @@ func (h *healthChecks) issues(ctx context.Context) []health.Issue {
 	if time.Since(h.checked) < healthMaxAge {
 		return h.latest
 	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), healthTimeout) // not canceled with the call: other callers reuse the result
+	// The end of this call does not cancel the checks, because other callers reuse the result.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), healthTimeout)
 	defer cancel()
 	found := make([][]health.Issue, len(h.checks))
 	var running sync.WaitGroup

@@ -153,7 +153,7 @@ func loadBaseball(line []byte, m *Match) error {
 			begin, latest := at, at
 			for _, i := range in.Incidents {
 				if i.Period != p || i.Half != half || i.Side == "" {
-					continue // matchwire has no event for a review by the umpires
+					continue // matchwire does not report reviews by the umpires
 				}
 				latest = max(latest+1, begin+perPlay*float64(i.Play-played))
 				m.facts = append(m.facts, Fact{Kind: i.Kind, Detail: i.Detail, Side: i.Side, Player: i.Player,

@@ -90,7 +90,7 @@ func loadBasketball(line []byte, m *Match) error {
 				play := in.Incidents[n]
 				s.anchors = append(s.anchors, anchor{at, max(play.Second, s.anchors[len(s.anchors)-1].elapsed)})
 				if play.Side == "" {
-					continue // matchwire has no event for a time-out of the officials
+					continue // matchwire does not report time-outs of the officials
 				}
 				now = now.add(play.Side, play.Points)
 				m.facts = append(m.facts, Fact{Kind: play.Kind, Detail: play.Detail, Side: play.Side, Player: play.Player,

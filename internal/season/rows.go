@@ -192,7 +192,8 @@ func (g *generator) addReplaced(apart float64) {
 			continue
 		}
 		f, ok := g.invented(next.Side, CancelledScorer, next.At-apart-g.rand.Float64()*600)
-		if ok && f.Side == next.Side && !g.showsClock(next.At, f.Clock) { // otherwise the rows of both scores could look the same
+		// With the same clock, the rows of both scores could look the same.
+		if ok && f.Side == next.Side && !g.showsClock(next.At, f.Clock) {
 			g.insert(row{Fact: f, until: next.At, fault: ReplacedScore})
 			return
 		}

@@ -139,7 +139,7 @@ type Style struct {
 	Several bool
 
 	render  func(s *Style, v *view) []byte
-	score   func(v *view, side string) string // the score of a side as a text; if nil, the page shows the number of points
+	score   func(v *view, side string) string // the score of a side as a text; nil means the number of points
 	clock   func(event.Clock) string          // formats a clock
 	profile string                            // the profile of the pages, in YAML
 
