@@ -21,7 +21,7 @@ func (r *receiver) handleFrame(s *socket, f wsFrame, now time.Time) (counts, err
 			code := int(f.payload[0])<<8 | int(f.payload[1])
 			fmt.Fprintf(os.Stderr, "load: the server closed a socket with %d %s\n", code, f.payload[2:])
 		}
-		return counts{}, nil // the connection ends next
+		return counts{}, nil // the server closes the connection next
 	}
 	c := counts{frames: 1}
 	for p := f.payload; ; {

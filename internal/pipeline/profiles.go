@@ -68,7 +68,7 @@ func (c Config) ownFiles() (map[string]string, error) {
 	return files, err
 }
 
-// logReplaced logs which shipped profiles the config's own profiles replace.
+// logReplaced logs each shipped profile that a profile in the config's folder replaces.
 func (c Config) logReplaced(log *slog.Logger) error {
 	shipped, err := shippedProfiles()
 	if err != nil {
