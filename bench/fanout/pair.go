@@ -103,8 +103,8 @@ func (p *pair) pace(n, perSecond, matches int, want int, template []byte) error 
 	return err
 }
 
-// burst makes the server send n events at once. It waits until the load process has counted want
-// publications. It returns the number of frames that contained the events.
+// burst makes the server send n events as fast as possible. It waits until the load process has
+// counted want publications. It returns the number of frames that contained the events.
 func (p *pair) burst(n, want int, template []byte) (frames float64, err error) {
 	if _, err := p.load.call(0, "reset"); err != nil {
 		return 0, err

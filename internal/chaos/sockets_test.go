@@ -272,7 +272,7 @@ func TestNodeKilled(t *testing.T) {
 		name                      string
 		nodes, sockets, perSecond int
 		gateway                   bool
-		back                      time.Duration // longest time until all clients have reconnected; 0 for no bound
+		back                      time.Duration // longest time until all clients have reconnected; 0 means no limit
 	}
 	rows := []row{{"three nodes behind a gateway", 3, 60, 20, true, 5 * time.Second}}
 	if longForm(t) {

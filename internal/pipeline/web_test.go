@@ -20,7 +20,7 @@ import (
 	"github.com/matchwire/matchwire/internal/testenv"
 )
 
-// At shutdown, the server ends an endless response properly instead of cutting it off.
+// At shutdown, the server ends an endless response without an error at the client.
 func TestServeEndsStreamsAtShutdown(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	group, ctx := errgroup.WithContext(ctx)

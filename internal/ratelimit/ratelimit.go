@@ -25,8 +25,8 @@ type Limiter struct{ Redis redis.UniversalClient }
 
 // A Request asks for a slot.
 type Request struct {
-	Gap     time.Duration // between two slots; 0 means no limit
-	Burst   int           // slots that are free at once after a break; 1 if less
+	Gap     time.Duration // time between two slots; 0 means no limit
+	Burst   int           // number of slots that are free together after a break; values below 1 mean 1
 	MaxWait time.Duration // maximum wait; for a longer wait, no slot is reserved
 	Pause   string        // the name of the pause that applies
 	// Queue returns a different time to each refused request. The times are Gap apart. Without Queue,

@@ -17,7 +17,7 @@ type Secrets []string
 // would also hide ordinary words.
 const shortest = 5
 
-// New returns the secrets in all encodings that a service may use.
+// New returns the texts in all encodings that a service may use. It omits texts that are too short.
 func New(texts ...string) Secrets {
 	var all Secrets
 	for _, s := range texts {

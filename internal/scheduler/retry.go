@@ -10,7 +10,7 @@ import (
 // failure, later failures at most once a minute, and the next success.
 type retry struct {
 	fails, again string        // log messages for a failure and for the next success
-	least, most  time.Duration // bounds of the pause between two attempts, which doubles at each failure
+	least, most  time.Duration // shortest and longest pause between two attempts; the pause doubles at each failure
 
 	attempts      int       // consecutive failures
 	since, logged time.Time // of the first failure in a row, and of the latest logged failure

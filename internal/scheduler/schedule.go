@@ -22,9 +22,9 @@ import (
 //
 //	mw:{schedule}:sources   hash of activations (JSON), by source ID
 //	mw:{schedule}:due       sorted set of source IDs by the time of the next poll, Unix milliseconds of Redis's clock
-//	mw:{schedule}:interval  hash of the current interval between the polls of a source, in milliseconds
+//	mw:{schedule}:interval  hash of the current interval between two polls in milliseconds, by source ID
 //	mw:{schedule}:tick      hash of the tick of each source: the time at which its latest poll was due, Unix milliseconds
-//	mw:{schedule}:polled    hash of the results of the latest poll of a source, each a [LatestPoll] (JSON)
+//	mw:{schedule}:polled    hash of the results of the latest polls, each a [LatestPoll] (JSON), by source ID
 //	mw:{schedule}:configs   sorted set of the fingerprints of configs, by generation; the last is in force
 //	mw:{schedule}:beat      counter that each scheduler whose config is in force increments when it checks that config
 //	mw:{schedule}:outbox    list of match_activated and match_deactivated events that the broker has not confirmed

@@ -82,7 +82,7 @@ func (s *span) elapsed(at float64) float64 {
 // length returns the clock at the end of the span, in seconds.
 func (s *span) length() float64 { return s.elapsed(s.end) }
 
-// end returns the time of the end of the match.
+// end returns the time at which the match ends.
 func (t *timeline) end() float64 { return t.spans[len(t.spans)-1].end }
 
 // suspended returns the timeline of a match that is suspended at a time and resumes after a number

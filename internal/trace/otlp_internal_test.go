@@ -268,7 +268,7 @@ func clientCertificate(t *testing.T) (certFile, keyFile string, pool *x509.CertP
 	return filepath.Join(dir, "cert.pem"), filepath.Join(dir, "key.pem"), pool
 }
 
-// OTEL_EXPORTER_OTLP_TIMEOUT bounds each request to a collector that does not respond.
+// OTEL_EXPORTER_OTLP_TIMEOUT limits how long matchwire waits for a collector that does not respond.
 func TestOTLPTimeout(t *testing.T) {
 	release := make(chan struct{})
 	c := newCollector(t, func(http.ResponseWriter) { <-release })
