@@ -145,7 +145,8 @@ func roleOf(path string) string {
 // acquire chooses the backend for a request and counts the request. It returns nil if every
 // instance with the role was tried. It prefers healthy instances, then healthy instances that were
 // recently unreachable. Unhealthy instances come last. They may be the only choice if RabbitMQ or
-// Redis is down. Among equals, it chooses the instance with the fewest requests in progress.
+// Redis is down. Among instances of the same rank, it chooses the instance with the fewest requests
+// in progress.
 func (g *Gateway) acquire(role string, tried []*backend) *backend {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -250,8 +251,8 @@ func (g *Gateway) writeError(w http.ResponseWriter, r *http.Request, err error) 
 	problem.Write(w, status, detail, "")
 }
 
-// A balancer is a Gateway as an [http.RoundTripper]. It chooses an instance for each request. If it
-// cannot connect to the instance, it tries another instance.
+// A balancer is a Gateway that implements [http.RoundTripper]. It chooses an instance for each
+// request. If it cannot connect to the instance, it tries another instance.
 type balancer Gateway
 
 func (l *balancer) RoundTrip(r *http.Request) (*http.Response, error) {
