@@ -272,8 +272,8 @@ func doesIO(what string) bool {
 	return false
 }
 
-// No struct contains a context, because the struct could outlive the call that the context is for. The budget of a
-// call is a context itself.
+// No struct contains a context, because the struct could outlive the call that the context is for.
+// The test skips package budget, because its type is itself a context.
 func TestNoContextInStructs(t *testing.T) {
 	for dir, p := range packages(t) {
 		if dir == "parser/profile/internal/budget" {

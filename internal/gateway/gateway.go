@@ -26,7 +26,7 @@ const (
 	refreshInterval   = time.Second
 	refreshTimeout    = 3 * time.Second
 	dialTimeout       = 3 * time.Second
-	headerTimeout     = 15 * time.Second // longer than the API's time limit of a call; streams send headers immediately
+	headerTimeout     = 15 * time.Second // longer than the time limit of an API call; streams send headers immediately
 	maxIdle           = 256              // maximum number of idle connections to an instance
 	unreachablePeriod = 5 * time.Second  // time during which acquire prefers other healthy instances
 )
@@ -78,7 +78,7 @@ func (g *Gateway) Run(ctx context.Context) error {
 	}
 }
 
-// refresh replaces the list of instances. An instance that left the registry stays known
+// refresh replaces the list of instances. An instance that left the registry stays in the list
 // while it has requests in progress.
 func (g *Gateway) refresh(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, refreshTimeout)
@@ -145,7 +145,8 @@ func roleOf(path string) string {
 // acquire chooses the backend for a request and counts the request. It returns nil if every
 // instance with the role was tried. It prefers healthy instances, then healthy instances that were
 // recently unreachable. Unhealthy instances come last. They may be the only choice if RabbitMQ or
-// Redis is down. Among equals, it chooses the instance with the fewest requests in progress.
+// Redis is down. Among instances of the same rank, it chooses the instance with the fewest requests
+// in progress.
 func (g *Gateway) acquire(role string, tried []*backend) *backend {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -175,7 +176,7 @@ func (g *Gateway) acquire(role string, tried []*backend) *backend {
 	return best
 }
 
-// release removes a request from the count of b.
+// release counts a request to b as ended.
 func (g *Gateway) release(b *backend) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -216,8 +217,9 @@ func (g *Gateway) start() {
 // via is the value of the header Via in forwarded requests.
 const via = "1.1 matchwire-gateway"
 
-// ServeHTTP forwards a request. It refuses a request that a gateway has already forwarded. Such a
-// loop exists if an instance advertises the address of a gateway.
+// ServeHTTP forwards a request. It refuses a request that a gateway has already forwarded, because
+// the request would be forwarded in a loop. There is a loop if an instance advertises the address
+// of a gateway.
 func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	g.once.Do(g.start)
 	if slices.Contains(r.Header.Values("Via"), via) {
@@ -249,8 +251,8 @@ func (g *Gateway) writeError(w http.ResponseWriter, r *http.Request, err error) 
 	problem.Write(w, status, detail, "")
 }
 
-// A balancer is a Gateway as an [http.RoundTripper]. It chooses an instance for each
-// request, and another instance if it cannot connect.
+// A balancer is a Gateway that implements [http.RoundTripper]. It chooses an instance for each
+// request. If it cannot connect to the instance, it tries another instance.
 type balancer Gateway
 
 func (l *balancer) RoundTrip(r *http.Request) (*http.Response, error) {

@@ -21,8 +21,8 @@ import (
 const (
 	interval     = 5 * time.Second // time between two announcements
 	downInterval = time.Second     // interval while the status is "fail", so that a recovery is visible soon
-	// GoneAfter is the silence after which an instance counts as gone. In this time, it has missed
-	// at least two announcements.
+	// GoneAfter is the time without an announcement after which an instance counts as gone. An
+	// instance normally announces itself twice or more in this time.
 	GoneAfter    = 15 * time.Second
 	removeAfter  = 10 * time.Minute // time from the last announcement to the removal
 	redisTimeout = 3 * time.Second  // time limit of a call to Redis

@@ -100,8 +100,8 @@ func (p *Pipeline) streamKeys() (*access.Keys, error) {
 	return keys, nil
 }
 
-// checkPublic returns an error if other machines can connect to the address listen, and the config does not say
-// who may read what is public there.
+// checkPublic returns an error if other machines can connect to the address listen, and neither the
+// config nor a flag says who may read the data there. what names the data in the error.
 func (p *Pipeline) checkPublic(what, listen string) error {
 	if p.config.Fanout.TokenKeys != "" || p.config.Fanout.Anybody || p.Anybody || loopback(listen) {
 		return nil

@@ -21,7 +21,7 @@ type Gateway struct {
 	Servers   Servers
 	Namespace string
 	Listen    string   // host:port
-	Hosts     []string // as Config.Hosts
+	Hosts     []string // see Config.Hosts
 	Log       *slog.Logger
 	// OnListen, if not nil, is called with the address once the gateway listens.
 	OnListen func(net.Addr)

@@ -38,7 +38,8 @@ func (h *healthChecks) issues(ctx context.Context) []health.Issue {
 	if time.Since(h.checked) < healthMaxAge {
 		return h.latest
 	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), healthTimeout) // other callers reuse the result
+	// The end of this call does not cancel the checks, because other callers reuse the result.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), healthTimeout)
 	defer cancel()
 	found := make([][]health.Issue, len(h.checks))
 	var running sync.WaitGroup
@@ -69,8 +70,8 @@ func (h *healthChecks) status(ctx context.Context) (status string, issues []stri
 	return status, issues
 }
 
-// handle adds the handlers of the health checks to mux. Only clients with the scope [guard.Metrics] see the issues:
-// these can name servers and sources.
+// handle adds the handlers of the health checks to mux. Only clients with the scope [guard.Metrics]
+// see the issues, because issues can name servers and sources.
 func (h *healthChecks) handle(mux *http.ServeMux, g *guard.Guard) {
 	for _, path := range []string{"/healthz", "/readyz"} {
 		mux.HandleFunc("GET "+path, func(w http.ResponseWriter, r *http.Request) {
@@ -79,9 +80,9 @@ func (h *healthChecks) handle(mux *http.ServeMux, g *guard.Guard) {
 	}
 }
 
-// serve responds with 200 {"status":"pass"}, 200 {"status":"warn","troubles":[…]}, or,
-// if an issue is Down, 503 {"status":"fail","troubles":[…]}. The key troubles holds the issues, if details is set; it
-// keeps its earlier name because clients read it.
+// serve responds with 200 {"status":"pass"}, 200 {"status":"warn","troubles":[…]}, or, if an issue
+// is Down, 503 {"status":"fail","troubles":[…]}. The key troubles contains the issues, and is
+// missing unless details is set. The key has an old name, because existing clients read it.
 func (h *healthChecks) serve(w http.ResponseWriter, r *http.Request, details bool) {
 	var response struct {
 		Status string   `json:"status"`

@@ -65,8 +65,8 @@ type Pipeline struct {
 	// Anybody allows clients to connect to the streams without a token, as
 	// fanout.anybody in the config does.
 	Anybody bool
-	// APIToken is an API token with all scopes; see [guard.Tokens]. If it is "", only the tokens
-	// in the config count.
+	// APIToken is an API token with all scopes; see [guard.Tokens]. If it is "", only the tokens in
+	// the config are valid.
 	APIToken string
 	// Name is the name of this process in the registry of instances. The default is
 	// the host name and the process ID.
@@ -183,7 +183,7 @@ type roleParts struct {
 
 	consumerMetrics *consumers.Metrics
 
-	guard  *guard.Guard // of web
+	guard  *guard.Guard // for the handlers in web
 	web    *http.ServeMux
 	serves bool   // a role has added handlers to web
 	emits  bool   // a role writes to outboxes
@@ -213,7 +213,7 @@ func (p *Pipeline) prepare(
 	parts.health.add(b.Health)
 	store := p.newRedisHealth(r, parts.prefix, parts.instance, roles)
 	starting, cancel := context.WithTimeout(ctx, healthTimeout)
-	store.check(starting) // logs wrong settings now
+	store.check(starting) // logs wrong settings at startup
 	cancel()
 	parts.health.add(store.check)
 	elsewhere := !slices.Contains(roles, RoleConsumers)
@@ -240,7 +240,7 @@ func (p *Pipeline) prepare(
 	return parts, err
 }
 
-// handlerTimeout bounds a call of the HTTP handler of a consumer.
+// handlerTimeout is the time limit of a request to the HTTP handler of a consumer.
 const handlerTimeout = 10 * time.Second
 
 func joinRoles(roles []Role) string {

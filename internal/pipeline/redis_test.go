@@ -32,8 +32,8 @@ func checkReturns(ctx context.Context, t *testing.T, what string, call func()) {
 	}
 }
 
-// While Redis accepts connections and does not respond, /healthz reports that and
-// ListInstances returns an error, both within their time limits.
+// If Redis accepts connections but does not respond, /healthz reports an issue and ListInstances
+// returns an error. Both respond within their time limits.
 func TestRedisStalls(t *testing.T) {
 	proxy := testenv.NewProxy(t, testenv.Redis(t))
 	servers := Servers{AMQP: "amqp://unused.example", Redis: proxy.URL}
@@ -71,7 +71,8 @@ func TestRedisStalls(t *testing.T) {
 	})
 }
 
-// The client bounds a call whose context has no deadline, with all its attempts.
+// The client limits the duration of a call and all its attempts, even if the context of the call
+// has no deadline.
 func TestRedisCallsAreBounded(t *testing.T) {
 	const timeout = 300 * time.Millisecond
 	proxy := testenv.NewProxy(t, testenv.Redis(t))

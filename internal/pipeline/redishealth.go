@@ -19,7 +19,8 @@ const (
 	inspectInterval = 30 * time.Second // time between two inspections of the settings of Redis
 )
 
-// pingRedis returns a check that Redis answers, for a process that only reads.
+// pingRedis returns a health check for a process that only reads. The check reports an issue if
+// Redis does not answer.
 func pingRedis(r redis.UniversalClient) func(context.Context) []health.Issue {
 	return func(ctx context.Context) []health.Issue {
 		if err := r.Ping(ctx).Err(); err != nil {
@@ -107,8 +108,8 @@ func (h *redisHealth) inspect(ctx context.Context) {
 	h.settings, h.inspected = issues, time.Now()
 }
 
-// inspectRedis returns an issue for each setting of a Redis server with which matchwire loses data or
-// cannot work. It returns an error if it cannot read the settings.
+// inspectRedis returns an issue for each setting of a Redis server that makes matchwire lose data
+// or fail. It returns an error if it cannot read the settings.
 func inspectRedis(ctx context.Context, r redis.UniversalClient) (issues []health.Issue, err error) {
 	info, err := redisInfo(ctx, r)
 	if err != nil {
@@ -144,8 +145,8 @@ func checkMode(info map[string]string) error {
 	return nil
 }
 
-// redisInfo returns the fields of INFO. If the server refuses INFO or omits a field, it reads the
-// settings with CONFIG GET. It returns an error if a setting is still unknown.
+// redisInfo returns the fields of INFO. If the server refuses INFO or omits a field, redisInfo
+// reads the settings with CONFIG GET. It returns an error if a setting is still unknown.
 func redisInfo(ctx context.Context, r redis.UniversalClient) (map[string]string, error) {
 	info := map[string]string{}
 	text, err := r.Info(ctx).Result()

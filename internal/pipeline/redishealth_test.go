@@ -86,7 +86,7 @@ func TestCaseRedisRefusesWrites(t *testing.T) {
 	}
 }
 
-// One check notices that writes are refused and accepted again. It logs wrong settings once.
+// The same health check notices each change of the settings of Redis. It logs a wrong setting once.
 func TestRedisHealthFollowsTheServer(t *testing.T) {
 	_, r := ownRedis(t)
 	var log testenv.Log

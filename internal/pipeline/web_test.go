@@ -20,7 +20,7 @@ import (
 	"github.com/matchwire/matchwire/internal/testenv"
 )
 
-// At shutdown, the server ends an endless response properly instead of cutting it off.
+// At shutdown, the server ends an endless response without an error at the client.
 func TestServeEndsStreamsAtShutdown(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	group, ctx := errgroup.WithContext(ctx)
@@ -46,8 +46,9 @@ func TestServeEndsStreamsAtShutdown(t *testing.T) {
 	}
 }
 
-// Off loopback, or through a proxy, the health shows no details, and metrics and the API's calls for operators need
-// a token. A listener of its own for metrics needs none. A local listener refuses other host names.
+// If a proxy has forwarded a request to a local listener, metrics and the API calls for operators
+// need a token. The separate listener for metrics needs no token. A local listener refuses unknown
+// host names.
 func TestGuardedEndpoints(t *testing.T) {
 	t.Parallel()
 	log := slog.New(slog.DiscardHandler)
@@ -108,7 +109,7 @@ func TestGuardedEndpoints(t *testing.T) {
 	}
 }
 
-// Only clients that may read the metrics see what is wrong.
+// Only clients that may read the metrics see the texts of health issues.
 func TestHealthDetails(t *testing.T) {
 	t.Parallel()
 	h := &healthChecks{}
