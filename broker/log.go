@@ -9,8 +9,8 @@ import (
 	"strings"
 )
 
-// A Log is the history of the exchange live_events. The broker drops the oldest messages, by age or
-// by size.
+// A Log is the history of the exchange live_events. The broker drops the oldest messages when they
+// are too old or the log is too large.
 type Log interface {
 	// ReadLog calls h for each message in log order, starting with the message at from. Start reads
 	// the whole log, End only new messages. ReadLog returns nil when ctx ends. If h returns an
@@ -44,7 +44,7 @@ var (
 func CursorAt(offset uint64, id string) Cursor {
 	h := fnv.New32a()
 	h.Write([]byte(id))
-	return Cursor{Offset: offset, Check: h.Sum32() | 1} // never 0, the check of Start
+	return Cursor{Offset: offset, Check: h.Sum32() | 1} // never 0, because Start has the check 0
 }
 
 // String returns the text form of the cursor. [ParseCursor] parses it.

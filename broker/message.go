@@ -39,10 +39,12 @@ type Message struct {
 	Expires  time.Time `json:",omitzero"` // after this time the message is dropped unhandled; zero: never
 	Body     []byte    // the CloudEvents object, or the JSON of the task
 	// Unsequenced reports whether the event has no seq. Readers of the log skip an event whose seq
-	// is not above the last. So a [Publisher] sends an event with a seq only after the previous
-	// event of its match is confirmed. Many unsequenced events of a match can be in flight.
+	// is not greater than the last seq of its match. So a [Publisher] sends an event with a seq
+	// only after the previous event of the match is confirmed. Unsequenced events of a match can be
+	// in flight at the same time.
 	Unsequenced bool `json:",omitzero"`
-	// Attempt counts from 1, excluding outages and postponements. It is 0 when the message is published.
+	// Attempt is the number of this attempt to handle the message, from 1. Outages and
+	// postponements do not count. Attempt is 0 when the message is published.
 	Attempt int
 	// Last reports whether the message is dead-lettered if this attempt counts and fails.
 	Last bool `json:",omitzero"`

@@ -71,7 +71,7 @@ func (p *pool) work(ctx context.Context) {
 	}
 }
 
-// do handles one delivery. It reports false if another goroutine has replaced this one.
+// do handles one delivery. It reports false if another goroutine has replaced this goroutine.
 func (p *pool) do(ctx context.Context, d Delivery) bool {
 	m := d.Message
 	if !m.Expires.IsZero() && !time.Now().Before(m.Expires) {

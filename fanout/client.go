@@ -28,7 +28,7 @@ const (
 // A client is one connection. The goroutine that sends a frame writes it with mu held, without
 // blocking. If the connection accepts no more bytes, a new goroutine runs drain, which waits for
 // the connection. So an idle client needs only the goroutine that reads. A slow client needs no
-// queue of events, because drain continues at its position in the history.
+// queue of events, because drain continues at the position of the client in the history.
 //
 // The fields draining, stale, closing and aborted are the state of a client. The states are:
 //
@@ -45,8 +45,8 @@ const (
 //
 // close, closeLocked and sendLast set closing, and so does tooSlow if conflate is not set. abort
 // sets aborted in any state. remove sets readEnded in any state. If drain is running at that time,
-// drain writes the rest of the current frame, and closeWrite calls abort. Otherwise remove calls
-// abort.
+// drain writes the rest of the current frame, and then closeWrite calls abort. Otherwise remove
+// calls abort.
 type client struct {
 	// The fields that every event uses come first, so that they share few cache lines. With
 	// thousands of clients, they are rarely in the cache of the processor.

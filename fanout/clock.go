@@ -7,7 +7,7 @@ import (
 // A pace determines when a timeline sends the events of the log: at once, with a delay, or at a
 // speed. The zero pace sends events at once.
 type pace struct {
-	delay time.Duration // between the read of a page and the sending of its events
+	delay time.Duration // time between the read of a page and the sending of its events
 	speed float64       // multiple of real time
 }
 

@@ -10,7 +10,7 @@ import (
 	"github.com/matchwire/matchwire/broker"
 )
 
-// pruneAbove is the number of recorded attempts above which begin removes those that have finished.
+// pruneAbove is the number of recorded attempts above which begin removes finished attempts.
 const pruneAbove = 1000
 
 // attempts records the handler calls of a subscription. A call can outlive the channel of its
@@ -18,7 +18,7 @@ const pruneAbove = 1000
 // for longer than consumer_timeout. The broker then redelivers the message. The redelivery gets the
 // outcome of the call, so a slow handler does not handle the same message again and again.
 //
-// Another process can receive the redelivery. That process knows nothing of the call.
+// Another process can receive the redelivery. That process cannot use the outcome of the call.
 type attempts struct {
 	mu  sync.Mutex
 	all map[attemptKey]*attempt
@@ -52,7 +52,7 @@ func (a *attempts) begin(k attemptKey) *attempt {
 	if len(a.all) > pruneAbove {
 		for old, call := range a.all {
 			select {
-			case <-call.done: // its redelivery went to another process
+			case <-call.done: // the redelivery of its message went to another process
 				delete(a.all, old)
 			default:
 			}
@@ -76,15 +76,15 @@ func (a *attempts) forget(k attemptKey, call *attempt) {
 	}
 }
 
-// find returns the call for the message of a redelivery, or nil.
+// find returns the earlier call for a redelivered message, or nil if there is none.
 func (a *attempts) find(k attemptKey) *attempt {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	return a.all[k]
 }
 
-// wait returns the error of the call. If the call does not return within limit, wait returns an error
-// that counts as the outcome. It reports false if lost is closed first.
+// wait returns the error of the call. If the call does not return within limit, wait returns an
+// error that counts as the outcome. ok is false if lost is closed first.
 func (call *attempt) wait(limit time.Duration, lost <-chan struct{}) (err error, ok bool) {
 	late := time.NewTimer(limit)
 	defer late.Stop()

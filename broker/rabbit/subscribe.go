@@ -81,7 +81,7 @@ func (b *Broker) subscribe(ctx context.Context, s broker.Subscription, calls *at
 	lost := make(chan struct{}) // closed when the channel is closed
 	go func() {
 		defer close(lost)
-		e := <-closed // the client closes closed with the channel
+		e := <-closed // the client closes closed when it closes the channel
 		b.noteTimeout(queue, e)
 		end(closeReason(e))
 	}()
@@ -214,8 +214,9 @@ func (b *Broker) settle(ctx context.Context, queue string, d amqp.Delivery, m br
 	return nil
 }
 
-// publishCopies publishes copies of messages to queues, without retries. It returns n if the first
-// n copies are confirmed. It continues when ctx ends, because the handler has already finished.
+// publishCopies publishes copies of messages to queues, without retries. It returns the number of
+// confirmed copies, which are the first of out. It continues when ctx ends, because the handler has
+// already finished.
 func (b *Broker) publishCopies(ctx context.Context, out ...outgoing) (int, error) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), confirmTimeout)
 	defer cancel()

@@ -232,7 +232,8 @@ func (c *Checkpoints) choose(ctx context.Context, pick func(names []string) int)
 	return cp, nil
 }
 
-// DeleteAll deletes all checkpoints. Call it when the log no longer has their messages.
+// DeleteAll deletes all checkpoints. Call it when the log no longer has the messages at the
+// checkpoints.
 func (c *Checkpoints) DeleteAll(ctx context.Context) error {
 	if c == nil {
 		return nil

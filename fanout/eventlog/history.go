@@ -19,15 +19,15 @@ import (
 // all matches before the first frame. Positions are offsets in the log, so a position is valid in
 // every History. The methods of a History are safe for concurrent use.
 type History struct {
-	limit int // of bytes
+	limit int // maximum of bytes, below
 
 	mu        sync.RWMutex
 	frames    []*Frame
 	bytes     int           // estimated memory of the frames
-	floor     broker.Cursor // of the message before the first frame; Start at the beginning of the log
+	floor     broker.Cursor // cursor of the message before the first frame; Start at the beginning of the log
 	floorRead time.Time     // when the page of the message at floor was read
 	base      States        // states of all matches at floor
-	last      broker.Cursor // of the latest message, framed or not
+	last      broker.Cursor // cursor of the latest message, framed or not
 	fold      fold          // states of all matches at last
 	grown     chan struct{} // closed and replaced when a frame is added
 	keepFrom  uint64        // frames from this position on are not dropped, even beyond the limit
@@ -109,9 +109,9 @@ func (h *History) DropAll() {
 	}
 }
 
-// KeepAll keeps all frames until the next call of Shrink, even beyond the limit. It returns the
-// cursor before the first frame, when the page of that cursor's message was read, and the states of
-// all matches at that cursor.
+// KeepAll keeps all frames until the next call of Shrink, even beyond the limit. last is the cursor
+// of the message before the first frame. read is when the page of that message was read. states are
+// the states of all matches at last.
 func (h *History) KeepAll() (last broker.Cursor, read time.Time, states States) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
