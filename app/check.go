@@ -10,7 +10,7 @@ import (
 )
 
 type checkCmd struct {
-	Profiles []string `arg:"" optional:"" name:"profile" help:"Profile files to test (default: check the config and all its profiles)."`
+	Profiles []string `arg:"" optional:"" name:"profile" help:"${check_profiles}"`
 	Update   bool     `help:"Save the current results of the sample pages as the expected results. Then review the diff."`
 	Schema   bool     `help:"Print the JSON Schema of profiles, for editors, and exit."`
 }

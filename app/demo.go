@@ -11,7 +11,7 @@ import (
 )
 
 type demoCmd struct {
-	Dirs   []string `arg:"" optional:"" name:"dir" type:"existingdir" help:"Folders with recordings (default: three included matches)."`
+	Dirs   []string `arg:"" optional:"" name:"dir" type:"existingdir" help:"${demo_dirs}"`
 	Speed  speed    `help:"Multiple of the recorded speed, or max for no pauses." default:"60"`
 	Listen string   `help:"Address of the live page." default:"${listen}" env:"MATCHWIRE_LISTEN"`
 }

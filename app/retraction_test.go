@@ -59,7 +59,7 @@ fetch: {private_addresses: true, ignore_robots: true}
 	})
 	pars := start(t, "parser ready", w.env, "run", "scheduler", "parser", "--config", config)
 	pars.eventually("the goal at both channels", func() bool { return len(hook.titles()) == 1 && len(ntfy.titles()) == 1 })
-	first.eventually("the end of both handlers", func() bool { // the call of a killed handler can be repeated
+	first.eventually("the end of both handlers", func() bool { // the call of a handler that is killed may be repeated
 		handled := 0
 		for line := range strings.Lines(first.output()) {
 			if strings.Contains(line, `msg="event handled"`) && strings.Contains(line, " key=soccer.mls.goal ") {

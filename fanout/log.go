@@ -113,7 +113,7 @@ func (h *Hub) setUnready() {
 	if h.caughtUp == nil || closed(h.caughtUp) {
 		h.caughtUp = make(chan struct{})
 	}
-	if h.ready == nil || closed(h.ready) { // clients may wait for an open channel to close
+	if h.ready == nil || closed(h.ready) { // keep an open channel: clients may wait for it
 		h.ready = make(chan struct{})
 	}
 }

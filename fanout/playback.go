@@ -210,7 +210,7 @@ func (p *playback) awaitProgress(ctx context.Context) bool {
 	return true
 }
 
-// admit admits the waiting clients that start at the message with the cursor at. f is the frame of
+// admit admits the waiting clients that start at the message whose cursor is at. f is the frame of
 // the message, or nil if the message has no frame. Clients whose cursor is not in the log get the
 // outcome cursorGone.
 func (p *playback) admit(at broker.Cursor, f *eventlog.Frame, stop func()) {

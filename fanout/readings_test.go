@@ -107,8 +107,8 @@ func (l *stalledLog) ReadLog(ctx context.Context, from broker.Cursor, caughtUp c
 	return nil
 }
 
-// If the broker sends nothing, the node closes clients whose cursors are ahead with 1013. Such
-// clients share one read of the log.
+// If the broker sends nothing, the node closes each client whose cursor is ahead of the node. The
+// close code is 1013. Such clients share one read of the log.
 func TestClientsShareStalledRead(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const clients = 500
@@ -180,7 +180,7 @@ func TestClientsWithOneDelayShareReads(t *testing.T) {
 	b := memory.New(nil, nil)
 	shared := oldEvents(t, b)
 	log := &slowLog{Log: b}
-	n := newNodeWith(t, log, shared) // its history begins at a checkpoint
+	n := newNodeWith(t, log, shared) // the history of n begins at a checkpoint
 	n.follow(t, "match=none").read()
 	var all sync.WaitGroup
 	for range clients {

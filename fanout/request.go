@@ -23,7 +23,7 @@ const (
 // A request holds the parsed parameters of a client's request, and the expiry of its token.
 type request struct {
 	filter   filter.Filter
-	cursor   *broker.Cursor // of the last frame that the client received; nil without a cursor
+	cursor   *broker.Cursor // of the last frame that the client received; nil if it has no cursor
 	pace     pace
 	from     time.Time // time to play back from
 	conflate bool      // if the client is too slow, send a snapshot instead of closing the client
