@@ -53,7 +53,7 @@ func (p *parseCmd) Run(ctx context.Context, c *console) error {
 	}
 	observations, problems, err := document.Observations(ctx)
 	if err != nil {
-		// The problems have positions in the profile. err has none.
+		// Each problem names its position in the profile. err does not.
 		for _, line := range observation.Summary(problems) {
 			fmt.Fprintln(c.err, "  "+line)
 		}
@@ -164,7 +164,7 @@ func (p *parseCmd) read(ctx context.Context, c *console, by *profile.Profile) (p
 
 const startFormat = "2006-01-02 15:04 MST"
 
-// showAll prints a single match in full, or one line for each of several matches.
+// showAll prints a single match in full. If there are several matches, it prints one line for each.
 func showAll(w io.Writer, all []observation.Observation) error {
 	if len(all) == 1 {
 		return show(w, all[0])

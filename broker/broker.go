@@ -11,10 +11,10 @@ import (
 type Publisher interface {
 	// Publish publishes msgs in order. It returns when the broker has confirmed all of them. A
 	// confirmed message is in every queue whose bindings match it. Publish declares the queue of a
-	// task if it does not exist. After a lost connection, it sends unconfirmed messages again, so a
-	// message may arrive twice, with the same ID. Publish returns the number of confirmed messages,
-	// which are the first of msgs. If ctx ends before all messages are confirmed, Publish returns
-	// an error.
+	// task if that queue does not exist. After a lost connection, it sends unconfirmed messages
+	// again, so a message may arrive twice, with the same ID. Publish returns the number of
+	// confirmed messages, which are the first of msgs. If ctx ends before all messages are
+	// confirmed, Publish returns an error.
 	Publish(ctx context.Context, msgs ...Message) (int, error)
 }
 

@@ -13,7 +13,7 @@ import (
 
 const (
 	admitTimeout = 60 * time.Second // maximum time to admit a client, including a read of the log
-	maxTimelines = 256              // maximum number of timelines with a delay; also of timelines with a speed
+	maxTimelines = 256              // maximum number of timelines of each kind: with a delay, and with a speed
 )
 
 // An admission is a client that waits for a timeline.

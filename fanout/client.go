@@ -16,7 +16,7 @@ import (
 // Limits of one connection.
 const (
 	maxLag        = 1 << 20          // bytes of events that may wait for a connected client
-	writeTimeout  = 10 * time.Second // within which a client must accept some bytes
+	writeTimeout  = 10 * time.Second // time within which a client must accept some bytes
 	pingInterval  = 25               // seconds between two pings
 	maxSilence    = 60               // seconds within which a WebSocket client must send something
 	maxFrame      = 16 << 10         // maximum size of a frame from a client, in bytes
@@ -57,7 +57,7 @@ type client struct {
 	closing   bool   // the last frame has been sent, or waits to be sent
 	aborted   bool   // conn is closed, or is about to be
 	readEnded bool   // the reading goroutine has ended
-	next      uint64 // position before which the client has received all events that its filter selects
+	next      uint64 // the client has received all events before this position that its filter selects
 	direct    nonblock.Conn
 	hub       *Hub
 

@@ -183,7 +183,7 @@ func (c *client) drainNow() drainState {
 	return progressed
 }
 
-// minBlockedWrite is the duration above which a write is assumed to have waited for the client.
+// minBlockedWrite is the minimum duration of a write that counts as having waited for the client.
 const minBlockedWrite = 50 * time.Millisecond
 
 // drainBlocking writes once and blocks until the write ends. It never returns blocked.

@@ -14,8 +14,9 @@ import (
 const (
 	logPrefetch = 1000            // maximum number of unacknowledged deliveries
 	logAcks     = logPrefetch / 4 // deliveries per acknowledgement
-	// logAckDelay is how long a delivery waits for the deliveries that are acknowledged with it. The
-	// broker closes the channel if a delivery is not acknowledged within its consumer_timeout.
+	// logAckDelay is the maximum time before a delivery is acknowledged, together with later
+	// deliveries. The broker closes the channel if a delivery is not acknowledged within its
+	// consumer_timeout.
 	logAckDelay = 10 * time.Second
 
 	// RabbitMQ has no request for the last offset of a stream. The tail method consumes the last
@@ -149,7 +150,7 @@ func (r *logReader) deliver(d amqp.Delivery, tail int64) error {
 		return err
 	}
 	if first, ok := r.begin.(int64); ok && at < first {
-		return nil // the broker delivers the whole chunk that contains the offset
+		return nil // before the offset: the broker delivers the whole chunk that contains the offset
 	}
 	c := broker.CursorAt(uint64(at), d.MessageId)
 	if r.beginCursor != nil && c != *r.beginCursor {
@@ -175,7 +176,7 @@ func (r *logReader) markCaughtUp() {
 }
 
 // tail returns the offset of the last message in the stream, or -1 if the stream is empty. If no
-// delivery arrives for the duration idle, tail takes the last delivery for the last message.
+// delivery arrives for the duration idle, tail assumes that the last delivery is the last message.
 func (b *Broker) tail(ctx context.Context, idle time.Duration) (int64, error) {
 	ch, err := b.consumeLink.channel(ctx)
 	if err != nil {

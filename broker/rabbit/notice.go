@@ -19,7 +19,8 @@ type notices struct {
 	until map[string]time.Time // by subject
 }
 
-// add adds text for the duration noticeTime. It replaces an earlier text about the same subject.
+// add stores text, so that issues returns it for noticeTime. It replaces an earlier text about the
+// same subject.
 func (n *notices) add(subject, text string) {
 	n.mu.Lock()
 	defer n.mu.Unlock()

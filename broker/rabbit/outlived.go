@@ -14,9 +14,10 @@ import (
 const pruneAbove = 1000
 
 // attempts records the handler calls of a subscription. A call can outlive the channel of its
-// delivery: the connection is lost, or the broker takes the message back because the handler has run
-// for longer than consumer_timeout. The broker then redelivers the message. The redelivery gets the
-// outcome of the call, so a slow handler does not handle the same message again and again.
+// delivery. This happens if the connection is lost, or if the broker takes the message back because
+// the handler has run for longer than consumer_timeout. The broker then redelivers the message. The
+// redelivery gets the outcome of the call, so a slow handler does not handle the same message again
+// and again.
 //
 // Another process can receive the redelivery. That process cannot use the outcome of the call.
 type attempts struct {
@@ -24,7 +25,7 @@ type attempts struct {
 	all map[attemptKey]*attempt
 }
 
-// An attemptKey identifies an attempt at a message.
+// An attemptKey identifies an attempt to handle a message.
 type attemptKey struct {
 	id, key          string
 	attempt, outages int
@@ -38,7 +39,8 @@ type attempt struct {
 
 func newAttempts() *attempts { return &attempts{all: map[attemptKey]*attempt{}} }
 
-// keyOf returns the key of a delivery's attempt. ok is false if the message has no ID.
+// keyOf returns the key of the attempt that a delivery starts. ok is false if the message has no
+// ID.
 func keyOf(d amqp.Delivery, m broker.Message) (k attemptKey, ok bool) {
 	return attemptKey{m.ID, m.Key, m.Attempt, number(d, headerOutages)}, m.ID != ""
 }

@@ -142,8 +142,8 @@ func (p *publisher) publishOnce(ctx context.Context, out []outgoing) (int, error
 	return len(pending), err
 }
 
-// write sends out. It returns the pending confirmations of the messages that it sent, even if it
-// returns an error.
+// write sends the messages in out once. It returns the pending confirmations of the messages that
+// it sent, even if it returns an error.
 func (p *publisher) write(ctx context.Context, out []outgoing) (*confirmChannel, []*amqp.DeferredConfirmation, error) {
 	ch, err := p.open(ctx)
 	if err != nil {

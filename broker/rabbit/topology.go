@@ -48,7 +48,7 @@ type topology struct {
 	queues     queues // queues that this Broker has declared
 }
 
-// full returns a name with the namespace.
+// full returns name with the namespace as its prefix.
 func (t *topology) full(name string) string {
 	if t.namespace == "" {
 		return name

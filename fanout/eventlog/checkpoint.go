@@ -22,7 +22,7 @@ const (
 	// checkpointInterval is the number of messages between two checkpoints. A node starts at the
 	// second latest checkpoint, so it has the frames of the last 5,000 to 10,000 messages in memory.
 	checkpointInterval = 5000
-	checkpointTimeout  = 10 * time.Second // for the Redis commands of one call
+	checkpointTimeout  = 10 * time.Second // maximum time of the Redis commands in one call
 	// clockSkew is the maximum assumed difference between the clocks of parser workers.
 	clockSkew = time.Minute
 )

@@ -15,7 +15,7 @@ import (
 const (
 	interval = 5 * time.Second  // interval between two reports of a node
 	maxAge   = 15 * time.Second // maximum age of a valid report
-	timeout  = 3 * time.Second  // for the Redis commands of one call
+	timeout  = 3 * time.Second  // maximum time of the Redis commands in one call
 )
 
 // A Store shares the presence of the nodes in the Redis hash {fanout}:presence, whose key has the
