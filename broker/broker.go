@@ -12,9 +12,9 @@ type Publisher interface {
 	// Publish publishes msgs in order. It returns when the broker has confirmed all of them. A
 	// confirmed message is in every queue whose bindings match it. Publish declares the queue of a
 	// task if that queue does not exist. After a lost connection, it sends unconfirmed messages
-	// again, so a message may arrive twice, with the same ID. Publish returns the number of
-	// confirmed messages, which are the first of msgs. If ctx ends before all messages are
-	// confirmed, Publish returns an error.
+	// again, so a message may arrive twice, with the same ID. Publish returns the number n of
+	// confirmed messages, which are msgs[:n]. If ctx ends before all messages are confirmed,
+	// Publish returns an error.
 	Publish(ctx context.Context, msgs ...Message) (int, error)
 }
 

@@ -70,8 +70,8 @@ func TestManyClientsCatchUp(t *testing.T) {
 	group.Wait()
 }
 
-// The node closes a client whose delay would need one timeline too many. This client does not affect
-// other clients, even if it sends a frame.
+// The node closes a client whose delay would need more timelines than the maximum. This client does
+// not affect other clients, even if it sends a frame.
 func TestDelayLimit(t *testing.T) {
 	b := memory.New(nil, nil)
 	n := newNode(t, b)

@@ -155,8 +155,9 @@ func (l *slowLog) ReadLog(ctx context.Context, from broker.Cursor, caughtUp chan
 	return l.Log.ReadLog(ctx, from, caughtUp, h)
 }
 
-// oldEvents publishes 300 events of m1, whose pages were read every 15 seconds from 90 minutes ago
-// on. It returns checkpoints after every 50th event, the latest after event 251.
+// oldEvents publishes 300 events of m1. The page of the first event was read 90 minutes ago, and
+// the pages of the next events at intervals of 15 seconds. oldEvents returns checkpoints that are
+// 50 events apart. The latest checkpoint is after event 251.
 func oldEvents(t *testing.T, b *memory.Broker) *eventlog.Checkpoints {
 	t.Helper()
 	shared, saved := watchedCheckpoints(t)

@@ -34,7 +34,7 @@ var parameters = []string{"topics", "match", "team", "cursor", "delay", "from", 
 
 // parseRequest parses the query of a request. An unknown parameter is an error, because a filter
 // with a misspelled name would select everything. lastEventID is the Last-Event-ID header, which an
-// SSE client sends when it reconnects. It overrides the older cursor in the query.
+// SSE client sends when it reconnects. lastEventID overrides the older cursor in the query.
 func parseRequest(q url.Values, lastEventID string, now time.Time) (r request, err error) {
 	for name, values := range q {
 		if !slices.Contains(parameters, name) {

@@ -86,8 +86,7 @@ func (w *bindingsWorld) received(in map[string]bool, id string) bool {
 	return in[id]
 }
 
-// emitUntil publishes messages on a bare channel, as a program of another installation does, until one
-// of them is received.
+// emitUntil publishes messages on a bare channel, without matchwire, until one of them is received.
 func (w *bindingsWorld) emitUntil(exchange, key string, in map[string]bool) {
 	w.Helper()
 	n := 0

@@ -6,8 +6,7 @@ import (
 	amqp "github.com/rabbitmq/amqp091-go"
 )
 
-// maxReturns is the maximum number of messages that the broker has returned and unroutable has not
-// received yet.
+// maxReturns is the capacity of the channel from which unroutable receives returned messages.
 const maxReturns = 1 << 14
 
 // A confirmChannel is a channel in confirm mode. It records the messages that the broker returned,
@@ -46,7 +45,7 @@ func (c *confirmChannel) exchangeMissing() bool {
 	if !c.Channel.IsClosed() {
 		return false // the connection is dropped
 	}
-	e := <-c.closed // does not block: the client closes c.closed when it closes the channel
+	e := <-c.closed // does not block: the client closes c.closed when it closes the AMQP channel
 	return e != nil && e.Code == amqp.NotFound
 }
 

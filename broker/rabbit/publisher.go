@@ -60,7 +60,7 @@ type outgoing struct {
 }
 
 // send publishes out in order, until all messages are confirmed, ctx ends, or retrying cannot help.
-// It returns the number of confirmed messages, which are the first of out.
+// It returns the number n of confirmed messages, which are out[:n].
 func (p *publisher) send(ctx context.Context, out []outgoing) (int, error) {
 	pause := newBackoff()
 	done := 0
@@ -116,8 +116,8 @@ func inFlight(out []outgoing) []outgoing {
 	return out
 }
 
-// publishOnce publishes out once and waits for the confirmations in order. It returns the number of
-// confirmed messages, which are the first of out. Later messages may be stored too.
+// publishOnce publishes out once and waits for the confirmations in order. It returns the number n
+// of confirmed messages, which are out[:n]. Later messages may be stored too.
 func (p *publisher) publishOnce(ctx context.Context, out []outgoing) (int, error) {
 	ch, pending, err := p.write(ctx, out)
 	for i, c := range pending {
