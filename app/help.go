@@ -12,7 +12,7 @@ var helpTexts = kong.Vars{
 	"run_listen":    "Address to serve on; overrides the config. With this flag, every role serves /healthz.",
 	"run_anybody":   "Let clients on other machines connect to the streams without a token.",
 	"run_name":      "Name of this instance in ps (default: host name and process ID).",
-	"run_advertise": "Address at which other instances reach this one (default: the listen address).",
+	"run_advertise": "Address at which other instances reach this one (default: derived from the listen address).",
 
 	"check_profiles": "Profile files to test (default: check the config and test all its profiles).",
 	"demo_dirs":      "Fixture folders with your own recordings (default: three included matches).",
