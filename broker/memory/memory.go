@@ -16,8 +16,8 @@ import (
 	"github.com/matchwire/matchwire/health"
 )
 
-// Bounds of the log and of each queue, in bytes of message bodies or in dead letters. Beyond a
-// bound, the broker drops the oldest messages.
+// Bounds of the log and of each queue. The bounds in bytes count message bodies only. If a bound is
+// exceeded, the broker drops the oldest messages.
 const (
 	maxLogBytes    = 64 << 20
 	maxQueueBytes  = 64 << 20
@@ -35,8 +35,8 @@ type Broker struct {
 	history eventLog
 }
 
-// New returns an empty broker. pauses are the pauses before each further attempt at a failed
-// message; nil means [broker.Pauses]. A nil log means [slog.Default].
+// New returns an empty broker. pauses are the pauses before the second and each later attempt to
+// handle a message; nil means [broker.Pauses]. A nil log means [slog.Default].
 func New(pauses []time.Duration, log *slog.Logger) *Broker {
 	if pauses == nil {
 		pauses = broker.Pauses()
@@ -150,7 +150,8 @@ func (b *Broker) next(ctx context.Context, q *queue) *item {
 		case <-q.ready:
 		}
 	}
-	// This call may have received the only token for a message that is still in the queue.
+	// This call may have received the only token from q.ready, although a message is still in the
+	// queue.
 	b.mu.Lock()
 	q.wake()
 	b.mu.Unlock()

@@ -16,11 +16,11 @@ import (
 
 const (
 	nearlyFull         = 0.9  // share of the maximum size of a queue
-	defaultMessageSize = 1100 // bytes, until the first message is counted
+	defaultMessageSize = 1100 // in bytes, used until the first message is counted
 )
 
 // Health opens a channel on each connection that is in use. If no connection has an issue, it
-// inspects the queues that this Broker has declared, and adds what happened recently.
+// inspects the queues that this Broker has declared, and adds the recent notices.
 func (b *Broker) Health(ctx context.Context) []health.Issue {
 	var all []health.Issue
 	for _, l := range b.links() {
@@ -32,7 +32,7 @@ func (b *Broker) Health(ctx context.Context) []health.Issue {
 	return append(b.queueHealth(ctx), b.notices.issues()...)
 }
 
-// health reports a link that is blocked or cannot open a channel.
+// health returns an issue if the link is blocked or cannot open a channel.
 func (l *link) health(ctx context.Context) []health.Issue {
 	if reason := l.blocked.Load(); reason != nil {
 		return []health.Issue{{Text: fmt.Sprintf("the broker accepts no messages on connection %q: %s", l.name, *reason)}}
@@ -93,7 +93,7 @@ func (q *queues) countMessage(bytes int) {
 	q.bytes += float64(bytes)
 }
 
-// list returns the names in order, and the mean size of a message in bytes.
+// list returns the names of the declared queues in order, and the mean size of a message in bytes.
 func (q *queues) list() (names []string, size float64) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -103,8 +103,9 @@ func (q *queues) list() (names []string, size float64) {
 	return slices.Sorted(maps.Keys(q.declared)), q.bytes / q.messages
 }
 
-// queueHealth reports queues without a consumer, queues near their bound, and dead letters. AMQP
-// reports the number of messages in a queue but not their size, so queueHealth estimates the size.
+// queueHealth reports queues that contain messages but have no consumer, queues that are nearly
+// full, and dead letters. AMQP reports the number of messages in a queue but not their size, so
+// queueHealth estimates the size.
 func (b *Broker) queueHealth(ctx context.Context) (all []health.Issue) {
 	report := func(format string, args ...any) {
 		all = append(all, health.Issue{Text: fmt.Sprintf(format, args...)})
@@ -161,7 +162,7 @@ func (i *inspector) inspect(ctx context.Context, queue string) amqp.Queue {
 	if err != nil {
 		i.close()
 	}
-	if !errors.Is(err, broker.ErrNoQueue) { // its consumer declares a deleted queue again
+	if !errors.Is(err, broker.ErrNoQueue) { // the consumer of a deleted queue declares it again
 		i.err = err
 	}
 	return q

@@ -471,8 +471,9 @@ func TestReadLogCatchesUpWithABusyLog(t *testing.T) {
 	}
 }
 
-// A message is acknowledged only after its copy is stored. If the dead-letter queue was deleted,
-// the message stays in its queue and is redelivered when the dead-letter queue is declared again.
+// A failed message is acknowledged only after the broker has stored a copy. If the dead-letter
+// queue was deleted, the message stays in its queue and is redelivered when the dead-letter queue
+// is declared again.
 func TestMessageSurvivesADeletedDeadLetterQueue(t *testing.T) {
 	t.Parallel()
 	url, ns := testenv.AMQP(t, nil, "q")
@@ -731,7 +732,7 @@ func TestSlowHandlerAfterACut(t *testing.T) {
 	p.Cut()
 	publish("quick")
 	eventually(t, "the later message", func() bool { return quick.Load() == 1 })
-	if n := slow.Load(); n != 1 { // the redelivery came before the later message
+	if n := slow.Load(); n != 1 { // the broker redelivered the slow message before the later message
 		t.Errorf("the slow message was handled %d times before its first handler returned, want once", n)
 	}
 	close(release) // the slow handler fails, so the message is retried

@@ -24,8 +24,9 @@ func (b *Broker) Declare(ctx context.Context, s broker.Subscription) error {
 }
 
 // Subscribe consumes the queue. When it loses its channel, it opens another. All channels use the
-// same pool of handlers, so a slow handler does not delay the next channel. If a handler outlives its
-// channel, the redelivery of its message gets the outcome of the handler.
+// same pool of handlers, so a slow handler does not delay the next channel. If a handler still runs
+// when its channel is lost, the broker redelivers the message. The redelivery gets the outcome of
+// that handler.
 func (b *Broker) Subscribe(ctx context.Context, s broker.Subscription, h broker.Handler) error {
 	work := make(chan broker.Delivery)
 	var working sync.WaitGroup
@@ -78,15 +79,16 @@ func (b *Broker) subscribe(ctx context.Context, s broker.Subscription, calls *at
 	defer acks.close()
 	running, end := context.WithCancelCause(ctx)
 	defer end(nil)
-	lost := make(chan struct{}) // closed when the channel is closed
+	lost := make(chan struct{}) // closed when the AMQP channel is closed
 	go func() {
 		defer close(lost)
-		e := <-closed // the client closes closed with the channel
+		e := <-closed // the client closes this Go channel when it closes the AMQP channel
 		b.noteTimeout(queue, e)
 		end(closeReason(e))
 	}()
 	var handling sync.WaitGroup
-	// settle settles a delivery whose handler returned err.
+	// settle handles the outcome err of a delivery, and then acknowledges the delivery. If it
+	// fails, it ends the subscription.
 	settle := func(d amqp.Delivery, m broker.Message, err error) {
 		if err := b.settle(ctx, queue, d, m, err); err != nil {
 			end(err)
@@ -214,8 +216,9 @@ func (b *Broker) settle(ctx context.Context, queue string, d amqp.Delivery, m br
 	return nil
 }
 
-// publishCopies publishes copies of messages to queues, without retries. It returns n if the first
-// n copies are confirmed. It continues when ctx ends, because the handler has already finished.
+// publishCopies publishes copies of messages to queues, without retries. It returns the number n of
+// confirmed copies, which are those of out[:n]. It continues when ctx ends, because the handler has
+// already finished.
 func (b *Broker) publishCopies(ctx context.Context, out ...outgoing) (int, error) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), confirmTimeout)
 	defer cancel()
