@@ -13,7 +13,7 @@ import (
 )
 
 // Damaged reports whether name contains a question mark or a Unicode replacement character, as in
-// "Rond?n". Each of these replaces a lost letter.
+// "Rond?n". Each of these characters stands for a lost letter.
 func Damaged(name string) bool {
 	return strings.ContainsRune(name, utf8.RuneError) || strings.Contains(name, "?")
 }
@@ -79,8 +79,8 @@ func fits(damaged, intact string) bool {
 }
 
 // OtherPlayer reports whether two names definitely belong to different players. It returns false if
-// a name is missing or damaged, or if one can be a short form of the other: "J. Smith" and "Smith"
-// of "John Smith".
+// a name is missing or damaged, or if one can be a short form of the other, as "J. Smith"
+// and "Smith" are for "John Smith".
 func OtherPlayer(a, b string) bool {
 	if Damaged(a) || Damaged(b) || sameName(a, b) {
 		return false
