@@ -26,8 +26,8 @@ var update = flag.Bool("update", false, "rewrite testdata/faults.txt")
 // faultsFile has a case for each fault. The comment at its top describes the format.
 const faultsFile = "testdata/faults.txt"
 
-// For each fault of package season, testdata/faults.txt has a case: a few pages with the fault, and the
-// notifications that they cause. The pages must cause exactly these notifications.
+// For each fault of package season, testdata/faults.txt has a case: a few pages with the fault, and
+// the notifications that they cause. The pages must cause exactly these notifications.
 func TestFaults(t *testing.T) {
 	t.Parallel()
 	want, err := os.ReadFile(faultsFile)
@@ -70,8 +70,8 @@ func TestFaults(t *testing.T) {
 	}
 }
 
-// readings reads the pages of a case. It returns each page with the notifications that the page causes.
-// Another test checks the cases that name a fixture.
+// readings reads the pages of a case. It returns each page with the notifications that the page
+// causes. Another test checks the cases that name a fixture.
 func readings(t *testing.T, sport event.Sport, pages string) string {
 	if folder, ok := strings.CutPrefix(strings.TrimSpace(pages), "fixture "); ok {
 		if _, err := os.Stat(folder + "/events.txt"); err != nil {
@@ -101,8 +101,8 @@ func readings(t *testing.T, sport event.Sport, pages string) string {
 	return out.String()
 }
 
-// notifications reads the page that line describes, and returns a line for each notification. Incidents
-// that happened before the first page cause no notification.
+// notifications reads the page that line describes, and returns a line for each notification.
+// Incidents that happened before the first page cause no notification.
 func notifications(t *testing.T, tracker *poll.Tracker, line string) string {
 	var out strings.Builder
 	events, _ := tracker.Ingest(event.WithTID(t.Context(), event.NewTID()), fanPage(t, line))
@@ -139,15 +139,15 @@ incidents:
     away_score: {css: u, regexp: '\d+$'}
 `
 
-// fanLineScore are the rules for the line score. Cricket and tennis do not need them, because the rules
-// for their score also read the line score.
+// fanLineScore are the rules for the line score. Cricket and tennis do not need them, because the
+// rules for their score also read the line score.
 const fanLineScore = `
   home_line_score: {css: .hl, optional: true}
   away_line_score: {css: .al, optional: true}
 `
 
-// fanRow matches a row: period, clock, kind, detail, side, player and score. Period, detail and score are
-// optional.
+// fanRow matches a row: period, clock, kind, detail, side, player and score. Period, detail and
+// score are optional.
 var fanRow = regexp.MustCompile(`^(?:([a-z]+\d|\dh) )?(\S+) ([a-z_]+)(?:/(\S+))? (home|away) (\S+)(?: (\d+-\d+))?$`)
 
 // fanPage returns the page that a line of a case describes.

@@ -104,8 +104,8 @@ func (c *checker) readPages(ctx context.Context, prof *profile.Profile) bool {
 	return true
 }
 
-// supersedes records the snapshot of a page. It reports whether a newer page has already replaced a page
-// with the same snapshot. A tracker of package poll does the same.
+// supersedes records the snapshot of a page. It reports whether a newer page has already replaced a
+// page with the same snapshot. A tracker of package poll does the same.
 func (c *checker) supersedes(snapshot string) bool {
 	switch {
 	case snapshot == c.newest:
@@ -117,8 +117,8 @@ func (c *checker) supersedes(snapshot string) bool {
 	return false
 }
 
-// observation returns the observation of the checker's match from all observations of a page. It returns
-// nil if the page can show several matches but does not show this match.
+// observation returns the observation of the checker's match from all observations of a page. It
+// returns nil if the page can show several matches but does not show this match.
 func (c *checker) observation(all []observation.Observation) *observation.Observation {
 	for i := range all {
 		if all[i].Match.ID == c.match.ID {
@@ -157,9 +157,9 @@ func (c *checker) see(p *season.Page) {
 	}
 }
 
-// keyOf returns the attributes of a fact that must be the same in a row of a page and in the event that
-// reports it. In sports that count goals, these are the kind, the side and the player. In other sports,
-// these are all attributes, because the rows show the score.
+// keyOf returns the attributes of a fact that must be the same in a row of a page and in the event
+// that reports it. In sports that count goals, these are the kind, the side and the player. In
+// other sports, these are all attributes, because the rows show the score.
 func (c *checker) keyOf(f *season.Fact) string {
 	if c.countsGoals() {
 		return f.Kind + f.Side + f.Player
@@ -184,8 +184,8 @@ func exactly(kind, detail, side, player, off string, clock event.Clock, after *e
 	return text
 }
 
-// incident returns all attributes of the tracked incident with the given ID, in the format of exactly. It
-// returns "" if no tracked incident has the ID.
+// incident returns all attributes of the tracked incident with the given ID, in the format of
+// exactly. It returns "" if no tracked incident has the ID.
 func (c *checker) incident(id string) string {
 	i := slices.IndexFunc(c.state.Tracked, func(in reconcile.TrackedIncident) bool { return in.ID == id })
 	if i < 0 {
@@ -237,9 +237,9 @@ func (c *checker) check(p *season.Page, e *event.Event) {
 	}
 }
 
-// checkLine checks the saved line score after a page. It checks only sports in which the line score adds
-// up to the score. The saved line score must be that of the page if the page is current, and if the page's
-// line score adds up to the saved score.
+// checkLine checks the saved line score after a page. It checks only sports in which the line score
+// adds up to the score. The saved line score must be that of the page if the page is current, and
+// if the page's line score adds up to the saved score.
 func (c *checker) checkLine(p *season.Page) {
 	rules := c.match.Sport.Rules()
 	if rules.SetScore || rules.InningsScore || c.state.Score == nil {
@@ -270,9 +270,9 @@ func (c *checker) checkNewGoal(e *event.Event) {
 	}
 }
 
-// checkRetracted checks a retraction. Only scores that were taken back or replaced may be retracted. In
-// sports that count goals, any goal of a side may be retracted if the page shows fewer goals of the side
-// than are tracked: the page may not show which goal was taken back.
+// checkRetracted checks a retraction. Only scores that were taken back or replaced may be
+// retracted. In sports that count goals, any goal of a side may be retracted if the page shows
+// fewer goals of the side than are tracked: the page may not show which goal was taken back.
 func (c *checker) checkRetracted(e *event.Event) {
 	d := e.Data
 	was, ok := c.tracked[d.Incident]
@@ -303,9 +303,9 @@ func (c *checker) gamesTracked(set event.Period, side event.Side) (n int) {
 	return n
 }
 
-// checkScoreChange checks a score_change event. A fresh page must have shown the score. If pages list
-// incidents, the row that explains the score must be missing. In a shoot-out, the page must show the tally
-// of the event.
+// checkScoreChange checks a score_change event. A fresh page must have shown the score. If pages
+// list incidents, the row that explains the score must be missing. In a shoot-out, the page must
+// show the tally of the event.
 func (c *checker) checkScoreChange(p *season.Page, e *event.Event) {
 	score, shootout := e.Data.Score, e.Data.Clock != nil && e.Data.Clock.Period == event.ShootOut
 	switch {
@@ -330,8 +330,8 @@ type kickoffs struct {
 	moved, reported int       // number of moves that pages showed before the match, and of kickoff_changed events
 }
 
-// show counts a move if a current page shows another kick-off than the previous current page. It ignores
-// moves that pages show after the kick-off of the match.
+// show counts a move if a current page shows another kick-off than the previous current page. It
+// ignores moves that pages show after the kick-off of the match.
 func (k *kickoffs) show(p *season.Page, m *season.Match) {
 	if !p.Current() {
 		return
@@ -400,9 +400,9 @@ func lineOf(s *reconcile.State) string {
 	return s.LineScore.String()
 }
 
-// compareScores is compareFacts for pages that list no incidents. A fact counts as found if the saved
-// score is not lower than the score after the fact. In sports that count goals, as many goals must be
-// tracked as the score shows.
+// compareScores is compareFacts for pages that list no incidents. A fact counts as found if the
+// saved score is not lower than the score after the fact. In sports that count goals, as many goals
+// must be tracked as the score shows.
 func (c *checker) compareScores() {
 	for i := range c.rendered.Facts {
 		f := &c.rendered.Facts[i]
@@ -443,8 +443,8 @@ func (c *checker) compareScores() {
 	}
 }
 
-// setOf returns the final score of the set in which a fact happened, or nil if no page has shown it. If
-// the match has one set, this is the saved score of the match.
+// setOf returns the final score of the set in which a fact happened, or nil if no page has shown
+// it. If the match has one set, this is the saved score of the match.
 func (c *checker) setOf(f *season.Fact) *event.Score {
 	if c.state.LineScore == nil && len(c.match.Line.Home) == 1 {
 		return c.state.Score
@@ -456,9 +456,10 @@ func (c *checker) setOf(f *season.Fact) *event.Score {
 	return &sets[i]
 }
 
-// inningsOf returns two scores of the innings in which a fact happened: runs at the end of the match, and
-// after directly after the fact. Both contain only the runs of the batting side. runs is nil if the state
-// does not have the innings. Without a line score, the state has only the latest innings of each side.
+// inningsOf returns two scores of the innings in which a fact happened: runs at the end of the
+// match, and after directly after the fact. Both contain only the runs of the batting side. runs is
+// nil if the state does not have the innings. Without a line score, the state has only the latest
+// innings of each side.
 func (c *checker) inningsOf(f *season.Fact) (runs, after *event.Score) {
 	side, earlier := event.Side(f.Side), map[event.Period]bool{}
 	for i := range c.rendered.Facts {
@@ -486,8 +487,8 @@ func (c *checker) inLatestInnings(f *season.Fact) bool {
 }
 
 // compareLine compares the points of each period with the official line score. If the match has no
-// official line score, compareLine compares the points with the facts. For pages that list no incidents,
-// it compares the saved line score.
+// official line score, compareLine compares the points with the facts. For pages that list no
+// incidents, it compares the saved line score.
 func (c *checker) compareLine() {
 	if c.match.Sport.Rules().SetScore {
 		c.compareSets()
@@ -528,8 +529,8 @@ func (c *checker) compareLine() {
 	}
 }
 
-// compareParts compares the saved line score with the official line score, or with the facts if the match
-// has no official line score. The last part of an official line score contains all overtimes.
+// compareParts compares the saved line score with the official line score, or with the facts if the
+// match has no official line score. The last part of an official line score contains all overtimes.
 func (c *checker) compareParts() {
 	if c.state.LineScore == nil {
 		c.fail(&c.other, "no line score, want one")

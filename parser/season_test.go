@@ -19,11 +19,12 @@ import (
 )
 
 // TestSeason reconciles a season of real matches of each sport from pages with many faults; see
-// season.Match.Render. The parser restarts after each page, and every second page is read twice, as if by
-// two parsers. Each match must end with the real result, and each score must be reported once. No event
-// may report an incident that no fresh page showed.
+// season.Match.Render. The parser restarts after each page, and every second page is read twice, as
+// if by two parsers. Each match must end with the real result, and each score must be reported
+// once. No event may report an incident that no fresh page showed.
 //
-// The environment variable MATCHWIRE_SEED sets the seed. MATCHWIRE_SPORT restricts the test to one sport.
+// The environment variable MATCHWIRE_SEED sets the seed. MATCHWIRE_SPORT restricts the test to one
+// sport.
 func TestSeason(t *testing.T) {
 	seed := uint64(1)
 	if s := os.Getenv("MATCHWIRE_SEED"); s != "" {

@@ -7,9 +7,9 @@ import (
 	"github.com/matchwire/matchwire/event"
 )
 
-// Contradictions returns a problem if the listed goals do not add up to the score. After a shoot-out, the
-// score may include one goal more, for the winner. Contradictions returns nil if there is no score, or if
-// the sport does not count goals.
+// Contradictions returns a problem if the listed goals do not add up to the score. After a
+// shoot-out, the score may include one goal more, for the winner. Contradictions returns nil if
+// there is no score, or if the sport does not count goals.
 func (o *Observation) Contradictions() []Problem {
 	if o.Score == nil || !o.Sport.Rules().CountsGoals {
 		return nil
@@ -38,9 +38,9 @@ func (o *Observation) likelyCause(listed event.Score) string {
 	return ""
 }
 
-// mayHideShootout reports whether the score may include a goal for the winner of a shoot-out. That is
-// possible if the match is over, both sides have the same number of listed goals, and the score has one
-// goal more.
+// mayHideShootout reports whether the score may include a goal for the winner of a shoot-out. That
+// is possible if the match is over, both sides have the same number of listed goals, and the score
+// has one goal more.
 func (o *Observation) mayHideShootout(listed event.Score) bool {
 	return o.Sport.Rules().ShootoutGoal && o.Match.Status.Over() && listed.Home == listed.Away &&
 		o.Score.Home+o.Score.Away == listed.Home+listed.Away+1
@@ -63,9 +63,9 @@ func (o *Observation) LineOf(score *event.Score) *event.LineScore {
 }
 
 // RemoveWrongLine removes a line score that does not fit the score, and returns a problem. It
-// returns nil if it removes nothing. During a match, a page may update the score and the line score at
-// different times. So RemoveWrongLine keeps the line score if the result is open, and if at most two
-// incidents can explain the difference.
+// returns nil if it removes nothing. During a match, a page may update the score and the line score
+// at different times. So RemoveWrongLine keeps the line score if the result is open, and if at most
+// two incidents can explain the difference.
 func (o *Observation) RemoveWrongLine() *Problem {
 	if o.LineScore == nil || o.Score == nil || o.LineOf(o.Score) != nil || o.LineOf(o.ScoreWithoutShootout()) != nil {
 		return nil

@@ -15,12 +15,12 @@ const maxEncodings = 3
 // RepairEncoding repairs a name that was encoded as UTF-8 twice or more: "RondÃ³n" becomes
 // "Rondón". The first encoding may have been read as Windows-1252 or as Latin-1, whose bytes 0x80
 // to 0x9f are control characters. RepairEncoding repairs the whole name, or returns the name
-// unchanged. Do not trim or replace white space in the name before the call: a white space character
-// can be one byte of a letter.
+// unchanged. Do not trim or replace white space in the name before the call: a white space
+// character can be one byte of a letter.
 //
-// Some correct names look as if they were encoded twice: "É’" in "RENÉ’S" could be the letter "ɒ". So
-// RepairEncoding repairs a name only if every letter of the result is plausible at its place, and
-// if the original name cannot be correct.
+// Some correct names look as if they were encoded twice: "É’" in "RENÉ’S" could be the letter "ɒ".
+// So RepairEncoding repairs a name only if every letter of the result is plausible at its place,
+// and if the original name cannot be correct.
 func RepairEncoding(name string) string { return repair(name, maxEncodings) }
 
 // repair undoes at most rounds excess encodings of a name. It returns the name unchanged if it is
@@ -44,8 +44,8 @@ func repair(name string, rounds int) string {
 	return once
 }
 
-// decode undoes one encoding. It returns the text whose UTF-8 bytes, read as Windows-1252 or Latin-1,
-// are name. ok is false if there is no such text.
+// decode undoes one encoding. It returns the text whose UTF-8 bytes, read as Windows-1252 or
+// Latin-1, are name. ok is false if there is no such text.
 func decode(name string) (text string, ok bool) {
 	if !strings.ContainsFunc(name, isLead) {
 		return "", false
@@ -77,8 +77,8 @@ func compare(name, text string) (plausible, certain bool) {
 // Latin-1.
 func isLead(r rune) bool { return 0xc2 <= r && r <= 0xf4 }
 
-// narrow returns the bytes that are text if they are read as Windows-1252 or Latin-1. ok is false if
-// a rune is in neither charset.
+// narrow returns the bytes that are text if they are read as Windows-1252 or Latin-1. ok is false
+// if a rune is in neither charset.
 func narrow(text []rune) (b []byte, ok bool) {
 	b = make([]byte, len(text))
 	for i, r := range text {

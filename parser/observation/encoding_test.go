@@ -72,8 +72,8 @@ func TestCorrectNamesStayUnchanged(t *testing.T) {
 	}
 }
 
-// RepairEncoding never repairs only a part of a name. If one word was encoded twice and another was not,
-// the name stays unchanged.
+// RepairEncoding never repairs only a part of a name. If one word was encoded twice and another was
+// not, the name stays unchanged.
 func TestRepairIsWhole(t *testing.T) {
 	t.Parallel()
 	for _, name := range encodedNames {
@@ -86,8 +86,9 @@ func TestRepairIsWhole(t *testing.T) {
 	}
 }
 
-// RepairEncoding completely repairs a name that was encoded as UTF-8 up to four times, or returns it
-// unchanged. A name may stay unchanged if it could be correct after only some encodings are undone.
+// RepairEncoding completely repairs a name that was encoded as UTF-8 up to four times, or returns
+// it unchanged. A name may stay unchanged if it could be correct after only some encodings are
+// undone.
 func TestNamesEncodedThreeTimes(t *testing.T) {
 	t.Parallel()
 	doubtful := 0

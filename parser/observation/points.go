@@ -8,9 +8,9 @@ import (
 	"github.com/matchwire/matchwire/event"
 )
 
-// WrongPoints returns a problem if rows add points to the score that their kinds cannot add. It returns
-// another problem if a row has a higher score than the page. It returns nil if the sport counts goals,
-// runs of an innings, games or sets.
+// WrongPoints returns a problem if rows add points to the score that their kinds cannot add. It
+// returns another problem if a row has a higher score than the page. It returns nil if the sport
+// counts goals, runs of an innings, games or sets.
 func (o *Observation) WrongPoints() []Problem {
 	rules := o.Sport.Rules()
 	if rules.CountsGoals || rules.SetScore || rules.InningsScore || rules.CountsSets {
@@ -60,8 +60,8 @@ func (o *Observation) scoringRows() []Incident {
 	return all
 }
 
-// canAdd reports whether a row with an incident of kind k can add n points to the score. In a sport that
-// matchwire knows, the row can include the extra point or the conversion.
+// canAdd reports whether a row with an incident of kind k can add n points to the score. In a sport
+// that matchwire knows, the row can include the extra point or the conversion.
 func canAdd(s event.Sport, k event.Kind, n int) bool {
 	points := s.Rules().Points[k]
 	if slices.Contains(points, n) {

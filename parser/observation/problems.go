@@ -23,9 +23,9 @@ var (
 	quoted    = regexp.MustCompile(`"(?:[^"\\]|\\.)*"`)
 )
 
-// Summary returns a line for each cause, in the order of the first problem of each cause. Problems have
-// the same cause if they differ only in their rows and in quoted texts. A line has the first problem of
-// the cause, the number of problems, and the rows of the next few problems.
+// Summary returns a line for each cause, in the order of the first problem of each cause. Problems
+// have the same cause if they differ only in their rows and in quoted texts. A line has the first
+// problem of the cause, the number of problems, and the rows of the next few problems.
 func Summary(problems []Problem) []string {
 	type group struct {
 		first Problem

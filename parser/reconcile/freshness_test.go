@@ -57,8 +57,8 @@ func TestReplacedPageReturns(t *testing.T) {
 	s.expect(old, "goal_corrected 37' home A 1-0 time:38'→37'")
 }
 
-// The time of a hold counts only while there are polls. A stale copy before an outage and another
-// stale copy after the outage have not persisted.
+// The time of a hold counts only while there are polls. A stale copy before an outage and a stale
+// copy after the outage do not count as a page that persists.
 func TestHoldAcrossAnOutage(t *testing.T) {
 	t.Parallel()
 	goal := goalBy(event.Home, "A", at(50, 0))

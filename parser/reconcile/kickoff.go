@@ -27,8 +27,8 @@ const (
 // maxEarlier is the maximum number of times in Kickoff.Earlier.
 const maxEarlier = 8
 
-// A Kickoff is the kick-off time of a match that has not begun, after it has moved. A Kickoff is
-// never modified.
+// A Kickoff records the latest and the earlier kick-off times of a match whose kick-off has moved
+// before the match began. A Kickoff is never modified.
 type Kickoff struct {
 	Reported time.Time   `json:"reported"`         // the latest time that an event has reported
 	Earlier  []time.Time `json:"earlier"`          // times before Reported, oldest first

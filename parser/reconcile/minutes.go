@@ -25,8 +25,8 @@ func afterStoppage(sport event.Sport, c event.Clock) bool {
 
 // inferMatchPeriod returns the page's match. If a live page shows only a minute, inferMatchPeriod
 // sets the period of the clock. The saved period applies until the page shows that the next period
-// has begun. If the score starts again with each set, and the page does not name the set, it is the set of the
-// latest row.
+// has begun. If the score starts again with each set, and the page names no set, inferMatchPeriod
+// sets the latest set of its rows.
 func inferMatchPeriod(known *State, o *observation.Observation) event.Match {
 	m, was := o.Match, known.Match
 	if o.Sport.Rules().SetScore && m.Period == "" {
@@ -152,9 +152,10 @@ func (s *State) reported(k event.Kind, p event.Period) bool {
 	})
 }
 
-// reportedPeriods returns, for each row, the period of the tracked incident that the row shows, or ""
-// if there is none. A goal that no page has listed yet can be any goal in stoppage time. A row with
-// 48' and another player does not show an incident whose row showed 45+3'.
+// reportedPeriods returns, for each row, the period of the tracked incident that the row shows. It
+// returns "none" if that incident has no period, and "" if the row shows no tracked incident. A row
+// of another period can show a provisional goal. But if a row showed 45+3', a row with 48' and
+// another player shows another incident.
 func reportedPeriods(known *State, rows []observation.Incident) []event.Period {
 	periods := make([]event.Period, len(rows))
 	used := make([]bool, len(known.Tracked))

@@ -44,13 +44,13 @@ type State struct {
 	// EndsFrom is the earliest time at which the match can be over, by the period and the clock of the
 	// pages during play. It is zero if no page showed a period.
 	EndsFrom time.Time `json:"ends_from,omitzero"`
-	// LongestClock is the highest clock in regulation time that pages have shown, in seconds since the
-	// start of its period. All periods are at least so long. In cricket, it is the highest number of balls
-	// in an innings.
+	// LongestClock is the highest clock in regulation time that pages have shown, in seconds since
+	// the start of its period. All periods are at least this long. In cricket, it is the highest
+	// number of balls in an innings.
 	LongestClock int `json:"longest_clock,omitempty"`
 	// LongestLater is the highest number of balls in an innings of cricket after the second.
 	LongestLater int `json:"longest_later,omitempty"`
-	// Batting is the side in cricket whose runs or wickets were the latest to rise. It is "" if unknown.
+	// Batting is the side in cricket whose runs or wickets rose last. It is "" if unknown.
 	Batting event.Side `json:"batting,omitempty"`
 
 	// SituationSite is the site that showed the situation of Match, or "" if there is none.
@@ -70,7 +70,7 @@ type State struct {
 // Known reports whether any page of the match has been reconciled.
 func (s *State) Known() bool { return s.Match.ID != "" }
 
-// innings returns what the pages of a match in cricket have shown.
+// innings returns what earlier pages of a cricket match have shown about its innings.
 func (s *State) innings() innings.Known {
 	return innings.Known{Score: s.Score, LineScore: s.LineScore, Period: s.Match.Period}
 }
@@ -211,11 +211,11 @@ type Provenance struct {
 	Evidence    event.Evidence      // URL and snapshot; each event adds the path of its row
 	Aliases     observation.Aliases // aliases of team names; may be nil
 	Replay      bool                // mark the events as replayed from a recording
-	Hurried     bool                // the pages arrive faster than in the match
+	Hurried     bool                // the pages are read faster than the match was played
 }
 
-// seenStep is the minimum time between two updates of a reader in State.Seen. Because of it, an
-// unchanged match is not saved after every poll.
+// seenStep is the minimum time between two updates of a reader in State.Seen. It avoids saving an
+// unchanged match after every poll.
 const seenStep = 30 * time.Second
 
 // reader returns the key of the tracker in State.Seen.
