@@ -14,6 +14,5 @@
 // recording processes the pages of a fixture in the same way.
 //
 // Within parser, the package of a step imports only observation, the packages of earlier steps, and
-// its own internal packages. Package reconcile does no I/O: it imports no package that performs
-// I/O.
+// its own internal packages. Package reconcile does no I/O, and imports no package that does.
 package parser

@@ -271,8 +271,8 @@ func (c *checker) checkNewGoal(e *event.Event) {
 }
 
 // checkRetracted checks a retraction. Only scores that were taken back or replaced may be
-// retracted. In sports that count goals, any goal of a side may be retracted if the page shows
-// fewer goals of the side than are tracked: the page may not show which goal was taken back.
+// retracted. In sports that count goals, the page may not show which goal was taken back. So any
+// goal of a side may be retracted if the page shows fewer goals of the side than are tracked.
 func (c *checker) checkRetracted(e *event.Event) {
 	d := e.Data
 	was, ok := c.tracked[d.Incident]

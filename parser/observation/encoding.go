@@ -115,8 +115,8 @@ func (l letter) next() rune {
 	return l.after[0]
 }
 
-// ambiguous contains runes that can be the second byte of an encoded letter, but can also follow an
-// upper-case letter in a correct name: letters, apostrophes, dashes and white space.
+// ambiguous contains runes that can be the second byte of an encoded letter. In a correct name,
+// they can also follow an upper-case letter. They are letters, apostrophes, dashes and white space.
 const ambiguous = "ŠšŒœŽžŸ’‘–—…•´·\u0085\u00a0\u00ad"
 
 // otherLatin contains the other Latin letters that plausible accepts. They are outside the Unicode

@@ -18,8 +18,8 @@ func Damaged(name string) bool {
 	return strings.ContainsRune(name, utf8.RuneError) || strings.Contains(name, "?")
 }
 
-// placeholders matches lower-case names for a team that is not known yet: a place in a group or a
-// list of groups, the winner or loser of a match, or a word that means "not known".
+// placeholders matches lower-case names for a team that is not known yet. Such a name is a place in
+// a group or in a list of groups, the winner or loser of a match, or a word that means "not known".
 var placeholders = regexp.MustCompile(`^(` + strings.Join([]string{
 	`tb[dca]( ?\d+)?`, `to be (decided|determined|announced|confirmed)`, `unknown`, `n/?a`, `\?+`, `-+`,
 	`[1-9](st|nd|rd|th)?( |-)?(group )?[a-l]([/ -]?[a-l])*`, // 2A, 3A/B/C, 1st Group A
@@ -138,8 +138,8 @@ func NewAliases(names map[string][]string) (Aliases, error) {
 	return aliases, nil
 }
 
-// SameTeam reports whether two names refer to the same team: they are equal when folded, one is a
-// damaged form of the other, or they are aliases of one name.
+// SameTeam reports whether two names refer to the same team. They do if they are equal when folded,
+// if one is a damaged form of the other, or if they are aliases of one name.
 func (a Aliases) SameTeam(x, y string) bool {
 	if sameName(x, y) {
 		return true

@@ -63,9 +63,8 @@ func TestTouchdownReversed(t *testing.T) {
 	s.expect(football(360, three, review, play("field_goal", "", "Gano", 355, &three)), "field_goal 05:55 home Gano 3-0")
 }
 
-// If a touchdown is cancelled, the field goal after it stays. This is so even if the row of the
-// field goal is missing on the page on which the next touchdown reaches the same score as the field
-// goal before.
+// If a touchdown is cancelled, the field goal after it stays. On one page, the row of the field
+// goal is missing, and the next touchdown has the same score as the field goal had before.
 func TestFieldGoalIsNotReplaced(t *testing.T) {
 	t.Parallel()
 	three, six, nine := event.Score{Home: 3}, event.Score{Home: 6}, event.Score{Home: 9}

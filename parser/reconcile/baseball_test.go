@@ -57,8 +57,8 @@ func TestBaseballEndBeforeTheNinth(t *testing.T) {
 	}
 }
 
-// If no page was read during the ninth inning, a page that shows the end implies that the ninth
-// inning was played, unless the page names the last inning.
+// If no page was read during the ninth inning, the end of the game implies that the ninth inning
+// was played. It does not if the page names an earlier inning.
 func TestBaseballNinthBetweenTwoPolls(t *testing.T) {
 	t.Parallel()
 	score := event.Score{Home: 3, Away: 2}

@@ -169,8 +169,8 @@ func TestResultsInCricket(t *testing.T) {
 }
 
 // If pages show only the latest innings of each side, the length of a later innings shows whether
-// it is a super over. If pages show all innings, an innings can be a super over although the
-// innings before it are not level: a correction that no page showed may have made them level.
+// it is a super over. If pages show all innings, an innings can be a super over even if the
+// innings before it are not level. A correction that no page showed may have made them level.
 func TestSuperOverOrSecondInnings(t *testing.T) {
 	t.Parallel()
 	over := func(p event.Period, balls int) observation.Incident {
@@ -338,9 +338,9 @@ func TestFourMovesToTheNextBall(t *testing.T) {
 		"boundary_corrected 0.5 home Browne four 8-0 time:0.4→0.5")
 }
 
-// A page that shows the end does not end the match if the batting side is a few runs behind, or far
-// ahead of a side that is all out. The pages do not name the batting side: it is the side whose
-// runs rose last.
+// A page that shows the end does not end the match in two cases: the batting side is a few runs
+// behind, or it is far ahead of a side that is all out. The pages do not name the batting side. It
+// is the side whose runs rose last.
 func TestEndWhileASideBats(t *testing.T) {
 	t.Parallel()
 	for name, tc := range map[string]struct {

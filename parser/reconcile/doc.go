@@ -2,7 +2,7 @@
 // match. It returns the next state, and an event for each difference.
 //
 // The package is pure: for the same state, observation and provenance, the result is always the
-// same. It does no I/O: it imports no package that performs I/O.
+// same. It does no I/O, and imports no package that does.
 //
 // # The steps
 //

@@ -126,8 +126,8 @@ func checkState(t *testing.T, s *reconcile.State, tracked map[string]event.Data)
 	t.Helper()
 	goals := event.Score{}
 	if len(s.Tracked)+len(s.Lineups) != len(tracked) {
-		t.Fatalf("the state tracks %d incidents and %d line-ups, want %d in total, as in the events", len(s.Tracked), len(s.Lineups),
-			len(tracked))
+		t.Fatalf("the state tracks %d incidents and %d line-ups, want %d in total, as in the events",
+			len(s.Tracked), len(s.Lineups), len(tracked))
 	}
 	for _, got := range s.Tracked {
 		d, ok := tracked[got.ID]

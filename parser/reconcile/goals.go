@@ -94,7 +94,7 @@ func (d *draft) retractGoals(side event.Side, n int) {
 const replacedReason = "the page shows another one in its place"
 
 // mayBeSameGoal reports whether a row can be a correction of a tracked goal or of tracked points.
-// It returns false in these cases, because the tracked goal was disallowed and the row shows
+// It returns false in the following cases. Then the tracked goal was disallowed, and the row shows
 // another goal:
 //
 //   - The period of the row started after the goal was reported.

@@ -53,7 +53,8 @@ func TestInnings(t *testing.T) {
 			{`{"st":2,"h":428,"a":245}`, "428-245", "428 v 245"},
 			{`{"st":3,"h":428,"a":245}`, "428-245", "428 v 245"},
 			{`{"st":3,"h":2,"a":245}`, "2-245", "428 & 2 v 245"},
-			{`{"st":3,"h":1,"a":245}`, "2-245", "428 & 2 v 245"}, // the innings has already begun, so this lower score is not accepted
+			// The innings has already begun, so the lower score is not accepted.
+			{`{"st":3,"h":1,"a":245}`, "2-245", "428 & 2 v 245"},
 		},
 		"only the side that bats": {
 			{`{"st":1,"h":40,"a":null}`, "40-0", "40 v "},

@@ -123,8 +123,8 @@ func TestRunMovedToAnotherInning(t *testing.T) {
 		"home_run_corrected home Naquin 5-1 score:6-1→5-1 time:i6 bottom→i7 bottom")
 }
 
-// The home score falls by one while the page lists no run of the home side. The parser knows which
-// run was taken back only when the page lists the other run again.
+// The home score falls by one while the page lists no run of the home side. A run is
+// retracted only when the page lists the other run again, and so shows which run was taken back.
 func TestNoRowShowsWhichRunIsGone(t *testing.T) {
 	t.Parallel()
 	braun := run(event.Away, "Braun", "double", "i7", score(0, 1))

@@ -42,7 +42,7 @@ func playedScore(known *State, o *observation.Observation) *event.Score {
 }
 
 // latestInnings returns the page's period. In cricket, it returns "" if the page does not show
-// play, and names an earlier innings than an earlier page. Such a page shows only the latest
+// play, and names an innings before the saved innings. Such a page shows only the latest
 // innings of each side, so it shows fewer innings than were played.
 func latestInnings(known *State, o *observation.Observation) event.Period {
 	p := o.Match.Period
@@ -69,8 +69,8 @@ func begunInnings(known *State, o *observation.Observation) event.Period {
 	return o.Match.Period
 }
 
-// resumedMatch returns the page's match. If the page names no period, the saved match is in a
-// break, and the page shows that the break is over, resumedMatch sets the period after the break.
+// resumedMatch returns the page's match. If the saved match is in a break, and a page that names no
+// period shows that the break is over, resumedMatch sets the period after the break.
 // If the page is superseded, resumedMatch does not change the period.
 func resumedMatch(known *State, o *observation.Observation, from *Provenance) event.Match {
 	m, pause := o.Match, known.Match.Period
@@ -87,11 +87,11 @@ func resumedMatch(known *State, o *observation.Observation, from *Provenance) ev
 	return m
 }
 
-// An end that is too early for the match to have been played is held: it is ignored until at least
-// endPolls consecutive pages of a site, over at least endFor, show the end. So is the status ended
-// of a match whose play was stopped. Before the last period of regulation time, and in the break
-// before it, the end is held for endForMissingPeriods: some pages show full time during the whole
-// of half time.
+// An end that is too early for the match to have been played is held. A held end is ignored until
+// at least endPolls consecutive pages of a site, over at least endFor, show it. The status ended of
+// a match whose play was stopped is held too. Before the last period of regulation time, and in the
+// break before it, an end is held for endForMissingPeriods. Some pages show full time during the
+// whole of half time.
 const (
 	endPolls             = 3
 	endFor               = 5 * time.Minute
@@ -268,12 +268,11 @@ func longestClock(known *State, o *observation.Observation) int {
 //
 //   - The match is in play, and showsPreview holds.
 //   - The match is over, and the page is a preview. An abandoned match may get another kick-off.
-//   - The status is ended or abandoned, and the page shows play in an earlier period. If the page
-//     before it was deferred for this reason, play whose clock is not later is enough.
-//   - The status is final, and the page shows play that does not continue the match. The clock must
-//     not be earlier. At the same clock, the score or the rows must have changed. Without a clock,
-//     the score must not be lower, and the page before it must not have been deferred for this
-//     reason.
+//   - The status is ended or abandoned, and the page shows play in an earlier period. After a page
+//     that contradicts the course, the page must show a later clock.
+//   - The status is final, and the page shows an earlier clock, or the same clock with the same
+//     score and rows. Without a clock, the score must not be lower, and the page before it must not
+//     have contradicted the course.
 func contradictsCourse(known *State, v *View, o *observation.Observation, from *Provenance) bool {
 	was, now := known.Match.Status, o.Match.Status
 	if was.Rank() == event.Live.Rank() {
@@ -339,9 +338,9 @@ func playShown(known *State, o *observation.Observation, from *Provenance, uncha
 	return known.PlayShown
 }
 
-// checkReopened returns an error that wraps [ErrOtherMatch] if the site shows play for so long that
-// its pages are not stale copies, but the play is not a continuation of the match. v is the view of
-// the site after the page.
+// checkReopened returns an error that wraps [ErrOtherMatch] if the page shows play that does not
+// continue the match, and the site has shown such play for too long for a stale copy. v is the view
+// of the site after the page.
 func checkReopened(known *State, v *View, o *observation.Observation, by verdict) error {
 	playing := o.Match.Status.Rank() == event.Live.Rank()
 	if by != deferred || !playing || !v.MovedOn || !v.Hold.overdue(confirmPolls, confirmFor) {

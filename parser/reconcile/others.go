@@ -45,9 +45,9 @@ func (d *draft) compareOthers() {
 }
 
 // movedWithOthers returns a rule for cricket, where a correction of runs changes the score after
-// all later incidents of the innings. The rule holds if the score of the row differs from the score
-// of the tracked incident by as much as the page has changed the score of a neighbouring incident.
-// was holds the tracked incidents before the page.
+// all later incidents of the innings. The rule compares the score of the row with the
+// score of the tracked incident. It holds if the page has changed the score of a neighbouring
+// incident by the same difference. was holds the tracked incidents before the page.
 func (d *draft) movedWithOthers(was []TrackedIncident) pairingRule {
 	return func(row observation.Incident, tracked *TrackedIncident) bool {
 		if row.Clock.Balls == 0 || row.Score == nil || tracked.Score == nil || !clocksNear(row.Clock, tracked.Clock) {
@@ -59,9 +59,9 @@ func (d *draft) movedWithOthers(was []TrackedIncident) pairingRule {
 	}
 }
 
-// runsMoved returns by how much the page has changed the scores of the two listed incidents nearest
-// to a tracked incident in the same innings: the one before it and the one after it. A missing
-// incident counts as 0.
+// runsMoved returns by how much the page has changed the scores of two listed incidents of the same
+// innings: the nearest incident before a tracked incident, and the nearest after it. It returns 0
+// for a missing incident.
 func (d *draft) runsMoved(was []TrackedIncident, tracked *TrackedIncident) (before, after int) {
 	runs := tracked.Score.Of(tracked.Side)
 	low, high := -1, math.MaxInt

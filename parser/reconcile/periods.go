@@ -178,9 +178,9 @@ func wasPlayed(sport event.Sport, p event.Period, shown map[event.Period]bool) b
 	return false
 }
 
-// inLastPeriod returns m, the match after a page. If the match has just ended, and an incident or
-// the rules show that a later period than that of m was played, inLastPeriod sets the last such
-// period and removes the clock. If the end is early, it ignores the incidents.
+// inLastPeriod returns m, the match after a page. If the match has just ended, the incidents or
+// the rules can show that a later period than that of m was played. Then inLastPeriod sets the last
+// such period and removes the clock. If the end is early, it ignores the incidents.
 func inLastPeriod(m event.Match, known *State, o *observation.Observation, end endDecision) event.Match {
 	if !m.Status.Over() || known.Match.Status.Over() || known.Match.Period == "" {
 		return m

@@ -172,8 +172,9 @@ func (p *pointPairs) pairOutOfOrder() {
 }
 
 // pairEdited pairs the remaining rows with tracked points that can be the same although the page
-// shows another player or clock. Points of the same player come first, then those of a player whose
-// name is a short form of the other name, then those of the same kind and detail.
+// shows another player or clock. It pairs in this order: points of the same player, points of a
+// player whose name is a short form of the other name, points of the same kind and detail, other
+// points.
 func (p *pointPairs) pairEdited() {
 	for _, alike := range []pairingRule{samePlayer, shortName, allOf(sameKind, sameDetail), allOf()} {
 		for i := range p.rows {
@@ -305,7 +306,7 @@ func (p *pointPairs) removed() (all []int) {
 }
 
 // scoreLacks reports whether the score after later points of the other side no longer includes
-// tracked points: this side's part of that score has fallen by at least as many points.
+// tracked points. Then this side's part of that score has fallen by at least as many points.
 func (p *pointPairs) scoreLacks(t int) bool {
 	after, points := p.tracked[t].after, p.tracked[t].after-p.scoreBefore(t)
 	for before := t - 1; before >= 0; before-- {
@@ -356,8 +357,8 @@ func (p *pointPairs) replaced() map[int]int {
 	return rows
 }
 
-// lacksPointsBefore reports whether the page lacks points before those of a row: the row adds more to the
-// score of the row before than its kind can, such as nine points for a touchdown.
+// lacksPointsBefore reports whether the page lacks points before those of a row. Then the row adds
+// more to the score of the row before than its kind can, such as nine points for a touchdown.
 func (p *pointPairs) lacksPointsBefore(row int) bool {
 	if scoreRestarts(p.draft.obs.Sport) {
 		return false

@@ -169,7 +169,8 @@ func TestTheLineScoreFollowsTheScore(t *testing.T) {
 		{"the page skips to the third quarter", quarter("q3", 60, 9, 3, nil),
 			[]string{"period_end q2 9-3", "period_start q3 9-3", "score_change 9-3"},
 			"4 0 v 3 0, 4 0 v 3 0", ""},
-		{"the line score is known again", quarter("q3", 90, 9, 3, byPeriod([]int{4, 3, 2}, []int{3, 0, 0})), nil, "", "4 3 2 v 3 0 0"},
+		{"the line score is known again", quarter("q3", 90, 9, 3, byPeriod([]int{4, 3, 2}, []int{3, 0, 0})), nil, "",
+			"4 3 2 v 3 0 0"},
 		{"the line score does not add up", quarter("q3", 120, 9, 6, byPeriod([]int{4, 3}, []int{3, 0})),
 			[]string{"score_change 9-6"}, "4 3 2 v 3 0 3", "4 3 2 v 3 0 3"},
 	}

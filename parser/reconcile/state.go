@@ -160,9 +160,9 @@ type View struct {
 	// Replaced is true in Deferred if other bytes had already replaced those of the page.
 	Replaced bool `json:"replaced,omitempty"`
 
-	// MovedOn is true if the latest pages contradict the course of the match: a page during play showed a
-	// preview, or a page after the end showed a preview or an earlier time of play. The site may show the
-	// next match of the teams.
+	// MovedOn is true if the latest pages contradict the course of the match; see
+	// contradictsCourse. A page during play showed a preview, or a page after the end showed a
+	// preview or an earlier time of play. The site may show the next match of the teams.
 	MovedOn bool `json:"moved_on,omitempty"`
 }
 
