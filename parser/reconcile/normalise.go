@@ -267,12 +267,15 @@ func longestClock(known *State, o *observation.Observation) int {
 // is deferred for as long as the site shows such pages. It returns true in these cases:
 //
 //   - The match is in play, and showsPreview holds.
-//   - The match is over, and the page is a preview. An abandoned match may get another kick-off.
-//   - The status is ended or abandoned, and the page shows play in an earlier period. After a page
-//     that contradicts the course, the page must show a later clock.
-//   - The status is final, and the page shows an earlier clock, or the same clock with the same
-//     score and rows. Without a clock, the score must not be lower, and the page before it must not
-//     have contradicted the course.
+//   - The match is over, and the page is a preview. An abandoned match with a new kick-off is an
+//     exception.
+//   - The status is ended or abandoned, and the page shows play in an earlier period.
+//   - The status is ended or abandoned, the page before contradicted the course too, and this page
+//     shows play without a later clock.
+//   - The status is final, and the page shows play at an earlier clock, or at the same clock with
+//     the same score and rows.
+//   - The status is final, and the page shows play without a clock. Either its score is lower, or
+//     the page before contradicted the course too.
 func contradictsCourse(known *State, v *View, o *observation.Observation, from *Provenance) bool {
 	was, now := known.Match.Status, o.Match.Status
 	if was.Rank() == event.Live.Rank() {
@@ -339,8 +342,8 @@ func playShown(known *State, o *observation.Observation, from *Provenance, uncha
 }
 
 // checkReopened returns an error that wraps [ErrOtherMatch] if the page shows play that does not
-// continue the match, and the site has shown such play for too long for a stale copy. v is the view
-// of the site after the page.
+// continue the match. It does so only after the site has shown such play for too long for a stale
+// copy. v is the view of the site after the page.
 func checkReopened(known *State, v *View, o *observation.Observation, by verdict) error {
 	playing := o.Match.Status.Rank() == event.Live.Rank()
 	if by != deferred || !playing || !v.MovedOn || !v.Hold.overdue(confirmPolls, confirmFor) {

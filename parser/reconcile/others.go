@@ -59,9 +59,9 @@ func (d *draft) movedWithOthers(was []TrackedIncident) pairingRule {
 	}
 }
 
-// runsMoved returns by how much the page has changed the scores of two listed incidents of the same
-// innings: the nearest incident before a tracked incident, and the nearest after it. It returns 0
-// for a missing incident.
+// runsMoved returns by how much the page has changed the scores of two neighbours of a tracked
+// incident. They are the nearest listed incidents before and after it in the same innings. If a
+// neighbour is missing, its change is 0.
 func (d *draft) runsMoved(was []TrackedIncident, tracked *TrackedIncident) (before, after int) {
 	runs := tracked.Score.Of(tracked.Side)
 	low, high := -1, math.MaxInt
