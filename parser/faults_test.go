@@ -186,7 +186,7 @@ func fanPage(t *testing.T, line string) page.Page {
 		start = field[4]
 	}
 	write("start", "2026-11-28T"+start+":00Z")
-	words := strings.SplitN(field[1], " ", 3) // live q1 02:50
+	words := strings.SplitN(field[1], " ", 3) // such as live q1 02:50
 	write("status", strings.Join(words[:min(2, len(words))], " "))
 	if len(words) == 3 {
 		write("clock", words[2])

@@ -23,7 +23,7 @@ func defined(t *testing.T, d event.Definition) pageOf {
 	}
 }
 
-// A sport that counts goals has provisional goals, extra time and a shoot-out.
+// In a defined sport that counts goals, goals that only the score shows are provisional.
 func TestDefinedSportThatCountsGoals(t *testing.T) {
 	t.Parallel()
 	page := defined(t, event.Definition{Name: "team_handball", Counts: event.Goals, Half: 30, ExtraHalf: 5,

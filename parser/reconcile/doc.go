@@ -10,7 +10,7 @@
 //
 //	check          facts.go        return an error if the page shows a different match
 //	               kickoff.go      compare the kick-off times
-//	normalise      normalise.go    remove goals that were not played from the score; end a break;
+//	normalise      normalise.go    remove goals that were not played from the score; end breaks;
 //	                               ignore an end that is too early, until it persists
 //	               minutes.go      infer the periods of soccer minutes
 //	judge          freshness.go    defer a page that looks older than an accepted page

@@ -172,9 +172,9 @@ func (p *pointPairs) pairOutOfOrder() {
 }
 
 // pairEdited pairs the remaining rows with tracked points that can be the same although the page
-// shows another player or clock. It pairs in this order: points of the same player, points of a
-// player whose name is a short form of the other name, points of the same kind and detail, other
-// points.
+// shows another player or clock. Points of the same player come first. Points of a player whose
+// name is a short form of the other name come next, then points of the same kind and detail, and
+// then all others.
 func (p *pointPairs) pairEdited() {
 	for _, alike := range []pairingRule{samePlayer, shortName, allOf(sameKind, sameDetail), allOf()} {
 		for i := range p.rows {
