@@ -14,11 +14,11 @@ const (
 	// kickoffJitter is the minimum difference at which two kick-off times count as different. Sites
 	// round times, or correct them by a minute.
 	kickoffJitter = 5 * time.Minute
-	// If a page after the end of the match shows a kick-off that differs by at least otherKickoff, the
-	// page is about another match. Two matches of the same teams cannot begin within an hour.
+	// If a page after the end of the match shows a kick-off that differs by at least otherKickoff,
+	// the page is about another match. Two matches of the same teams cannot begin within an hour.
 	otherKickoff = time.Hour
-	// If a page after the start of the match shows a kick-off that differs by at least latestKickoff,
-	// the page is about another match.
+	// If a page after the start of the match shows a kick-off that differs by at least
+	// latestKickoff, the page is about another match.
 	latestKickoff = 3 * time.Hour
 	// If the kick-offs on two sites differ by at least otherDay, the sites show different matches.
 	otherDay = 13 * time.Hour

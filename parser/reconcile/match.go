@@ -143,7 +143,7 @@ type draft struct {
 	before   event.Status            // status of the match before the page
 
 	rowsBefore  int  // number of incidents on the previous page of the same site
-	partBefore  int  // the set of the match before the page; see partOf
+	partBefore  int  // the index of the set before the page, or -1; see partOf
 	periodMoved bool // whether the page shows another period than the pages before
 
 	shownScore  *event.Score // the page's score, including goals that were not played

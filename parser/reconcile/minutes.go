@@ -68,9 +68,9 @@ func extraTimeBegins(sport event.Sport, was *event.Match, now event.Clock) bool 
 		was.Status == event.Break || was.Status.Over() && now.Minute <= max(was.Clock.CountedOn(), end+1)
 }
 
-// inferPeriods returns the page's incidents. It replaces a period that was guessed from a minute with
-// the period in which the match was at that minute. status is the status that the page shows. These
-// rules apply:
+// inferPeriods returns the page's incidents. It replaces a period that was guessed from a minute
+// with the period in which the match was at that minute. status is the status that the page shows.
+// These rules apply:
 //
 //   - An incident cannot be in a period that the match has not reached.
 //   - If the incident was reported before the period started, it stays in the period before.

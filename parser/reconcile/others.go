@@ -139,7 +139,7 @@ type TrackedLineup struct {
 	event.Lineup
 	Rev     int    `json:"rev"`               // revision: 1, plus one for each correction
 	Event   string `json:"event"`             // ID of the latest event about the line-up
-	Site    string `json:"source"`            // site of the page that set it
+	Site    string `json:"source"`            // site of the page that set the line-up
 	Missing *Hold  `json:"missing,omitempty"` // consecutive pages with only some of the players; nil if the latest has all
 }
 

@@ -126,9 +126,9 @@ func likeness(sameKind, sameDetail, sameAfter bool) int {
 	return n
 }
 
-// pairInOrder pairs the rows and the tracked points from begin to the ends, so that both stay in order
-// and the pairs are as alike as possible. Without that, the free throws of a player at the same clock
-// would change places when their score changes.
+// pairInOrder pairs the rows and the tracked points from the index begin, up to the indexes rows
+// and tracked. Both stay in order, and the pairs are as alike as possible. Otherwise the free
+// throws of a player at the same clock would change places when their score changes.
 func (p *pointPairs) pairInOrder(begin, rows, tracked int) {
 	n, m := rows-begin, tracked-begin
 	if n == 0 || m == 0 {

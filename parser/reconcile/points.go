@@ -8,8 +8,8 @@ import (
 	"github.com/matchwire/matchwire/parser/observation"
 )
 
-// isPoints reports whether an incident changes the score, in sports that do not count goals. A miss does
-// not.
+// isPoints reports whether an incident changes the score, in sports that do not count goals. It
+// returns false for a miss.
 func isPoints(sport event.Sport, in *observation.Incident) bool {
 	return !sport.Rules().CountsGoals && sport.Scores(in.Kind) && !sport.Misses(in.Kind, in.Detail)
 }
@@ -32,8 +32,8 @@ func partOf(sport event.Sport, in *observation.Incident) int {
 	return sport.Index(in.Clock.Period)
 }
 
-// isAhead reports whether the score after points exceeds a score of the page. Points of an earlier part of
-// the match never do.
+// isAhead reports whether the score after points exceeds a score of the page. If the
+// score restarts, it returns false for points of another set and for a set.
 func isAhead(o *observation.Observation, in *observation.Incident, score *event.Score) bool {
 	if scoreRestarts(o.Sport) && (isSet(o.Sport, in) || in.Clock.Period != o.Match.Period) {
 		return false
@@ -44,7 +44,7 @@ func isAhead(o *observation.Observation, in *observation.Incident, score *event.
 // comparePoints compares the incidents for which isPoints holds. Such an incident is identified by
 // the score of its side after the incident, because in basketball one player can score three times
 // at the same clock. A correction of one incident changes the score after all later incidents. So
-// pairPoints pairs the rows of each side in order.
+// pointPairs pairs the rows of each side in order.
 func (d *draft) comparePoints() {
 	if d.obs.Sport.Rules().CountsGoals {
 		return
@@ -142,7 +142,8 @@ func (d *draft) retractPoints(rows []observation.Incident) {
 	}
 }
 
-// listsScore reports whether the page lists points that reach its score of a side.
+// listsScore reports whether one of rows shows the page's score of a side. It returns true if that
+// score is 0.
 func (d *draft) listsScore(rows []observation.Incident, side event.Side) bool {
 	score := d.obs.Score.Of(side)
 	return score == 0 || slices.ContainsFunc(rows, func(in observation.Incident) bool {
@@ -156,7 +157,8 @@ func (d *draft) listsScore(rows []observation.Incident, side event.Side) bool {
 //   - later scores fell without them, or they are ahead of the page's score; see retractPoints;
 //   - they vanished before the next points of their side were reported, so that the next points may
 //     include them;
-//   - they vanished from between rows that are still listed, or the page has lost rows since the page before;
+//   - they vanished from between rows that are still listed, or the page has fewer rows than the
+//     page before;
 //   - they are a game of an earlier set, because the score no longer counts it.
 //
 // Other points that vanish are still part of the score of later points.

@@ -102,8 +102,8 @@ func retractSame(a, b, known event.Score) bool {
 
 // leapOf compares the rise of the score with the usual maximum since the latest page. The rise is
 // measured from the saved score, or from the points listed on the page if they are higher. leapOf
-// returns 0 if the rise does not exceed the maximum, and otherwise the rise divided by the maximum. A
-// great leap may mean that the profile reads a minute as the score.
+// returns 0 if the rise does not exceed the maximum, and otherwise the rise divided by the maximum.
+// A great leap may mean that the profile reads a minute as the score.
 func leapOf(known *State, o *observation.Observation, from *Provenance) int {
 	usual := o.Sport.Rules().Bounds.Leap
 	if usual == 0 || known.Score == nil || o.Score == nil {

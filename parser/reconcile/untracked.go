@@ -74,9 +74,9 @@ func (d *draft) periodEnded() event.Period {
 	return latest
 }
 
-// reportSets reports the score of each set that has changed and that no game explains. If a set ends and the
-// next one begins between two pages, both scores are reported. A set that was over before the page is not
-// reported again, because events have the score of the current set.
+// reportSets reports the score of each set that has changed and that no game explains. If a set
+// ends and the next set begins between two pages, both scores are reported. A set that was over
+// before the page is not reported again, because events have the score of the current set.
 func (d *draft) reportSets() {
 	s, o := &d.state, &d.obs
 	was := s.LineScore.Sets()
