@@ -510,7 +510,8 @@ func TestPeriodAfterTheEnd(t *testing.T) {
 	}
 }
 
-// An abandoned match that is played again on another day starts again: its clock is the clock of the page.
+// If an abandoned match is played again on another day, it starts from the beginning. Its clock is
+// that of the new pages.
 func TestAbandonedMatchIsReplayed(t *testing.T) {
 	t.Parallel()
 	start := time.Unix(1478476221, 0)

@@ -106,8 +106,8 @@ func TestStaleCopyDoesNotConfirmALowerScore(t *testing.T) {
 	}
 }
 
-// If the page moves a run to another inning, it is still the same incident. This is so even on the
-// page that takes back the run before it.
+// If the page moves a run to another inning, the run is still the same incident. This is so even on
+// the page that takes back the run before it.
 func TestRunMovedToAnotherInning(t *testing.T) {
 	t.Parallel()
 	ann := run(event.Home, "Ann", "single", "i7", score(5, 1))
