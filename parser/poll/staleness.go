@@ -49,8 +49,8 @@ const (
 )
 
 // markVanished marks the matches that pages have not shown for vanishedAfter as stale. If the
-// latest page showed another match instead, the reason says so. After forgottenAfter, it removes a
-// match from the state of the source.
+// latest page showed another match instead, the reason says so. After forgottenAfter, markVanished
+// removes a match from the state of the source.
 func (t *Tracker) markVanished(ctx context.Context, at time.Time, from reconcile.Provenance) ([]event.Event, error) {
 	var vanished []string
 	for match, shown := range t.Shown {

@@ -65,7 +65,7 @@ func (s *Store) Load(ctx context.Context, match string) (reconcile.State, int64,
 }
 
 // saveScript saves a state and its messages, if the given version is current. If the reply is lost,
-// the client runs the script again, and the second run finds the save of the first.
+// the client runs the script again. The second run finds the call's ID in saved_by and succeeds.
 var saveScript = redis.NewScript(`
 local version = redis.call('hget', KEYS[1], 'version') or '0'
 if version == ARGV[2] and redis.call('hget', KEYS[1], 'saved_by') == ARGV[5] then return 1 end
