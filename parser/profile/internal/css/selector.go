@@ -51,10 +51,10 @@ type Matcher struct {
 
 var _ goquery.Matcher = (*Matcher)(nil)
 
-// In returns the matcher of a selector for a search below the node n of the document of an index. In
-// the selector, :scope matches n. The index must have the selector's key. Each test of an element spends a
-// step of the budget. When the budget has ended, the matcher matches nothing. If a single test can need too
-// many steps, the budget fails.
+// In returns a matcher for a search below n, a node in the document of index. In the selector,
+// :scope matches n. The index must have the key of the selector. Each test of an element spends a
+// step of the budget. After the end of the budget, the matcher matches nothing. If a single test
+// can need too many steps, In ends the budget with an error.
 func (s *Selector) In(index *Index, n *html.Node, b *budget.Budget) *Matcher {
 	match := s.match
 	if s.scoped {
