@@ -61,7 +61,7 @@ func (m *matchRow) observation(ctx context.Context) (*observation.Observation, e
 		}
 	case rules.InningsScore:
 		o.Score, o.LineScore, o.Absent = m.innings(ctx, begun)
-		lunch := o.Match.Status == event.Break && !notations.AllClosed(o.LineScore) // lunch or another break within an innings
+		lunch := o.Match.Status == event.Break && !notations.AllClosed(o.LineScore) // or another break in an innings
 		if o.Match.Period == "" && o.LineScore != nil && begun && !lunch {
 			o.Match.Period = notations.InningsPeriod(o.LineScore, o.Match.Status.Rank() == event.Live.Rank())
 		}

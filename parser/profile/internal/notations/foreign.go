@@ -88,8 +88,8 @@ func (f *foreignForm) mayBeOf(sport event.Sport, groups []string) bool {
 	return number(strings.Join(groups, "")) <= len(sport.Rules().Parts())
 }
 
-// TooLong reports whether a text is a time after the end of every period of the sport. It allows
-// for competitions with longer periods.
+// TooLong reports whether a text is a time that is longer than any period of the sport, in any
+// competition.
 func TooLong(sport event.Sport, text string) bool {
 	lengths := sport.Rules().UsualLengths
 	t, _ := divide(sport, text)

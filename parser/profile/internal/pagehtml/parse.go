@@ -23,7 +23,7 @@ var ErrTooLarge = errors.New("the page is too large: too many elements, texts an
 type Parser struct{ units, most int }
 
 // NewParser returns a parser for a page of length bytes. The limit is 20,000 units and 2 units for
-// each byte, but at most MaxUnits. Markup whose elements are not reopened has about one unit for
+// each byte, but at most MaxUnits. Markup without reopened elements has at most about one unit for
 // each byte.
 func NewParser(length int) *Parser { return &Parser{most: min(20_000+2*length, MaxUnits)} }
 
