@@ -14,10 +14,9 @@ import (
 	"sync"
 )
 
-// An Archive stores the pages that produced events in a folder. Each file is named after the digest
-// of its page, which is also in the evidence of the events: the page sha256:ab… is the file ab….gz.
-// If the folder becomes too large, the Archive removes the oldest pages. Goroutines can share an
-// Archive.
+// An Archive is a folder with the pages that produced events. A file has the name of its page's
+// digest: the page sha256:ab… is the file ab….gz. The evidence of an event contains this digest. If
+// the folder becomes too large, Add removes the oldest pages. Goroutines can share an Archive.
 type Archive struct {
 	Dir string
 
@@ -32,7 +31,7 @@ const (
 )
 
 // Add adds a page, unless the folder already contains the page. snapshot is the digest of the page,
-// as in [event.Evidence].
+// such as sha256:ab….
 func (a *Archive) Add(p Page, snapshot string) error {
 	a.mu.Lock()
 	defer a.mu.Unlock()

@@ -190,8 +190,8 @@ func (r *run) ingest(ctx context.Context, cached *cachedPage) {
 	}
 }
 
-// setPageResult sets the fields of the result that depend on the page. Matches includes the matches
-// that could not be ingested.
+// setPageResult sets the fields of the result that depend on the page. result.Matches also includes
+// the matches that could not be ingested.
 func (r *run) setPageResult(cached *cachedPage, events []event.Event) {
 	if cached.parsed.err != nil {
 		return
@@ -205,7 +205,8 @@ func (r *run) setPageResult(cached *cachedPage, events []event.Event) {
 		if r.poll.Source.Match != "" {
 			match.ID = r.poll.Source.Match
 		}
-		// The status on the page may be wrong, such as the end of a match that has just begun.
+		// Prefer the status of the ingested match. The page may show a wrong status, such as the
+		// end of a match that has just begun.
 		match.Status = cmp.Or(r.tracker.status[match.ID], match.Status)
 		r.result.Matches = append(r.result.Matches, match)
 	}

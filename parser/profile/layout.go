@@ -87,7 +87,7 @@ func (p *Profile) setVariants(at func(path string) strictyaml.Pos) error {
 	return nil
 }
 
-// isSlug reports whether s consists of a-z, 0-9 and single - between them.
+// isSlug reports whether s consists of words of a-z and 0-9, separated by single hyphens.
 func isSlug(s string) bool { return s != "" && s == strings.ReplaceAll(event.Slug(s), "_", "-") }
 
 // isTest reports whether a rule only finds elements or JSON values, without converting them. The

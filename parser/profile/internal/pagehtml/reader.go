@@ -37,7 +37,7 @@ type reader struct {
 	stopped func() error // returns why the parser must stop, or nil
 	state   state
 	page    *bufio.Reader
-	before  int // size of the trees before this one
+	before  int // total size of the earlier trees
 	most    int // maximum size of all trees
 
 	counted int // size of the tree when it was last counted
