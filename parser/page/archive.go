@@ -14,9 +14,10 @@ import (
 	"sync"
 )
 
-// An Archive is a folder with the pages that produced events. A file has the name of its page's
-// digest: the page sha256:ab… is the file ab….gz. The evidence of an event contains this digest. If
-// the folder becomes too large, Add removes the oldest pages. Goroutines can share an Archive.
+// An Archive is a folder with the pages that produced events. Each file is named after the digest
+// of its page: the page sha256:ab… is the file ab….gz. The evidence of an event contains this
+// digest. If the folder becomes too large, Add removes the oldest pages. Goroutines can share an
+// Archive.
 type Archive struct {
 	Dir string
 

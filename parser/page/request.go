@@ -137,9 +137,9 @@ func requestOf(ctx context.Context) *Request {
 	return &Request{}
 }
 
-// redirect prepares req, which follows a redirect of the request first. If req goes to another
-// host, redirect removes the headers of the settings. A request with a body must not go to another
-// host.
+// redirect prepares req, the next request after a redirect. first is the original request. If req
+// goes to another host, redirect removes the headers of the settings. A request with a body must
+// not go to another host.
 func (r *Request) redirect(req, first *http.Request) error {
 	req.Header.Del("Referer")           // contains the parameters of the previous URL
 	if req.URL.Host == first.URL.Host { // keepTLS has already checked the scheme

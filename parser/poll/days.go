@@ -15,8 +15,8 @@ import (
 // ended. In that time, play can resume and the site can correct the result.
 const afterPlay = 30 * time.Minute
 
-// pollDays polls the page of today. It also polls the page of yesterday while a match on it is live
-// and the page of today does not list that match.
+// pollDays polls the page of today. It also polls the page of yesterday while that page shows a
+// live match that the page of today does not list.
 func (r *run) pollDays(ctx context.Context, by *profile.Profile, state sourceState) sourceState {
 	loc, err := zoneOf(r.poll.Source)
 	if err != nil { // another version of matchwire may know a zone that this version does not know
@@ -85,8 +85,8 @@ func (s *sourceState) playsOn(now time.Time, shown []event.Match) bool {
 	})
 }
 
-// with returns the result of a poll of two pages. r, the result of the first page, takes
-// precedence.
+// with returns the result of a poll of two pages. r is the result of the first page. Values that
+// cannot be combined are the values of r.
 func (r Result) with(second Result) Result {
 	r.Took = max(r.Took, second.Took)
 	r.Matches = append(slices.Clip(r.Matches), second.Matches...)

@@ -12,9 +12,10 @@ import (
 	"github.com/matchwire/matchwire/health"
 )
 
-// The limits of a source whose polls do not end.
+// The limits for a source whose polls do not end.
 const (
-	// maxUnended is how many polls in a row must not end until the source is quarantined.
+	// maxUnended is the number of polls in a row after which a source is quarantined, if none of
+	// these polls ended.
 	maxUnended        = 3
 	firstQuarantine   = 5 * time.Minute
 	longestQuarantine = 6 * time.Hour

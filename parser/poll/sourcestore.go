@@ -14,9 +14,10 @@ import (
 
 // A sourceStore stores the states of sources in Redis, so that any worker can run any poll:
 //
-//	mw:{source:<id>}:watch  hash: tick (due time of the latest poll that was claimed), claimed_by (the
-//	                        call that claimed it), begun (when it was claimed), ended (due time of the
-//	                        latest poll that ended), unended (number of polls in a row that did not end),
+//	mw:{source:<id>}:watch  hash: tick (due time of the latest claimed poll), claimed_by (ID of the
+//	                        call that claimed this poll), begun (when this poll was claimed),
+//	                        ended (due time of the latest poll that ended),
+//	                        unended (number of polls in a row that did not end),
 //	                        died (1 if the poll before the claimed poll did not end),
 //	                        memory (the state as JSON)
 type sourceStore struct {

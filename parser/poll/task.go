@@ -27,7 +27,7 @@ type Result struct {
 	Took      time.Duration // from the request to the first byte of the response
 	Matches   []event.Match // matches on the page; nil if there is no usable page
 	Many      bool          // whether the page lists many matches; if so, the source does not end with a match
-	Scored    bool          // whether the page produced an event that moved the score
+	Scored    bool          // whether the page produced an event that changed the score
 	Unchanged int           // number of polls in a row with an unchanged page
 	Failures  int           // number of polls in a row without a usable page
 	Busy      bool          // whether no request was sent because too many requests wait for the host

@@ -208,7 +208,7 @@ func (p *Profile) checkIncidents(in *IncidentRules, pos strictyaml.Pos) error {
 	for _, e := range in.Kind.outcomes() {
 		kind, _, _ := strings.Cut(e.value, " ")
 		if p.Sport.Scores(event.Kind(kind)) && !p.Sport.Rules().CountsGoals && !in.HomeScore.isSet() {
-			return e.pos.Errorf("kind %q: set home_score and away_score: the score after the incident identifies it; "+
+			return e.pos.Errorf("kind %q: set home_score and away_score: the score after the incident identifies the incident; "+
 				"if the rows show no score, remove the kind: score_change then reports changes of the score", kind)
 		}
 	}

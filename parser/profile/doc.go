@@ -11,5 +11,5 @@
 //	incidentRow.incident   incident.go  evaluates the rules for a row of a list
 //	Rule.text              evaluate.go  evaluates a rule on a row
 //	Rule.rows              row.go       evaluates a rule for a list of rows
-//	Document.Quote         quote.go      returns the row that is the evidence of an event
+//	Document.Quote         quote.go     returns the row that is the evidence of an event
 package profile

@@ -162,8 +162,8 @@ func (e *evaluator) score(ctx context.Context, in, name string, home, away *Rule
 
 // innings returns the score of a cricket match, its line score if the page shows innings, and the
 // side that has not batted, if any. A side without a score has not batted if the other side has
-// innings. If required is true, innings adds a problem for any other missing score, unless its rule
-// is optional.
+// innings. If required is true, innings adds a problem for any other missing score, unless the rule
+// for this score is optional.
 func (m *matchRow) innings(ctx context.Context, required bool) (
 	score *event.Score, line *event.LineScore, absent event.Side,
 ) {

@@ -78,7 +78,7 @@ type extraction struct {
 	doc           *Document
 	problems      []observation.Problem
 	inningsScores []inningsScore
-	contradiction *observation.Problem // why the match is of another sport; nil if it is not
+	contradiction *observation.Problem // why the page is about another sport; nil if it is not
 }
 
 // oneMatch returns the observation of a page with one match.

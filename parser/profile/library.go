@@ -23,10 +23,10 @@ import (
 // A Library holds profiles by name.
 type Library map[string]*Profile
 
-// LoadLibrary loads the *.yaml files in the folders that are profiles, see [IsProfile]. A profile
-// replaces a profile with the same name from an earlier folder. Two profiles with the same name in
-// one folder are an error. A profile can name a sport that another profile in the same folder
-// defines.
+// LoadLibrary loads the profiles in the folders: all *.yaml files for which [IsProfile] is true. A
+// profile replaces a profile with the same name from an earlier folder. Two profiles with the same
+// name in one folder are an error. A profile can name a sport that another profile in the same
+// folder defines.
 func LoadLibrary(folders ...fs.FS) (Library, error) {
 	lib := Library{}
 	for _, folder := range folders {

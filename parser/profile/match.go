@@ -18,7 +18,8 @@ import (
 type matchRow struct{ evaluator }
 
 // ErrOtherSport means that a page contradicts the sport of the profile: for example, a profile for
-// ice hockey reads a page about basketball. Errors that wrap it describe the contradiction.
+// ice hockey reads a page about basketball. Errors that wrap ErrOtherSport describe the
+// contradiction.
 var ErrOtherSport = errors.New("the page is about another sport than the profile")
 
 // errNoTeams means that a row names neither team, and so is not a match.

@@ -225,7 +225,7 @@ func (p *Profile) CheckMatch(id string) error {
 }
 
 // eachRule calls f for every rule of the profile, set or not, including alternatives and the rules
-// in join.
+// in join and from.
 func (p *Profile) eachRule(f func(*Rule)) {
 	if p.layout != nil {
 		p.layout.If.walk(f)

@@ -113,7 +113,8 @@ func (d *Document) isAt(n *html.Node, s pathStep) bool {
 		(s.id == "" || idOf(n) == s.id) && (s.position == 0 || d.position(n) == s.position)
 }
 
-// below returns the first element at the rest of a path below n, or nil.
+// below returns the first element below n at the remaining steps of a path, or nil. If no steps
+// remain, it returns n.
 func (d *Document) below(n *html.Node, steps []pathStep) *html.Node {
 	if len(steps) == 0 {
 		return n

@@ -118,7 +118,7 @@ func checkLayout(layout string) error {
 			"write 15 for the hour if the site counts to 23, or add PM or pm", layout)
 	case !shows(layout, day) && !dayOfYear:
 		return fmt.Errorf("layout %q: the day of the month is missing: "+
-			"if it is in a heading, join the heading and the time", layout)
+			"if a heading shows the day, join the heading and the time", layout)
 	case !shows(layout, month):
 		return fmt.Errorf("layout %q: the month is missing", layout)
 	case shows(layout, minute) && !shows(layout, hour):

@@ -92,7 +92,7 @@ type Index struct {
 	weights            map[*Selector]float64 // by selector: result of weight
 }
 
-// NewIndex returns the index of a document for keys. It walks over the document once.
+// NewIndex returns the index of a document for keys.
 func NewIndex(doc *goquery.Document, keys map[Key]bool) *Index {
 	ix := &Index{root: doc.Get(0), weights: map[*Selector]float64{}}
 	ix.shape.root = ix.root

@@ -42,7 +42,7 @@ func Compile(text string) (*Selector, error) {
 }
 
 // A Matcher is a selector with the index of one document. It uses the index to search the whole
-// page. It implements goquery.Matcher, and the MatchFirst that goquery.SingleMatcher uses.
+// page. It implements goquery.Matcher, and has the method MatchFirst for goquery.SingleMatcher.
 type Matcher struct {
 	cascadia.Selector // for Match and Filter
 	key               Key

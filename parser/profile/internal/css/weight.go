@@ -11,7 +11,7 @@ import (
 // On captured pages, the selectors of the shipped profiles need at most a tenth of maxWeight.
 const maxWeight = 200_000_000
 
-// A shape is the size of a page.
+// A shape contains the numbers that describe the size of a page's tree.
 type shape struct {
 	root     *html.Node
 	nodes    float64
@@ -88,7 +88,7 @@ func (s *shape) complexWeight(css string) weight {
 // combined returns the weight of a compound together with the selector before the compound. w is
 // the weight of the compound alone.
 func (s *shape) combined(before weight, combinators string, w weight) weight {
-	reached := before.one // steps to test the elements that one element reaches
+	reached := before.one // steps to test the elements that the combinator reaches from one element
 	switch {
 	case combinators == "":
 		return w
@@ -125,7 +125,7 @@ func (s *shape) count(k Key) (n int) {
 	return n
 }
 
-// functionsWeight returns the weight of a compound that is tested on all elements.
+// functionsWeight returns the weight of a compound that cascadia tests completely on all elements.
 func (s *shape) functionsWeight(css string) weight {
 	w := weight{1, s.siblings, s.nodes}
 	siblings := weight{s.siblings, s.siblings * s.siblings, s.pairs}
@@ -134,7 +134,7 @@ func (s *shape) functionsWeight(css string) weight {
 		if !ok {
 			before = css
 		}
-		for range strings.Count(before, ":") { // such as :empty
+		for range strings.Count(before, ":") { // pseudo-classes without arguments, such as :empty
 			w.add(siblings)
 		}
 		if strings.Contains(before, "abled") {

@@ -170,7 +170,7 @@ func parseSeconds(text string) (seconds int, ok bool) {
 	return 0, false
 }
 
-// number converts digits that a regular expression has matched to a number. It returns 0 for "".
+// number returns the number in a string of digits, or 0 for "".
 func number(s string) int {
 	n, _ := strconv.Atoi(s)
 	return n

@@ -10,15 +10,15 @@ import (
 
 // A foreignForm is a form of text that only occurs on the pages of some sports.
 type foreignForm struct {
-	re     *regexp.Regexp // its last group that matches is the number of the period
+	re     *regexp.Regexp // the last matching group is the number of the period
 	sports []event.Sport  // the sports whose pages can have the form, even with another meaning
 	clock  bool           // the form is a time of play, not a period
 	beside []event.Sport  // other sports whose clocks can have the form
 }
 
-// foreignForms contains the forms of periods and clocks. Some sites use a form such as "3rd period"
-// for other sports too, so the list of its sports is longer than the rules of the sports suggest.
-// No form matches overtime or a shoot-out.
+// foreignForms contains the forms of periods and clocks. Some sites also use a form such as "3rd
+// period" for other sports, so the sports of such a form include the other sports. No form matches
+// overtime or a shoot-out.
 var foreignForms = []foreignForm{
 	{foreign(`q([1-4])|([1-4])q|` + nth + `[ -](?:quarter|qtr)|(?:quarter|qtr) ?([1-9])`), quarters, false, nil},
 	{foreign(`p([1-3])|([1-3])p`), hockey, false, nil},

@@ -12,7 +12,8 @@ import (
 	"github.com/matchwire/matchwire/event"
 )
 
-// The forms of innings, in lower case and without the texts in parentheses.
+// The forms of innings. They match a text in lower case from which ParseInnings has removed the
+// texts in parentheses.
 var (
 	followOn    = regexp.MustCompile(`\b(?:f/o|fo|following on|follow-on)\b`)
 	parentheses = regexp.MustCompile(`\([^()]*\)`)

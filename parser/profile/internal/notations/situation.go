@@ -195,8 +195,8 @@ func CheckTogether(s *event.Situation) (member string, err error) {
 	return member, err
 }
 
-// possiblePoints reports whether a game can have these points. Numbers other than 15, 30 and 40 are
-// points of a tie-break.
+// possiblePoints reports whether a game can have these points. Numbers other than 0, 15, 30 and 40
+// are points of a tie-break.
 func possiblePoints(p *event.GamePoints) bool {
 	switch {
 	case p.Home == "A":
@@ -208,8 +208,8 @@ func possiblePoints(p *event.GamePoints) bool {
 	return slices.Contains(inGame, p.Home) && slices.Contains(inGame, p.Away) || isTieBreak(p)
 }
 
-// isTieBreak reports whether points can be points of a tie-break: above six, the difference is at
-// most two.
+// isTieBreak reports whether points can be points of a tie-break: if a side has more than ten
+// points, the difference is at most two.
 func isTieBreak(p *event.GamePoints) bool {
 	a, b := number(p.Home), number(p.Away)
 	return max(a, b) <= 10 || max(a, b)-min(a, b) <= 2

@@ -7,7 +7,7 @@ import "fmt"
 const (
 	MaxValues = 500_000
 	MaxDepth  = 1000
-	maxDigits = 400 // of an integer; a longer one becomes a floating-point number
+	maxDigits = 400 // digits of an integer; a longer integer becomes a floating-point number
 )
 
 // A counter counts the JSON values of a page.

@@ -18,7 +18,8 @@ var utf8Mark = []byte("\ufeff")
 
 // WithoutMark returns a page without the byte order marks at its beginning, and without the white
 // space before them. It converts a page in UTF-16 with a mark to UTF-8. marked reports whether the
-// page had a mark. The page is then UTF-8, whatever charset it declares. Other pages are unchanged.
+// page had a mark. If so, text is UTF-8, even if the page declares another charset. Other pages are
+// unchanged.
 func WithoutMark(body []byte) (text []byte, marked bool) {
 	if bytes.HasPrefix(body, []byte{0xff, 0xfe}) || bytes.HasPrefix(body, []byte{0xfe, 0xff}) {
 		// The decoder replaces invalid units, and returns no error.
