@@ -73,7 +73,7 @@ func TestCompression(t *testing.T) {
 	whole := compress("gzip", []byte(strings.Repeat("<p>Rondón", 1000)))
 	answer("gzip", whole[:len(whole)/2])
 	if _, err := f.Fetch(t.Context()); err == nil {
-		t.Error("half a compressed page is accepted")
+		t.Error("half a compressed page is accepted, want an error")
 	}
 	answer("zstd", whole)
 	if _, err := f.Fetch(t.Context()); err == nil || !strings.Contains(err.Error(), `"zstd"`) {

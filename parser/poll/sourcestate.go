@@ -22,10 +22,11 @@ type sourceState struct {
 	Warning   string    `json:"warned,omitempty"`    // why the latest page, or a match on it, was not ingested
 	Forbidden string    `json:"forbidden,omitempty"` // why no more requests are sent to the site; "" if they are sent
 
-	OtherSport *otherSport `json:"other_sport,omitempty"` // nil if the latest page with a period is about the profile's sport
+	// OtherSport is nil if the latest page with a period was about the profile's sport.
+	OtherSport *otherSport `json:"other_sport,omitempty"`
 
 	Shown map[string]time.Time `json:"shown,omitempty"`  // key: match ID; when a page last showed the match
-	Stale map[string]bool      `json:"quiets,omitempty"` // key: match ID; true if the match need not be marked as stale again
+	Stale map[string]bool      `json:"quiets,omitempty"` // key: match ID; whether the match is done, see recordStale
 
 	Refused map[string]string `json:"refused,omitempty"` // key: match ID; why the latest page was ignored for the match
 

@@ -283,7 +283,7 @@ func TestForbiddenSource(t *testing.T) {
 		s.Answer(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusForbidden) })
 		const why = "the site answered 403 Forbidden"
 		if p := c.poll(1); p.Stop != "" || !p.Unmarked || p.Problem != why {
-			t.Errorf("result while another source reads the match: %+v, want Unmarked and no Stop", p)
+			t.Errorf("result while another source shows the match: %+v, want Unmarked and no Stop", p)
 		}
 		before := s.Count()
 		other.redis.Del(t.Context(), "mw:{m1}:state") // as if the other source had had no page for a long time

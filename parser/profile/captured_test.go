@@ -234,7 +234,7 @@ func TestCapturedOtherSports(t *testing.T) {
 	}
 }
 
-// contains reports whether all contains want. It ignores Path and List.
+// contains reports whether all contains want. It ignores Path, List and PeriodGuessed.
 func contains(all []observation.Incident, want observation.Incident) bool {
 	for _, in := range all {
 		in.Path, in.List, in.PeriodGuessed = "", 0, false

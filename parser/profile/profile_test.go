@@ -336,7 +336,7 @@ func TestClockNamesThePeriod(t *testing.T) {
 	}
 }
 
-// The listed goals need not add up to the score if the list has no goals, or if the list is
+// The listed goals need not add up to the score if the list cannot contain goals, or if the list is
 // optional and empty.
 func TestListsThatNeedNotMatchTheScore(t *testing.T) {
 	t.Parallel()

@@ -57,8 +57,7 @@ func TestKeeper(t *testing.T) {
 	}
 }
 
-// A recording contains the recorded pages with their times and headers. It also lists unchanged
-// pages.
+// A Recorder saves all pages with their times and headers. The manifest also lists unchanged pages.
 func TestRecorder(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "rec")
 	rec, err := recording.NewRecorder(dir, poll.Source{URL: "https://me:" + testenv.Secret + "@site.example/m",
