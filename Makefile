@@ -7,7 +7,7 @@ MATCHWIRE_CHAOS_EVENTS ?= 20000
 FUZZTIME ?= 1m
 # Random seeds of make season. It runs the season once for each seed.
 SEEDS ?= 1 2 3 4 5 6 7 8 9 10 11 12 13
-# GOGC of make season. Compared with the default of 100, the season takes a quarter less time and
+# GOGC of make season. Compared with the default of 100, the season needs a quarter less time but
 # twice the memory.
 SEASON_GOGC ?= 400
 # Number of packages to test at the same time. It can exceed the number of cores, because many tests
@@ -72,7 +72,7 @@ cross: ## Build and vet for Windows and macOS, and build for arm64.
 	GOOS=darwin go build ./... && GOOS=darwin go vet ./...
 	GOARCH=arm64 go build ./...
 
-size: ## Build with empty caches. Print the CPU time (second line: user, system) and the size of the program.
+size: ## Build with empty caches. Print the CPU time (second line: user, system) and the size of the stripped program.
 	@dir=$$(mktemp -d) && trap 'rm -rf "$$dir"' EXIT && \
 	export GOMODCACHE=$$dir/mod GOCACHE=$$dir/cache GOFLAGS=-modcacherw && \
 	go mod download && \
