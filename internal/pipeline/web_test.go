@@ -17,6 +17,7 @@ import (
 	"github.com/matchwire/matchwire/event"
 	"github.com/matchwire/matchwire/health"
 	"github.com/matchwire/matchwire/internal/guard"
+	"github.com/matchwire/matchwire/internal/monitor"
 	"github.com/matchwire/matchwire/internal/testenv"
 )
 
@@ -28,7 +29,7 @@ func TestServeEndsStreamsAtShutdown(t *testing.T) {
 		w.WriteHeader(http.StatusOK)
 		w.(http.Flusher).Flush()
 		<-r.Context().Done()
-	}))
+	}), slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -112,12 +113,13 @@ func TestGuardedEndpoints(t *testing.T) {
 // Only clients that may read the metrics see the texts of health issues.
 func TestHealthDetails(t *testing.T) {
 	t.Parallel()
-	h := &healthChecks{}
-	h.add(func(context.Context) []health.Issue {
+	h := &monitor.Monitor{}
+	h.Add(monitor.Check{Name: "broker", Run: func(context.Context) []health.Issue {
 		return []health.Issue{{Text: "broker amqp://mq.internal is down"}}
-	})
+	}})
+	runMonitor(t, h)
 	mux := http.NewServeMux()
-	h.handle(mux, &guard.Guard{Local: true})
+	handleHealth(h, mux, &guard.Guard{Local: true})
 	for header, want := range map[string]bool{"": true, "Via": false, "X-Real-Ip": false} {
 		r := httptest.NewRequest(http.MethodGet, "/healthz", nil)
 		if header != "" {
