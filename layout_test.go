@@ -96,7 +96,7 @@ internal/strictyaml:           internal/spelling
 internal/instances:
 internal/trace:                event broker internal/retryafter
 internal/outbox:               broker health internal/trace
-internal/scheduler:            event broker consumers parser/poll internal/outbox internal/trace
+internal/scheduler:            event health broker consumers parser/poll internal/outbox internal/trace
 internal/guard:                fanout/access internal/problem internal/reload internal/strictyaml
 internal/httpserver:           internal/problem
 internal/monitor:              health

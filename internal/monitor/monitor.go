@@ -106,7 +106,7 @@ func (m *Monitor) once(ctx context.Context, c *running) time.Duration {
 	return c.Every
 }
 
-// Stop makes the process not ready, for good.
+// Stop makes the process not ready, permanently.
 func (m *Monitor) Stop() {
 	m.mu.Lock()
 	defer m.mu.Unlock()

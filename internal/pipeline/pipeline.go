@@ -60,6 +60,8 @@ type Pipeline struct {
 	// OnListen, if not nil, is called with the address once the process listens.
 	OnListen  func(net.Addr)
 	onMetrics func(net.Addr) // like OnListen, for the listener of the metrics
+	// onStopDelay, if not nil, is called in place of the delay before the process stops.
+	onStopDelay func()
 	// Listen is the host:port to serve on. It overrides the config. If it is set, the
 	// process serves /healthz even if no role serves HTTP.
 	Listen string
@@ -132,7 +134,7 @@ func (p *Pipeline) Run(ctx context.Context, roles ...Role) error {
 		<-working.Done()
 		parts.health.Stop()
 		if ctx.Err() != nil && parts.serves { // otherwise, a role has failed
-			waitToStop(ctx, p.stopDelay())
+			p.waitToStop(ctx)
 		}
 		stop()
 		return nil
@@ -171,6 +173,9 @@ func (p *Pipeline) start(
 	if parts.emits {
 		p.startOutbox(serving, group, parts)
 	}
+	if err := p.startWatch(serving, group, parts, roles); err != nil {
+		return err
+	}
 	group.Go(func() error {
 		parts.health.Run(serving)
 		return nil
@@ -182,6 +187,25 @@ func (p *Pipeline) start(
 		return err
 	}
 	p.announce(working, serving, group, parts, roles)
+	return nil
+}
+
+// startWatch starts the watch for sources that no process polls. Every process has one. Only a
+// process with an outbox marks the matches as stale.
+func (p *Pipeline) startWatch(ctx context.Context, group *errgroup.Group, parts *roleParts, roles []Role) error {
+	if p.Feed != nil {
+		return nil // the feed has no schedule
+	}
+	watch := &scheduler.Watch{Schedule: parts.schedule, Down: needs(roles, RoleParser, RoleScheduler), Log: p.log}
+	if parts.emits {
+		var err error
+		store := poll.NewStore(parts.redis, parts.prefix)
+		if watch.Ingester, err = p.config.ingester(store, parts.outbox.Nudge, p.log); err != nil {
+			return err
+		}
+	}
+	parts.health.Add(monitor.Check{Name: "sources", Run: watch.Health})
+	group.Go(func() error { return watch.Run(ctx) })
 	return nil
 }
 
@@ -204,11 +228,16 @@ const defaultStopDelay = 3 * time.Second
 // Run then stops without the delay for load balancers.
 var ErrInterrupted = errors.New("interrupted")
 
-// waitToStop waits for d unless ctx was interrupted.
-func waitToStop(ctx context.Context, d time.Duration) {
-	if !errors.Is(context.Cause(ctx), ErrInterrupted) {
-		time.Sleep(d)
+// waitToStop waits for the delay unless ctx was interrupted.
+func (p *Pipeline) waitToStop(ctx context.Context) {
+	if errors.Is(context.Cause(ctx), ErrInterrupted) {
+		return
 	}
+	if p.onStopDelay != nil {
+		p.onStopDelay()
+		return
+	}
+	time.Sleep(p.stopDelay())
 }
 
 // roleParts holds the components that the roles of a process share.

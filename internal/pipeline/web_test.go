@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"golang.org/x/sync/errgroup"
 
@@ -106,6 +107,55 @@ func TestGuardedEndpoints(t *testing.T) {
 		resp.Body.Close()
 		if resp.StatusCode != tc.want {
 			t.Errorf("%s with %q: status %d, want %d", tc.url, tc.headers, resp.StatusCode, tc.want)
+		}
+	}
+}
+
+// A process that is told to stop is first not ready. It still answers, and it stops after the delay. If
+// it was interrupted, it stops without the delay.
+func TestStopsInTwoSteps(t *testing.T) {
+	t.Parallel()
+	for _, cause := range []error{nil, ErrInterrupted} {
+		log := slog.New(slog.DiscardHandler)
+		p := New(Config{}, Servers{}, log, shipped.Plugins())
+		p.Listen = "127.0.0.1:0"
+		listening := make(chan net.Addr, 1)
+		p.OnListen = func(at net.Addr) { listening <- at }
+		delayed, release := make(chan struct{}), make(chan struct{})
+		p.onStopDelay = func() {
+			close(delayed)
+			<-release
+		}
+		ctx, cancel := context.WithCancelCause(t.Context())
+		done := make(chan error, 1)
+		go func() { done <- p.Run(ctx) }()
+		url := "http://" + (<-listening).String()
+		get := func(path string) int {
+			resp, err := (&http.Client{Transport: &http.Transport{DisableKeepAlives: true}}).Get(url + path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			resp.Body.Close()
+			return resp.StatusCode
+		}
+		for get("/readyz") != http.StatusOK {
+			time.Sleep(10 * time.Millisecond) // until fanout has read the log
+		}
+		cancel(cause)
+		if cause == nil {
+			<-delayed
+			for path, want := range map[string]int{"/livez": 200, "/readyz": 503, "/healthz": 503, "/api/scoreboard": 200} {
+				if got := get(path); got != want {
+					t.Errorf("during the delay, %s has the status %d, want %d", path, got, want)
+				}
+			}
+			close(release)
+		}
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+		if _, err := http.Get(url + "/livez"); err == nil {
+			t.Error("the process still answers after Run has returned")
 		}
 	}
 }
