@@ -2,11 +2,18 @@ package app
 
 import (
 	"context"
+	"runtime/debug"
+	"slices"
 
 	"github.com/matchwire/matchwire/internal/pipeline"
 )
 
 const defaultConfig = "matchwire.yaml"
+
+// parserMemory is the memory, in bytes, that a process with the role parser tries not to exceed. Close
+// to it, the garbage collector runs more often. Two of the largest pages need 160 MiB together. The
+// memory of fanout depends on the number of its clients, so a process with that role has no limit.
+const parserMemory = 176 << 20
 
 type runCmd struct {
 	Roles     []pipeline.Role `arg:"" optional:"" name:"role" help:"${run_roles}"`
@@ -42,6 +49,10 @@ func (r *runCmd) Run(ctx context.Context, c *console) error {
 	token, err := pipeline.APITokenFrom(c.getenv)
 	if err != nil {
 		return err
+	}
+	if c.getenv("GOMEMLIMIT") == "" && slices.Contains(r.Roles, pipeline.RoleParser) &&
+		!slices.Contains(r.Roles, pipeline.RoleFanout) {
+		debug.SetMemoryLimit(parserMemory)
 	}
 	p := pipeline.New(config, servers, c.log, c.plugins)
 	p.Listen, p.Name, p.Advertise, p.APIToken, p.Anybody = r.Listen, r.Name, r.Advertise, token, r.Anybody

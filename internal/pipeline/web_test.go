@@ -111,7 +111,7 @@ func TestGuardedEndpoints(t *testing.T) {
 	}
 }
 
-// A process that is told to stop is first not ready. It still answers, and it stops after the delay. If
+// A process that receives the signal to stop is first not ready. It still answers, and it stops after the delay. If
 // it was interrupted, it stops without the delay.
 func TestStopsInTwoSteps(t *testing.T) {
 	t.Parallel()
