@@ -39,9 +39,9 @@ var allParts = map[parts]string{
 }
 
 // CheckSteps makes Match check each step that it runs, until t ends. It reports an error to t if a
-// step writes a part of the draft that the step does not declare, or if such a part influences the
-// step's result. The returned function reports an error for each declared part that no run has
-// used.
+// step writes a part of the draft that the step does not declare. It also reports an error if a
+// part that the step does not declare influences the result of the step. The returned function
+// reports an error for each declared part that no run has used.
 func CheckSteps(t testing.TB) (unused func()) {
 	own := reflect.TypeFor[draft]().NumField() + reflect.TypeFor[State]().NumField() +
 		reflect.TypeOf(State{}.Match).NumField() - 2
