@@ -60,7 +60,7 @@ var users = map[string][]code{
 	}},
 	"gateway": {{
 		"internal/instances": {"list", "Registry.List"},
-		"internal/pipeline":  {"pingRedis"},
+		"internal/pipeline":  {"pingRedis", "Servers.OpenRedis", "redisInfo"},
 	}},
 	"operator": {boards, {
 		"internal/instances": {"list", "Registry.List"},

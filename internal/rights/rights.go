@@ -149,7 +149,7 @@ func Users(namespace string) []User {
 			Role: "gateway",
 			Redis: merge(Redis{
 				Keys:     []string{"{instances}", "{instances}:seen"},
-				Commands: []string{"eval", "evalsha", "time", "zrange", "hget"},
+				Commands: []string{"info", "eval", "evalsha", "time", "zrange", "hget"},
 			}),
 		},
 		{
