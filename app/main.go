@@ -28,8 +28,7 @@ import (
 // Main runs matchwire with the shipped consumers and the consumers that options add. It reads the
 // arguments from [os.Args], and exits the process with the exit code of the command.
 func Main(options ...Option) {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
+	ctx := signalContext()
 	plugins := shipped.Plugins()
 	for _, o := range options {
 		plugins = slices.DeleteFunc(plugins, func(p consumers.Plugin) bool { return p.Name == o.Name })
@@ -37,6 +36,30 @@ func Main(options ...Option) {
 	}
 	p := program{plugins: plugins, getenv: os.Getenv, in: os.Stdin, out: os.Stdout, err: os.Stderr}
 	os.Exit(p.run(ctx, os.Args[1:]))
+}
+
+// signalContext returns a context that ends on SIGINT or SIGTERM. After SIGINT, its cause is
+// [pipeline.ErrInterrupted]. A second signal kills the process. SIGHUP has no effect, except that it
+// is like SIGTERM if standard input is a terminal, which then is gone.
+func signalContext() context.Context {
+	ctx, cancel := context.WithCancelCause(context.Background())
+	signals := make(chan os.Signal, 1)
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+	if terminal(os.Stdin) == nil {
+		signal.Ignore(syscall.SIGHUP)
+	} else {
+		signal.Notify(signals, syscall.SIGHUP)
+	}
+	go func() {
+		s := <-signals
+		signal.Reset(os.Interrupt, syscall.SIGTERM)
+		if s == os.Interrupt {
+			cancel(pipeline.ErrInterrupted)
+			return
+		}
+		cancel(nil)
+	}()
+	return ctx
 }
 
 // An Option adds or replaces a consumer of matchwire.

@@ -72,8 +72,9 @@ func healthOf(i instances.Instance) string {
 }
 
 type healthCmd struct {
-	URL    string `arg:"" optional:"" help:"${health_url}"`
-	Listen string `help:"Address that the process serves on; overrides the config." env:"MATCHWIRE_LISTEN" placeholder:"HOST:PORT"`
+	URL      string `arg:"" optional:"" help:"${health_url}"`
+	Endpoint string `help:"What to check without a URL: livez, readyz or healthz." enum:"livez,readyz,healthz" default:"healthz"`
+	Listen   string `help:"${health_listen}" env:"MATCHWIRE_LISTEN" placeholder:"HOST:PORT"`
 }
 
 func (h *healthCmd) Help() string {
@@ -132,5 +133,5 @@ func (h *healthCmd) address(c *console) (string, error) {
 	if ip := net.ParseIP(host); host == "" || ip != nil && ip.IsUnspecified() {
 		host = "localhost"
 	}
-	return "http://" + net.JoinHostPort(host, port) + "/healthz", nil
+	return "http://" + net.JoinHostPort(host, port) + "/" + h.Endpoint, nil
 }

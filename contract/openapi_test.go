@@ -401,7 +401,7 @@ func TestQueries(t *testing.T) {
 		ctx, cancel := context.WithCancel(s.Context())
 		var announcing sync.WaitGroup
 		announcing.Go(func() {
-			s.api.Instances.Announce(ctx, slog.New(slog.DiscardHandler), func(context.Context) instances.Instance {
+			s.api.Instances.Announce(ctx, nil, slog.New(slog.DiscardHandler), func(context.Context) instances.Instance {
 				return instances.Instance{
 					Name: "server", Roles: []string{"api"}, Address: "server:80", Version: "v", Started: now,
 					Status: "warn", Issues: []string{"an issue"},

@@ -48,6 +48,7 @@ type Broker struct {
 	consumeLink *link
 	controlLink *link // for declarations and inspections
 	notices     notices
+	failing     failing
 
 	logAckDelay time.Duration
 

@@ -402,11 +402,11 @@ func (g *guarded) refuses() {
 
 	board, state, sources := "mw:{m}:scoreboard", "mw:{m}:state", "mw:{schedule}:sources"
 	for user, commands := range map[string][][]any{
-		"scheduler": {{"hset", board, "f", "v"}, {"hset", state, "f", "v"}, {"hget", "mw:push:site", "f"}},
+		"scheduler": {{"hset", board, "f", "v"}, {"hset", "mw:{source:a}:watch", "f", "v"}, {"hget", "mw:push:site", "f"}},
 		"parser":    {{"hset", board, "f", "v"}, {"hgetall", "mw:push:site"}, {"publish", "mw:scoreboards:changes", "x"}},
 		"consumers": {{"hset", state, "f", "v"}, {"hset", sources, "f", "v"}, {"rpush", "mw:{m}:outbox", "v"}},
 		"fanout":    {{"hset", board, "f", "v"}, {"hget", board, "f"}, {"hget", state, "f"}, {"hget", "mw:push:site", "f"}},
-		"api":       {{"hset", board, "f", "v"}, {"hset", state, "f", "v"}, {"publish", "mw:scoreboards:changes", "x"}},
+		"api":       {{"hset", board, "f", "v"}, {"hset", "mw:notify:hook:{i}", "f", "v"}, {"get", "mw:handled:hook:e"}},
 		"gateway":   {{"hset", "mw:{instances}", "f", "v"}, {"hget", board, "f"}},
 		"operator":  {{"hset", state, "f", "v"}, {"hget", sources, "f"}, {"rpush", "mw:{m}:outbox", "v"}},
 	} {

@@ -75,8 +75,11 @@ return 1`)
 
 // Announce announces the instance that self returns, every few seconds, until ctx
 // ends. Then it removes the instance from the registry. It logs errors and continues.
-// self must return the same name each time.
-func (r *Registry) Announce(ctx context.Context, log *slog.Logger, self func(context.Context) Instance) {
+// self must return the same name each time. When changed is closed, Announce announces the instance
+// again at once.
+func (r *Registry) Announce(
+	ctx context.Context, changed <-chan struct{}, log *slog.Logger, self func(context.Context) Instance,
+) {
 	name := ""
 	for {
 		i := self(ctx)
@@ -90,6 +93,9 @@ func (r *Registry) Announce(ctx context.Context, log *slog.Logger, self func(con
 		}
 		select {
 		case <-time.After(pause):
+			continue
+		case <-changed:
+			changed = nil
 			continue
 		case <-ctx.Done():
 		}

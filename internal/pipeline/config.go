@@ -57,7 +57,10 @@ type Config struct {
 	// APITokens is the file with the hashes of API tokens; see [guard.LoadTokens].
 	APITokens string        `yaml:"api_tokens"`
 	Metrics   MetricsConfig `yaml:"metrics"`
-	Fanout    FanoutConfig  `yaml:"fanout"`
+	// StopDelay is how long a process that serves clients still accepts them after SIGTERM, while it
+	// reports that it is not ready. The default is 3s, or 0 with embedded servers.
+	StopDelay *strictyaml.Duration `yaml:"stop_delay"`
+	Fanout    FanoutConfig         `yaml:"fanout"`
 
 	file        string         // name of the config file; "" if there is none
 	profilesPos strictyaml.Pos // position of the key profiles

@@ -14,6 +14,7 @@ import (
 	"github.com/matchwire/matchwire/fanout/eventlog"
 	"github.com/matchwire/matchwire/fanout/presence"
 	"github.com/matchwire/matchwire/health"
+	"github.com/matchwire/matchwire/internal/monitor"
 	"github.com/matchwire/matchwire/internal/strictyaml"
 )
 
@@ -128,7 +129,8 @@ func (p *Pipeline) startFanout(ctx context.Context, group *errgroup.Group, parts
 	hub := fanout.NewHub(options)
 	parts.web.Handle("/", hub.Handler())
 	parts.serves = true
-	parts.health.add(func(context.Context) []health.Issue { return hub.Health() })
+	parts.health.Add(monitor.Check{Name: "fanout", Ready: true,
+		Run: func(context.Context) []health.Issue { return hub.Health() }})
 	for _, c := range hub.Collectors() {
 		if err := parts.metrics.Register(c); err != nil {
 			return fmt.Errorf("registering metrics: %w", err)

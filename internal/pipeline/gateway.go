@@ -14,6 +14,7 @@ import (
 	"github.com/matchwire/matchwire/internal/gateway"
 	"github.com/matchwire/matchwire/internal/guard"
 	"github.com/matchwire/matchwire/internal/instances"
+	"github.com/matchwire/matchwire/internal/monitor"
 )
 
 // A Gateway serves the API and the streams of all instances at one address.
@@ -36,24 +37,28 @@ func (g Gateway) Run(ctx context.Context) error {
 	defer stop()
 	registry := instances.New(store, prefix(g.Namespace))
 	proxy := &gateway.Gateway{List: registry.List, Log: g.Log}
-	h := &healthChecks{}
-	h.add(pingRedis(store))
-	h.add(func(context.Context) (all []health.Issue) {
+	h := &monitor.Monitor{}
+	h.Add(monitor.Check{Name: "redis", Run: pingRedis(store)}) // without Redis, the gateway uses the previous list
+	h.Add(monitor.Check{Name: "instances", Ready: true, Run: func(context.Context) (all []health.Issue) {
 		issues := proxy.Health()
 		for _, text := range issues {
 			all = append(all, health.Issue{Text: text, Down: len(issues) == 2}) // down if both roles lack a healthy instance
 		}
 		return all
-	})
+	}})
 	listen := cmp.Or(g.Listen, DefaultListen)
 	guarding := &guard.Guard{Local: loopback(listen), Hosts: g.Hosts}
 	mux := http.NewServeMux()
-	h.handle(mux, guarding)
+	handleHealth(h, mux, guarding)
 	mux.Handle("/metrics", http.NotFoundHandler()) // the gateway has no metrics: scrape the instances
 	mux.Handle("/", proxy)
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error { return proxy.Run(ctx) })
-	at, err := serve(ctx, group, listen, nil, guarding.CheckHost(mux))
+	group.Go(func() error {
+		h.Run(ctx)
+		return nil
+	})
+	at, err := serve(ctx, group, listen, nil, guarding.CheckHost(mux), g.Log)
 	if err != nil {
 		err = fmt.Errorf("gateway: %w (choose another address with --listen HOST:PORT)", err)
 		group.Go(func() error { return err })

@@ -24,9 +24,15 @@ var (
 	roles = code{ // every process that runs roles
 		"internal/instances": {"announce", "Registry.announce", "Registry.remove"},
 		"internal/trace":     {"Store.expire", "Store.Write"},
-		"internal/pipeline":  {"Servers.OpenRedis", "redisHealth.check", "redisInfo"},
+		"internal/pipeline": {"Servers.OpenRedis", "redisHealth.check", "redisInfo", "queueHealth.claim", "queueHealth.save",
+			"queueHealth.load"},
+		"internal/scheduler": {"expect", "overdue", "Schedule.setDeadline", "Schedule.Overdue", "Schedule.Get"},
 	}
-	outboxes   = code{"internal/outbox": {"*"}}
+	outboxes = code{
+		"internal/outbox":    {"*"},
+		"internal/scheduler": {"Schedule.ClaimOverdue"},
+		"parser/poll":        {"saveScript", "Store.Load", "Store.Save"},
+	}
 	rateLimits = code{"internal/ratelimit": {"*"}}
 	boards     = code{"consumers/scoreboard": {"source", "scoreboard.pipeline", "scoreboard.write"}}
 )
@@ -126,7 +132,7 @@ var (
 // names maps methods of the Redis client to commands, if they have other names.
 var names = map[string][]string{
 	"TxPipelined": {"multi", "exec"}, "TxPipeline": {"multi", "exec"}, "Pipelined": nil, "Pipeline": nil, "Exec": nil,
-	"ZRangeWithScores": {"zrange"}, "ConfigGet": nil, // CONFIG GET is only for servers that refuse INFO
+	"ZRangeWithScores": {"zrange"}, "SetNX": {"set"}, "SetArgs": {"set"}, "ConfigGet": nil, // CONFIG GET is only for servers that refuse INFO
 	"Flush": nil, // a method of the outbox
 }
 

@@ -50,20 +50,25 @@ const nothing = "^$"
 // Commands that every Redis user needs. INFO shows whether the server keeps data.
 var session = []string{"ping", "select"}
 
-// instance contains the rights of a process that runs roles. It announces itself, checks that Redis
-// accepts writes, and records the steps of jobs.
+// instance contains the rights of a process that runs roles. It announces itself, checks its servers,
+// its queues and the schedule, and records the steps of jobs.
 var instance = Redis{
-	Keys: []string{"{instances}", "{instances}:seen", "{health}:*", "{trace:*"},
+	Keys: []string{"{instances}", "{instances}:seen", "{health}:*", "{trace:*", "{schedule}:deadline"},
+	Read: []string{"{schedule}:sources", "{schedule}:due", "{schedule}:interval", "{schedule}:polled"},
 	Commands: []string{
-		"info", "eval", "evalsha", "multi", "exec", "time", "set", "expire", "hset", "hdel", "zadd", "zrem",
-		"zrangebyscore", "zremrangebyrank", "rpush", "ltrim",
+		"info", "eval", "evalsha", "multi", "exec", "time", "set", "mget", "expire", "hget", "hset", "hdel", "zadd", "zcount",
+		"zrem", "zrangebyscore", "zremrangebyrank", "zscore", "rpush", "ltrim",
 	},
 }
 
-// outbox contains the rights of a process that publishes the events in outboxes.
+// outbox contains the rights of a process that publishes the events in outboxes. If no process polls
+// a source, it also marks the matches of the source as stale.
 var outbox = Redis{
-	Keys:     []string{"{*}:outbox", "outboxes"},
-	Commands: []string{"lrange", "lindex", "lpop", "llen", "zrange", "zscore", "zadd", "zrem", "time", "eval", "evalsha"},
+	Keys: []string{"{*}:outbox", "outboxes", "{*}:state", "upcoming", "{schedule}:*"},
+	Commands: []string{
+		"lrange", "lindex", "lpop", "llen", "rpush", "zrange", "zscore", "zadd", "zrem", "time", "hget", "hmget", "hset",
+		"expire", "set", "eval", "evalsha",
+	},
 }
 
 // slots contains the commands of a rate limit.
@@ -93,7 +98,6 @@ func Users(namespace string) []User {
 				Write: anyOf(events, tasks, retries, schedule), Read: anyOf(events, schedule), Retries: schedule + failed,
 			},
 			Redis: merge(instance, outbox, Redis{
-				Keys: []string{"{schedule}:*"},
 				Commands: []string{
 					"exists", "get", "set", "incr", "hget", "hset", "hdel", "hgetall", "rpush", "zadd", "zrem", "zrange",
 					"zrangebyscore", "zremrangebyrank", "zscore", "time", "eval", "evalsha",
@@ -104,7 +108,7 @@ func Users(namespace string) []User {
 			Role:   "parser",
 			Rabbit: &Rabbit{Write: anyOf(events, retries, polls), Read: anyOf(tasks, polls), Retries: polls + failed},
 			Redis: merge(instance, outbox, slots, Redis{
-				Keys: []string{"{source:*}:watch", "{*}:state", "upcoming", "{host:*}*", "{schedule}:*"},
+				Keys: []string{"{source:*}:watch", "{host:*}*"},
 				Commands: []string{
 					"hmget", "hget", "hset", "hincrby", "hexists", "hdel", "expire", "rpush", "zadd", "zrem", "zscore", "time",
 					"eval", "evalsha",
@@ -137,7 +141,7 @@ func Users(namespace string) []User {
 			Role:   "api",
 			Rabbit: &Rabbit{Write: anyOf(events)},
 			Redis: merge(instance, outbox, slots, Redis{
-				Keys: []string{"{schedule}:*", "push:*"},
+				Keys: []string{"push:*"},
 				Read: []string{"{*}:scoreboard", "{*}:incidents", "scoreboards", "scoreboards:live"},
 				Commands: []string{
 					"exists", "get", "set", "hexists", "hget", "hset", "hdel", "hgetall", "hlen", "lrange", "rpush", "zadd", "zcard",
@@ -203,6 +207,14 @@ func merge(all ...Redis) *Redis {
 		add(&sum.Channels, r.Channels)
 		add(&sum.Commands, r.Commands)
 	}
+	covered := func(key string) bool {
+		return slices.ContainsFunc(sum.Keys, func(k string) bool {
+			prefix, ok := strings.CutSuffix(k, "*")
+			return ok && k != key && strings.HasPrefix(key, prefix)
+		})
+	}
+	sum.Read = slices.DeleteFunc(sum.Read, covered)
+	sum.Keys = slices.DeleteFunc(slices.Clone(sum.Keys), covered)
 	return &sum
 }
 

@@ -89,7 +89,7 @@ func (s *Schedule) Polled(ctx context.Context, source string, p poll.Result) err
 	}
 	args := []any{source, p.Due.UnixMilli(), text, every.Milliseconds(), fromNow}
 	if out.Stopped == "" {
-		err = savePoll.Run(ctx, s.redis, s.keys(), args...).Err()
+		err = errors.Join(savePoll.Run(ctx, s.redis, s.keys(), args...).Err(), s.expect(ctx, source, every))
 	} else {
 		args[3] = ""
 		var e event.Event

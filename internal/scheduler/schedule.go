@@ -247,6 +247,11 @@ func (s *Schedule) Begin(
 	if err != nil {
 		return tick, false, fmt.Errorf("scheduling source %s: %w", source, err)
 	}
+	if n >= 0 {
+		if err := s.expect(ctx, source, next); err != nil {
+			return tick, false, err
+		}
+	}
 	return time.UnixMilli(n).UTC(), n >= 0, nil
 }
 

@@ -403,3 +403,35 @@ func TestStrayEndOfALongMatch(t *testing.T) {
 		}
 	}
 }
+
+// Six runs become three in the break after the innings. Its pages show no clock. A stale copy of the
+// last over still shows the six runs. It is recognised by its clock.
+func TestStaleCopyAfterACorrectionInTheBreak(t *testing.T) {
+	t.Parallel()
+	at := func(status event.Status, balls, runs int, in ...observation.Incident) observation.Observation {
+		o := observed(status, "inn1", event.Score{Home: runs}, in...)
+		o.Sport = event.Cricket
+		if status == event.Live {
+			o.Match.Clock = event.Clock{Period: "inn1", Balls: balls}
+		}
+		return o
+	}
+	wicket := observation.Incident{Kind: "wicket", Side: event.Away, Player: "Smith", Clock: event.Clock{Period: "inn1", Balls: 115}}
+	s := begin(t, at(event.Live, 118, 168))
+	read := func(snapshot string, o observation.Observation) []string {
+		s.snapshot = snapshot
+		return s.read(o)
+	}
+	last := at(event.Live, 120, 172, wicket)
+	read("last over", last)
+	var lines []string
+	for range 12 { // until the lower score is accepted
+		lines = append(lines, read("break", at(event.Break, 0, 169))...)
+	}
+	if !slices.Contains(lines, "score_change 169-0") {
+		t.Fatalf("events %q, want score_change 169-0", lines)
+	}
+	if events := read("last over", last); len(events) > 0 {
+		t.Errorf("a stale copy has the events %q, want none", events)
+	}
+}

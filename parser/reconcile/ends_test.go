@@ -611,3 +611,67 @@ func TestEndOfASuspendedMatch(t *testing.T) {
 		}
 	}
 }
+
+// A match is called off in the second half. After the end, most pages are previews, or old copies
+// that lack a card. The old copies show the end too, so they count.
+func TestOldPagesShowTheEnd(t *testing.T) {
+	t.Parallel()
+	goal := goalBy(event.Home, "Ann", at(12, 0))
+	s := begin(t, inFirstHalf(13, event.Score{Home: 1}, goal))
+	s.now += 40 * time.Minute
+	inSecondHalf := observed(event.Live, event.SecondHalf, event.Score{Home: 1}, goal)
+	inSecondHalf.Match.Clock = event.SoccerMinute(event.SecondHalf, 50, 0)
+	s.read(inSecondHalf)
+	preview := observed(event.Scheduled, "", event.Score{})
+	over, withCard := observed(event.Final, "", event.Score{Home: 1}, goal),
+		observed(event.Final, "", event.Score{Home: 1}, goal, observation.Incident{Kind: event.YellowCard, Side: event.Away, Player: "Bob", Clock: at(12, 0)})
+	read := func(snapshot string, o observation.Observation) []string {
+		s.snapshot = snapshot
+		return s.read(o)
+	}
+	read("no card", over)
+	read("card", withCard)
+	var lines []string
+	for range 9 { // 6 minutes
+		lines = append(lines, read("no card", over)...)
+		lines = append(lines, read("preview", preview)...)
+	}
+	if !slices.ContainsFunc(lines, func(line string) bool { return strings.HasPrefix(line, "match_end 1-0") }) {
+		t.Errorf("events %q, want match_end 1-0", lines)
+	}
+}
+
+// A match is suspended in the last quarter. The next page shows that it is over. It is unknown whether
+// there was overtime, so the result does not say how the match was decided.
+func TestUnwatchedEnd(t *testing.T) {
+	t.Parallel()
+	for _, watched := range []bool{false, true} {
+		at := func(status event.Status, p event.Period, score event.Score) observation.Observation {
+			o := observed(status, p, score)
+			o.Sport = event.Basketball
+			return o
+		}
+		s := begin(t, at(event.Live, "q4", event.Score{Home: 107, Away: 108}))
+		s.read(at(event.Suspended, "", event.Score{Home: 107, Away: 108}))
+		s.now += 18 * time.Hour
+		want := event.Decision("")
+		if watched {
+			s.read(at(event.Live, "q4", event.Score{Home: 110, Away: 108}))
+			s.now += 20 * time.Minute
+			want = event.ByRegulation
+		}
+		for range 3 {
+			s.now += time.Hour
+			s.read(at(event.Final, "", event.Score{Home: 122, Away: 119}))
+		}
+		var end reconcile.TrackedIncident
+		for _, in := range s.state.Tracked {
+			if in.Kind == event.MatchEnd {
+				end = in
+			}
+		}
+		if end.Winner != event.Winner(event.Home) || end.DecidedBy != want {
+			t.Errorf("watched: %v: winner %q by %q, want home by %q", watched, end.Winner, end.DecidedBy, want)
+		}
+	}
+}

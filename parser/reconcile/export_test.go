@@ -14,7 +14,7 @@ func (d *draft) fields(p parts) []any {
 	switch p {
 	case partPage:
 		return []any{&d.obs, &d.from, &d.verdict, &d.score, &d.shownScore, &d.backfill, &d.early, &d.repeated,
-			&s.Seen, &s.LongestClock, &s.LongestLater, &s.Batting}
+			&s.Seen, &s.LongestClock, &s.LongestLater, &s.Batting, &s.Unwatched}
 	case partMatch:
 		return []any{&d.before, &d.rowsBefore, &d.partBefore, &d.periodMoved, &d.oldKickoff, &d.otherTeams, &s.Sport,
 			&s.League, &s.LeagueKey, &m.ID, &m.Home, &m.Away, &m.Start, &m.Status, &m.Period, &m.Clock, &m.Situation,

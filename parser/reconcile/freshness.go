@@ -59,6 +59,9 @@ func judge(known *State, o *observation.Observation, from *Provenance) (verdict,
 			return deferred, next
 		}
 		next = View{PageID: next.PageID, Start: before.Start, Superseded: before.Superseded, Snapshot: before.Snapshot}
+		if shown := clockShown(o); !shown.Known() && shown.Period == before.Clock.Period { // such as a break
+			next.Clock = before.Clock
+		}
 		result = overdue
 	case pageIsNewer(&before, o, from):
 		result = fresh

@@ -227,3 +227,25 @@ func TestRunTakenBackBeforeAnotherOne(t *testing.T) {
 		run(event.Home, "Bea", "single", "i14", score(5, 5))),
 		"run_retracted home Ann single 5-5", "run home Bea single 5-5", "home_run_corrected away Ora 5-5 score:5-5→4-5")
 }
+
+// A match is suspended at 1-1 in the first set. The next page shows 1-1 in the second set, and the
+// row of its second game is late. The score of the second set is reported.
+func TestNextSetHasTheSameScore(t *testing.T) {
+	t.Parallel()
+	all := []observation.Incident{wins("game", event.Home, "s1", score(1, 0)), wins("game", event.Away, "s1", score(1, 1))}
+	s := begin(t, tennisAt("s1", score(1, 1), all...))
+	stopped := tennisAt("", score(1, 1), all...)
+	stopped.Match.Status = event.Suspended
+	s.read(stopped)
+	for games := 2; games <= 6; games++ {
+		all = append(all, wins("game", event.Away, "s1", score(1, games)))
+	}
+	all = append(all, wins("break", event.Home, "s2", score(1, 0)))
+	s.now += 15 * time.Hour
+	events := s.read(tennisAt("s2", score(1, 1), all...))
+	if last := events[len(events)-1]; last != "score_change 1-1" {
+		t.Errorf("events %q, want the last to be score_change 1-1", events)
+	}
+	s.expect(tennisAt("s2", score(1, 1), append(all, wins("break", event.Away, "s2", score(1, 1)))...),
+		"break away Ferrer 1-1")
+}

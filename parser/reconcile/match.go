@@ -54,6 +54,8 @@ func Match(known State, o observation.Observation, from Provenance) (State, []ev
 		next.LongestClock, next.LongestLater = longestClock(&known, &o), longestLater(&known, &o)
 		next.PlayShown = playShown(&known, &o, &from, unchanged)
 		view.End = endHold
+	} else if endHold != nil && known.Views[from.Site].End != nil { // other facts are old, but it shows the end too
+		view.End = endHold
 	}
 	released := known.Views[from.Site].End != nil && end != endHeld // the pages before showed the end too early
 	nothingNew := unchanged && verdict != overdue && !released && known.nothingPending(&view)
@@ -82,6 +84,7 @@ func Match(known State, o observation.Observation, from Provenance) (State, []ev
 	if next.Began = began(&known, &next.Match, &from); next.Began.IsZero() {
 		next.PlayShown, next.EndsFrom = 0, time.Time{}
 	}
+	next.Unwatched = unwatched(&known, next.Match.Status)
 	next.Match = inLastPeriod(next.Match, &known, &o, end)
 	if !decision.doubtful { // otherwise the page may be a stale copy
 		next.Match.Situation, next.SituationSite = situationAfter(&known, &o, &from, next.Match.Status)

@@ -192,6 +192,12 @@ func began(known *State, m *event.Match, from *Provenance) time.Time {
 	return known.Began
 }
 
+// unwatched returns [State.Unwatched] after a page with a status.
+func unwatched(known *State, status event.Status) bool {
+	stopped := known.Match.Status == event.Interrupted || known.Match.Status == event.Suspended
+	return status.Over() && (stopped || known.Unwatched)
+}
+
 // earliestEnd returns the earliest time at which the match can be over. If pages during play have
 // shown a period, it uses these pages, otherwise the kick-off. If the kick-off is unknown or only a
 // date, it uses the time of the first page in play, unless that was the first page of the match. If

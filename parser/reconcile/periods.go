@@ -263,8 +263,9 @@ func (d *draft) result(end *TrackedIncident) results.Result {
 	observed := results.Observed{
 		Sport: d.state.Sport, Score: d.finalScore(), Shootout: d.finalKicks(), Shown: d.shownScore,
 		LineScore: d.finalLine(), Longest: d.state.LongestClock, LongestLater: d.state.LongestLater,
-		// The first page may show neither extra time nor a shoot-out, although they were played.
-		ShowsOvertime: !end.Backfill || d.obs.Match.Period != "",
+		// The first page, or the first page after a stop, may show neither extra time nor a shoot-out,
+		// although they were played.
+		ShowsOvertime: !end.Backfill && !d.state.Unwatched || d.obs.Match.Period != "",
 	}
 	for at := range d.state.Tracked {
 		if tracked := &d.state.Tracked[at]; tracked.Kind == event.PeriodStart && !d.isRetracted(at) {

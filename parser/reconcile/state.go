@@ -53,6 +53,9 @@ type State struct {
 	// Batting is the side in cricket whose runs or wickets rose last. It is "" if unknown.
 	Batting event.Side `json:"batting,omitempty"`
 
+	// Unwatched means that no page showed play between a stop of the match and its end.
+	Unwatched bool `json:"unwatched,omitempty"`
+
 	// SituationSite is the site that showed the situation of Match, or "" if there is none.
 	SituationSite string `json:"situation_site,omitempty"`
 

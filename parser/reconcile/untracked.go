@@ -37,6 +37,8 @@ func (d *draft) reportUntracked(in observation.Incident, reason string) {
 func (d *draft) reportScoreChange() {
 	s, o := &d.state, &d.obs
 	restarted := scoreRestarts(o.Sport) && s.Score == nil && o.Score != nil && o.Sport.Index(o.Match.Period) > 0
+	// A set that begins with the score that was saved before, such as 1-1, also has a new score.
+	restarted = restarted || scoreRestarts(o.Sport) && scoreMoved(nil, o.Score) && d.begins(o.Match.Period)
 	moved := o.Sport.Rules().InningsScore && innings.Moved(s.LineScore, o.LineScore) ||
 		(restarted || scoreMoved(s.Score, o.Score)) && !d.explained(*o.Score)
 	switch {
@@ -72,6 +74,14 @@ func (d *draft) periodEnded() event.Period {
 		}
 	}
 	return latest
+}
+
+// begins reports whether the draft reports the start of a period.
+func (d *draft) begins(p event.Period) bool {
+	return slices.ContainsFunc(d.changes, func(ch change) bool {
+		in := d.incident(&ch)
+		return in.Kind == event.PeriodStart && ch.action == event.New && in.Clock.Period == p
+	})
 }
 
 // reportSets reports the score of each set that has changed and that no game explains. If a set
