@@ -91,6 +91,7 @@ internal/ratelimit:
 internal/redact:
 internal/reload:
 internal/retryafter:
+internal/rights:
 internal/spelling:
 internal/strictyaml:           internal/spelling
 internal/instances:
@@ -123,8 +124,8 @@ internal/testenv/with-servers: internal/testenv internal/testenv/servers
 
 app:                           event broker consumers consumers/shipped profiles parser/observation parser/page
                                parser/poll parser/profile parser/recording
-                               internal/guard internal/instances internal/licences internal/pipeline internal/strictyaml
-                               internal/trace
+                               internal/guard internal/instances internal/licences internal/pipeline internal/rights
+                               internal/strictyaml internal/trace
 cmd/matchwire:                 app
 .:
 `)

@@ -17,6 +17,9 @@ var helpTexts = kong.Vars{
 	"check_profiles": "Profile files to test (default: check the config and test all its profiles).",
 	"demo_dirs":      "Fixture folders with your own recordings (default: three included matches).",
 
+	"health_url": "URL of a health check (default: an endpoint of the process at the address in the config). " +
+		"Pass the URL if the process serves HTTPS.",
+	"health_listen": "Address of the process; overrides the config.",
 	"dead_list_consumer": "Consumer or queue whose dead letters to list " +
 		"(default: count the dead letters of each consumer in the config).",
 	"emit_facts": "Facts as a JSON object (default: read one JSON object per line from standard input).",

@@ -109,6 +109,9 @@ type cli struct {
 	Trace   traceCmd   `cmd:"" help:"Show the steps of a job, such as an API call, with times and outcomes."`
 	Dead    deadCmd    `cmd:"" help:"List, show, replay or delete dead letters."`
 	Token   tokenCmd   `cmd:"" help:"Make an API token."`
+	Users   usersCmd   `cmd:"" help:"Make users of RabbitMQ and Redis for the roles, with random passwords."`
+	Setup   setupCmd   `cmd:"" help:"Declare all exchanges and queues on RabbitMQ."`
+	Health  healthCmd  `cmd:"" help:"Check the health of one process."`
 
 	Rebuild rebuildCmd `cmd:"" help:"Rebuild a consumer's store from the event log."`
 
@@ -134,6 +137,24 @@ func (c *console) requireServers(reason string) (pipeline.Servers, error) {
 	s, err := c.servers()
 	if err == nil && s.Embedded() {
 		err = pipeline.UsageError(fmt.Errorf("%s: set AMQP_URL and REDIS_URL", reason))
+	}
+	return s, err
+}
+
+// requireRabbit is like requireServers for a command that does not use Redis.
+func (c *console) requireRabbit(reason string) (pipeline.Servers, error) {
+	s, err := pipeline.AnyServersFrom(c.getenv)
+	if err == nil && s.AMQP == "" {
+		err = pipeline.UsageError(fmt.Errorf("%s: set AMQP_URL", reason))
+	}
+	return s, err
+}
+
+// requireRedis is like requireServers for a command that does not use RabbitMQ.
+func (c *console) requireRedis(reason string) (pipeline.Servers, error) {
+	s, err := pipeline.AnyServersFrom(c.getenv)
+	if err == nil && s.Redis == "" {
+		err = pipeline.UsageError(fmt.Errorf("%s: set REDIS_URL", reason))
 	}
 	return s, err
 }

@@ -221,7 +221,8 @@ func (b *Broker) settle(ctx context.Context, queue string, d amqp.Delivery, m br
 	if to == "" {
 		return nil
 	}
-	if _, err := b.publishCopies(ctx, outgoing{key: to, msg: failedCopy(d, m, err)}); err != nil {
+	o := outgoing{exchange: b.topology.retries(), key: to, msg: failedCopy(d, m, err)}
+	if _, err := b.publishCopies(ctx, o); err != nil {
 		return fmt.Errorf("message %s stays in its queue: copying it to %q: %w", m.ID, to, err)
 	}
 	return nil

@@ -16,10 +16,18 @@ import (
 	"github.com/matchwire/matchwire/internal/monitor"
 )
 
-// Version returns the module version of this program, or "unknown".
+// version is the version of a program that was built without version control, as the Dockerfile does.
+// The build sets it with -ldflags "-X github.com/matchwire/matchwire/internal/pipeline.version=VERSION".
+var version string
+
+// Version returns the version that was set at build time, or the module version of this program, or
+// "unknown".
 func Version() string {
 	info, ok := debug.ReadBuildInfo()
-	if !ok {
+	switch {
+	case version != "":
+		return version
+	case !ok:
 		return "unknown"
 	}
 	return info.Main.Version

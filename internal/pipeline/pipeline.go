@@ -440,11 +440,10 @@ func (p *Pipeline) startParser(ctx context.Context, group *errgroup.Group, parts
 // to the broker yet.
 func (p *Pipeline) startOutbox(ctx context.Context, group *errgroup.Group, parts *roleParts) {
 	parts.health.Add(monitor.Check{Name: "outbox", Run: func(context.Context) []health.Issue { return parts.outbox.Health() }})
-	all := maps.Clone(parts.consumers)
-	all[schedulerName] = parts.scheduler.Consumer()
+	all := subscriptions(parts.consumers, parts.scheduler)
 	group.Go(func() error {
-		for _, name := range slices.Sorted(maps.Keys(all)) {
-			if err := parts.broker.Declare(ctx, all[name].Subscription(name)); err != nil {
+		for _, s := range all {
+			if err := parts.broker.Declare(ctx, s); err != nil {
 				if ctx.Err() != nil {
 					return nil
 				}

@@ -103,7 +103,7 @@ func advice(reply redis.Error) string {
 		{"OOM", "raise maxmemory"},
 		{"MISCONF", "free space on its disk, and see its log"},
 		{"NOREPLICAS", "connect its replicas, or lower min-replicas-to-write"},
-		{"NOPERM", "allow the user in REDIS_URL all commands on the keys mw:*"},
+		{"NOPERM", "give the user in REDIS_URL the rights of its role in deploy/redis/users.acl"},
 		{"NOAUTH", "set the password in REDIS_URL"},
 		{"WRONGPASS", "correct the password in REDIS_URL"},
 	} {
