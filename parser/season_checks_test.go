@@ -31,6 +31,7 @@ type checker struct {
 	now     season.Page            // the latest fresh page
 	before  *event.Score           // the saved score before the current page was read
 	line    string                 // the saved line score before the current page was read
+	events  []event.Event          // the events of the current page
 	moves   kickoffs
 
 	newest     string          // snapshot of the newest page
@@ -88,6 +89,7 @@ func (c *checker) readPages(ctx context.Context, prof *profile.Profile) bool {
 			}
 			c.state = next
 			c.moves.show(fetched, c.match)
+			c.events = events
 			for i := range events {
 				c.check(fetched, &events[i])
 			}
@@ -303,6 +305,13 @@ func (c *checker) gamesTracked(set event.Period, side event.Side) (n int) {
 	return n
 }
 
+// beginsSet reports whether the set of an event begins on the same page. The score starts again then.
+func (c *checker) beginsSet(e *event.Event) bool {
+	return e.Data.Sport.Rules().SetScore && e.Data.Clock != nil && slices.ContainsFunc(c.events, func(other event.Event) bool {
+		return other.Data.Kind == event.PeriodStart && other.Data.Clock != nil && other.Data.Clock.Period == e.Data.Clock.Period
+	})
+}
+
 // checkScoreChange checks a score_change event. A fresh page must have shown the score. If pages
 // list incidents, the row that explains the score must be missing. In a shoot-out, the page must
 // show the tally of the event.
@@ -314,7 +323,7 @@ func (c *checker) checkScoreChange(p *season.Page, e *event.Event) {
 	case shootout && !c.rendered.Style.Listed:
 	case score == nil || !c.shown[score.String()]:
 		c.fail(&c.spurious, "unexpected %s to %v: no page has shown this score", e.Type, score)
-	case c.before != nil && *score == *c.before && lineOf(&c.state) == c.line:
+	case c.before != nil && *score == *c.before && lineOf(&c.state) == c.line && !c.beginsSet(e):
 		c.fail(&c.spurious, "unexpected %s to %v: the score is the same", e.Type, score)
 	case !p.Current() && p.Fault != season.PartialPage && *score != event.Score(c.now.Score):
 		c.fail(&c.spurious, "unexpected %s to %v on a %s", e.Type, score, p.Fault)
