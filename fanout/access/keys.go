@@ -25,7 +25,7 @@ import (
 
 const (
 	minSecret    = 32               // minimum length of a secret in bytes: RFC 7518 section 3.2 on HS256
-	keysInterval = 10 * time.Second // interval between two checks of the file for changes
+	keysInterval = 10 * time.Second // how often the file is checked for changes
 )
 
 // Keys verifies the tokens of clients. The keys are in a file, which is read again when it changes.
@@ -165,7 +165,7 @@ func (k *Keys) Verify(r *http.Request) (Claims, error) {
 	}
 	for name, l := range map[string][]string{"topics": c.Topics, "match": c.Match, "team": c.Team} {
 		if l != nil && len(l) == 0 {
-			return Claims{}, fmt.Errorf("the claim %s of the token is an empty list: leave it out to allow everything", name)
+			return Claims{}, fmt.Errorf("the claim %s of the token is an empty list: remove the claim, or name what the token allows", name)
 		}
 	}
 	if err := k.policy.check(&c); err != nil {
