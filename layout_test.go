@@ -66,7 +66,7 @@ consumers/scoreboard:          event broker consumers
 consumers/shipped:             consumers consumers/archive consumers/notify consumers/scoreboard
 consumers/consumertest:        event broker broker/memory consumers
 
-fanout:                        event broker health internal/problem internal/trace
+fanout:                        event broker health internal/clientaddr internal/problem internal/quota internal/trace
                                fanout/access fanout/eventlog fanout/filter fanout/presence fanout/internal/nonblock
                                fanout/internal/wire
 fanout/access:                 internal/reload
@@ -87,6 +87,7 @@ internal/licences:
 internal/licences/generate:
 internal/problem:
 internal/prose:
+internal/quota:
 internal/ratelimit:
 internal/redact:
 internal/reload:
@@ -99,14 +100,16 @@ internal/outbox:               broker health internal/trace
 internal/scheduler:            event broker consumers parser/poll internal/outbox internal/trace
 internal/guard:                fanout/access internal/problem internal/reload internal/strictyaml
 internal/httpapi:              event api consumers/scoreboard parser/page parser/poll parser/profile
-                               internal/guard internal/instances internal/problem internal/scheduler internal/trace
+                               internal/clientaddr internal/guard internal/instances internal/problem internal/quota
+                               internal/scheduler internal/trace
 internal/gateway:              internal/instances internal/problem
 internal/pipeline:             event health broker broker/memory broker/rabbit parser/observation parser/page
                                parser/poll parser/profile parser/recording
                                consumers consumers/exec consumers/notify consumers/scoreboard fanout fanout/access
                                fanout/eventlog fanout/presence fixtures profiles
                                internal/gateway internal/guard internal/httpapi internal/instances internal/outbox
-                               internal/redact internal/reload internal/scheduler internal/strictyaml internal/trace
+                               internal/quota internal/redact internal/reload internal/scheduler internal/strictyaml
+                               internal/trace
 
 internal/season:               event parser/page parser/profile parser/reconcile
 internal/chaos:

@@ -29,6 +29,10 @@ func (t *timeline) subscribe(c *client, f filter.Filter, cursor *broker.Cursor) 
 	if c.aborted || c.closing || c.readEnded {
 		return admitted // the client has already disconnected
 	}
+	if !t.hold(c.address) {
+		return addressFull
+	}
+	t.join(c.address)
 	t.index.add(c, f)
 	c.timeline, c.next = t, t.position.Load()
 	c.notify()
@@ -68,7 +72,10 @@ func (t *timeline) remove(c *client) bool {
 	if c.timeline != t {
 		return false
 	}
-	t.index.remove(c)
+	if c.group != nil {
+		t.index.remove(c)
+		t.leave(c.address)
+	}
 	return true
 }
 

@@ -3,6 +3,7 @@ package eventlog
 import (
 	"cmp"
 	"encoding/json"
+	"maps"
 	"slices"
 	"sync/atomic"
 	"time"
@@ -12,8 +13,13 @@ import (
 
 // Limits of a fold.
 const (
-	maxMatches   = 500 // above this number, the fold drops the match that has not changed for the longest time
-	maxIncidents = 500 // incidents of a match; above this number, the fold drops the oldest incident
+	// DefaultMatches is the default maximum number of matches in States. Above this number, States drop
+	// the match that has not changed for the longest time.
+	DefaultMatches = 500
+	maxIncidents   = 500 // incidents of a match; above this number, the fold drops the oldest incident
+	// logAge is the age at which the event log drops events. A match without an event in the log is not
+	// missing from a snapshot.
+	logAge = 7 * 24 * time.Hour
 )
 
 // A MatchState is the state of one match after an event. It is immutable: the next event creates
@@ -32,6 +38,10 @@ type MatchState struct {
 
 	Epoch string `json:"epoch,omitempty"`
 	Seq   int64  `json:"seq,omitempty"`
+
+	// Scoreboard is true if the state comes from the scoreboard of the match, because the States have
+	// dropped the match. Then it can be newer than the position of the States.
+	Scoreboard bool `json:"scoreboard,omitempty"`
 
 	changed int64                  // value of fold.events after the latest event
 	encoded atomic.Pointer[[]byte] // cache of Encode
@@ -81,7 +91,8 @@ func (m *MatchState) WithIncidents(keep func(*Incident) bool) *MatchState {
 	some := &MatchState{
 		Match: m.Match, Sport: m.Sport, League: m.League, Score: m.Score, Shootout: m.Shootout, LineScore: m.LineScore,
 		Replay:  m.Replay,
-		Updated: m.Updated, TID: m.TID, Incidents: []*Incident{}, Epoch: m.Epoch, Seq: m.Seq, changed: m.changed,
+		Updated: m.Updated, TID: m.TID, Incidents: []*Incident{}, Epoch: m.Epoch, Seq: m.Seq,
+		Scoreboard: m.Scoreboard, changed: m.changed,
 	}
 	for _, i := range m.Incidents {
 		if keep(i) {
@@ -91,31 +102,69 @@ func (m *MatchState) WithIncidents(keep func(*Incident) bool) *MatchState {
 	return some
 }
 
-// States maps match IDs to the states of the matches at one position in the log.
-type States map[string]*MatchState
+// States holds the states of the matches that changed last, at one position in the log. A copy shares
+// its matches with the original; see Clone.
+type States struct {
+	byID  map[string]*MatchState
+	limit int // maximum number of matches
+	// dropped is the latest time of an event of a dropped match; zero if none was dropped.
+	dropped time.Time
+}
 
-// Put sets the state of a match. If there would be more than maxMatches matches, Put drops the match
+// NewStates returns States without matches, for at most limit matches.
+func NewStates(limit int) States { return States{byID: map[string]*MatchState{}, limit: limit} }
+
+// Clone returns a copy that shares no memory with the original, except the states, which are immutable.
+func (all States) Clone() States {
+	all.byID = maps.Clone(all.byID)
+	return all
+}
+
+// Len returns the number of matches.
+func (all States) Len() int { return len(all.byID) }
+
+// Has reports whether the States have a match.
+func (all States) Has(match string) bool { return all.byID[match] != nil }
+
+// Partial reports whether matches were dropped of which the event log still has events.
+func (all States) Partial() bool { return time.Since(all.dropped) < logAge }
+
+// Put sets the state of a match. If there would be more matches than the limit, Put drops the match
 // that has not changed for the longest time.
-func (all States) Put(m *MatchState) {
-	if all[m.Match.ID] == nil && len(all) >= maxMatches {
-		var oldest *MatchState
-		for _, o := range all {
-			if oldest == nil || o.changed < oldest.changed {
-				oldest = o
-			}
-		}
-		delete(all, oldest.Match.ID)
-	}
-	if old := all[m.Match.ID]; old != nil {
+func (all *States) Put(m *MatchState) {
+	old := all.byID[m.Match.ID]
+	if old == nil {
+		all.shrink(all.limit - 1)
+	} else {
 		old.encoded.Store(nil) // frees memory; few snapshots contain the old state, so it is rarely encoded again
 	}
-	all[m.Match.ID] = m
+	all.byID[m.Match.ID] = m
+}
+
+// shrink drops the matches that have not changed for the longest time, until at most n are left.
+func (all *States) shrink(n int) {
+	for len(all.byID) > n {
+		var oldest *MatchState
+		for _, m := range all.byID {
+			if oldest == nil || m.changed < oldest.changed {
+				oldest = m
+			}
+		}
+		delete(all.byID, oldest.Match.ID)
+		at := oldest.Updated
+		if oldest.Replay {
+			at = time.Now() // the time of a replayed event may be years ago
+		}
+		if at.After(all.dropped) {
+			all.dropped = at
+		}
+	}
 }
 
 // Select returns the states for which wanted returns true. The match that changed last comes first.
 func (all States) Select(wanted func(*MatchState) bool) []*MatchState {
 	var list []*MatchState
-	for _, m := range all {
+	for _, m := range all.byID {
 		if wanted(m) {
 			list = append(list, m)
 		}
@@ -131,7 +180,9 @@ type fold struct {
 	unsequenced recentIDs // IDs of events without epoch and seq, such as those from matchwire emit
 }
 
-func newFold() fold { return fold{states: States{}, unsequenced: recentIDs{has: map[string]bool{}}} }
+func newFold() fold {
+	return fold{states: NewStates(DefaultMatches), unsequenced: recentIDs{has: map[string]bool{}}}
+}
 
 // maxRecent is the maximum number of IDs that a fold stores to detect copies of events without epoch and seq.
 const maxRecent = 10_000
@@ -165,25 +216,24 @@ func (f *fold) apply(e event.Event) (state *MatchState, isNew bool) {
 	if d.Match == nil || d.Match.ID == "" {
 		return nil, true // not about a match
 	}
-	old := f.states[d.Match.ID]
+	old := f.states.byID[d.Match.ID]
 	if old == nil {
 		old = &MatchState{}
 	}
-	incidents := old.Incidents
 	switch {
 	case d.Epoch != "" && (d.Epoch < old.Epoch || d.Epoch == old.Epoch && d.Seq <= old.Seq):
 		return nil, false
 	case d.Epoch == "" && (old.Epoch != "" || e.Time.Before(old.Updated)):
 		return nil, true // no epoch; the state from the parser, or from a later event, has precedence
 	case d.Epoch != old.Epoch && old.Epoch != "":
-		incidents = nil // the parser lost its state, and reports all incidents again
+		old = &MatchState{} // the parser lost its state, and reports the score and all incidents again
 	}
 	f.events++
 	m := &MatchState{
 		Match: *d.Match, Sport: d.Sport, League: d.League,
 		Score: cmp.Or(d.Score, old.Score), Shootout: cmp.Or(d.Shootout, old.Shootout),
 		LineScore: old.LineScore,
-		Replay:    d.Replay, Updated: e.Time, TID: e.TID, Incidents: applyIncident(incidents, e),
+		Replay:    d.Replay, Updated: e.Time, TID: e.TID, Incidents: applyIncident(old.Incidents, e),
 		Epoch: d.Epoch, Seq: d.Seq, changed: f.events,
 	}
 	if d.Score != nil {
