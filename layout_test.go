@@ -67,13 +67,15 @@ consumers/shipped:             consumers consumers/archive consumers/notify cons
 consumers/consumertest:        event broker broker/memory consumers
 
 fanout:                        event broker health internal/clientaddr internal/problem internal/quota internal/trace
-                               fanout/access fanout/eventlog fanout/filter fanout/presence fanout/internal/nonblock
-                               fanout/internal/wire
+                               fanout/access fanout/eventlog fanout/filter fanout/presence fanout/internal/boards
+                               fanout/internal/nonblock fanout/internal/snapshot fanout/internal/wire
 fanout/access:                 internal/reload
 fanout/eventlog:               event broker fanout/internal/wire
 fanout/filter:                 event
 fanout/presence:
+fanout/internal/boards:        fanout/eventlog
 fanout/internal/nonblock:
+fanout/internal/snapshot:      broker fanout/eventlog fanout/filter fanout/internal/wire
 fanout/internal/wire:          broker
 
 api:

@@ -25,7 +25,9 @@ type admission struct {
 	cursor *broker.Cursor // of the last frame that the client received; nil if it has no cursor
 	from   time.Time      // time to play back from, if cursor is nil
 	pace   pace
-	result chan outcome // receives the result of a playback; has a capacity of 1
+	boards []*eventlog.MatchState // states from scoreboards, for matches that a snapshot would lack
+	asked  bool                   // boards are read
+	result chan outcome           // receives the result of a playback; has a capacity of 1
 }
 
 // An outcome is the result of one attempt to admit a client.
@@ -82,6 +84,9 @@ func (h *Hub) place(ctx context.Context, a *admission) outcome {
 			return unavailable // the node has not yet read the log up to the cursor
 		}
 	}
+	if a.cursor == nil && !a.asked {
+		a.boards, a.asked = h.readBoards(ctx, a.filter), true
+	}
 	t, o := h.timelineFor(a)
 	switch {
 	case o == notInMemory:
@@ -89,7 +94,7 @@ func (h *Hub) place(ctx context.Context, a *admission) outcome {
 	case o != admitted:
 		return o
 	}
-	return t.subscribe(a.client, a.filter, a.cursor)
+	return t.subscribe(a.client, a.filter, a.cursor, a.boards)
 }
 
 // timelineFor returns a timeline for a client. If the client has a cursor, the cursor must be in

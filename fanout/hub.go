@@ -57,6 +57,7 @@ import (
 	"github.com/matchwire/matchwire/event"
 	"github.com/matchwire/matchwire/fanout/access"
 	"github.com/matchwire/matchwire/fanout/eventlog"
+	"github.com/matchwire/matchwire/fanout/internal/boards"
 	"github.com/matchwire/matchwire/fanout/internal/nonblock"
 	"github.com/matchwire/matchwire/fanout/presence"
 	"github.com/matchwire/matchwire/health"
@@ -90,7 +91,7 @@ type Options struct {
 	// open files.
 	Connections int
 	// ConnectionsPerAddress is the maximum number of connections from one client address. 0 means a
-	// tenth of Connections, but at least 100. Package clientaddr defines the address of a client.
+	// tenth of Connections, but at least 250. Package clientaddr defines the address of a client.
 	ConnectionsPerAddress int
 	// Timelines is the maximum number of timelines with a delay, and also of timelines with a speed. 0
 	// means 256.
@@ -101,6 +102,10 @@ type Options struct {
 	// SnapshotMatches is the maximum number of matches in a snapshot: the matches that changed last. 0
 	// means [eventlog.DefaultMatches].
 	SnapshotMatches int
+	// Scoreboard returns the state of a match according to its scoreboard, or nil if the match has none.
+	// The hub calls it for clients that ask for a match that their snapshot would lack. If Scoreboard is
+	// nil, their snapshots lack the match.
+	Scoreboard func(ctx context.Context, match string) (*eventlog.MatchState, error)
 	// Drain is the time over which a stopping node closes its clients, one after the other. The pause
 	// between two clients is at most 1 ms.
 	Drain time.Duration
@@ -118,6 +123,7 @@ type Hub struct {
 	held       *quota.Quota               // timelines with a delay or a speed that each address uses
 	searches   *quota.Quota               // unshared playbacks that have not reached their place
 	catchingUp *quota.Quota               // shared playbacks with clients of each address
+	boards     *boards.Boards             // scoreboards of matches that the states lack
 
 	// Run sets these fields.
 	source  broker.Log
@@ -147,7 +153,7 @@ func NewHub(o Options) *Hub {
 	if o.Connections == 0 {
 		o.Connections = nonblock.MaxConnections()
 	}
-	o.ConnectionsPerAddress = cmp.Or(o.ConnectionsPerAddress, max(o.Connections/10, 100))
+	o.ConnectionsPerAddress = cmp.Or(o.ConnectionsPerAddress, max(o.Connections/10, 250))
 	o.SnapshotMatches = cmp.Or(o.SnapshotMatches, eventlog.DefaultMatches)
 	o.Timelines = cmp.Or(o.Timelines, defaultTimelines)
 	o.TimelinesPerAddress = cmp.Or(o.TimelinesPerAddress, defaultTimelinesPerAddress)
@@ -155,8 +161,8 @@ func NewHub(o Options) *Hub {
 		history: eventlog.NewHistory(historyBytes, eventlog.Beginning()),
 		starts:  make(chan func(context.Context)), stopping: make(chan struct{}),
 		addresses: quota.New(o.ConnectionsPerAddress, 0), held: quota.New(o.TimelinesPerAddress, 0),
-		searches:   quota.New(maxSearches/4, maxSearches),
-		catchingUp: quota.New(maxSharedPlaybacks/4, 0), disconnected: make(chan struct{}),
+		searches:   quota.New(0, maxSearches),
+		catchingUp: quota.New(maxSharedPlaybacks/2, 0), boards: boards.New(o.Scoreboard, o.Log), disconnected: make(chan struct{}),
 		timelines: map[*timeline]struct{}{}, delayed: map[time.Duration]*timeline{}}
 	h.setUnready()
 	return h

@@ -15,8 +15,8 @@ import (
 )
 
 const (
-	maxSharedPlaybacks = 8         // maximum number of shared playbacks at a time; a quarter of it for each address
-	maxSearches        = 8         // the same for unshared playbacks that have no timeline yet
+	maxSharedPlaybacks = 8         // maximum number of shared playbacks at a time; half of it with clients of one address
+	maxSearches        = 8         // maximum number of unshared playbacks at a time that have no timeline yet
 	playbackBytes      = 4 << 20   // bytes of frames that a live playback reads ahead of its clients
 	pacedBytes         = 256 << 10 // bytes that a playback with a delay or a speed reads ahead
 	maxStallSeconds    = 10        // seconds that one client may stall a playback that has other clients
@@ -97,21 +97,12 @@ func (h *Hub) runSharedPlaybacks(ctx context.Context) {
 }
 
 // ownPlayback admits a client with a delay or a speed, with an unshared playback. It first waits
-// while too many such playbacks, in total or for clients with its address, have no timeline yet.
+// while maxSearches such playbacks have no timeline yet. The clients of the address with the fewest of
+// them are first.
 func (h *Hub) ownPlayback(ctx context.Context, a *admission) outcome {
 	address := a.client.address
-	for {
-		released := h.searches.Released()
-		if h.searches.Take(address) == quota.Taken {
-			break
-		}
-		select {
-		case <-released:
-		case <-h.stopping:
-			return unavailable
-		case <-ctx.Done():
-			return unavailable
-		}
+	if !h.searches.Wait(ctx, h.stopping, address) {
+		return unavailable
 	}
 	if a.cursor == nil && h.delayTimeline(a.pace.delay) != nil {
 		h.searches.Release(address)
@@ -284,7 +275,7 @@ func (p *playback) subscribe(a *admission, at broker.Cursor, f *eventlog.Frame, 
 		p.hub.shareDelay(p.pace.delay, t) // if the delay already has a shared timeline, t stays unshared
 		p.found()
 	}
-	return p.timeline.subscribe(a.client, a.filter, a.cursor)
+	return p.timeline.subscribe(a.client, a.filter, a.cursor, a.boards)
 }
 
 // switchHistory waits until the history of the hub has all frames that the clients still need, and

@@ -39,6 +39,9 @@ type MatchState struct {
 	Epoch string `json:"epoch,omitempty"`
 	Seq   int64  `json:"seq,omitempty"`
 
+	// Partial is true if the state lacks incidents: it began after the first event of the match, or had
+	// more than maxIncidents incidents.
+	Partial bool `json:"partial,omitempty"`
 	// Scoreboard is true if the state comes from the scoreboard of the match, because the States have
 	// dropped the match. Then it can be newer than the position of the States.
 	Scoreboard bool `json:"scoreboard,omitempty"`
@@ -86,13 +89,18 @@ func (m *MatchState) Encode() ([]byte, error) {
 	return t, nil
 }
 
+// IsBefore reports whether m is the state after an earlier event of the match than the state of o.
+func (m *MatchState) IsBefore(o *MatchState) bool {
+	return cmp.Or(cmp.Compare(m.Epoch, o.Epoch), cmp.Compare(m.Seq, o.Seq)) < 0
+}
+
 // WithIncidents returns a copy with only the incidents for which keep returns true.
 func (m *MatchState) WithIncidents(keep func(*Incident) bool) *MatchState {
 	some := &MatchState{
 		Match: m.Match, Sport: m.Sport, League: m.League, Score: m.Score, Shootout: m.Shootout, LineScore: m.LineScore,
 		Replay:  m.Replay,
 		Updated: m.Updated, TID: m.TID, Incidents: []*Incident{}, Epoch: m.Epoch, Seq: m.Seq,
-		Scoreboard: m.Scoreboard, changed: m.changed,
+		Partial: m.Partial, Scoreboard: m.Scoreboard, changed: m.changed,
 	}
 	for _, i := range m.Incidents {
 		if keep(i) {
@@ -123,8 +131,8 @@ func (all States) Clone() States {
 // Len returns the number of matches.
 func (all States) Len() int { return len(all.byID) }
 
-// Has reports whether the States have a match.
-func (all States) Has(match string) bool { return all.byID[match] != nil }
+// Get returns the state of a match, or nil.
+func (all States) Get(match string) *MatchState { return all.byID[match] }
 
 // Partial reports whether matches were dropped of which the event log still has events.
 func (all States) Partial() bool { return time.Since(all.dropped) < logAge }
@@ -217,8 +225,10 @@ func (f *fold) apply(e event.Event) (state *MatchState, isNew bool) {
 		return nil, true // not about a match
 	}
 	old := f.states.byID[d.Match.ID]
+	// Without a state of this epoch, the state lacks the incidents of earlier events, if there were any.
+	empty := &MatchState{Partial: d.Epoch != "" && d.Seq > 1}
 	if old == nil {
-		old = &MatchState{}
+		old = empty
 	}
 	switch {
 	case d.Epoch != "" && (d.Epoch < old.Epoch || d.Epoch == old.Epoch && d.Seq <= old.Seq):
@@ -226,15 +236,16 @@ func (f *fold) apply(e event.Event) (state *MatchState, isNew bool) {
 	case d.Epoch == "" && (old.Epoch != "" || e.Time.Before(old.Updated)):
 		return nil, true // no epoch; the state from the parser, or from a later event, has precedence
 	case d.Epoch != old.Epoch && old.Epoch != "":
-		old = &MatchState{} // the parser lost its state, and reports the score and all incidents again
+		old = empty // the parser lost its state, and reports the score and all incidents again
 	}
 	f.events++
+	incidents, cut := applyIncident(old.Incidents, e)
 	m := &MatchState{
 		Match: *d.Match, Sport: d.Sport, League: d.League,
 		Score: cmp.Or(d.Score, old.Score), Shootout: cmp.Or(d.Shootout, old.Shootout),
 		LineScore: old.LineScore,
-		Replay:    d.Replay, Updated: e.Time, TID: e.TID, Incidents: applyIncident(old.Incidents, e),
-		Epoch: d.Epoch, Seq: d.Seq, changed: f.events,
+		Replay:    d.Replay, Updated: e.Time, TID: e.TID, Incidents: incidents,
+		Epoch: d.Epoch, Seq: d.Seq, Partial: old.Partial || cut, changed: f.events,
 	}
 	if d.Score != nil {
 		m.LineScore = d.LineScore
@@ -244,16 +255,16 @@ func (f *fold) apply(e event.Event) (state *MatchState, isNew bool) {
 }
 
 // applyIncident returns a copy of old in which the incident of the event is added, replaced or
-// removed.
-func applyIncident(old []*Incident, e event.Event) []*Incident {
+// removed. cut is true if it dropped the oldest incident.
+func applyIncident(old []*Incident, e event.Event) (all []*Incident, cut bool) {
 	d := e.Data
-	all := append(make([]*Incident, 0, len(old)+1), old...)
+	all = append(make([]*Incident, 0, len(old)+1), old...)
 	at := slices.IndexFunc(all, func(i *Incident) bool { return d.Incident != "" && i.Incident == d.Incident })
 	if d.Action == event.Retracted {
 		if at >= 0 {
 			all = slices.Delete(all, at, at+1)
 		}
-		return all
+		return all, false
 	}
 	i := &Incident{
 		Incident: d.Incident, Key: e.Type, Kind: d.Kind, Detail: d.Detail, Side: d.Side, Team: d.Team, Player: d.Player,
@@ -263,10 +274,10 @@ func applyIncident(old []*Incident, e event.Event) []*Incident {
 	if at >= 0 {
 		i.Score, i.Shootout = all[at].Score, all[at].Shootout // the score at the incident, not at the correction
 		all[at] = i
-		return all
+		return all, false
 	}
 	if all = append(all, i); len(all) > maxIncidents {
-		all = all[1:]
+		return all[1:], true
 	}
-	return all
+	return all, false
 }

@@ -1,14 +1,16 @@
 package quota_test
 
 import (
+	"context"
+	"strings"
 	"testing"
+	"testing/synctest"
 
 	"github.com/matchwire/matchwire/internal/quota"
 )
 
 func TestQuota(t *testing.T) {
 	q := quota.New(2, 3)
-	released := q.Released()
 	for i, step := range []struct {
 		address string
 		want    quota.Verdict
@@ -21,17 +23,7 @@ func TestQuota(t *testing.T) {
 			t.Errorf("step %d, address %s: verdict %d, want %d", i, step.address, got, step.want)
 		}
 	}
-	select {
-	case <-released:
-		t.Error("released without a Release")
-	default:
-	}
 	q.Release("a")
-	select {
-	case <-released:
-	default:
-		t.Error("not released after a Release")
-	}
 	if got := q.Take("c"); got != quota.Taken {
 		t.Errorf("after a Release: verdict %d, want Taken", got)
 	}
@@ -50,4 +42,55 @@ func TestNoLimit(t *testing.T) {
 		}
 		q.Release("a")
 	}
+}
+
+// Calls that wait get units in turn: first the address that holds the fewest units.
+func TestWait(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		q := quota.New(0, 3)
+		for range 3 {
+			q.Take("a")
+		}
+		got := make(chan string, 10)
+		stop := make(chan struct{})
+		wait := func(address string) {
+			go func() {
+				if q.Wait(t.Context(), stop, address) {
+					got <- address
+				} else {
+					got <- "not " + address
+				}
+			}()
+			synctest.Wait()
+		}
+		for _, address := range []string{"a", "a", "a", "b", "b", "c"} {
+			wait(address)
+		}
+		order := ""
+		for range 4 {
+			q.Release("a")
+			synctest.Wait()
+			select {
+			case address := <-got:
+				order += address
+			default:
+				t.Fatalf("after the units of %q, no call got the released unit", order)
+			}
+		}
+		if order != "bcaa" && order != "cbaa" { // then a holds none
+			t.Errorf("the units went to %q, want one to b and one to c first, and then two to a", order)
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		cancel()
+		if q.Wait(ctx, nil, "d") {
+			t.Error("Wait returned true after ctx ended, want false")
+		}
+		close(stop)
+		synctest.Wait()
+		for range 2 {
+			if text := <-got; !strings.HasPrefix(text, "not ") {
+				t.Errorf("after stop was closed: %q got a unit", text)
+			}
+		}
+	})
 }
