@@ -66,14 +66,16 @@ consumers/scoreboard:          event broker consumers
 consumers/shipped:             consumers consumers/archive consumers/notify consumers/scoreboard
 consumers/consumertest:        event broker broker/memory consumers
 
-fanout:                        event broker health internal/problem internal/trace
-                               fanout/access fanout/eventlog fanout/filter fanout/presence fanout/internal/nonblock
-                               fanout/internal/wire
+fanout:                        event broker health internal/clientaddr internal/problem internal/quota internal/trace
+                               fanout/access fanout/eventlog fanout/filter fanout/presence fanout/internal/boards
+                               fanout/internal/nonblock fanout/internal/snapshot fanout/internal/wire
 fanout/access:                 internal/reload
 fanout/eventlog:               event broker fanout/internal/wire
 fanout/filter:                 event
 fanout/presence:
+fanout/internal/boards:        fanout/eventlog
 fanout/internal/nonblock:
+fanout/internal/snapshot:      broker fanout/eventlog fanout/filter fanout/internal/wire
 fanout/internal/wire:          broker
 
 api:
@@ -87,6 +89,7 @@ internal/licences:
 internal/licences/generate:
 internal/problem:
 internal/prose:
+internal/quota:
 internal/ratelimit:
 internal/redact:
 internal/reload:
@@ -102,7 +105,8 @@ internal/guard:                fanout/access internal/problem internal/reload in
 internal/httpserver:           internal/problem
 internal/monitor:              health
 internal/httpapi:              event api consumers/scoreboard parser/page parser/poll parser/profile
-                               internal/guard internal/instances internal/problem internal/scheduler internal/trace
+                               internal/clientaddr internal/guard internal/instances internal/problem internal/quota
+                               internal/scheduler internal/trace
 internal/gateway:              internal/instances internal/problem
 internal/pipeline:             event health broker broker/memory broker/rabbit parser/observation parser/page
                                parser/poll parser/profile parser/recording
@@ -110,7 +114,8 @@ internal/pipeline:             event health broker broker/memory broker/rabbit p
                                fanout/eventlog fanout/presence fixtures profiles
                                internal/gateway internal/guard internal/httpapi internal/httpserver
                                internal/instances internal/monitor internal/outbox
-                               internal/redact internal/reload internal/scheduler internal/strictyaml internal/trace
+                               internal/quota internal/redact internal/reload internal/scheduler internal/strictyaml
+                               internal/trace
 
 internal/season:               event parser/page parser/profile parser/reconcile
 internal/chaos:

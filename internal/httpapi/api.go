@@ -8,8 +8,10 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"net/http"
+	"strconv"
 	"time"
 
 	"github.com/matchwire/matchwire/api"
@@ -18,6 +20,7 @@ import (
 	"github.com/matchwire/matchwire/internal/guard"
 	"github.com/matchwire/matchwire/internal/instances"
 	"github.com/matchwire/matchwire/internal/problem"
+	"github.com/matchwire/matchwire/internal/quota"
 	"github.com/matchwire/matchwire/internal/scheduler"
 	"github.com/matchwire/matchwire/internal/trace"
 	"github.com/matchwire/matchwire/parser/profile"
@@ -38,6 +41,10 @@ type API struct {
 	Requests map[string][]string
 	Recorder *trace.Recorder // records calls that change something; can be nil
 	Log      *slog.Logger
+	// Calls limits the calls in progress; see [API.Limit]. If it is nil, there is no limit.
+	Calls *quota.Quota
+
+	recent cache
 }
 
 const (
@@ -69,7 +76,7 @@ func (a *API) Handler() http.Handler {
 	} {
 		mux.Handle(pattern, a.serve(h))
 	}
-	return mux
+	return a.Limit(mux)
 }
 
 // A handler writes the response to a call, or returns an error before it writes
@@ -193,10 +200,17 @@ func writeJSON(w http.ResponseWriter, status int, v any) error {
 	if err != nil {
 		return err
 	}
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(status)
-	_, _ = w.Write(append(b, '\n'))
+	writeBody(w, status, b)
 	return nil
+}
+
+// writeBody writes a response with a JSON body.
+func writeBody(w http.ResponseWriter, status int, body []byte) {
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Content-Length", strconv.Itoa(len(body)+1))
+	w.WriteHeader(status)
+	_, _ = w.Write(body)
+	_, _ = io.WriteString(w, "\n")
 }
 
 func (a *API) notFound(_ http.ResponseWriter, r *http.Request) error {

@@ -65,25 +65,21 @@ func (a *API) matches(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	all, err := a.Schedule.List(r.Context())
+	list := newListing("matches")
+	q := scheduler.Query{Match: r.URL.Query().Get("match"), After: r.URL.Query().Get("after")}
+	next, err := a.Schedule.Page(r.Context(), q, n, func(e scheduler.Entry) bool { return list.add(matchOf(e)) })
+	if errors.Is(err, scheduler.ErrPosition) {
+		return invalidPosition(q.After)
+	}
 	if err != nil {
 		return err
 	}
-	slices.Reverse(all)
-	id := r.URL.Query().Get("match")
-	hasID := func(m event.Match) bool { return m.ID == id }
-	list := []Match{}
-	for _, e := range all {
-		if len(list) == n {
-			break
-		}
-		if id == "" || e.Match == id || slices.ContainsFunc(e.Latest.Matches, hasID) {
-			list = append(list, matchOf(e))
-		}
+	body, err := list.close(next)
+	if err != nil {
+		return err
 	}
-	return writeJSON(w, http.StatusOK, struct {
-		Matches []Match `json:"matches"`
-	}{list})
+	writeBody(w, http.StatusOK, body)
+	return nil
 }
 
 func (a *API) match(w http.ResponseWriter, r *http.Request) error {

@@ -130,7 +130,7 @@ var list = redis.NewScript(`
 local t = redis.call('time')
 local now = t[1] * 1000 + math.floor(t[2] / 1000)
 local all = {}
-local seen = redis.call('zrange', KEYS[2], 0, -1, 'withscores')
+local seen = redis.call('zrevrange', KEYS[2], 0, ARGV[1] - 1, 'withscores')
 for i = 1, #seen, 2 do
   local text = redis.call('hget', KEYS[1], seen[i])
   if text then
@@ -140,11 +140,15 @@ for i = 1, #seen, 2 do
 end
 return all`)
 
-// List returns the instances in the registry, sorted by name. A killed instance stays
+// maxListed is the maximum number of instances that List returns.
+const maxListed = 1000
+
+// List returns the instances in the registry, sorted by name. If there are more than maxListed, it
+// returns those that announced themselves last. A killed instance stays
 // in the list, and is [Instance.Gone] after 15 seconds. After ten minutes, the next
 // announcement of another instance removes the killed instance.
 func (r *Registry) List(ctx context.Context) ([]Instance, error) {
-	found, err := list.Run(ctx, r.redis, r.keys).StringSlice()
+	found, err := list.Run(ctx, r.redis, r.keys, maxListed).StringSlice()
 	if err != nil {
 		return nil, fmt.Errorf("listing instances: %w", err)
 	}

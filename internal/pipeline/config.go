@@ -60,6 +60,7 @@ type Config struct {
 	// StopDelay is how long a process that serves clients still accepts them after SIGTERM, while it
 	// reports that it is not ready. The default is 3s, or 0 with embedded servers.
 	StopDelay *strictyaml.Duration `yaml:"stop_delay"`
+	API       APIConfig            `yaml:"api"`
 	Fanout    FanoutConfig         `yaml:"fanout"`
 
 	file        string         // name of the config file; "" if there is none
@@ -71,6 +72,35 @@ type MetricsConfig struct {
 	// Listen is the host:port of a separate listener for /metrics, /readyz and /healthz. Every
 	// client that can connect to it can read everything there, without a token.
 	Listen string `yaml:"listen"`
+}
+
+// APIConfig holds the limits of role api.
+type APIConfig struct {
+	// Calls is the maximum number of API calls in progress in one process. The default is 64.
+	Calls int `yaml:"calls"`
+	// CallsPerAddress is the maximum number of API calls in progress from one client address. The
+	// default is 16.
+	CallsPerAddress int `yaml:"calls_per_address"`
+}
+
+const (
+	defaultCalls           = 64
+	defaultCallsPerAddress = 16
+)
+
+// check returns an error with a position if a limit is invalid.
+func (a APIConfig) check(data []byte) error {
+	return checkLimits(data, map[string]int{"api.calls": a.Calls, "api.calls_per_address": a.CallsPerAddress})
+}
+
+// checkLimits returns an error with a position if a limit is negative. 0 means the default.
+func checkLimits(data []byte, limits map[string]int) error {
+	for _, key := range slices.Sorted(maps.Keys(limits)) {
+		if n := limits[key]; n < 0 {
+			return strictyaml.PosAt(data, key).Errorf("%d: want 0 or more", n)
+		}
+	}
+	return nil
 }
 
 // A Source is a page to poll.
@@ -171,7 +201,7 @@ func LoadConfig(file string, optional bool) (Config, error) {
 	}
 	c.profilesPos = strictyaml.PosAt(data, "profiles")
 	for _, check := range []func([]byte) error{c.checkNamespace, c.checkAliases, c.checkRequests, c.TLS.check,
-		c.Fanout.check} {
+		c.API.check, c.Fanout.check} {
 		if err := check(data); err != nil {
 			return c, fmt.Errorf("config %w", strictyaml.InFile(file, err))
 		}

@@ -29,6 +29,7 @@ import (
 	"github.com/matchwire/matchwire/internal/instances"
 	"github.com/matchwire/matchwire/internal/monitor"
 	"github.com/matchwire/matchwire/internal/outbox"
+	"github.com/matchwire/matchwire/internal/quota"
 	"github.com/matchwire/matchwire/internal/scheduler"
 	"github.com/matchwire/matchwire/internal/trace"
 	"github.com/matchwire/matchwire/parser/poll"
@@ -388,11 +389,14 @@ func (p *Pipeline) startAPI(_ context.Context, _ *errgroup.Group, parts *rolePar
 		Traces: traceStore(p.config, parts.redis), Instances: instances.New(parts.redis, parts.prefix),
 		Guard: parts.guard, PrivateAddresses: p.config.Fetch.PrivateAddresses, Recorder: parts.trace, Log: p.log,
 		Requests: p.config.requestHosts(),
+		Calls: quota.New(cmp.Or(p.config.API.CallsPerAddress, defaultCallsPerAddress),
+			cmp.Or(p.config.API.Calls, defaultCalls)),
 	}
 	parts.web.Handle("/api/", api.Handler())
 	for name, h := range parts.handlers {
 		path := "/api/" + name
-		parts.web.Handle(path+"/", http.StripPrefix(path, http.TimeoutHandler(h, handlerTimeout, "")))
+		bounded := http.StripPrefix(path, http.TimeoutHandler(h, handlerTimeout, ""))
+		parts.web.Handle(path+"/", api.Limit(bounded))
 	}
 	parts.serves, parts.emits = true, true
 	return nil
