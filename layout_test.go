@@ -66,14 +66,12 @@ consumers/scoreboard:          event broker consumers
 consumers/shipped:             consumers consumers/archive consumers/notify consumers/scoreboard
 consumers/consumertest:        event broker broker/memory consumers
 
-fanout:                        event broker health internal/problem internal/trace
-                               fanout/access fanout/eventlog fanout/filter fanout/presence fanout/internal/nonblock
-                               fanout/internal/wire
+fanout:                        event broker health internal/nonblock internal/problem internal/trace
+                               fanout/access fanout/eventlog fanout/filter fanout/presence fanout/internal/wire
 fanout/access:                 internal/reload
 fanout/eventlog:               event broker fanout/internal/wire
 fanout/filter:                 event
 fanout/presence:
-fanout/internal/nonblock:
 fanout/internal/wire:          broker
 
 api:
@@ -85,6 +83,7 @@ internal/assign:
 internal/clientaddr:
 internal/licences:
 internal/licences/generate:
+internal/nonblock:
 internal/problem:
 internal/prose:
 internal/ratelimit:
@@ -100,7 +99,7 @@ internal/scheduler:            event broker consumers parser/poll internal/outbo
 internal/guard:                fanout/access internal/problem internal/reload internal/strictyaml
 internal/httpapi:              event api consumers/scoreboard parser/page parser/poll parser/profile
                                internal/guard internal/instances internal/problem internal/scheduler internal/trace
-internal/gateway:              internal/instances internal/problem
+internal/gateway:              internal/instances internal/nonblock internal/problem
 internal/pipeline:             event health broker broker/memory broker/rabbit parser/observation parser/page
                                parser/poll parser/profile parser/recording
                                consumers consumers/exec consumers/notify consumers/scoreboard fanout fanout/access

@@ -56,9 +56,9 @@ import (
 	"github.com/matchwire/matchwire/event"
 	"github.com/matchwire/matchwire/fanout/access"
 	"github.com/matchwire/matchwire/fanout/eventlog"
-	"github.com/matchwire/matchwire/fanout/internal/nonblock"
 	"github.com/matchwire/matchwire/fanout/presence"
 	"github.com/matchwire/matchwire/health"
+	"github.com/matchwire/matchwire/internal/nonblock"
 	"github.com/matchwire/matchwire/internal/trace"
 )
 

@@ -57,6 +57,7 @@ type Config struct {
 	APITokens string        `yaml:"api_tokens"`
 	Metrics   MetricsConfig `yaml:"metrics"`
 	Fanout    FanoutConfig  `yaml:"fanout"`
+	Gateway   GatewayConfig `yaml:"gateway"`
 
 	file        string         // name of the config file; "" if there is none
 	profilesPos strictyaml.Pos // of Profiles
@@ -167,7 +168,7 @@ func LoadConfig(file string, optional bool) (Config, error) {
 	}
 	c.profilesPos = strictyaml.PosAt(data, "profiles")
 	for _, check := range []func([]byte) error{c.checkNamespace, c.checkAliases, c.checkRequests, c.TLS.check,
-		c.Fanout.check} {
+		c.Fanout.check, c.Gateway.check} {
 		if err := check(data); err != nil {
 			return c, fmt.Errorf("config %w", strictyaml.InFile(file, err))
 		}

@@ -44,6 +44,7 @@ func (p *Pipeline) announce(ctx context.Context, group *errgroup.Group, parts *r
 	}
 	if parts.listen != "" {
 		self.Address = cmp.Or(p.Advertise, advertised(parts.listen))
+		self.TLS = p.config.TLS.Certificate != ""
 	}
 	group.Go(func() error {
 		instances.New(parts.redis, parts.prefix).Announce(ctx, p.log, func(ctx context.Context) instances.Instance {

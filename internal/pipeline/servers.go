@@ -25,8 +25,8 @@ type usageError struct{ error }
 
 func (e usageError) Unwrap() []error { return []error{e.error, ErrUsage} }
 
-// Servers holds the URLs of RabbitMQ and Redis. Either both are set or neither is. If
-// neither is set, the process uses embedded servers.
+// Servers holds the URLs of RabbitMQ and Redis. Either both are set or neither is, except that a
+// gateway needs only Redis. If neither is set, the process uses embedded servers.
 type Servers struct{ AMQP, Redis string }
 
 // ServersFrom reads the URLs from AMQP_URL and REDIS_URL, or from the files that
@@ -49,6 +49,16 @@ func ServersFrom(getenv func(string) string) (Servers, error) {
 		return Servers{}, UsageError(err)
 	}
 	return Servers{AMQP: amqp, Redis: redis}, nil
+}
+
+// RedisFrom reads only the URL of Redis, as ServersFrom does. If it is not set, RedisFrom returns an
+// error that begins with reason.
+func RedisFrom(getenv func(string) string, reason string) (Servers, error) {
+	redis, err := envOrFile(getenv, "REDIS_URL")
+	if err == nil && redis == "" {
+		err = UsageError(fmt.Errorf("%s: set REDIS_URL", reason))
+	}
+	return Servers{Redis: redis}, err
 }
 
 // APITokenFrom reads the API token from MATCHWIRE_API_TOKEN, or from the file that
@@ -82,7 +92,7 @@ func envOrFile(getenv func(string) string, name string) (string, error) {
 }
 
 // Embedded reports whether the broker and Redis are embedded in this process.
-func (s Servers) Embedded() bool { return s.AMQP == "" }
+func (s Servers) Embedded() bool { return s == Servers{} }
 
 // OpenBroker returns a client for the RabbitMQ server, or a new in-memory broker. It does
 // not wait for a connection.

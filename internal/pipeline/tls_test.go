@@ -140,6 +140,7 @@ func TestStreamsNeedTokensOrPermission(t *testing.T) {
 			"matchwire.yaml:4:7: fanout.origins[1]: origin \"a.example\"",
 		},
 		{"127.0.0.1:0", "fanout: {connections: -1}\n", ":1:23: fanout.connections: -1"},
+		{"127.0.0.1:0", "gateway: {connections: -1}\n", ":1:24: gateway.connections: -1"},
 		{"127.0.0.1:0", "tls: {key: tls.key}\n", "tls: want both certificate and key"},
 	} {
 		file := filepath.Join(dir, "matchwire.yaml")
