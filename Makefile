@@ -1,13 +1,14 @@
-# The targets need Go, make and a C compiler (for -race). with-servers starts the
+# The targets need Go, make and a C compiler (for -race). The program with-servers starts the
 # servers that the tests need. As root on Debian, it also installs missing servers.
 
-# Number of incidents for the tests of internal/chaos, in total for all faults.
+# Number of incidents in the fault tests of internal/chaos, for all faults together.
 MATCHWIRE_CHAOS_EVENTS ?= 20000
-# Duration of each fuzz target.
+# How long make fuzz runs each fuzz target.
 FUZZTIME ?= 1m
-# Random seeds for the target season.
+# Random seeds of make season. It runs the season once for each seed.
 SEEDS ?= 1 2 3 4 5 6 7 8 9 10 11 12 13
-# Higher than the default, so that the season takes a quarter less time with twice the memory.
+# GOGC of make season. Compared with the default of 100, the season needs a quarter less time but
+# twice the memory.
 SEASON_GOGC ?= 400
 # Number of packages to test at the same time. It can exceed the number of cores, because many tests
 # wait for a server.
@@ -25,7 +26,7 @@ gotest = go run ./internal/testenv/gotest -modules=.,contract -race -p $(PACKAGE
 help: ## List the targets.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-short: ## Run the fast tests, which need no server or browser (less than 2 minutes).
+short: ## Run the tests that need no server or browser (less than 2 minutes).
 	$(gotest) -short -timeout 5m ./...
 
 test: ## Run all tests in their short form, and list skipped tests (less than 10 minutes).
@@ -34,7 +35,7 @@ test: ## Run all tests in their short form, and list skipped tests (less than 10
 cases: ## Run the TestCase… tests: inputs and situations that earlier versions handled wrongly.
 	$(with_servers) $(gotest) -run '^TestCase' ./...
 
-full: lint cross test hostile season fuzz chaos ## Run all checks, and all tests in their long form (hours).
+full: lint cross test hostile season fuzz chaos ## Run all checks and all tests, in their long form too (hours).
 
 lint: ## Check formatting, code and prose, in every module.
 	@for module in $(MODULES); do \
@@ -46,10 +47,10 @@ lint: ## Check formatting, code and prose, in every module.
 vulncheck: ## Report known vulnerabilities in the dependencies (needs the internet).
 	@for module in $(MODULES); do go tool -modfile=tools/go.mod govulncheck -C $$module ./... || exit 1; done
 
-licences: ## Update NOTICE and the licences in the program after a change of go.mod.
+licences: ## Update NOTICE and the licence texts in the program, after go.mod has changed.
 	go run ./internal/licences/generate
 
-chaos: ## Test every fault under load; MATCHWIRE_SEED sets the times of the faults.
+chaos: ## Test every fault under load. MATCHWIRE_SEED determines when the faults happen.
 	MATCHWIRE_CHAOS_EVENTS=$(MATCHWIRE_CHAOS_EVENTS) $(with_servers) go test -v -count 1 -timeout 4h ./internal/chaos
 
 season: ## Test a season of real matches with each seed in SEEDS.
@@ -58,7 +59,7 @@ season: ## Test a season of real matches with each seed in SEEDS.
 		MATCHWIRE_SEED=$$seed GOGC=$(SEASON_GOGC) $(with_servers) go test -v -count 1 -run '^TestSeason' $$(grep -rl --include='*_test.go' '^func TestSeason' . | xargs -n 1 dirname | sort -u) || failed="$$failed $$seed"; \
 	done; test -z "$$failed" || { echo "failed with the seeds:$$failed"; exit 1; }
 
-hostile: ## Test the memory and the time that hostile pages need (minutes).
+hostile: ## Test how much memory and time hostile pages need (minutes).
 	go test -count 1 -run '^TestHostilePages$$' ./parser/profile
 
 fuzz: ## Run each fuzz target for FUZZTIME.
@@ -71,7 +72,7 @@ cross: ## Build and vet for Windows and macOS, and build for arm64.
 	GOOS=darwin go build ./... && GOOS=darwin go vet ./...
 	GOARCH=arm64 go build ./...
 
-size: ## Build with empty caches; print the CPU time (second line: user, system) and the size of the stripped program.
+size: ## Build with empty caches. Print the CPU time (second line: user, system) and the size of the stripped program.
 	@dir=$$(mktemp -d) && trap 'rm -rf "$$dir"' EXIT && \
 	export GOMODCACHE=$$dir/mod GOCACHE=$$dir/cache GOFLAGS=-modcacherw && \
 	go mod download && \
@@ -81,5 +82,5 @@ size: ## Build with empty caches; print the CPU time (second line: user, system)
 bench-fanout: ## Compare fan-out with other servers (half an hour on an idle machine).
 	$(with_servers) go run -C bench/fanout .
 
-update: ## Rewrite the golden events of the fixtures; review the diff.
+update: ## Replace the expected events of the fixtures with the current events. Review the diff.
 	go test ./parser/recording -run "TestFixtures|TestSports" -update

@@ -59,8 +59,8 @@ func contributing(t *testing.T) []item {
 // pathShape matches a path. The path can contain the placeholder NAME or CODE.
 var pathShape = regexp.MustCompile(`^\.?/?([A-Za-z0-9_.-]+/)*[A-Za-z0-9_.-]+$`)
 
-// find returns the files that a path matches. The placeholder NAME or CODE matches the name of any
-// file or folder.
+// find returns the existing files and folders whose paths match name. The placeholder NAME or CODE
+// matches the name of any file or folder.
 func find(name string) []string {
 	name = strings.TrimSuffix(strings.TrimPrefix(name, "./"), "/...")
 	if !strings.Contains(name, "NAME") && !strings.Contains(name, "CODE") {
@@ -201,7 +201,7 @@ func declares(all map[string]*goPackage, name, identifier string) bool {
 	return false
 }
 
-// listedForSports returns the files that "Add a sport" names.
+// listedForSports returns the files that the section "Add a sport" of CONTRIBUTING.md names.
 func listedForSports(t *testing.T) map[string]bool {
 	t.Helper()
 	listed := map[string]bool{}
@@ -217,7 +217,8 @@ func listedForSports(t *testing.T) map[string]bool {
 	return listed
 }
 
-// A file that treats a sport specially must be among the files of "Add a sport".
+// The section "Add a sport" names every file whose code treats one sport differently from the
+// others.
 func TestContributingNamesEveryPlaceWhereSportsDiffer(t *testing.T) {
 	var constants, names []string
 	for _, s := range event.Sports() {
@@ -261,7 +262,8 @@ func TestContributingNamesEveryPlaceWhereSportsDiffer(t *testing.T) {
 	}
 }
 
-// A file that contains the names of three sports must be among the files of "Add a sport", and must name every sport.
+// The section "Add a sport" names every file that contains the words tennis, cricket and rugby.
+// Each of these files also names all other sports.
 func TestContributingNamesEveryPlaceOfASport(t *testing.T) {
 	listed := listedForSports(t)
 	skipped := []string{"fixtures", "node_modules", "testdata"}

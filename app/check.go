@@ -10,18 +10,18 @@ import (
 )
 
 type checkCmd struct {
-	Profiles []string `arg:"" optional:"" name:"profile" help:"Profile files (default: the config and all its profiles)."`
-	Update   bool     `help:"Save the current results of the sample pages as expected results. Review the diff."`
+	Profiles []string `arg:"" optional:"" name:"profile" help:"${check_profiles}"`
+	Update   bool     `help:"Save the current results of the sample pages as the expected results. Then review the diff."`
 	Schema   bool     `help:"Print the JSON Schema of profiles, for editors, and exit."`
 }
 
 func (k *checkCmd) Help() string {
-	return "The sample pages of the profile NAME.yaml are in the folder NAME beside it: page files, " +
+	return "The sample pages of the profile NAME.yaml are in the folder NAME beside the profile. They are page files, " +
 		"or fixtures that matchwire record creates. " +
-		"If the file PAGE.expect.json exists, the result of parsing PAGE must equal this file. " +
+		"If the file PAGE.expect.json exists, the result of parsing PAGE must equal the content of that file. " +
 		"Otherwise PAGE must be usable and have no problems. " +
 		"--update writes PAGE.expect.json for page files. " +
-		"check does not compare the events of fixtures: see replay --print."
+		"check does not compare the events of fixtures. replay --print shows these events."
 }
 
 func (k *checkCmd) Run(ctx context.Context, c *console) error {

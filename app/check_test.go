@@ -47,8 +47,7 @@ incidents:
 
 const tinyPage = `<b class=h>Ajax</b><b class=a>PSV</b><u class=hs>%d</u><u class=as>0</u><p>%s</p>%s`
 
-// check parses the sample pages of every profile and reports each page whose result is
-// not the expected result.
+// check parses the sample pages of every profile and reports each page with an unexpected result.
 func TestCheck(t *testing.T) {
 	code, out, errs := call(t, "", nil, "check")
 	if code != 0 || strings.Count(out, "ok ") < 11 || strings.Contains(out, "no sample pages") {
@@ -117,8 +116,9 @@ func TestCheck(t *testing.T) {
 	}
 }
 
-// The folder of profiles can contain other YAML files, such as the config itself. check names those that it
-// ignores. A file that looks like a profile, or that a command names, must be one.
+// The folder of profiles can contain other YAML files, such as the config itself. check lists the
+// files that it ignores. A file that looks like a profile must be a valid profile. So must a file
+// that a command names as a profile.
 func TestOtherFilesBesideProfiles(t *testing.T) {
 	t.Chdir(t.TempDir())
 	write(t, map[string]string{
@@ -145,7 +145,7 @@ func TestOtherFilesBesideProfiles(t *testing.T) {
 	for _, args := range [][]string{{"check", "matchwire.yaml"}, {"parse", "page.html", "-p", "sources.yaml"}} {
 		code, _, errs := call(t, "", nil, args...)
 		if code != 2 || !strings.Contains(errs, "yaml:1:1: not a profile: every") {
-			t.Errorf("%v: exit %d, want 2 and that the file is not a profile: %s", args, code, errs)
+			t.Errorf("%v: exit %d, want 2 and an error that the file is not a profile: %s", args, code, errs)
 		}
 	}
 	for name, text := range map[string]string{
@@ -179,7 +179,7 @@ func TestCheckFixtureAmongSamples(t *testing.T) {
 	}
 	_, out, errs = call(t, "", nil, "check", "--update", "tiny.yaml")
 	if strings.Count(out, "expectations updated") != 1 {
-		t.Errorf("check --update: want the expectation of other.html:\n%s%s", out, errs)
+		t.Errorf("check --update: want only the expectation of other.html to be updated:\n%s%s", out, errs)
 	}
 	bad := fmt.Sprintf(tinyPage, 1, "Live", "")
 	write(t, map[string]string{"tiny/1.html": bad, "tiny/pages/2.html": bad, "tiny/other.html": bad})
@@ -251,7 +251,7 @@ func TestRecord(t *testing.T) {
 			t.Errorf("exit %d, want 1 and %q in:\n%s", code, want, out)
 		}
 	}
-	// A recording without a page leaves no files.
+	// If record saves no page, it leaves no files.
 	record := []string{"record", site.URL + "/m", "-p", "rec/profile.yaml", "--match", "m1", "-o"}
 	if code, _, errs := call(t, "", nil, append(record, "none")...); code != 1 || !strings.Contains(errs, "403") {
 		t.Errorf("site that responds with 403: exit %d, want 1: %s", code, errs)
@@ -265,8 +265,8 @@ func TestRecord(t *testing.T) {
 	}
 }
 
-// check refuses two profiles with the same name in the folder. It reports which of your profiles
-// replaces a shipped profile.
+// check refuses two profiles with the same name. It reports each of your profiles that replaces a
+// shipped profile.
 func TestCheckProfileNames(t *testing.T) {
 	t.Chdir(t.TempDir())
 	write(t, map[string]string{
@@ -301,7 +301,8 @@ func TestCheckProfileNames(t *testing.T) {
 	}
 }
 
-// An error about a source or the folder of the profiles has the line, and names the other source.
+// An error about a source or the profile folder names the line in the config. If two sources
+// conflict, the error also names the line of the other source.
 func TestCheckSources(t *testing.T) {
 	t.Chdir(t.TempDir())
 	write(t, map[string]string{"tiny.yaml": tinyProfile, "file": ""})

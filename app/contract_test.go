@@ -130,7 +130,7 @@ func (c *contracts) checkSchema(t *testing.T, schema string, v any) {
 	}
 }
 
-// table converts headers to the types of encoding/json.
+// table converts AMQP headers to the Go types of decoded JSON.
 func table(h amqp.Table) any {
 	b, err := json.Marshal(h)
 	if err != nil {
@@ -196,7 +196,7 @@ type stream struct {
 	schemas map[string]*jsonschema.Schema
 }
 
-// socket connects to the WebSocket at addr, and resumes at the cursor unless it is "".
+// socket connects to the WebSocket at addr. If cursor is not "", the stream resumes at that cursor.
 func socket(t *testing.T, addr, cursor string) *stream {
 	t.Helper()
 	url := "ws://" + addr + "/ws"

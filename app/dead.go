@@ -29,7 +29,7 @@ func (d *deadCmd) Help() string {
 		"Fix the cause, then replay the dead letters: the consumer handles them like new messages."
 }
 
-// A deadQueue is the argument of the dead commands that names a consumer or queue.
+// A deadQueue is an argument of the dead commands. It names a consumer or its queue.
 type deadQueue struct {
 	Consumer string `arg:"" help:"Consumer or queue, such as scoreboard or consumer.scoreboard."`
 }
@@ -107,8 +107,8 @@ func (d *deadListCmd) Run(ctx context.Context, c *console) error {
 	return nil
 }
 
-// partsError returns an error that names the parts of a consumer, each of which has
-// its own queue. It returns nil if the consumer has no parts or the config is invalid.
+// partsError returns an error that lists the parts of a consumer. Each part has its own queue.
+// partsError returns nil if the consumer has no parts or the config is invalid.
 func (c *console) partsError(consumer string) error {
 	config, err := c.config()
 	if err != nil {
@@ -235,7 +235,7 @@ func indent(body []byte) string {
 	return string(b)
 }
 
-// A selection holds the arguments of a command that select dead letters of a queue.
+// A selection holds the arguments that select dead letters of a queue.
 type selection struct {
 	IDs []string `arg:"" optional:"" name:"id" help:"Message IDs, as printed by 'dead list'."`
 	All bool     `help:"Select all dead letters of the queue."`

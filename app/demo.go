@@ -11,18 +11,19 @@ import (
 )
 
 type demoCmd struct {
-	Dirs   []string `arg:"" optional:"" name:"dir" type:"existingdir" help:"Fixture folders with your own recordings."`
+	Dirs   []string `arg:"" optional:"" name:"dir" type:"existingdir" help:"${demo_dirs}"`
 	Speed  speed    `help:"Multiple of the recorded speed, or max for no pauses." default:"60"`
 	Listen string   `help:"Address of the live page." default:"${listen}" env:"MATCHWIRE_LISTEN"`
 }
 
 func (d *demoCmd) Help() string {
-	return "Plays three matches at the same time through an embedded broker and store, at 60 times real speed. " +
+	return "Plays three recorded matches at the same time through an embedded broker and store, at 60 times real speed. " +
 		"Needs no servers and no network. Prints each event. " +
-		"With folders, plays your recordings with the profiles and the consumers of the config. " +
-		"Use your recordings to test your notifications: the demo sends them. " +
-		"It prints each notification that a channel sends, and the reason for each event without a notification. " +
-		"--log-level info also logs the work of each role. All log lines of a job have the same TID (transaction ID)."
+		"If you name folders, the demo plays your recordings instead, with the profiles and consumers of the config. " +
+		"It sends the notifications, so you can test them. " +
+		"It prints each notification that a channel sends. For each event without a notification, it prints the reason. " +
+		"--log-level info also logs the work of each role. Log lines with the same cause, such as a poll, " +
+		"have the same TID (transaction ID)."
 }
 
 func (d *demoCmd) Run(ctx context.Context, c *console) error {

@@ -96,7 +96,7 @@ func schema(t *testing.T) *jsonschema.Schema {
 	return c.MustCompile("profile.schema.json")
 }
 
-// asJSON converts a YAML document to the types of encoding/json.
+// asJSON converts a YAML document to the Go types of decoded JSON.
 func asJSON(t *testing.T, text []byte) any {
 	t.Helper()
 	var v any

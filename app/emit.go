@@ -33,13 +33,13 @@ The scoreboard and the live page also need the match and its score:
   {"team":"Toronto FC","score":{"home":1,"away":0},
    "match":{"id":"mls-42","home":"Toronto FC","away":"New York City FC"}}
 
-Events from standard input are published in order, many at a time. emit prints
-each event as soon as the broker has confirmed it.
+emit publishes the events from standard input in order and in batches. It prints
+the events of a batch when the broker has confirmed them.
 
 If a line is invalid, emit reports its number and continues with the next line.
-If the broker does not confirm an event in time, emit stops. It reports each
-unconfirmed line: its event may or may not have been published. It also reports
-the first line that it did not send.`
+If the broker does not confirm all events of a batch in time, emit stops. It
+reports each line with an unconfirmed event. Such an event may or may not have
+been published. emit also reports the first line that it did not send.`
 }
 
 func (e *emitCmd) Run(ctx context.Context, c *console) error {

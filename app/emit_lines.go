@@ -13,7 +13,7 @@ import (
 )
 
 const (
-	maxFacts = 1 << 20 // maximum size of a line, and of the lines of a batch, in bytes
+	maxFacts = 1 << 20 // maximum size of a line, and of all lines of a batch together, in bytes
 	maxBatch = 500     // maximum number of lines in a batch
 )
 
@@ -30,7 +30,7 @@ type lineEmitter struct {
 	failed int // number of lines whose event is invalid or not confirmed
 }
 
-// run emits until standard input ends, the broker does not confirm an event, or ctx ends.
+// run emits events until standard input ends, the broker does not confirm an event, or ctx ends.
 func (l *lineEmitter) run(ctx context.Context) error {
 	l.bar = newProgress(l.err, "event", 0)
 	defer l.bar.end()

@@ -12,13 +12,17 @@ var helpTexts = kong.Vars{
 	"run_listen":    "Address to serve on; overrides the config. With this flag, every role serves /healthz.",
 	"run_anybody":   "Let clients on other machines connect to the streams without a token.",
 	"run_name":      "Name of this instance in ps (default: host name and process ID).",
-	"run_advertise": "Address at which other instances reach this one (default: the address that it serves on).",
+	"run_advertise": "Address at which other instances reach this one (default: derived from the listen address).",
 
-	"dead_list_consumer": "Consumer or queue (default: count the dead letters of each consumer in the config).",
-	"emit_facts":         "Facts as a JSON object (default: read one JSON object per line from standard input).",
-	"page_request": "Name of the request settings, from requests in the config " +
-		"(default: those of the configured source with this URL, if any).",
-	"replay_as_live": "Handle the pages as live: use the live state and the original match IDs, " +
+	"check_profiles": "Profile files to test (default: check the config and test all its profiles).",
+	"demo_dirs":      "Fixture folders with your own recordings (default: three included matches).",
+
+	"dead_list_consumer": "Consumer or queue whose dead letters to list " +
+		"(default: count the dead letters of each consumer in the config).",
+	"emit_facts": "Facts as a JSON object (default: read one JSON object per line from standard input).",
+	"page_request": "Name of request settings under requests in the config " +
+		"(default: the settings of the source with this URL, if the config has such a source).",
+	"replay_as_live": "Handle the pages as live pages: use the live state and the original match IDs, " +
 		"and let consumers send notifications. Fails if matchwire already has state for a match.",
 	"token_scopes":   "What the token allows: read, operate, change or metrics.",
 	"record_profile": "Name or file of the profile. A file is copied into the fixture.",

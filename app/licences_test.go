@@ -21,7 +21,7 @@ func TestLicences(t *testing.T) {
 	}
 	code, whole, errs := call(t, "", nil, "licences")
 	if code != 0 || !strings.HasPrefix(whole, short) || !strings.Contains(whole, strings.Trim(string(licence), "\n")) {
-		t.Errorf("licences: exit %d, error %q; want exit 0, the list of modules and our licence in its %d bytes",
+		t.Errorf("licences: exit %d, error %q; want exit 0, the list of modules and our licence in the %d bytes of output",
 			code, errs, len(whole))
 	}
 	if !strings.Contains(whole, "Copyright 2009 The Go Authors") {

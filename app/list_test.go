@@ -63,5 +63,5 @@ func TestDocumentedListScript(t *testing.T) {
 			t.Fatalf("the script: %v, want the page of match 7:\n%s", err, out)
 		}
 	}
-	p.eventually("the match of the page", func() bool { return strings.Contains(p.output(), "match=mysite-7") })
+	p.eventually("a log line about match mysite-7", func() bool { return strings.Contains(p.output(), "match=mysite-7") })
 }

@@ -25,11 +25,10 @@ import (
 	"github.com/matchwire/matchwire/parser/profile"
 )
 
-// Main runs matchwire with the shipped consumers and the consumers of options. It reads
-// the arguments from [os.Args] and exits the process.
+// Main runs matchwire with the shipped consumers and the consumers that options add. It reads the
+// arguments from [os.Args], and exits the process with the exit code of the command.
 func Main(options ...Option) {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
+	ctx := signalContext()
 	plugins := shipped.Plugins()
 	for _, o := range options {
 		plugins = slices.DeleteFunc(plugins, func(p consumers.Plugin) bool { return p.Name == o.Name })
@@ -37,6 +36,30 @@ func Main(options ...Option) {
 	}
 	p := program{plugins: plugins, getenv: os.Getenv, in: os.Stdin, out: os.Stdout, err: os.Stderr}
 	os.Exit(p.run(ctx, os.Args[1:]))
+}
+
+// signalContext returns a context that ends on SIGINT or SIGTERM. After SIGINT, its cause is
+// [pipeline.ErrInterrupted]. A second signal kills the process. SIGHUP has no effect, except that it
+// is like SIGTERM if standard input is a terminal, which then is gone.
+func signalContext() context.Context {
+	ctx, cancel := context.WithCancelCause(context.Background())
+	signals := make(chan os.Signal, 1)
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+	if terminal(os.Stdin) == nil {
+		signal.Ignore(syscall.SIGHUP)
+	} else {
+		signal.Notify(signals, syscall.SIGHUP)
+	}
+	go func() {
+		s := <-signals
+		signal.Reset(os.Interrupt, syscall.SIGTERM)
+		if s == os.Interrupt {
+			cancel(pipeline.ErrInterrupted)
+			return
+		}
+		cancel(nil)
+	}()
+	return ctx
 }
 
 // An Option adds or replaces a consumer of matchwire.
@@ -83,7 +106,7 @@ type cli struct {
 	Tail    tailCmd    `cmd:"" help:"Print new events."`
 	Gateway gatewayCmd `cmd:"" help:"Serve the API, streams and live page of all instances at one address."`
 	PS      psCmd      `cmd:"" name:"ps" help:"List the running instances and their health."`
-	Trace   traceCmd   `cmd:"" help:"Show the steps that a job caused, with times and outcomes."`
+	Trace   traceCmd   `cmd:"" help:"Show the steps of a job, such as an API call, with times and outcomes."`
 	Dead    deadCmd    `cmd:"" help:"List, show, replay or delete dead letters."`
 	Token   tokenCmd   `cmd:"" help:"Make an API token."`
 
@@ -126,7 +149,7 @@ func (c *console) config() (pipeline.Config, error) {
 	return config, nil
 }
 
-// library returns the shipped profiles and those in the profile folder of the config.
+// library returns the shipped profiles and the profiles in the folder that the config names.
 func (c *console) library() (profile.Library, error) {
 	config, err := c.config()
 	if err != nil {
@@ -154,7 +177,8 @@ const description = `Reads live match pages, publishes events such as goals, and
 these events.
 
 AMQP_URL and REDIS_URL are the URLs of the RabbitMQ and Redis servers. AMQP_URL_FILE and REDIS_URL_FILE name files that
-contain these URLs. Without these variables, run uses embedded servers; demo always does.
+contain these URLs. Without these variables, the run command uses embedded servers. The demo command always uses
+embedded servers.
 
 Exit codes: 0 success, 1 failure, 2 wrong usage or configuration.`
 

@@ -88,8 +88,8 @@ func (p *process) output() string {
 	return p.written.String()
 }
 
-// stop sends a signal to the process, unless it has ended, and waits for its end. After
-// SIGTERM, the exit code must be 0.
+// stop sends a signal to the process and waits until the process has ended. It does nothing if an
+// earlier call has already done so. After SIGTERM, the exit code must be 0.
 func (p *process) stop(sig syscall.Signal) {
 	if p.cmd.ProcessState != nil {
 		return
@@ -325,7 +325,7 @@ func TestErrors(t *testing.T) {
 			2, `sport.yaml:4:9: consumers.archive.keys[0]: topic pattern "socer.#": there is no sport "socer"`,
 		},
 		{
-			"timeout of a program beyond the broker's", nil,
+			"timeout of a program longer than the broker's", nil,
 			with("check", "timeout.yaml", "consumers:\n  slow:\n    exec: [sh]\n    keys: ['#']\n    timeout: 45m\n"),
 			2, `timeout.yaml:5:14: consumers.slow.timeout: 45m0s: want at most 25m0s`,
 		},
@@ -422,7 +422,7 @@ func TestErrors(t *testing.T) {
 			2, `soccer has no kind "gaol"`,
 		},
 		{
-			"unknown kind that is let through", both,
+			"unknown kind with --any-kind", both,
 			[]string{"emit", "soccer.mls.fan_vote", "{}", "--any-kind", "--timeout", "1s"}, 1, "reaching broker",
 		},
 		{

@@ -41,7 +41,7 @@ func TestBrokenConfigStopsCommands(t *testing.T) {
 		"dead list": {"dead", "list"}, "dead list scoreboard": {"dead", "list", "scoreboard"},
 		"dead purge": {"dead", "purge", "scoreboard", "--all"},
 		"replay":     {"replay", nycTor, "--speed", "max"},
-		// These use the folder of profiles in the config.
+		// These commands use the profile folder that the config names.
 		"replay --print": {"replay", nycTor, "--speed", "max", "--print"},
 		"parse":          {"parse", nycTor + "/13-minute-90-1.html", "-p", "mls-matchcentre"},
 	}

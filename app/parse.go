@@ -31,7 +31,7 @@ type parseCmd struct {
 
 func (p *parseCmd) Help() string {
 	return "For authors of profiles. Shows the matches and incidents on the page, and missing or contradictory data. " +
-		"For each rule, shows the first value and the number of rows with a value."
+		"For each rule of the profile, also shows the first value and the number of rows with a value."
 }
 
 func (p *parseCmd) Run(ctx context.Context, c *console) error {
@@ -53,7 +53,7 @@ func (p *parseCmd) Run(ctx context.Context, c *console) error {
 	}
 	observations, problems, err := document.Observations(ctx)
 	if err != nil {
-		// Only the problems have positions in the profile.
+		// Each problem names its position in the profile. err does not.
 		for _, line := range observation.Summary(problems) {
 			fmt.Fprintln(c.err, "  "+line)
 		}
@@ -91,8 +91,8 @@ func (p *parseCmd) Run(ctx context.Context, c *console) error {
 	return listErr
 }
 
-// noMatch returns an error if a profile for lists finds no match on a page that is not an empty
-// list.
+// noMatch returns an error if a profile for lists found no match. It returns nil if the profile
+// recognized the page as an empty list.
 func noMatch(problems []observation.Problem) error {
 	for _, problem := range problems {
 		if problem.Field == "matches" {
@@ -102,7 +102,8 @@ func noMatch(problems []observation.Problem) error {
 	return nil
 }
 
-// showProfile prints the profile, and the layout of the page if the profile has layouts.
+// showProfile prints the name of the profile, and its version and date if it has them. If the
+// profile has layouts, showProfile also prints the layout of the page.
 func showProfile(w io.Writer, p *profile.Profile, d *profile.Document) error {
 	line := "profile " + p.Name
 	if p.Version > 0 {
@@ -137,8 +138,8 @@ func printJSON(
 	return out.Encode(result)
 }
 
-// read fetches the page from a URL, or reads it from a file or standard input. It fetches a
-// URL only if the profile is for its host.
+// read fetches the page from a URL, or reads it from a file or standard input. It fetches a URL
+// only if the profile is for the host of the URL.
 func (p *parseCmd) read(ctx context.Context, c *console, by *profile.Profile) (page.Page, error) {
 	if strings.HasPrefix(p.Page, "http://") || strings.HasPrefix(p.Page, "https://") {
 		url, request, err := pageRequest(c, p.Page, p.Request)
@@ -163,7 +164,7 @@ func (p *parseCmd) read(ctx context.Context, c *console, by *profile.Profile) (p
 
 const startFormat = "2006-01-02 15:04 MST"
 
-// showAll prints a single match in full, or one line for each of several matches.
+// showAll prints a single match in full. If there are several matches, it prints one line for each.
 func showAll(w io.Writer, all []observation.Observation) error {
 	if len(all) == 1 {
 		return show(w, all[0])

@@ -19,8 +19,8 @@ match:
   league: {value: L}
 `
 
-// A page without matches is an error that describes the page, unless the profile describes an empty
-// list.
+// parse fails if a profile for lists finds no match. The error describes the page. parse does not
+// fail if the profile recognizes the page as an empty list.
 func TestCaseListProfileOnAForeignPage(t *testing.T) {
 	t.Chdir(t.TempDir())
 	write(t, map[string]string{
@@ -71,13 +71,13 @@ func TestCaseListProfileOnAForeignPage(t *testing.T) {
 			}
 			if code == 1 && !strings.Contains(errs, "set empty in the profile") && !strings.Contains(errs, "neither team") &&
 				!strings.Contains(errs, "not HTML") {
-				t.Errorf("parse %s with %s: the error does not name empty:\n%s", tc.page, tc.profile, errs)
+				t.Errorf("parse %s with %s: the error does not name the key empty:\n%s", tc.page, tc.profile, errs)
 			}
 		}
 	}
 }
 
-// parse prints one line for problems of one cause. --json prints all problems.
+// parse prints one line for all problems with the same cause. With --json, it prints each problem.
 func TestCaseProblemsAreGrouped(t *testing.T) {
 	t.Chdir(t.TempDir())
 	page := strings.Repeat("<li id=m%d><b>A</b><u>B</u><i>soon</i></li>", 126)

@@ -27,8 +27,8 @@ import (
 	"github.com/matchwire/matchwire/internal/testenv"
 )
 
-// A world is a namespace on real servers for one test, and the environment variables with
-// which matchwire uses that namespace.
+// A world is a namespace on real servers for one test. env contains the environment variables that
+// make matchwire use that namespace.
 type world struct {
 	t              *testing.T
 	amqp, redisURL string
@@ -168,8 +168,8 @@ func (b *eventList) tids() map[string]string {
 	return m
 }
 
-// newSite starts a site that responds to each request with the next page of a fixture. It
-// repeats the last page.
+// newSite starts a site that responds to each request with the next page of a fixture. After the
+// last page, it repeats that page.
 func newSite(t *testing.T, dir string) *httptest.Server {
 	t.Helper()
 	pages, err := filepath.Glob(filepath.Join(dir, "*.html"))
@@ -205,9 +205,9 @@ func (p *process) address() string {
 	return m[1]
 }
 
-// With the roles in several processes, an incident on a page becomes a message, a
-// notification, a scoreboard and a frame, all with the TID of the poll. Two processes with
-// the role consumers share the work.
+// If the roles run in several processes, an incident on a page causes a message, a notification, a
+// change of the scoreboard and a frame. All have the TID of the poll. Two processes with the role
+// consumers share the work.
 func TestRolesInProcesses(t *testing.T) {
 	w := newWorld(t)
 	notified := &eventList{}
@@ -242,7 +242,7 @@ fetch: {private_addresses: true}
 	const events = 14 // the activation, 12 from the pages, and the marker
 	const match = "mls-2016-11-06-nyc-tor"
 	pars.eventually("the final scoreboard", func() bool { return w.scoreboard(match)["status"] == "final" })
-	marker := w.emit("soccer.mls.yellow_card") // arrives after all other events, also after unexpected events
+	marker := w.emit("soccer.mls.yellow_card") // published last, so it arrives after all other events
 	handled := func() int { return strings.Count(one.output()+two.output(), "event handled") }
 	pars.eventually("all events at the notifier and the socket", func() bool {
 		return len(notified.all()) >= events && len(framed.all()) >= events && handled() >= 2*events
@@ -383,7 +383,7 @@ func TestReplayThroughServers(t *testing.T) {
 	}
 }
 
-// captured returns the path of a captured page, or "" if there are none.
+// captured returns the path of a captured page, or "" if the tests have no captured pages.
 func captured(file string) string {
 	dir := testenv.Pages("..")
 	if dir == "" {
@@ -506,7 +506,8 @@ func TestDemo(t *testing.T) {
 	}
 }
 
-// The demo of a recording uses the consumers of the config: its goals reach a channel of notify.
+// A demo of a recording uses the consumers of the config. The goals of the recording reach a
+// channel of the consumer notify.
 func TestDemoOfARecording(t *testing.T) {
 	ntfy := newReceiver(t, "sequence_id", "title")
 	config := writeConfig(t, `
@@ -526,8 +527,9 @@ consumers:
 	}
 }
 
-// The demo of a recording sends each notification before its correction, however fast it plays. It prints each
-// notification that a channel sends, and the reason for each event without a notification.
+// A demo of a recording sends each notification before its correction, even at full speed. It
+// prints each notification that a channel sends, and the reason for each event without a
+// notification.
 func TestDemoPrintsWhatChannelsSend(t *testing.T) {
 	var mu sync.Mutex
 	var types []string

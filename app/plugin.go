@@ -6,8 +6,8 @@ import (
 	"github.com/matchwire/matchwire/consumers"
 )
 
-// host returns the host for a plugin's command. It equals the host of the plugin's
-// consumer, but has no Redis client if the environment names no servers.
+// host returns the [consumers.Host] for the command of a plugin. It is the same Host as for the
+// consumer of the plugin, but without a Redis client if the environment names no servers.
 func (c *console) host(ctx context.Context, plugin string) (consumers.Host, error) {
 	config, err := c.config()
 	if err != nil {

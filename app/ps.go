@@ -19,7 +19,7 @@ type psCmd struct {
 func (p *psCmd) Help() string {
 	return "Each instance announces itself at least every five seconds. After 15 seconds without an announcement, " +
 		"ps shows how long the instance has been silent. " +
-		"The instance may have been killed, or may be unable to write to Redis. " +
+		"A silent instance may have been killed, or may be unable to write to Redis. " +
 		"After ten minutes, the instance is removed from the list."
 }
 
@@ -58,8 +58,8 @@ func (p *psCmd) Run(ctx context.Context, c *console) error {
 	return t.Flush()
 }
 
-// healthOf returns the status and issues of i, or the time since its last announcement if
-// i is gone.
+// healthOf returns the status and issues of i. If i is gone, healthOf returns the time since the
+// last announcement of i instead.
 func healthOf(i instances.Instance) string {
 	if i.Gone() {
 		return "silent for " + i.SilentFor().Round(time.Second).String()

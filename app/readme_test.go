@@ -10,8 +10,8 @@ import (
 	"github.com/matchwire/matchwire/internal/pipeline"
 )
 
-// The files in the README are valid: parse prints the lines that the README shows, and the
-// last config loads.
+// The files in the README are valid: parse prints the lines that the README shows, and the last
+// matchwire.yaml loads.
 func TestREADME(t *testing.T) {
 	text, err := os.ReadFile("../README.md")
 	if err != nil {

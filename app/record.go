@@ -18,7 +18,7 @@ import (
 type recordCmd struct {
 	URL     string        `arg:"" name:"url" help:"URL of the page."`
 	Profile string        `required:"" short:"p" help:"${record_profile}" placeholder:"PROFILE"`
-	Out     string        `required:"" short:"o" help:"Folder to create." placeholder:"DIR" type:"path"`
+	Out     string        `required:"" short:"o" help:"Folder to create for the fixture." placeholder:"DIR" type:"path"`
 	Match   string        `help:"Match ID, for a page without a match ID." placeholder:"ID"`
 	Every   time.Duration `help:"Interval between two fetches." default:"15s"`
 	Request string        `help:"${page_request}" placeholder:"NAME"`
@@ -26,7 +26,8 @@ type recordCmd struct {
 }
 
 func (r *recordCmd) Help() string {
-	return "Saves each changed page, compressed, with its headers and the time of the fetch. " +
+	return "Fetches the page at intervals. Each time the page changes, saves it in compressed form, " +
+		"with its headers and the time of the fetch. " +
 		"matchwire replay DIR replays the fixture with the original timing. " +
 		"record follows the same rules as run: it obeys robots.txt and Retry-After, and stops on a 403 response."
 }
@@ -61,7 +62,7 @@ func (r *recordCmd) Run(ctx context.Context, c *console) error {
 	return errors.Join(err, recorder.Close())
 }
 
-// pageRequest returns the URL and the settings of the request for a page, see
+// pageRequest returns the URL of a page, and the settings of the request for that page. See
 // [pipeline.Config.PageRequest].
 func pageRequest(c *console, rawURL, name string) (string, *page.Request, error) {
 	config, err := c.config()
@@ -75,8 +76,8 @@ func pageRequest(c *console, rawURL, name string) (string, *page.Request, error)
 	return url, request, nil
 }
 
-// profile returns the profile and its name in the fixture. For a profile file, the name is
-// profile.yaml.
+// profile returns the profile, and the name by which the fixture refers to it. For a profile file,
+// this name is profile.yaml.
 func (r *recordCmd) profile(c *console) (*profile.Profile, string, error) {
 	lib, err := c.library()
 	if err != nil {
@@ -100,8 +101,8 @@ func copyFile(from, to string) error {
 	return os.WriteFile(to, data, 0o644)
 }
 
-// record records until ctx ends, r.For has passed or the site forbids the page. It
-// returns the number of pages that it saved.
+// record records the page until ctx ends, r.For has passed or the site forbids the page. It returns
+// the number of pages that it saved.
 func (r *recordCmd) record(
 	ctx context.Context, c *console, s poll.Source, request *page.Request, recorder *recording.Recorder,
 ) (saved int, err error) {

@@ -32,7 +32,7 @@ func (r *replayCmd) Help() string {
 		"Its events are marked as a replay, so consumers send no notifications."
 }
 
-// A speed is a factor to the recorded speed; 0 means no pauses.
+// A speed is a multiple of the recorded speed. 0 means no pauses.
 type speed float64
 
 func (s *speed) UnmarshalText(b []byte) error {
@@ -78,8 +78,9 @@ func (r *replayCmd) Run(ctx context.Context, c *console) error {
 		pages += len(f.Pages)
 	}
 	if files > 1 {
-		c.log.Warn("page files have no times, so all are read as if fetched now: what pages must show for minutes, " +
-			"such as an early end of the match, is missing; write a fixture.yaml with the time of each page")
+		c.log.Warn("page files have no fetch times, so all are read as if fetched now; " +
+			"events that need several minutes between pages, such as an early end of the match, are missing; " +
+			"write a fixture.yaml with the time of each page")
 	}
 	if r.Print {
 		out := json.NewEncoder(c.out)
@@ -135,7 +136,8 @@ func interrupted(ctx context.Context, err error) error {
 	return err
 }
 
-// fixture loads a fixture folder, or returns a fixture with a single page file.
+// fixture loads the fixture in the folder path. If path is a page file, fixture returns a fixture
+// that contains only this page.
 func (r *replayCmd) fixture(path string) (*recording.Fixture, error) {
 	info, err := os.Stat(path)
 	if err != nil {

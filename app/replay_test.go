@@ -35,7 +35,7 @@ func TestProfilesOfTheConfig(t *testing.T) {
 			}
 		}
 	}
-	// The error in a profile of the folder names its file.
+	// An error in a profile of that folder names the file of the profile.
 	code, _, errs := call(t, "", nil, "parse", "page.html", "-p", "tiny", "--config", "broken/matchwire.yaml")
 	if want := filepath.Join("broken", "sites", "tiny.yaml") + ":2:"; code != 2 || !strings.Contains(errs, want) {
 		t.Errorf("parse with an invalid profile: exit %d, want 2 and %s:\n%s", code, want, errs)
@@ -78,7 +78,7 @@ func TestReplayFindsTheProfileOfAFixture(t *testing.T) {
 }
 
 // The pages of several fixtures of a match are replayed in the order of their times, regardless of
-// the order on the command line. A warning names the file and the time of the page.
+// the order on the command line. A warning about a page names the file and the time of that page.
 func TestReplayInTheOrderOfTimes(t *testing.T) {
 	t.Chdir(t.TempDir())
 	page := func(goals int) string {

@@ -22,7 +22,7 @@ match: {id: {value: f1}, home: {jq: .home}, away: {jq: .away}, home_score: {jq: 
 	status: {jq: .status}, league: {value: L}}
 `
 
-// keyedFeed is a feed that answers only requests with the key.
+// keyedFeed starts a feed that answers only requests with the key.
 func keyedFeed(t *testing.T) *httptest.Server {
 	t.Helper()
 	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -141,9 +141,10 @@ func TestCommandsWithRequestSettings(t *testing.T) {
 	}
 }
 
-// A source of the config and a source of an API call use request settings. Neither the log, the API
-// nor the saved pages contain the secrets. An API call can name settings if the URL is on one of
-// their hosts. It cannot contain settings.
+// Polls use the request settings of their source, whether the source is in the config or was added
+// with an API call. The secrets do not appear in the log, in API responses or in saved pages. An
+// API call can name request settings if these allow the host of its URL. It cannot contain the
+// settings themselves.
 func TestPollsWithRequestSettings(t *testing.T) {
 	feed := keyedFeed(t)
 	host := strings.TrimPrefix(feed.URL, "http://")

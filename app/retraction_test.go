@@ -14,9 +14,9 @@ import (
 	"testing"
 )
 
-// A goal appears on a page and disappears again. At the end, each receiver shows one
-// notification of the goal, with its retraction. The process that sent the first
-// notification is killed before the retraction, and no notification is sent twice.
+// A goal appears on a page and disappears again. Each receiver then shows the retraction in place
+// of the notification of the goal. The process that sent the first notification is killed before
+// the retraction. Still no notification is sent twice.
 func TestRetractedGoal(t *testing.T) {
 	w := newWorld(t)
 	var retracted atomic.Bool
@@ -59,7 +59,7 @@ fetch: {private_addresses: true, ignore_robots: true}
 	})
 	pars := start(t, "parser ready", w.env, "run", "scheduler", "parser", "--config", config)
 	pars.eventually("the goal at both channels", func() bool { return len(hook.titles()) == 1 && len(ntfy.titles()) == 1 })
-	first.eventually("the end of both handlers", func() bool { // a killed handler can repeat its call
+	first.eventually("the end of both handlers", func() bool { // the call of a handler that is killed may be repeated
 		handled := 0
 		for line := range strings.Lines(first.output()) {
 			if strings.Contains(line, `msg="event handled"`) && strings.Contains(line, " key=soccer.mls.goal ") {
@@ -74,7 +74,7 @@ fetch: {private_addresses: true, ignore_robots: true}
 	next.eventually("the retraction at both channels", func() bool {
 		return strings.HasPrefix(hook.titles()[0], "Taken back") && strings.HasPrefix(ntfy.titles()[0], "Taken back")
 	})
-	w.emit("soccer.mls.goal") // arrives after all other events, also after unexpected events
+	w.emit("soccer.mls.goal") // published last, so it arrives after all other events
 	next.eventually("another goal at both channels", func() bool {
 		return len(hook.titles()) == 2 && len(ntfy.titles()) == 2
 	})

@@ -27,7 +27,7 @@ func (r *runCmd) Help() string {
 
 API calls that change something require an API token. Set one token in MATCHWIRE_API_TOKEN, or in the file that
 MATCHWIRE_API_TOKEN_FILE names. In the config, api_tokens names a file with more tokens. If other machines can
-connect, all calls about sources, traces and instances require a token too. matchwire token creates tokens.`
+connect, all calls about sources, traces and instances require a token too. To create tokens, run matchwire token.`
 }
 
 func (r *runCmd) Run(ctx context.Context, c *console) error {

@@ -15,7 +15,7 @@ import (
 	"testing"
 )
 
-// The sport that docs/profiles.md defines works from the page to the phone. The test expects the
+// The example sport in docs/profiles.md works. From its page, the phone receives exactly the
 // messages that the section shows.
 func TestDocumentedSport(t *testing.T) {
 	t.Parallel()

@@ -21,7 +21,7 @@ type progress struct {
 	unit  string   // like "page"
 	total int      // 0 if unknown
 	done  int
-	drawn time.Time // time of the last update, or of newProgress before the first
+	drawn time.Time // time of the last update; before the first update, the time of newProgress
 	shown bool      // the progress line is on the terminal
 }
 
@@ -29,9 +29,9 @@ func newProgress(w io.Writer, unit string, total int) *progress {
 	return &progress{f: terminal(w), unit: unit, total: total, drawn: time.Now()}
 }
 
-// terminal returns w if it is a terminal, otherwise nil.
-func terminal(w io.Writer) *os.File {
-	if f, ok := w.(*os.File); ok && isatty.IsTerminal(f.Fd()) {
+// terminal returns a stream if it is a terminal, otherwise nil.
+func terminal(stream any) *os.File {
+	if f, ok := stream.(*os.File); ok && isatty.IsTerminal(f.Fd()) {
 		return f
 	}
 	return nil
@@ -39,8 +39,8 @@ func terminal(w io.Writer) *os.File {
 
 const bar = "=============================="
 
-// step counts one more unit as done. For the last unit, and otherwise at most every
-// 200 ms, it updates the progress line with the count and note.
+// step counts one more unit as done. At most every 200 ms, it updates the progress line with the
+// count and note. If the line is on the terminal, step always updates it for the last unit.
 func (p *progress) step(note string) {
 	p.done++
 	last := p.shown && p.done == p.total
@@ -71,8 +71,8 @@ func (p *progress) end() {
 	}
 }
 
-// A textWriter writes text for people. Texts from pages can contain characters that control a terminal, or
-// change the order of the text around them. It writes U+FFFD in place of each.
+// A textWriter writes text for people. It writes U+FFFD in place of each character that controls a
+// terminal or changes the order of the text around it. Text from pages can contain such characters.
 type textWriter struct{ out io.Writer }
 
 func (w textWriter) Write(p []byte) (int, error) {
@@ -82,8 +82,9 @@ func (w textWriter) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// printable returns text with U+FFFD in place of control characters except line feed and tab, of bidirectional
-// controls, and of invisible characters that hide text. It keeps the joiners that scripts and emoji need.
+// printable replaces some characters of text with U+FFFD: control characters except line feed and
+// tab, bidirectional controls, and invisible characters that can hide text. It keeps the joiners
+// that some scripts and emoji need.
 func printable(text string) string {
 	return strings.Map(func(r rune) rune {
 		switch {

@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-// A text from a page controls no terminal, and does not change the order of other text.
+// Text from a page can neither control the terminal nor change the order of other text.
 func TestTextWriter(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string]string{

@@ -7,7 +7,7 @@ import (
 )
 
 type tokenCmd struct {
-	Name   string        `arg:"" help:"Name of the token, which logs and errors show."`
+	Name   string        `arg:"" help:"Name of the token. Logs and errors show this name."`
 	Scopes []guard.Scope `arg:"" help:"${token_scopes}" enum:"read,operate,change,metrics"`
 }
 

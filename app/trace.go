@@ -87,7 +87,7 @@ func (p *treePrinter) tree(t *trace.Tree) {
 	}
 }
 
-// scheduled draws a job that another job, by, scheduled.
+// scheduled draws a scheduled job, and the time since the start of by, the job that scheduled it.
 func (p *treePrinter) scheduled(job, by *trace.Tree) {
 	after := ""
 	if !by.Start.IsZero() {

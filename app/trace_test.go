@@ -57,7 +57,7 @@ func newCollector(t *testing.T) *otlpCollector {
 	return c
 }
 
-// spansOf returns the received spans of a job by their IDs.
+// spansOf returns the received spans of a job, by span ID.
 func (c *otlpCollector) spansOf(tid event.TID) map[event.SpanID]*otlp.Span {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -78,8 +78,8 @@ func all(nodes []*trace.Node) (list []*trace.Node) {
 	return list
 }
 
-// path returns the node at the end of a path from nodes, or nil if there is none. Each
-// step is a prefix of "op role name" of a node.
+// path follows steps from one of nodes down through its children. It returns the last node, or nil
+// if there is no such path. Each step is a prefix of the text "op role name" of a node.
 func path(nodes []*trace.Node, steps ...string) *trace.Node {
 	for _, n := range nodes {
 		if strings.HasPrefix(string(n.Op)+" "+n.Role+" "+n.Name, steps[0]) {
@@ -149,7 +149,7 @@ consumers:
 	gateway.eventually("both instances to be healthy", func() bool {
 		for _, path := range []string{"/readyz", "/api/instances", "/"} {
 			req, _ := http.NewRequest("GET", front+path, nil)
-			req.Header.Set("Authorization", "Bearer "+testenv.Secret) // the gateway has forwarded the call
+			req.Header.Set("Authorization", "Bearer "+testenv.Secret) // required, because the gateway forwards the call
 			resp, err := http.DefaultClient.Do(req)
 			if err != nil {
 				return false

@@ -11,9 +11,10 @@ import (
 type Publisher interface {
 	// Publish publishes msgs in order. It returns when the broker has confirmed all of them. A
 	// confirmed message is in every queue whose bindings match it. Publish declares the queue of a
-	// task if it does not exist. After a lost connection, it sends unconfirmed messages again, so a
-	// message may arrive twice, with the same ID. Publish returns n if the first n messages are
-	// confirmed. If ctx ends before all messages are confirmed, Publish returns an error.
+	// task if that queue does not exist. After a lost connection, it sends unconfirmed messages
+	// again, so a message may arrive twice, with the same ID. Publish returns the number n of
+	// confirmed messages, which are msgs[:n]. If ctx ends before all messages are confirmed,
+	// Publish returns an error.
 	Publish(ctx context.Context, msgs ...Message) (int, error)
 }
 
@@ -21,7 +22,7 @@ type Publisher interface {
 type Subscription struct {
 	Queue    string          // queue name; all subscribers with this name share it, round-robin
 	Exchange Exchange        // exchange to bind the queue to
-	Patterns []string        // topic patterns, or task names; earlier bindings of the queue stay
+	Patterns []string        // topic patterns or task names to bind; earlier bindings of the queue stay
 	Limit    int             // maximum number of concurrent handlers; less than 1 means 1
 	Timeout  time.Duration   // maximum duration of one handler call; 0 means 30 s
 	Ready    chan<- struct{} // if not nil, closed when the queue is bound and receives messages
@@ -37,21 +38,22 @@ type Subscription struct {
 //   - An error that wraps [ErrPermanent]: the message is dead-lettered, with the text of the error
 //     as the reason.
 //   - An error that wraps [ErrUnavailable]: the message is redelivered after a pause. The attempt
-//     does not count, so no outage is long enough to dead-letter the message.
+//     does not count, so even a long outage does not dead-letter the message.
 //   - Any other error: the message is redelivered after a pause that grows with each attempt. After
 //     the last attempt it is dead-lettered.
 //
-// A panic counts as any other error.
+// A panic has the same effect as an error of the last kind.
 //
-// ctx does not end with the subscription, which waits for its handlers. ctx ends after the timeout.
-// If the handler does not return within another second, it is abandoned, which counts as an error.
-// It may still run during the next attempt.
+// ctx does not end when the subscription ends, because the subscription waits for its handlers. ctx
+// ends after the timeout of the subscription. If the handler then does not return within a second,
+// it is abandoned, and the attempt fails. An abandoned handler may still run during the next
+// attempt.
 type Handler func(ctx context.Context, m Message) error
 
 // A Subscriber delivers messages.
 type Subscriber interface {
 	// Declare declares the queue and binds it. Messages published after Declare returns wait in the
-	// queue. Declare retries until ctx ends, unless retrying cannot help.
+	// queue. Declare retries until it succeeds or ctx ends, unless retrying cannot help.
 	Declare(ctx context.Context, s Subscription) error
 
 	// Subscribe declares the queue, binds it, and calls h for its messages until ctx ends. Then it
@@ -68,10 +70,18 @@ type Broker interface {
 	Log
 	DeadLetters
 
-	// Health returns the broker's issues. Examples are a server that cannot be reached, a server
-	// that accepts no messages, and a full queue that drops its oldest messages. Health returns at
-	// the latest when ctx ends.
+	// Health returns the issues of this client. Examples are a server that cannot be reached, a
+	// server that accepts no messages, and a queue that cannot be declared. Health returns at the
+	// latest when ctx ends.
 	Health(ctx context.Context) []health.Issue
+
+	// Queues returns the names of the queues that this Broker has declared, sorted.
+	Queues() []string
+
+	// QueueHealth inspects queues and returns the issues of each, by name. Examples are a full queue
+	// that drops its oldest messages, and dead letters. Queues without issues are missing. It returns
+	// an error if it could not inspect all of them, at the latest when ctx ends.
+	QueueHealth(ctx context.Context, queues []string) (map[string][]health.Issue, error)
 
 	// Close closes the connections. Calls in progress fail.
 	Close() error

@@ -31,9 +31,9 @@ type DeadLetters interface {
 
 	// WalkDead calls h for each dead letter of a queue, oldest first, and performs the action that
 	// h returns. It visits only the dead letters that existed when it began. If h returns an error,
-	// WalkDead performs the earlier actions and returns the error. WalkDead deletes a requeued dead
-	// letter only after the queue has stored its copy. So a message may be handled twice, but none
-	// is lost. Concurrent walks visit different dead letters.
+	// WalkDead performs the actions of the earlier calls and returns the error. WalkDead deletes a
+	// requeued dead letter only after the queue has stored a copy of it. So a message may be
+	// handled twice, but none is lost. Concurrent walks visit different dead letters.
 	WalkDead(ctx context.Context, queue string, h func(DeadLetter) (DeadAction, error)) error
 }
 

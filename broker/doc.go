@@ -5,6 +5,6 @@
 // [Handler]. It retries messages that fail, and dead-letters messages that keep failing. A [Log] is
 // the history of all events.
 //
-// Package rabbit implements [Broker] with RabbitMQ, package memory within one process. Every
-// implementation passes the tests of package brokertest.
+// Package rabbit implements [Broker] with RabbitMQ. Package memory implements it within one
+// process. Every implementation passes the tests of package brokertest.
 package broker

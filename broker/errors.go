@@ -9,12 +9,12 @@ import (
 // is unavailable.
 var ErrUnavailable = errors.New("unavailable")
 
-// Unavailable returns an error with the text of err that wraps err and [ErrUnavailable].
+// Unavailable returns an error that has the text of err and wraps both err and [ErrUnavailable].
 func Unavailable(err error) error { return marked{err, ErrUnavailable} }
 
-// Postpone returns the error with which a handler postpones a message. The attempt does not count.
-// The message is redelivered at about until, or earlier. If it is too early, the handler must
-// postpone the message again. reason appears in the trace.
+// Postpone returns an error. A handler that returns this error postpones the message: the attempt
+// does not count, and the message is redelivered at about the time until, or earlier. After an
+// early redelivery, the handler must postpone the message again. reason appears in the trace.
 func Postpone(until time.Time, reason string) error { return &PostponedError{until, reason} }
 
 // A PostponedError is the error that [Postpone] returns. It wraps [ErrUnavailable].
@@ -34,10 +34,10 @@ func (p *PostponedError) Unwrap() error { return ErrUnavailable }
 // ErrPermanent marks an error that retrying cannot fix.
 var ErrPermanent = errors.New("permanent")
 
-// Permanent returns an error with the text of err that wraps err and [ErrPermanent].
+// Permanent returns an error that has the text of err and wraps both err and [ErrPermanent].
 func Permanent(err error) error { return marked{err, ErrPermanent} }
 
-// A marked error has the text of one error and also wraps another.
+// A marked error has the text of the embedded error. It wraps the embedded error and mark.
 type marked struct {
 	error
 	mark error

@@ -9,15 +9,15 @@ import (
 	"strings"
 )
 
-// A Log is the history of the exchange live_events. The broker drops the oldest messages, by age or
-// by size.
+// A Log is the history of the exchange live_events. The broker drops the oldest messages when they
+// are too old or the log is too large.
 type Log interface {
-	// ReadLog calls h for each message in log order, starting with the message at from. Start reads
-	// the whole log, End only new messages. ReadLog returns nil when ctx ends. If h returns an
-	// error, ReadLog returns that error. If the log has no message at from, or a different message,
-	// ReadLog returns ErrCursorGone within seconds and does not call h. If caughtUp is not nil,
-	// ReadLog closes it when h has handled every message that was in the log at the time of the
-	// call.
+	// ReadLog calls h for each message in log order, starting with the message at from. From
+	// [Start], it reads the whole log. From [End], it reads only new messages. ReadLog returns nil
+	// when ctx ends. If h returns an error, ReadLog returns that error. If the log has no message
+	// at from, or a different message, ReadLog returns ErrCursorGone within seconds and does not
+	// call h. If caughtUp is not nil, ReadLog closes it when h has handled every message that was
+	// in the log at the time of the call.
 	//
 	// The log may contain a message twice. When ReadLog loses its connection, it reconnects and
 	// continues after the last message that h handled.
@@ -44,7 +44,7 @@ var (
 func CursorAt(offset uint64, id string) Cursor {
 	h := fnv.New32a()
 	h.Write([]byte(id))
-	return Cursor{Offset: offset, Check: h.Sum32() | 1} // never 0, the check of Start
+	return Cursor{Offset: offset, Check: h.Sum32() | 1} // never 0, because Start has the check 0
 }
 
 // String returns the text form of the cursor. [ParseCursor] parses it.

@@ -36,15 +36,18 @@ type Message struct {
 	TID      event.TID // zero if another program published the message without a TID
 	Match    string    // match ID; "" if the message belongs to no match
 	Time     time.Time // time of the event or task; a broker may truncate it to seconds
-	Expires  time.Time `json:",omitzero"` // after this time the message is dropped unhandled; zero: never
+	Expires  time.Time `json:",omitzero"` // when to drop the message if it is not handled yet; zero means never
 	Body     []byte    // the CloudEvents object, or the JSON of the task
 	// Unsequenced reports whether the event has no seq. Readers of the log skip an event whose seq
-	// is not above the last. So a [Publisher] sends an event with a seq only after the previous
-	// event of its match is confirmed. Many unsequenced events of a match can be in flight.
+	// is not greater than the last seq of its match. So a [Publisher] sends an event with a seq
+	// only after the previous event of the match is confirmed. Unsequenced events of a match can be
+	// in flight at the same time.
 	Unsequenced bool `json:",omitzero"`
-	// Attempt counts from 1, excluding outages and postponements. It is 0 when the message is published.
+	// Attempt is the number of this attempt to handle the message, from 1. Outages and
+	// postponements do not count. Attempt is 0 when the message is published.
 	Attempt int
-	// Last reports whether the message is dead-lettered if this attempt counts and fails.
+	// Last reports whether the message is dead-lettered if this attempt fails and the failure
+	// counts.
 	Last bool `json:",omitzero"`
 	// Retried reports whether an earlier attempt failed or was postponed.
 	Retried bool `json:",omitzero"`

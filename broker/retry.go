@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// Pauses returns the default pauses before the second and each later attempt at a message. A
+// Pauses returns the default pauses before the second and each later attempt to handle a message. A
 // message gets len(Pauses())+1 attempts. If the last attempt fails, the message is dead-lettered.
 func Pauses() []time.Duration {
 	return []time.Duration{time.Second, 5 * time.Second, 30 * time.Second, 2 * time.Minute, 10 * time.Minute}
@@ -15,8 +15,8 @@ func Pauses() []time.Duration {
 // maxReason bounds the reason that is stored with a dead letter, in bytes.
 const maxReason = 4 << 10
 
-// Reason returns the text of err to store with a message. It is valid UTF-8, and at most 4 KiB and
-// an ellipsis long.
+// Reason returns the text of err to store with a message. The text is valid UTF-8. If it is longer
+// than 4 KiB, Reason cuts it and adds an ellipsis.
 func Reason(err error) string {
 	s := err.Error()
 	if len(s) > maxReason {
@@ -83,8 +83,8 @@ func Decide(err error, attempt, outages int, pauses []time.Duration) (Dispositio
 }
 
 // postponedPause returns the longest of pauses that ends before the time of the [PostponedError].
-// If all pauses are too long, it returns the first. After the pause, the handler may postpone the
-// message again.
+// If all pauses are too long, it returns the first pause. After the pause, the handler may postpone
+// the message again.
 func postponedPause(err error, pauses []time.Duration) time.Duration {
 	var postponed *PostponedError
 	errors.As(err, &postponed)

@@ -44,9 +44,9 @@ func Work(ctx context.Context, s Subscription, h Handler, log *slog.Logger, next
 	p.workers.Wait()
 }
 
-// A pool runs a fixed number of workers. A worker is one goroutine. If its handler is abandoned,
-// another goroutine replaces it. Workers reuse their goroutines, so the stack does not have to grow
-// for each delivery.
+// A pool runs a fixed number of workers. A worker is one goroutine. If the handler of a worker is
+// abandoned, another goroutine replaces the worker. Workers reuse their goroutines, so the stack
+// does not have to grow for each delivery.
 type pool struct {
 	handle    Handler
 	timeout   time.Duration
@@ -71,7 +71,7 @@ func (p *pool) work(ctx context.Context) {
 	}
 }
 
-// do handles one delivery. It reports false if another goroutine has replaced this one.
+// do handles one delivery. It reports false if another goroutine has replaced this goroutine.
 func (p *pool) do(ctx context.Context, d Delivery) bool {
 	m := d.Message
 	if !m.Expires.IsZero() && !time.Now().Before(m.Expires) {

@@ -61,8 +61,8 @@ func TestBatcher(t *testing.T) {
 func TestBatcherContexts(t *testing.T) {
 	type item struct {
 		name      string
-		cancelled bool // while the item is queued
-		during    bool // whether it is cancelled while its batch is written
+		cancelled bool // the context of the caller ends while the item is queued
+		during    bool // the context of the caller ends while the batch is written
 	}
 	for name, tc := range map[string]struct {
 		items []item
@@ -147,7 +147,7 @@ func TestBatcherContexts(t *testing.T) {
 				all.Wait()
 				if len(batches) > 1 && !reflect.DeepEqual(batches[1], tc.wrote) || len(batches) > 2 ||
 					len(tc.wrote) > 0 != (len(batches) == 2) {
-					t.Errorf("batches are %v, want %v as the second and last", batches, tc.wrote)
+					t.Errorf("batches are %v, want %v as the second and last batch", batches, tc.wrote)
 				}
 				for name, err := range got {
 					if !errors.Is(err, tc.want[name]) {
@@ -155,7 +155,7 @@ func TestBatcherContexts(t *testing.T) {
 					}
 				}
 				if err := b.Do(t.Context(), "last"); err != nil {
-					t.Errorf("writing a further item: %v", err)
+					t.Errorf("writing another item: %v", err)
 				}
 			})
 		})

@@ -34,20 +34,20 @@ type Consumer struct {
 	// Once skips an event that was handled within the last day. Set it if the effects of the
 	// consumer must not be repeated, as with notifications. An event may still be handled again if
 	// a process died during handling, if Redis was unreachable for more than [LeaseTime], or if
-	// Redis lost its data. The backfill copy of an event is handled separately.
+	// Redis lost its data. The backfill copy of an event counts as a separate event.
 	Once bool
 	// Ordered handles the events of a match one at a time, in the order of (epoch, seq), in all
 	// processes that share the queue. If an event fails or is postponed, the later events of its
-	// match wait until its last attempt. The queue receives all events of the sports in Keys,
-	// because the runner finds missing events by gaps in seq. Handle receives only events that
-	// match Keys.
+	// match wait until the event is handled or dead-lettered. The queue receives all events of the
+	// sports in Keys, because the runner finds missing events by gaps in seq. Handle receives only
+	// events that match Keys.
 	Ordered bool
 	// Early, if not nil, is called for an event that must wait for an earlier event of its match.
 	// Handle follows when the earlier events are finished. Only a consumer that sets Ordered can
-	// use Early. The contract for its error is that of Handle.
+	// use Early. Early returns errors under the same contract as Handle.
 	Early func(ctx context.Context, e event.Event) error
-	// Rebuilds allows matchwire rebuild. Set it if the consumer restores its data when it handles
-	// every event of the log again, in any order.
+	// Rebuilds allows the command matchwire rebuild for this consumer. Set it if the consumer
+	// restores its data when it handles every event of the log again, in any order.
 	Rebuilds bool
 	// Parts, if not nil, are the parts of the consumer, by name. Each part has its own queue,
 	// consumer.<name>.<part>, so no part waits for another. A consumer with parts uses no other field
@@ -100,16 +100,16 @@ type Host struct {
 	Redis redis.UniversalClient
 	// Prefix is the prefix of every Redis key: "mw:", or "mw:<namespace>:".
 	Prefix string
-	// Upcoming returns the matches that begin before until and have not begun, with their sport, league
-	// and match. It is nil if Redis is nil.
+	// Upcoming returns the matches that have not begun but will begin before until. Each Data has
+	// the sport, the league and the match. Upcoming is nil if Redis is nil.
 	Upcoming func(ctx context.Context, until time.Time) ([]event.Data, error)
 	Log      *slog.Logger
 }
 
-// MaxTimeout is the maximum of Consumer.Timeout. RabbitMQ takes an event back if it is not
-// acknowledged within consumer_timeout, 30 minutes by default, and delivers it again. MaxTimeout is
-// shorter, because this time includes the wait for a free handler, and the copy of a failed event
-// to a retry queue. On RabbitMQ 3.10, a queue cannot have a longer consumer_timeout.
+// MaxTimeout is the maximum of Consumer.Timeout. RabbitMQ delivers an event again if the event is
+// not acknowledged within consumer_timeout, 30 minutes by default. MaxTimeout is shorter, because
+// these 30 minutes also include the wait for a free handler and the copying of a failed event to a
+// retry queue. RabbitMQ 3.10 does not support a longer consumer_timeout for a single queue.
 const MaxTimeout = 25 * time.Minute
 
 // CheckTimeout returns an error if d is longer than [MaxTimeout].
@@ -148,8 +148,9 @@ func (c Consumer) Check() error {
 	return nil
 }
 
-// Subscription returns the broker subscription of c under the given consumer name. If c is ordered, the
-// limit and the timeout include events that wait in this process for earlier events.
+// Subscription returns the broker subscription of c under the given consumer name. If c is ordered,
+// the limit also allows for events that wait in this process for earlier events, and the timeout
+// includes that wait.
 func (c Consumer) Subscription(name string) broker.Subscription {
 	s := broker.Subscription{Queue: QueueName(name), Patterns: c.Keys, Limit: c.Limit, Timeout: c.timeout()}
 	if c.Ordered {
@@ -188,7 +189,9 @@ type Runner struct {
 	Prefix  string                // prefix of every Redis key
 	Trace   *trace.Recorder       // records a span for each event; may be nil
 	Metrics *Metrics              // may be nil
-	Log     *slog.Logger
+	// Progress records whether the consumers handle their events; may be nil.
+	Progress *Progress
+	Log      *slog.Logger
 
 	lease  time.Duration // time until a mark expires without a renewal; 0 means LeaseTime
 	bounds orderBounds   // the zero value means defaultOrderBounds
@@ -222,7 +225,10 @@ func (r Runner) Run(ctx context.Context, name string, c Consumer, ready chan<- s
 			defer step.End()
 			err := errors.New("the handler panicked") // replaced when the handler returns
 			counted := r.Metrics.begin(name, m)
-			defer func() { counted(err) }()
+			defer func() {
+				counted(err)
+				r.Progress.note(name, broker.Classify(err, m.Last), err)
+			}()
 			err = do.handle(ctx, m)
 			traceOutcome(step, m, err)
 			return err
@@ -287,7 +293,8 @@ type delivery struct {
 
 // handle decodes a message, calls the consumer's handler and logs the outcome.
 func (d delivery) handle(ctx context.Context, m broker.Message) error {
-	// The queue may have bindings from earlier settings, and an ordered consumer receives all events.
+	// Not every event matches Keys. The queue may have bindings from earlier settings, and an
+	// ordered consumer receives all events of its sports.
 	wanted := event.MatchAny(d.Keys, m.Key)
 	if !wanted && d.order == nil {
 		return nil
@@ -318,7 +325,7 @@ func (d delivery) handle(ctx context.Context, m broker.Message) error {
 }
 
 // handleEvent calls the consumer's handler. If the consumer is ordered, handleEvent first waits for
-// earlier events. If the consumer sets Once, it skips an event that was handled before.
+// earlier events. If the consumer sets Once, handleEvent skips an event that was handled before.
 func (d delivery) handleEvent(ctx context.Context, m broker.Message, e event.Event) error {
 	h := d.Handle
 	if d.marks != nil {

@@ -47,8 +47,9 @@ func emit(t *testing.T, b *memory.Broker, key string) event.Event {
 	return e
 }
 
-// deadLetters advances the clock of [synctest] by a minute. After that, every message is acknowledged or
-// dead-lettered. It returns the dead letters, and fails the test unless there are n.
+// deadLetters advances the clock of [synctest] by a minute. By then, the broker has acknowledged or
+// dead-lettered every message. deadLetters returns the dead letters, and fails the test unless
+// there are n.
 func deadLetters(t *testing.T, b *memory.Broker, n int) []broker.DeadLetter {
 	t.Helper()
 	time.Sleep(time.Minute)
@@ -145,7 +146,7 @@ func TestPanicIsAnError(t *testing.T) {
 	})
 }
 
-// A failed attempt is logged with its error, whether the error is permanent, and the TID.
+// The log line of a failed attempt contains the error, the TID, and whether the error is permanent.
 func TestFailureIsLogged(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := memory.New([]time.Duration{time.Millisecond}, nil)

@@ -27,8 +27,9 @@ const keepDone = 24 * time.Hour
 //
 // The mark of an attempt is a lease, which is renewed while the handler runs. If the process dies,
 // the lease expires, and another process can handle the event. Until then, the event is postponed,
-// without counting an attempt. The wait is necessary, because the broker also redelivers an event
-// if a process has only lost its connection and is still handling the event.
+// which does not count as an attempt. The wait is necessary because the process may not have died:
+// the broker also redelivers an event if a process lost its connection and is still handling the
+// event.
 //
 // The Redis client repeats a script whose reply was lost, so each script returns the same result
 // when it is repeated. If an attempt gets no reply to its first script, the attempt is abandoned.
@@ -36,8 +37,9 @@ const keepDone = 24 * time.Hour
 // mark does not block later attempts of the same instance, which tracks its running attempts in
 // memory.
 //
-// The backfill copy of an event has its own mark, whose key ends with :backfill. After Redis loses its
-// data, the backfill copy can arrive while the original waits for a retry.
+// The backfill copy of an event has its own mark, whose key ends with :backfill. After Redis loses
+// its data, the backfill copy can arrive while the original waits for a retry. With a common mark,
+// the original would then be skipped.
 type marks struct {
 	redis    redis.UniversalClient
 	prefix   string        // prefix of the marks' keys
@@ -54,9 +56,9 @@ func newMarks(r redis.UniversalClient, prefix string, lease time.Duration, log *
 }
 
 // beginAttempt sets the mark of the attempt and returns 0. It also replaces the mark of an earlier
-// attempt of the same instance. It returns -1 if the event was handled before. If another instance is
-// handling the event, it returns the rest of the lease in milliseconds. If the attempt was abandoned,
-// it returns 1 and sets nothing.
+// attempt of the same instance. It returns -1 if the event was handled before. If another instance
+// is handling the event, it returns the remaining time of the lease in milliseconds. If the attempt
+// was abandoned, it returns 1 and sets nothing.
 var beginAttempt = redis.NewScript(`
 if redis.call('exists', KEYS[2]) == 1 then return 1 end
 local mark = redis.call('get', KEYS[1])
@@ -65,8 +67,8 @@ if mark and string.sub(mark, 1, #ARGV[1]) ~= ARGV[1] then return math.max(1, red
 redis.call('set', KEYS[1], ARGV[2], 'px', ARGV[3])
 return 0`)
 
-// renewAttempt renews the mark of the attempt and returns 1. It returns 0 if the attempt was abandoned,
-// if the mark is of another attempt, or if the event is marked as handled.
+// renewAttempt renews the mark of the attempt and returns 1. It returns 0 if the attempt was
+// abandoned, if the mark belongs to another attempt, or if the event is marked as handled.
 var renewAttempt = redis.NewScript(`
 if redis.call('exists', KEYS[2]) == 1 then return 0 end
 local mark = redis.call('get', KEYS[1])
@@ -74,8 +76,8 @@ if mark and mark ~= ARGV[1] then return 0 end
 redis.call('set', KEYS[1], ARGV[1], 'px', ARGV[2])
 return 1`)
 
-// finishAttempt marks the event as handled and returns 1. If the mark is of another attempt, it sets
-// nothing and returns 0.
+// finishAttempt marks the event as handled and returns 1. If the mark belongs to another attempt,
+// it sets nothing and returns 0.
 var finishAttempt = redis.NewScript(`
 local mark = redis.call('get', KEYS[1])
 if mark and mark ~= ARGV[1] and mark ~= 'done' then return 0 end
@@ -111,7 +113,7 @@ func (m marks) once(ctx context.Context, e event.Event, h func(context.Context, 
 	since, left, err := m.begin(ctx, keys, token)
 	switch {
 	case err != nil:
-		_ = m.abandon(ctx, keys, token) // after an error, the mark expires
+		_ = m.abandon(ctx, keys, token) // if abandon fails too, the mark expires
 		return fmt.Errorf("checking whether the event was handled before: %w", RedisError(err))
 	case left < 0:
 		log.Debug("event skipped: it was handled before")
@@ -141,9 +143,9 @@ func (m marks) once(ctx context.Context, e event.Event, h func(context.Context, 
 }
 
 // begin marks an event as being handled. since is a time just before the lease began. left is 0 if
-// begin set the mark, negative if the event was handled before, and otherwise the rest of the lease
-// of another instance. If the reply takes half a lease or more, begin repeats the script, because
-// the lease may have expired.
+// begin set the mark, negative if the event was handled before, and otherwise the remaining time of
+// another instance's lease. If the reply takes half a lease or more, begin repeats the script,
+// because the lease may have expired.
 func (m marks) begin(
 	ctx context.Context, keys []string, token string,
 ) (since time.Time, left time.Duration, err error) {

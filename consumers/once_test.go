@@ -82,7 +82,7 @@ func (b *onceHarness) publish(msgs ...broker.Message) {
 	}
 }
 
-// next returns the next result. It fails the test if there is none within 30 s.
+// next returns the next result. It fails the test if no handler returns within 30 s.
 func (b *onceHarness) next() result {
 	b.Helper()
 	select {
@@ -186,7 +186,7 @@ func TestOnceTriesAFailedEventAgain(t *testing.T) {
 	})
 }
 
-// Both the original of an event and its backfill copy are handled, in either order of arrival.
+// The original of an event and its backfill copy are both handled, whichever arrives first.
 func TestOnceHandlesTheBackfillCopyToo(t *testing.T) {
 	testenv.OnBothRedis(t, func(t *testing.T, r *redis.Client) {
 		b := newOnceHarness(t)
@@ -255,8 +255,8 @@ func TestOnceAfterAnAttemptWithoutAReply(t *testing.T) {
 
 // lostReplies is a hook that drops the replies of the next commands.
 type lostReplies struct {
-	// executed reports for each of the next commands whether Redis executes it. The commands after these
-	// are not affected.
+	// executed has an element for each of the next commands: whether Redis executes the command
+	// before the reply is lost. The commands after these are not affected.
 	executed atomic.Pointer[[]bool]
 }
 
@@ -280,7 +280,7 @@ func (l *lostReplies) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.
 	return next
 }
 
-// If an attempt gets no reply and its mark cannot be removed either, the mark does not block the next
+// An attempt gets no reply, and then its mark cannot be removed. The mark does not block the next
 // attempt of the same process.
 func TestOnceReplacesALeftoverMarkOfItsInstance(t *testing.T) {
 	testenv.OnBothRedis(t, func(t *testing.T, r *redis.Client) {
@@ -295,7 +295,7 @@ func TestOnceReplacesALeftoverMarkOfItsInstance(t *testing.T) {
 		b.publish(b.message(b.event("first"))) // loads the scripts into Redis
 		b.acknowledged(1)
 		e := b.event("Giovinco")
-		lost.executed.Store(&[]bool{true, false}) // begin and abandon
+		lost.executed.Store(&[]bool{true, false}) // Redis executes begin, but not abandon
 		b.publish(b.message(e))
 		others := b.acknowledged(1)
 		if len(others) != 1 || !errors.Is(others[0], io.ErrUnexpectedEOF) {
@@ -305,8 +305,8 @@ func TestOnceReplacesALeftoverMarkOfItsInstance(t *testing.T) {
 	})
 }
 
-// If two processes receive the same event, one handles it. In the other process the event is postponed,
-// and no attempt is counted.
+// If two processes receive the same event, one of them handles the event. The other process
+// postpones it, and this does not count as an attempt.
 func TestOnceInTwoProcesses(t *testing.T) {
 	testenv.OnBothRedis(t, func(t *testing.T, r *redis.Client) {
 		b := newOnceHarness(t)
@@ -323,7 +323,7 @@ func TestOnceInTwoProcesses(t *testing.T) {
 		m := b.message(e)
 		m.Redelivered = true // as if the process that handles the event had lost its connection
 		b.publish(m, m, m)
-		for range 10 * b.retries { // more often than a failed event would be retried
+		for range 10 * b.retries { // more deliveries than a failed event would get
 			var p *broker.PostponedError
 			if r := b.next(); !errors.As(r.err, &p) {
 				t.Fatalf("while another process handles the event: error %v, want a PostponedError", r.err)
@@ -337,7 +337,8 @@ func TestOnceInTwoProcesses(t *testing.T) {
 	})
 }
 
-// The event that a dead process was handling is handled after its lease expires, and not before.
+// If a process dies while it handles an event, another process handles the event after the lease
+// expires, and not before.
 func TestOnceAfterAProcessHasDied(t *testing.T) {
 	m := miniredis.RunT(t)
 	r := redis.NewClient(&redis.Options{Addr: m.Addr()})
@@ -431,7 +432,8 @@ func (f *failures) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.Pro
 	return next
 }
 
-// A handled event is marked as handled even if Redis is unreachable for a moment.
+// An event is marked as handled even if Redis is briefly unreachable after the handler has
+// returned.
 func TestOnceMarksAsHandledWhenRedisIsBack(t *testing.T) {
 	testenv.OnBothRedis(t, func(t *testing.T, r *redis.Client) {
 		var f failures
@@ -451,8 +453,8 @@ func TestOnceMarksAsHandledWhenRedisIsBack(t *testing.T) {
 	})
 }
 
-// If a handler hangs, the event is handled again. When the first handler finally returns, it does not
-// change the mark of the second attempt.
+// If a handler hangs, the event is handled again. When the first handler finally returns, the mark
+// of the second attempt does not change.
 func TestOnceAfterAHandlerHung(t *testing.T) {
 	testenv.NotShort(t) // a handler counts as hung a second after its timeout
 	testenv.OnBothRedis(t, func(t *testing.T, r *redis.Client) {

@@ -14,21 +14,24 @@ import (
 	"github.com/matchwire/matchwire/event"
 )
 
-// order handles the events of each match in the order of (epoch, seq), one at a time, in all processes
-// that share a queue. Its record of a match is a hash in Redis:
+// order handles the events of each match in the order of (epoch, seq), one at a time, in all
+// processes that share a queue. The record of a match is a hash in Redis:
 //
 //	mw:order:<consumer>:{<match>}
 //	  epoch          the latest epoch
-//	  last           the last seq that no event waits for
-//	  <seq>          "done", or "<end> <due> <since>" for an unfinished event, in Unix milliseconds:
-//	                 later events wait for it until <end>; it is under way if <due> is 0, else <due> is
-//	                 the time of its next attempt; it arrived at <since>
-//	  <epoch>:<seq>  an unfinished event of an older epoch
+//	  last           all events up to this seq are finished, or later events have passed them
+//	  <seq>          "done" for a finished event, or "<end> <due> <since>" for an unfinished event
+//	  <epoch>:<seq>  "<end> <due> <since>" for an unfinished event of an older epoch
 //
-// An event waits while an earlier event of its match is unfinished or missing. It waits first in this
-// process, and then in the broker. While it waits in this process, it occupies a slot of the
-// subscription. So the subscription has more slots than the consumer handles at a time. Only the first
-// waiting event of a match polls the record. The others wait until that event leaves.
+// The times of an unfinished event are in Unix milliseconds. Later events wait for the event until
+// <end>. <due> is the time of its next attempt, or 0 while the event is under way. The event first
+// arrived at <since>.
+//
+// An event waits while an earlier event of its match is unfinished or missing. The event waits
+// first in this process, and then in the broker. While it waits in this process, it occupies a slot
+// of the subscription. So the subscription has more slots than the number of events that the
+// consumer handles at a time. Only the first waiting event of a match polls the record. The others
+// wait until that event leaves.
 //
 // Every wait is bounded. Later events pass an unfinished event at its <end>. They pass a missing event
 // some time after the arrival of the first later event.
@@ -37,8 +40,8 @@ import (
 // older epoch, and an event without an epoch.
 //
 // The Redis client repeats a script whose reply was lost, so each script has the same result when
-// it is repeated. Two processes can handle one event at the same time, unless the consumer also has
-// [marks].
+// it is repeated. Two processes can handle one event at the same time, unless the consumer also
+// sets Once.
 type order struct {
 	redis   redis.UniversalClient
 	prefix  string        // prefix of the records' keys
@@ -49,27 +52,27 @@ type order struct {
 	log     *slog.Logger
 
 	waiters  waiters
-	waiting  chan struct{} // has a token for each event that waits long in this process
+	waiting  chan struct{} // has a token for each event that may wait for bounds.long in this process
 	handling chan struct{} // has a token for each call of the consumer
 	stopped  chan struct{} // closed when the consumer stops
 	settling sync.WaitGroup
 	unstored chan struct{} // has a token for each goroutine of settling
 }
 
-// orderBounds bound the waits of an order.
+// orderBounds are the longest waits of events in an order.
 type orderBounds struct {
 	long    time.Duration // the longest wait in this process
-	brief   time.Duration // the longest wait in this process for an event that will probably wait longer
-	first   time.Duration // for missing events before the first event of an epoch
-	missing time.Duration // for other missing events
-	margin  time.Duration // for an unfinished event, beyond its timeout or the time of its next attempt
+	brief   time.Duration // the longest wait in this process if the event will probably wait in the broker
+	first   time.Duration // for missing events, until an event of the epoch is finished
+	missing time.Duration // for missing events after that
+	margin  time.Duration // for an unfinished event, after its timeout or the time of its next attempt
 }
 
 // orderSlots is the number of slots for events that wait in this process.
 const orderSlots = 56
 
-// defaultOrderBounds returns the usual bounds. A missing event may have failed in an outage, before its
-// arrival was stored. Its next attempt then follows within 30 s.
+// defaultOrderBounds returns the usual bounds. missing is 35 s because a missing event may have
+// failed in an outage before its arrival was stored. Its next attempt then follows within 30 s.
 func defaultOrderBounds() orderBounds {
 	return orderBounds{long: 10 * time.Second, brief: 250 * time.Millisecond, first: 5 * time.Second,
 		missing: 35 * time.Second, margin: 2 * time.Minute}
@@ -88,8 +91,8 @@ func newOrder(r redis.UniversalClient, prefix string, c Consumer, bounds orderBo
 	}
 }
 
-// stop ends the waits in this process. settle then tries once more to store the events that have
-// finished.
+// stop ends the waits in this process. Each settle in the background then tries once more to store
+// the end of its event.
 func (o *order) stop() { close(o.stopped) }
 
 // handle calls h when all earlier events of the match are finished. It postpones the event if that
@@ -150,9 +153,8 @@ func (o *order) call(ctx context.Context, until time.Time, e event.Event, h hand
 	return h(ctx, e)
 }
 
-// Pass returns an error with the text of err that wraps err. If Handle of an ordered consumer
-// returns it, later events of the match no longer wait for the event. The event is still retried as
-// err specifies.
+// Pass wraps err and keeps its text. If Handle of an ordered consumer returns the result, later
+// events of the match no longer wait for the event. The event is still retried as err specifies.
 func Pass(err error) error { return &passError{err} }
 
 // Passed reports whether err wraps an error from [Pass].
@@ -166,8 +168,9 @@ func (p *passError) Unwrap() error { return p.error }
 // finished is the pause of an event that no later event waits for.
 const finished time.Duration = -1
 
-// remaining returns the longest pause before the next attempt at a message whose handler returned err.
-// It returns finished if there is no further attempt, or if later events do not wait for it.
+// remaining returns the longest pause before the next attempt to handle m, after the handler
+// returned err. It returns finished if no attempt follows, or if later events do not wait for the
+// event.
 func remaining(m broker.Message, err error) time.Duration {
 	if Passed(err) {
 		return finished
@@ -178,7 +181,7 @@ func remaining(m broker.Message, err error) time.Duration {
 	}
 	pauses := broker.Pauses()
 	disposition, pause := broker.Decide(err, m.Attempt, len(pauses), pauses)
-	if disposition == broker.Dead { // the broker has more attempts than usual
+	if disposition == broker.Dead { // the broker allows more attempts than usual, because m.Last is false
 		return pauses[len(pauses)-1]
 	}
 	return pause
@@ -190,9 +193,9 @@ func (o *order) key(match string) string { return o.prefix + "{" + match + "}" }
 // An orderState is the result of enterOrder.
 type orderState struct {
 	result int
-	in     time.Duration // how long the wait can take, for orderRetrying and orderMissing
-	age    time.Duration // time since the event arrived first
-	last   int64         // the last seq that no event waits for
+	in     time.Duration // how long the wait can still take, for orderRetrying and orderMissing
+	age    time.Duration // time since the event first arrived
+	last   int64         // the field last of the record
 }
 
 // enter registers an event as under way.
@@ -208,8 +211,8 @@ func (o *order) enter(ctx context.Context, e event.Event) (s orderState, err err
 	return orderState{int(found[0]), time.Duration(found[1]) * ms, time.Duration(found[2]) * ms, found[3]}, nil
 }
 
-// leave stores that an event is finished, or that it waits for its next attempt, which follows after
-// pause.
+// leave stores that an event is finished, if pause is finished. Otherwise it stores that the next
+// attempt follows after pause.
 func (o *order) leave(ctx context.Context, e event.Event, pause time.Duration) error {
 	due := ""
 	if pause != finished {

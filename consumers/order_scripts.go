@@ -8,7 +8,7 @@ import "github.com/redis/go-redis/v9"
 //
 //	older    whether the epoch is older than the record's
 //	record   the fields of the record; after a change of the epoch, only those that are still needed
-//	last     the last seq of the epoch that no event waits for
+//	last     the field last of the record; 0 in a new epoch
 //	store    a function that stores a field of the record
 const orderRecord = `
 local epoch, seq = ARGV[1], tonumber(ARGV[2])
@@ -48,9 +48,12 @@ const (
 	orderMissing         // an earlier event has not arrived
 )
 
-// enterOrder registers an event as under way. It returns one of the results above, how many milliseconds
-// the wait can take (for orderRetrying and orderMissing), how many milliseconds ago the event arrived, and
-// the last seq that no event waits for.
+// enterOrder registers an event as under way. It returns four numbers:
+//
+//   - one of the results above
+//   - how long the wait can still take, in milliseconds, for orderRetrying and orderMissing
+//   - the time since the event first arrived, in milliseconds
+//   - the field last of the record
 //
 // ARGV[4] is how long the event counts as under way. The event waits for a missing event for at most
 // ARGV[5] if no event of the epoch has been handled, and otherwise for at most ARGV[6].
@@ -94,9 +97,9 @@ for _, name in ipairs(passed) do redis.call('hdel', KEYS[1], name) end
 if last ~= seq - 1 then store('last', number(seq - 1)) end
 return {0, 0, now - since, seq - 1}`)
 
-// leaveOrder stores the end of an attempt. If ARGV[4] is empty, the event is finished. Otherwise the
-// event waits for its next attempt in ARGV[4] milliseconds. Later events wait for it for another
-// ARGV[5] milliseconds after that.
+// leaveOrder stores the end of an attempt. If ARGV[4] is empty, the event is finished. Otherwise
+// the event waits for its next attempt in ARGV[4] milliseconds. Later events wait at least until
+// ARGV[5] milliseconds after that attempt begins, unless the event is finished earlier.
 var leaveOrder = redis.NewScript(orderRecord + `
 local name, done = number(seq), ARGV[4] == ''
 if older then name = epoch .. ':' .. name end

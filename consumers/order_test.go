@@ -38,7 +38,7 @@ func newOrderHarness(t *testing.T, r *redis.Client, pauses ...time.Duration) *or
 }
 
 // process runs the consumer as a separate process would, until stop is called or the test ends. The
-// error of fail is the error of the handler. If it is nil, the event counts as handled.
+// handler returns the error of fail. If the error is nil, the event counts as handled.
 func (h *orderHarness) process(c consumers.Consumer, fail func(event.Event) error) (stop func()) {
 	h.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
@@ -175,8 +175,8 @@ func TestOrderedAfterADeadLetter(t *testing.T) {
 	})
 }
 
-// Events that wait for a missing event do not keep an event of another match from being handled, and
-// the missing event is handled first if it arrives in time.
+// Many events wait for a missing event. An event of another match is still handled at once. The
+// missing event is handled first if it arrives in time.
 func TestOrderedWaitsForAMissingEvent(t *testing.T) {
 	testenv.OnBothRedis(t, func(t *testing.T, r *redis.Client) {
 		h := newOrderHarness(t, r, time.Millisecond)
@@ -188,7 +188,7 @@ func TestOrderedWaitsForAMissingEvent(t *testing.T) {
 		}
 		h.publish("other", 1, event.Goal)
 		if got := h.wait(2)["other"]; len(got) != 1 {
-			t.Errorf("handled %v of the other match, want its event", got)
+			t.Errorf("handled %v of the other match, want 1", got)
 		}
 		h.publish("m", 2, event.Goal)
 		if got := h.wait(23)["m"]; !slices.IsSorted(got) || len(got) != 22 {
@@ -197,8 +197,8 @@ func TestOrderedWaitsForAMissingEvent(t *testing.T) {
 	})
 }
 
-// After a restart, an event that was already handled advances the order, and events of unknown matches
-// wait only a short time.
+// After a restart, later events do not wait for an event that was already handled. Events of
+// unknown matches wait only a short time.
 func TestOrderedAfterARestart(t *testing.T) {
 	testenv.OnBothRedis(t, func(t *testing.T, r *redis.Client) {
 		h := newOrderHarness(t, r, 10*time.Millisecond)
@@ -219,7 +219,7 @@ func TestOrderedAfterARestart(t *testing.T) {
 	})
 }
 
-// Early is called for an event that waits, before Handle.
+// If an event must wait, Early is called first, and Handle later.
 func TestOrderedEarly(t *testing.T) {
 	testenv.OnBothRedis(t, func(t *testing.T, r *redis.Client) {
 		h := newOrderHarness(t, r, 10*time.Millisecond)

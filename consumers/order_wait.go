@@ -18,16 +18,16 @@ type orderWait struct {
 	waiter  *waiter
 	began   time.Time
 	maxWait time.Duration // the longest wait, from began
-	due     time.Time     // when the next attempt at an earlier event was due; zero if it is not due yet
-	last    int64         // the last seq that no event waits for, as read most recently
-	moved   time.Time     // when last changed
+	due     time.Time     // when the next attempt of an earlier event became due; zero if it is not due yet
+	last    int64         // the field last of the record, as read most recently
+	moved   time.Time     // time of the latest change of last
 }
 
 // until returns when the wait in this process ends.
 func (w *orderWait) until() time.Time { return w.began.Add(w.maxWait) }
 
-// wait returns nil when all earlier events are finished. If the event must wait longer than this
-// process waits, wait returns an error from [broker.Postpone].
+// wait returns nil when all earlier events are finished. If the event must continue to wait in the
+// broker, wait returns an error from [broker.Postpone].
 func (w *orderWait) wait(ctx context.Context) error {
 	state, err := w.enterOrPostpone(ctx)
 	if err != nil {
@@ -57,11 +57,12 @@ func (w *orderWait) wait(ctx context.Context) error {
 	}
 }
 
-// orderOutage is the pause in the broker while Redis is unavailable.
+// orderOutage is how long an event is postponed while Redis is unavailable.
 const orderOutage = 5 * time.Second
 
-// enterOrPostpone calls enter. While Redis is unavailable, it tries again, for as long as the event may
-// wait in this process. After that, it returns an error from [broker.Postpone].
+// enterOrPostpone calls enter. While Redis is unavailable, enterOrPostpone repeats the call for as
+// long as the event may wait in this process. After that, it returns an error from
+// [broker.Postpone].
 func (w *orderWait) enterOrPostpone(ctx context.Context) (orderState, error) {
 	for {
 		state, err := w.enter(ctx, w.event)
@@ -105,7 +106,7 @@ func (w *orderWait) pause(s orderState) bool {
 	if s.last != w.last || w.moved.IsZero() {
 		w.last, w.moved = s.last, now
 	}
-	if first { // the pauses grow while last does not change
+	if first { // the pauses between polls grow while last does not change
 		poll := now.Add(min(max(now.Sub(w.moved)/4, orderPollMin), orderPollMax))
 		if poll.Before(until) {
 			return w.sleepUntil(poll, changed)
@@ -117,7 +118,7 @@ func (w *orderWait) pause(s orderState) bool {
 	return w.sleepUntil(until, changed)
 }
 
-// sleep sleeps for d and returns true. If the event may not wait that long in this process, it
+// sleep sleeps for d and returns true. If the event may not wait that long in this process, sleep
 // returns false at once.
 func (w *orderWait) sleep(d time.Duration) bool {
 	until := time.Now().Add(d)
@@ -135,12 +136,12 @@ func (w *orderWait) sleepUntil(t time.Time, changed <-chan struct{}) bool {
 	return true
 }
 
-// maxPostpone is the longest pause in the broker if the next attempt at the earlier event has no known
-// time.
+// maxPostpone is the longest time for which an event is postponed, if the time of the earlier
+// event's next attempt is unknown.
 const maxPostpone = 10 * time.Second
 
-// postponed returns an error that makes an event wait in the broker. The pause grows with the age of
-// the event, so that many waiting events do not keep the broker busy.
+// postponed returns an error that makes an event wait in the broker. The pause grows with the age
+// of the event, so that many waiting events do not keep the broker busy.
 func postponed(s orderState) error {
 	pause := min(max(s.age/4, time.Second), maxPostpone)
 	reason := "an earlier event of the match is under way"

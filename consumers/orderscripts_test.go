@@ -23,7 +23,7 @@ func ordered(epoch string, seq int64) event.Event {
 	return event.Event{ID: epoch, Subject: "m", Data: event.Data{Epoch: epoch, Seq: seq}}
 }
 
-// enter checks the result of enterOrder for an event, and returns the rest of the wait.
+// enter checks the result of enterOrder for an event. It returns how long the wait can still take.
 func (m match) enter(epoch string, seq int64, want int) time.Duration {
 	m.Helper()
 	got, err := m.order.enter(m.Context(), ordered(epoch, seq))
@@ -62,13 +62,13 @@ func TestOrderRecordWhenRepliesAreLost(t *testing.T) {
 			m.enter("a", 1, orderReady)
 			m.enter("a", 2, orderRunning)
 			m.leave("a", 1, finished)
-			m.enter("a", 3, orderRunning) // 2 waits
+			m.enter("a", 3, orderRunning) // event 2 is not finished
 			m.enter("a", 2, orderReady)
 			m.leave("a", 2, time.Minute)
 			if in := m.enter("a", 3, orderRetrying); in < 50*time.Second || in > time.Minute {
 				m.Errorf("wait for the next attempt: %v, want about a minute", in)
 			}
-			m.enter("a", 2, orderReady) // the broker may deliver it early
+			m.enter("a", 2, orderReady) // the broker may deliver event 2 early
 			m.enter("a", 3, orderRunning)
 			m.leave("a", 2, finished)
 			m.enter("a", 3, orderReady)
@@ -89,7 +89,7 @@ func TestOrderRecordWhenRepliesAreLost(t *testing.T) {
 			}
 			m.bounds.missing = 0
 			m.enter("a", 5, orderReady)
-			m.enter("a", 4, orderNone) // it arrived too late
+			m.enter("a", 4, orderNone) // event 4 arrived too late
 			m.leave("a", 4, finished)
 			m.enter("a", 6, orderRunning)
 			m.leave("a", 5, finished)

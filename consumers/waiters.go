@@ -53,8 +53,8 @@ func (w *waiter) leave() {
 	}
 }
 
-// isFirst reports whether no other event of the match in this process is earlier. changed is closed
-// when an event of the match leaves.
+// isFirst reports whether the event is the earliest event of its match in this process. changed is
+// closed when an event of the match leaves.
 func (w *waiter) isFirst() (changed <-chan struct{}, first bool) {
 	w.waiters.mu.Lock()
 	defer w.waiters.mu.Unlock()

@@ -33,8 +33,8 @@ import (
 	"github.com/matchwire/matchwire/parser/profile"
 )
 
-// A server is an API on a Redis server. Its method call checks each request and response against the
-// API's OpenAPI document.
+// A server is an API that stores its state on a Redis server. The method call checks each request
+// and response against the OpenAPI document of the API.
 type server struct {
 	*testing.T
 	redis    *redis.Client
@@ -44,7 +44,7 @@ type server struct {
 	log      bytes.Buffer
 }
 
-// profiles is the format of a profile with a name and hosts.
+// profiles is the format string of a profile. Its arguments are the name and the hosts.
 const profiles = `
 profile: %s
 sport: soccer
@@ -100,9 +100,9 @@ func newServer(t *testing.T, r *redis.Client) *server {
 	return s
 }
 
-// call sends a request and checks the request and the response against openapi.json. The request has
-// the API token. headers alternates names and values, which replace the default headers. An empty
-// value removes a header.
+// call sends a request and checks the request and the response against openapi.json. The request
+// has the API token. headers contains pairs of a name and a value. Each pair replaces the default
+// header of that name. An empty value removes the header.
 func (s *server) call(method, path, body string, headers ...string) (
 	status int, response map[string]any, header http.Header,
 ) {
@@ -185,7 +185,7 @@ func TestActivation(t *testing.T) {
 			header.Get("X-Transaction-Id") != tid || header.Get("Location") != "/api/matches/"+id {
 			s.Errorf("first activation: status %d, %v, headers %v; want 201 and the request's TID", status, m, header)
 		}
-		// The same request again adds no source and emits no event. The response has the TID of the
+		// Repeating the request adds no source and emits no event. The response has the TID of the
 		// first request.
 		status, m, header = s.call("POST", "/api/matches", body)
 		if status != 200 || m["tid"] != tid || header.Get("X-Transaction-Id") == tid ||
@@ -401,7 +401,7 @@ func TestQueries(t *testing.T) {
 		ctx, cancel := context.WithCancel(s.Context())
 		var announcing sync.WaitGroup
 		announcing.Go(func() {
-			s.api.Instances.Announce(ctx, slog.New(slog.DiscardHandler), func(context.Context) instances.Instance {
+			s.api.Instances.Announce(ctx, nil, slog.New(slog.DiscardHandler), func(context.Context) instances.Instance {
 				return instances.Instance{
 					Name: "server", Roles: []string{"api"}, Address: "server:80", Version: "v", Started: now,
 					Status: "warn", Issues: []string{"an issue"},

@@ -21,7 +21,7 @@ var americanFootball = Rules{
 
 	Situation: []Member{{Name: "possession"}, {"down", 1, 4}, {"distance", 1, 99}, {Name: "ball_on"}},
 
-	// Georgia Tech 222–0 in 1916.
+	// The record: Georgia Tech won 222–0 in 1916.
 	Bounds: Bounds{Score: 250, Listed: 250, Rows: 100, Leap: 40,
 		Both: 120, Early: 14, Pace: 12, Never: 1},
 }

@@ -19,7 +19,7 @@ var baseball = Rules{
 
 	Situation: []Member{{Name: "batting"}, {"balls", 0, 4}, {"strikes", 0, 3}, {"outs", 0, 3}, {"bases", 1, 3}},
 
-	// Fukaura 0–122 in 1998.
+	// The record: Fukaura lost 0–122 in 1998.
 	Bounds: Bounds{Score: 150, Listed: 150, Rows: 100, Leap: 25,
 		Both: 60},
 }

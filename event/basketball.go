@@ -21,6 +21,6 @@ var basketball = Rules{
 
 	Situation: []Member{{Name: "possession"}},
 
-	// Detroit 186–184 in 1983, Troy 258–141 in 1992.
+	// The records: Detroit won 186–184 in 1983, and Troy won 258–141 in 1992.
 	Bounds: Bounds{Score: 300, Listed: 300, Rows: 100, Leap: 60},
 }

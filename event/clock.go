@@ -6,8 +6,8 @@ import (
 	"slices"
 )
 
-// A Clock is a time in a match, in the notation of the sport. In soccer, 45+2' is
-// Minute 45, Stoppage 2: it is in the first half, whereas minute 47 is in the second.
+// A Clock is a time in a match, in the notation of the sport. In soccer, 45+2' is Minute 45 and
+// Stoppage 2, in the first half. Minute 47 is in the second half.
 type Clock struct {
 	Period   Period `json:"period,omitempty"`   // such as "1h", "q4" or "p3"; "" if the page does not show it
 	Minute   int    `json:"minute,omitempty"`   // 1 to 120, as printed; 0 if the page or the sport has no minutes
@@ -56,8 +56,8 @@ func (c Clock) String() string {
 }
 
 // Minutes returns the minutes at which a period of a sport begins and ends, without stoppage time.
-// They count from kick-off. Both are 0 if the sport does not count minutes from kick-off, or if p is
-// a break or a shoot-out.
+// The minutes count from kick-off. Both are 0 if the sport does not count minutes from kick-off, or
+// if p is a break or a shoot-out.
 func (s Sport) Minutes(p Period) (start, end int) {
 	switch half, extra := s.Rules().Half, s.Rules().ExtraHalf; p {
 	case FirstHalf:
@@ -75,9 +75,9 @@ func (s Sport) Minutes(p Period) (start, end int) {
 // CountsMinutes reports whether the clock of the sport counts minutes from kick-off.
 func (s Sport) CountsMinutes() bool { return s.Rules().Half > 0 }
 
-// AtMinute returns the clock for a printed minute, in sports that count minutes: (45, 2) is 45+2' of
-// the first half in soccer. If p is "", the minute determines the period. A minute past the end of its
-// period is stoppage time: 92' of the second half is 90+2'.
+// AtMinute returns the clock for a printed minute, such as 45+2' for minute 45 and stoppage 2. The
+// sport must count minutes. If p is "", the minute determines the period. A minute past the end of
+// its period is stoppage time: 92' of the second half is 90+2'.
 func (s Sport) AtMinute(p Period, minute, stoppage int) Clock {
 	if p == "" {
 		p = ExtraSecond
@@ -156,9 +156,9 @@ func (s Sport) MoveTo(p Period, c Clock) Clock {
 }
 
 // MaybeStoppage reports whether c may be in the stoppage time of the previous period, although
-// Stoppage is 0. Use it for pages that do not show the period: on some soccer pages, the clock
-// runs to 47' in the first half and to 93' in a match without extra time. It returns false if the sport does not
-// count minutes.
+// Stoppage is 0. Use it for pages that do not show the period: on some soccer pages, the clock runs
+// to 47' in the first half and to 93' in a match without extra time. It returns false if the sport
+// does not count minutes.
 func (s Sport) MaybeStoppage(c Clock) bool {
 	half, extra := s.Rules().Half, s.Rules().ExtraHalf
 	after := func(end, most int) bool { return c.Minute > end && c.Minute <= end+most }

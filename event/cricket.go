@@ -2,7 +2,8 @@ package event
 
 import "time"
 
-// cricket contains the rules of cricket. The runs of the batting side are its score.
+// cricket contains the rules of cricket. A side's score is the number of runs in its latest
+// innings.
 var cricket = Rules{
 	Periods:     numbered("inn", 8), // two for each side, and super overs
 	LeastPeriod: "inn2",
@@ -14,11 +15,13 @@ var cricket = Rules{
 	LeagueWords:  []string{"cricket"},
 	NoClock:      true,
 
-	// The overs are the clock, and the wickets are part of the line score. With one ball left, the
-	// required rate is six times the missing runs.
+	// Overs and wickets are not members: the clock contains the overs, and the line score contains
+	// the wickets. The required rate can be high: with one ball left, it is six times the missing
+	// runs.
 	Situation: []Member{{Name: "batting"}, {"target", 1, 2000}, {"required_rate", 0, 3000}},
 
-	// Victoria 1,107 in one of two innings in 1926, Sri Lanka 952–6 in 1997. More than 800 overs in a Test
-	// of ten days in 1939. A new innings can change the score by any number.
+	// The records: Victoria scored 1,107 in one innings in 1926, and Sri Lanka scored 952–6 in
+	// 1997. A Test of ten days in 1939 had more than 800 overs. A new innings can change the score
+	// by any number, so Leap is 0.
 	Bounds: Bounds{Score: 2000, Listed: 2000, Rows: 1500},
 }

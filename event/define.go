@@ -152,8 +152,9 @@ func (d *Definition) checkKind(k Kind) error {
 
 func (d *Definition) has(p Period) bool { return slices.Contains(d.Periods, p) }
 
-// mayBeMissing reports whether a match can end without period p. The names ot and ot1 are overtime, et1 and
-// et2 are extra time, and so is a shoot-out. If the score counts sets, any period may be missing.
+// mayBeMissing reports whether a match can end without period p. Overtime (ot, ot1, ot2 …), extra
+// time (et1, et_ht, et2) and a shoot-out may be missing. If the score counts sets, any period may
+// be missing.
 func (d *Definition) mayBeMissing(p Period) bool {
 	letters := strings.TrimRight(string(p), "0123456789")
 	return d.Counts == Sets || letters == "ot" || letters == "et" || p == ExtraHalfTime || p == ShootOut

@@ -8,7 +8,8 @@ import (
 	"github.com/matchwire/matchwire/event"
 )
 
-// handball returns a definition of handball under another name, because a sport is defined once per process.
+// handball returns a definition of handball under the given name. Each test uses another name,
+// because a process can define a sport only once.
 func handball(name event.Sport) event.Definition {
 	return event.Definition{
 		Name: name, Counts: event.Goals, Half: 30, ExtraHalf: 5,
@@ -95,7 +96,7 @@ func TestDefineRefuses(t *testing.T) {
 		tc.change(&d)
 		var invalid *event.DefinitionError
 		if err := event.Define(d); !errors.As(err, &invalid) || invalid.Member != tc.member {
-			t.Errorf("%+v: error %v, want one about %s", d, err, tc.member)
+			t.Errorf("Define(%+v): error %v, want a DefinitionError about %s", d, err, tc.member)
 		}
 	}
 }

@@ -1,6 +1,6 @@
 // Package event defines the types that all parts of matchwire share: the event, its routing key,
 // kind and clock, and its source. It also defines the transaction ID, which links a cause to its
-// effects. It imports no other package of this module.
+// effects. It imports no other package of this module, except internal/spelling.
 package event
 
 import (
@@ -59,7 +59,7 @@ type Data struct {
 	Rev        int               `json:"rev,omitempty"`        // 1 when new, one more with each correction or retraction
 	Supersedes string            `json:"supersedes,omitempty"` // ID of the event that this event corrects or retracts
 	Reason     string            `json:"reason,omitempty"`     // reason for the event, such as for a correction
-	Changes    map[string]Change `json:"changes,omitempty"`    // of a correction, a kick-off or the score, by member name
+	Changes    map[string]Change `json:"changes,omitempty"`    // the changed members by name, see [Change]
 
 	Clock    *Clock `json:"clock,omitempty"`    // time of the incident in the match
 	Score    *Score `json:"score,omitempty"`    // after this event
@@ -100,8 +100,9 @@ type Evidence struct {
 }
 
 // Of returns an event with the given routing key, facts and time. It sets the ID, and sets empty
-// facts from the key and the clock. A match without a status becomes live. The caller must set the
-// TID. Of returns an error if the facts contradict the key, or if the situation is impossible in the sport.
+// facts from the key and the clock. If the match has no status, the status becomes Live. The caller
+// must set the TID. Of returns an error if the facts contradict the key, or if the situation is
+// impossible in the sport.
 func Of(key string, d Data, at time.Time) (Event, error) {
 	if err := CheckKey(key); err != nil {
 		return Event{}, err

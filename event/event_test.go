@@ -116,7 +116,7 @@ func TestOfChecksTheSituation(t *testing.T) {
 	for _, test := range []struct {
 		sport     event.Sport
 		situation event.Situation
-		want      string // "" if it is possible
+		want      string // the error; "" if the situation is possible
 	}{
 		{event.Baseball, event.Situation{Batting: event.Away, Balls: new(3), Outs: new(0), Bases: []int{1, 3}}, ""},
 		{event.Baseball, event.Situation{Strikes: new(5)}, "situation: strikes 5: want 0 to 3"},
@@ -172,8 +172,8 @@ func TestClock(t *testing.T) {
 		want event.Clock
 		text string
 	}{
-		{event.SoccerElapsed("", 861), event.Clock{Period: "1h", Minute: 15, Elapsed: 861}, "14:21"}, // the 15th minute
-		{event.SoccerMinute("", 45, 2), event.Clock{Period: "1h", Minute: 45, Stoppage: 2}, "45+2'"}, // never 47
+		{event.SoccerElapsed("", 861), event.Clock{Period: "1h", Minute: 15, Elapsed: 861}, "14:21"}, // in the 15th minute
+		{event.SoccerMinute("", 45, 2), event.Clock{Period: "1h", Minute: 45, Stoppage: 2}, "45+2'"}, // not minute 47
 		{event.SoccerMinute("", 46, 0), event.Clock{Period: "2h", Minute: 46}, "46'"},
 		{event.SoccerMinute("", 90, 4), event.Clock{Period: "2h", Minute: 90, Stoppage: 4}, "90+4'"},
 		{event.SoccerMinute("", 91, 0), event.Clock{Period: "et1", Minute: 91}, "91'"},
@@ -224,7 +224,7 @@ func TestTID(t *testing.T) {
 	for _, bad := range []string{"", "1", "00000000-0000-0000-0000-000000000000", "{" + text + "}", "urn:uuid:" + text,
 		text + "0"} {
 		if _, err := event.ParseTID(bad); err == nil || !strings.Contains(err.Error(), bad) {
-			t.Errorf("ParseTID(%q): %v, want an error that quotes it", bad, err)
+			t.Errorf("ParseTID(%q): %v, want an error that quotes the text", bad, err)
 		}
 	}
 	if got := event.TIDFrom(event.WithTID(context.Background(), a)); got != a {

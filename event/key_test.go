@@ -11,7 +11,8 @@ import (
 	"github.com/matchwire/matchwire/internal/testenv"
 )
 
-// Names in any script have readable keys, and different names have different keys.
+// League names in any script have readable keys. The different names of this test have different
+// keys.
 func TestCaseKeysOfAllScripts(t *testing.T) {
 	t.Parallel()
 	seen := map[string]string{}
@@ -55,8 +56,8 @@ func TestCaseKeysOfAllScripts(t *testing.T) {
 	}
 }
 
-// The keys of names in Latin letters do not change: consumers have bound them. latinSlug is the
-// rule that all versions have used for these names.
+// The keys of names in Latin letters must not change, because consumers have bound queues with
+// them. latinSlug is the rule that all versions use for these names.
 func TestLatinKeysAreFixed(t *testing.T) {
 	t.Parallel()
 	latinSlug := func(name string) string {

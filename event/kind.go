@@ -15,7 +15,7 @@ const (
 	StatusChange Kind = "status_change"
 	ScoreChange  Kind = "score_change" // the score changed, and no listed incident explains it
 
-	// KickoffChanged means that a match that has not begun has another kick-off time.
+	// KickoffChanged means that the kick-off time changed before the match began.
 	KickoffChanged Kind = "kickoff_changed"
 	LineupShown    Kind = "lineup" // the players of one side
 )

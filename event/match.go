@@ -77,9 +77,10 @@ var situationText = strings.NewReplacer(`,"`, ", ", `":`, ":", `"`, "")
 
 // A Member is a member of [Situation] that the pages of a sport can show.
 type Member struct {
-	Name string // as in profiles: as in JSON, but home_points and away_points for the two points
+	Name string // the JSON name, but home_points and away_points in place of points
 
-	// Least and Most are the bounds of a number, and of each number in a list. Both are 0 for a side and a text.
+	// Least and Most are the bounds of a number, and of each number in a list. Both are 0 for a
+	// member that is a side or a text.
 	Least, Most int
 }
 
@@ -90,8 +91,9 @@ type GamePoints struct {
 	Away string `json:"away"`
 }
 
-// check returns an error if no page of a sport can show the situation: if it has a member of another sport, a number
-// out of bounds, or a side other than home and away. s can be nil.
+// check returns an error if no page of a sport can show the situation. Such a situation has a
+// member of another sport, a number out of bounds, or a side other than home and away. s can be
+// nil.
 func (s *Situation) check(sport Sport) error {
 	if s == nil {
 		return nil
@@ -150,7 +152,8 @@ func (s *Situation) check(sport Sport) error {
 	return nil
 }
 
-// member returns the member of a situation with a name, or an error if the sport has none.
+// member returns the situation member with the given name, or an error if the sport does not have
+// it.
 func (s Sport) member(name string) (Member, error) {
 	all := s.Rules().Situation
 	if i := slices.IndexFunc(all, func(m Member) bool { return m.Name == name }); i >= 0 {
@@ -159,7 +162,7 @@ func (s Sport) member(name string) (Member, error) {
 	return Member{}, fmt.Errorf("situation: %s has no %s", s, name)
 }
 
-// numbers returns the number at p, or nil.
+// numbers returns a slice that contains *p, or nil if p is nil.
 func numbers(p *int) []int {
 	if p == nil {
 		return nil
@@ -167,7 +170,7 @@ func numbers(p *int) []int {
 	return []int{*p}
 }
 
-// MaxLineup is the maximum number of players in a [Lineup]. It exceeds the squad of every sport.
+// MaxLineup is the maximum number of players in a [Lineup]. The squads of all sports are smaller.
 const MaxLineup = 64
 
 // A Lineup holds the players of one side, in the order of the page.

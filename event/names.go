@@ -43,14 +43,15 @@ func Slug(name string) string {
 }
 
 const (
-	// maxSlug is the maximum length of a word of a routing key, in bytes. A key has at most 255.
+	// maxSlug is the maximum length of a word of a routing key, in bytes. A key has at most 255
+	// bytes.
 	maxSlug     = 100
 	unknownSlug = "unknown"
 )
 
-// slugText returns the text of a lower-case rune in a routing key, of a-z, 0-9 and spaces. If the
-// rune has no text, separates reports whether the rune separates words. Diacritics and apostrophes
-// do not separate words.
+// slugText returns the text for a lower-case rune in a routing key. The text consists of a-z, 0-9
+// and spaces. If the rune has no text, separates reports whether the rune separates words.
+// Diacritics and apostrophes do not separate words.
 func slugText(r rune) (text string, separates bool) {
 	if r < utf8.RuneSelf {
 		return slugASCII(string(r)), !isSlugRune(r) && r != '\''
@@ -62,10 +63,11 @@ func slugText(r rune) (text string, separates bool) {
 	if text = slugASCII(decomposed); text != "" {
 		return text, false
 	}
-	if r == 'ə' { // the library returns @
+	if r == 'ə' { // unidecode returns @
 		return "e", false
 	}
-	// The vowel signs of Indian and Thai scripts are marks too.
+	// Diacritics have no text. The vowel signs of Indian and Thai scripts are also marks, but they
+	// have a text.
 	if unicode.Is(unicode.Mn, r) && (r < 0x900 || r > 0x1cff) {
 		return "", false
 	}

@@ -2,7 +2,7 @@ package event
 
 import "time"
 
-// rugby contains the rules of rugby union. Sevens has the same rules, and shorter halves.
+// rugby contains the rules of rugby union. Rugby sevens has the same rules, but shorter halves.
 var rugby = Rules{
 	Periods:              soccer.Periods,
 	LastRegulationPeriod: SecondHalf,
@@ -10,7 +10,7 @@ var rugby = Rules{
 	Half:                 40,
 	ExtraHalf:            10,
 	LeastPeriod:          SecondHalf,
-	LeastLength:          7 * time.Minute, // sevens
+	LeastLength:          7 * time.Minute, // in rugby sevens
 	UsualLengths:         minutes(7, 20, 30, 35, 40),
 
 	Kinds: []Kind{"try", "conversion", "penalty_goal", "drop_goal", YellowCard, RedCard, Substitution, "tmo_review"},
@@ -23,7 +23,8 @@ var rugby = Rules{
 
 	Situation: []Member{{Name: "possession"}},
 
-	// Argentina 152–0 in 2002, Royal Kituro 356–3 in 2015. A shoot-out of 15 kicks in Cardiff in 2009.
+	// The records: Argentina won 152–0 in 2002, and Royal Kituro won 356–3 in 2015. A shoot-out in
+	// Cardiff in 2009 had 15 kicks.
 	Bounds: Bounds{Score: 400, Listed: 400, Shootout: 40, Rows: 100, Leap: 40,
 		Both: 120, Never: 1},
 }

@@ -54,8 +54,8 @@ type Rules struct {
 	Kinds  []Kind         // kinds of incidents that a page can show, without those that every sport has
 	Points map[Kind][]int // by kind: the points, goals or runs that one incident can add to the score
 
-	// Misses are the details of attempts to score that add no points, such as a missed conversion. Their
-	// rows need no score.
+	// Misses are the details of attempts to score that add no points, such as a missed conversion.
+	// The row of such an attempt needs no score.
 	Misses []string
 
 	Situation []Member // the members of the situation that a page can show
@@ -70,10 +70,10 @@ type Rules struct {
 
 	Names map[string]string // names of kinds and periods in messages, for a sport that Define has added
 
-	// Marks are words for incidents that no other sport has, such as "touchdown". They include
+	// Marks are words for incidents that no other sport uses, such as "touchdown". They include
 	// words that are not kinds. See [Sport.MarkOf].
 	Marks []string
-	// LeagueWords are words in names of leagues that show the sport.
+	// LeagueWords are words in the name of a league that identify the sport, such as "nba".
 	LeagueWords []string
 	NoClock     bool // no page shows a time of play
 
@@ -89,12 +89,12 @@ type Bounds struct {
 	Rows     int // incidents of one kind and side, except for those that score
 	Leap     int // points of both sides in ten minutes; 0 if the score can change by any number
 
-	// The bounds below are for the side with fewer points, or 0 if the sport has none. A page
-	// beyond them is about another sport.
+	// The next three bounds apply to the side with fewer points. A bound of 0 means that the sport
+	// has no such bound. A page with a higher number is about another sport.
 
 	Both  int // points
 	Early int // points shortly after the start of a match
-	Pace  int // points in ten minutes of play, besides Early
+	Pace  int // points in ten minutes of play, in addition to Early
 
 	// Never is a number of points that no side has during a match, because no incidents add up to it.
 	Never int
@@ -157,8 +157,8 @@ func (s Sport) PeriodLength(p Period) time.Duration {
 	return s.Rules().Length
 }
 
-// MarkOf returns the sport whose pages use a word for incidents, if no other sport uses it. Case,
-// spaces and hyphens make no difference. MarkOf returns "" for any other word.
+// MarkOf returns the sport whose pages use a word for incidents, if no other sport uses the word.
+// Case, spaces and hyphens make no difference. MarkOf returns "" for any other word.
 func MarkOf(word string) Sport {
 	word = Slug(word)
 	for _, s := range KnownSports() {
@@ -169,7 +169,7 @@ func MarkOf(word string) Sport {
 	return ""
 }
 
-// Title returns the name of the sport in a sentence, such as "ice hockey".
+// Title returns the name of the sport as in a sentence, such as "ice hockey".
 func (s Sport) Title() string {
 	if s == AmericanFootball {
 		return "American football"

@@ -24,7 +24,7 @@ func (s Score) Of(side Side) int {
 	return s.Away
 }
 
-// Add returns s with n more for one side.
+// Add returns s after adding n for one side.
 func (s Score) Add(side Side, n int) Score {
 	if side == Home {
 		s.Home += n
@@ -49,11 +49,11 @@ type Innings struct {
 	Runs     int  `json:"runs"`                // in tennis, games; in other sports, points or goals
 	Wickets  *int `json:"wickets,omitempty"`   // 0 to 10; nil if the page shows none, as after the end of most innings
 	Declared bool `json:"declared,omitempty"`  // the side ended the innings
-	FollowOn bool `json:"follow_on,omitempty"` // the side bats again at once
+	FollowOn bool `json:"follow_on,omitempty"` // the side follows on: it bats again immediately
 }
 
-// Closed reports whether the innings ended because the side declared or was all out. It is valid
-// only if the page shows the wickets of an innings in play.
+// Closed reports whether the innings ended because the side declared or was all out. The result is
+// valid only if the page shows the wickets while an innings is in play.
 func (i Innings) Closed() bool { return i.Declared || i.Wickets == nil || *i.Wickets >= 10 }
 
 // String returns the innings in the usual notation: "428/6d", "12/1", "245", or "110/2 (f/o)".
@@ -103,8 +103,8 @@ func (l *LineScore) String() string { return l.Home.String() + " v " + l.Away.St
 // Innings returns the number of innings of both sides.
 func (l *LineScore) Innings() int { return len(l.Home) + len(l.Away) }
 
-// Total returns the runs of both sides in all their innings. A [Score] holds the runs of the latest
-// innings of each side.
+// Total returns the runs of both sides in all their innings. In contrast, a [Score] can hold only
+// the runs of the latest innings.
 func (l *LineScore) Total() Score { return Score{Home: l.Home.Runs(), Away: l.Away.Runs()} }
 
 // Fits reports whether the line score and the score can be from the same page. In most sports, the
@@ -132,8 +132,9 @@ func (l *LineScore) Fits(r *Rules, s Score) bool {
 	return won == s && (played == s.Home+s.Away || played == s.Home+s.Away+1)
 }
 
-// With returns the line score after a change of the score from was to now, which it adds to part i.
-// It returns nil if the part would be negative. It does not modify l.
+// With returns the line score after the score has changed from was to now. It adds the difference
+// to part i, counted from 0. It returns nil if that part would become negative. It does not modify
+// l.
 func (l *LineScore) With(i int, was, now Score) *LineScore {
 	next := &LineScore{}
 	for _, side := range []struct {

@@ -19,8 +19,9 @@ var soccer = Rules{
 	Marks:       []string{"corner_kick", "goal_kick", "penalty_awarded", "added_time", "shootout_kick", "var_review"},
 	LeagueWords: []string{"soccer"},
 
-	// Arbroath 36–0 in 1885, Australia 31–0 in 2001. AS Adema 149–0 in 2002, all own goals in protest.
-	// 56 kicks in Dimona in 2024, 23–22. 36 red cards in Claypole in 2011.
+	// The records: Arbroath won 36–0 in 1885, and Australia won 31–0 in 2001. AS Adema won 149–0 in
+	// 2002, because the opponents scored only own goals in protest. A shoot-out in Dimona in 2024
+	// ended 23–22 after 56 kicks. A match in Claypole in 2011 had 36 red cards.
 	Bounds: Bounds{Score: 40, Listed: 150, Shootout: 40, Rows: 40, Leap: 5,
 		Both: 20, Early: 3, Pace: 1},
 }

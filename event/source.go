@@ -8,8 +8,8 @@ import (
 	"time"
 )
 
-// A Source is a page to poll for its matches. The events that activate and deactivate a source
-// contain it, and so does every task to poll it.
+// A Source is a page that matchwire polls. The events that activate and deactivate a source contain
+// the Source, and so does every polling task.
 type Source struct {
 	ID      string   `json:"id"`                // see [SourceID]
 	URL     string   `json:"url"`               // can contain {date}, see docs/sources.md
@@ -21,8 +21,8 @@ type Source struct {
 }
 
 // SourceID returns the ID of a source. The same URL and match have the same ID, so a source that is
-// activated twice has one schedule. others are other settings that determine the page; "" has no
-// effect.
+// activated twice has one schedule. others are further settings that determine the fetched page. An
+// empty one has no effect.
 func SourceID(url, match string, others ...string) string {
 	text := url + "\n" + match
 	for i, other := range others {

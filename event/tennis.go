@@ -16,6 +16,7 @@ var tennis = Rules{
 
 	Situation: []Member{{Name: "serving"}, {"home_points", 0, 99}, {"away_points", 0, 99}},
 
-	// Isner–Mahut 70–68 in the fifth set in 2010. A new set can change the score by any number.
+	// The record: Isner and Mahut played 70–68 in the fifth set in 2010. A new set can change the
+	// score by any number.
 	Bounds: Bounds{Score: 100, Listed: 100, Rows: 250},
 }

@@ -57,13 +57,13 @@ func FuzzMatchTopic(f *testing.F) {
 			return // the regular expression would be too slow, or treat invalid UTF-8 differently
 		}
 		if got, want := event.MatchTopic(pattern, key), byRegexp(pattern, key); got != want {
-			t.Errorf("MatchTopic(%q, %q) = %t, want %t as by the regular expression", pattern, key, got, want)
+			t.Errorf("MatchTopic(%q, %q) = %t, want %t like the regular expression", pattern, key, got, want)
 		}
 	})
 }
 
-// byRegexp matches a pattern by a regular expression. It ends every word with a dot, so that #
-// becomes (word.)* and needs no special case.
+// byRegexp matches a pattern by a regular expression. In the expression, every word ends with a
+// dot, so # becomes (word.)* and needs no special case.
 func byRegexp(pattern, key string) bool {
 	const word = `[^.]*\.`
 	re := "^"

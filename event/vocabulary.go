@@ -8,9 +8,9 @@ import (
 	"github.com/matchwire/matchwire/internal/spelling"
 )
 
-// CheckKind returns an error if a page of the sport can show no incident of kind k and k is not a
-// common kind. If s is "", the kind of any sport is valid. The error names the nearest kind, or all
-// kinds of the sport.
+// CheckKind returns an error if k is neither a common kind nor a kind of incident in the sport. If
+// s is "", the kind of any sport is valid. The error contains the kind with the most similar
+// spelling, or all kinds of the sport.
 func CheckKind(s Sport, k Kind) error {
 	kinds := kindsOf(s)
 	if slices.Contains(kinds, k) {
@@ -89,8 +89,8 @@ func checkWords(words []string) error {
 	return nil
 }
 
-// suggest returns a question with the word that is nearest to a misspelt word. If no word is near,
-// it lists the words in all.
+// suggest returns a question with the word whose spelling is most similar to a misspelt word. If no
+// word is similar, suggest lists the words in all.
 func suggest(misspelt string, words, all []string) string {
 	nearest, least := "", (len(misspelt)+2)/3+1
 	for _, w := range words {

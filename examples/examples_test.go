@@ -20,8 +20,8 @@ import (
 	"github.com/matchwire/matchwire/internal/testenv"
 )
 
-// Each of the three consumers writes every goal of the replays once, with its TID, although the consumer
-// is killed during a replay and started again.
+// Each of the three consumers writes every goal of the replays once, with the TID of the goal. The
+// consumer is killed during a replay, and is started again later.
 func TestEveryGoalOnce(t *testing.T) {
 	testenv.NotShort(t)
 	dir := t.TempDir()
@@ -63,7 +63,7 @@ func TestEveryGoalOnce(t *testing.T) {
 			more.Wait()
 			w.replay() // while the consumer is down
 			consumer = example.start(w)
-			w.emit("Marker") // the last event: any duplicate precedes it
+			w.emit("Marker") // published last, so the file has any duplicate before this goal
 			w.until("the last goal", func() bool { return strings.Contains(file(w.file).String(), "Marker") })
 			consumer.stop()
 

@@ -125,11 +125,11 @@ func (h *Hub) connected() int {
 }
 
 // serve runs receive, which reads what the client sends, and admits the client to a timeline. Both
-// run in new goroutines, because the stack of the HTTP server's goroutine is large. An idle
-// connection uses most of its memory for the stack of the goroutine that reads.
+// run in new goroutines, because the stack of the HTTP server's goroutine is large. Most of the
+// memory of an idle connection is the stack of the goroutine that reads.
 func (h *Hub) serve(c *client, req request, receive func()) {
 	c.conflate, c.expires = req.conflate, req.expires
-	go func() { // counted by addConnection
+	go func() { // addConnection has counted this goroutine
 		receive()
 		c.remove()
 	}()

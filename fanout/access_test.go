@@ -54,13 +54,14 @@ func metric(t *testing.T, h *fanout.Hub, name string) (sum float64) {
 	return sum
 }
 
-// loadKeys loads the keys in a new file with the given text. A token without claims allows everything.
+// loadKeys loads the keys in a new file with the given text. With these Keys, a token without
+// claims allows everything.
 func loadKeys(t *testing.T, text string) *access.Keys {
 	t.Helper()
 	return loadKeysWith(t, text, access.Policy{AllowAll: true})
 }
 
-// loadKeysWith loads the keys in a new file with the given text.
+// loadKeysWith is like loadKeys, but with the given policy.
 func loadKeysWith(t *testing.T, text string, policy access.Policy) *access.Keys {
 	t.Helper()
 	file := filepath.Join(t.TempDir(), "keys")
@@ -176,7 +177,7 @@ func TestTokenPolicy(t *testing.T) {
 		claims jwt.MapClaims
 		want   string // part of the error; "" if the token is valid
 	}{
-		"everything, in words":   {access.Policy{}, claims(nil), ""},
+		"all topics":             {access.Policy{}, claims(nil), ""},
 		"no claims":              {access.Policy{}, jwt.MapClaims{"exp": now.Add(time.Hour).Unix()}, "no claim topics"},
 		"no claims, all allowed": {access.Policy{AllowAll: true}, jwt.MapClaims{"exp": now.Add(time.Hour).Unix()}, ""},
 		"issuer":                 {access.Policy{Issuer: "club"}, claims(jwt.MapClaims{"iss": "club"}), ""},

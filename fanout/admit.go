@@ -13,14 +13,14 @@ import (
 
 const (
 	admitTimeout = 60 * time.Second // maximum time to admit a client, including a read of the log
-	maxTimelines = 256              // maximum number of timelines with a delay; also of timelines with a speed
+	maxTimelines = 256              // maximum number of timelines of each kind: with a delay, and with a speed
 )
 
 // An admission is a client that waits for a timeline.
 type admission struct {
 	client *client
 	filter filter.Filter
-	cursor *broker.Cursor // of the last frame that the client received; nil without a cursor
+	cursor *broker.Cursor // of the last frame that the client received; nil if it has no cursor
 	from   time.Time      // time to play back from, if cursor is nil
 	pace   pace
 	result chan outcome // receives the result of a playback; has a capacity of 1
@@ -31,7 +31,7 @@ type outcome int
 
 const (
 	admitted    outcome = iota
-	retry               // the place of the client is now in memory, or the timeline has ended
+	retry               // try again: the client's place is now in memory, or the timeline has ended
 	cursorGone          // the log has no message, or another message, at the client's cursor
 	notInMemory         // the client's place is in the log but not in memory
 	unavailable         // too many timelines or playbacks, the log cannot be read, or the time limit has passed
@@ -121,7 +121,7 @@ func (h *Hub) timelineFor(a *admission) (*timeline, outcome) {
 	if !h.startTimeline(t, func() {}) {
 		return nil, unavailable
 	}
-	return h.shareDelay(a.pace.delay, t), admitted // if the delay already has a timeline, t ends without clients
+	return h.shareDelay(a.pace.delay, t), admitted // if the delay already has a timeline, t gets no clients and ends
 }
 
 // delayTimeline returns the shared timeline of a delay, or nil if there is none.

@@ -16,7 +16,7 @@ import (
 // Limits of one connection.
 const (
 	maxLag        = 1 << 20          // bytes of events that may wait for a connected client
-	writeTimeout  = 10 * time.Second // within which a client must accept some bytes
+	writeTimeout  = 10 * time.Second // time within which a client must accept some bytes
 	pingInterval  = 25               // seconds between two pings
 	maxSilence    = 60               // seconds within which a WebSocket client must send something
 	maxFrame      = 16 << 10         // maximum size of a frame from a client, in bytes
@@ -28,7 +28,7 @@ const (
 // A client is one connection. The goroutine that sends a frame writes it with mu held, without
 // blocking. If the connection accepts no more bytes, a new goroutine runs drain, which waits for
 // the connection. So an idle client needs only the goroutine that reads. A slow client needs no
-// queue of events, because drain continues at its position in the history.
+// queue of events, because drain continues at the position of the client in the history.
 //
 // The fields draining, stale, closing and aborted are the state of a client. The states are:
 //
@@ -45,8 +45,8 @@ const (
 //
 // close, closeLocked and sendLast set closing, and so does tooSlow if conflate is not set. abort
 // sets aborted in any state. remove sets readEnded in any state. If drain is running at that time,
-// drain writes the rest of the current frame, and closeWrite calls abort. Otherwise remove calls
-// abort.
+// drain writes the rest of the current frame, and then closeWrite calls abort. Otherwise remove
+// calls abort.
 type client struct {
 	// The fields that every event uses come first, so that they share few cache lines. With
 	// thousands of clients, they are rarely in the cache of the processor.
@@ -57,7 +57,7 @@ type client struct {
 	closing   bool   // the last frame has been sent, or waits to be sent
 	aborted   bool   // conn is closed, or is about to be
 	readEnded bool   // the reading goroutine has ended
-	next      uint64 // position before which the client has received all events that its filter selects
+	next      uint64 // the client has received all events before this position that its filter selects
 	direct    nonblock.Conn
 	hub       *Hub
 

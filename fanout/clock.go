@@ -7,7 +7,7 @@ import (
 // A pace determines when a timeline sends the events of the log: at once, with a delay, or at a
 // speed. The zero pace sends events at once.
 type pace struct {
-	delay time.Duration // between the read of a page and the sending of its events
+	delay time.Duration // time between the read of a page and the sending of its events
 	speed float64       // multiple of real time
 }
 
@@ -15,7 +15,7 @@ type pace struct {
 func (p pace) live() bool { return p == pace{} }
 
 // clock returns a clock that starts now. If the pace has a delay, the clock shows the current time
-// less the delay. If the pace has a speed, the clock shows from at its start.
+// less the delay. If the pace has a speed, the clock begins at the time from.
 func (p pace) clock(from time.Time) clock {
 	now := time.Now()
 	if p.delay > 0 {
@@ -27,7 +27,7 @@ func (p pace) clock(from time.Time) clock {
 // A clock determines which frames are due. A frame is due if its page was read at or before the time
 // that the clock shows. If the speed is 0, all frames are due.
 type clock struct {
-	began, from time.Time // the clock shows from at began
+	began, from time.Time // at the real time began, the clock shows the time from
 	speed       float64
 	delayed     bool // the clock shows the current time less a delay
 }

@@ -86,7 +86,7 @@ func (c *client) abort(why endReason) {
 	c.aborted, c.partial, c.pending = true, nil, nil
 	c.notify()
 	c.direct.Invalidate()
-	c.hub.goroutines.Go(func() { c.conn.Close() }) // Close waits for drain, which waits for mu
+	c.hub.goroutines.Go(func() { c.conn.Close() }) // not here, because Close waits for drain, and drain waits for mu
 }
 
 // remove closes the connection, and removes the client from its timeline and from the hub. The
@@ -107,7 +107,7 @@ func (c *client) remove() {
 
 // awaitClose reads until the client closes its side, for at most closeTimeout. It returns at once
 // unless the client is closing. Reading is necessary: if the node closes a connection with unread
-// bytes, the kernel resets it, and the client may not receive the last frame.
+// bytes, the kernel resets the connection, and the client may not receive the last frame.
 func (c *client) awaitClose() {
 	c.mu.Lock()
 	waits := c.closing && !c.aborted
@@ -144,8 +144,8 @@ func (t *timeline) closeClients(code int, reason string) {
 
 // fallBehind closes all clients, because the history no longer has the position of the timeline.
 // The clients must reconnect to receive what they missed. The live timeline continues at the end of
-// the history. Any other timeline ends, because the end of the history is ahead of its clock. mu is
-// held.
+// the history. Any other timeline ends, because the end of the history is ahead of the clock of
+// that timeline. mu is held.
 func (t *timeline) fallBehind() {
 	t.closeClients(closeTryLater, "the node cannot keep up; reconnect with your cursor")
 	if t != t.hub.live {
@@ -170,8 +170,8 @@ func (t *timeline) moveToPlace(p eventlog.Place) {
 }
 
 // closeAll closes all clients one after the other, over the time of Options.Drain, so that they do
-// not all reconnect to other nodes at once. It waits up to closeTimeout until all clients have
-// disconnected, and then aborts the remaining connections.
+// not all reconnect to other nodes at once. Then it waits up to closeTimeout until all clients have
+// disconnected, and aborts the remaining connections.
 func (h *Hub) closeAll() {
 	h.mu.Lock()
 	close(h.stopping) // from now on, no timeline accepts a client

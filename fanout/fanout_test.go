@@ -46,7 +46,7 @@ func afterScripts(r *redis.Client) <-chan struct{} {
 	return ran
 }
 
-// A scriptHook sends to itself after each script.
+// A scriptHook is a channel, and a Redis hook that sends a value to the channel after each script.
 type scriptHook chan struct{}
 
 func (scriptHook) DialHook(next redis.DialHook) redis.DialHook { return next }
@@ -124,7 +124,8 @@ func (c *client) closed() int {
 	}
 }
 
-// publishNth publishes the n-th event of a match. change, if it is not nil, can change the data first.
+// publishNth publishes the n-th event of a match. If change is not nil, publishNth first calls it
+// to change the data.
 func publishNth(t *testing.T, b broker.Publisher, match, key string, n int64, change func(*event.Data)) broker.Message {
 	t.Helper()
 	return publishNthAt(t, b, match, key, n, time.Now(), change)
@@ -227,8 +228,8 @@ func TestSnapshotAppliesCorrectionsAndRetractions(t *testing.T) {
 	}
 }
 
-// Clients receive each event without epoch and seq once, such as those from matchwire emit. Such an event
-// does not change a state from the parser.
+// Clients receive an event without epoch and seq, such as an event from matchwire emit, once. Such
+// an event does not change a state from the parser.
 func TestEventsWithoutSeqReachClients(t *testing.T) {
 	b := memory.New(nil, nil)
 	n := newNode(t, b)
@@ -521,7 +522,7 @@ func TestNodeStartsFromCheckpoint(t *testing.T) {
 		_, early := first.event()
 		savedCount := func() int { return int(r.ZCard(t.Context(), "mw:{fanout}:checkpoints").Val()) }
 		for i := 1; i < events; i++ {
-			// A checkpoint is due 500 events after the previous checkpoint. Wait until the latest one is saved.
+			// A checkpoint is due 500 events after the previous checkpoint. Wait until the latest checkpoint is saved.
 			for i%500 == 100 && savedCount() < i/500 {
 				<-saved
 			}
@@ -599,7 +600,7 @@ func TestCheckpointOfAnotherLog(t *testing.T) {
 type recreatedLog struct {
 	broker.Log
 	left   atomic.Int64  // how many more times the log is created again
-	stable chan struct{} // closed when left is used up
+	stable chan struct{} // closed when the log is no longer created again
 }
 
 func (r *recreatedLog) ReadLog(ctx context.Context, from broker.Cursor, caughtUp chan<- struct{},

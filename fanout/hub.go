@@ -27,7 +27,7 @@
 //     package eventlog).
 //  2. timeline.run wakes up, and timeline.round gets the frames that are due. There is one timeline
 //     for live clients, one for each delay, and one for each playback.
-//  3. timeline.gather finds the groups of clients whose filters select each frame, in the index.
+//  3. timeline.gather finds, in the index, the groups of clients whose filters select each frame.
 //  4. spread calls client.deliver for each client, which writes without blocking.
 //  5. If the connection accepts no more bytes, client.drain sends the rest from the history.
 //
@@ -140,9 +140,9 @@ func NewHub(o Options) *Hub {
 }
 
 // Run reads the log and serves clients until ctx ends. Then it closes the clients one after the
-// other, while the node still sends events. It waits until all have disconnected, for at most
-// closeTimeout, and then aborts the other connections. If the log cannot be read, Run closes the
-// clients in the same way and returns an error. Call Run once.
+// other, while the node still sends events. It waits until all clients have disconnected, for at
+// most closeTimeout, and then aborts the remaining connections. If the log cannot be read, Run
+// closes the clients in the same way and returns an error. Call Run once.
 func (h *Hub) Run(ctx context.Context, log broker.Log) error {
 	own, stop := context.WithCancel(context.WithoutCancel(ctx))
 	defer h.goroutines.Wait()

@@ -9,10 +9,11 @@ import (
 	"github.com/matchwire/matchwire/fanout/internal/wire"
 )
 
-// An index finds the clients whose filters select an event. The cost of a lookup does not depend on
-// the number of other clients. Clients with equal filters form a group. A group is indexed by the
-// first list of its filter that is not empty, in the order match IDs, teams, topics. If the filter
-// has only empty lists, the group is indexed by the lists that the token allows.
+// An index finds the clients whose filters select an event. The cost of a lookup does not grow with
+// the number of clients that follow other matches, teams or topics. Clients with equal filters form
+// a group. A group is indexed by the first list of its filter that is not empty, in the order match
+// IDs, teams, topics. If the filter has only empty lists, the group is indexed by the lists that
+// the token allows.
 type index struct {
 	groups  map[string]*group       // by filter.Key
 	all     []*group                // groups that are indexed by no list
@@ -105,7 +106,8 @@ func (g *group) size() (n int) {
 	return n
 }
 
-// editLists replaces each list by which g is indexed with the result of change.
+// editLists replaces each list that g belongs to with the result of change. The filter of g
+// determines these lists.
 func (x *index) editLists(g *group, change func([]*group) []*group) {
 	in := func(lists map[string][]*group, keys []string) {
 		for _, k := range keys {
@@ -158,7 +160,7 @@ func (x *index) find(key string, m *event.Match, visit func(*group)) {
 	x.byTopic.find(key, visitAll)
 }
 
-// A topics is a node of a trie of topic patterns, with one word per level.
+// topics is a node in a trie of topic patterns, with one word per level.
 type topics struct {
 	words  map[string]*topics // child nodes by word, which can be * or #
 	groups []*group           // groups with the pattern that ends at this node

@@ -52,7 +52,7 @@ func (h *Hub) readLogOnce(ctx context.Context) error {
 		return nil
 	})
 	stop()
-	<-waited // the next call may use other channels
+	<-waited // makeReady must return before the next call, which may use other channels
 	return err
 }
 
@@ -72,8 +72,8 @@ func (h *Hub) saveCheckpoint(ctx context.Context, at broker.Cursor) {
 	})
 }
 
-// makeReady waits until the node has caught up with the log, and the live timeline with the
-// history. Then it closes ready. It returns early if ctx ends.
+// makeReady waits until the node has caught up with the log, and the live timeline has caught up
+// with the history. Then it closes ready. It returns early if ctx ends.
 func (h *Hub) makeReady(ctx context.Context, caughtUp <-chan struct{}, ready chan<- struct{}) {
 	select {
 	case <-caughtUp:
@@ -113,7 +113,7 @@ func (h *Hub) setUnready() {
 	if h.caughtUp == nil || closed(h.caughtUp) {
 		h.caughtUp = make(chan struct{})
 	}
-	if h.ready == nil || closed(h.ready) { // clients may wait for an open channel to close
+	if h.ready == nil || closed(h.ready) { // keep an open channel: clients may wait for it
 		h.ready = make(chan struct{})
 	}
 }

@@ -31,7 +31,7 @@ type metrics struct {
 	conflated atomic.Int64                // snapshots sent to clients that were too slow
 	ended     [numEndReasons]atomic.Int64 // connections that ended, by reason
 	refused   *prometheus.CounterVec      // refused requests, by HTTP status text
-	lag       prometheus.Histogram        // from the read of a page to the end of the round, in seconds
+	lag       prometheus.Histogram        // time from the read of a page to the end of the round, in seconds
 }
 
 func newMetrics() metrics {

@@ -95,7 +95,7 @@ func TestMisbehavingClientsDoNotAffectOthers(t *testing.T) {
 	}
 	for i := range int64(events) {
 		publishNth(t, b, "m1", "soccer.mls.goal", i+1, func(d *event.Data) { d.Reason = strings.Repeat("y", 700) })
-		if i%20 == 19 { // slows the publishing, so that clients misbehave during the events
+		if i%20 == 19 { // waits, so that clients misbehave while events are published
 			for range 20 {
 				<-received
 			}

@@ -15,10 +15,10 @@ import (
 
 const (
 	maxSharedPlaybacks = 8         // maximum number of shared playbacks at a time
-	maxSearches        = 8         // maximum number of unshared playbacks without a timeline at a time
+	maxSearches        = 8         // maximum number of unshared playbacks at a time that have no timeline yet
 	playbackBytes      = 4 << 20   // bytes of frames that a live playback reads ahead of its clients
 	pacedBytes         = 256 << 10 // bytes that a playback with a delay or a speed reads ahead
-	maxStallSeconds    = 10        // seconds that one client may stall a playback with other clients
+	maxStallSeconds    = 10        // seconds that one client may stall a playback that has other clients
 )
 
 // errInMemory ends a read of the log, because the rest of the log is in memory or no client is left.
@@ -210,7 +210,7 @@ func (p *playback) awaitProgress(ctx context.Context) bool {
 	return true
 }
 
-// admit admits the waiting clients that start at the message with the cursor at. f is the frame of
+// admit admits the waiting clients that start at the message whose cursor is at. f is the frame of
 // the message, or nil if the message has no frame. Clients whose cursor is not in the log get the
 // outcome cursorGone.
 func (p *playback) admit(at broker.Cursor, f *eventlog.Frame, stop func()) {

@@ -70,8 +70,8 @@ func TestManyClientsCatchUp(t *testing.T) {
 	group.Wait()
 }
 
-// The node closes a client whose delay would need one timeline too many. This client does not affect
-// other clients, even if it sends a frame.
+// The node closes a client whose delay would need more timelines than the maximum. This client does
+// not affect other clients, even if it sends a frame.
 func TestDelayLimit(t *testing.T) {
 	b := memory.New(nil, nil)
 	n := newNode(t, b)
@@ -98,7 +98,7 @@ func TestPlaybacksWithDifferentDelays(t *testing.T) {
 	const clients = 30
 	b := memory.New(nil, nil)
 	log := &slowLog{Log: b}
-	n := newNodeWith(t, log, oldEvents(t, b)) // its history begins at a checkpoint
+	n := newNodeWith(t, log, oldEvents(t, b)) // the history of n begins at a checkpoint
 	n.follow(t, "match=none").read()
 	var group sync.WaitGroup
 	for i := range clients {
@@ -111,7 +111,7 @@ func TestPlaybacksWithDifferentDelays(t *testing.T) {
 		})
 	}
 	group.Wait()
-	// Each delay needs its own reading of the log, in addition to the live one.
+	// Each delay needs its own read of the log, in addition to the read for the live timeline.
 	if reads := log.reads.Load(); reads <= clients {
 		t.Errorf("%d clients with different delays caused %d reads of the log, want more than %[1]d", clients, reads)
 	}

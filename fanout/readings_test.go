@@ -107,8 +107,8 @@ func (l *stalledLog) ReadLog(ctx context.Context, from broker.Cursor, caughtUp c
 	return nil
 }
 
-// If the broker sends nothing, the node closes clients whose cursors are ahead with 1013. Such
-// clients share one read of the log.
+// If the broker sends nothing, the node closes each client whose cursor is ahead of the node. The
+// close code is 1013. Such clients share one read of the log.
 func TestClientsShareStalledRead(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const clients = 500
@@ -155,8 +155,9 @@ func (l *slowLog) ReadLog(ctx context.Context, from broker.Cursor, caughtUp chan
 	return l.Log.ReadLog(ctx, from, caughtUp, h)
 }
 
-// oldEvents publishes 300 events of m1, whose pages were read every 15 seconds from 90 minutes ago
-// on. It returns checkpoints after every 50th event, the latest after event 251.
+// oldEvents publishes 300 events of m1. The page of the first event was read 90 minutes ago, and
+// the pages of the next events at intervals of 15 seconds. oldEvents returns checkpoints that are
+// 50 events apart. The latest checkpoint is after event 251.
 func oldEvents(t *testing.T, b *memory.Broker) *eventlog.Checkpoints {
 	t.Helper()
 	shared, saved := watchedCheckpoints(t)
@@ -180,7 +181,7 @@ func TestClientsWithOneDelayShareReads(t *testing.T) {
 	b := memory.New(nil, nil)
 	shared := oldEvents(t, b)
 	log := &slowLog{Log: b}
-	n := newNodeWith(t, log, shared) // its history begins at a checkpoint
+	n := newNodeWith(t, log, shared) // the history of n begins at a checkpoint
 	n.follow(t, "match=none").read()
 	var all sync.WaitGroup
 	for range clients {

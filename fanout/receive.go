@@ -14,7 +14,8 @@ import (
 	"github.com/matchwire/matchwire/fanout/internal/wire"
 )
 
-// setHandlers sets the handlers for control frames. They reply in place of gorilla.
+// setHandlers sets the handlers for control frames. These handlers reply in place of the default
+// handlers of gorilla/websocket.
 func (c *client) setHandlers(ws *websocket.Conn) {
 	ws.SetReadLimit(maxFrame)
 	ws.SetPongHandler(func(string) error { c.heard(); return nil })
@@ -33,9 +34,9 @@ func (c *client) setHandlers(ws *websocket.Conn) {
 	})
 }
 
-// receive waits for a frame and handles it. It returns false when nothing more can be read. The
-// stack of this call is most of the memory of an idle connection. Do not add to it: the runtime
-// would double the stack.
+// receive waits for a frame and handles it. It returns false when nothing more can be read. Most of
+// the memory of an idle connection is the stack of this call. Do not make this call use more stack,
+// because the runtime would double the stack.
 func (c *client) receive(ws *websocket.Conn) bool {
 	kind, r, err := ws.NextReader()
 	if err != nil {
@@ -44,8 +45,8 @@ func (c *client) receive(ws *websocket.Conn) bool {
 	return c.handleFrame(kind, r)
 }
 
-// endReceive closes the client if err reports that its frame is too large. It returns false, for
-// receive.
+// endReceive closes the client if err reports that a frame is too large. It always returns false,
+// as the result of receive.
 func (c *client) endReceive(err error) bool {
 	if errors.Is(err, websocket.ErrReadLimit) {
 		c.close(websocket.CloseMessageTooBig, "", endProtocol) // gorilla sends a close frame only in some cases

@@ -23,7 +23,7 @@ const (
 // A request holds the parsed parameters of a client's request, and the expiry of its token.
 type request struct {
 	filter   filter.Filter
-	cursor   *broker.Cursor // of the last frame that the client received; nil without a cursor
+	cursor   *broker.Cursor // of the last frame that the client received; nil if it has no cursor
 	pace     pace
 	from     time.Time // time to play back from
 	conflate bool      // if the client is too slow, send a snapshot instead of closing the client
@@ -34,7 +34,7 @@ var parameters = []string{"topics", "match", "team", "cursor", "delay", "from", 
 
 // parseRequest parses the query of a request. An unknown parameter is an error, because a filter
 // with a misspelled name would select everything. lastEventID is the Last-Event-ID header, which an
-// SSE client sends when it reconnects. It overrides the older cursor in the query.
+// SSE client sends when it reconnects. lastEventID overrides the older cursor in the query.
 func parseRequest(q url.Values, lastEventID string, now time.Time) (r request, err error) {
 	for name, values := range q {
 		if !slices.Contains(parameters, name) {

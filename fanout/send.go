@@ -183,7 +183,7 @@ func (c *client) drainNow() drainState {
 	return progressed
 }
 
-// minBlockedWrite is the duration above which a write is assumed to have waited for the client.
+// minBlockedWrite is the minimum duration of a write that counts as having waited for the client.
 const minBlockedWrite = 50 * time.Millisecond
 
 // drainBlocking writes once and blocks until the write ends. It never returns blocked.
@@ -242,7 +242,7 @@ type chunk struct {
 
 var chunks = sync.Pool{New: func() any { return &chunk{buffer: make([]byte, 0, 2*chunkBytes)} }}
 
-// free returns the chunk to the pool.
+// free returns the chunk to the pool, unless its buffer has grown too large.
 func (o *chunk) free() {
 	clear(o.frames)
 	if o.bytes = nil; cap(o.buffer) <= 4*chunkBytes {
@@ -257,7 +257,7 @@ func (c *client) fill(o *chunk) (next uint64) {
 	if len(c.partial) == 0 && len(c.pending) > 0 && !c.stale {
 		c.partial, c.pending = c.pending[0], c.pending[1:]
 	}
-	if len(c.partial) >= chunkBytes || c.stale { // written alone, without a copy
+	if len(c.partial) >= chunkBytes || c.stale { // a long rest of a frame is written alone, without a copy
 		o.bytes = c.partial[:min(len(c.partial), chunkBytes)]
 		return c.next
 	}

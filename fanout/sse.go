@@ -38,7 +38,7 @@ func (h *Hub) ServeSSE(w http.ResponseWriter, r *http.Request) {
 	}
 	h.serve(newClient(h, conn, wire.SSE), req, func() {
 		var b [64]byte
-		for received := 0; received < maxFrame; { // an EventSource sends nothing
+		for received := 0; received < maxFrame; { // an EventSource sends nothing; any other client may send maxFrame bytes
 			n, err := conn.Read(b[:])
 			if received += n; err != nil {
 				return

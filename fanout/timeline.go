@@ -62,7 +62,7 @@ func (t *timeline) run(ctx context.Context) {
 		}
 		var again <-chan struct{}
 		if more {
-			again = always // select chooses at random among the ready cases
+			again = always // select still serves the other cases, because it chooses at random
 		}
 		select {
 		case <-ctx.Done():
@@ -93,9 +93,9 @@ var always = func() chan struct{} {
 	return c
 }()
 
-// betweenRounds has run execute do between two rounds, and waits for do to return. At that time,
-// clients that are not behind have received everything before position. betweenRounds returns false
-// if ctx ends first.
+// betweenRounds makes run call do between two rounds, and waits until do has returned. During the
+// call, clients that are not behind have received everything before position. betweenRounds returns
+// false if ctx ends first.
 func (t *timeline) betweenRounds(ctx context.Context, do func()) bool {
 	done := make(chan struct{})
 	select {

@@ -29,8 +29,8 @@ func score(f frame) int {
 	return f.Snapshot.Matches[0].Score.Home
 }
 
-// A client with a delay receives every event, but no event and no snapshot shows anything before the
-// delay has passed.
+// A client with a delay receives every event. Neither its events nor its snapshots show anything
+// before the delay has passed.
 func TestDelay(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := memory.New(nil, nil)
@@ -217,8 +217,8 @@ func TestDelayAfterLive(t *testing.T) {
 	})
 }
 
-// An event whose page was read long ago does not cause events before it in the log to be sent too
-// early.
+// An event that is published long after its page was read does not change the delay of other
+// events. Events before it in the log are not sent too early.
 func TestDelayWithLateEvents(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := memory.New(nil, nil)

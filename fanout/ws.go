@@ -48,9 +48,9 @@ func (h *Hub) ServeWS(w http.ResponseWriter, r *http.Request) {
 	})
 }
 
-// A guard wraps the connection for gorilla. gorilla writes some close frames itself, which would
-// overtake frames that wait for the client. The guard passes all frames from gorilla to the client
-// instead.
+// A guard wraps the connection for gorilla. gorilla writes some close frames itself. These would
+// overtake the frames that wait for the client. So the guard passes all frames from gorilla to the
+// client, which sends them in order.
 type guard struct {
 	net.Conn
 	codec  wire.Codec // negotiated in the handshake

@@ -13,7 +13,6 @@
 // on one page. Package poll calls the other packages once for each task of the scheduler. Package
 // recording processes the pages of a fixture in the same way.
 //
-// Among the subpackages of parser, the package of each step imports only observation, the packages of
-// earlier steps, and its own internal packages. Package reconcile does no I/O, because it imports no
-// package that could.
+// Within parser, the package of a step imports only observation, the packages of earlier steps, and
+// its own internal packages. Package reconcile does no I/O, and imports no package that does.
 package parser

@@ -23,11 +23,11 @@ import (
 
 var update = flag.Bool("update", false, "rewrite testdata/faults.txt")
 
-// faultsFile has a case for each fault; its head describes the format.
+// faultsFile has a case for each fault. The comment at its top describes the format.
 const faultsFile = "testdata/faults.txt"
 
-// testdata/faults.txt has the notifications that people receive when a fault of the season strikes.
-// Every fault has a case.
+// For each fault of package season, testdata/faults.txt has a case: a few pages with the fault, and
+// the notifications that they cause. The pages must cause exactly these notifications.
 func TestFaults(t *testing.T) {
 	t.Parallel()
 	want, err := os.ReadFile(faultsFile)
@@ -42,7 +42,7 @@ func TestFaults(t *testing.T) {
 		title, pages, _ := strings.Cut(text, "\n")
 		parts := strings.SplitN(title, ": ", 3)
 		if len(parts) != 3 || !slices.Contains(season.Faults(event.Sport(parts[0])), parts[1]) {
-			t.Errorf("the case %q has no fault of the season: want sport: fault: story", title)
+			t.Errorf("the title %q names no fault of package season: want SPORT: FAULT: STORY", title)
 			continue
 		}
 		tested[parts[1]] = true
@@ -63,18 +63,19 @@ func TestFaults(t *testing.T) {
 		gotLines, wantLines := strings.Split(got.String(), "\n"), strings.Split(string(want), "\n")
 		for i := range min(len(gotLines), len(wantLines)) {
 			if gotLines[i] != wantLines[i] {
-				t.Fatalf("%s line %d differs. If the fan should read this, run with -update.\ngot  %s\nwant %s", faultsFile,
+				t.Fatalf("%s line %d differs. If the new notifications are right, run with -update.\ngot  %s\nwant %s", faultsFile,
 					i+1, gotLines[i], wantLines[i])
 			}
 		}
 	}
 }
 
-// readings reads the pages of a case, and returns them with the notifications that they cause.
+// readings reads the pages of a case. It returns each page with the notifications that the page
+// causes. Another test checks the cases that name a fixture.
 func readings(t *testing.T, sport event.Sport, pages string) string {
 	if folder, ok := strings.CutPrefix(strings.TrimSpace(pages), "fixture "); ok {
 		if _, err := os.Stat(folder + "/events.txt"); err != nil {
-			t.Errorf("the case of another test: %v", err)
+			t.Errorf("a case names a fixture without events.txt: %v", err)
 		}
 		return pages
 	}
@@ -90,7 +91,7 @@ func readings(t *testing.T, sport event.Sport, pages string) string {
 	var out strings.Builder
 	for line := range strings.Lines(pages) {
 		if strings.HasPrefix(line, "  ") {
-			continue // a notification of the golden file
+			continue // the notification that the golden file has so far
 		}
 		out.WriteString(line)
 		if line = strings.TrimSpace(line); line != "" {
@@ -100,8 +101,8 @@ func readings(t *testing.T, sport event.Sport, pages string) string {
 	return out.String()
 }
 
-// notifications reads a page, and returns a line for each notification. Incidents from before the
-// first page cause none.
+// notifications reads the page that line describes, and returns a line for each notification.
+// Incidents that happened before the first page cause no notification.
 func notifications(t *testing.T, tracker *poll.Tracker, line string) string {
 	var out strings.Builder
 	events, _ := tracker.Ingest(event.WithTID(t.Context(), event.NewTID()), fanPage(t, line))
@@ -113,7 +114,7 @@ func notifications(t *testing.T, tracker *poll.Tracker, line string) string {
 	return out.String()
 }
 
-// fanRules are the rules for the pages of fanPage.
+// fanRules are the rules of the profile that reads the pages of fanPage.
 const fanRules = `
 match:
   league: {value: Test League}
@@ -138,13 +139,15 @@ incidents:
     away_score: {css: u, regexp: '\d+$'}
 `
 
-// fanLineScore are the rules for the line score. Pages of cricket and tennis have it as the score.
+// fanLineScore are the rules for the line score. Cricket and tennis do not need them, because the
+// rules for their score also read the line score.
 const fanLineScore = `
   home_line_score: {css: .hl, optional: true}
   away_line_score: {css: .al, optional: true}
 `
 
-// fanRow matches a row: the period, the clock, the kind with its detail, the side, the player and the score.
+// fanRow matches a row: period, clock, kind, detail, side, player and score. Period, detail and
+// score are optional.
 var fanRow = regexp.MustCompile(`^(?:([a-z]+\d|\dh) )?(\S+) ([a-z_]+)(?:/(\S+))? (home|away) (\S+)(?: (\d+-\d+))?$`)
 
 // fanPage returns the page that a line of a case describes.
@@ -183,7 +186,7 @@ func fanPage(t *testing.T, line string) page.Page {
 		start = field[4]
 	}
 	write("start", "2026-11-28T"+start+":00Z")
-	words := strings.SplitN(field[1], " ", 3) // live q1 02:50
+	words := strings.SplitN(field[1], " ", 3) // such as live q1 02:50
 	write("status", strings.Join(words[:min(2, len(words))], " "))
 	if len(words) == 3 {
 		write("clock", words[2])
@@ -214,7 +217,7 @@ func fanPage(t *testing.T, line string) page.Page {
 		}
 		m := fanRow.FindStringSubmatch(row)
 		if m == nil {
-			t.Fatalf("%q is no row", row)
+			t.Fatalf("%q is not a row", row)
 		}
 		fmt.Fprintf(&b, "<li data-kind=\"%s\" data-side=%s data-period=\"%s\"><time>%s</time> <b>%s</b> <u>%s</u></li>\n",
 			strings.TrimSpace(m[3]+" "+m[4]), m[5], m[1], html.EscapeString(m[2]), strings.Trim(m[6], "-"), m[7])

@@ -13,15 +13,16 @@ import (
 	"github.com/matchwire/matchwire/parser/profile"
 )
 
-// twins are pairs of sports whose pages have the same periods and the same notation of clocks. Only
-// some scores tell them apart, so a match can begin before such a score.
+// twins are pairs of sports whose pages show periods and clocks in the same way. Only some scores
+// show which of the two sports a page is about. Before such a score, the parser accepts the pages.
 var twins = map[event.Sport]event.Sport{
 	event.Soccer: event.Rugby, event.Rugby: event.Soccer,
 	event.Basketball: event.AmericanFootball, event.AmericanFootball: event.Basketball,
 }
 
-// Pages about one sport that the profile of another sport reads produce no event about a match that has
-// begun, in all pairs of sports with the same markup except twins.
+// If a profile reads pages about another sport, some pages are refused, and the others cause no
+// events about the match. Only source_stale, source_fresh and kickoff_changed are allowed. The test
+// covers all pairs of sports except twins.
 func TestPagesOfAnotherSport(t *testing.T) {
 	all, err := season.Load(testenv.Needs(t, testenv.Season(".."), "MATCHWIRE_SEASON"))
 	if err != nil {
@@ -48,13 +49,15 @@ func TestPagesOfAnotherSport(t *testing.T) {
 	}
 }
 
-// styleOf returns the first style of a sport that lists incidents, or that does not.
+// styleOf returns the first style of a sport that lists incidents if listed is true. Otherwise it
+// returns the first style that does not.
 func styleOf(s event.Sport, listed bool) *season.Style {
 	all := season.Styles(s)
 	return all[slices.IndexFunc(all, func(s *season.Style) bool { return s.Listed == listed })]
 }
 
-// readByAnother reads the pages of a match in a style with the profile of another sport.
+// readByAnother renders the pages of a match in style, and reads them with the profile of by, a
+// style of another sport.
 func readByAnother(t *testing.T, m *season.Match, style, by *season.Style) {
 	t.Helper()
 	prof, err := by.Profile()

@@ -26,11 +26,11 @@ type checker struct {
 
 	shown   map[string]bool        // rows and scores that fresh pages have shown so far
 	latest  map[string]bool        // rows of the latest fresh page
-	tracked map[string]event.Event // by ID of each tracked incident: its latest event
+	tracked map[string]event.Event // the latest event of each tracked incident, by its ID
 	fewer   map[event.Side]bool    // whether the latest fresh page showed fewer goals of the side than are tracked
 	now     season.Page            // the latest fresh page
-	before  *event.Score           // the saved score before the page
-	line    string                 // the saved line score before the page
+	before  *event.Score           // the saved score before the current page was read
+	line    string                 // the saved line score before the current page was read
 	moves   kickoffs
 
 	newest     string          // snapshot of the newest page
@@ -48,7 +48,7 @@ func newChecker(m *season.Match, r *season.Rendering) *checker {
 // countsGoals reports whether the score of the match is the number of its goals.
 func (c *checker) countsGoals() bool { return c.match.Sport.Rules().CountsGoals }
 
-// site is the site of all pages.
+// site is the Site in the provenance of all pages.
 const site = "/parser/season"
 
 // readPages reconciles all pages, and checks the events of each page. It returns false if it cannot
@@ -73,7 +73,7 @@ func (c *checker) readPages(ctx context.Context, prof *profile.Profile) bool {
 		}
 		snapshot := fmt.Sprintf("%x", season.Hash(fetched.Body))
 		superseded := c.supersedes(snapshot)
-		for range 1 + n%2 { // two parsers read every other page
+		for range 1 + n%2 { // every second page is read twice, as if by two parsers
 			c.before, c.line = c.state.Score, lineOf(&c.state)
 			next, events, err := reconcile.Match(restarted(c.state), *o, reconcile.Provenance{
 				TID: event.NewTID(), Site: site, At: fetched.At,
@@ -91,6 +91,7 @@ func (c *checker) readPages(ctx context.Context, prof *profile.Profile) bool {
 			for i := range events {
 				c.check(fetched, &events[i])
 			}
+			// A deferred page with the snapshot of an older page may be a stale copy.
 			if deferred := next.Views[site].Hold != nil; !(deferred && c.superseded[snapshot]) {
 				c.checkLine(fetched)
 			}
@@ -103,8 +104,8 @@ func (c *checker) readPages(ctx context.Context, prof *profile.Profile) bool {
 	return true
 }
 
-// supersedes records the bytes of a page, and reports whether newer bytes have replaced them before, as a
-// tracker does.
+// supersedes records the snapshot of a page. It reports whether a newer page has already replaced a
+// page with the same snapshot. A tracker of package poll does the same.
 func (c *checker) supersedes(snapshot string) bool {
 	switch {
 	case snapshot == c.newest:
@@ -116,7 +117,8 @@ func (c *checker) supersedes(snapshot string) bool {
 	return false
 }
 
-// observation returns the observation of the match on a page that may show several matches, or nil.
+// observation returns the observation of the checker's match from all observations of a page. It
+// returns nil if the page can show several matches but does not show this match.
 func (c *checker) observation(all []observation.Observation) *observation.Observation {
 	for i := range all {
 		if all[i].Match.ID == c.match.ID {
@@ -155,8 +157,9 @@ func (c *checker) see(p *season.Page) {
 	}
 }
 
-// keyOf returns the attributes of a fact that a row on a page and an event must share. In sports
-// that do not count goals, these are all attributes, because the rows show the score.
+// keyOf returns the attributes of a fact that must be the same in a row of a page and in the event
+// that reports it. In sports that count goals, these are the kind, the side and the player. In
+// other sports, these are all attributes, because the rows show the score.
 func (c *checker) keyOf(f *season.Fact) string {
 	if c.countsGoals() {
 		return f.Kind + f.Side + f.Player
@@ -164,7 +167,7 @@ func (c *checker) keyOf(f *season.Fact) string {
 	return exactly(f.Kind, f.Detail, f.Side, f.Player, f.Off, f.Clock, pointsAfter(f))
 }
 
-// pointsAfter returns the score after a fact that changes it, otherwise nil.
+// pointsAfter returns the score after a fact, or nil if the row of the fact shows no score.
 func pointsAfter(f *season.Fact) *event.Score {
 	if !f.ShowsScore() {
 		return nil
@@ -181,8 +184,8 @@ func exactly(kind, detail, side, player, off string, clock event.Clock, after *e
 	return text
 }
 
-// incident returns all attributes of the incident of an event, as exactly does. It returns "" if the
-// incident is not tracked.
+// incident returns all attributes of the tracked incident with the given ID, in the format of
+// exactly. It returns "" if no tracked incident has the ID.
 func (c *checker) incident(id string) string {
 	i := slices.IndexFunc(c.state.Tracked, func(in reconcile.TrackedIncident) bool { return in.ID == id })
 	if i < 0 {
@@ -191,7 +194,7 @@ func (c *checker) incident(id string) string {
 	return c.attributes(&c.state.Tracked[i])
 }
 
-// attributes returns all attributes of a tracked incident, as exactly does.
+// attributes returns all attributes of a tracked incident, in the format of exactly.
 func (c *checker) attributes(in *reconcile.TrackedIncident) string {
 	after := in.Score
 	if c.countsGoals() {
@@ -205,7 +208,7 @@ func (c *checker) check(p *season.Page, e *event.Event) {
 	d := e.Data
 	switch {
 	case d.Kind == event.SourceStale && p.At.Sub(c.now.At) >= reconcile.StaleAfter:
-		// true: the source has shown no usable page for long
+		// correct: the source has shown no usable page for a long time
 	case p.Fault == season.Preview || p.Fault == season.SecondGame:
 		c.fail(&c.spurious, "unexpected %s on a %s", e.Type, p.Fault)
 	case d.Kind == event.MatchEnd && d.Action != event.Retracted && e.Time.Before(c.match.EarliestEnd()):
@@ -218,7 +221,7 @@ func (c *checker) check(p *season.Page, e *event.Event) {
 	case d.Kind == event.KickoffChanged:
 		c.moves.reported++
 	case d.Changes["player"].Old == season.CancelledScorer:
-		c.fail(&c.spurious, "unexpected %s of a cancelled score: another score is new", e.Type)
+		c.fail(&c.spurious, "unexpected %s: it turns a cancelled score into another score, which must be new", e.Type)
 	case d.Side != "" && !c.countsGoals() && d.Action != event.Retracted && !c.shown[c.incident(d.Incident)]:
 		c.fail(&c.spurious, "unexpected %s at %s: no page has shown %s", e.Type, e.Time, c.incident(d.Incident))
 	}
@@ -234,9 +237,9 @@ func (c *checker) check(p *season.Page, e *event.Event) {
 	}
 }
 
-// checkLine checks the saved line score after a page of a sport whose line score adds up to the score. It is that
-// of the page, unless the page is not current, or its line score does not add up to the saved score. Pages with the
-// bytes of an older page are not checked while they are deferred, because they may be stale copies.
+// checkLine checks the saved line score after a page. It checks only sports in which the line score
+// adds up to the score. The saved line score must be that of the page if the page is current, and
+// if the page's line score adds up to the saved score.
 func (c *checker) checkLine(p *season.Page) {
 	rules := c.match.Sport.Rules()
 	if rules.SetScore || rules.InningsScore || c.state.Score == nil {
@@ -267,9 +270,9 @@ func (c *checker) checkNewGoal(e *event.Event) {
 	}
 }
 
-// checkRetracted checks a retraction. Only scores that were taken back or replaced are retracted. In
-// sports that count goals, a goal is also retracted if the page shows fewer goals, because the page may
-// not show which goal was taken back.
+// checkRetracted checks a retraction. Only scores that were taken back or replaced may be
+// retracted. In sports that count goals, the page may not show which goal was taken back. So any
+// goal of a side may be retracted if the page shows fewer goals of the side than are tracked.
 func (c *checker) checkRetracted(e *event.Event) {
 	d := e.Data
 	was, ok := c.tracked[d.Incident]
@@ -290,7 +293,7 @@ func (c *checker) checkRetracted(e *event.Event) {
 	}
 }
 
-// gamesTracked returns the number of games of a side in a set that are still tracked after a page.
+// gamesTracked returns the number of tracked games of a side in a set.
 func (c *checker) gamesTracked(set event.Period, side event.Side) (n int) {
 	for i := range c.state.Tracked {
 		if in := &c.state.Tracked[i]; in.Clock.Period == set && in.Side == side && in.Kind != "set" {
@@ -300,8 +303,9 @@ func (c *checker) gamesTracked(set event.Period, side event.Side) (n int) {
 	return n
 }
 
-// checkScoreChange checks an event that only the score of a page implies. A fresh page must have shown
-// the score, and must lack the row that explains it. In a shoot-out, the same holds for its tally.
+// checkScoreChange checks a score_change event. A fresh page must have shown the score. If pages
+// list incidents, the row that explains the score must be missing. In a shoot-out, the page must
+// show the tally of the event.
 func (c *checker) checkScoreChange(p *season.Page, e *event.Event) {
 	score, shootout := e.Data.Score, e.Data.Clock != nil && e.Data.Clock.Period == event.ShootOut
 	switch {
@@ -316,17 +320,18 @@ func (c *checker) checkScoreChange(p *season.Page, e *event.Event) {
 		c.fail(&c.spurious, "unexpected %s to %v on a %s", e.Type, score, p.Fault)
 	case c.match.Sport.Rules().SetScore && *score == event.Score{}: // a set begins
 	case c.rendered.Style.Listed && p.Current() && p.Complete:
-		c.fail(&c.spurious, "unexpected %s to %v at %s: the page lists what explains it", e.Type, score, e.Time)
+		c.fail(&c.spurious, "unexpected %s to %v at %s: the page lists the incident that explains it", e.Type, score, e.Time)
 	}
 }
 
 // kickoffs counts the moves of a kick-off.
 type kickoffs struct {
 	last            time.Time // the latest kick-off that a page has shown
-	moved, reported int       // number of moves that pages have shown before the match, and of events
+	moved, reported int       // number of moves that pages showed before the match, and of kickoff_changed events
 }
 
-// show counts a move if a current page before the match shows another kick-off than the page before.
+// show counts a move if a current page shows another kick-off than the previous current page. It
+// ignores moves that pages show after the kick-off of the match.
 func (k *kickoffs) show(p *season.Page, m *season.Match) {
 	if !p.Current() {
 		return
@@ -395,8 +400,9 @@ func lineOf(s *reconcile.State) string {
 	return s.LineScore.String()
 }
 
-// compareScores compares the final score of pages that list no incidents with the score after each fact.
-// In sports that count goals, each point is a goal.
+// compareScores is compareFacts for pages that list no incidents. A fact counts as found if the
+// saved score is not lower than the score after the fact. In sports that count goals, as many goals
+// must be tracked as the score shows.
 func (c *checker) compareScores() {
 	for i := range c.rendered.Facts {
 		f := &c.rendered.Facts[i]
@@ -409,7 +415,7 @@ func (c *checker) compareScores() {
 		if c.match.Sport.Rules().SetScore {
 			s = c.setOf(f)
 		}
-		if f.Kind == "set" { // its score counts sets
+		if f.Kind == "set" { // the score of this fact counts sets, not games
 			after = &event.Score{}
 		}
 		if c.match.Sport.Rules().InningsScore {
@@ -437,8 +443,8 @@ func (c *checker) compareScores() {
 	}
 }
 
-// setOf returns the final score of the set in which a fact happened, or nil if no page has shown it. The score
-// of a match with one set is that of the set.
+// setOf returns the final score of the set in which a fact happened, or nil if no page has shown
+// it. If the match has one set, this is the saved score of the match.
 func (c *checker) setOf(f *season.Fact) *event.Score {
 	if c.state.LineScore == nil && len(c.match.Line.Home) == 1 {
 		return c.state.Score
@@ -450,9 +456,10 @@ func (c *checker) setOf(f *season.Fact) *event.Score {
 	return &sets[i]
 }
 
-// inningsOf returns the runs of the innings in which a fact happened, after the match and after the fact.
-// Both are those of the side that batted. If the line score is unknown, the score shows only the latest innings
-// of the side, and the first is nil for the others.
+// inningsOf returns two scores of the innings in which a fact happened: runs at the end of the
+// match, and after directly after the fact. Both contain only the runs of the batting side. runs is
+// nil if the state does not have the innings. Without a line score, the state has only the latest
+// innings of each side.
 func (c *checker) inningsOf(f *season.Fact) (runs, after *event.Score) {
 	side, earlier := event.Side(f.Side), map[event.Period]bool{}
 	for i := range c.rendered.Facts {
@@ -479,9 +486,9 @@ func (c *checker) inLatestInnings(f *season.Fact) bool {
 	})
 }
 
-// compareLine compares the points of each period with the official line score. If the source has none, it
-// compares them with the facts. Pages that list no incidents do not show in which period the points were
-// scored.
+// compareLine compares the points of each period with the official line score. If the match has no
+// official line score, compareLine compares the points with the facts. For pages that list no
+// incidents, it compares the saved line score.
 func (c *checker) compareLine() {
 	if c.match.Sport.Rules().SetScore {
 		c.compareSets()
@@ -522,8 +529,8 @@ func (c *checker) compareLine() {
 	}
 }
 
-// compareParts compares the saved line score of a scoreboard with the official line score. If the source has none, it
-// compares it with the facts. The last part of an official line score contains all overtimes.
+// compareParts compares the saved line score with the official line score, or with the facts if the
+// match has no official line score. The last part of an official line score contains all overtimes.
 func (c *checker) compareParts() {
 	if c.state.LineScore == nil {
 		c.fail(&c.other, "no line score, want one")
@@ -639,12 +646,12 @@ func (c *checker) compareResult() {
 		c.fail(&c.other, "tally of the shoot-out %v, want %v", s.Shootout, m.Shootout)
 	}
 	if c.moves.reported != c.moves.moved || !s.Match.Start.Equal(m.Kickoff) {
-		c.fail(&c.other, "%d moves of the kick-off to %s, want %d to %s", c.moves.reported, s.Match.Start, c.moves.moved,
-			m.Kickoff)
+		c.fail(&c.other, "%d kickoff_changed events, kick-off %s, want %d events, kick-off %s", c.moves.reported,
+			s.Match.Start, c.moves.moved, m.Kickoff)
 	}
 	for i := range s.Tracked {
 		in := &s.Tracked[i]
-		unknown := in.DecidedBy == "" && c.rendered.Silent
+		unknown := in.DecidedBy == "" && (c.rendered.Silent || s.Unwatched && in.Winner == m.Winner)
 		if in.Kind == event.MatchEnd && (in.Winner != m.Winner || in.DecidedBy != m.By && !unknown) {
 			c.fail(&c.other, "winner %q by %q, want %q by %q", in.Winner, in.DecidedBy, m.Winner, m.By)
 		}
@@ -668,7 +675,7 @@ func (c *checker) comparePeriods() {
 	}
 }
 
-// restarted returns the state as a restarted parser loads it.
+// restarted returns the state as a parser loads it after a restart.
 func restarted(s reconcile.State) reconcile.State {
 	var again reconcile.State
 	b, err := json.Marshal(s)

@@ -18,12 +18,13 @@ import (
 	"github.com/matchwire/matchwire/internal/testenv"
 )
 
-// A season of real matches of each sport is reconciled from pages with many faults; see
-// season.Match.Render. The parser restarts after each page, and two parsers read every other page. Each
-// match must end with the real result, with each score reported once. No event may report an incident
-// that no fresh page showed.
+// TestSeason reconciles a season of real matches of each sport from pages with many faults; see
+// season.Match.Render. The parser restarts after each page, and every second page is read twice, as
+// if by two parsers. Each match must end with the real result, and each score must be reported
+// once. No event may report an incident that no fresh page showed.
 //
-// MATCHWIRE_SEED sets the seed, and MATCHWIRE_SPORT the only sport.
+// The environment variable MATCHWIRE_SEED sets the seed. MATCHWIRE_SPORT restricts the test to one
+// sport.
 func TestSeason(t *testing.T) {
 	seed := uint64(1)
 	if s := os.Getenv("MATCHWIRE_SEED"); s != "" {
@@ -90,7 +91,7 @@ func (s *tally) report(t *testing.T, sport event.Sport, complete bool) {
 	if s.right != s.matches || s.found != s.scoring || s.lost+s.doubled+s.spurious > 0 {
 		t.Fail()
 	}
-	const enough = 50 // so many matches have every fault
+	const enough = 50 // in this many matches, every fault must strike at least once
 	for _, name := range season.Faults(sport) {
 		if complete && s.matches >= enough && s.faults[name] == 0 {
 			t.Errorf("%s: the fault %q never struck", sport, name)
@@ -103,7 +104,7 @@ type tally struct {
 	matches, right int            // number of matches, and of matches without errors
 	scoring, found int            // number of facts that change the score, and of those that are tracked
 	lost           int            // number of facts without an incident
-	doubled        int            // number of different incidents that are tracked more often than in the facts
+	doubled        int            // number of different incidents that are tracked more often than they happened
 	spurious       int            // number of events that no fresh page showed
 	other          int            // number of other errors
 	faults         map[string]int // how often each fault struck
@@ -125,7 +126,7 @@ func (s *tally) add(one *tally) {
 	}
 }
 
-// fail adds the description of an error to the tally, and counts it in count.
+// fail adds the description of an error to the tally, and increments count.
 func (s *tally) fail(count *int, format string, args ...any) {
 	*count++
 	s.wrong = append(s.wrong, fmt.Sprintf(format, args...))

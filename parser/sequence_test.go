@@ -15,8 +15,8 @@ import (
 	"github.com/matchwire/matchwire/parser/profile"
 )
 
-// A feed was captured 60 times in one day. For a page with several new goals, each goal is
-// reported. Each match ends once.
+// The pages of this test are 60 captures of one feed from one day. If a page has several new goals,
+// each goal is reported. Each match ends once.
 func TestCapturedSequence(t *testing.T) {
 	dir := testenv.Needs(t, testenv.Pages(".."), "MATCHWIRE_PAGES")
 	files, err := filepath.Glob(filepath.Join(dir, "soccer/seq-spl-20260412/*.json"))

@@ -1,11 +1,11 @@
-// Package profiles embeds the profiles that matchwire ships. Each has sample pages, which were written
-// for it in the markup of the site. Your own profiles are in the
-// folder that matchwire.yaml names.
+// Package profiles embeds the profiles that matchwire ships. Each profile has sample pages. These
+// were written for matchwire, in the markup of the site. Your own profiles are in the folder that
+// matchwire.yaml names.
 package profiles
 
 import "embed"
 
-// FS has each profile as NAME.yaml, and its sample pages in the folder NAME.
+// FS contains each profile as NAME.yaml, and the profile's sample pages in the folder NAME.
 //
 //go:embed *.yaml */*
 var FS embed.FS

@@ -20,7 +20,8 @@ type benchOptions struct {
 	failed   bool   // whether a run failed
 }
 
-// A measure measures servers in one respect. run returns a table, and ratios with their limits.
+// A measure measures one property of the servers, such as their CPU time. run returns a table of
+// the results, and ratios with their limits.
 type measure struct {
 	name string
 	run  func(*benchOptions) (table, []limit, error)
@@ -102,8 +103,8 @@ func measureNames() []string {
 	return names
 }
 
-// rotate calls run once for each name in every round. Each round begins with the next name. If a
-// run fails, rotate prints the error and continues.
+// rotate calls run for each name, o.rounds times. Each round begins with a different name, so that
+// no server always runs first. If a run fails, rotate prints the error and continues.
 func (o *benchOptions) rotate(measure string, names []string, run func(name string) error) {
 	for round := range o.rounds {
 		at := round % len(names)

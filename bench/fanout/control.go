@@ -11,9 +11,9 @@ import (
 	"time"
 )
 
-// control runs the commands for a server until in ends. It reads one command per line, and runs the
-// commands in order. A reply follows after all events of earlier commands were passed to the
-// server. The commands are:
+// control runs the commands for a server until in ends. It reads one command per line and runs the
+// commands in order. Before it replies to a command, it passes the events of all earlier commands
+// to the server. The commands are:
 //
 //	event JSON                          broadcast one event
 //	burst N [matches M] JSON            broadcast N events as fast as possible
@@ -22,8 +22,8 @@ import (
 //	memory                              collect garbage; reply: memory BYTES, the resident memory
 //	sockets                             reply: sockets N, the number of connected sockets
 //
-// JSON is the template for a [stamper]. Event i since the start belongs to match m<i mod M>, or to
-// m0 without matches. Each match has its own seq.
+// JSON is the template for a [stamper]. Events are numbered from the start. Event i belongs to
+// match m<i mod M>, or to m0 if the command has no matches. Each match has its own seq.
 func control(in *bufio.Reader, out io.Writer, broadcast func([]byte) error) error {
 	before, err := openSockets()
 	if err != nil {
@@ -117,8 +117,8 @@ type source struct {
 	seq       map[string]int64 // key: match ID; value: the last seq
 }
 
-// send broadcasts n events at a rate of perSecond, or without pauses if perSecond is 0. If it falls
-// behind, it sends the next events at once.
+// send broadcasts n events at a rate of perSecond, or without pauses if perSecond is 0. If send
+// falls behind this rate, it sends events without pauses until it has caught up.
 func (s *source) send(n, perSecond, matches int, template string) error {
 	if s.stamp == nil || s.template != template {
 		stamp, err := newStamper([]byte(template))

@@ -5,14 +5,16 @@ import (
 	"time"
 )
 
-// A histogram counts durations in buckets less than 1 % wide.
+// A histogram counts durations in buckets. The width of a bucket is less than 1 % of the durations
+// in it.
 type histogram struct {
 	buckets [64 << histogramBits]int64
 	count   int64
 	max     int64
 }
 
-// histogramBits is the number of bits after the leading 1 bit that select a bucket.
+// histogramBits is the number of bits, after the leading 1 bit of a duration, that select its
+// bucket.
 const histogramBits = 7
 
 func (h *histogram) add(d time.Duration) {

@@ -13,7 +13,7 @@ import (
 // waitTimeout is the timeout of the wait command.
 const waitTimeout = 60 * time.Second
 
-// loadOptions are the flags of the load process.
+// loadOptions holds the flags of the load process.
 type loadOptions struct {
 	addr     string
 	path     string
@@ -28,8 +28,8 @@ type loadOptions struct {
 
 // load runs the process that opens the sockets and counts the events that they receive: load -addr
 // HOST:PORT [flags]. It prints "connected N SECONDS" when all sockets are open. Then it runs the
-// commands on its standard input, one per line, until the input ends. A publication is an event
-// received by one socket. The commands are:
+// commands on its standard input, one per line, until the input ends. A publication is one event
+// that one socket received. The commands are:
 //
 //	wait N   wait for N publications since the last reset; reply: got PUBLICATIONS BYTES FRAMES;
 //	         after waitTimeout, reply: timeout PUBLICATIONS

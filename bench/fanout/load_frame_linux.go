@@ -9,7 +9,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// handleFrame handles a frame and returns its counts.
+// handleFrame counts the publications in a data frame, and answers a ping.
 func (r *receiver) handleFrame(s *socket, f wsFrame, now time.Time) (counts, error) {
 	switch f.op {
 	case opPing:
@@ -21,7 +21,7 @@ func (r *receiver) handleFrame(s *socket, f wsFrame, now time.Time) (counts, err
 			code := int(f.payload[0])<<8 | int(f.payload[1])
 			fmt.Fprintf(os.Stderr, "load: the server closed a socket with %d %s\n", code, f.payload[2:])
 		}
-		return counts{}, nil // the connection ends next
+		return counts{}, nil // the server closes the connection next
 	}
 	c := counts{frames: 1}
 	for p := f.payload; ; {
@@ -48,7 +48,8 @@ func (r *receiver) handleFrame(s *socket, f wsFrame, now time.Time) (counts, err
 var seqMark = []byte(`"seq":`)
 
 // checkSeq compares the seq of an event with the last seq of the socket. It counts gaps and
-// duplicates. p is the rest of the event after its stamp mark. An event without a seq is a gap.
+// duplicates. p is the rest of the event after its stamp mark. An event without a seq counts as a
+// gap.
 func (r *receiver) checkSeq(s *socket, p []byte) {
 	i := bytes.Index(p, seqMark)
 	if i < 0 {

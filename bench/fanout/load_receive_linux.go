@@ -121,7 +121,7 @@ func (r *receiver) add(s *socket) error {
 	if err := unix.EpollCtl(r.epoll, unix.EPOLL_CTL_ADD, s.fd, &e); err != nil {
 		return fmt.Errorf("epoll: %w", err)
 	}
-	return r.handleFrames(s, append([]byte(nil), s.rest...)) // received after the handshake
+	return r.handleFrames(s, append([]byte(nil), s.rest...)) // the bytes that arrived with the handshake response
 }
 
 func (r *receiver) markOpen(s *socket) {
@@ -133,7 +133,7 @@ func (r *receiver) markOpen(s *socket) {
 
 // read waits up to 2 ms for readable sockets, and reads once from each.
 func (r *receiver) read(ready []unix.EpollEvent) error {
-	timeout := 2 // ms; short, because commands wait meanwhile
+	timeout := 2 // ms; short, because run handles no commands during the wait
 	if len(r.opened) > 0 {
 		timeout = 0
 	}
@@ -168,7 +168,7 @@ func (r *receiver) readSocket(s *socket) error {
 	return r.handleFrames(s, r.buffer[:kept+n])
 }
 
-// handleFrames handles the complete frames in b and keeps the rest.
+// handleFrames handles the complete frames in b. It saves the rest for the next read.
 func (r *receiver) handleFrames(s *socket, b []byte) error {
 	now := time.Now()
 	for {

@@ -24,7 +24,8 @@ func main() {
 	}
 }
 
-// run runs the process that the first argument names: serve, load, or the runner if there is none.
+// run runs the process that the first argument names: serve or load. Without such an argument, it
+// runs the benchmark.
 func run(args []string) error {
 	if len(args) > 0 {
 		switch args[0] {

@@ -2,8 +2,8 @@ package main
 
 import "fmt"
 
-// measureBurst measures the CPU time per event and socket when many events are sent at once. It
-// also measures the number of events per frame.
+// measureBurst measures the CPU time per event and socket when many events are sent as fast as
+// possible. It also measures the number of events per frame.
 func measureBurst(o *benchOptions) (table, []limit, error) {
 	const events, bursts = 200, 5
 	sockets := orDefault(o.sockets, 2000)

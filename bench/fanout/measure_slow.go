@@ -41,8 +41,9 @@ func measureSlow(o *benchOptions) (table, []limit, error) {
 	return t, limits, nil
 }
 
-// runSlow runs one round of measureSlow: perSecond events a second, for a number of seconds, to a
-// server under a load. It adds the figures of the round to f, under name.
+// runSlow runs one round of measureSlow. It starts a server with the sockets of c, and sends
+// perSecond events a second for the given number of seconds. It adds the results of the round to f,
+// under name.
 func runSlow(o *benchOptions, f figures, name, server string, c workload, perSecond, seconds int) error {
 	healthy := c.sockets
 	if c.idle > 0 {

@@ -87,8 +87,8 @@ func (p *pair) stop() {
 	p.server.stop()
 }
 
-// pace makes the server send n events at a rate. It waits until the total number of events that the
-// sockets have received is want.
+// pace makes the server send n events at a rate. It waits until the load process has counted want
+// publications.
 func (p *pair) pace(n, perSecond, matches int, want int, template []byte) error {
 	if _, err := p.load.call(0, "reset"); err != nil {
 		return err
@@ -103,8 +103,8 @@ func (p *pair) pace(n, perSecond, matches int, want int, template []byte) error 
 	return err
 }
 
-// burst makes the server send n events at once. It waits as pace does, and returns the number of
-// frames that contained the events.
+// burst makes the server send n events as fast as possible. It waits until the load process has
+// counted want publications. It returns the number of frames that contained the events.
 func (p *pair) burst(n, want int, template []byte) (frames float64, err error) {
 	if _, err := p.load.call(0, "reset"); err != nil {
 		return 0, err
@@ -115,8 +115,8 @@ func (p *pair) burst(n, want int, template []byte) (frames float64, err error) {
 	return p.received(want)
 }
 
-// received waits until the total number of events that the sockets have received is want. It
-// returns the number of frames that contained the events.
+// received waits until the load process has counted want publications. It returns the number of
+// frames that contained the events.
 func (p *pair) received(want int) (frames float64, err error) {
 	got, err := p.load.call(3, "wait "+strconv.Itoa(want))
 	if err != nil {

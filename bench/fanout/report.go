@@ -53,7 +53,7 @@ func (t table) print(w io.Writer, markdown bool) {
 	}
 }
 
-// A limit is a measured ratio with its maximum.
+// A limit is a measured ratio and the maximum that is permitted.
 type limit struct {
 	name  string  // such as "cpu: matchwire / bare"
 	ratio float64 // 0: not measured

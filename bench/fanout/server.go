@@ -11,7 +11,7 @@ import (
 	"time"
 )
 
-// A server is one implementation of sending events to many sockets.
+// A server is one implementation that sends events to many sockets.
 type server struct {
 	// broadcast sends an event to all sockets. The caller must not change body later. broadcast
 	// returns before the event is sent, unless the server has no queues.

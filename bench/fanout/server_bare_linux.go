@@ -17,8 +17,8 @@ import (
 )
 
 // A bareServer is the baseline of the benchmark: the least that a server can do. It encodes a frame
-// once and writes the frame to all sockets in a loop, with one write(2) each. It reads nothing and
-// has no queues. It blocks while the send buffer of a socket is full.
+// once and writes the frame to all sockets in a loop, with one system call for each socket. It
+// reads nothing and has no queues. It blocks while the send buffer of a socket is full.
 type bareServer struct {
 	mu  sync.Mutex
 	fds []int

@@ -8,7 +8,7 @@ import (
 	"github.com/gorilla/websocket"
 )
 
-// Bounds as in gorilla's chat example, with a larger queue for bursts.
+// Limits as in gorilla's chat example, but with a larger queue for bursts.
 const (
 	gorillaQueue = 512
 	writeWait    = 10 * time.Second

@@ -41,7 +41,7 @@ func publishTo(p broker.Publisher) func([]byte) error {
 	}
 }
 
-// consume calls broadcast for the body of each message in the log, and does nothing else.
+// consume starts a goroutine that calls broadcast with the body of each new message in the log.
 func (o logSource) consume(broadcast func([]byte) error) error {
 	conn, err := amqp.Dial(o.url)
 	if err != nil {

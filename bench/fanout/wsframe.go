@@ -14,7 +14,7 @@ const (
 	opPong  = 10
 )
 
-// maxPayload bounds the payload of a frame from a server.
+// maxPayload is the maximum size of the payload of a frame from a server, in bytes.
 const maxPayload = 256 << 20
 
 // A wsFrame is a frame from a server. payload shares memory with the bytes that cutFrame parsed.

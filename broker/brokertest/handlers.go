@@ -173,7 +173,7 @@ func panics(t *testing.T, open func() broker.Broker) {
 	}
 }
 
-// Attempts that fail in an outage do not count, even if there are more attempts than pauses.
+// Attempts that fail in an outage do not count, even if there are more such attempts than pauses.
 func outage(t *testing.T, open func() broker.Broker) {
 	b := open()
 	var tried atomic.Int64
@@ -280,7 +280,8 @@ func deadActions(t *testing.T, open func() broker.Broker) {
 	}
 }
 
-// A walk visits more dead letters than fit in one window, in order, even if it keeps most of them.
+// A walk visits all dead letters in order, even if it keeps most of them and they do not fit in one
+// window of deliveries.
 func manyDead(t *testing.T, open func() broker.Broker) {
 	b := open()
 	subscribe(t, b, "q", 8, func(context.Context, broker.Message) error {

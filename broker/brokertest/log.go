@@ -57,7 +57,7 @@ func logStart(t *testing.T, open func() broker.Broker) {
 
 func logEnd(t *testing.T, open func() broker.Broker) {
 	b := open()
-	for _, old := range []int{0, 2} { // first in an empty log
+	for _, old := range []int{0, 2} { // the first time, the log is empty
 		for i := range old {
 			publish(t, b, Message("a.b.c", fmt.Sprint("old", i)))
 		}

@@ -95,9 +95,9 @@ func (b *barrier) wait() {
 	<-b.both
 }
 
-// shared checks that two subscribers with one handler each share the published messages, and that
-// each message is handled once. publish publishes several messages and returns the IDs of the
-// messages. last publishes one more message.
+// shared checks that two subscribers, each with one handler at a time, share the published
+// messages, and that each message is handled once. publish publishes several messages and returns
+// the IDs of the messages. last publishes one more message.
 func shared(t *testing.T, subscribe func(broker.Handler), publish func() (ids []string), last func() (id string)) {
 	t.Helper()
 	var got box
@@ -162,8 +162,9 @@ func declared(t *testing.T, open func() broker.Broker) {
 	got.check(t, "1")
 }
 
-// While three handlers are busy, a fourth does not start. Another queue receives the same messages.
-// When these are handled, the broker has had time to deliver a fourth message.
+// While three handlers are busy, a fourth does not start. The test waits until a second queue has
+// handled the same messages. By then, the broker has had time to deliver a fourth message to the
+// first queue.
 func limit(t *testing.T, open func() broker.Broker) {
 	b := open()
 	var began, handled atomic.Int64

@@ -38,7 +38,7 @@ func work(t *testing.T, b broker.Broker, h broker.Handler) *subscription {
 func taskWaits(t *testing.T, open func() broker.Broker) {
 	b := open()
 	want := task(t, time.Hour)
-	publish(t, b, want) // its queue is not declared yet
+	publish(t, b, want) // the queue of the task is not declared yet
 	var got box
 	work(t, open(), got.put).settle(t, b)
 	got.check(t, want.ID)
@@ -108,7 +108,7 @@ func taskRetries(t *testing.T, open func() broker.Broker) {
 			}
 			return errors.New("not now")
 		}
-		if m.Attempt == 3 { // after the same pauses as the expired task, and behind it in the queue
+		if m.Attempt == 3 { // a third attempt at the task late would have come earlier
 			close(third)
 			return nil
 		}

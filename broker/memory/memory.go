@@ -16,8 +16,8 @@ import (
 	"github.com/matchwire/matchwire/health"
 )
 
-// Bounds of the log and of each queue, in bytes of message bodies or in dead letters. Beyond a
-// bound, the broker drops the oldest messages.
+// Bounds of the log and of each queue. The bounds in bytes count message bodies only. If a bound is
+// exceeded, the broker drops the oldest messages.
 const (
 	maxLogBytes    = 64 << 20
 	maxQueueBytes  = 64 << 20
@@ -35,8 +35,8 @@ type Broker struct {
 	history eventLog
 }
 
-// New returns an empty broker. pauses are the pauses before each further attempt at a failed
-// message; nil means [broker.Pauses]. A nil log means [slog.Default].
+// New returns an empty broker. pauses are the pauses before the second and each later attempt to
+// handle a message; nil means [broker.Pauses]. A nil log means [slog.Default].
 func New(pauses []time.Duration, log *slog.Logger) *Broker {
 	if pauses == nil {
 		pauses = broker.Pauses()
@@ -47,20 +47,35 @@ func New(pauses []time.Duration, log *slog.Logger) *Broker {
 	return &Broker{pauses: pauses, log: log, queues: map[string]*queue{}, history: eventLog{grown: make(chan struct{})}}
 }
 
-// Health reports the queues that have dropped messages or have dead letters.
-func (b *Broker) Health(context.Context) []health.Issue {
+// Health reports no issues: the Broker works while the process does.
+func (b *Broker) Health(context.Context) []health.Issue { return nil }
+
+// Queues returns the names of all queues.
+func (b *Broker) Queues() []string {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	var all []health.Issue
-	for _, name := range slices.Sorted(maps.Keys(b.queues)) {
-		if n := b.queues[name].dropped; n > 0 {
-			all = append(all, health.Issue{Text: fmt.Sprintf("queue %q has dropped its %d oldest messages", name, n)})
+	return slices.Sorted(maps.Keys(b.queues))
+}
+
+// QueueHealth reports the queues that have dropped messages or have dead letters.
+func (b *Broker) QueueHealth(_ context.Context, queues []string) (map[string][]health.Issue, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	all := map[string][]health.Issue{}
+	for _, name := range queues {
+		q := b.queues[name]
+		if q == nil {
+			continue
 		}
-		if n := len(b.queues[name].dead); n > 0 {
-			all = append(all, health.Issue{Text: fmt.Sprintf("queue %q has %d dead letters", name, n)})
+		if q.dropped > 0 {
+			text := fmt.Sprintf("queue %q has dropped its %d oldest messages", name, q.dropped)
+			all[name] = append(all[name], health.Issue{Text: text})
+		}
+		if n := len(q.dead); n > 0 {
+			all[name] = append(all[name], health.Issue{Text: fmt.Sprintf("queue %q has %d dead letters", name, n)})
 		}
 	}
-	return all
+	return all, nil
 }
 
 // Close does nothing.
@@ -150,7 +165,8 @@ func (b *Broker) next(ctx context.Context, q *queue) *item {
 		case <-q.ready:
 		}
 	}
-	// This call may have received the only token for a message that is still in the queue.
+	// This call may have received the only token from q.ready, although a message is still in the
+	// queue.
 	b.mu.Lock()
 	q.wake()
 	b.mu.Unlock()

@@ -14,7 +14,8 @@ type item struct {
 	outages   int // attempts that failed in an outage or were postponed
 }
 
-// A queue is a queue of the broker. The mutex of the broker guards all fields except ready.
+// A queue stores messages until a worker receives them. The mutex of the broker guards all
+// fields except ready.
 type queue struct {
 	exchange broker.Exchange
 	patterns []string

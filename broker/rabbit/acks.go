@@ -68,8 +68,8 @@ func (a *acks) run() {
 	}
 }
 
-// send acknowledges a batch. It needs one acknowledgement for all tags before the first gap, and
-// one for each tag after the gap.
+// send acknowledges a batch. The gap is the first tag that has not been added yet. send needs one
+// acknowledgement for all tags before the gap, and one for each tag after the gap.
 func (a *acks) send(batch []uint64) error {
 	slices.Sort(batch)
 	for _, tag := range batch {

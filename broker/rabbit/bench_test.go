@@ -24,9 +24,9 @@ import (
 	"github.com/matchwire/matchwire/internal/trace"
 )
 
-// Each benchmark compares matchwire with the bare AMQP client, except BenchmarkTrace, which compares
-// matchwire with and without traces. The two run alternately on the same queues, declared as in
-// production. The result is the median of the ratios.
+// Each benchmark compares matchwire with the bare AMQP client, except BenchmarkTrace, which
+// compares matchwire with and without traces. Both variants run alternately on the same queues,
+// which are declared as in production. The result is the median of the ratios.
 
 const (
 	window   = 1000 // messages in flight
@@ -94,7 +94,7 @@ func (b *bench) purge() {
 }
 
 // compare runs bare and matchwire once per round, with n messages each, and reports the median
-// ratio of their rates. The first to run changes from round to round.
+// ratio of their rates. The variant that runs first changes from round to round.
 func (b *bench) compare(n int64, bare, matchwire func() time.Duration) {
 	b.Helper()
 	var ratios, rates []float64
@@ -130,12 +130,13 @@ func rawPublishing(m broker.Message) amqp.Publishing {
 }
 
 // BenchmarkPublish publishes persistent events and waits for all confirmations, with the same
-// window for both. There are as many matches as messages in the window, so at most one event of
-// each match is in flight.
+// window for both variants. There are as many matches as messages in the window, so at most one
+// event of each match is in flight.
 func BenchmarkPublish(tb *testing.B) { benchmarkPublish(tb, window) }
 
-// BenchmarkPublishOneMatch publishes the events of one match. It measures the cost of order: each
-// event has to wait for the confirmation of the previous event. Ten callers publish concurrently.
+// BenchmarkPublishOneMatch publishes the events of one match. It measures the cost of keeping the
+// order: each event has to wait for the confirmation of the previous event. Ten callers publish
+// concurrently.
 func BenchmarkPublishOneMatch(tb *testing.B) { benchmarkPublish(tb, 1) }
 
 func benchmarkPublish(tb *testing.B, matches int) {
@@ -149,7 +150,7 @@ func benchmarkPublish(tb *testing.B, matches int) {
 	bare := func() time.Duration {
 		defer b.purge()
 		began := time.Now()
-		pending := make(chan *amqp.DeferredConfirmation, window-1) // the goroutine below waits for one more
+		pending := make(chan *amqp.DeferredConfirmation, window-1) // plus the one that the goroutine below waits for
 		var confirmed sync.WaitGroup
 		confirmed.Go(func() {
 			for c := range pending {
@@ -194,8 +195,8 @@ func benchmarkPublish(tb *testing.B, matches int) {
 	b.compare(n, bare, matchwire)
 }
 
-// BenchmarkConsume consumes with the same prefetch for both. It decodes each event once. matchwire
-// uses [consumers.Runner] with a handler that does nothing.
+// BenchmarkConsume consumes events with the same prefetch count for both variants. Each variant
+// decodes each event once. matchwire uses [consumers.Runner] with a handler that does nothing.
 func BenchmarkConsume(tb *testing.B) {
 	b := newBench(tb)
 	const n = 10_000
@@ -303,8 +304,8 @@ func BenchmarkTrace(tb *testing.B) {
 	b.ReportMetric(float64(r.DBSize(b.Context()).Val()), "traces")
 }
 
-// BenchmarkLatency measures the median time from publishing to the handler, at 1,000 events a
-// second.
+// BenchmarkLatency measures the median time from the publication of an event to the start of its
+// handler, at 1,000 events a second.
 func BenchmarkLatency(tb *testing.B) {
 	b := newBench(tb)
 	const n = 3000

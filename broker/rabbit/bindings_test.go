@@ -17,8 +17,8 @@ import (
 	"github.com/matchwire/matchwire/internal/testenv"
 )
 
-// A bindingsWorld is a Broker with a subscription to events, a worker of a task and a reader of the
-// log. Its exchanges and bindings can be deleted on another connection.
+// A bindingsWorld is a Broker with a subscription to events, a worker for tasks and a reader of the
+// log. With ch, a test can delete the exchanges and bindings on another connection.
 type bindingsWorld struct {
 	*testing.T
 	url, ns string
@@ -86,8 +86,7 @@ func (w *bindingsWorld) received(in map[string]bool, id string) bool {
 	return in[id]
 }
 
-// emitUntil publishes messages on a bare channel, as a program of another installation does, until one
-// of them is received.
+// emitUntil publishes messages on a bare channel, without matchwire, until one of them is received.
 func (w *bindingsWorld) emitUntil(exchange, key string, in map[string]bool) {
 	w.Helper()
 	n := 0
@@ -122,8 +121,8 @@ func (w *bindingsWorld) health(texts ...string) {
 	}
 }
 
-// An exchange was deleted and declared again by another program, so its bindings are gone. They are
-// declared again, and health reports it.
+// Another program deletes an exchange and declares it again, so the bindings of the exchange are
+// gone. The Broker declares the bindings again, and its health reports the deletion.
 func TestCaseBindingsGone(t *testing.T) {
 	w := newBindingsWorld(t)
 	if err := w.ch.ExchangeDelete(w.ns+".live_events", false, false); err != nil {
@@ -150,7 +149,8 @@ func TestBindingsOfTasksGone(t *testing.T) {
 	w.health(`exchange "` + w.ns + `.tasks" was deleted`)
 }
 
-// Only a binding is gone: of a queue, or of the log.
+// The exchange still exists, but one binding of a queue and the binding of the log are gone. The
+// Broker declares both again.
 func TestOneBindingGone(t *testing.T) {
 	w := newBindingsWorld(t)
 	for queue, pattern := range map[string]string{"q": "soccer.*.goal", "live_events.log": "#"} {
@@ -162,8 +162,8 @@ func TestOneBindingGone(t *testing.T) {
 	w.emitUntil("live_events", "soccer.mls.goal", w.logged)
 }
 
-// If the Broker itself publishes to a deleted exchange, its queues are bound again first, so they
-// receive the message.
+// If the Broker itself publishes to a deleted exchange, it binds its queues again before it sends
+// the message again. So the queues receive the message.
 func TestPublishToDeletedExchange(t *testing.T) {
 	w := newBindingsWorld(t)
 	if _, err := w.broker.Publish(t.Context(), brokertest.Message("soccer.mls.goal", "before")); err != nil {

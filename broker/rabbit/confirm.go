@@ -6,7 +6,7 @@ import (
 	amqp "github.com/rabbitmq/amqp091-go"
 )
 
-// maxReturns is the maximum number of returned messages that unroutable has not received yet.
+// maxReturns is the capacity of the channel from which unroutable receives returned messages.
 const maxReturns = 1 << 14
 
 // A confirmChannel is a channel in confirm mode. It records the messages that the broker returned,
@@ -15,7 +15,7 @@ const maxReturns = 1 << 14
 type confirmChannel struct {
 	*channel
 	returns <-chan amqp.Return
-	closed  <-chan *amqp.Error // receives why the broker closed the channel
+	closed  <-chan *amqp.Error // receives the reason when the broker closes the channel
 
 	mu        sync.Mutex
 	returned  map[messageKey]struct{} // received from returns
@@ -45,12 +45,12 @@ func (c *confirmChannel) exchangeMissing() bool {
 	if !c.Channel.IsClosed() {
 		return false // the connection is dropped
 	}
-	e := <-c.closed // the client closes c.closed with the channel
+	e := <-c.closed // does not block: the client closes c.closed when it closes the AMQP channel
 	return e != nil && e.Code == amqp.NotFound
 }
 
 // unroutable reports whether the broker returned a message. Call it after the confirmation: the
-// broker returns a message before it confirms it.
+// broker returns a message before it confirms that message.
 func (c *confirmChannel) unroutable(k messageKey) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -39,9 +39,10 @@ func (c *connection) IsClosed() bool {
 	}
 }
 
-// await runs request, which waits for the broker, and returns its error. If ctx ends, await returns
-// the error of ctx, and request continues in the background. If the broker does not answer within
-// timeout, await drops the connection, which also ends request, and returns errNoReply.
+// await runs request, which waits for the broker, and returns the error of request. If ctx ends,
+// await returns the error of ctx, and request continues in the background. If the broker does not
+// answer within timeout, await drops the connection, which also ends request, and returns
+// errNoReply.
 func (c *connection) await(ctx context.Context, timeout time.Duration, request func() error) error {
 	done := make(chan error, 1)
 	timer := time.AfterFunc(timeout, c.drop)
@@ -121,8 +122,8 @@ func callResult[T any](ctx context.Context, c *channel, request func(*amqp.Chann
 
 // Close closes the channel. The broker requeues unacknowledged deliveries. If the broker does not
 // answer, Close drops the connection, which has the same effect. If a request is still unanswered,
-// Close returns, and the channel is closed in the background after the reply. Otherwise the client
-// would mistake that reply for the reply to the close.
+// Close returns at once, and the channel is closed in the background after the reply. Otherwise the
+// client would mistake that reply for the reply to the close.
 func (c *channel) Close() error {
 	if c.latestDone != nil {
 		select {

@@ -17,7 +17,7 @@ const (
 	requeueBatch = 16
 	// walkWindow is the maximum number of unacknowledged deliveries of a window. RabbitMQ forwards
 	// at most 32 acknowledgements to a quorum queue at a time and delays the rest. If the channel
-	// closes before RabbitMQ forwards the rest, they are lost.
+	// closes before RabbitMQ forwards the rest, those acknowledgements are lost.
 	walkWindow = 32
 	// walkIdle is how long a walk waits for a delivery before it checks whether the queue is empty.
 	walkIdle = 500 * time.Millisecond
@@ -36,7 +36,8 @@ func (b *Broker) CountDead(ctx context.Context, queue string) (int, error) {
 
 // WalkDead consumes the dead letters in windows, with a new consumer for each window. It leaves the
 // kept dead letters unacknowledged, so they use up the window. When the channel closes, they return
-// to their places in the queue. (basic.get gets slower with each kept dead letter.)
+// to their places in the queue. WalkDead does not use basic.get, which gets slower with each kept
+// dead letter.
 func (b *Broker) WalkDead(ctx context.Context, queue string,
 	h func(broker.DeadLetter) (broker.DeadAction, error)) error {
 	n, err := b.CountDead(ctx, queue)
@@ -72,7 +73,7 @@ type deadWalk struct {
 	requeuing []amqp.Delivery // dead letters to requeue at the next flush
 }
 
-// window walks until it has kept walkWindow dead letters or the walk ends.
+// window visits dead letters until it has kept walkWindow of them or the walk ends.
 func (w *deadWalk) window(ctx context.Context, ch *channel) error {
 	w.windows++
 	// The prefetch limit applies per consumer tag. With a new tag, the dead letters that earlier
@@ -100,7 +101,7 @@ func (w *deadWalk) window(ctx context.Context, ch *channel) error {
 		case <-ctx.Done():
 			return ctx.Err()
 		case <-idle.C:
-			if err := w.flush(ctx); err != nil { // unacknowledged dead letters use up the window
+			if err := w.flush(ctx); err != nil { // the dead letters in requeuing are unacknowledged and use up the window
 				return err
 			}
 			if q, err := inspect(ctx, ch, deadQueue(w.queue)); err != nil || q.Messages == 0 {

@@ -19,5 +19,5 @@ func ExampleEmit() {
 		fmt.Println(err)
 		return
 	}
-	fmt.Println("confirmed under", e.TID)
+	fmt.Println("confirmed with TID", e.TID)
 }

@@ -22,8 +22,8 @@ type declareProxy struct {
 	pending []func() // functions that send the withheld replies
 }
 
-// withhold withholds the replies to declarations of queue until release. withhold("") forwards
-// later replies.
+// withhold withholds the replies to declarations of queue until release is called. After
+// withhold(""), the proxy forwards later replies.
 func (p *declareProxy) withhold(queue string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()

@@ -16,9 +16,9 @@ import (
 const (
 	dialTimeout  = 5 * time.Second  // shorter than the deadlines of callers, so that they can dial a second node
 	heartbeat    = 10 * time.Second // interval of AMQP heartbeats
-	replyTimeout = 10 * time.Second // for the broker to answer a request, such as a declaration
-	writeTimeout = 5 * time.Second  // for the network to accept a write
-	closeTimeout = time.Second      // for the broker to answer a close
+	replyTimeout = 10 * time.Second // time for the broker to answer a request, such as a declaration
+	writeTimeout = 5 * time.Second  // time for the network to accept a write
+	closeTimeout = time.Second      // time for the broker to answer a close
 )
 
 var (
@@ -29,7 +29,7 @@ var (
 
 // A link dials a connection on demand, and dials again after the connection is lost. It does not
 // use the recovery of the AMQP client. That recovery restarts the delivery tags of a channel, so a
-// late acknowledgement could acknowledge another message.
+// late acknowledgement could acknowledge the wrong message.
 type link struct {
 	nodes        []node
 	name         string // shown in the broker's management UI
@@ -57,8 +57,8 @@ func newLink(nodes []node, name string, log *slog.Logger) *link {
 }
 
 // channel opens a channel. It dials if necessary, and retries until ctx ends. If the Broker is
-// closed or the connection has no free channel, it returns an error at once. For a free channel,
-// the caller decides whether to wait.
+// closed or the connection has no free channel, it returns an error at once. The caller decides
+// whether to wait for a free channel.
 func (l *link) channel(ctx context.Context) (*channel, error) {
 	l.used.Store(true)
 	pause := newBackoff()
@@ -184,7 +184,7 @@ func (l *link) dial(ctx context.Context, n node) (*amqp.Connection, error) {
 // which closes blocked.
 func (l *link) watchBlocked(blocked <-chan amqp.Blocking, address string) {
 	var reason *string
-	defer func() { l.blocked.CompareAndSwap(reason, nil) }() // keeps the reason of a later connection
+	defer func() { l.blocked.CompareAndSwap(reason, nil) }() // does not remove the reason of a later connection
 	for b := range blocked {
 		if b.Active {
 			reason = &b.Reason

@@ -14,8 +14,9 @@ import (
 const (
 	logPrefetch = 1000            // maximum number of unacknowledged deliveries
 	logAcks     = logPrefetch / 4 // deliveries per acknowledgement
-	// logAckDelay is how long a delivery waits for the deliveries that are acknowledged with it. The
-	// broker closes the channel if a delivery is not acknowledged within its consumer_timeout.
+	// logAckDelay is the maximum time before a delivery is acknowledged, together with later
+	// deliveries. The broker closes the channel if a delivery is not acknowledged within its
+	// consumer_timeout.
 	logAckDelay = 10 * time.Second
 
 	// RabbitMQ has no request for the last offset of a stream. The tail method consumes the last
@@ -45,7 +46,14 @@ func (b *Broker) ReadLog(ctx context.Context, from broker.Cursor, caughtUp chan<
 		r.begin, r.beginCursor = int64(from.Offset), &from
 	}
 	permanent := func(err error) bool { return r.handlerErr != nil || errors.Is(err, broker.ErrCursorGone) }
-	err := retry(ctx, b.log, "log reader lost its channel, continuing", permanent, func() error { return r.read(ctx) })
+	const operation = "read the event log"
+	r.reading = func() { b.failing.note(operation, nil) }
+	err := retry(ctx, b.log, "log reader lost its channel, continuing", permanent, func() error {
+		err := r.read(ctx)
+		b.failing.note(operation, err)
+		return err
+	})
+	b.failing.note(operation, nil)
 	if ctx.Err() != nil {
 		return nil
 	}
@@ -63,7 +71,8 @@ type logReader struct {
 	unacked     int            // number of unacknowledged deliveries on this channel
 	caughtUp    chan<- struct{}
 	handle      func(broker.Cursor, broker.Message) error
-	handlerErr  error // error from handle
+	reading     func() // called when a channel consumes the stream
+	handlerErr  error  // error from handle
 }
 
 // read reads on one channel until the channel is lost, ctx ends, or handle fails.
@@ -98,9 +107,10 @@ func (r *logReader) read(ctx context.Context) error {
 		return err
 	}
 	r.b.startVerifying(ctx)
+	r.reading()
 	r.unacked = 0
 	var latest amqp.Delivery
-	var ackDue <-chan time.Time // fires when latest must be acknowledged; nil if every delivery is
+	var ackDue <-chan time.Time // fires when latest must be acknowledged; nil if all deliveries are acknowledged
 	ack := func() error {
 		r.unacked, ackDue = 0, nil
 		return latest.Ack(true)
@@ -141,15 +151,15 @@ func (r *logReader) read(ctx context.Context) error {
 	}
 }
 
-// deliver checks a delivery and calls handle for it. It does not call handle again for the message
-// at which a new channel begins.
+// deliver checks a delivery and calls handle for it. After a lost channel, the new channel begins
+// with the last message handled. deliver does not call handle again for that message.
 func (r *logReader) deliver(d amqp.Delivery, tail int64) error {
 	at, err := streamOffset(d)
 	if err != nil {
 		return err
 	}
 	if first, ok := r.begin.(int64); ok && at < first {
-		return nil // the broker delivers the whole chunk that contains the offset
+		return nil // before the offset: the broker delivers the whole chunk that contains the offset
 	}
 	c := broker.CursorAt(uint64(at), d.MessageId)
 	if r.beginCursor != nil && c != *r.beginCursor {
@@ -175,7 +185,7 @@ func (r *logReader) markCaughtUp() {
 }
 
 // tail returns the offset of the last message in the stream, or -1 if the stream is empty. If no
-// delivery arrives for idle, the last delivery is taken to be the last message.
+// delivery arrives for the duration idle, tail assumes that the last delivery is the last message.
 func (b *Broker) tail(ctx context.Context, idle time.Duration) (int64, error) {
 	ch, err := b.consumeLink.channel(ctx)
 	if err != nil {
@@ -196,7 +206,7 @@ func (b *Broker) tail(ctx context.Context, idle time.Duration) (int64, error) {
 		end.Reset(tailFirst)
 	}
 	defer end.Stop()
-	var busy <-chan time.Time // fires if events keep arriving
+	var busy <-chan time.Time // fires if events keep arriving for tailMax
 	for unacked := 1; ; unacked++ {
 		select {
 		case <-ctx.Done():

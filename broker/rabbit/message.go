@@ -18,7 +18,7 @@ const (
 	headerTID         = "tid"
 	headerMatch       = "match"
 	headerTraceparent = "traceparent"
-	headerExpires     = "mw-expires" // RFC 3339; the property expiration does not survive a retry queue
+	headerExpires     = "mw-expires" // RFC 3339; in a retry queue, a message loses the property expiration
 
 	headerKey       = "mw-key"        // the original routing key
 	headerAttempts  = "mw-attempts"   // number of failed attempts, excluding outages and postponements

@@ -9,17 +9,18 @@ import (
 	"github.com/matchwire/matchwire/health"
 )
 
-// noticeTime is how long health reports an event that is over.
+// noticeTime is how long Health reports a notice.
 const noticeTime = 15 * time.Minute
 
-// A notices holds recent events that an operator should know about.
+// notices holds texts about recent events that an operator should know about.
 type notices struct {
 	mu    sync.Mutex
 	texts map[string]string    // by subject
 	until map[string]time.Time // by subject
 }
 
-// add reports text for noticeTime. It replaces an earlier text about the same subject.
+// add stores text, so that issues returns it for noticeTime. It replaces an earlier text about the
+// same subject.
 func (n *notices) add(subject, text string) {
 	n.mu.Lock()
 	defer n.mu.Unlock()

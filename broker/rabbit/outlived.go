@@ -10,21 +10,22 @@ import (
 	"github.com/matchwire/matchwire/broker"
 )
 
-// pruneAbove is the number of recorded attempts above which begin removes those that have finished.
+// pruneAbove is the number of recorded attempts above which begin removes finished attempts.
 const pruneAbove = 1000
 
 // attempts records the handler calls of a subscription. A call can outlive the channel of its
-// delivery: the connection is lost, or the broker takes the message back because the handler has run
-// for longer than consumer_timeout. The broker then redelivers the message. The redelivery gets the
-// outcome of the call, so a slow handler does not handle the same message again and again.
+// delivery. This happens if the connection is lost, or if the broker takes the message back because
+// the handler has run for longer than consumer_timeout. The broker then redelivers the message. The
+// redelivery gets the outcome of the call, so a slow handler does not handle the same message again
+// and again.
 //
-// Another process can receive the redelivery. That process knows nothing of the call.
+// Another process can receive the redelivery. That process cannot use the outcome of the call.
 type attempts struct {
 	mu  sync.Mutex
 	all map[attemptKey]*attempt
 }
 
-// An attemptKey identifies an attempt at a message.
+// An attemptKey identifies an attempt to handle a message.
 type attemptKey struct {
 	id, key          string
 	attempt, outages int
@@ -38,7 +39,8 @@ type attempt struct {
 
 func newAttempts() *attempts { return &attempts{all: map[attemptKey]*attempt{}} }
 
-// keyOf returns the key of a delivery's attempt. ok is false if the message has no ID.
+// keyOf returns the key of the attempt that a delivery starts. ok is false if the message has no
+// ID.
 func keyOf(d amqp.Delivery, m broker.Message) (k attemptKey, ok bool) {
 	return attemptKey{m.ID, m.Key, m.Attempt, number(d, headerOutages)}, m.ID != ""
 }
@@ -52,7 +54,7 @@ func (a *attempts) begin(k attemptKey) *attempt {
 	if len(a.all) > pruneAbove {
 		for old, call := range a.all {
 			select {
-			case <-call.done: // its redelivery went to another process
+			case <-call.done: // the redelivery of its message went to another process
 				delete(a.all, old)
 			default:
 			}
@@ -76,15 +78,15 @@ func (a *attempts) forget(k attemptKey, call *attempt) {
 	}
 }
 
-// find returns the call for the message of a redelivery, or nil.
+// find returns the earlier call for a redelivered message, or nil if there is none.
 func (a *attempts) find(k attemptKey) *attempt {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	return a.all[k]
 }
 
-// wait returns the error of the call. If the call does not return within limit, wait returns an error
-// that counts as the outcome. It reports false if lost is closed first.
+// wait returns the error of the call. If the call does not return within limit, wait returns an
+// error that counts as the outcome. ok is false if lost is closed first.
 func (call *attempt) wait(limit time.Duration, lost <-chan struct{}) (err error, ok bool) {
 	late := time.NewTimer(limit)
 	defer late.Stop()

@@ -13,13 +13,13 @@ import (
 )
 
 // confirmTimeout is how long the publisher waits for a confirmation before it sends the message
-// again. Only the confirmation counts: a write can succeed just after the connection was cut.
+// again. A successful write is not enough: a write can succeed just after the connection was cut.
 const confirmTimeout = 10 * time.Second
 
 var errUnroutable = errors.New("no queue is bound for the message")
 
 // A publisher sends on one confirmChannel that all callers share. It declares on another
-// connection, so an unanswered declaration delays only the messages that need it.
+// connection, so an unanswered declaration delays only the messages that need the declared object.
 type publisher struct {
 	link        *link
 	controlLink *link // for declarations
@@ -60,7 +60,7 @@ type outgoing struct {
 }
 
 // send publishes out in order, until all messages are confirmed, ctx ends, or retrying cannot help.
-// It returns n if the first n are confirmed.
+// It returns the number n of confirmed messages, which are out[:n].
 func (p *publisher) send(ctx context.Context, out []outgoing) (int, error) {
 	pause := newBackoff()
 	done := 0
@@ -91,10 +91,11 @@ func (p *publisher) send(ctx context.Context, out []outgoing) (int, error) {
 // For each match, the first copies in the log must be in order. A reader of the log, such as
 // fan-out, skips an event that it has already processed. It also skips an event with a lower seq
 // than the last event. So the log may contain duplicates, but the first copy of seq n must precede
-// the first copy of n+1. If both were in flight, the broker could refuse n and still store n+1. It
-// refuses a message by a nack, or by a return while the log is not bound. Sending n again is then
-// too late: the log contains n+1, n, and the reader skips n. AMQP cannot make one message depend on
-// another, so the publisher has to wait.
+// the first copy of n+1. If n and n+1 were in flight at the same time, the broker could refuse n
+// and still store n+1. It refuses a message with a nack, or, while the log is not bound, with a
+// return. The publisher would then send n again. But the log would contain n+1 before n, and the
+// reader would skip n. AMQP cannot make one message depend on another, so the publisher has to
+// wait.
 //
 // Events of different matches, events without a seq, tasks, and copies for other queues can be in
 // flight together.
@@ -115,8 +116,8 @@ func inFlight(out []outgoing) []outgoing {
 	return out
 }
 
-// publishOnce publishes out once and waits for the confirmations in order. It returns n if the
-// first n are confirmed. Later messages may be stored too.
+// publishOnce publishes out once and waits for the confirmations in order. It returns the number n
+// of confirmed messages, which are out[:n]. Later messages may be stored too.
 func (p *publisher) publishOnce(ctx context.Context, out []outgoing) (int, error) {
 	ch, pending, err := p.write(ctx, out)
 	for i, c := range pending {
@@ -141,8 +142,8 @@ func (p *publisher) publishOnce(ctx context.Context, out []outgoing) (int, error
 	return len(pending), err
 }
 
-// write sends out. It returns the pending confirmations of the messages that it sent, even if it
-// returns an error.
+// write sends the messages in out once. It returns the pending confirmations of the messages that
+// it sent, even if it returns an error.
 func (p *publisher) write(ctx context.Context, out []outgoing) (*confirmChannel, []*amqp.DeferredConfirmation, error) {
 	ch, err := p.open(ctx)
 	if err != nil {
@@ -171,9 +172,9 @@ func (p *publisher) write(ctx context.Context, out []outgoing) (*confirmChannel,
 	return ch, pending, nil
 }
 
-// open returns the shared channel. If necessary, it opens the channel and declares the exchanges. If
-// an exchange was deleted, its bindings are gone too. Then open declares all known queues again, so
-// that they receive the next message.
+// open returns the shared channel. If necessary, it opens the channel and declares the exchanges.
+// If an exchange was deleted, its bindings are gone too. In that case, open declares all known
+// queues again, so that they receive the next message.
 func (p *publisher) open(ctx context.Context) (*confirmChannel, error) {
 	if err := p.opening.lock(ctx); err != nil {
 		return nil, err
@@ -206,7 +207,7 @@ func (p *publisher) open(ctx context.Context) (*confirmChannel, error) {
 }
 
 // declareTask declares the queue for a task name, unless it is already declared. It does nothing if
-// name is empty. Without the queue, tasks would be lost before the first worker starts.
+// name is empty. Without the queue, tasks published before the first worker starts would be lost.
 func (p *publisher) declareTask(ctx context.Context, ch *confirmChannel, name string) error {
 	if name == "" {
 		return nil

@@ -1,10 +1,11 @@
 // Package rabbit implements package broker with RabbitMQ 3.10 to 4.x. It declares the exchanges and
 // queues that it needs (see topology.go), and reconnects when it loses a connection.
 //
-// All messages are published on one shared channel (publisher.go). A message is published when the
-// broker has confirmed it. A delivery (subscribe.go) is acknowledged when its handler has returned
-// nil (acks.go). If the handler failed, the delivery is acknowledged when the broker has confirmed
-// a copy in a retry or dead-letter queue. The history of events is a stream (log.go).
+// All events and tasks are published on one shared channel (publisher.go). A message counts as
+// published when the broker has confirmed it. A delivery (subscribe.go) is acknowledged when its
+// handler has returned nil (acks.go). If the handler failed, the delivery is acknowledged when the
+// broker has confirmed a copy in a retry or dead-letter queue. The history of events is a stream
+// (log.go).
 //
 // A Broker uses four connections. So acknowledgements continue while the broker blocks publishers,
 // and a full retry queue does not delay events. An unanswered declaration delays only the callers
@@ -31,7 +32,7 @@ type Options struct {
 	// Namespace and a dot are the prefix of every exchange and queue name. Installations with
 	// different namespaces can share a virtual host. "" means no prefix.
 	Namespace string
-	// Pauses are the pauses before each further attempt at a failed message. nil means
+	// Pauses are the pauses before the second and each later attempt to handle a message. nil means
 	// [broker.Pauses].
 	Pauses []time.Duration
 	// Log is the logger. nil means [slog.Default].
@@ -43,10 +44,11 @@ type Broker struct {
 	topology    *topology
 	log         *slog.Logger
 	publisher   *publisher
-	copier      *publisher // publishes copies to retry and dead-letter queues, and of requeued dead letters
+	copier      *publisher // publishes the copies of failed messages and of requeued dead letters
 	consumeLink *link
 	controlLink *link // for declarations and inspections
 	notices     notices
+	failing     failing
 
 	logAckDelay time.Duration
 
@@ -115,7 +117,7 @@ func (b *Broker) Reach(ctx context.Context) error { return b.consumeLink.reach(c
 
 // Close closes the connections. Calls in progress fail.
 func (b *Broker) Close() error {
-	b.verifying.Do(func() {}) // prevents a later start
+	b.verifying.Do(func() {}) // prevents startVerifying from starting later
 	if b.stopVerifying != nil {
 		b.stopVerifying()
 	}

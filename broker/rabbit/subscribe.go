@@ -19,13 +19,16 @@ func (b *Broker) Declare(ctx context.Context, s broker.Subscription) error {
 	queue := b.topology.full(s.Queue)
 	defer b.startVerifying(ctx)
 	return retry(ctx, b.log.With("queue", queue), "queue not declared, trying again", never, func() error {
-		return b.topology.declareQueue(ctx, b.controlLink, s)
+		err := b.topology.declareQueue(ctx, b.controlLink, s)
+		b.failing.note(fmt.Sprintf("declare queue %q", queue), err)
+		return err
 	})
 }
 
 // Subscribe consumes the queue. When it loses its channel, it opens another. All channels use the
-// same pool of handlers, so a slow handler does not delay the next channel. If a handler outlives its
-// channel, the redelivery of its message gets the outcome of the handler.
+// same pool of handlers, so a slow handler does not delay the next channel. If a handler still runs
+// when its channel is lost, the broker redelivers the message. The redelivery gets the outcome of
+// that handler.
 func (b *Broker) Subscribe(ctx context.Context, s broker.Subscription, h broker.Handler) error {
 	work := make(chan broker.Delivery)
 	var working sync.WaitGroup
@@ -40,11 +43,19 @@ func (b *Broker) Subscribe(ctx context.Context, s broker.Subscription, h broker.
 			close(s.Ready)
 		}
 	})
-	log := b.log.With("queue", b.topology.full(s.Queue))
+	queue := b.topology.full(s.Queue)
+	operation := fmt.Sprintf("consume queue %q", queue)
 	calls := newAttempts()
-	err := retry(ctx, log, "subscription lost, subscribing again", never, func() error {
-		return b.subscribe(ctx, s, calls, work, ready)
+	subscribed := func() {
+		b.failing.note(operation, nil)
+		ready()
+	}
+	err := retry(ctx, b.log.With("queue", queue), "subscription lost, subscribing again", never, func() error {
+		err := b.subscribe(ctx, s, calls, work, subscribed)
+		b.failing.note(operation, err)
+		return err
 	})
+	b.failing.note(operation, nil)
 	close(work)
 	working.Wait()
 	if ctx.Err() != nil {
@@ -53,7 +64,8 @@ func (b *Broker) Subscribe(ctx context.Context, s broker.Subscription, h broker.
 	return err
 }
 
-// subscribe sends the deliveries of one channel to work until the channel is lost or ctx ends.
+// subscribe sends the deliveries of one channel to work until the channel is lost or ctx ends. It
+// calls ready when it consumes the queue.
 func (b *Broker) subscribe(ctx context.Context, s broker.Subscription, calls *attempts,
 	work chan<- broker.Delivery, ready func()) error {
 	if err := b.topology.declareQueue(ctx, b.controlLink, s); err != nil {
@@ -78,15 +90,16 @@ func (b *Broker) subscribe(ctx context.Context, s broker.Subscription, calls *at
 	defer acks.close()
 	running, end := context.WithCancelCause(ctx)
 	defer end(nil)
-	lost := make(chan struct{}) // closed when the channel is closed
+	lost := make(chan struct{}) // closed when the AMQP channel is closed
 	go func() {
 		defer close(lost)
-		e := <-closed // the client closes closed with the channel
+		e := <-closed // the client closes this Go channel when it closes the AMQP channel
 		b.noteTimeout(queue, e)
 		end(closeReason(e))
 	}()
 	var handling sync.WaitGroup
-	// settle settles a delivery whose handler returned err.
+	// settle handles the outcome err of a delivery, and then acknowledges the delivery. If it
+	// fails, it ends the subscription.
 	settle := func(d amqp.Delivery, m broker.Message, err error) {
 		if err := b.settle(ctx, queue, d, m, err); err != nil {
 			end(err)
@@ -214,8 +227,9 @@ func (b *Broker) settle(ctx context.Context, queue string, d amqp.Delivery, m br
 	return nil
 }
 
-// publishCopies publishes copies of messages to queues, without retries. It returns n if the first
-// n copies are confirmed. It continues when ctx ends, because the handler has already finished.
+// publishCopies publishes copies of messages to queues, without retries. It returns the number n of
+// confirmed copies, which are those of out[:n]. It continues when ctx ends, because the handler has
+// already finished.
 func (b *Broker) publishCopies(ctx context.Context, out ...outgoing) (int, error) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), confirmTimeout)
 	defer cancel()

@@ -18,7 +18,7 @@ import (
 //	live_events            topic exchange
 //	live_events.log        stream bound to #
 //	tasks                  direct exchange
-//	<exchange>.witness     fanout exchange that the broker deletes together with an exchange (verify.go)
+//	<exchange>.witness     fanout exchange that the broker deletes together with <exchange> (verify.go)
 //	<queue>                quorum queue bound to the patterns of its consumer, or to a task name
 //	<queue>.retry.<pause>  quorum queue; messages expire after the pause and return to <queue>
 //	<queue>.dead           quorum queue for dead letters
@@ -34,8 +34,8 @@ const (
 	logSegmentBytes = 100_000_000    // bytes in a segment of the log; the broker drops whole segments
 
 	// RabbitMQ 4.x by default drops a message after 20 redeliveries. matchwire counts attempts
-	// itself, in a header, and needs no such limit. -1 means no limit on 4.x but one redelivery on
-	// 3.10, so deliveryLimit is a large number.
+	// itself, in a header, and needs no such limit. -1 means no limit in RabbitMQ 4.x, but only one
+	// redelivery in 3.10. So deliveryLimit is a large number.
 	deliveryLimit = 1_000_000_000
 )
 
@@ -48,7 +48,7 @@ type topology struct {
 	queues     queues // queues that this Broker has declared
 }
 
-// full returns a name with the namespace.
+// full returns name with the namespace as its prefix.
 func (t *topology) full(name string) string {
 	if t.namespace == "" {
 		return name
@@ -196,8 +196,9 @@ func inspect(ctx context.Context, ch *channel, queue string) (amqp.Queue, error)
 // errRefused marks an error from a declaration that the broker always refuses.
 var errRefused = errors.New("refused by the broker")
 
-// declareError adds the declared object to err. After a refusal, it also adds how to fix the cause.
-// The text from RabbitMQ names the argument that differs.
+// declareError adds the kind and name of the declared object to err. If the object exists with
+// other arguments, declareError also adds how to fix the cause. The text from RabbitMQ names the
+// argument that differs.
 func declareError(kind, name string, err error) error {
 	if err == nil {
 		return nil

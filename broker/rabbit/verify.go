@@ -83,10 +83,11 @@ func (t *topology) declareKnown(ctx context.Context, control *link) error {
 	return errors.Join(errs...)
 }
 
-// witness returns the name of the witness of an exchange e. The witness is another exchange, which is
-// bound to e and carries no messages. When e is deleted, RabbitMQ deletes the binding, and the witness
-// with its last binding. So the witness shows that e was deleted, even if e was declared again. AMQP
-// cannot list the bindings that e has lost.
+// witness returns the name of the witness of an exchange e. The witness is another exchange, which
+// is bound to e and carries no messages. When e is deleted, RabbitMQ deletes the binding. That was
+// the last binding of the witness, so RabbitMQ deletes the witness too. So the absence of the
+// witness shows that e was deleted, even if e was declared again. AMQP cannot list the bindings
+// that e has lost.
 func (t *topology) witness(e broker.Exchange) string { return t.exchange(e) + ".witness" }
 
 // inspectWitness reports whether the witness of an exchange exists.

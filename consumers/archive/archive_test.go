@@ -109,7 +109,7 @@ func fill(t *testing.T) (h consumers.Host, goal event.Event) {
 	}
 	goal = consumertest.Goal()
 	corrected := consumertest.Corrected(goal)
-	again := goal // as published again by a parser that has lost its state
+	again := goal // the copy that a parser publishes after it has lost its state
 	again.Time, again.TID, again.Data.Backfill = goal.Time.Add(time.Hour), event.NewTID(), true
 	events := []event.Event{
 		again, consumertest.Retracted(corrected), goal, corrected, again, consumertest.Other(goal, 5), goal,
@@ -145,7 +145,7 @@ func TestExport(t *testing.T) {
 		}
 		types = append(types, e.Type)
 		if e.ID == goal.ID && (e.TID != goal.TID || e.Data.Backfill) {
-			t.Errorf("the archive stores the later copy of the goal, want the earlier one: %s", line)
+			t.Errorf("the archive stores the later copy of the goal, want the earlier copy: %s", line)
 		}
 	}
 	const want = "soccer.mls.goal soccer.mls.goal_corrected soccer.mls.goal_retracted soccer.mls.goal"
@@ -207,8 +207,8 @@ func TestMistakesAreErrors(t *testing.T) {
 	}
 }
 
-// A second archive with another file stops, because each file would contain only part of the events. A
-// second archive with the same file runs.
+// A second archive with another file stops. Otherwise each file would contain only part of the
+// events. A second archive with the same file runs.
 func TestSecondFileIsRefused(t *testing.T) {
 	r := newRedis(t)
 	ctx, cancel := context.WithCancel(t.Context())

@@ -38,8 +38,8 @@ func (o *otherFileError) Error() string {
 // claimed, the error wraps an otherFileError and [broker.ErrUnavailable].
 //
 // All processes with this consumer share one queue. If each process wrote to a different file, each
-// file would contain only part of the events. So the first process claims its file, and a process
-// with another file writes nothing and stops.
+// file would contain only part of the events. So the first process claims its file. A process with
+// another file writes nothing and stops.
 func (a *archive) claim(ctx context.Context) error {
 	host, _ := os.Hostname()
 	file, err := filepath.Abs(a.file)

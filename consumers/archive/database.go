@@ -47,8 +47,8 @@ WHERE (excluded.time, excluded.epoch, excluded.seq) < (time, epoch, seq)`
 // A database is an archive file.
 type database struct{ *sql.DB }
 
-// dial prepares access to a file, with additional parameters of the driver. It does not open the
-// file. Committed transactions survive a power cut.
+// dial prepares access to a file. additional contains parameters for the driver. dial does not open
+// the file. Committed transactions survive a power cut.
 func dial(file, additional string) (*database, error) {
 	const parameters = "?_txlock=immediate&_pragma=busy_timeout(5000)&_pragma=synchronous(FULL)"
 	db, err := sql.Open("sqlite", "file:"+(&url.URL{Path: file}).EscapedPath()+parameters+additional)

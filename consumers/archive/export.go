@@ -141,8 +141,9 @@ func record(e event.Event) []string {
 	return fields
 }
 
-// cell returns text for a CSV field. Spreadsheets evaluate a field that begins with one of these characters
-// as a formula, and texts come from pages. As usual, cell puts an apostrophe before them.
+// cell returns text for a CSV field. Spreadsheets evaluate a field as a formula if the field begins
+// with one of the characters below. A page could contain such a text, so cell puts an apostrophe
+// before it.
 func cell(text string) string {
 	if text != "" && strings.ContainsRune("=+-@\t\r\n|＝＋－＠", []rune(text)[0]) {
 		return "'" + text

@@ -218,7 +218,8 @@ func (h *harness) shutdown() {
 	stop()
 	stopped := h.Effects()
 
-	// A second consumer handles the same events without a stop. Its effects are expected.
+	// A second consumer handles the same events without a stop. The stopped consumer must have the
+	// same effects.
 	whole := h.another()
 	whole.start()
 	for _, e := range events {
@@ -278,7 +279,7 @@ func Goal() event.Event {
 	})
 }
 
-// Other returns another goal in the same match. Goals with a higher n are later.
+// Other returns another goal in the match of goal. A goal with a higher n is later.
 func Other(goal event.Event, n int) event.Event {
 	d := goal.Data
 	d.Kind, d.Action, d.Rev, d.Supersedes, d.Changes, d.Reason = event.Goal, event.New, 1, "", nil, ""

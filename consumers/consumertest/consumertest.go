@@ -40,19 +40,20 @@ type Subject struct {
 	Settings string
 	// Dir is the folder of the config file. If Dir is "", Run creates a temporary folder.
 	Dir string
-	// Event returns an event that the consumer subscribes to, a different event with each call. If
-	// Event is nil, Run uses [Goal].
+	// Event returns an event that the consumer subscribes to. Each call returns a different event.
+	// If Event is nil, Run uses [Goal].
 	Event func() event.Event
 	// Effects returns the effects of all events so far, such as the rows of a table or the messages
-	// that a server received. Equal effects must be equal strings in the same order. After the same
-	// events, two subjects must have equal effects, in any order: leave out times of handling.
+	// that a server received. Equal effects must be equal strings in the same order. Two subjects
+	// that handle the same events must have equal effects, in any order. So the effects must not
+	// include the time at which an event was handled.
 	//
 	// Each correction must change the effects. The correction in the tests changes only scorer and
 	// assist. If a result has no scorer, include its stored revision.
 	Effects func() []string
-	// Fail makes a dependency of the consumer fail temporarily. Refuse makes the dependency refuse every
-	// event permanently. Hang makes the dependency not answer. Each is in effect until undo is called.
-	// If one of these functions is nil, Run skips its check.
+	// Fail makes a dependency of the consumer fail temporarily. Refuse makes the dependency refuse
+	// every event permanently. Hang makes the dependency stop answering. Each effect lasts until
+	// undo is called. If one of these functions is nil, Run skips the check for it.
 	Fail, Refuse, Hang func() (undo func())
 }
 

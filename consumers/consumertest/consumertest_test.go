@@ -18,8 +18,8 @@ import (
 	"github.com/matchwire/matchwire/event"
 )
 
-// A ledger makes a consumer with one fault and stores its rows. If fault is "", the consumer has no
-// fault.
+// A ledger creates a consumer with one fault, and stores the rows that the consumer writes. If
+// fault is "", the consumer has no fault.
 type ledger struct {
 	fault string
 
@@ -156,8 +156,8 @@ func subject(fault string) func(*testing.T) consumertest.Subject {
 func TestConsumerWithoutFaultPasses(t *testing.T) { consumertest.Run(t, subject("")) }
 
 // Each check detects the fault that the check exists for. Every check also searches the log for the
-// secret, so any check detects the fault "secret". The faulty consumer is tested in another process,
-// because that test must fail.
+// secret, so any check detects the fault "secret". The faulty consumer is tested in another
+// process, because the failed check would also fail this test.
 func TestFaultsAreDetected(t *testing.T) {
 	if fault := os.Getenv("CONSUMERTEST_FAULT"); fault != "" {
 		consumertest.Hurry()

@@ -28,8 +28,8 @@ func (l *log) String() string {
 	return l.text.String()
 }
 
-// Secret is the value to use for every password, key and token in the settings of a [Subject]. The test
-// fails if a log line or an error contains Secret, also in hexadecimal or base64.
+// Secret is the value to use for every password, key and token in the settings of a [Subject]. The
+// test fails if a log line or an error contains Secret as plain text, hexadecimal or base64.
 const Secret = "hunter2-S3cret"
 
 // noSecret fails the test if a log or an error contains [Secret] as plain text, hexadecimal or base64.
@@ -37,7 +37,7 @@ func noSecret(t testing.TB, output any) {
 	t.Helper()
 	text := fmt.Sprintf("%v\n%+v", output, output)
 	forms := []string{Secret, hex.EncodeToString([]byte(Secret))}
-	for offset := range 3 { // base64 depends on the bytes before the secret, so omit the first and last characters
+	for offset := range 3 { // base64 of a secret depends on the bytes around it, so omit the first and last characters
 		b := base64.RawStdEncoding.EncodeToString([]byte("\x00\x00"[:offset] + Secret))
 		forms = append(forms, b[4:len(b)-2])
 	}

@@ -47,8 +47,8 @@ type Settings struct {
 	// Timeout limits the time for one event. It is at most [consumers.MaxTimeout]. The default is
 	// 30s.
 	Timeout strictyaml.Duration `yaml:"timeout"`
-	// Once skips an event that was handled within the last day. An event can still be sent again, for
-	// example if a process was killed while it handled the event.
+	// Once skips an event that was handled within the last day. The program can still receive an
+	// event twice, for example if a process is killed while it handles the event.
 	Once bool `yaml:"once"`
 	// Ordered sends the events of a match one at a time, in the order of (epoch, seq).
 	Ordered bool `yaml:"ordered"`
@@ -126,8 +126,8 @@ func (p *program) resolve(name string, inConfigFolder func(string) string) (err 
 	return err
 }
 
-// handle sends an event to the next free copy and returns the outcome. If no copy is free before
-// ctx ends, handle returns an error that wraps [broker.ErrUnavailable].
+// handle sends an event to the next free copy of the program and returns the outcome. If no copy is
+// free before ctx ends, handle returns an error that wraps [broker.ErrUnavailable].
 func (p *program) handle(ctx context.Context, e event.Event) error {
 	m, err := broker.NewMessage(e)
 	if err != nil {
@@ -136,7 +136,7 @@ func (p *program) handle(ctx context.Context, e event.Event) error {
 	outcome := make(chan error, 1)
 	select {
 	case p.requests <- request{expired: ctx.Done(), line: append(m.Body, '\n'), outcome: outcome}:
-		return <-outcome // arrives at the latest soon after ctx ends, because the copy is then killed
+		return <-outcome // waits for the copy, which is killed when ctx ends
 	case <-ctx.Done():
 		return broker.Unavailable(errors.New("no copy of the program is free"))
 	}

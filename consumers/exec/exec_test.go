@@ -56,7 +56,8 @@ func run(
 	}, log
 }
 
-// host returns a host whose settings the function sets and whose config is in the temporary folder.
+// host returns a Host for a config in the system's temporary folder. settings changes the decoded
+// settings.
 func host(log *testenv.Log, settings func(*exec.Settings)) consumers.Host {
 	return consumers.Host{
 		Log:      slog.New(slog.NewTextHandler(log, nil)),

@@ -25,7 +25,7 @@ const (
 )
 
 // supervise runs a copy of the program until ctx ends. If the copy fails, supervise starts it again
-// after a pause, which doubles until the copy gives a valid answer.
+// after a pause. The pause doubles until a copy gives a valid answer.
 func (p *program) supervise(ctx context.Context) {
 	pauses := &backoff.ExponentialBackOff{
 		InitialInterval: minPause, Multiplier: 2, RandomizationFactor: 0.5, MaxInterval: maxPause,
@@ -178,8 +178,8 @@ type outputLine struct {
 	err  error // why the line cannot be read, for example because it is too long
 }
 
-// readLines sends each line of the program's standard output to lines, and closes lines at the end of
-// the output. A line that cannot be read is the last.
+// readLines sends each line of the program's standard output to lines, and closes lines at the end
+// of the output. After a line that cannot be read, readLines sends no more lines.
 func readLines(stdout *io.PipeReader, lines chan<- outputLine) {
 	defer close(lines)
 	s := bufio.NewScanner(stdout)

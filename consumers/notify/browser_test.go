@@ -89,8 +89,8 @@ func TestInBrowser(t *testing.T) {
 		if err := json.Unmarshal([]byte(data), &m); err != nil {
 			t.Fatal(err)
 		}
-		// The browser drops a message if its worker is still starting or not stored yet. Deliver it again
-		// until the browser shows it.
+		// The browser drops a message if its service worker is still starting or not stored yet.
+		// Deliver the message again until the browser shows the notification.
 		for end := time.Now().Add(30 * time.Second); !strings.Contains(shows(), m.Title) && time.Now().Before(end); {
 			message := serviceworker.DeliverPushMessageParams{Origin: site.URL, RegistrationID: worker, Data: data}
 			if _, err := chromedp.Call(ctx, serviceworker.DeliverPushMessage, message); err != nil {

@@ -115,7 +115,7 @@ func trust(t *testing.T, s *httptest.Server, timeout time.Duration) {
 	notify.SetOptions(t, send.Options{Timeout: timeout, Transport: s.Client().Transport})
 }
 
-// A channel is a channel under test with the fake of its service.
+// A channel is a channel under test, with a fake of its service.
 type channel struct {
 	*service
 	w    *world
@@ -128,7 +128,7 @@ func webPushSettings(s *service) string {
 		strings.TrimPrefix(s.URL, "https://") + "']}}\n"
 }
 
-// A newChannel function creates a channel whose calls have a timeout.
+// A newChannel function creates a channel. timeout limits the calls of its service.
 type newChannel func(t *testing.T, timeout time.Duration) channel
 
 // channels returns a constructor for each kind of channel that uses HTTP. Every setting that may be a
@@ -271,7 +271,8 @@ func verdict(err error) (string, time.Duration) {
 	return again, 0
 }
 
-// Each service has its own formats for errors and pauses. The channel understands them.
+// Each service has its own formats for errors and pauses. The channel must understand the formats
+// of its service.
 func TestAnswersOfServices(t *testing.T) {
 	inTenMinutes := fmt.Sprint(time.Now().Add(10 * time.Minute).Unix())
 	all := channels()
@@ -360,7 +361,7 @@ func TestSecretsInAnswers(t *testing.T) {
 			`{"message": "S", "error": "S", "errcode": "S", "errorDescription": "S", "errors": ["S"], "description": "S",
 				"ok": false, "status": 0}`,
 			`{"error": {"code": "S", "message": "S"}}`, "S",
-			// The end of a shortened description is within the secret.
+			// The description is shortened at a position within the secret.
 			strings.ReplaceAll(`{"message": "xS", "error": "xS", "description": "xS"}`, "x", longText),
 		} {
 			t.Run(fmt.Sprint(kind, " ", i), func(t *testing.T) {
@@ -370,7 +371,7 @@ func TestSecretsInAnswers(t *testing.T) {
 					err := c.w.deliver(c.name, consumertest.Goal())
 					testenv.NoSecret(t, err, c.w.log.String())
 					if strings.Contains(fmt.Sprint(err), testenv.Secret[:6]) {
-						t.Errorf("%d: the error contains a part of the secret: %v", code, err)
+						t.Errorf("status %d: the error contains a part of the secret: %v", code, err)
 					}
 				}
 				if c.called() != 4 {
@@ -404,7 +405,7 @@ func TestCaseTelegramGroupMoved(t *testing.T) {
 	const old, moved, last = "-4441", "-1001557000000", "-1001557000001"
 	var mu sync.Mutex
 	var chats []string
-	now := moved // where the chat is
+	now := moved // the current ID of the chat
 	busy, code := 0, http.StatusBadRequest
 	next := map[string]string{old: moved, moved: last, last: last}
 	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -452,7 +453,7 @@ func TestCaseTelegramGroupMoved(t *testing.T) {
 	if strings.Count(log, "chat has moved") != 1 || !strings.Contains(log, "old="+old+" new="+moved) {
 		t.Errorf("log %s, want one warning with %s and %s", log, old, moved)
 	}
-	now, code = last, http.StatusOK // it moves again, and a proxy hides the status
+	now, code = last, http.StatusOK // the chat moves again, and a proxy hides the status
 	deliver(goal(t, nil), 0, moved, last)
 	w.configure(w.settings) // a restart
 	deliver(goal(t, nil), 0, old, moved, last)
@@ -506,11 +507,11 @@ func TestUnreachable(t *testing.T) {
 // zeros returns n zero bytes in base64. n must be a multiple of 3.
 func zeros(n int) string { return strings.Repeat("AAAA", n/3) }
 
-// Each kind of channel fulfils the contract of consumers.
+// Each kind of channel satisfies the contract of every consumer.
 func TestAsAnyConsumer(t *testing.T) {
 	for kind, channel := range channels() {
 		t.Run(kind, func(t *testing.T) {
-			if kind != "webhook" && kind != "webpush" { // one kind without and one with several recipients
+			if kind != "webhook" && kind != "webpush" { // test one kind with one recipient, and one kind with several
 				testenv.NotShort(t)
 			}
 			consumertest.Run(t, func(t *testing.T) consumertest.Subject {
@@ -523,7 +524,7 @@ func TestAsAnyConsumer(t *testing.T) {
 				}
 				return consumertest.Subject{
 					New: func(h consumers.Host) (consumers.Consumer, error) {
-						h.Redis = c.w.redis // which stores the subscription of the browser
+						h.Redis = c.w.redis // this Redis stores the subscription of the browser
 						return notify.New(h)
 					},
 					Settings: c.w.settings, Dir: c.w.dir,

@@ -25,7 +25,8 @@ func split(text string) shown {
 	return shown{title, body}
 }
 
-// Text that services and their clients turn into links, mentions and other elements, with any markup.
+// These patterns match text that services and their clients turn into links, mentions and other
+// elements.
 var (
 	links    = regexp.MustCompile(`(?i)\bhttps?://\S|\bwww\.\S|\b[a-z0-9-]+\.(?:com|net|example)\b|\bmailto:\S`)
 	mentions = regexp.MustCompile(`@[\p{L}\d_]|#[\p{L}\d_]`)
@@ -190,14 +191,14 @@ func newMatrix(t testing.TB, token string) *service {
 			Mentions *struct{} `json:"m.mentions"`
 		}
 		if err := decode(body, &m); err != nil {
-			return "", shown{}, err // a formatted_body would be HTML
+			return "", shown{}, err // a formatted_body, which is HTML, is an unknown member
 		}
 		transaction, ok := strings.CutPrefix(r.URL.Path, prefix)
 		if !ok || transaction == "" || r.Method != http.MethodPut || r.Header.Get("Authorization") != "Bearer "+token ||
 			m.Type != "m.text" || m.Body == "" {
 			return "", shown{}, fmt.Errorf("%s %s %s", r.Method, r.URL, body)
 		}
-		if m.Mentions == nil { // push rules then search the body for names
+		if m.Mentions == nil { // without m.mentions, push rules search the body for names
 			s.findActive(m.Body, regexp.MustCompile(`@room`))
 		}
 		s.findActive(m.Body, mentions, links)
@@ -218,7 +219,7 @@ func newTelegram(t testing.TB, token string) *service {
 			} `json:"link_preview_options"`
 		}
 		if err := decode(body, &m); err != nil {
-			return "", shown{}, err // a parse_mode would be markup
+			return "", shown{}, err // a parse_mode, which allows markup, is an unknown member
 		}
 		if r.URL.Path != "/bot"+token+"/sendMessage" || m.Chat != "@goals" ||
 			m.Text == "" || utf8.RuneCountInString(m.Text) > 4096 {

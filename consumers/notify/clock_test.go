@@ -61,11 +61,12 @@ func TestRateLimiterUsesRedisClock(t *testing.T) {
 	}
 }
 
-// The second notification of a match waits until the gap has passed. Those of other matches do not wait.
+// The second notification of a match waits until the gap has passed. Notifications of other matches
+// do not wait.
 func TestSpacing(t *testing.T) {
 	m, c := redisAt(t, time.Now())
 	l := rateLimiter{limiter: ratelimit.Limiter{Redis: c}, prefix: "mw:a:"}
-	const gap = 10 * time.Second // longer than a worker waits
+	const gap = 10 * time.Second // longer than maxSlotWait
 	for _, match := range []string{"m", "other"} {
 		if err := l.space(t.Context(), match, gap); err != nil {
 			t.Errorf("first notification of %s: %v", match, err)

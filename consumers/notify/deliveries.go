@@ -34,13 +34,13 @@ import (
 // later events, such as backfill. Later events of the incident are then not news. Events that were
 // observed before the suppressed event are still news, and so is an event with the same ID.
 //
-// After Redis loses its data, the parser reports earlier events again, as backfill. Such a copy can
-// overtake its original if the original waits for another attempt.
+// After Redis loses its data, the parser reports earlier events again, as backfill. Such a copy has
+// the ID of its original. If the original waits for another attempt, the copy can be handled first.
 type deliveries struct {
 	redis  redis.UniversalClient
 	prefix string        // "mw:notify:<channel>:"
 	lease  time.Duration // duration of the lock
-	owner  string        // part of the owner of a lock; "" if only one process handles an event at a time
+	owner  string        // suffix of the lock owner; "" if only one process handles an event at a time
 	log    *slog.Logger
 }
 
@@ -167,7 +167,8 @@ func (d deliveries) begin(ctx context.Context, e event.Event) (*incidentState, e
 }
 
 // lockOwner returns the value that identifies the event as the owner of the lock. The backfill copy
-// of an event has another owner, because it has the same ID and can be handled at the same time.
+// of an event is a different owner: it has the same ID as the original, and both can be handled at
+// the same time.
 func (s *incidentState) lockOwner() string {
 	if s.e.Data.Backfill {
 		return s.e.ID + ":backfill"
@@ -181,8 +182,9 @@ func (s *incidentState) end(ctx context.Context) {
 	s.logError("unlock", unlockIncident.Run(context.WithoutCancel(ctx), s.redis, []string{s.key}, s.lockOwner()).Err())
 }
 
-// logError logs an error from updating the state after an attempt to send. The state is then outdated:
-// the notification may be sent again, or its retraction may be sent without it.
+// logError logs an error from updating the state after an attempt to send. The state is then
+// outdated: the notification may be sent again, or a retraction may be sent although the
+// notification was not delivered.
 func (s *incidentState) logError(op string, err error) {
 	if err != nil {
 		s.log.Warn("delivery state not stored", "op", op, "tid", s.e.TID, "id", s.e.ID, "error", err)

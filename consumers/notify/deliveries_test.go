@@ -37,8 +37,8 @@ func titles(s *service) string {
 	return strings.Join(all, "; ")
 }
 
-// A service shows one notification of a goal, the latest. The order of the events and repeated deliveries
-// do not matter.
+// A service shows only the latest notification of a goal. Neither the order of the events nor
+// repeated deliveries make a difference.
 func TestOneTrueNotification(t *testing.T) {
 	first := consumertest.Goal()
 	corrected := consumertest.Corrected(first)
@@ -116,7 +116,7 @@ func TestRetractedWhileFailing(t *testing.T) {
 func TestCorrectionDoesNotOvertake(t *testing.T) {
 	w, s := newHookWorld(t, "kinds: [goal]")
 	e := consumertest.Goal()
-	begun, proceed := make(chan bool, 2), make(chan bool) // room for a correction that overtakes
+	begun, proceed := make(chan bool, 2), make(chan bool) // a second element, for a correction that is wrongly sent
 	s.set(func(rw http.ResponseWriter) { begun <- true; <-proceed; rw.WriteHeader(204) })
 	done := make(chan error)
 	go func() { done <- w.deliver("hook", e) }()
@@ -136,8 +136,9 @@ func TestCorrectionDoesNotOvertake(t *testing.T) {
 	}
 }
 
-// A rule with only suppresses the baskets that it does not match. Corrections and retractions of a basket
-// that was sent are sent, even if they do not match. Those of other baskets are not.
+// A rule with only suppresses the baskets that it does not match. If a basket was sent, its
+// corrections and its retraction are sent too, even if they do not match. Corrections and
+// retractions of other baskets are not sent.
 func TestOnlyAndCorrections(t *testing.T) {
 	basket := func(incident string, points, home, away int) event.Event {
 		e, err := event.Of("basketball.nba.basket", event.Data{Incident: incident, Rev: 1, Side: event.Home, Team: "Warriors",
@@ -167,7 +168,7 @@ func TestOnlyAndCorrections(t *testing.T) {
 	}
 }
 
-// If an event is not news, neither it nor its correction or retraction is sent.
+// If an event is not news, the event, its correction and its retraction are not sent.
 func TestOldNewsIsNotSent(t *testing.T) {
 	for name, change := range map[string]func(*event.Event){
 		"backfill": func(e *event.Event) { e.Data.Backfill = true },
@@ -264,7 +265,8 @@ func TestBackfillDoesNotSuppressEarlierEvents(t *testing.T) {
 	retracted := observed(consumertest.Retracted(corrected), -2*time.Minute)
 	replay := first
 	replay.Data.Replay = true
-	// The parser has lost its state and reads the corrected goal as a new one, with revision 1.
+	// The parser has lost its state, so it reports the corrected goal as a new goal with revision
+	// 1.
 	again := corrected
 	again.Data.Action, again.Data.Rev, again.Data.Supersedes, again.Data.Changes = event.New, 1, "", nil
 	again.ID = "with other data"
@@ -395,7 +397,7 @@ func TestDelay(t *testing.T) {
 	if s.called() > 0 {
 		t.Fatalf("sent before the delay ended: %s, want nothing", titles(s))
 	}
-	for _, e := range waiting { // move them to the past, so that the delay has ended
+	for _, e := range waiting { // set the times back, so that the delay has ended
 		e.Time = e.Time.Add(-2 * time.Minute)
 		if err := w.deliver("hook", e); err != nil {
 			t.Error(err)
@@ -424,7 +426,7 @@ func TestRules(t *testing.T) {
 		"{topics: ['*.*.yellow_card']}":             {[]event.Event{kind(event.YellowCard)}, []event.Event{goal(t, nil)}},
 		"{topics: ['#'], kinds: [goal]}":            {[]event.Event{goal(t, nil)}, []event.Event{kind(event.RedCard)}},
 		"{teams: [toronto fc]}":                     {[]event.Event{goal(t, nil)}, nil},
-		"{teams: [New York City FC]}":               {[]event.Event{goal(t, nil)}, nil}, // it plays too
+		"{teams: [New York City FC]}":               {[]event.Event{goal(t, nil)}, nil}, // the opponent of the scoring team
 		"{teams: [Seattle Sounders FC]}":            {nil, []event.Event{goal(t, nil)}},
 		"{players: [SEBASTIÁN GIOVINCO]}":           {[]event.Event{goal(t, nil)}, nil},
 		"{kinds: [status_change]}":                  {[]event.Event{status(event.Postponed), status(event.Final)}, nil},

@@ -50,7 +50,7 @@ func TestHostileTextIsShownAsText(t *testing.T) {
 			for _, name := range slices.Concat(hostile, lineStarts) {
 				e := goal(t, func(d *event.Data) {
 					d.Player, d.Team, d.Match.Home, d.Match.Away = name, name, name, "x "+name
-					d.Time, d.Clock = "", nil // the body then begins with the name
+					d.Time, d.Clock = "", nil // without a time, the body begins with the name
 				})
 				if err := c.w.deliver(c.name, e); err != nil {
 					t.Errorf("%q: %v", name, err)
@@ -93,8 +93,8 @@ func TestHostileTextIsShownAsText(t *testing.T) {
 	})
 }
 
-// withBody returns a webhook channel with a template and a header, as for a service that has no kind of
-// its own.
+// withBody returns a webhook channel with a template and a header. Such a channel can send to a
+// service that no other kind of channel supports.
 func withBody(t *testing.T, _ time.Duration) channel {
 	s := serve(t, false, http.StatusOK, "", func(s *service, r *http.Request, body []byte) (string, shown, error) {
 		var m struct{ Title, Text string }

@@ -8,9 +8,9 @@ import (
 	"github.com/matchwire/matchwire/event"
 )
 
-// maxLate is the maximum play between an incident and the page that first lists it. An incident
-// that is listed later is not news: some pages add scorers hours later, and an outage of a site
-// ends with many incidents.
+// maxLate is the maximum duration of play between an incident and the page that first lists the
+// incident. An incident that is listed later is not news. Some pages add scorers hours later, and
+// after an outage, a page can list many old incidents at once.
 const maxLate = 15 * time.Minute
 
 // longPast reports whether the page listed the incident of e more than maxLate of play after it happened.
@@ -27,10 +27,10 @@ func longPast(e event.Event) bool {
 	return played(d.Sport, *d.Match, e.Time)-happened > maxLate
 }
 
-// played returns the minimum play of a match until a time, without stoppage time. In a break and
-// after the end, the period counts in full. If the page shows no clock, only the earlier periods
-// count. The result is at most the time since kick-off, because some competitions play shorter
-// periods.
+// played returns the minimum duration of play in a match until a time, without stoppage time. In a
+// break and after the end, the period counts in full. If the page shows no clock, only the earlier
+// periods count. The result is at most the time since kick-off, because some competitions play
+// shorter periods.
 func played(s event.Sport, m event.Match, at time.Time) time.Duration {
 	period := cmp.Or(m.Period, m.Clock.Period)
 	over := m.Status == event.Break || m.Status == event.Ended || m.Status == event.Final
@@ -59,7 +59,7 @@ func played(s event.Sport, m event.Match, at time.Time) time.Duration {
 	return total
 }
 
-// playTime returns the play before a clock time, and whether that play is known.
+// playTime returns the duration of play before a clock time, and whether it is known.
 func playTime(s event.Sport, c event.Clock) (time.Duration, bool) {
 	if s.CountsMinutes() {
 		return time.Duration(c.Minute) * time.Minute, c.Minute > 0
@@ -68,8 +68,9 @@ func playTime(s event.Sport, c event.Clock) (time.Duration, bool) {
 	return start + time.Duration(c.Elapsed)*time.Second, end > 0 && c.Elapsed > 0
 }
 
-// playTimes returns the play before the start and before the end of a period. The end is 0 if the period
-// has no length, such as a break or an innings. Periods have the lengths of the best-known league.
+// playTimes returns the duration of play before the start and before the end of a period. The end
+// is 0 if the period has no length, such as a break or an innings. Periods have the lengths of the
+// best-known league.
 func playTimes(s event.Sport, p event.Period) (start, end time.Duration) {
 	if s.CountsMinutes() {
 		from, to := s.Minutes(p)

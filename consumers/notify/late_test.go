@@ -7,8 +7,8 @@ import (
 	"github.com/matchwire/matchwire/event"
 )
 
-// An incident is too late if more than 15 minutes of play have passed. In a break, after the end and
-// without a clock, the period of the match determines how much has been played.
+// An incident is too late if the page lists it after more than 15 minutes of play. In a break,
+// after the end and without a clock, the period of the match determines the time that was played.
 func TestListedTooLate(t *testing.T) {
 	soccer := func(minute int) event.Clock { return event.SoccerMinute("", minute, 0) }
 	rugby := func(minute int) event.Clock { return event.Rugby.AtMinute("", minute, 0) }
@@ -74,7 +74,7 @@ func TestListedTooLate(t *testing.T) {
 		{Sport: event.Soccer, Match: &event.Match{Status: event.Final}},
 		{Clock: &event.Clock{Minute: 1}, Match: &event.Match{}}} {
 		if longPast(event.Event{Data: d}) {
-			t.Errorf("an event with the facts %+v is too late, want not", d)
+			t.Errorf("an event with the facts %+v is too late, want it in time", d)
 		}
 	}
 }

@@ -12,8 +12,8 @@ import (
 )
 
 // A rateLimiter limits the notifications that all processes together send on a channel. It also
-// pauses a service when the service requests a pause. [ratelimit.Limiter] describes its state in
-// Redis. The pause of a service is named paused:<service>.
+// pauses a service when the service requests a pause. [ratelimit.Limiter] describes the state in
+// Redis. The name of a service's pause is paused:<service>.
 type rateLimiter struct {
 	limiter ratelimit.Limiter
 	prefix  string    // of the Redis key
@@ -37,7 +37,8 @@ func (l rateLimiter) wait(ctx context.Context, service string) error {
 	return l.reserve(ctx, l.key(), r)
 }
 
-// space waits until gap has passed since the latest notification of a match. It is like wait.
+// space waits until gap has passed since the latest notification of a match. It returns the same
+// errors as wait.
 func (l rateLimiter) space(ctx context.Context, match string, gap time.Duration) error {
 	return l.reserve(ctx, l.prefix+"spacing:{"+match+"}", ratelimit.Request{Gap: gap, MaxWait: maxSlotWait})
 }

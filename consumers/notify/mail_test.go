@@ -45,7 +45,7 @@ type mailServer struct {
 	// "cut" closes the connection. "hang" waits until the test ends.
 	answers map[string]string
 	letters []letter
-	logins  []string      // decoded, as "\x00user\x00password"
+	logins  []string      // each as "\x00user\x00password", decoded
 	done    chan struct{} // closed when the test ends
 }
 
@@ -74,13 +74,13 @@ func newMailServerWith(t testing.TB, prepare func(*mailServer)) *mailServer {
 	return s
 }
 
-// settings returns the settings of a mail channel that uses the server. more is added to them.
+// settings returns the settings of a mail channel that uses the server. It appends more to them.
 func (s *mailServer) settings(more string) string {
 	server := s.Addr().String()
 	return "channels:\n  mail: {smtp: {server: '" + server + "', from: 'Goals <goals@club.example>', " + more + "}}\n"
 }
 
-// oneMailbox is the rest of the settings of a channel with one recipient and a login.
+// oneMailbox is the argument of settings for a channel with one recipient and a login.
 const oneMailbox = "tls: none, user: me, password: " + testenv.Secret + ", to: [desk@club.example]"
 
 // set sets the answer to a command. If answer is "", the server gives the default answer.
@@ -275,7 +275,8 @@ func TestMail(t *testing.T) {
 	}
 }
 
-// The answer to each command determines whether the error is permanent, and whether the mail was refused.
+// The server's answer to a command determines whether the error is permanent, and whether the mail
+// was refused.
 func TestMailAnswers(t *testing.T) {
 	for _, command := range []string{"", "EHLO", "AUTH", "MAIL", "RCPT", "DATA", "."} {
 		for answer, permanent := range map[string]bool{
@@ -299,7 +300,8 @@ func TestMailAnswers(t *testing.T) {
 				if strings.HasPrefix(answer, "550") && !strings.Contains(err.Error(), "answered 550 no such mailbox") {
 					t.Errorf("deliver: got error %v, want one with the server's answer", err)
 				}
-				// A mail may have been delivered if its end was sent and the answer is missing or invalid.
+				// A mail may have been delivered if Send sent its end, and the answer is missing or
+				// invalid.
 				uncertain := command == "." && (answer == "cut" || answer == "hang" || answer == "nonsense")
 				var refused *send.RefusedError
 				if errors.As(err, &refused) == uncertain {
@@ -310,8 +312,8 @@ func TestMailAnswers(t *testing.T) {
 	}
 }
 
-// If the connection closes after the end of a mail was sent, the mail is sent again with the same
-// Message-ID, by which mail programs recognize it.
+// If the connection closes after the end of a mail, the mail is sent again with the same
+// Message-ID. So mail programs can recognize the duplicate.
 func TestMailSentAgainHasTheSameID(t *testing.T) {
 	s := newMailServer(t)
 	w := newWorld(t, s.settings(oneMailbox))
@@ -356,7 +358,7 @@ func TestMailToSeveral(t *testing.T) {
 	if got := received(); got != "a c" {
 		t.Errorf("the mail was received by %q, want a c", got)
 	}
-	s.set("RCPT b@club.example", "") // the mailbox now exists, and the dead letter is replayed
+	s.set("RCPT b@club.example", "") // the mailbox exists now; replay the dead letter
 	if err := w.deliver("mail", e); err != nil || received() != "a c b" {
 		t.Errorf("deliver to b: %v, the mail was received by %q, want a c b", err, received())
 	}
@@ -414,7 +416,7 @@ func TestMailSecurity(t *testing.T) {
 	}
 }
 
-// A mail channel fulfils the contract of consumers.
+// A mail channel satisfies the contract of every consumer.
 func TestMailAsAnyConsumer(t *testing.T) {
 	consumertest.Run(t, func(t *testing.T) consumertest.Subject {
 		s := newMailServer(t)

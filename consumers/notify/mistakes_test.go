@@ -17,8 +17,8 @@ import (
 	"github.com/matchwire/matchwire/internal/testenv"
 )
 
-// New finds every mistake in the settings. The error has the position of the mistake. It also has the
-// value, unless the value may be secret.
+// New finds every mistake in the settings. The error contains the position of the mistake. It also
+// contains the value, unless the value may be secret.
 func TestMistakes(t *testing.T) {
 	dir := t.TempDir()
 	write := func(name, text string) {
@@ -335,12 +335,12 @@ func TestMakeKeys(t *testing.T) {
 		t.Errorf("key file: got mode %v, %v, want 0600", info.Mode(), err)
 	}
 	if err := (&notify.MakeKeys{File: file}).Run(&out); err == nil || !strings.Contains(err.Error(), "exists") {
-		t.Errorf("Run again: got error %v, want one that says that the file exists", err)
+		t.Errorf("Run again: got error %v, want an error that the file already exists", err)
 	}
 }
 
-// docs/notify.md lists every kind of event. docs/profiles.md lists every kind of incident, and
-// those that need no side.
+// docs/notify.md lists every kind of event. docs/profiles.md lists every kind of incident, and the
+// kinds that need no side.
 func TestDocumentedKinds(t *testing.T) {
 	text, err := os.ReadFile("../../docs/notify.md")
 	if err != nil {
@@ -373,7 +373,7 @@ func TestDocumentedKinds(t *testing.T) {
 				t.Errorf("docs/profiles.md lacks the kind %s of %s", k, s)
 			}
 			if k.SideOptional() && !strings.Contains(side, "`"+string(k)+"`") {
-				t.Errorf("docs/profiles.md lacks the kind %s among those that need no side", k)
+				t.Errorf("docs/profiles.md lacks the kind %s in the list of kinds that need no side", k)
 			}
 		}
 	}
@@ -384,7 +384,7 @@ func TestDocumentedKinds(t *testing.T) {
 	}
 }
 
-// docs/notify.md has the successor of every service of shoutrrr.
+// docs/notify.md lists the successor of every shoutrrr service.
 func TestDocumentedSuccessors(t *testing.T) {
 	text, err := os.ReadFile("../../docs/notify.md")
 	if err != nil {

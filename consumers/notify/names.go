@@ -16,8 +16,8 @@ type names map[string]string
 
 var number = regexp.MustCompile(`[0-9]+$`)
 
-// of returns the name of a key, or "". It uses the first qualifier with a name. Empty qualifiers
-// have no effect.
+// of returns the name of a key, or "". It uses the first qualifier that has a name for the key.
+// Empty qualifiers have no effect.
 func (n names) of(key string, qualifiers ...string) string {
 	digits := number.FindString(key)
 	stem := strings.TrimSuffix(key, digits)
@@ -47,9 +47,9 @@ func (t texts) inOrder(code string) []*language {
 }
 
 // translate returns the name of key in a language, or else in English. table returns the names of a
-// language. defined is the name in the definition of a sport, or "". It takes precedence over the shipped
-// names, and the names in text files take precedence over it. Without a name, translate returns key with
-// spaces in place of underscores.
+// language. defined is the name in the definition of a sport, or "". It takes precedence over the
+// shipped names, but not over the names in text files. If there is no name, translate returns key
+// with spaces in place of underscores.
 func (t texts) translate(
 	table func(*language) names, key, defined, code string, qualifiers ...string,
 ) string {
@@ -64,8 +64,9 @@ func (t texts) translate(
 	return cmp.Or(defined, strings.ReplaceAll(key, "_", " "))
 }
 
-// kind returns the name of the kind of an event. saysDetail is true if the name contains the detail, as
-// "power-play goal" does. The definition of a sport applies as in translate.
+// kind returns the name of the kind of an event. saysDetail is true if the name contains the
+// detail, as "power-play goal" does. A name in the definition of a sport has the same precedence as
+// in translate.
 func (t texts) kind(d *event.Data, code string) (name string, saysDetail bool) {
 	kind := string(d.Kind)
 	defined := d.Sport.Rules().Names[kind]

@@ -25,8 +25,8 @@ func silent(e event.Event, replaces bool, sound send.CorrectionSound) bool {
 	return !changesScorer(e.Data)
 }
 
-// changesScorer reports whether an event corrects who scored: the team, the player, or whether it was an
-// own goal. A player who was unknown before is not a change.
+// changesScorer reports whether an event corrects who scored: the team, the player, or whether it
+// was an own goal. If the player was unknown before, adding the player is not such a correction.
 func changesScorer(d event.Data) bool {
 	if d.Action != event.Corrected || !d.Sport.Scores(d.Kind) {
 		return false

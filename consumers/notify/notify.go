@@ -215,8 +215,8 @@ func (n *notifier) languageOf(r *rule) string {
 	return r.language
 }
 
-// Reasons to suppress an event only for recipients that were not notified of its incident. All other
-// reasons suppress an event for every recipient.
+// These reasons suppress an event only for recipients that were not notified of its incident. All
+// other reasons suppress an event for every recipient.
 const (
 	noRule     = "no rule matches"
 	quietHours = "quiet hours"

@@ -10,8 +10,8 @@ import (
 	"github.com/matchwire/matchwire/event"
 )
 
-// An only selects some of the events about the score and of the ends of periods. It consists of
-// leadChanges, periodEnds, or lastPrefix and a duration. It matches all other events.
+// An only selects some of the events that change the score or end a period. Each element is
+// leadChanges, periodEnds, or lastPrefix and a duration. An only matches all other events.
 type only []string
 
 const (
@@ -37,7 +37,7 @@ func checkOnly(word string) error {
 	return fmt.Errorf("only: %q: want %s, %s, or one like %q", word, leadChanges, periodEnds, lastPrefix+"5m")
 }
 
-// limits reports whether an only limits events of this kind in any sport.
+// limits reports whether an only can exclude events of this kind, in any sport.
 func limits(kind string) bool {
 	k := event.Kind(kind)
 	return k == event.PeriodEnd || k == event.ScoreChange ||
@@ -80,8 +80,8 @@ func (o only) matches(d *event.Data) bool {
 	})
 }
 
-// leadChanged reports whether the other side leads after the event, no side led before, or the score is
-// level again. It returns false if the score before or after the event is unknown.
+// leadChanged reports whether the event changes which side leads. If the score is level, neither
+// side leads. leadChanged returns false if the score before or after the event is unknown.
 func leadChanged(d *event.Data) bool {
 	before, after, known := scoreMove(d)
 	return known && cmp.Compare(before.Home, before.Away) != cmp.Compare(after.Home, after.Away)
@@ -103,7 +103,7 @@ func scoreMove(d *event.Data) (before, after event.Score, known bool) {
 		if _, err := fmt.Sscanf(d.Changes["score"].Old, "%d-%d", &before.Home, &before.Away); err != nil {
 			return before, after, false
 		}
-		if rules.SetScore || rules.InningsScore { // a lower score starts again at 0
+		if rules.SetScore || rules.InningsScore { // if the score is lower than before, it started again at 0
 			if after.Home < before.Home {
 				before.Home = 0
 			}
@@ -124,8 +124,8 @@ func scoreMove(d *event.Data) (before, after event.Score, known bool) {
 	return before, after, true
 }
 
-// inLast reports whether an event is in the last part of regulation time, of this length, or in
-// overtime. It returns false for a sport without a clock, except in overtime.
+// inLast reports whether an event is in overtime, or in the last part of regulation time. last is
+// the length of that part. It returns false for a sport without a clock, except in overtime.
 func inLast(d *event.Data, last time.Duration) bool {
 	var c event.Clock
 	if d.Clock != nil {

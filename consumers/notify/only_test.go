@@ -13,7 +13,8 @@ import (
 	"github.com/matchwire/matchwire/event"
 )
 
-// A rule with only matches the events about the score that it names, and all events about other things.
+// The setting only of a rule selects some score changes and period ends. The rule still matches all
+// other events.
 func TestOnly(t *testing.T) {
 	score := func(home, away int) *event.Score { return &event.Score{Home: home, Away: away} }
 	points := func(sport event.Sport, kind event.Kind, side event.Side, n int, after *event.Score, c event.Clock,
@@ -103,7 +104,8 @@ func TestOnly(t *testing.T) {
 
 var basketLine = regexp.MustCompile(`^- (Q\d) \| (\d\d):(\d\d)\.\d+ \| (\w+) \| (\d) \| (.+?) \| (\d+)-(\d+) \|`)
 
-// Of the 120 baskets of a real game, a rule with only matches few. The home team is ahead for most of it.
+// A real game has 120 baskets. A rule with lead_changes matches few of them, because the home team
+// leads for most of the game.
 func TestOnlyOfABasketballGame(t *testing.T) {
 	f, err := os.Open(filepath.Join("..", "..", "..", "shared", "facts", "nba-0022000001.md"))
 	if err != nil {
@@ -136,7 +138,7 @@ func TestOnlyOfABasketballGame(t *testing.T) {
 			now = -1
 		}
 		if leads.matches(e) != (now != leader) {
-			t.Errorf("%v after %v: matches %t, leader %d, before %d", d.Score, d.Clock, leads.matches(e), now, leader)
+			t.Errorf("%v at %v: matches %t, leader %d, previous leader %d", d.Score, d.Clock, leads.matches(e), now, leader)
 		}
 		leader = now
 		for f, count := range map[*int]bool{&baskets: all.matches(e), &changes: leads.matches(e), &lateToo: late.matches(e)} {
@@ -145,8 +147,9 @@ func TestOnlyOfABasketballGame(t *testing.T) {
 			}
 		}
 	}
-	t.Logf("%d baskets, %d with another leader or level, %d with those in the last two minutes", baskets, changes, lateToo)
+	t.Logf("%d baskets: lead_changes matches %d, and with last 2m %d", baskets, changes, lateToo)
 	if baskets != 120 || changes == 0 || changes > 12 || lateToo <= changes || lateToo > 24 {
-		t.Errorf("a rule with only matches %d, or with the last minutes %d, of %d baskets", changes, lateToo, baskets)
+		t.Errorf("of %d baskets, lead_changes matches %d, and with last 2m %d; want 1 to 12 and up to 24 of 120",
+			baskets, changes, lateToo)
 	}
 }

@@ -134,7 +134,7 @@ func (r *titleRecorder) wait(t *testing.T, n int) []string {
 }
 
 // If one page shows several new facts, every channel sends their notifications in the order of the
-// match. It does not matter which processes handle the events, or which attempts fail.
+// match. The order does not depend on which processes handle the events, or which attempts fail.
 func TestCaseAlertsInOrder(t *testing.T) {
 	flaky := func(n int) int {
 		return []int{http.StatusOK, http.StatusServiceUnavailable, http.StatusOK, http.StatusInternalServerError}[n%4]

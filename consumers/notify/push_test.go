@@ -38,8 +38,8 @@ func (w *world) mustSubscribe(body string) {
 	}
 }
 
-// Each browser gets the events that its filter matches, in its language. It shows only the latest
-// notification of an incident.
+// Each browser gets the events that its filter matches, in its language. For each incident, it
+// shows only the latest notification.
 func TestPush(t *testing.T) {
 	w, s, subscription := phones(t, 4)
 	w.mustSubscribe(`{"subscription": ` + subscription(0) + `}`)
@@ -54,7 +54,8 @@ func TestPush(t *testing.T) {
 		want string
 	}{
 		{e, "/0 Goal for Toronto FC: Sebastian Giovinco; /1 Gol de Toronto FC: Sebastian Giovinco"},
-		// For the third browser, whose filter contains this player, the correction is news.
+		// The filter of the third browser contains this player, so the correction is news for this
+		// browser.
 		{corrected, "/0 Corrected: goal for Toronto FC: Jozy Altidore; /1 Corrección: gol de Toronto FC: Jozy Altidore; " +
 			"/2 Goal for Toronto FC: Jozy Altidore"},
 		{consumertest.Retracted(corrected), "/0 Taken back: goal for Toronto FC: Jozy Altidore; " +
@@ -117,7 +118,7 @@ func TestRetrySendsOnlyToFailedBrowsers(t *testing.T) {
 		t.Fatal(err)
 	}
 	if len(s.all()) != 2 || s.called() != 7 {
-		t.Errorf("got %d notifications of the retry after %d calls, want 2 after 7", len(s.all()), s.called())
+		t.Errorf("after the retry: %d notifications shown, %d calls, want 2 and 7", len(s.all()), s.called())
 	}
 }
 
@@ -132,7 +133,7 @@ func TestLongPushIsShortened(t *testing.T) {
 	}
 }
 
-// A page can subscribe only at a push service, and with a valid filter.
+// A page can subscribe only with an endpoint of a known push service and a valid filter.
 func TestSubscribing(t *testing.T) {
 	w, s, subscription := phones(t, 1)
 	good := subscription(0)
@@ -191,9 +192,9 @@ func TestSubscribing(t *testing.T) {
 	}
 }
 
-// One address can subscribe few browsers. Another site's page cannot subscribe, because a browser asks for
-// permission before it sends JSON to another site. If a channel is full of subscriptions that have never worked,
-// a new one replaces the oldest of them.
+// One address can subscribe few browsers. Another site's page cannot subscribe, because a browser
+// asks for permission before it sends JSON to another site. If a channel is full, a new
+// subscription replaces the oldest subscription that has never received a notification.
 func TestFakeSubscriptions(t *testing.T) {
 	w, s, subscription := phones(t, 1)
 	good := subscription(0)
@@ -237,7 +238,7 @@ func TestFakeSubscriptions(t *testing.T) {
 		t.Errorf("a browser that is subscribed changes its filter: status %d, want 201", rec.Code)
 	}
 
-	// Fill the channel with old subscriptions that have never worked.
+	// Fill the channel with old subscriptions that have never received a notification.
 	pipe := w.redis.Pipeline()
 	for n := range 20_000 {
 		id := fmt.Sprintf("fake-%d", n)

@@ -18,8 +18,8 @@ import (
 	"github.com/matchwire/matchwire/internal/trace"
 )
 
-// A recipient is a browser or a mailbox. A channel of another kind has a single recipient, whose id is
-// "".
+// A recipient is a browser or a mailbox. Other kinds of channels have a single recipient, whose id
+// is "".
 type recipient struct {
 	id       string
 	address  send.Recipient

@@ -14,27 +14,27 @@ import (
 )
 
 // kickoffSoon is the kind of a notification before kick-off. The parser emits no event of this
-// kind. Instead, each process reads the saved matches every few seconds, so the notification moves
-// with the kick-off.
+// kind. Instead, each process reads the saved matches every few seconds. So if the kick-off moves,
+// the notification moves too.
 const kickoffSoon event.Kind = "kickoff_soon"
 
 // remindEvery is the interval at which the matches are read. Only tests change it.
 var remindEvery = 10 * time.Second
 
-// remind sends the notifications before kick-off until ctx ends. Every process runs it, but the
-// delivery state of the match ensures that only one sends a notification.
+// remind sends the notifications before kick-off until ctx ends. Every process runs remind, but the
+// delivery state in Redis ensures that only one process sends each notification.
 func (n *notifier) remind(ctx context.Context) error {
 	if n.upcoming == nil {
 		return nil
 	}
 	locks := n.deliveries
-	locks.owner = ":" + uuid.NewString() // every process has the same event
+	locks.owner = ":" + uuid.NewString() // distinguishes processes, which all use the same event ID
 	longest := slices.MaxFunc(n.reminders, func(a, b rule) int { return int(a.before - b.before) }).before
 	tick := time.NewTicker(remindEvery)
 	defer tick.Stop()
 	for failed := ""; ; {
 		err := n.remindAll(ctx, locks, longest)
-		if err != nil && ctx.Err() == nil && err.Error() != failed { // the same error is logged once
+		if err != nil && ctx.Err() == nil && err.Error() != failed { // log a repeated error once
 			n.log.Warn("notifications before kick-off not sent, trying again", "error", err)
 		}
 		failed = fmt.Sprint(err)

@@ -44,7 +44,7 @@ func (l *fixtureList) set(match string, in time.Duration) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.starts[match] = time.Now().Add(in); in == 0 {
-		delete(l.starts, match) // begun, postponed or cancelled
+		delete(l.starts, match) // the match has begun, or is postponed or cancelled
 	}
 }
 
@@ -84,7 +84,8 @@ func (w *world) remind(n int, l *fixtureList) (stop func()) {
 	return stop
 }
 
-// A rule with before notifies once for each match, after a restart too, and follows a kick-off that moves.
+// A rule with before sends one notification for each match, even after a restart. If the kick-off
+// moves, the notification moves too.
 func TestReminders(t *testing.T) {
 	notify.SetRemindEvery(t, 20*time.Millisecond)
 	var mu sync.Mutex
@@ -124,10 +125,10 @@ func TestReminders(t *testing.T) {
 	l.set("moved", 25*time.Minute) // later
 	l.set("begun", 0)
 	want(sent...)
-	l.set("moved", 5*time.Minute) // and earlier
+	l.set("moved", 5*time.Minute) // then earlier
 	sent = append(sent, "Starts in 5 min (Home of moved v Away)")
 	want(sent...)
-	l.set("a", 10*time.Minute) // a kick-off that moves after the notification
+	l.set("a", 10*time.Minute) // the kick-off moves after the notification
 	stop()
 	stop = w.remind(3, l) // a restart
 	want(sent...)
@@ -148,17 +149,17 @@ func TestReminders(t *testing.T) {
 	l.rounds(t, 1)
 	stop()
 	if got := w.log.String(); strings.Count(got, "no Redis") != 1 {
-		t.Errorf("log %s, want the error once", got)
+		t.Errorf("log:\n%s\nwant the error once", got)
 	}
 }
 
-// A channel with no other rule than one with before is a consumer that receives no events of a match.
+// If a channel has only a rule with before, its consumer receives no events of a match.
 func TestOnlyReminders(t *testing.T) {
 	w := newWorld(t, "channels:\n  site: {log: {}}\nrules:\n  - {before: 15m}\n")
 	part := w.Parts["site"]
 	s := part.Subscription("notify.site")
 	if err := part.Check(); err != nil || event.MatchAny(s.Patterns, "soccer.mls.goal") || part.Run == nil {
-		t.Errorf("check %v, patterns %v, want none for a goal", err, s.Patterns)
+		t.Errorf("Check: %v; patterns %v, want none that matches a goal", err, s.Patterns)
 	}
 	if err := (consumers.Consumer{Parts: w.Parts}).Check(); err != nil {
 		t.Error(err)

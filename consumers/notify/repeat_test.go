@@ -56,7 +56,7 @@ func TestDeliveriesWhenRepliesAreLost(t *testing.T) {
 		before.Time = at.Add(-time.Minute)
 		s = begin(before)
 		if s.suppressed != "" {
-			t.Errorf("a correction that was observed before the backfill is suppressed by %q, want it sent", s.suppressed)
+			t.Errorf("a correction that was observed before the backfill is suppressed by %q, want no suppression", s.suppressed)
 		}
 		to := target{recipient: recipient{id: "x"}}
 		if err := s.recordAttempt(ctx, []target{to}); err != nil {

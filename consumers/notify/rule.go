@@ -32,8 +32,8 @@ type filter struct {
 	// Topics are topic patterns. A pattern that matches an event also matches its corrections and its
 	// retraction.
 	Topics  []string `json:"topics,omitempty"`
-	Teams   []string `json:"teams,omitempty"`   // match if one of them plays in the match
-	Players []string `json:"players,omitempty"` // match the player, the assist or the player who goes off
+	Teams   []string `json:"teams,omitempty"`   // one of these teams must play in the match
+	Players []string `json:"players,omitempty"` // one must be the player, the assist or the player who goes off
 	Kinds   []string `json:"kinds,omitempty"`
 	Only    only     `json:"only,omitempty"`
 

@@ -29,11 +29,11 @@ import (
 	standardwebhooks "github.com/standard-webhooks/standard-webhooks/libraries/go"
 )
 
-// A shown is a notification as a service or a browser shows it.
+// A shown is a notification that a service or a browser shows.
 type shown struct{ Title, Body string }
 
-// A service is a fake of a service that notifications are sent to. Tests choose its answer. It stores
-// the notifications that it shows, one for each thread.
+// A service is a fake of a notification service. Tests can set its answer. It stores the
+// notifications that it shows, one for each thread.
 type service struct {
 	*httptest.Server
 
@@ -87,8 +87,9 @@ func (s *service) all() []string {
 	return all
 }
 
-// takeOnly removes and returns the only notification that the service shows, and its active elements. If
-// the service does not show exactly one, active contains their number.
+// takeOnly removes and returns the only notification that the service shows, and its active
+// elements. If the service does not show exactly one notification, active contains the number of
+// notifications.
 func (s *service) takeOnly() (n shown, active []string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -103,10 +104,11 @@ func (s *service) takeOnly() (n shown, active []string) {
 	return n, active
 }
 
-// next returns a new thread, for a service that has none. The caller holds s.mu.
+// next returns a new thread, for a service without threads. The caller holds s.mu.
 func (s *service) next() string { return strconv.Itoa(len(s.shows)) }
 
-// A receiver checks a request. It returns the notification that the service shows for it, and the thread.
+// A receiver checks a request. It returns the thread, and the notification that the service shows
+// for the request.
 type receiver func(s *service, r *http.Request, body []byte) (thread string, n shown, err error)
 
 // serve starts a service. If receive accepts a request, the service answers with status and reply, else

@@ -7,7 +7,8 @@ import (
 	"github.com/matchwire/matchwire/event"
 )
 
-// A correction makes a sound if it changes who scored. The setting correction_sound changes that.
+// By default, a correction makes a sound only if it changes who scored. The setting
+// correction_sound can change this rule.
 func TestCorrectionSound(t *testing.T) {
 	corrected := func(sport event.Sport, kind event.Kind, changes map[string]event.Change) event.Event {
 		return event.Event{Data: event.Data{Sport: sport, Kind: kind, Action: event.Corrected, Changes: changes}}

@@ -16,14 +16,14 @@ import (
 
 var update = flag.Bool("update", false, "rewrite the golden files")
 
-// A sample is an incident of the home team, in the words of testdata/sports.txt.
+// A sample is an incident of the home team. testdata/sports.txt contains the texts about it.
 type sample struct {
 	kind, detail string
 	points       int
 	player       string
 }
 
-// A sportSample has the samples of a sport, in a match of two of its teams.
+// A sportSample has the samples of a sport. All samples are from one match between home and away.
 type sportSample struct {
 	sport      event.Sport
 	home, away string
@@ -129,7 +129,7 @@ func (s *sportSample) event(t *testing.T, one sample, action event.Action) event
 	return e
 }
 
-// testdata/sports.txt has the texts of every kind of every sport, in each language.
+// testdata/sports.txt has the texts for every kind of every sport, in each language.
 func TestTextsOfSports(t *testing.T) {
 	got := &strings.Builder{}
 	add := func(s *sportSample, one sample, action event.Action) {
@@ -189,8 +189,8 @@ func TestTextsOfSports(t *testing.T) {
 	}
 }
 
-// Each language names the same kinds and details. English has no names for kinds and details that
-// are English words.
+// Each language names the same kinds and details. English lacks names for the kinds and details
+// that are English words in the code.
 func TestLanguagesHaveTheSameNames(t *testing.T) {
 	de := notify.NameKeys("de")
 	for _, language := range []string{"es", "fr", "en"} {
@@ -198,13 +198,13 @@ func TestLanguagesHaveTheSameNames(t *testing.T) {
 		for _, key := range keys {
 			qualified := strings.Contains(strings.SplitN(key, " ", 2)[1], ".")
 			if !slices.Contains(de, key) && !(qualified && strings.HasPrefix(key, "details ")) {
-				t.Errorf("languages/%s.yaml has a name for %s, languages/de.yaml has not", language, key)
+				t.Errorf("languages/%s.yaml has a name for %s, but languages/de.yaml has not", language, key)
 			}
 		}
 		for _, key := range de {
 			if language != "en" && !slices.Contains(keys, key) && !strings.Contains(key, ".extra_time") &&
 				!strings.Contains(key, ".shootout") {
-				t.Errorf("languages/de.yaml has a name for %s, languages/%s.yaml has not", key, language)
+				t.Errorf("languages/de.yaml has a name for %s, but languages/%s.yaml has not", key, language)
 			}
 		}
 	}

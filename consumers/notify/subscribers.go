@@ -55,13 +55,13 @@ const (
 	maxRequest     = 8 << 10 // bytes in the body of a request
 	maxValues      = 50      // values in each field of a subscriber's filter
 
-	// If the channel is full, a new subscription replaces the oldest one that is unproven for at least
-	// this time.
+	// If the channel is full, a new subscription replaces the oldest subscription that has been
+	// unproven for at least this time.
 	unprovenFor = 10 * time.Minute
 )
 
-// Limits on new subscriptions, of one client address and in total. A page that announces itself brings many
-// browsers at once, but few at one address.
+// Limits on new subscriptions, for one client address and in total. After a page is announced, many
+// browsers may subscribe at once, but few of them have the same address.
 var (
 	perAddress = ratelimit.Request{Gap: 3 * time.Minute, Burst: 20}
 	inTotal    = ratelimit.Request{Gap: 50 * time.Millisecond, Burst: 1000}
@@ -73,7 +73,7 @@ func subscriptionID(s send.Subscription) string {
 	return hex.EncodeToString(sum[:16])
 }
 
-// list returns the subscribers. It removes malformed and expired ones.
+// list returns the subscribers. It removes malformed and expired subscriptions.
 func (s *subscribers) list(ctx context.Context) ([]recipient, error) {
 	all, err := s.redis.HGetAll(ctx, s.key).Result()
 	if err != nil {
@@ -127,8 +127,9 @@ func (s *subscribers) proved(ctx context.Context, id string) {
 	}
 }
 
-// addSubscriber stores a subscriber. If the subscriber is new and the hash is full, it replaces the oldest
-// subscriber that is unproven since ARGV[5] seconds, or returns 0 if there is none. Otherwise it returns 1.
+// addSubscriber stores a subscriber and returns 1. If the subscriber is new and the hash is full,
+// the script first removes the oldest subscriber that has been unproven for at least ARGV[5]
+// seconds. If there is no such subscriber, the script stores nothing and returns 0.
 var addSubscriber = redis.NewScript(`
 if redis.call('hexists', KEYS[1], ARGV[1]) == 0 then
   if redis.call('hlen', KEYS[1]) >= tonumber(ARGV[3]) then
@@ -160,7 +161,8 @@ func (s *subscribers) add(ctx context.Context, one subscriber) error {
 	return err
 }
 
-// check returns an error for the page if the subscription, the filter or the language is invalid.
+// check returns an error if the subscription, the filter or the language is invalid. The page
+// receives the text of the error.
 func (s *subscribers) check(one subscriber) error {
 	u, err := url.Parse(one.Subscription.Endpoint)
 	if err != nil || u.Scheme != "https" || u.User != nil || len(one.Subscription.Endpoint) > 2048 {
@@ -281,8 +283,8 @@ func serve(channels map[string]*subscribers) http.Handler {
 	return mux
 }
 
-// limit returns how long the client must wait before it can subscribe, or 0. A browser that is subscribed already
-// can always change its filter.
+// limit returns how long the client must wait before it can subscribe, or 0. limit always returns 0
+// for a browser that is already subscribed, so the browser can change its filter.
 func (s *subscribers) limit(r *http.Request, one subscriber) (time.Duration, error) {
 	known, err := s.redis.HExists(r.Context(), s.key, subscriptionID(one.Subscription)).Result()
 	if err != nil || known {
@@ -301,8 +303,9 @@ func (s *subscribers) limit(r *http.Request, one subscriber) (time.Duration, err
 	return 0, nil
 }
 
-// body decodes the JSON body of a request. If the body is not JSON or malformed, it responds with the error
-// and returns false. Browsers send JSON to another site only with the permission of that site.
+// body decodes the JSON body of a request. If the body is not valid JSON, it responds with the
+// error and returns false. It requires the content type of JSON, because browsers send JSON to
+// another site only with the permission of that site.
 func body(w http.ResponseWriter, r *http.Request, into any) bool {
 	if kind, _, err := mime.ParseMediaType(r.Header.Get("Content-Type")); err != nil || kind != "application/json" {
 		problem.Write(w, http.StatusUnsupportedMediaType, "want Content-Type: application/json", "")

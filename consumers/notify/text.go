@@ -45,7 +45,7 @@ const (
 	maxBody  = 1000 // runes
 )
 
-// english returns the shipped texts, including the English ones.
+// english returns the shipped texts of all languages.
 var english = sync.OnceValue(func() texts {
 	t, err := loadTexts("", false)
 	if err != nil {
@@ -65,8 +65,8 @@ type texts map[string]*language
 // A language holds the texts of one file, like en.yaml. If it lacks a text, the English text is
 // used. docs/notify.md lists the fields that templates can use.
 type language struct {
-	// Titles are templates by KIND, SPORT.KIND, KIND.DETAIL or KIND.POINTS, each also with _corrected and
-	// _retracted, or by corrected, retracted and other.
+	// Titles are templates by key. A key is KIND, SPORT.KIND, KIND.DETAIL or KIND.POINTS,
+	// optionally with _corrected or _retracted. The other keys are corrected, retracted and other.
 	Titles map[string]text `yaml:"titles"`
 	Body   text            `yaml:"body"` // a template
 
@@ -76,7 +76,7 @@ type language struct {
 	Periods  names `yaml:"periods"`
 	Members  names `yaml:"members"` // of an event's data that a correction can change
 
-	file      *language                     // what the text file has, empty if there is none; nil in itself
+	file      *language                     // only the texts of the custom file; empty if there is no such file
 	templates map[string]*template.Template // parsed titles by their key, and the parsed Body by "body"
 }
 
@@ -233,7 +233,7 @@ func plain(err error) error {
 	return err
 }
 
-// shortened returns a template for an error.
+// shortened quotes the beginning of a template, for an error.
 func shortened(s string) string { return fmt.Sprintf("template %q", send.Cut(s, 80)) }
 
 // check executes every template of a language with [samples], so that an invalid template is found at
@@ -255,8 +255,9 @@ func (t texts) check(code string) error {
 	return nil
 }
 
-// render returns the description of an event in a language. If asNews, a correction is described as a
-// new event. [send.Clean] removes control characters, which pages and templates can contain.
+// render returns the description of an event in a language. If asNews is true, a correction is
+// described as a new event. [send.Clean] removes control characters, which pages and templates can
+// contain.
 func (t texts) render(e event.Event, asNews bool, code string) Text {
 	v := t.view(e, asNews, code)
 	title, body := &strings.Builder{}, &strings.Builder{}
@@ -268,7 +269,7 @@ func (t texts) render(e event.Event, asNews bool, code string) Text {
 		}
 		title.Reset()
 	}
-	if err := t.title(v, code).Execute(title, v); err != nil { // rare, because check has executed the template
+	if err := t.title(v, code).Execute(title, v); err != nil { // rare, because check has already executed the template
 		title.Reset()
 		title.WriteString(e.Type)
 	}
@@ -293,7 +294,8 @@ func trimLines(s string) string {
 	return strings.TrimSpace(b.String())
 }
 
-// template returns a template of the language, or else of English. It returns nil if both lack it.
+// template returns a template of the language. If the language lacks the template, it returns the
+// English template, or nil if English lacks it too.
 func (t texts) template(name, code string) *template.Template {
 	if l := t[code]; l != nil && l.templates[name] != nil {
 		return l.templates[name]
@@ -301,8 +303,8 @@ func (t texts) template(name, code string) *template.Template {
 	return t["en"].templates[name]
 }
 
-// title returns the template for the title of an event: the most specific one of the language, or
-// else of English.
+// title returns the most specific template for the title of an event in the language. If the
+// language has no template, title returns the most specific English template.
 func (t texts) title(v view, code string) *template.Template {
 	d := v.Event.Data
 	keys := []string{string(d.Sport) + "." + string(d.Kind), string(d.Kind)}

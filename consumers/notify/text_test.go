@@ -13,8 +13,8 @@ import (
 	"github.com/matchwire/matchwire/event"
 )
 
-// goal returns a goal of Toronto FC in New York. change, if not nil, changes its data. If it sets the
-// kind, the event has this kind.
+// goal returns a goal of Toronto FC in New York. change, if not nil, changes the data of the event.
+// It can set another kind.
 func goal(t testing.TB, change func(*event.Data)) event.Event {
 	t.Helper()
 	c := event.SoccerMinute("", 6, 0)
@@ -210,8 +210,8 @@ func TestCustomTemplates(t *testing.T) {
 	}
 }
 
-// The names of a text file replace those in the definition of a sport, which replace the shipped ones. A title
-// can be that of a sport, a detail or a number of points.
+// The names in the definition of a sport replace the shipped names. The names in a text file
+// replace both. A text file can have a title for one sport, one detail or one number of points.
 func TestTextFilesBeforeDefinitions(t *testing.T) {
 	const sport = event.Sport("korfball")
 	if err := event.Define(event.Definition{
@@ -252,9 +252,9 @@ func TestTextFilesBeforeDefinitions(t *testing.T) {
 		{"", "en", of("miss", nil), "Missed shot for Toronto FC: Ann"},
 		{"", "de", of("miss", nil), "Missed shot für Toronto FC: Ann"},
 		{dir, "en", of("miss", nil), "Near miss for Toronto FC: Ann"},
-		{dir, "de", of("miss", nil), "Near miss für Toronto FC: Ann"}, // the text file en.yaml has no other language
+		{dir, "de", of("miss", nil), "Near miss für Toronto FC: Ann"}, // the name in the text file en.yaml
 		{dir, "nds", of("miss", nil), "Vörbi for Toronto FC: Ann"},
-		{dir, "en", of("goal", nil), "Basket for Toronto FC: Ann"}, // not the shipped name
+		{dir, "en", of("goal", nil), "Basket for Toronto FC: Ann"}, // the name from the definition, not the shipped name
 		{"", "en", start, "Start of first quarter"},
 		{dir, "en", start, "Start of quarter one"},
 		{dir, "nds", start, "Start of Viddel 1"},
@@ -262,7 +262,7 @@ func TestTextFilesBeforeDefinitions(t *testing.T) {
 		{dir, "en", of("goal", func(d *event.Data) { d.Detail = "Lay-up" }), "Close!"},
 		{dir, "en", of("goal", func(d *event.Data) { d.Detail, d.Action = "Lay-up", event.Corrected }), "Close after all"},
 		{dir, "en", of("timeout", nil), "Korfball pauses"},
-		{"", "en", of("miss", func(d *event.Data) { // the name of the kind player is not that of a member
+		{"", "en", of("miss", func(d *event.Data) { // the name of the kind player does not apply to the member player
 			d.Action, d.Changes = event.Corrected, map[string]event.Change{"player": {Old: "Ann", New: "Bea"}}
 		}), "; player Ann → Bea"},
 	} {
@@ -272,8 +272,9 @@ func TestTextFilesBeforeDefinitions(t *testing.T) {
 	}
 }
 
-// Every kind has a title in every language. It contains no identifier of the code. Languages other
-// than English name every kind, since its name in the code is an English word.
+// Every kind has a title in every language. No title contains an identifier of the code. Languages
+// other than English have a name for every kind, because the identifier of a kind is an English
+// word.
 func TestEveryKindHasTitles(t *testing.T) {
 	notify.Check(t)
 	missing := map[string]bool{}
@@ -286,7 +287,7 @@ func TestEveryKindHasTitles(t *testing.T) {
 					t.Errorf("%s: %s: bad title or body %q", language, e.Type, line)
 				}
 			}
-			if !slices.Contains(event.KnownSports(), e.Data.Sport) { // another test has defined it
+			if !slices.Contains(event.KnownSports(), e.Data.Sport) { // another test has defined this sport
 				continue
 			}
 			if k := e.Data.Kind; language != "en" && !notify.Names(language, k) && !missing[language+" "+string(k)] {

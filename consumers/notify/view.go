@@ -18,11 +18,11 @@ type view struct {
 	Action              string // new, corrected or retracted
 	Team, Opponent      string
 	Player, Assist, Off string
-	Who                 string // player and detail, unless Kind contains the detail: "Sebastian Giovinco, penalty"
+	Who                 string // player and detail, like "Ann, penalty"; only the player if Kind contains the detail
 	Points              int    // that the incident added to the score; 0 if unknown, and for goals
 	Home, Away          string
 	Score, Shootout     *event.Score     // after the event; nil if unknown
-	For, Against        int              // Score, from the side of Team
+	For, Against        int              // the scores of Team and of the opponent
 	LineScore           *event.LineScore // the innings of cricket after the event; nil if unknown
 	Time                string           // on the match clock, like "90+1'"
 	Period              string           // translated
@@ -30,7 +30,7 @@ type view struct {
 	Status              string           // translated
 	In                  string           // time until kick-off, like "1 h 30 min"; only before kick-off
 	Reason              string           // why the incident was corrected or retracted
-	Changes             []change         // by a correction or a new kick-off
+	Changes             []change         // made by a correction or a new kick-off time
 	Winner              string           // match_end: the team that won; "" for a draw, and if unknown
 	DecidedBy           string           // match_end: translated; "" if in regular time, and if unknown
 	Formation           string           // lineup
@@ -43,8 +43,8 @@ type view struct {
 // A change is a corrected member of an event, with its translated name.
 type change struct{ Name, Old, New string }
 
-// view returns the fields of an event in the language code. If asNews, a correction is described as a
-// new event.
+// view returns the fields of an event in the language code. If asNews is true, a correction is
+// described as a new event.
 func (t texts) view(e event.Event, asNews bool, code string) view {
 	d := e.Data
 	sport, defined := string(d.Sport), d.Sport.Rules().Names
@@ -119,7 +119,8 @@ func (t texts) view(e event.Event, asNews bool, code string) view {
 	return v
 }
 
-// untilStart returns a duration in hours and minutes, rounded, and at least one minute.
+// untilStart returns a duration as hours and minutes. It rounds to minutes and returns at least one
+// minute.
 func untilStart(d time.Duration) string {
 	minutes := max(int(d.Round(time.Minute).Minutes()), 1)
 	hours, rest := minutes/60, minutes%60
@@ -161,7 +162,8 @@ func readableTime(text string) string {
 	return t.Format("2006-01-02 15:04 MST")
 }
 
-// samples returns two events for each sport, kind and action: with and without optional data.
+// samples returns two events for each sport, kind and action: one with and one without optional
+// data.
 func samples() (all []event.Event) {
 	for _, s := range event.Sports() {
 		for _, k := range slices.Concat(event.CommonKinds(), s.Rules().Kinds, []event.Kind{kickoffSoon}) {

@@ -14,8 +14,9 @@ import (
 	"github.com/matchwire/matchwire/internal/testenv"
 )
 
-// BenchmarkUpdates compares the speed of the consumer with that of the bare script in pipelines of 100.
-// The two run alternately. The metric x-raw is the median of the speed ratios, consumer to script.
+// BenchmarkUpdates compares the speed of the consumer with that of the bare script in pipelines of
+// 100. Both run alternately. The metric x-raw is the median of the ratio of their speeds, consumer
+// to script.
 func BenchmarkUpdates(b *testing.B) {
 	opts, err := redis.ParseURL(testenv.Redis(b))
 	if err != nil {

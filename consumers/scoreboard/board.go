@@ -36,7 +36,7 @@ type Board struct {
 	Replay     bool         `json:"replay,omitempty"`
 	Stale      string       `json:"stale,omitempty"` // why the source is stale; "" if it is not
 	StaleSince time.Time    `json:"stale_since,omitzero"`
-	Epoch      string       `json:"epoch,omitempty"` // epoch of the latest event, as the members below
+	Epoch      string       `json:"epoch,omitempty"` // of the latest event, like the members below
 	Seq        int64        `json:"seq,omitempty"`
 	Event      string       `json:"event"` // event type
 	ID         string       `json:"id"`
@@ -164,7 +164,7 @@ func board(f map[string]string) Board {
 	}
 }
 
-// decode decodes the JSON of a field. It returns nil if text is not such JSON.
+// decode decodes the JSON of a field. It returns nil if text is not valid JSON of a T.
 func decode[T any](text string) *T {
 	var v *T
 	if json.Unmarshal([]byte(text), &v) != nil {

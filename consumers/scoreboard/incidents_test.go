@@ -47,7 +47,7 @@ func TestIncidentsInAnyOrder(t *testing.T) {
 	events := []event.Event{
 		revision(t, "old", 1, event.New, "e1", 5, "Hernandez"),
 		revision(t, "a", 1, event.New, "e1", 6, "Before the state was lost"),
-		revision(t, "a", 1, event.New, "e2", 1, "Giovinco"), // published again after the state was lost
+		revision(t, "a", 1, event.New, "e2", 1, "Giovinco"), // the parser lost its state and published the incident again
 		revision(t, "b", 1, event.New, "e2", 2, "Altidore"),
 		revision(t, "a", 2, event.Corrected, "e2", 3, "Osorio"),
 		revision(t, "b", 2, event.Retracted, "e2", 4, "Altidore"),
@@ -97,7 +97,7 @@ func TestLaterEventWithoutScore(t *testing.T) {
 			if err != nil || b.Score == nil || *b.Score != *full.Data.Score ||
 				b.Shootout == nil || *b.Shootout != *full.Data.Shootout ||
 				b.Home != "New York City FC" || !b.Start.Equal(full.Data.Match.Start) || b.Status != event.Final {
-				t.Errorf("board is %+v, error %v, want the status of the later event and the rest of the earlier one", b, err)
+				t.Errorf("board is %+v, error %v, want the later status and the other values of the earlier event", b, err)
 			}
 			r.FlushDB(t.Context())
 		}
@@ -147,7 +147,7 @@ func TestLiveListAndChanges(t *testing.T) {
 		if got := live(); !slices.Equal(got, []string{"m2", "m3"}) {
 			t.Errorf("matches in play are %v, want m2 and m3", got)
 		}
-		deliver("marker", 1, event.Live) // its change comes after any duplicate of the changes above
+		deliver("marker", 1, event.Live) // its change is published after all changes above
 		for _, id := range want {
 			m, err := watch.ReceiveTimeout(t.Context(), 10*time.Second)
 			if err != nil {

@@ -7,10 +7,11 @@
 //	mw:scoreboards:live       the same for the matches in play
 //	mw:scoreboards:changes    pub/sub channel: the JSON of a [Change] for every change of a board
 //
-// The order of arrival and duplicates do not change the result. A script compares and writes in one
-// step. The state of a match comes from the event with the highest (epoch, seq), and each incident
-// from its highest revision in the latest epoch. An incident that happens again after its
-// retraction is another incident. A later epoch removes all data of an earlier epoch.
+// Neither duplicates nor the order of arrival changes the result. A script compares and writes in
+// one step. The state of a match comes from the event with the highest (epoch, seq), and each
+// incident from its highest revision in the latest epoch. If an incident is retracted and then
+// reported again, it counts as another incident. A later epoch removes all data of an earlier
+// epoch.
 //
 // Events that arrive during a write are written together in the next pipeline.
 package scoreboard

@@ -123,7 +123,8 @@ func TestBoardShowsKickoffResultAndLineups(t *testing.T) {
 	})
 }
 
-// A board has the innings of the latest event with a score, or no innings if that event has none.
+// A board has the innings of the latest event with a score. If that event has no innings, neither
+// has the board.
 func TestBoardHasTheInnings(t *testing.T) {
 	testenv.OnBothRedis(t, func(t *testing.T, r *redis.Client) {
 		c, err := scoreboard.New(host(r))
@@ -149,8 +150,8 @@ func TestBoardHasTheInnings(t *testing.T) {
 	})
 }
 
-// A board has the situation of the latest event, regardless of the order of arrival. It has none if
-// the latest event has none.
+// A board has the situation of the latest event, regardless of the order of arrival. If the latest
+// event has no situation, neither has the board.
 func TestBoardHasTheSituation(t *testing.T) {
 	testenv.OnBothRedis(t, func(t *testing.T, r *redis.Client) {
 		c, err := scoreboard.New(host(r))
@@ -178,8 +179,8 @@ func TestBoardHasTheSituation(t *testing.T) {
 	})
 }
 
-// A rebuild does not restore a board that would have expired. A restored board is listed by the time of
-// its latest event.
+// A rebuild does not restore a board that would have expired. In the list of all matches, a
+// restored board has the time of its latest event.
 func TestRebuildSkipsExpiredBoards(t *testing.T) {
 	testenv.OnBothRedis(t, func(t *testing.T, r *redis.Client) {
 		c, err := scoreboard.New(host(r))
@@ -203,7 +204,7 @@ func TestRebuildSkipsExpiredBoards(t *testing.T) {
 	})
 }
 
-// The order of arrival and duplicates do not change the score.
+// Neither duplicates nor the order of arrival changes the score.
 func TestOrderDoesNotChangeTheScore(t *testing.T) {
 	testenv.OnBothRedis(t, func(t *testing.T, r *redis.Client) {
 		c, err := scoreboard.New(host(r))

@@ -50,14 +50,14 @@ type Incident struct {
 	DecidedBy event.Decision `json:"decided_by,omitempty"` // match_end: as in the event
 	Lineup    *event.Lineup  `json:"lineup,omitempty"`     // lineup: as in the event
 
-	Seq   int64     `json:"seq"`   // seq of the event; the members below are also of the event
+	Seq   int64     `json:"seq"`   // seq of the event; the members below are from the same event
 	Event string    `json:"event"` // ID of the event
 	TID   event.TID `json:"tid"`
 }
 
-// incident returns the incident of an event. It returns false for an event that only changes the state
-// of the match. If the event has no incident ID, as a manually emitted event, incident uses the event's
-// ID.
+// incident returns the incident of an event. It returns false for an event that only changes the
+// state of the match. If the event has no incident ID, for example because it was emitted manually,
+// incident uses the event's ID.
 func incident(e event.Event) (Incident, bool) {
 	d := e.Data
 	switch d.Kind {
@@ -78,7 +78,7 @@ func incident(e event.Event) (Incident, bool) {
 	return i, true
 }
 
-// arguments returns the arguments of the script. at is the time for the order in the list. until is
+// arguments returns the arguments of the script. at determines the position in the lists. until is
 // when the board expires.
 func arguments(e event.Event, at, until time.Time) ([]any, error) {
 	change, err := json.Marshal(Change{Match: e.Subject, Key: e.Type, Event: e.ID, TID: e.TID})
@@ -108,8 +108,9 @@ func inPlay(s event.Status) bool {
 	return slices.Contains([]event.Status{event.Live, event.Break, event.Interrupted, event.Suspended}, s)
 }
 
-// A group is a set of fields of a board's hash. An event has either all fields of a group or none. If
-// the latest event does not have a group, the board keeps the values of the latest event that does.
+// A group is a set of fields of a board's hash. An event has either all fields of a group or none.
+// If the latest event does not have a group, the board keeps the values of the latest event that
+// has the group.
 type group struct {
 	name   string
 	fields []any // alternately names and values

@@ -18,8 +18,8 @@ import (
 	"github.com/matchwire/matchwire/internal/testenv"
 )
 
-// The boards equal the facts after the events of a whole season were delivered in random order, some of
-// them twice.
+// The events of a whole season arrive in random order, some of them twice. Afterwards, each board
+// equals the facts of its match.
 func TestSeason(t *testing.T) {
 	matches, err := season.Load(testenv.Needs(t, testenv.Season("../.."), "MATCHWIRE_SEASON"), event.Soccer)
 	if err != nil || len(matches) == 0 {
@@ -80,7 +80,7 @@ func TestSeason(t *testing.T) {
 	})
 }
 
-// shuffled returns the events in random order, about a third of them twice.
+// shuffled returns the events in random order. It returns about a third of them twice.
 func shuffled(events []event.Event, seed uint64) []event.Event {
 	r := rand.New(rand.NewPCG(seed, 7))
 	all := slices.Clone(events)

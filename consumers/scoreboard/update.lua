@@ -1,5 +1,5 @@
--- Writes the parts of an event that are newer than the stored parts. Returns 1 if it changed the board
--- or an incident, else 0.
+-- Writes the parts of an event that are newer than the stored parts. Returns 1 if the script changed
+-- the board or an incident, else 0.
 --
 -- KEYS  1 board  2 incidents  3 list of all matches  4 list of the matches in play  5 channel of changes
 -- ARGV  1 epoch  2 seq  3 when the board expires, in Unix milliseconds
@@ -16,7 +16,7 @@ if stored_epoch and epoch > stored_epoch then redis.call('del', board, incidents
 local changed = false
 
 if ARGV[8] ~= '' then
-  -- first is the lowest seq of all revisions, in whichever order the revisions arrive.
+  -- first becomes the lowest seq of all revisions, regardless of the order in which they arrive.
   local stored, first = redis.call('hget', incidents, ARGV[8]), ARGV[2]
   local rest = string.match(ARGV[10], '^{"first":%d+(.*)$')
   if stored then

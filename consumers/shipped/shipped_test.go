@@ -8,8 +8,8 @@ import (
 	"github.com/matchwire/matchwire/consumers/shipped"
 )
 
-// Each consumer has a section of docs/consumers.md or a page of its own, a row in the table
-// there, and a mention in CHANGELOG.md.
+// Each consumer has a section in docs/consumers.md, or a separate page in docs. It also has a row
+// in the table of docs/consumers.md, and CHANGELOG.md mentions it.
 func TestEveryConsumerIsDescribed(t *testing.T) {
 	read := func(file string) string {
 		text, err := os.ReadFile("../../" + file)
@@ -33,6 +33,6 @@ func TestEveryConsumerIsDescribed(t *testing.T) {
 		}
 	}
 	if len(shipped.Plugins()) == 0 {
-		t.Error("no consumers")
+		t.Error("Plugins returned no consumers")
 	}
 }

@@ -1,5 +1,5 @@
-// This program is matchwire with an additional consumer, goals. The config of goals is a section like
-// that of any other consumer.
+// This program is matchwire with an additional consumer, goals. The consumer has its own section in
+// matchwire.yaml, as every consumer has.
 package main
 
 import (

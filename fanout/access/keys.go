@@ -25,13 +25,13 @@ import (
 
 const (
 	minSecret    = 32               // minimum length of a secret in bytes: RFC 7518 section 3.2 on HS256
-	keysInterval = 10 * time.Second // between two checks of the file for changes
+	keysInterval = 10 * time.Second // interval between two checks of the file for changes
 )
 
 // Keys verifies the tokens of clients. The keys are in a file, which is read again when it changes.
 // The file contains a JWK set, Ed25519 public keys as PEM, or "secret:" and a secret of at least 32
-// bytes for HS256. Text without the word "secret:" is never a secret: it may be a public key in
-// another format, and everybody could sign tokens with it.
+// bytes for HS256. Text without the prefix "secret:" is never used as a secret. It may be a public
+// key in another format, and anyone could sign tokens with a public key that is used as a secret.
 type Keys struct {
 	file   *reload.File[[]key]
 	policy Policy
@@ -144,8 +144,8 @@ type Claims struct {
 	Expires time.Time
 }
 
-// Verify verifies the token of a request and returns its claims. A token without an expiry is not
-// valid, nor is one that the policy refuses. The errors are for the client, and do not quote the
+// Verify verifies the token of a request and returns its claims. A token is not valid if it has no
+// expiry, or if the policy refuses it. The errors are written for the client, and do not quote the
 // token.
 func (k *Keys) Verify(r *http.Request) (Claims, error) {
 	token := bearer(r)

@@ -9,14 +9,14 @@ import (
 	"github.com/golang-jwt/jwt/v5"
 )
 
-// A Policy sets which claims a token must have. The expiry, exp, is always required. The zero Policy
-// requires a claim topics, match or team too, because a token without them says nothing about what it
-// allows.
+// A Policy sets which claims a token must have. The expiry, exp, is always required. The zero
+// Policy also requires at least one of the claims topics, match and team. Without these claims, a
+// token does not say what it allows.
 type Policy struct {
-	Issuer    string        // the claim iss; any if ""
-	Audience  string        // a member of the claim aud; any if ""
+	Issuer    string        // the claim iss; "" accepts any issuer
+	Audience  string        // a member of the claim aud; "" accepts any audience
 	Lifetime  time.Duration // maximum time from iat to exp; 0 for no maximum
-	NotBefore bool          // the claim nbf is required. If a token has it, it is always checked
+	NotBefore bool          // the claim nbf is required; if a token has nbf, nbf is always checked
 	AllowAll  bool          // a token without topics, match and team allows everything
 }
 

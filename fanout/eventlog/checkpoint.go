@@ -22,7 +22,7 @@ const (
 	// checkpointInterval is the number of messages between two checkpoints. A node starts at the
 	// second latest checkpoint, so it has the frames of the last 5,000 to 10,000 messages in memory.
 	checkpointInterval = 5000
-	checkpointTimeout  = 10 * time.Second // for the Redis commands of one call
+	checkpointTimeout  = 10 * time.Second // maximum time of the Redis commands in one call
 	// clockSkew is the maximum assumed difference between the clocks of parser workers.
 	clockSkew = time.Minute
 )
@@ -232,7 +232,8 @@ func (c *Checkpoints) choose(ctx context.Context, pick func(names []string) int)
 	return cp, nil
 }
 
-// DeleteAll deletes all checkpoints. Call it when the log no longer has their messages.
+// DeleteAll deletes all checkpoints. Call it when the log no longer has the messages at the
+// checkpoints.
 func (c *Checkpoints) DeleteAll(ctx context.Context) error {
 	if c == nil {
 		return nil

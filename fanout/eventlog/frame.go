@@ -15,7 +15,7 @@ type Frame struct {
 	TID    event.TID
 	Key    string       // routing key
 	Match  *event.Match // nil if the event is not about a match
-	Read   time.Time    // when the page was read; at least the previous frame's Read, at most the current time
+	Read   time.Time    // when the page was read; not before the previous frame's Read, and not in the future
 	State  *MatchState  // state of the match after the event; nil if the event changes no state
 	Object *wire.Object // the encoded event
 	Live   bool         // whether the node had caught up with the log before the event

@@ -19,15 +19,15 @@ import (
 // all matches before the first frame. Positions are offsets in the log, so a position is valid in
 // every History. The methods of a History are safe for concurrent use.
 type History struct {
-	limit int // of bytes
+	limit int // maximum value of the field bytes
 
 	mu        sync.RWMutex
 	frames    []*Frame
 	bytes     int           // estimated memory of the frames
-	floor     broker.Cursor // of the message before the first frame; Start at the beginning of the log
+	floor     broker.Cursor // cursor of the message before the first frame; Start at the beginning of the log
 	floorRead time.Time     // when the page of the message at floor was read
 	base      States        // states of all matches at floor
-	last      broker.Cursor // of the latest message, framed or not
+	last      broker.Cursor // cursor of the latest message, framed or not
 	fold      fold          // states of all matches at last
 	grown     chan struct{} // closed and replaced when a frame is added
 	keepFrom  uint64        // frames from this position on are not dropped, even beyond the limit
@@ -40,8 +40,8 @@ func NewHistory(limit int, c Checkpoint) *History {
 }
 
 // Append adds the next message of the log and returns its frame. The frame is nil if the event is a
-// copy of an earlier event, belongs to an older epoch, or is already in the checkpoint. If the message
-// is not an event, Append returns an error. live becomes [Frame.Live].
+// copy of an earlier event, belongs to an older epoch, or is already in the checkpoint. If the
+// message is not an event, Append returns an error. live is the value of [Frame.Live].
 func (h *History) Append(at broker.Cursor, m broker.Message, live bool) (*Frame, error) {
 	e, err := event.Decode(m.Body)
 	h.mu.Lock()
@@ -109,9 +109,9 @@ func (h *History) DropAll() {
 	}
 }
 
-// KeepAll keeps all frames until the next call of Shrink, even beyond the limit. It returns the
-// cursor before the first frame, when the page of that cursor's message was read, and the states of
-// all matches at that cursor.
+// KeepAll keeps all frames until the next call of Shrink, even beyond the limit. last is the cursor
+// of the message before the first frame. read is when the page of that message was read. states are
+// the states of all matches at last.
 func (h *History) KeepAll() (last broker.Cursor, read time.Time, states States) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -151,10 +151,11 @@ const (
 	roundBytes  = 256 << 10 // approximate maximum size of these frames; a connection accepts no more at once
 )
 
-// Due appends to frames the frames from position on whose pages were read at or before t. If t is
-// zero, it appends all frames from position on. It stops at roundFrames or roundBytes. next is the
-// position after the appended frames. nextRead is when the page of the following frame was read, or
-// zero if there is none. ok is false if frames from position on are no longer in memory.
+// Due returns the given frames, followed by the frames from position on whose pages were read at or
+// before t. If t is zero, it appends all frames from position on. It stops at roundFrames or
+// roundBytes. next is the position after the appended frames. nextRead is when the page of the
+// first frame at or after next was read, or zero if there is no such frame. ok is false if frames
+// from position on are no longer in memory.
 func (h *History) Due(frames []*Frame, position uint64, t time.Time) (
 	all []*Frame, next uint64, nextRead time.Time, ok bool) {
 	h.mu.RLock()
@@ -174,10 +175,10 @@ func (h *History) Due(frames []*Frame, position uint64, t time.Time) (
 	return frames, position, nextRead, true
 }
 
-// Select appends to frames the frames from position from to position to (exclusive) for which
-// selects returns true. It stops when the appended frames have about room bytes. next is the
-// position after the last frame that Select has checked. ok is false if frames from position from
-// on are no longer in memory.
+// Select returns the given frames, followed by the frames for which selects returns true. It checks
+// the frames from position from up to, but not including, position to. It stops when the appended
+// frames have about room bytes. next is the position after the last frame that Select has checked.
+// ok is false if frames from position from on are no longer in memory.
 func (h *History) Select(frames []*Frame, from, to uint64, room int, selects func(key string, m *event.Match) bool) (
 	all []*Frame, next uint64, ok bool) {
 	h.mu.RLock()

@@ -90,8 +90,8 @@ func (h *History) FirstRead() time.Time {
 
 // A Place is a point between two messages of the log.
 type Place struct {
-	Position uint64        // of the next message
-	Last     broker.Cursor // of the previous frame
+	Position uint64        // position of the next message
+	Last     broker.Cursor // cursor of the previous frame
 	Read     time.Time     // when the page of the previous frame was read
 	States   States        // the states of all matches
 }

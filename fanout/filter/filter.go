@@ -23,7 +23,7 @@ type Filter struct {
 
 	// Nothing is true if the Filter selects no event. Then all lists are empty.
 	Nothing bool `json:"-"`
-	// Allowed is the Filter of the client's token. It must select an event too. nil allows everything.
+	// Allowed is the Filter of the client's token. If it is not nil, it must select an event too.
 	Allowed *Filter `json:"-"`
 
 	teams []string // result of Teams; nil if New did not compute it
@@ -36,8 +36,8 @@ func New(topics, matches, teams []string) Filter {
 	return f
 }
 
-// Parse parses a query like topics=a,b&match=ID&team=NAME, and checks the resulting Filter. It does
-// not parse the parameter nothing.
+// Parse parses a query like topics=a,b&match=ID&team=NAME, and checks the resulting Filter. It
+// ignores the parameter nothing.
 func Parse(q url.Values) (Filter, error) {
 	f := New(split(q["topics"]), split(q["match"]), q["team"])
 	return f, f.Check()

@@ -22,7 +22,7 @@ type Presence struct {
 	Team        []Count `json:"team"`
 }
 
-// A Count is the number of clients whose filters have an entry.
+// A Count is the number of clients whose filters contain one entry.
 type Count struct {
 	Name    string `json:"name"` // the entry
 	Clients int    `json:"clients"`

@@ -8,7 +8,8 @@ import (
 	"github.com/matchwire/matchwire/internal/testenv"
 )
 
-// The Redis client sends a script again if the reply is lost.
+// If the reply to a script is lost, the Redis client sends the script again. A node is still stored
+// and listed once.
 func TestPresenceWhenRepliesAreLost(t *testing.T) {
 	testenv.OnLossyRedis(t, func(t *testing.T, _, lossy *redis.Client) {
 		one, two := NewStore(lossy, "mw:", "one"), NewStore(lossy, "mw:", "two")

@@ -13,9 +13,9 @@ import (
 )
 
 const (
-	interval = 5 * time.Second  // between two reports of a node
-	maxAge   = 15 * time.Second // of a valid report
-	timeout  = 3 * time.Second  // for the Redis commands of one call
+	interval = 5 * time.Second  // interval between two reports of a node
+	maxAge   = 15 * time.Second // maximum age of a valid report
+	timeout  = 3 * time.Second  // maximum time of the Redis commands in one call
 )
 
 // A Store shares the presence of the nodes in the Redis hash {fanout}:presence, whose key has the
@@ -34,7 +34,7 @@ func NewStore(r redis.UniversalClient, prefix, node string) *Store {
 
 // A report is the stored presence of a node.
 type report struct {
-	At       time.Time `json:"at"`                // time by the node's clock, for versions without heard_ms
+	At       time.Time `json:"at"`                // time by the node's clock; older versions store only this time
 	HeardMS  int64     `json:"heard_ms,omitzero"` // time by the clock of Redis in Unix ms; added by putScript
 	Presence Presence  `json:"presence"`
 }

@@ -11,20 +11,22 @@
 //   stream.unsubscribe({ topics: ["soccer.mls.*"] });
 //   stream.close();
 //
-// The first frame is a snapshot. The client reconnects after a random pause, which grows to half a
-// minute, and continues after its cursor. It receives a snapshot again if the log no longer has the
-// missed events, or after a change of the filter. The other options are:
+// The first frame is a snapshot. After a lost connection, the client waits for a random time of at
+// most 35 seconds. Then it reconnects and continues after its cursor. It receives a snapshot again
+// if the log no longer has the missed events, or after a change of the filter. The other options
+// are:
 //
 //   token     a string, or a function that returns a string or a promise of a string
 //   delay     a delay in seconds
 //   from      a Date or an RFC 3339 string: the time to play back from
 //   speed     the speed of the playback, as a multiple of real time
 //   conflate  whether to receive a snapshot, instead of a close frame, when this client is too slow
-//   cursor    the cursor to continue after, without a snapshot, so you need the state at the cursor
+//   cursor    the cursor to continue after; there is no first snapshot, so you need the state at the cursor
 
-// Close codes after which the client does not reconnect, because it would be closed again.
+// Close codes after which the client does not reconnect, because the node would close the new
+// connection too.
 const fatal = new Set([1002, 1003, 1007, 1009, 4002]);
-// Close codes after which the client waits 5 seconds longer.
+// Close codes after which the client waits 5 seconds longer before it reconnects.
 const later = new Set([1013, 4008]);
 
 export function follow(url, options = {}) {
@@ -83,8 +85,8 @@ export function follow(url, options = {}) {
     }
   }
 
-  // retry reconnects after a pause of at least least seconds. The pause is random, because many clients
-  // may lose their connections at once.
+  // retry reconnects after a random pause, because many clients may lose their connections at once.
+  // least is the minimum pause in seconds.
   function retry(least = 0) {
     const most = Math.min(30, 2 ** Math.min(failures, 5));
     const pause = least + most * (failures === 0 ? Math.random() : 0.5 + Math.random() / 2);
@@ -110,8 +112,9 @@ export function follow(url, options = {}) {
     return at;
   }
 
-  // change adds lists to the filter ("subscribe") or removes them ("unsubscribe"). It sends a frame on
-  // the current connection. Later connections have the new filter in their addresses.
+  // change adds the entries of lists to the filter ("subscribe"), or removes these entries
+  // ("unsubscribe"). It sends a frame on the current connection. Later connections have the new filter
+  // in their addresses.
   function change(action, lists) {
     const hasEntries = () => Object.values(filter).some((l) => l.length);
     const hadEntries = hasEntries();
@@ -123,7 +126,7 @@ export function follow(url, options = {}) {
     const frame = JSON.stringify({ [action]: lists });
     if (socket?.readyState === WebSocket.OPEN) socket.send(frame);
     else if (hasAddress) unsent.push(frame);
-    else cursor = ""; // the new filter needs a snapshot
+    else cursor = ""; // so that the next connection begins with a snapshot for the new filter
   }
 
   connect();

@@ -29,7 +29,7 @@ function announcement(m, d) {
 function draw() {
   const list = [...matches.byID.values()];
   $("empty").hidden = list.length > 0;
-  // Cards keep their places while the page is open, so that they are easier to read.
+  // Cards keep their places while the page is open, so that the page is easier to read.
   const box = $("matches");
   for (const m of list) {
     const id = "match-" + m.match.id;

@@ -1,5 +1,5 @@
-// situation returns what the page of the latest event showed of the play, in plain words. It returns "" if the match is
-// not in play, or if nothing is known.
+// situation describes the state of play in plain words, as the page of the latest event showed
+// it. It returns "" if the match is not in play, or if nothing is known.
 export function situation(m) {
   const s = m.match.situation;
   const playing = ["live", "interrupted", "suspended"].includes(m.match.status) || (m.match.status === "break" && m.sport === "cricket");

@@ -23,7 +23,8 @@ import (
 	"github.com/matchwire/matchwire/internal/testenv"
 )
 
-// A receiver is the service of a channel. It records the events that it accepts.
+// A receiver is the HTTP service to which a channel sends its notifications. It records the events
+// that it accepts.
 type receiver struct {
 	mu       sync.Mutex
 	rand     *rand.Rand
@@ -57,15 +58,16 @@ func (v *receiver) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	v.accepted[n.Event.Subject] = append(v.accepted[n.Event.Subject], n.Event.Data.Seq)
 }
 
-// count returns the number of different events.
+// count returns the number of different events that v has accepted.
 func (v *receiver) count() int {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	return len(v.ids)
 }
 
-// check fails the test unless the sequence of each match is want, with at most repeats repeated events
-// in all, each directly after its original.
+// check fails the test unless the channel received the events of each match in the order of want.
+// An event may be repeated directly after its first copy, but at most repeats times in all matches
+// together.
 func (v *receiver) check(t *testing.T, name string, want map[string][]int64, repeats int) {
 	t.Helper()
 	v.mu.Lock()
@@ -89,13 +91,13 @@ func (v *receiver) check(t *testing.T, name string, want map[string][]int64, rep
 		name, len(v.late), repeated, at(.5), at(.9), at(1))
 }
 
-// A burst is the events that one page of a match shows.
+// A burst describes the events of a match that are published together.
 type burst struct {
 	match string
 	kinds []event.Kind
 }
 
-// bursts returns n bursts of 2 to 5 events, of n/10 matches.
+// bursts returns n random bursts of 2 to 5 events each. They belong to at most n/10 matches.
 func bursts(n int, rand *rand.Rand) (all []burst) {
 	kinds := []event.Kind{event.Goal, event.Goal, event.YellowCard, event.RedCard, event.Substitution}
 	for range n {
@@ -108,9 +110,9 @@ func bursts(n int, rand *rand.Rand) (all []burst) {
 	return all
 }
 
-// Three processes notify several channels of bursts of events. A channel's service refuses some of the
-// requests, and a process is killed. The notifications of each channel and match have the order of the
-// events.
+// Three processes send notifications of bursts of events to several channels. The service of one
+// channel refuses some of the requests, and one process is killed. In each channel, the
+// notifications of a match arrive in the order of the events.
 func TestBurstsInOrder(t *testing.T) {
 	parallel(t)
 	number, fails := 60, 0.01

@@ -15,7 +15,7 @@ import (
 )
 
 const (
-	recoverWithin = 10 * time.Second // longest time from the end of a fault to the recovery
+	recoverWithin = 10 * time.Second // longest permitted time from the end of a fault to the recovery
 	patience      = 2 * time.Minute  // longest wait for a condition
 	notifyLimit   = 8                // number of notifications that one process sends at the same time
 )
@@ -105,8 +105,8 @@ func (w *world) rebuild() {
 }
 
 // check fails the test if events are lost or doubled, or if the recovery or a notification is late.
-// It checks no times with the race detector, which slows down all processes. It checks the lateness
-// of notifications only in the long form.
+// With the race detector, it ignores all times, because the detector slows down all processes. Only
+// in the long form, it checks how late the notifications are.
 func (w *world) check(f fault, r result) {
 	w.Helper()
 	if r.lost > 0 || r.doubled > 0 {
@@ -169,8 +169,8 @@ func (w *world) table(results []result) {
 	w.Logf("seed %d, the WebSocket client could not resume %d times\n%s", w.seed, w.socketGaps.Load(), b.String())
 }
 
-// size returns the size of the wave for each fault, so that all faults together have about this
-// number of incidents. It returns at least the size in the short form.
+// size returns the wave for each fault, without a name. The waves of all faults together have about
+// the given number of incidents. A wave is never smaller than in the short form.
 func size(incidents, faults int) wave {
 	each := incidents / faults / slots
 	w := wave{matches: 5, rows: 40, step: 4}
@@ -181,8 +181,9 @@ func size(incidents, faults int) wave {
 	return w
 }
 
-// incidents returns MATCHWIRE_CHAOS_EVENTS, the number of incidents in the long form of the tests,
-// which make chaos runs. In the short form, which make test runs, it is 0.
+// incidents returns the value of MATCHWIRE_CHAOS_EVENTS, or 0 if the variable is not set. The value
+// is the number of incidents in the long form of the tests, which make chaos runs. The value 0
+// selects the short form, which make test runs.
 func incidents(t *testing.T) int {
 	n, err := strconv.Atoi(cmp.Or(os.Getenv("MATCHWIRE_CHAOS_EVENTS"), "0"))
 	if err != nil {
@@ -203,8 +204,8 @@ func longOnly(t *testing.T) {
 	}
 }
 
-// parallel runs a test in parallel with others in the short form, in which a test mostly waits. In
-// the long form only one test runs at a time.
+// parallel runs a test in parallel with others in the short form, because these tests mostly wait.
+// In the long form, only one test runs at a time.
 func parallel(t *testing.T) {
 	t.Helper()
 	if !longForm(t) {

@@ -15,17 +15,17 @@ type fault struct {
 	name string
 	do   func(*world)
 
-	late     time.Duration // longest lateness of a notification, in addition to the length of the fault
+	late     time.Duration // how late a notification may be, in addition to the length of the fault
 	dataLost bool          // whether Redis loses its data
-	// repeats is how often the consumers may repeat the notifications in flight, because they are
-	// killed or cannot reach Redis for long.
+	// repeats is how many times each consumer process may repeat its notifications in flight. A
+	// process repeats them if it was killed, or if it could not reach Redis for long.
 	repeats int
 }
 
 // Values of fault.late.
 const (
 	afterStall = 5 * time.Second
-	afterDeath = 15 * time.Second // the leases of the messages that a killed process was handling must expire
+	afterDeath = 15 * time.Second // includes the time until the leases of a killed process expire
 )
 
 // pause sleeps for a random time between least and most.
@@ -70,7 +70,7 @@ func (w *world) waiting(queues ...string) (n int) {
 	return n
 }
 
-// leader returns the node that is the leader of most queues and streams.
+// leader returns the node that is the leader of the most queues and streams.
 func (w *world) leader() *servers.Rabbit {
 	out, err := w.nodes[0].Ctl("list_queues", "--silent", "leader")
 	if err != nil {

@@ -27,7 +27,7 @@ import (
 // apply with the race detector, which needs several times as much memory.
 const memoryBound = 192 << 20
 
-// longPatience is the longest wait for the work on millions of messages.
+// longPatience is how long a test waits until millions of messages are handled.
 const longPatience = 15 * time.Minute
 
 // The memory of a process does not grow with the data on the servers: a long log, queues of
@@ -89,9 +89,9 @@ func TestMemoryIsBounded(t *testing.T) {
 	}
 }
 
-// publish publishes n events: for 200 matches at a time, and 100 events for each match, in the order of
-// the match. from is the number of events published before. n and from are multiples of 20,000. It
-// returns the number of events published per second.
+// publish publishes n events. Each match has 100 events, which are published in order. 200 matches
+// are played at the same time. from is the number of events published before. n and from are
+// multiples of 20,000. It returns the number of events published per second.
 func (w *world) publish(b broker.Publisher, from, n int) float64 {
 	w.Helper()
 	const writers, batch, matches, each = 4, 500, 200, 100

@@ -46,7 +46,7 @@ func (v *matchSite) ServeHTTP(w http.ResponseWriter, _ *http.Request) {
 	fmt.Fprintf(w, `{"home":"Home","away":"Visitors","home_score":0,"away_score":0,"page":%d}`, n)
 }
 
-// late returns the lateness of the first poll after due, in intervals.
+// late returns the time from due until the next poll, in multiples of every.
 func (v *matchSite) late(due time.Time, every time.Duration) float64 {
 	times := v.times()
 	i, _ := slices.BinarySearchFunc(times, due, time.Time.Compare)
@@ -124,7 +124,7 @@ func TestSchedule(t *testing.T) {
 	for i := range 3 {
 		schedulers[i].start(`"consumer":"scheduler","keys"`)
 	}
-	var shares [2][3]int // number of polls of each scheduler and of each worker, from the time when all of them run
+	var shares [2][3]int // number of polls of each scheduler and of each worker, counted from when all of them run
 	count := func(sign int) {
 		for i := range 3 {
 			shares[0][i] += sign * strings.Count(schedulers[i].output(), `"msg":"poll due"`)

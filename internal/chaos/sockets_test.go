@@ -32,7 +32,7 @@ type crowd struct {
 	*testing.T
 	path    string // URL path and query of the stream
 	dialer  websocket.Dialer
-	dialing chan struct{} // bounds the handshakes in progress
+	dialing chan struct{} // limits the number of handshakes in progress
 
 	sockets []*socket
 	address atomic.Value // address to connect to
@@ -272,7 +272,7 @@ func TestNodeKilled(t *testing.T) {
 		name                      string
 		nodes, sockets, perSecond int
 		gateway                   bool
-		back                      time.Duration // longest time until all clients have reconnected; 0 for no bound
+		back                      time.Duration // longest time until all clients have reconnected; 0 means no limit
 	}
 	rows := []row{{"three nodes behind a gateway", 3, 60, 20, true, 5 * time.Second}}
 	if longForm(t) {
@@ -313,7 +313,7 @@ func TestNodeKilled(t *testing.T) {
 			})
 			defer publishing.Wait()
 			defer stop()
-			awaitEvents := func() { // of the next two seconds
+			awaitEvents := func() { // waits for the events of the next two seconds
 				n := c.sockets[0].last.Load() + int64(2*r.perSecond)
 				c.until("events to flow", func() bool { return c.sockets[0].last.Load() >= n })
 			}

@@ -15,8 +15,8 @@ import (
 )
 
 // TestStartOnALongLog restarts a node on a long log, which has ten million events under make chaos.
-// The node is ready soon, because it begins at a checkpoint. Its snapshot equals the snapshot from
-// before the restart.
+// The node is ready within two seconds, because it starts from a checkpoint. Its snapshot equals
+// the snapshot from before the restart.
 func TestStartOnALongLog(t *testing.T) {
 	parallel(t)
 	events := int64(10_000)

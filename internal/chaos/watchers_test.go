@@ -37,8 +37,8 @@ func newLedger() *ledger {
 	}
 }
 
-// fact returns a name of the incident of the site that an event reports. For other events it
-// returns "".
+// fact returns a name for the incident that an event reports: the match ID and the player. For an
+// event that does not report a new incident of the site, fact returns "".
 func fact(e event.Event) string {
 	d := e.Data
 	if d.Action != event.New || d.Kind != event.Goal && d.Kind != "yellow_card" {
@@ -113,7 +113,7 @@ func (l *ledger) of(w wave) count {
 	return c
 }
 
-// asNews returns the number of facts that were reported by an event that is not backfill.
+// asNews returns how many of the facts were reported by an event that is not backfill.
 func (l *ledger) asNews(facts []string) (n int) {
 	l.mu.Lock()
 	defer l.mu.Unlock()

@@ -37,7 +37,7 @@ type world struct {
 	config     string   // path of the config file
 	health     string   // address of the parser's health endpoint
 	listen     string   // address of fanout
-	env        []string // of the roles
+	env        []string // environment variables of the roles
 	parser     *role
 	consumers  [2]*role
 	fanout     *role
@@ -49,7 +49,7 @@ type world struct {
 	socketGaps atomic.Int64 // number of times that the client of fanout could not resume
 }
 
-// newWorld starts the servers, with this number of RabbitMQ nodes. It does not start the roles.
+// newWorld starts Redis and the given number of RabbitMQ nodes. It does not start the roles.
 func newWorld(t *testing.T, nodes int, seed uint64) *world {
 	w := &world{T: t, seed: seed, rand: rand.New(rand.NewPCG(seed, 1))}
 	w.log, w.hook, w.socket = newLedger(), newLedger(), newLedger()

@@ -8,10 +8,13 @@ import (
 	"strings"
 )
 
-// Of returns the network of the client that sent a request: its IPv4 address, or the first 64 bits of
-// its IPv6 address, because one client can have all addresses of such a network. If a proxy on this
-// machine or in a private network has forwarded the request, Of returns the address that this proxy
-// saw: the last public address in X-Forwarded-For. It returns "" if the address is unknown.
+// Of returns the IPv4 address of the client that sent a request, or the /64 network of its IPv6
+// address, because one client can use all addresses of such a network. It returns "" if the address
+// is unknown.
+//
+// If the request comes from this machine or from a private network, a proxy may have forwarded it.
+// In that case, Of uses the last public address in X-Forwarded-For, which is the address that the
+// proxy saw.
 func Of(r *http.Request) string {
 	peer, err := netip.ParseAddrPort(r.RemoteAddr)
 	if err != nil {
@@ -23,7 +26,7 @@ func Of(r *http.Request) string {
 		for _, text := range slices.Backward(seen) {
 			other, err := netip.ParseAddr(strings.TrimSpace(text))
 			if err != nil {
-				break // what comes before it may be invented
+				break // the client may have invented the addresses before this text
 			}
 			if address = other.Unmap(); public(address) {
 				break
@@ -40,5 +43,5 @@ func Of(r *http.Request) string {
 	return network.String()
 }
 
-// public reports whether an address is neither of this machine nor of a private network.
+// public reports whether an address belongs neither to this machine nor to a private network.
 func public(a netip.Addr) bool { return !a.IsLoopback() && !a.IsPrivate() && !a.IsLinkLocalUnicast() }

@@ -37,7 +37,7 @@ func (b *backend) serves(role string) (runs, healthy bool) {
 	return runs, runs && b.Status != "fail"
 }
 
-// Run refreshes the list of instances, and closes idle streams, until ctx ends. If a refresh fails,
+// Run refreshes the list of instances, and closes idle tunnels, until ctx ends. If a refresh fails,
 // the previous list stays in use.
 func (g *Gateway) Run(ctx context.Context) error {
 	tick := time.NewTicker(refreshInterval)
@@ -125,8 +125,8 @@ func (g *Gateway) Health() (issues []string, down bool) {
 // acquire chooses the backend for a request and counts the request. It returns nil if every
 // instance with the role was tried. It prefers healthy instances, then healthy instances that were
 // recently unreachable. Unhealthy instances come last. They may be the only choice if RabbitMQ or
-// Redis is down. Among equals, it chooses the instance with the fewest requests in progress.
-// encrypted reports whether the instance serves TLS.
+// Redis is down. Among instances of the same rank, it chooses the instance with the fewest requests
+// in progress. encrypted reports whether the instance serves TLS.
 func (g *Gateway) acquire(role string, tried []*backend) (best *backend, encrypted bool) {
 	g.mu.Lock()
 	defer g.mu.Unlock()

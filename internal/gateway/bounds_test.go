@@ -1,16 +1,15 @@
 package gateway_test
 
 import (
-	"bufio"
 	"fmt"
 	"io"
+	"log/slog"
 	"net"
 	"net/http"
 	"strings"
 	"testing"
 	"time"
 
-	"github.com/matchwire/matchwire/internal/gateway"
 	"github.com/matchwire/matchwire/internal/instances"
 )
 
@@ -21,7 +20,7 @@ func (c *cluster) handler(h http.HandlerFunc) {
 	if err != nil {
 		c.Fatal(err)
 	}
-	s := &http.Server{Handler: h}
+	s := &http.Server{Handler: h, ErrorLog: slog.NewLogLogger(slog.DiscardHandler, 0)}
 	go func() { _ = s.Serve(l) }()
 	c.Cleanup(func() { s.Close() })
 	c.change(func(list []instances.Instance) []instances.Instance {
@@ -32,74 +31,32 @@ func (c *cluster) handler(h http.HandlerFunc) {
 	c.awaitRefresh()
 }
 
-// connect connects to the gateway.
-func (c *cluster) connect() *raw {
-	c.Helper()
-	conn, err := net.Dial("tcp", c.front.Listener.Addr().String())
-	if err != nil {
-		c.Fatal(err)
-	}
-	return newRaw(c.T, conn)
-}
-
-// A client that does not read a response loses its connection, and the request ends at the instance.
-func TestSlowReader(t *testing.T) {
-	t.Parallel()
-	for _, kind := range []string{"application/json", "text/event-stream"} {
-		t.Run(kind, func(t *testing.T) {
-			t.Parallel()
-			c := newClusterWith(t, gateway.Options{}, func(g *gateway.Gateway) {
-				g.SetLimits(100*time.Millisecond, patience, patience, patience)
-			})
-			ended := make(chan struct{})
-			c.handler(func(w http.ResponseWriter, r *http.Request) {
-				defer close(ended)
-				w.Header().Set("Content-Type", kind)
-				for {
-					if _, err := io.WriteString(w, strings.Repeat("x", 10_000)+"\n\n"); err != nil {
-						return
-					}
-				}
-			})
-			client := c.connect()
-			fmt.Fprint(client, "GET / HTTP/1.1\r\nHost: a\r\n\r\n")
-			select {
-			case <-ended:
-			case <-time.After(patience):
-				t.Error("the request has not ended after a minute, although the client reads nothing")
-			}
-			client.rest()
-		})
-	}
-}
-
-// A client that does not send its whole request body loses its connection. If it sends the body, the
-// connection stays usable.
+// A client that sends its request body too slowly gets an error, not the default response of the
+// server. The request ends at the instance.
 func TestSlowBody(t *testing.T) {
 	t.Parallel()
-	c := newClusterWith(t, gateway.Options{}, func(g *gateway.Gateway) {
-		g.SetLimits(500*time.Millisecond, patience, patience, patience)
-	})
+	c := newCluster(t)
 	slow := make(chan struct{})
-	c.handler(func(w http.ResponseWriter, r *http.Request) {
-		b, err := io.ReadAll(r.Body)
-		if err != nil {
+	c.handler(func(_ http.ResponseWriter, r *http.Request) {
+		if _, err := io.ReadAll(r.Body); err != nil {
 			close(slow)
-			return
 		}
-		fmt.Fprintf(w, "%d bytes", len(b))
 	})
-	client := c.connect()
-	for range 2 { // on one connection
-		fmt.Fprint(client, "POST /api/x HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\n0123456789")
-		resp, err := http.ReadResponse(client.r, nil)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if b, err := io.ReadAll(resp.Body); string(b) != "10 bytes" || err != nil {
-			t.Fatalf("response %q, error %v; want 10 bytes", b, err)
-		}
+	front := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(100 * time.Millisecond)) // as httpserver does
+		c.gateway.ServeHTTP(w, r)
+	})}
+	defer front.Close()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
 	}
+	go func() { _ = front.Serve(l) }()
+	conn, err := net.Dial("tcp", l.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	client := newRaw(t, conn)
 	fmt.Fprint(client, "POST /api/x HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\n01234")
 	if rest := client.rest(); !strings.HasPrefix(rest, "HTTP/1.1 408 ") {
 		t.Errorf("response %q, want 408 and the end", rest)
@@ -110,101 +67,34 @@ func TestSlowBody(t *testing.T) {
 	}
 }
 
-// If the gateway responds before it reads the body, it does not wait for the body forever.
-func TestSlowBodyOfRefusedRequest(t *testing.T) {
+// Streams end for the reasons that the metrics show. The other end is closed too.
+func TestEndOfStream(t *testing.T) {
 	t.Parallel()
-	c := newClusterWith(t, gateway.Options{}, func(g *gateway.Gateway) {
-		g.SetLimits(100*time.Millisecond, patience, patience, patience)
-	})
-	client := c.connect()
-	fmt.Fprint(client, "POST /api/x HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\n")
-	if rest := client.rest(); !strings.HasPrefix(rest, "HTTP/1.1 503 ") {
-		t.Errorf("response %q, want 503 and the end", rest)
-	}
-}
-
-// A stopping gateway ends an event stream with an event that says so. In the middle of an event, it
-// only ends the response.
-func TestShutdownEndsEventStreams(t *testing.T) {
-	t.Parallel()
-	const event, end = "id: 1\ndata: {}\n\n",
-		"event: close\ndata: {\"code\":1012,\"reason\":\"the gateway is stopping; reconnect with your cursor\"}\n\n"
-	for _, tc := range []struct{ sent, want string }{
-		{event, event + end},
-		{event + "id: 2\ndata: ", event + "id: 2\ndata: "},
-		{event + "id: 2\n", event + "id: 2\n"},
-	} {
-		c := newCluster(t)
-		c.handler(func(w http.ResponseWriter, r *http.Request) {
-			w.Header().Set("Content-Type", "text/event-stream; charset=utf-8")
-			_, _ = io.WriteString(w, tc.sent)
-			w.(http.Flusher).Flush()
-			<-r.Context().Done()
-		})
-		resp, err := http.Get(c.front.URL + "/sse")
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer resp.Body.Close()
-		r := bufio.NewReader(resp.Body)
-		if got, err := r.Peek(len(tc.sent)); err != nil {
-			t.Fatalf("received %q, error %v", got, err)
-		}
-		if err := c.gateway.Shutdown(t.Context()); err != nil {
-			t.Error(err)
-		}
-		if got, err := io.ReadAll(r); string(got) != tc.want || err != nil {
-			t.Errorf("received %q, error %v; want %q", got, err, tc.want)
-		}
-		c.ended("sse", "stopped")
-		if code, body := c.get("/sse"); code != 503 || !strings.Contains(body, "stopping") {
-			t.Errorf("another event stream: status %d, body %s; want 503", code, body)
-		}
-	}
-}
-
-// An event stream ends for the reason that the metrics show.
-func TestEndOfEventStream(t *testing.T) {
-	t.Parallel()
-	for _, why := range []string{"left", "instance", "idle"} {
-		t.Run(why, func(t *testing.T) {
-			t.Parallel()
-			c := newCluster(t)
-			leave := make(chan struct{})
-			c.handler(func(w http.ResponseWriter, r *http.Request) {
-				w.Header().Set("Content-Type", "text/event-stream")
-				_, _ = io.WriteString(w, "data: 1\n\n")
-				w.(http.Flusher).Flush()
-				select {
-				case <-r.Context().Done():
-				case <-leave:
+	for _, kind := range []string{"websocket", "sse"} {
+		for _, why := range []string{"left", "instance"} {
+			t.Run(kind+" "+why, func(t *testing.T) {
+				t.Parallel()
+				c := newCluster(t)
+				open := c.tunnel
+				if kind == "sse" {
+					open = c.eventStream
+				}
+				closing, other := open(c.rawInstance())
+				if why == "instance" {
+					closing, other = other, closing
+				}
+				closing.send([]byte("last")...)
+				closing.Close()
+				if rest := other.rest(); rest != "last" {
+					t.Errorf("the rest is %q, want last", rest)
+				}
+				other.Close()
+				c.ended(kind, why)
+				if n := c.metric("connections"); n != 0 {
+					t.Errorf("%v connections, want 0", n)
 				}
 			})
-			resp, err := http.Get(c.front.URL + "/sse")
-			if err != nil {
-				t.Fatal(err)
-			}
-			defer resp.Body.Close()
-			r := bufio.NewReader(resp.Body)
-			if _, err := r.ReadString('\n'); err != nil {
-				t.Fatal(err)
-			}
-			switch why {
-			case "left":
-				resp.Body.Close()
-			case "instance":
-				close(leave)
-				if rest, err := io.ReadAll(r); string(rest) != "\n" || err != nil {
-					t.Errorf("the rest is %q, error %v; want a clean end", rest, err)
-				}
-			case "idle":
-				c.gateway.CloseIdle(time.Now())
-			}
-			c.ended("sse", why)
-			if n := c.metric("connections"); n != 0 {
-				t.Errorf("%v connections, want 0", n)
-			}
-		})
+		}
 	}
 }
 
@@ -222,7 +112,7 @@ func TestMetrics(t *testing.T) {
 	})
 	c.awaitRefresh()
 	c.awaitRefresh()
-	for _, path := range []string{"/", "/", "/missing", "/api/x"} {
+	for _, path := range []string{"/", "/", "/missing", "/api/x", "/sse"} {
 		c.get(path)
 	}
 	for _, tc := range []struct {
@@ -230,11 +120,11 @@ func TestMetrics(t *testing.T) {
 		want []string
 		n    float64
 	}{
-		{"requests_total", []string{"role=fanout", "class=2xx"}, 2},
+		{"requests_total", []string{"role=fanout", "class=2xx"}, 3},
 		{"requests_total", []string{"role=fanout", "class=4xx"}, 1},
 		{"requests_total", []string{"role=api", "class=2xx"}, 1},
-		{"requests_total", nil, 4},
-		{"first_byte_seconds", []string{"role=fanout"}, 3},
+		{"requests_total", nil, 5},
+		{"first_byte_seconds", []string{"role=fanout"}, 4},
 		{"first_byte_seconds", []string{"role=api"}, 1},
 		{"instances", []string{"role=api", "healthy=true"}, 1},
 		{"instances", []string{"role=api", "healthy=false"}, 1},

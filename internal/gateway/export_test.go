@@ -7,21 +7,14 @@ func (g *Gateway) SetLimits(stall, chunk, half, idle time.Duration) {
 	g.limits = limits{stall: stall, chunk: chunk, half: half, idle: idle}
 }
 
-// CloseIdle ends the streams that have received no bytes since a time.
+// CloseIdle closes the tunnels that have received no bytes since a time.
 func (g *Gateway) CloseIdle(since time.Time) { g.streams.closeIdle(since) }
 
-// Stopping reports whether Shutdown has told all streams to stop.
+// Stopping reports whether Shutdown has stopped all tunnels.
 func (g *Gateway) Stopping() bool {
-	for _, x := range g.streams.list() {
-		switch x := x.(type) {
-		case *tunnel:
-			if !x.isStopping() {
-				return false
-			}
-		case *eventStream:
-			if !x.stopping.Load() {
-				return false
-			}
+	for _, t := range g.streams.list() {
+		if !t.isStopping() {
+			return false
 		}
 	}
 	g.streams.mu.Lock()

@@ -22,8 +22,8 @@ func header(first byte, n int, masked bool) []byte {
 	return append(binary.BigEndian.AppendUint64([]byte{first, mask | 127}, uint64(n)), key...)
 }
 
-// A framing finds the ends of frames of any length, however the bytes are divided.
-func TestFraming(t *testing.T) {
+// The framing of a WebSocket finds the ends of frames of any length, however the bytes are divided.
+func TestWebSocketFraming(t *testing.T) {
 	random := rand.New(rand.NewPCG(1, 2))
 	var stream []byte
 	ends := map[int]bool{}
@@ -38,7 +38,7 @@ func TestFraming(t *testing.T) {
 		ends[len(stream)] = true
 	}
 	for _, largest := range []int{1, 2, 3, 14, 100, 20_000, len(stream)} {
-		var f framing
+		var f webSocket
 		for at := 0; at < len(stream); {
 			n := min(1+random.IntN(largest), len(stream)-at)
 			want := -1
@@ -61,11 +61,11 @@ func TestFraming(t *testing.T) {
 }
 
 // Any bytes, divided in two parts at any place, have the same frames as in one part.
-func FuzzFraming(f *testing.F) {
+func FuzzWebSocketFraming(f *testing.F) {
 	f.Add([]byte{0x81, 1, 'a', 0x88, 0}, uint(2))
 	f.Add([]byte{0x81, 127, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0}, uint(5))
 	f.Fuzz(func(t *testing.T, b []byte, at uint) {
-		var one, two framing
+		var one, two webSocket
 		i := int(at % uint(len(b)+1))
 		whole := one.follow(b)
 		first, second := two.follow(b[:i]), two.follow(b[i:])
@@ -76,4 +76,34 @@ func FuzzFraming(f *testing.F) {
 			t.Errorf("divided at %d: the last frame ends at %d, %+v; want %d, %+v", i, first, two, whole, one)
 		}
 	})
+}
+
+// The framing of an event stream finds the ends of events, however the bytes are divided.
+func TestEventFraming(t *testing.T) {
+	const stream = "retry: 1000\n\nid: 1\ndata: {}\n\n: ping\n\n\ndata: x"
+	ends := map[int]bool{0: true}
+	for i := 2; i <= len(stream); i++ {
+		ends[i] = stream[i-2:i] == "\n\n"
+	}
+	for size := 1; size <= len(stream); size++ {
+		var f events
+		for at := 0; at < len(stream); {
+			n := min(size, len(stream)-at)
+			want := -1
+			for i := 1; i <= n; i++ {
+				if ends[at+i] {
+					want = i
+				}
+			}
+			got := f.follow([]byte(stream[at : at+n]))
+			at += n
+			if got != want || f.between() != ends[at] {
+				t.Fatalf("chunks of %d bytes, at %d: the last event ends at %d, and between events %v; want %d and %v",
+					size, at, got, f.between(), want, ends[at])
+			}
+		}
+	}
+	if f := (&events{}); !f.between() {
+		t.Error("the beginning of a stream is not between events")
+	}
 }

@@ -3,13 +3,16 @@
 // instance with the fewest requests in progress. An instance that leaves the registry gets
 // no new requests.
 //
-// Most requests pass through a [httputil.ReverseProxy] (proxy.go). A WebSocket passes through a
-// tunnel (tunnel.go), which needs no buffer while the socket is idle. WebSockets and event streams
-// are open for hours. Their number is limited, and [Gateway.Shutdown] ends them in an orderly way
+// Most requests pass through a [httputil.ReverseProxy] (proxy.go). WebSockets and event streams are
+// open for hours, so they pass through tunnels, which need no buffers while they are idle (handshake.go,
+// tunnel.go). Their number is limited, and [Gateway.Shutdown] ends them one after the other
 // (streams.go).
+//
+// The caller must serve the gateway with deadlines for headers, bodies and writes.
 package gateway
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
@@ -60,7 +63,7 @@ type Gateway struct {
 
 // limits holds time limits. Tests change them.
 type limits struct {
-	stall time.Duration // within which a peer must accept some bytes, or a client send some of a body
+	stall time.Duration // within which a peer must accept some bytes
 	chunk time.Duration // within which a peer must accept a whole buffer
 	half  time.Duration // within which a peer must close its side of a tunnel when the other side is closed
 	idle  time.Duration // after which a WebSocket or event stream without any bytes is closed
@@ -77,7 +80,7 @@ func New(o Options) *Gateway {
 	g := &Gateway{
 		options: o, log: o.Log, limits: defaultLimits, backends: map[string]*backend{},
 		tls:     &tls.Config{RootCAs: o.RootCAs, NextProtos: []string{"http/1.1"}, MinVersion: tls.VersionTLS12},
-		streams: streams{max: o.Connections, open: map[stream]struct{}{}, empty: make(chan struct{})},
+		streams: streams{max: o.Connections, open: map[*tunnel]struct{}{}, empty: make(chan struct{})},
 	}
 	g.metrics = newMetrics(g)
 	g.newProxy()
@@ -87,18 +90,25 @@ func New(o Options) *Gateway {
 // via is the value of the header Via in forwarded requests.
 const via = "1.1 matchwire-gateway"
 
-// ServeHTTP forwards a request. It refuses a request that a gateway has already forwarded. Such a
-// loop exists if an instance advertises the address of a gateway.
+// ServeHTTP forwards a request. It refuses a request that a gateway has already forwarded, because
+// the request would be forwarded in a loop. There is a loop if an instance advertises the address
+// of a gateway.
 func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	if slices.Contains(r.Header.Values("Via"), via) {
+	protocol := upgrade(r.Header)
+	switch {
+	case slices.Contains(r.Header.Values("Via"), via):
 		g.writeError(w, r, errLoop)
-		return
+	case r.ProtoMajor == 1 && (protocol != "" || wantsEvents(r)):
+		g.serveStream(w, r, protocol)
+	default:
+		g.proxy.ServeHTTP(w, watchBody(r))
 	}
-	if protocol := upgrade(r.Header); protocol != "" && r.ProtoAtLeast(1, 1) {
-		g.serveTunnel(w, r, protocol)
-		return
-	}
-	g.proxy.ServeHTTP(w, r)
+}
+
+// wantsEvents reports whether a request is for an event stream.
+func wantsEvents(r *http.Request) bool {
+	return r.Method == http.MethodGet && roleOf(r.URL.Path) == "fanout" &&
+		(r.URL.Path == "/sse" || strings.Contains(r.Header.Get("Accept"), "text/event-stream"))
 }
 
 // roleOf returns the role that serves a path.
@@ -116,21 +126,18 @@ var (
 		"start the instance with --advertise HOST:PORT")
 	errFull     = errors.New("the gateway has too many connections")
 	errStopping = errors.New("the gateway is stopping")
-	errSlowBody = errors.New("the client sent no bytes of the request body for too long")
+	errSlowBody = errors.New("the request body took too long")
 )
 
 // writeError responds to a request that could not be forwarded.
 func (g *Gateway) writeError(w http.ResponseWriter, r *http.Request, err error) {
-	role := roleOf(r.URL.Path)
-	if slowBody(w) {
-		err = errSlowBody
-	}
-	if errors.Is(err, context.Canceled) { // the client has disconnected
-		g.metrics.requests.WithLabelValues(role, "canceled").Inc()
-		return
-	}
 	status, detail, level := http.StatusBadGateway, "the connection to the instance failed", slog.LevelWarn
+	class := ""
 	switch {
+	case isSlow(r): // the server has also canceled the request
+		status, detail, level = http.StatusRequestTimeout, errSlowBody.Error(), slog.LevelDebug
+	case errors.Is(err, context.Canceled): // the client has disconnected, or the server is stopping
+		status, detail, level, class = http.StatusServiceUnavailable, errStopping.Error(), slog.LevelDebug, "canceled"
 	case errors.Is(err, errLoop):
 		status, detail = http.StatusLoopDetected, errLoop.Error()
 	case errors.Is(err, errNoInstance):
@@ -139,10 +146,8 @@ func (g *Gateway) writeError(w http.ResponseWriter, r *http.Request, err error) 
 	case errors.Is(err, errFull), errors.Is(err, errStopping):
 		status, detail, level = http.StatusServiceUnavailable, err.Error(), slog.LevelDebug // can be many
 		w.Header().Set("Retry-After", "5")
-	case errors.Is(err, errSlowBody):
-		status, detail, level = http.StatusRequestTimeout, errSlowBody.Error(), slog.LevelDebug
 	}
 	g.log.Log(r.Context(), level, "cannot forward request", "request", r.Method+" "+r.URL.Path, "error", err)
-	g.metrics.requests.WithLabelValues(role, class(status)).Inc()
+	g.metrics.requests.WithLabelValues(roleOf(r.URL.Path), cmp.Or(class, classOf(status))).Inc()
 	problem.Write(w, status, detail, "")
 }

@@ -57,7 +57,7 @@ func newClusterWith(t *testing.T, o gateway.Options, configure func(*gateway.Gat
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error)
 	go func() { done <- c.gateway.Run(ctx) }()
-	c.front = httptest.NewServer(c.gateway.Bound(c.gateway))
+	c.front = httptest.NewServer(c.gateway)
 	t.Cleanup(func() {
 		cancel()
 		if err := <-done; err != nil {

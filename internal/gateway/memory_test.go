@@ -76,7 +76,7 @@ func serveChild(mode, instance string) {
 			},
 		})
 		go func() { _ = g.Run(context.Background()) }()
-		proxy = g.Bound(g)
+		proxy = g
 	}
 	s := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Path == "/memory" {
@@ -159,8 +159,8 @@ func (c *child) measure() (u usage) {
 	return u
 }
 
-// open opens a socket through the child, and exchanges frames.
-func (c *child) open() (client io.Closer) {
+// open opens a socket or an event stream through the child, and exchanges frames.
+func (c *child) open(kind string) (client io.Closer) {
 	c.Helper()
 	conn, err := net.Dial("tcp", c.address)
 	if err != nil {
@@ -171,6 +171,17 @@ func (c *child) open() (client io.Closer) {
 	}
 	_ = conn.SetDeadline(time.Now().Add(patience))
 	r := &raw{c.T, conn, bufio.NewReaderSize(conn, 512)}
+	if kind == "sse" {
+		fmt.Fprint(r, "GET /sse HTTP/1.1\r\nHost: a\r\n\r\n")
+		resp, err := http.ReadResponse(r.r, nil)
+		if err == nil {
+			_, err = io.ReadFull(resp.Body, make([]byte, len("data: hello\n\n")))
+		}
+		if err != nil {
+			c.Fatal(err)
+		}
+		return conn
+	}
 	r.open("websocket")
 	for range 3 {
 		r.send([]byte("0123456789")...)
@@ -189,7 +200,14 @@ func echoInstance(t *testing.T) string {
 	serve := func(conn net.Conn) {
 		defer conn.Close()
 		r := bufio.NewReaderSize(conn, 512)
-		if _, err := http.ReadRequest(r); err != nil {
+		request, err := http.ReadRequest(r)
+		if err != nil {
+			return
+		}
+		if request.URL.Path == "/sse" {
+			_, _ = io.WriteString(conn, "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream; charset=utf-8\r\n"+
+				"Connection: close\r\n\r\ndata: hello\n\n")
+			_, _ = r.Discard(1)
 			return
 		}
 		_, _ = io.WriteString(conn, "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n")
@@ -215,8 +233,8 @@ func echoInstance(t *testing.T) string {
 	return l.Addr().String()
 }
 
-// idleSocket returns the memory that a child needs for each of n idle sockets.
-func idleSocket(t *testing.T, mode, instance string, n int) usage {
+// idle returns the memory that a child needs for each of n idle sockets or event streams.
+func idle(t *testing.T, mode, kind, instance string, n int) usage {
 	t.Helper()
 	c := startChild(t, mode, instance)
 	testenv.Eventually(t, func() bool { // the gateway has listed the instance
@@ -234,35 +252,38 @@ func idleSocket(t *testing.T, mode, instance string, n int) usage {
 	}, "the proxy to forward")
 	before := c.measure()
 	for range n {
-		defer c.open().Close()
+		defer c.open(kind).Close()
 	}
 	after := c.measure()
 	return usage{(after.Heap - before.Heap) / n, (after.Stacks - before.Stacks) / n, (after.RSS - before.RSS) / n}
 }
 
-// An idle socket needs at most 12 KB of the gateway, and less than half of what a ReverseProxy needs.
-func TestIdleSocketMemory(t *testing.T) {
+// An idle WebSocket or event stream needs at most 12 KB of the gateway. That is less than half of what
+// it needs with a ReverseProxy.
+func TestIdleMemory(t *testing.T) {
 	testenv.NotShort(t)
 	if testenv.Race || runtime.GOOS == "windows" {
 		t.Skip("another memory layout")
 	}
 	const n, most = 3000, 12_000
 	instance := echoInstance(t)
-	tunnel, reverse := idleSocket(t, "gateway", instance, n), idleSocket(t, "ReverseProxy", instance, n)
-	encrypted := idleSocket(t, "TLS", instance, n/6)
-	report := func(name string, u usage) int {
-		t.Logf("%-12s %6d bytes of heap and %6d of stacks for each idle socket; RSS %6d", name, u.Heap, u.Stacks, u.RSS)
-		return u.Heap + u.Stacks
-	}
-	got, other := report("gateway", tunnel), report("ReverseProxy", reverse)
-	report("with TLS", encrypted)
-	t.Logf("ReverseProxy needs %.1f times as much, and %.1f times the RSS", float64(other)/float64(got),
-		float64(reverse.RSS)/float64(max(1, tunnel.RSS)))
-	if got > most || tunnel.RSS > most {
-		t.Errorf("an idle socket needs %d bytes, RSS %d; want at most %d", got, tunnel.RSS, most)
-	}
-	if 2*got > other || 2*tunnel.RSS > reverse.RSS {
-		t.Errorf("an idle socket needs %d bytes, RSS %d, and %d with a ReverseProxy, RSS %d; want less than half",
-			got, tunnel.RSS, other, reverse.RSS)
+	for _, kind := range []string{"websocket", "sse"} {
+		tunnel, reverse := idle(t, "gateway", kind, instance, n), idle(t, "ReverseProxy", kind, instance, n)
+		encrypted := idle(t, "TLS", kind, instance, n/6)
+		report := func(name string, u usage) int {
+			t.Logf("%-9s %-12s: %6d bytes of heap, %6d of stacks and %6d of RSS", kind, name, u.Heap, u.Stacks, u.RSS)
+			return u.Heap + u.Stacks
+		}
+		got, other := report("gateway", tunnel), report("ReverseProxy", reverse)
+		report("with TLS", encrypted)
+		t.Logf("%-9s ReverseProxy needs %.1f times the heap and stacks, and %.1f times the RSS", kind,
+			float64(other)/float64(got), float64(reverse.RSS)/float64(max(1, tunnel.RSS)))
+		if got > most || tunnel.RSS > most {
+			t.Errorf("%s: %d bytes, RSS %d; want at most %d", kind, got, tunnel.RSS, most)
+		}
+		if 2*got > other || 2*tunnel.RSS > reverse.RSS {
+			t.Errorf("%s: %d bytes, RSS %d; with a ReverseProxy %d, RSS %d; want less than half", kind, got, tunnel.RSS, other,
+				reverse.RSS)
+		}
 	}
 }

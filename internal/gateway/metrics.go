@@ -7,7 +7,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 )
 
-// An endReason is the reason why a WebSocket or event stream ended.
+// An endReason is the reason why a tunnel ended.
 type endReason int
 
 const (
@@ -48,15 +48,15 @@ func newMetrics(g *Gateway) metrics {
 		}),
 		ended: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "matchwire_gateway_ended_total",
-			Help: "WebSockets and event streams that ended, by kind and reason.",
+			Help: "Connections that ended, by kind and reason.",
 		}, []string{"kind", "why"}),
 	}
 	gauge := func(name, help string, labels prometheus.Labels, value func() int) {
 		opts := prometheus.GaugeOpts{Name: "matchwire_gateway_" + name, Help: help, ConstLabels: labels}
 		m.gauges = append(m.gauges, prometheus.NewGaugeFunc(opts, func() float64 { return float64(value()) }))
 	}
-	for _, kind := range []string{"websocket", "sse"} {
-		gauge("connections", "Open WebSockets and event streams.", prometheus.Labels{"kind": kind},
+	for _, kind := range kinds {
+		gauge("connections", "Open WebSockets, event streams and other upgraded connections.", prometheus.Labels{"kind": kind},
 			func() int { return g.streams.count(kind) })
 	}
 	for _, role := range []string{"api", "fanout"} {
@@ -77,12 +77,12 @@ func (g *Gateway) Collectors() []prometheus.Collector {
 
 // responded counts the response of an instance to a request that was received at began.
 func (m *metrics) responded(role string, status int, began time.Time) {
-	m.requests.WithLabelValues(role, class(status)).Inc()
+	m.requests.WithLabelValues(role, classOf(status)).Inc()
 	m.firstByte.WithLabelValues(role).Observe(time.Since(began).Seconds())
 }
 
-// class returns the class of a status, such as 2xx.
-func class(status int) string { return strconv.Itoa(status/100) + "xx" }
+// classOf returns the class of a status, such as 2xx.
+func classOf(status int) string { return strconv.Itoa(status/100) + "xx" }
 
 // countInstances returns the number of instances that run a role, and are healthy or not.
 func (g *Gateway) countInstances(role string, healthy bool) (n int) {

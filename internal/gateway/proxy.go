@@ -2,13 +2,15 @@ package gateway
 
 import (
 	"context"
+	"errors"
 	"io"
 	"log/slog"
 	"net"
 	"net/http"
 	"net/http/httputil"
-	"strings"
+	"os"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -30,10 +32,9 @@ func (g *Gateway) newProxy() {
 	g.proxy = &httputil.ReverseProxy{
 		Rewrite:       rewrite,
 		Transport:     (*balancer)(g),
-		FlushInterval: -1, // send each event of a stream immediately
+		FlushInterval: -1, // the body can be a stream
 		ErrorLog:      slog.NewLogLogger(g.log.Handler(), slog.LevelDebug),
 		ErrorHandler:  g.writeError,
-		BufferPool:    proxyBuffers{},
 	}
 }
 
@@ -46,17 +47,16 @@ func rewrite(r *httputil.ProxyRequest) {
 	r.Out.Host = r.In.Host       // fanout compares it with the Origin header
 }
 
-// A balancer is a Gateway as an [http.RoundTripper]. It chooses an instance for each request. If it
-// cannot connect to the instance, it tries another instance.
+// A balancer is a Gateway that implements [http.RoundTripper]. It chooses an instance for each
+// request. If it cannot connect to the instance, it tries another instance.
 type balancer Gateway
 
 func (l *balancer) RoundTrip(r *http.Request) (*http.Response, error) {
 	g := (*Gateway)(l)
 	began := time.Now()
-	ctx, cancel := context.WithCancel(r.Context())
 	var response *http.Response
 	b, err := g.try(r, func(b *backend, encrypted bool) (err error) {
-		out := r.Clone(ctx)
+		out := r.Clone(r.Context())
 		out.URL.Host = b.address
 		if encrypted {
 			out.URL.Scheme = "https"
@@ -68,24 +68,11 @@ func (l *balancer) RoundTrip(r *http.Request) (*http.Response, error) {
 		return err
 	})
 	if err != nil {
-		cancel()
 		return nil, err
 	}
-	release := sync.OnceFunc(func() { cancel(); g.release(b) })
-	response.Body = &closeBody{response.Body, release}
-	if isEventStream(response.Header) {
-		if response.Body, err = g.newEventStream(response.Body, cancel); err != nil {
-			return nil, err
-		}
-	}
+	response.Body = &closeBody{response.Body, sync.OnceFunc(func() { g.release(b) })}
 	g.metrics.responded(roleOf(r.URL.Path), response.StatusCode, began)
 	return response, nil
-}
-
-// isEventStream reports whether the body of a response is a stream of server-sent events.
-func isEventStream(h http.Header) bool {
-	kind, _, _ := strings.Cut(h.Get("Content-Type"), ";")
-	return strings.EqualFold(strings.TrimSpace(kind), "text/event-stream")
 }
 
 // A closeBody is a body that calls closed after it is closed.
@@ -99,14 +86,37 @@ func (c *closeBody) Close() error {
 	return c.ReadCloser.Close()
 }
 
-// proxyBufferBytes is the size of the buffer for the body of a response. An event stream has one all
-// the time.
-const proxyBufferBytes = 8 << 10
+// slowKey is the context key of a flag: the client sent too little of the request body. The value is a
+// *[atomic.Bool].
+type slowKey struct{}
 
-var proxyBufferPool = sync.Pool{New: func() any { return new([proxyBufferBytes]byte) }}
+// watchBody returns r with a body that sets the flag slowKey when a read of the body takes too long.
+// The server of the gateway sets the deadline.
+func watchBody(r *http.Request) *http.Request {
+	if r.Body == nil || r.Body == http.NoBody {
+		return r
+	}
+	slow := new(atomic.Bool)
+	r = r.WithContext(context.WithValue(r.Context(), slowKey{}, slow))
+	r.Body = &watchedBody{r.Body, slow}
+	return r
+}
 
-// proxyBuffers is the [httputil.BufferPool] of the proxy.
-type proxyBuffers struct{}
+// isSlow reports whether the flag slowKey of r is set.
+func isSlow(r *http.Request) bool {
+	slow, ok := r.Context().Value(slowKey{}).(*atomic.Bool)
+	return ok && slow.Load()
+}
 
-func (proxyBuffers) Get() []byte  { return proxyBufferPool.Get().(*[proxyBufferBytes]byte)[:] }
-func (proxyBuffers) Put(b []byte) { proxyBufferPool.Put((*[proxyBufferBytes]byte)(b)) }
+type watchedBody struct {
+	io.ReadCloser
+	slow *atomic.Bool
+}
+
+func (w *watchedBody) Read(b []byte) (int, error) {
+	n, err := w.ReadCloser.Read(b)
+	if errors.Is(err, os.ErrDeadlineExceeded) {
+		w.slow.Store(true)
+	}
+	return n, err
+}

@@ -93,27 +93,38 @@ func (c *cluster) rawInstance() *rawInstance {
 	return i
 }
 
-// accept responds to a handshake, and sends the first message in the same packet.
+// accept opens a stream, and sends the first frame in the same packet.
 func (i *rawInstance) accept(conn net.Conn) {
 	r, err := http.ReadRequest(bufio.NewReaderSize(conn, 4096))
-	if err != nil || r.Header.Get("Upgrade") == "" {
+	switch {
+	case err == nil && r.Header.Get("Upgrade") != "":
+		fmt.Fprintf(conn, "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: %s\r\n\r\n%s",
+			r.Header.Get("Upgrade"), frame(0x81, "hello"))
+	case err == nil && r.URL.Path == "/sse":
+		_, _ = io.WriteString(conn, "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream; charset=utf-8\r\n"+
+			"Connection: close\r\n\r\ndata: hello\n\n")
+	default:
 		_, _ = io.WriteString(conn, "HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n")
 		conn.Close()
 		return
 	}
-	fmt.Fprintf(conn, "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: %s\r\n\r\n%s",
-		r.Header.Get("Upgrade"), frame(0x81, "hello"))
 	i.sockets <- conn
 }
 
-// tunnel opens a WebSocket and returns its two ends.
-func (c *cluster) tunnel(i *rawInstance) (client, instance *raw) {
+// connect connects to the gateway.
+func (c *cluster) connect() *raw {
 	c.Helper()
 	conn, err := net.Dial("tcp", c.front.Listener.Addr().String())
 	if err != nil {
 		c.Fatal(err)
 	}
-	client = newRaw(c.T, conn)
+	return newRaw(c.T, conn)
+}
+
+// tunnel opens a WebSocket and returns its two ends.
+func (c *cluster) tunnel(i *rawInstance) (client, instance *raw) {
+	c.Helper()
+	client = c.connect()
 	client.open("websocket")
 	if hello := client.receive(7); hello != string(frame(0x81, "hello")) {
 		c.Fatalf("first frame %q, want hello", hello)
@@ -128,6 +139,28 @@ func (r *raw) open(protocol string) {
 	resp, err := http.ReadResponse(r.r, nil)
 	if err != nil || resp.StatusCode != http.StatusSwitchingProtocols || resp.Header.Get("Upgrade") != protocol {
 		r.Fatalf("response %v, error %v; want 101", resp, err)
+	}
+}
+
+// eventStream opens an event stream and returns its two ends.
+func (c *cluster) eventStream(i *rawInstance) (client, instance *raw) {
+	c.Helper()
+	client = c.connect()
+	client.openEvents()
+	return client, newRaw(c.T, <-i.sockets)
+}
+
+// openEvents sends a request for an event stream, and reads the response and the first event.
+func (r *raw) openEvents() {
+	r.Helper()
+	fmt.Fprint(r, "GET /sse HTTP/1.1\r\nHost: scores.example\r\n\r\n")
+	resp, err := http.ReadResponse(r.r, nil)
+	if err != nil || resp.StatusCode != 200 || resp.Header.Get("Content-Type") != "text/event-stream; charset=utf-8" ||
+		!resp.Close {
+		r.Fatalf("response %v, error %v; want an event stream", resp, err)
+	}
+	if hello := r.receive(13); hello != "data: hello\n\n" {
+		r.Fatalf("first event %q, want hello", hello)
 	}
 }
 

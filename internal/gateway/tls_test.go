@@ -119,7 +119,7 @@ func TestGatewayWithTLS(t *testing.T) {
 	t.Parallel()
 	c := newCluster(t)
 	c.instance("fan-1", "fanout")
-	front := httptest.NewUnstartedServer(c.gateway.Bound(c.gateway))
+	front := httptest.NewUnstartedServer(c.gateway)
 	front.TLS = &tls.Config{NextProtos: []string{"http/1.1"}}
 	front.StartTLS()
 	defer front.Close()

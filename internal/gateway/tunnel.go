@@ -9,9 +9,10 @@ import (
 	"time"
 )
 
-// A tunnel connects a client to an instance after the handshake of a WebSocket. For each direction, a
-// goroutine waits until bytes arrive. Only then does it take a buffer. The tunnel keeps nothing of the
-// handshake, so that the garbage collector frees the request and its buffers.
+// A tunnel connects a client to an instance for a stream: after the handshake of a WebSocket, or after
+// the header of an event stream. For each direction, a goroutine waits until bytes arrive. Only then
+// does it take a buffer. The tunnel keeps nothing of the request, so that the garbage collector frees
+// the request and its buffers.
 //
 // A direction ends when its sender closes the connection. The tunnel then closes the connection to
 // the receiver for writing, and the receiver has limits.half to close its side too. After an error,
@@ -19,10 +20,10 @@ import (
 type tunnel struct {
 	gateway  *Gateway
 	backend  *backend
+	kind     string // for the metrics; see kinds
 	client   side
 	instance side
 	frames   framing      // of the bytes to the client; used only by down
-	opaque   bool         // the protocol is not WebSocket, so the frames are unknown
 	active   atomic.Int64 // when the latest bytes were received, Unix nanoseconds
 
 	mu       sync.Mutex
@@ -78,7 +79,7 @@ func (t *tunnel) down(b *buffer) (clean bool) {
 		}
 		var err error
 		b, err = t.instance.read()
-		stopped := errors.Is(err, os.ErrDeadlineExceeded) && t.isStopping() && !t.opaque
+		stopped := errors.Is(err, os.ErrDeadlineExceeded) && t.isStopping()
 		switch {
 		case err == nil:
 			t.touch()
@@ -86,7 +87,7 @@ func (t *tunnel) down(b *buffer) (clean bool) {
 			t.end(endInstance)
 			return true
 		case stopped && t.frames.between():
-			return t.sayClose() == nil
+			return t.writeClient(t.frames.last()) == nil
 		case stopped && !awaited: // in a frame: its rest follows
 			awaited = true
 			_ = t.instance.conn.SetReadDeadline(time.Now().Add(t.gateway.limits.stall))
@@ -98,26 +99,16 @@ func (t *tunnel) down(b *buffer) (clean bool) {
 }
 
 // forward sends bytes from the instance to the client. If the gateway is stopping and a frame ends in
-// b, forward sends the bytes up to this end, and then a close frame. In this case, last is true.
+// b, forward sends the bytes up to this end, and then the last frame. In this case, last is true.
 func (t *tunnel) forward(b []byte) (last bool, err error) {
-	if !t.opaque {
-		whole := t.frames.follow(b)
-		if last = whole >= 0 && t.isStopping(); last {
-			b = b[:whole]
-		}
+	whole := t.frames.follow(b)
+	if last = whole >= 0 && t.isStopping(); last {
+		b = b[:whole]
 	}
 	if err := t.writeClient(b); err != nil || !last {
 		return false, err
 	}
-	return true, t.sayClose()
-}
-
-// sayClose sends a close frame, unless the instance has already sent one.
-func (t *tunnel) sayClose() error {
-	if t.frames.closed {
-		return nil
-	}
-	return t.writeClient(closeFrame)
+	return true, t.writeClient(t.frames.last())
 }
 
 func (t *tunnel) writeClient(b []byte) error {
@@ -150,7 +141,7 @@ func (t *tunnel) endDirection(to *side, clean bool) {
 	t.instance.conn.Close()
 	if last {
 		t.gateway.release(t.backend)
-		t.gateway.metrics.ended.WithLabelValues(t.kind(), endNames[why]).Inc()
+		t.gateway.metrics.ended.WithLabelValues(t.kind, endNames[why]).Inc()
 		t.gateway.streams.remove(t)
 	}
 }
@@ -170,7 +161,8 @@ func (t *tunnel) isStopping() bool {
 	return t.stopping
 }
 
-// stop makes down send a close frame after the current frame. It wakes down by a deadline.
+// stop makes down end after the current frame, with a frame that asks the client to reconnect. It
+// wakes down by a deadline.
 func (t *tunnel) stop() {
 	t.end(endStopped)
 	t.mu.Lock()
@@ -179,14 +171,12 @@ func (t *tunnel) stop() {
 	_ = t.instance.conn.SetReadDeadline(time.Unix(1, 0))
 }
 
+// abort closes both connections.
 func (t *tunnel) abort(why endReason) {
 	t.end(why)
 	t.client.conn.Close()
 	t.instance.conn.Close()
 }
 
+// touch records that bytes were received.
 func (t *tunnel) touch() { t.active.Store(time.Now().UnixNano()) }
-
-func (t *tunnel) activeAt() time.Time { return time.Unix(0, t.active.Load()) }
-
-func (t *tunnel) kind() string { return "websocket" }

@@ -142,7 +142,7 @@ func TestShutdownIsBounded(t *testing.T) {
 	c.ended("websocket", "stopped")
 }
 
-// refused opens a WebSocket and an event stream, which the gateway must refuse.
+// refused opens a WebSocket and an event stream. The gateway must refuse them.
 func (c *cluster) refused(detail string) {
 	c.Helper()
 	_, socket, _ := websocket.DefaultDialer.Dial("ws"+strings.TrimPrefix(c.front.URL, "http")+"/ws", nil)
@@ -153,6 +153,9 @@ func (c *cluster) refused(detail string) {
 	if b, _ := io.ReadAll(socket.Body); !strings.Contains(string(b), detail) {
 		c.Errorf("WebSocket: body %s, want %q", b, detail)
 	}
+	if code, body := c.get("/sse"); code != 503 || !strings.Contains(body, detail) {
+		c.Errorf("event stream: status %d, body %s; want 503 with %q", code, body, detail)
+	}
 }
 
 // If a protocol has no known frames, a stopping gateway cuts its connections.
@@ -160,37 +163,86 @@ func TestShutdownOfOtherProtocol(t *testing.T) {
 	t.Parallel()
 	c := newCluster(t)
 	i := c.rawInstance()
-	conn, err := net.Dial("tcp", c.front.Listener.Addr().String())
-	if err != nil {
-		t.Fatal(err)
-	}
-	client := newRaw(t, conn)
+	client := c.connect()
 	client.open("other")
 	client.receive(7)
 	newRaw(t, <-i.sockets)
-	if err := c.gateway.Shutdown(t.Context()); err != nil {
-		t.Error(err)
-	}
+	done := make(chan error)
+	go func() { done <- c.gateway.Shutdown(t.Context()) }()
 	if rest := client.rest(); rest != "" {
 		t.Errorf("received %q, want the end", rest)
+	}
+	client.Close()
+	if err := <-done; err != nil {
+		t.Error(err)
+	}
+	c.ended("other", "stopped")
+}
+
+// A stopping gateway sends an event close to the client of an event stream, after the current event.
+func TestShutdownEndsEventStreams(t *testing.T) {
+	t.Parallel()
+	const event, end = "id: 1\ndata: {}\n\n",
+		"event: close\ndata: {\"code\":1012,\"reason\":\"the gateway is stopping; reconnect with your cursor\"}\n\n"
+	for _, tc := range []struct {
+		name          string
+		before, after string // sent by the instance before and after the call of Shutdown
+		want          string // received by the client after before
+	}{
+		{"between events", event, "", end},
+		{"in an event", event[:9], event[9:] + event[:5], event[9:] + end},
+		{"in the end of an event", event[:len(event)-1], "\n", "\n" + end},
+		{"in an event whose rest is missing", event[:9], "", ""},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			t.Parallel()
+			c := newClusterWith(t, gateway.Options{}, func(g *gateway.Gateway) {
+				stall := patience
+				if tc.want == "" {
+					stall = 100 * time.Millisecond
+				}
+				g.SetLimits(stall, patience, patience, patience)
+			})
+			client, instance := c.eventStream(c.rawInstance())
+			instance.send([]byte(tc.before)...)
+			client.receive(len(tc.before))
+			done := make(chan error)
+			go func() { done <- c.gateway.Shutdown(t.Context()) }()
+			c.until("the gateway to stop", c.gateway.Stopping)
+			instance.send([]byte(tc.after)...)
+			if got := client.rest(); got != tc.want {
+				t.Errorf("the client received %q, want %q", got, tc.want)
+			}
+			client.Close()
+			if err := <-done; err != nil {
+				t.Error(err)
+			}
+			c.ended("sse", "stopped")
+		})
 	}
 }
 
 // A peer that accepts no bytes loses its connection, and the other peer too.
 func TestStalledPeer(t *testing.T) {
 	t.Parallel()
-	for _, why := range []string{"slow", "instance"} {
-		t.Run(why, func(t *testing.T) {
+	for _, tc := range []struct{ kind, why string }{
+		{"websocket", "slow"}, {"websocket", "instance"}, {"sse", "slow"},
+	} {
+		t.Run(tc.kind+" "+tc.why, func(t *testing.T) {
 			t.Parallel()
 			c := newClusterWith(t, gateway.Options{}, func(g *gateway.Gateway) {
 				g.SetLimits(100*time.Millisecond, patience, patience, patience)
 			})
-			from, to := c.tunnel(c.rawInstance())
-			if why == "slow" {
+			open := c.tunnel
+			if tc.kind == "sse" {
+				open = c.eventStream
+			}
+			from, to := open(c.rawInstance())
+			if tc.why == "slow" {
 				from, to = to, from
 			}
 			from.flood()
-			c.ended("websocket", why)
+			c.ended(tc.kind, tc.why)
 			to.rest()
 		})
 	}
@@ -295,32 +347,28 @@ func TestRunClosesIdle(t *testing.T) {
 func TestConnectionLimit(t *testing.T) {
 	t.Parallel()
 	c := newClusterWith(t, gateway.Options{Connections: 2}, nil)
-	c.instance("fan-1", "fanout", "api")
-	c.until("the instance", func() bool { code, _ := c.get("/"); return code == 200 })
-	conn, _ := c.socket()
-	stream, err := http.Get(c.front.URL + "/sse")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer stream.Body.Close()
+	i := c.rawInstance()
+	client, _ := c.tunnel(i)
+	c.eventStream(i)
 	c.refused("too many connections")
-	if code, body := c.get("/sse"); code != 503 || !strings.Contains(body, "too many connections") {
-		t.Errorf("event stream: status %d, body %s; want 503", code, body)
+	if code, _ := c.get("/"); code != 400 { // from the instance
+		t.Errorf("other request: status %d, want 400", code)
 	}
-	if code, _ := c.get("/"); code != 200 {
-		t.Errorf("other request: status %d, want 200", code)
+	full := func() bool {
+		issues, _ := c.gateway.Health()
+		return strings.Contains(strings.Join(issues, "\n"), "the gateway has its maximum of 2 connections")
 	}
-	if issues, down := c.gateway.Health(); len(issues) != 1 || !strings.Contains(issues[0], "2 connections") || down {
-		t.Errorf("health %q, down %v; want an issue about the 2 connections", issues, down)
+	if !full() {
+		t.Error("the health does not say that the gateway has its maximum of connections")
 	}
 	for _, kind := range []string{"websocket", "sse"} {
 		if n := c.metric("connections", "kind="+kind); n != 1 {
 			t.Errorf("%v connections of kind %s, want 1", n, kind)
 		}
 	}
-	conn.Close()
-	c.until("a free place", func() bool { issues, _ := c.gateway.Health(); return len(issues) == 0 })
-	c.socket()
+	client.Close()
+	c.until("a free place", func() bool { return !full() })
+	c.tunnel(i)
 }
 
 // The limit on open files determines the default of the limit on sockets.

@@ -20,8 +20,8 @@ type Scope string
 // All scopes.
 const (
 	Read    Scope = "read"    // scoreboards, which are public unless the streams need tokens
-	Operate Scope = "operate" // sources, traces and instances
-	Change  Scope = "change"  // calls that change something; it includes Operate
+	Operate Scope = "operate" // sources, traces and instances; it includes Read and Metrics
+	Change  Scope = "change"  // calls that change something; it includes Operate, but not Read and Metrics
 	Metrics Scope = "metrics" // metrics and the details of the health
 )
 
@@ -31,12 +31,12 @@ func Scopes() []Scope { return []Scope{Read, Operate, Change, Metrics} }
 // A Guard decides who may call the endpoints of one listener. Its methods may be called from
 // several goroutines.
 //
-// If only this machine can connect to the listener, everything but Change is open, except for
-// requests that a proxy has forwarded: their clients can be anywhere.
+// If only this machine can connect to the listener, the scopes Operate and Metrics need no token.
+// They do need a token if a proxy has forwarded the request, because its client can be anywhere.
 type Guard struct {
-	// Local reports that only this machine can connect to the listener.
+	// Local means that only this machine can connect to the listener.
 	Local bool
-	// Open opens the scope Metrics to everybody who can connect.
+	// Open means that the scope Metrics needs no token.
 	Open bool
 	// Hosts are the names, besides localhost, under which browsers may reach a local listener.
 	Hosts []string
@@ -107,9 +107,9 @@ func (g *Guard) isLocal(r *http.Request) bool {
 }
 
 // CheckHost returns a handler that calls h only if the host of the request is a name of the
-// listener. Otherwise, a page of another site could give its own name the address of this
-// machine, and then read what a local listener serves (DNS rebinding). It checks only local
-// listeners, and no requests with a header Via, which browsers cannot set.
+// listener. Without this check, another site could point its own host name to the address of this
+// machine. Its pages could then read what a local listener serves (DNS rebinding). CheckHost checks
+// only local listeners. It does not check requests with the header Via, which browsers cannot set.
 func (g *Guard) CheckHost(h http.Handler) http.Handler {
 	if !g.Local {
 		return h
@@ -134,6 +134,6 @@ func (g *Guard) isName(host string) bool {
 	if ip := net.ParseIP(name); ip != nil {
 		return ip.IsLoopback()
 	}
-	return host == "" || strings.EqualFold(name, "localhost") || // only old programs send no host
+	return host == "" || strings.EqualFold(name, "localhost") || // only very old clients send no host
 		slices.ContainsFunc(g.Hosts, func(h string) bool { return strings.EqualFold(name, h) })
 }

@@ -54,7 +54,8 @@ func status(g *guard.Guard, r *http.Request, s guard.Scope) int {
 	return http.StatusOK
 }
 
-// Off loopback, each scope needs a token that has it. On loopback, only changes do, except behind a proxy.
+// A remote request needs a token for each scope, except for Read if the streams need no tokens. A
+// local request needs a token only for Change. A request through a proxy counts as remote.
 func TestScopes(t *testing.T) {
 	t.Parallel()
 	all, secrets := tokens(t)
@@ -109,7 +110,7 @@ func TestScopes(t *testing.T) {
 	}
 }
 
-// A token of the streams allows the scoreboards that its claims allow.
+// A stream token gives access to the scoreboards of the matches that its claims allow.
 func TestScoreboardsWithStreamTokens(t *testing.T) {
 	t.Parallel()
 	secret := strings.Repeat("s", 32)
@@ -146,7 +147,8 @@ func TestScoreboardsWithStreamTokens(t *testing.T) {
 	}
 }
 
-// A page whose site gives its own name the address of this machine cannot read what a local listener serves.
+// If a site points its own host name to this machine, its pages cannot read what a local listener
+// serves.
 func TestDNSRebinding(t *testing.T) {
 	t.Parallel()
 	ok := http.HandlerFunc(func(http.ResponseWriter, *http.Request) {})
@@ -169,7 +171,7 @@ func TestDNSRebinding(t *testing.T) {
 		{&guard.Guard{Local: true}, "scores.example", "", 421},
 		{&guard.Guard{Local: true, Hosts: []string{"scores.example"}}, "Scores.example:443", "", 200},
 		{&guard.Guard{Local: true}, "scores.example", "1.1 gateway", 200},
-		{&guard.Guard{}, "evil.example", "", 200}, // others can connect anyway
+		{&guard.Guard{}, "evil.example", "", 200}, // only local listeners are checked
 	} {
 		r := httptest.NewRequest(http.MethodGet, "/", nil)
 		r.Host = tc.host
@@ -184,7 +186,8 @@ func TestDNSRebinding(t *testing.T) {
 	}
 }
 
-// The file of tokens is read again when it changes. Its errors do not show the tokens.
+// The error for an invalid file of tokens does not show the tokens. A valid file may contain hashes
+// in capital letters.
 func TestTokensFile(t *testing.T) {
 	t.Parallel()
 	secret, token := guard.NewToken("ops", guard.Operate)

@@ -19,15 +19,15 @@ import (
 	"github.com/matchwire/matchwire/internal/strictyaml"
 )
 
-const tokensInterval = 10 * time.Second // between two checks of the file for changes
+const tokensInterval = 10 * time.Second // time between two checks whether the file has changed
 
-// Tokens are the API tokens. A nil Tokens has none.
+// Tokens holds the API tokens. A nil *Tokens has no tokens.
 type Tokens struct {
 	file  *reload.File[[]Token] // nil if there is no file
 	fixed []Token
 }
 
-// A Token is an API token in the file of tokens. The file has only its hash.
+// A Token is an API token in the file of tokens. The file contains only the hash of the token.
 type Token struct {
 	Name   string  `yaml:"name"`
 	SHA256 string  `yaml:"sha256"` // of the token, in hexadecimal
@@ -39,7 +39,7 @@ func (t *Token) Line() string {
 	return fmt.Sprintf("  - {name: %q, sha256: %s, scopes: [%s]}", t.Name, t.SHA256, joined(t.Scopes))
 }
 
-// NewToken returns a new random token, and its form in the file of tokens.
+// NewToken returns a new random token, and the entry for the token in the file of tokens.
 func NewToken(name string, scopes ...Scope) (secret string, t Token) {
 	var b [32]byte
 	_, _ = rand.Read(b[:]) // never fails
@@ -48,8 +48,9 @@ func NewToken(name string, scopes ...Scope) (secret string, t Token) {
 	return secret, Token{Name: name, SHA256: hex.EncodeToString(sum[:]), Scopes: scopes}
 }
 
-// LoadTokens returns the tokens in a file, if its name is not "". The file is read again when it
-// changes. all, if not "", is another token, which has all scopes.
+// LoadTokens returns the tokens in a file. It reads the file again when the file changes. If file
+// is "", there is no file. all is an additional token that has all scopes. If all is "", there is
+// no such token.
 func LoadTokens(file, all string, log *slog.Logger) (*Tokens, error) {
 	t := &Tokens{}
 	if all != "" {
@@ -64,7 +65,8 @@ func LoadTokens(file, all string, log *slog.Logger) (*Tokens, error) {
 	return t, err
 }
 
-// readTokens reads and checks a file of tokens. Its errors contain no text of the file but names and scopes.
+// readTokens reads and checks a file of tokens. Its errors contain names and scopes, but no other
+// values from the file.
 func readTokens(file string) ([]Token, error) {
 	data, err := os.ReadFile(file)
 	if err != nil {
@@ -109,7 +111,7 @@ func (t *Token) check() error {
 	return nil
 }
 
-// joined returns scopes as one text.
+// joined returns the scopes, separated by commas.
 func joined(scopes []Scope) string {
 	var all []string
 	for _, s := range scopes {
@@ -129,8 +131,9 @@ func (t *Tokens) all() []Token {
 	return append(slices.Clone(t.fixed), t.file.Value()...)
 }
 
-// allow returns nil if a request has a token with a scope, and otherwise a *[Denied]. It compares the
-// hash with those of all tokens, so that the time tells nothing about them.
+// allow returns nil if a request has a token with a scope, and otherwise a *[Denied]. It compares
+// the hash of the token in the request with the hashes of all tokens, so that the response time
+// reveals nothing about the tokens.
 func (t *Tokens) allow(r *http.Request, s Scope) error {
 	all := t.all()
 	given, ok := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")

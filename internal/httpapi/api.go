@@ -33,7 +33,8 @@ type API struct {
 	Guard     *guard.Guard
 	// PrivateAddresses allows polling pages on this machine and in private networks.
 	PrivateAddresses bool
-	// Requests maps the names of the request settings in the config to the hosts that can receive them.
+	// Requests maps the name of each request in the config to the hosts that can receive the
+	// settings of the request.
 	Requests map[string][]string
 	Recorder *trace.Recorder // records calls that change something; can be nil
 	Log      *slog.Logger
@@ -100,7 +101,7 @@ func (a *API) serve(h handler) http.Handler {
 
 const tidHeader = "X-Transaction-Id"
 
-// parentKey is the context key of the ID of the caller's span.
+// parentKey is the key under which a context stores the ID of the caller's span.
 type parentKey struct{}
 
 // callTID returns the TID of a call, and the ID of the caller's span if the call has the
@@ -140,7 +141,8 @@ func (a *API) require(s guard.Scope, h handler) handler {
 	}
 }
 
-// change returns a handler that requires the scope [guard.Change] and records the calls that have it.
+// change returns a handler that requires the scope [guard.Change]. It records the allowed calls in
+// traces.
 func (a *API) change(h handler) handler {
 	return a.require(guard.Change, func(w http.ResponseWriter, r *http.Request) error {
 		parent, _ := r.Context().Value(parentKey{}).(event.SpanID)

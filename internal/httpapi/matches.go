@@ -147,7 +147,7 @@ func (a *API) source(r *http.Request) (scheduler.Activation, error) {
 		Match   string         `json:"match"`
 		League  string         `json:"league"`
 		Every   event.Interval `json:"every"`
-		Request string         `json:"request"` // only the name: events and responses show it
+		Request string         `json:"request"` // only the name, because events and responses contain it
 		Zone    string         `json:"zone"`
 	}
 	in := json.NewDecoder(r.Body)

@@ -21,8 +21,8 @@ import (
 const (
 	interval     = 5 * time.Second // time between two announcements
 	downInterval = time.Second     // interval while the status is "fail", so that a recovery is visible soon
-	// GoneAfter is the silence after which an instance counts as gone. In this time, it has missed
-	// at least two announcements.
+	// GoneAfter is the time without an announcement after which an instance counts as gone. An
+	// instance normally announces itself twice or more in this time.
 	GoneAfter    = 15 * time.Second
 	removeAfter  = 10 * time.Minute // time from the last announcement to the removal
 	redisTimeout = 3 * time.Second  // time limit of a call to Redis
@@ -76,8 +76,11 @@ return 1`)
 
 // Announce announces the instance that self returns, every few seconds, until ctx
 // ends. Then it removes the instance from the registry. It logs errors and continues.
-// self must return the same name each time.
-func (r *Registry) Announce(ctx context.Context, log *slog.Logger, self func(context.Context) Instance) {
+// self must return the same name each time. When changed is closed, Announce announces the instance
+// again at once.
+func (r *Registry) Announce(
+	ctx context.Context, changed <-chan struct{}, log *slog.Logger, self func(context.Context) Instance,
+) {
 	name := ""
 	for {
 		i := self(ctx)
@@ -91,6 +94,9 @@ func (r *Registry) Announce(ctx context.Context, log *slog.Logger, self func(con
 		}
 		select {
 		case <-time.After(pause):
+			continue
+		case <-changed:
+			changed = nil
 			continue
 		case <-ctx.Done():
 		}

@@ -18,8 +18,8 @@ import (
 )
 
 // A Relay publishes the messages in the outboxes of a store. After a write to an outbox, the caller
-// calls Nudge. If a nudge is lost or the process dies, a later sweep of any process finds the
-// outbox.
+// calls Nudge. Run also sweeps all pending outboxes every few seconds. So if a nudge is lost or the
+// process dies, a later sweep by any process finds the outbox.
 //
 // Two processes may publish the same messages at the same time. Each process begins with the oldest
 // unconfirmed message and continues in order, so the first copies of the messages are in order.
@@ -34,7 +34,7 @@ type Relay struct {
 	failing map[string]failure // by outbox
 }
 
-// A failure is the result of consecutive failed attempts to publish an outbox.
+// A failure describes consecutive failed attempts to publish an outbox.
 type failure struct {
 	since time.Time // time of the first failed attempt
 	err   error     // error of the latest attempt
@@ -43,7 +43,7 @@ type failure struct {
 const (
 	sweepEvery   = 5 * time.Second  // interval at which Run reads the pending outboxes
 	flushBatch   = 500              // maximum number of messages in a batch
-	flushTimeout = 30 * time.Second // for publishing one batch
+	flushTimeout = 30 * time.Second // time limit for publishing one batch
 	flushers     = 64               // maximum number of outboxes that are published at the same time
 	patience     = time.Minute      // Health reports outboxes that have been failing for longer than this
 )

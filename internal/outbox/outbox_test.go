@@ -90,8 +90,8 @@ func TestUnmarkUsesRedisClock(t *testing.T) {
 	}
 }
 
-// A flaky publisher confirms only the first message of a batch and returns an error. After as many
-// batches as failures says, it confirms whole batches.
+// A flaky publisher fails while failures is positive: it confirms only the first message of a
+// batch, returns an error and decrements failures. Then it confirms whole batches.
 type flaky struct {
 	broker.Publisher
 	mu       sync.Mutex

@@ -94,7 +94,7 @@ func (s *Store) Clear(ctx context.Context, name string, confirmed []broker.Messa
 }
 
 // unmarkAfter is the shortest time from a mark until the outbox can be unmarked. It is far longer
-// than the time from the mark to the write that follows it.
+// than the time between a mark and the write that follows the mark.
 const unmarkAfter = time.Minute
 
 // Pending returns the names of the pending outboxes.

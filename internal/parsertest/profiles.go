@@ -43,7 +43,8 @@ func Extract(t *testing.T, body string) (observation.Observation, []observation.
 	return all[0], problems
 }
 
-// SmallPage is the format of a live page for SmallProfile. Its verb %d is the home score.
+// SmallPage is the format string of a live page for SmallProfile. Its only argument is the home
+// score.
 const SmallPage = `<p class=league>L<p class=home>A</p><p class=away>B</p><p class=hs>%d</p><p class=as>0</p>` +
 	`<p class=status>Live</p>`
 

@@ -7,7 +7,8 @@ import (
 	"github.com/matchwire/matchwire/parser/reconcile"
 )
 
-// Provenance returns the provenance of a page that was fetched at a time. Each call has a new TID.
+// Provenance returns the provenance of a page that was fetched at the given time. Each call uses a
+// new TID.
 func Provenance(at time.Time) reconcile.Provenance {
 	return reconcile.Provenance{TID: event.NewTID(), Site: "/parser/test", At: at}
 }

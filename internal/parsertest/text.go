@@ -48,7 +48,7 @@ func Line(e event.Event) string {
 		}
 	}
 	if d.Kind == event.ScoreChange {
-		d.Changes = nil // the line of the event before contains the old score
+		d.Changes = nil // the line of the previous event contains the old score
 	}
 	for _, k := range slices.Sorted(maps.Keys(d.Changes)) {
 		parts = append(parts, fmt.Sprintf("%s:%s→%s", k, d.Changes[k].Old, d.Changes[k].New))

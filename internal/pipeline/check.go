@@ -75,8 +75,9 @@ func CheckProfiles(ctx context.Context, files []string, update bool) ([]CheckRes
 	return k.results, err
 }
 
-// profileFiles returns the profile files in the config's profile folder and the profile files that its sources
-// name, sorted. others are the other YAML files in the folder, except the config itself.
+// profileFiles returns the profile files in the config's profile folder and the profile files that
+// the config's sources name, sorted. others are the other YAML files in the folder, except the
+// config itself.
 func (c Config) profileFiles() (own, others []string, err error) {
 	found := map[string]bool{}
 	if c.Profiles != "" {
@@ -108,7 +109,7 @@ func (c Config) profileFiles() (own, others []string, err error) {
 type checker struct {
 	update   bool
 	results  []CheckResult
-	shipped  profile.Library // nil if the check is not of a config
+	shipped  profile.Library // nil if only single profile files are checked
 	problems int             // number of problems that were written to expectation files for the current profile
 	unusable int             // number of unusable pages that were written to expectation files for the current profile
 }
@@ -205,8 +206,8 @@ func checkFixture(ctx context.Context, f *recording.Fixture, p *profile.Profile)
 	return len(seen), errs
 }
 
-// problemLines returns a line for each of the first five causes of problems of a page, and a line
-// with the number of further causes.
+// problemLines summarizes the problems of a page. It returns a line for each of the first five
+// causes, and a line with the number of further causes.
 func problemLines(file string, problems []observation.Problem) []string {
 	const limit = 5
 	var lines []string
@@ -260,7 +261,8 @@ func (k *checker) checkFile(ctx context.Context, name string) error {
 	return nil
 }
 
-// kept returns the part of a detail that says how many problems were written as expected.
+// kept returns the part of a result's Detail that says how many problems are now in expectation
+// files. It returns "" if n is 0.
 func kept(n int, noun string) string {
 	if n == 0 {
 		return ""
@@ -268,9 +270,10 @@ func kept(n int, noun string) string {
 	return ", " + Plural(n, noun) + " kept"
 }
 
-// checkFolder checks the sample pages in the folder dir, if that exists. The files in dir
-// are pages and expected results, and its folders are fixtures. If dir is itself the folder of
-// a fixture, its other files are pages. In errors, the name of the folder is displayName.
+// checkFolder checks the sample pages in the folder dir. If dir does not exist, there are no pages.
+// The files in dir are pages and expected results, and its subfolders are fixtures. dir may also be
+// the folder of a fixture. In that case, the files that do not belong to the fixture are pages. In
+// errors, the name of the folder is displayName.
 func (k *checker) checkFolder(
 	ctx context.Context, in fs.FS, dir, displayName string, p *profile.Profile,
 ) (pages int, errs []string, err error) {
@@ -278,7 +281,7 @@ func (k *checker) checkFolder(
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return 0, nil, err
 	}
-	recorded := map[string]bool{} // the files that the fixture in dir has checked, and their folders
+	recorded := map[string]bool{} // names of files and folders in dir that were checked as part of the fixture in dir
 	if isFixture(in, dir) {
 		f, err := loadFixture(in, dir, displayName)
 		if err != nil {
@@ -286,7 +289,7 @@ func (k *checker) checkFolder(
 		}
 		f.Pages = slices.DeleteFunc(f.Pages, func(fp recording.FixturePage) bool {
 			_, err := fs.Stat(in, path.Join(dir, fp.File+expectExt))
-			return err == nil && !strings.Contains(fp.File, "/") // a page below
+			return err == nil && !strings.Contains(fp.File, "/") // checked in the loop below
 		})
 		for _, fp := range f.Pages {
 			first, _, _ := strings.Cut(fp.File, "/")
@@ -322,7 +325,7 @@ func (k *checker) checkFolder(
 	return pages, errs, nil
 }
 
-// isFixture reports whether a folder is that of a fixture.
+// isFixture reports whether a folder contains a fixture.
 func isFixture(in fs.FS, dir string) bool {
 	_, err := fs.Stat(in, path.Join(dir, recording.ManifestName))
 	return err == nil

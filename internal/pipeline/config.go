@@ -30,7 +30,8 @@ type Config struct {
 	// Namespace separates installations that share a RabbitMQ virtual host or a
 	// Redis database. It becomes part of the names of exchanges, queues and Redis keys.
 	Namespace string `yaml:"namespace"`
-	// Profiles is the folder of your own profiles. If it is "", only shipped profiles have names.
+	// Profiles is the folder of your own profiles. If it is "", sources can use only shipped
+	// profiles by name.
 	Profiles string `yaml:"profiles"`
 	// Sources are the pages to poll.
 	Sources []Source `yaml:"sources"`
@@ -50,23 +51,26 @@ type Config struct {
 	// The default is [DefaultListen].
 	Listen string    `yaml:"listen"`
 	TLS    TLSConfig `yaml:"tls"`
-	// Hosts are the names, besides localhost, under which clients reach a process on which
-	// only this machine can listen, for example through a proxy.
+	// Hosts are host names, besides localhost, that requests may have if the process listens only
+	// on the loopback interface. A proxy may forward requests with such a name.
 	Hosts []string `yaml:"hosts"`
 	// APITokens is the file with the hashes of API tokens; see [guard.LoadTokens].
 	APITokens string        `yaml:"api_tokens"`
 	Metrics   MetricsConfig `yaml:"metrics"`
-	Fanout    FanoutConfig  `yaml:"fanout"`
-	Gateway   GatewayConfig `yaml:"gateway"`
+	// StopDelay is how long a process that serves clients still accepts them after SIGTERM, while it
+	// reports that it is not ready. The default is 3s, or 0 with embedded servers.
+	StopDelay *strictyaml.Duration `yaml:"stop_delay"`
+	Fanout    FanoutConfig         `yaml:"fanout"`
+	Gateway   GatewayConfig        `yaml:"gateway"`
 
 	file        string         // name of the config file; "" if there is none
-	profilesPos strictyaml.Pos // of Profiles
+	profilesPos strictyaml.Pos // position of the key profiles
 }
 
 // MetricsConfig holds the settings of the metrics and the health checks.
 type MetricsConfig struct {
-	// Listen is the host:port of a listener of its own for /metrics, /livez, /readyz and
-	// /healthz. All who can connect to it can read everything there.
+	// Listen is the host:port of a separate listener for /metrics, /readyz and /healthz. Every
+	// client that can connect to it can read everything there, without a token.
 	Listen string `yaml:"listen"`
 }
 
@@ -80,7 +84,7 @@ type Source struct {
 	Zone    string              `yaml:"zone"`    // time zone of {date}; UTC by default
 	Request string              `yaml:"request"` // name of settings in requests
 
-	RequestConfig `yaml:",inline"` // settings of this source alone
+	RequestConfig `yaml:",inline"` // settings for this source only
 
 	pos strictyaml.Pos
 }
@@ -256,7 +260,7 @@ func (c Config) addSources(lib profile.Library) ([]scheduler.Activation, error) 
 		}
 		if err != nil {
 			var positioned *strictyaml.Error
-			if !errors.As(err, &positioned) || positioned.File != "" { // the file can be that of a profile
+			if !errors.As(err, &positioned) || positioned.File != "" { // the error can be in a profile file
 				err = s.pos.Errorf("%w", err)
 			}
 			return nil, UsageError(fmt.Errorf("config %w", strictyaml.InFile(c.file, err)))
@@ -266,12 +270,13 @@ func (c Config) addSources(lib profile.Library) ([]scheduler.Activation, error) 
 	return all, nil
 }
 
-// samePage reports whether two sources have the same page. They can have different match IDs.
+// samePage reports whether two sources poll the same page. The sources can have different match
+// IDs.
 func samePage(a, b scheduler.Activation) bool {
 	return a.ID == b.ID || a.URL == b.URL && a.Profile == b.Profile && a.Request == b.Request && a.Zone == b.Zone
 }
 
-// duplicate returns the error for a source that has the same page as the source with an index.
+// duplicate returns the error for the source s, which polls the same page as c.Sources[same].
 func (c Config) duplicate(s Source, same int) error {
 	first := c.Sources[same]
 	if first.Match != s.Match {

@@ -34,7 +34,7 @@ var demoMatches = []string{
 type Demo struct {
 	Config   Config               // its sources are not polled
 	Fixtures []*recording.Fixture // played at the same time; nil means three matches that matchwire contains
-	Speed    float64              // as a factor to real time; 0 means no pauses
+	Speed    float64              // as a multiple of the recorded speed; 0 means no pauses
 	Plugins  []consumers.Plugin
 	Log      *slog.Logger
 
@@ -47,8 +47,8 @@ type Demo struct {
 // maxHandling is the longest time that the demo waits for the consumers after a page.
 const maxHandling = time.Minute
 
-// Run plays the fixtures. Unless Speed is 1, each page follows when the consumers have tried to handle the events
-// of the page before. Run serves the live page until ctx ends.
+// Run plays the fixtures. Unless Speed is 1, Run plays a page only after the consumers have tried
+// to handle the events of the previous page. Run serves the live page until ctx ends.
 func (d Demo) Run(ctx context.Context) error {
 	matches := d.Fixtures
 	if matches == nil {
@@ -80,8 +80,9 @@ func (d Demo) Run(ctx context.Context) error {
 	p.Feed = func(ctx context.Context, lib profile.Library, in *poll.Ingester) error {
 		replayer := &recording.Replayer{Library: lib, Ingester: in, Speed: d.Speed, AsLive: true}
 		if d.Speed != 1 {
-			// At the recorded speed, an event is usually handled before its correction. At a greater speed, the
-			// correction would overtake the event, which notify would then not send.
+			// At the recorded speed, an event is usually handled before its correction is
+			// published. At a greater speed, the correction could be published first, and notify
+			// would then not send the event.
 			replayer.Each = func(ctx context.Context, _ page.Page, events []event.Event) error {
 				observed.attempted(ctx, events, maxHandling)
 				return nil
@@ -130,7 +131,7 @@ func (a Attempt) Line() string {
 	return "          " + a.Consumer + "  " + what
 }
 
-// observed observes the attempts of consumers.
+// An observed records the attempts of consumers to handle events.
 type observed struct {
 	each func(Attempt) // may be nil; called for one attempt at a time
 
@@ -141,7 +142,7 @@ type observed struct {
 	changed chan struct{}       // closed and replaced after each attempt
 }
 
-// delivered is an event of a consumer.
+// A delivered names a consumer and the ID of an event that was delivered to the consumer.
 type delivered struct{ consumer, event string }
 
 func newObserved(each func(Attempt)) *observed {

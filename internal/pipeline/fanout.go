@@ -14,6 +14,7 @@ import (
 	"github.com/matchwire/matchwire/fanout/eventlog"
 	"github.com/matchwire/matchwire/fanout/presence"
 	"github.com/matchwire/matchwire/health"
+	"github.com/matchwire/matchwire/internal/monitor"
 	"github.com/matchwire/matchwire/internal/strictyaml"
 )
 
@@ -100,8 +101,8 @@ func (p *Pipeline) streamKeys() (*access.Keys, error) {
 	return keys, nil
 }
 
-// checkPublic returns an error if other machines can connect to the address listen, and the config does not say
-// who may read what is public there.
+// checkPublic returns an error if other machines can connect to the address listen, and neither the
+// config nor a flag says who may read the data there. what names the data in the error.
 func (p *Pipeline) checkPublic(what, listen string) error {
 	if p.config.Fanout.TokenKeys != "" || p.config.Fanout.Anybody || p.Anybody || loopback(listen) {
 		return nil
@@ -128,7 +129,8 @@ func (p *Pipeline) startFanout(ctx context.Context, group *errgroup.Group, parts
 	hub := fanout.NewHub(options)
 	parts.web.Handle("/", hub.Handler())
 	parts.serves = true
-	parts.health.add(func(context.Context) []health.Issue { return hub.Health() })
+	parts.health.Add(monitor.Check{Name: "fanout", Ready: true,
+		Run: func(context.Context) []health.Issue { return hub.Health() }})
 	for _, c := range hub.Collectors() {
 		if err := parts.metrics.Register(c); err != nil {
 			return fmt.Errorf("registering metrics: %w", err)

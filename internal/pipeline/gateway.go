@@ -18,6 +18,7 @@ import (
 	"github.com/matchwire/matchwire/internal/gateway"
 	"github.com/matchwire/matchwire/internal/guard"
 	"github.com/matchwire/matchwire/internal/instances"
+	"github.com/matchwire/matchwire/internal/monitor"
 	"github.com/matchwire/matchwire/internal/strictyaml"
 )
 
@@ -50,16 +51,16 @@ type Gateway struct {
 	OnListen func(net.Addr)
 }
 
-// drainGrace is the time that clients have to disconnect after the drain time.
+// drainGrace is how long the gateway waits for clients to disconnect after the drain time.
 const drainGrace = 5 * time.Second
 
 // Run serves until ctx ends.
 func (g Gateway) Run(ctx context.Context) error {
-	store, stop, err := g.Servers.OpenRedis(ctx, g.Log)
+	store, closeStore, err := g.Servers.OpenRedis(ctx, g.Log)
 	if err != nil {
 		return err
 	}
-	defer stop()
+	defer closeStore()
 	p := New(g.Config, g.Servers, g.Log, nil)
 	p.Listen, p.APIToken = g.Listen, g.APIToken
 	drain := cmp.Or(time.Duration(g.Config.Gateway.Drain), defaultDrain)
@@ -75,22 +76,37 @@ func (g Gateway) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	group, ctx := errgroup.WithContext(ctx)
-	group.Go(func() error { return proxy.Run(ctx) })
+	group, working := errgroup.WithContext(ctx)
+	serving, stop := context.WithCancel(context.WithoutCancel(working))
+	defer stop()
 	group.Go(func() error {
-		<-ctx.Done()
-		limit, cancel := context.WithTimeout(context.WithoutCancel(ctx), drain+drainGrace)
+		<-working.Done()
+		parts.health.Stop()
+		if ctx.Err() != nil {
+			p.waitToStop(ctx)
+		}
+		stop()
+		return nil
+	})
+	group.Go(func() error { return proxy.Run(serving) })
+	group.Go(func() error {
+		parts.health.Run(serving)
+		return nil
+	})
+	group.Go(func() error {
+		<-serving.Done()
+		limit, cancel := context.WithTimeout(context.WithoutCancel(serving), drain+drainGrace)
 		defer cancel()
 		if err := proxy.Shutdown(limit); err != nil {
 			g.Log.Warn("some clients did not disconnect in time")
 		}
 		return nil
 	})
-	at, err := serve(ctx, group, p.address(), encrypted, proxy.Bound(parts.guard.CheckHost(parts.web)))
+	at, err := serve(serving, group, p.address(), encrypted, parts.guard.CheckHost(parts.web), g.Log)
 	if err != nil {
 		err = fmt.Errorf("gateway: %w (choose another address with --listen HOST:PORT)", err)
 	} else {
-		err = p.startMetrics(ctx, group, parts)
+		err = p.startMetrics(serving, group, parts)
 	}
 	if err != nil {
 		group.Go(func() error { return err })
@@ -110,17 +126,17 @@ func (p *Pipeline) gatewayParts(proxy *gateway.Gateway, store redis.UniversalCli
 		return nil, err
 	}
 	parts := &roleParts{
-		health: &healthChecks{}, metrics: prometheus.NewRegistry(), web: http.NewServeMux(),
+		health: &monitor.Monitor{}, metrics: prometheus.NewRegistry(), web: http.NewServeMux(),
 		guard: &guard.Guard{Local: loopback(p.address()), Hosts: p.config.Hosts, Tokens: tokens},
 	}
-	parts.health.add(pingRedis(store))
-	parts.health.add(func(context.Context) (all []health.Issue) {
+	parts.health.Add(monitor.Check{Name: "redis", Run: pingRedis(store)}) // without Redis, the gateway uses the previous list
+	parts.health.Add(monitor.Check{Name: "instances", Ready: true, Run: func(context.Context) (all []health.Issue) {
 		issues, down := proxy.Health()
 		for _, text := range issues {
 			all = append(all, health.Issue{Text: text, Down: down})
 		}
 		return all
-	})
+	}})
 	parts.metrics.MustRegister(collectors.NewGoCollector(),
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	parts.metrics.MustRegister(proxy.Collectors()...)

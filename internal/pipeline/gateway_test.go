@@ -24,7 +24,7 @@ func TestGatewayUsesListenerSettings(t *testing.T) {
 	pool := x509.NewCertPool()
 	pool.AddCert(newCertificate(t, dir, 1))
 	file := filepath.Join(dir, "matchwire.yaml")
-	text := "listen: 127.0.0.1:0\ntls: {certificate: tls.crt, key: tls.key}\ngateway: {connections: 7, drain: 1s}\n" +
+	text := "listen: 127.0.0.1:0\ntls: {certificate: tls.crt, key: tls.key}\ngateway: {connections: 7, drain: 1s}\nstop_delay: 0s\n" +
 		"metrics: {listen: 127.0.0.1:0}\n"
 	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 		t.Fatal(err)

@@ -13,6 +13,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/matchwire/matchwire/internal/instances"
+	"github.com/matchwire/matchwire/internal/monitor"
 )
 
 // Version returns the module version of this program, or "unknown".
@@ -32,9 +33,10 @@ func hostname() string {
 	return name
 }
 
-// announce registers the process as an instance until ctx ends. With an embedded Redis it
-// does nothing, because no other process can read the registry.
-func (p *Pipeline) announce(ctx context.Context, group *errgroup.Group, parts *roleParts, roles []Role) {
+// announce registers the process as an instance until serving ends. When working ends, it announces
+// at once that the process is stopping. With an embedded Redis it does nothing, because no other
+// process can read the registry.
+func (p *Pipeline) announce(working, serving context.Context, group *errgroup.Group, parts *roleParts, roles []Role) {
 	if p.servers.Embedded() {
 		return
 	}
@@ -47,8 +49,12 @@ func (p *Pipeline) announce(ctx context.Context, group *errgroup.Group, parts *r
 		self.TLS = p.config.TLS.Certificate != ""
 	}
 	group.Go(func() error {
-		instances.New(parts.redis, parts.prefix).Announce(ctx, p.log, func(ctx context.Context) instances.Instance {
-			self.Status, self.Issues = parts.health.status(ctx)
+		registry := instances.New(parts.redis, parts.prefix)
+		registry.Announce(serving, working.Done(), p.log, func(ctx context.Context) instances.Instance {
+			if working.Err() != nil {
+				parts.health.Stop()
+			}
+			self.Status, self.Issues = monitor.Status(parts.health.Health(ctx))
 			return self
 		})
 		return nil

@@ -27,6 +27,7 @@ import (
 	"github.com/matchwire/matchwire/internal/guard"
 	"github.com/matchwire/matchwire/internal/httpapi"
 	"github.com/matchwire/matchwire/internal/instances"
+	"github.com/matchwire/matchwire/internal/monitor"
 	"github.com/matchwire/matchwire/internal/outbox"
 	"github.com/matchwire/matchwire/internal/scheduler"
 	"github.com/matchwire/matchwire/internal/trace"
@@ -59,14 +60,16 @@ type Pipeline struct {
 	// OnListen, if not nil, is called with the address once the process listens.
 	OnListen  func(net.Addr)
 	onMetrics func(net.Addr) // like OnListen, for the listener of the metrics
+	// onStopDelay, if not nil, is called in place of the delay before the process stops.
+	onStopDelay func()
 	// Listen is the host:port to serve on. It overrides the config. If it is set, the
 	// process serves /healthz even if no role serves HTTP.
 	Listen string
 	// Anybody allows clients to connect to the streams without a token, as
 	// fanout.anybody in the config does.
 	Anybody bool
-	// APIToken is an API token with all scopes; see [guard.Tokens]. If it is "", only the tokens
-	// in the config count.
+	// APIToken is an API token with all scopes; see [guard.Tokens]. If it is "", only the tokens in
+	// the config are valid.
 	APIToken string
 	// Name is the name of this process in the registry of instances. The default is
 	// the host name and the process ID.
@@ -124,45 +127,117 @@ func (p *Pipeline) Run(ctx context.Context, roles ...Role) error {
 
 	stopTrace := p.startTrace(ctx, parts)
 	defer stopTrace()
-	group, ctx := errgroup.WithContext(ctx)
-	if err := p.start(ctx, group, parts, roles); err != nil {
+	group, working := errgroup.WithContext(ctx)
+	serving, stop := context.WithCancel(context.WithoutCancel(working))
+	defer stop()
+	group.Go(func() error {
+		<-working.Done()
+		parts.health.Stop()
+		if ctx.Err() != nil && parts.serves { // otherwise, a role has failed
+			p.waitToStop(ctx)
+		}
+		stop()
+		return nil
+	})
+	if err := p.start(working, serving, group, parts, roles); err != nil {
 		group.Go(func() error { return err }) // stops the roles that are already running
 	}
 	return group.Wait()
 }
 
 // start starts the roles, receivers before senders, then the outbox, the HTTP server and the
-// announcement of this instance.
-func (p *Pipeline) start(ctx context.Context, group *errgroup.Group, parts *roleParts, roles []Role) error {
+// announcement of this instance. The work of the roles ends with working. What clients need ends
+// with serving, which is later.
+func (p *Pipeline) start(
+	working, serving context.Context, group *errgroup.Group, parts *roleParts, roles []Role,
+) error {
 	parts.handleMetrics(parts.web, parts.guard)
 	for _, s := range []struct {
 		role  Role
+		ctx   context.Context
 		start func(context.Context, *errgroup.Group, *roleParts) error
 	}{
-		{RoleFanout, p.startFanout},
-		{RoleAPI, p.startAPI},
-		{RoleConsumers, p.startConsumers},
-		{RoleParser, p.startParser},
-		{RoleScheduler, p.startScheduler},
+		{RoleFanout, serving, p.startFanout},
+		{RoleAPI, serving, p.startAPI},
+		{RoleConsumers, working, p.startConsumers},
+		{RoleParser, working, p.startParser},
+		{RoleScheduler, working, p.startScheduler},
 	} {
 		if !slices.Contains(roles, s.role) {
 			continue
 		}
-		if err := s.start(ctx, group, parts); err != nil {
+		if err := s.start(s.ctx, group, parts); err != nil {
 			return err
 		}
 	}
 	if parts.emits {
-		p.startOutbox(ctx, group, parts)
+		p.startOutbox(serving, group, parts)
 	}
-	if err := p.startWeb(ctx, group, parts); err != nil {
+	if err := p.startWatch(serving, group, parts, roles); err != nil {
 		return err
 	}
-	if err := p.startMetrics(ctx, group, parts); err != nil {
+	group.Go(func() error {
+		parts.health.Run(serving)
+		return nil
+	})
+	if err := p.startWeb(serving, group, parts); err != nil {
 		return err
 	}
-	p.announce(ctx, group, parts, roles)
+	if err := p.startMetrics(serving, group, parts); err != nil {
+		return err
+	}
+	p.announce(working, serving, group, parts, roles)
 	return nil
+}
+
+// startWatch starts the watch for sources that no process polls. Every process has one. Only a
+// process with an outbox marks the matches as stale.
+func (p *Pipeline) startWatch(ctx context.Context, group *errgroup.Group, parts *roleParts, roles []Role) error {
+	if p.Feed != nil {
+		return nil // the feed has no schedule
+	}
+	watch := &scheduler.Watch{Schedule: parts.schedule, Down: needs(roles, RoleParser, RoleScheduler), Log: p.log}
+	if parts.emits {
+		var err error
+		store := poll.NewStore(parts.redis, parts.prefix)
+		if watch.Ingester, err = p.config.ingester(store, parts.outbox.Nudge, p.log); err != nil {
+			return err
+		}
+	}
+	parts.health.Add(monitor.Check{Name: "sources", Run: watch.Health})
+	group.Go(func() error { return watch.Run(ctx) })
+	return nil
+}
+
+// stopDelay returns how long a stopping process accepts clients.
+func (p *Pipeline) stopDelay() time.Duration {
+	switch {
+	case p.config.StopDelay != nil:
+		return time.Duration(*p.config.StopDelay)
+	case p.servers.Embedded(): // no other process can take the clients
+		return 0
+	}
+	return defaultStopDelay
+}
+
+// defaultStopDelay is longer than the gateway and most load balancers need to notice that a process
+// is not ready.
+const defaultStopDelay = 3 * time.Second
+
+// ErrInterrupted is the cause of a context that ends because a person has interrupted the program.
+// Run then stops without the delay for load balancers.
+var ErrInterrupted = errors.New("interrupted")
+
+// waitToStop waits for the delay unless ctx was interrupted.
+func (p *Pipeline) waitToStop(ctx context.Context) {
+	if errors.Is(context.Cause(ctx), ErrInterrupted) {
+		return
+	}
+	if p.onStopDelay != nil {
+		p.onStopDelay()
+		return
+	}
+	time.Sleep(p.stopDelay())
 }
 
 // roleParts holds the components that the roles of a process share.
@@ -178,12 +253,13 @@ type roleParts struct {
 	handlers  map[string]http.Handler // HTTP handlers of consumers, by name
 	library   profile.Library
 	scheduler *scheduler.Scheduler
-	health    *healthChecks
+	health    *monitor.Monitor
 	metrics   *prometheus.Registry
 
 	consumerMetrics *consumers.Metrics
+	progress        consumers.Progress // of the consumers
 
-	guard  *guard.Guard // of web
+	guard  *guard.Guard // for the handlers in web
 	web    *http.ServeMux
 	serves bool   // a role has added handlers to web
 	emits  bool   // a role writes to outboxes
@@ -197,7 +273,7 @@ func (p *Pipeline) prepare(
 ) (parts *roleParts, err error) {
 	parts = &roleParts{
 		broker: b, redis: r, prefix: prefix(p.config.Namespace), instance: cmp.Or(p.Name, defaultName()),
-		health: &healthChecks{}, web: http.NewServeMux(), metrics: prometheus.NewRegistry(),
+		health: &monitor.Monitor{}, web: http.NewServeMux(), metrics: prometheus.NewRegistry(),
 	}
 	parts.metrics.MustRegister(collectors.NewGoCollector(),
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
@@ -210,12 +286,16 @@ func (p *Pipeline) prepare(
 	}
 	parts.outbox = outbox.NewRelay(outbox.NewStore(r, parts.prefix), b, parts.trace, p.log)
 	parts.schedule = scheduler.NewSchedule(r, parts.prefix, parts.outbox.Nudge)
-	parts.health.add(b.Health)
+	parts.health.Add(monitor.Check{Name: "broker", Run: b.Health,
+		Ready: needs(roles, RoleParser, RoleScheduler, RoleConsumers)})
+	queues := &queueHealth{broker: b, redis: r, prefix: parts.prefix}
+	parts.health.Add(monitor.Check{Name: "queues", Run: queues.check, Every: queueInterval})
 	store := p.newRedisHealth(r, parts.prefix, parts.instance, roles)
-	starting, cancel := context.WithTimeout(ctx, healthTimeout)
-	store.check(starting) // logs wrong settings now
+	starting, cancel := context.WithTimeout(ctx, startTimeout)
+	store.check(starting) // logs wrong settings at startup
 	cancel()
-	parts.health.add(store.check)
+	parts.health.Add(monitor.Check{Name: "redis", Run: store.check,
+		Ready: needs(roles, RoleParser, RoleScheduler, RoleConsumers, RoleAPI)})
 	elsewhere := !slices.Contains(roles, RoleConsumers)
 	parts.consumers, parts.handlers, err = newConsumers(p.config, p.plugins, elsewhere, r, p.log)
 	if err != nil {
@@ -240,8 +320,16 @@ func (p *Pipeline) prepare(
 	return parts, err
 }
 
-// handlerTimeout bounds a call of the HTTP handler of a consumer.
+// handlerTimeout is the time limit of a request to the HTTP handler of a consumer.
 const handlerTimeout = 10 * time.Second
+
+// startTimeout is the time limit of the check of the settings of Redis at the start.
+const startTimeout = 2 * time.Second
+
+// needs reports whether a process that runs roles runs one of some.
+func needs(roles []Role, some ...Role) bool {
+	return slices.ContainsFunc(some, func(r Role) bool { return slices.Contains(roles, r) })
+}
 
 func joinRoles(roles []Role) string {
 	var s []string
@@ -254,13 +342,15 @@ func joinRoles(roles []Role) string {
 func (p *Pipeline) runner(parts *roleParts) consumers.Runner {
 	return consumers.Runner{
 		Broker: parts.broker, Redis: parts.redis, Prefix: parts.prefix,
-		Trace: parts.trace, Metrics: parts.consumerMetrics, Log: p.log,
+		Trace: parts.trace, Metrics: parts.consumerMetrics, Progress: &parts.progress, Log: p.log,
 	}
 }
 
 // startConsumers starts the consumers. It does not wait until their queues are bound: the
 // outbox also declares the queues before it publishes an event.
 func (p *Pipeline) startConsumers(ctx context.Context, group *errgroup.Group, parts *roleParts) error {
+	parts.health.Add(monitor.Check{Name: "consumers",
+		Run: func(context.Context) []health.Issue { return parts.progress.Health() }})
 	for _, name := range slices.Sorted(maps.Keys(parts.consumers)) {
 		p.startConsumer(ctx, group, parts, name, parts.consumers[name])
 	}
@@ -337,7 +427,7 @@ func (p *Pipeline) startParser(ctx context.Context, group *errgroup.Group, parts
 	if worker.Requests, err = p.config.requests(); err != nil {
 		return err
 	}
-	parts.health.add(worker.Health)
+	parts.health.Add(monitor.Check{Name: "quarantine", Run: worker.Health})
 	s, ready := worker.Subscription(), make(chan struct{})
 	s.Ready = ready
 	group.Go(func() error { return parts.broker.Subscribe(ctx, s, worker.Handle) })
@@ -349,7 +439,7 @@ func (p *Pipeline) startParser(ctx context.Context, group *errgroup.Group, parts
 // consumers' queues before the first event, because the consumers may not have connected
 // to the broker yet.
 func (p *Pipeline) startOutbox(ctx context.Context, group *errgroup.Group, parts *roleParts) {
-	parts.health.add(func(context.Context) []health.Issue { return parts.outbox.Health() })
+	parts.health.Add(monitor.Check{Name: "outbox", Run: func(context.Context) []health.Issue { return parts.outbox.Health() }})
 	all := maps.Clone(parts.consumers)
 	all[schedulerName] = parts.scheduler.Consumer()
 	group.Go(func() error {

@@ -35,7 +35,7 @@ func (c Config) ownProfiles() (profile.Library, error) {
 	}
 	dir := c.resolve(c.Profiles)
 	if info, err := os.Stat(dir); err != nil || !info.IsDir() {
-		err := c.profilesPos.Errorf("%q: no such folder: want a folder, relative to that of the config", c.Profiles)
+		err := c.profilesPos.Errorf("%q: no such folder: want a path relative to the folder of the config", c.Profiles)
 		return nil, fmt.Errorf("config %w", strictyaml.InFile(c.file, err))
 	}
 	own, err := profile.LoadLibrary(os.DirFS(dir))
@@ -68,7 +68,7 @@ func (c Config) ownFiles() (map[string]string, error) {
 	return files, err
 }
 
-// logReplaced logs which shipped profiles the config's own profiles replace.
+// logReplaced logs each shipped profile that a profile in the config's folder replaces.
 func (c Config) logReplaced(log *slog.Logger) error {
 	shipped, err := shippedProfiles()
 	if err != nil {

@@ -58,8 +58,8 @@ func (s Servers) redisClient(log *slog.Logger) (r redis.UniversalClient, stop fu
 	return c, func() { c.Close() }, nil
 }
 
-// newRedisClient returns a client that bounds each call by timeout. Shorter timeouts
-// in o and in the call's context apply too.
+// newRedisClient returns a client that limits the duration of each call to timeout. Shorter
+// timeouts in o and in the call's context apply too.
 func newRedisClient(o *redis.Options, timeout time.Duration) *redis.Client {
 	o.ContextTimeoutEnabled = true
 	o.DialTimeout = cmp.Or(o.DialTimeout, attemptTimeout)
@@ -72,8 +72,7 @@ func newRedisClient(o *redis.Options, timeout time.Duration) *redis.Client {
 	return c
 }
 
-// A callTimeoutHook bounds the duration of each command and each pipeline, including all its
-// attempts.
+// A callTimeoutHook limits the duration of each command and each pipeline, including all attempts.
 type callTimeoutHook time.Duration
 
 func (d callTimeoutHook) DialHook(next redis.DialHook) redis.DialHook { return next }

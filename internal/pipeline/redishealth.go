@@ -19,7 +19,8 @@ const (
 	inspectInterval = 30 * time.Second // time between two inspections of the settings of Redis
 )
 
-// pingRedis returns a check that Redis answers, for a process that only reads.
+// pingRedis returns a health check for a process that only reads. The check reports an issue if
+// Redis does not answer.
 func pingRedis(r redis.UniversalClient) func(context.Context) []health.Issue {
 	return func(ctx context.Context) []health.Issue {
 		if err := r.Ping(ctx).Err(); err != nil {
@@ -49,19 +50,50 @@ func (p *Pipeline) newRedisHealth(r redis.UniversalClient, prefix, instance stri
 		writes: slices.ContainsFunc(roles, needsWrites), embedded: p.servers.Embedded()}
 }
 
-// check returns the issues of Redis. Only one call may run at a time.
+// check returns the issues of Redis, and of the clock of this machine. Only one call may run at a
+// time.
 func (h *redisHealth) check(ctx context.Context) []health.Issue {
-	err := h.redis.Set(ctx, h.probe, 1, probeTime).Err()
+	pipe := h.redis.Pipeline()
+	write, clock := pipe.Set(ctx, h.probe, 1, probeTime), pipe.Time(ctx)
+	asked := time.Now()
+	_, _ = pipe.Exec(ctx) // the commands have the errors
+	answered := time.Now()
+	err := write.Err()
 	var refusal redis.Error
 	if err != nil && !errors.As(err, &refusal) {
 		return []health.Issue{{Text: fmt.Sprintf("Redis does not answer: %v", err), Down: true}}
 	}
 	h.inspect(ctx)
+	all := slices.Clone(h.settings)
+	if clock.Err() == nil {
+		all = append(all, clockIssues(clock.Val(), asked, answered)...)
+	}
 	if err == nil {
-		return h.settings
+		return all
 	}
 	text := "Redis refuses writes: " + strings.TrimSuffix(err.Error(), ".") + advice(refusal)
-	return append([]health.Issue{{Text: text, Down: h.writes}}, h.settings...)
+	return append([]health.Issue{{Text: text, Down: h.writes}}, all...)
+}
+
+const (
+	// clockWarn is the difference between clocks above which poll tasks can expire too early.
+	clockWarn = time.Second
+	// clockDown is the difference above which tasks expire before a parser receives them.
+	clockDown = 10 * time.Second
+)
+
+// clockIssues compares the clock of this machine with the clock of Redis. Redis has answered with its
+// time between asked and answered.
+func clockIssues(redis, asked, answered time.Time) []health.Issue {
+	by, direction := asked.Sub(redis), "ahead of"
+	if redis.After(answered) {
+		by, direction = redis.Sub(answered), "behind"
+	}
+	if by < clockWarn {
+		return nil
+	}
+	return []health.Issue{{Down: by >= clockDown, Text: fmt.Sprintf("the clock of this machine is %v %s the clock of Redis: "+
+		"set both, for example through NTP", by.Round(100*time.Millisecond), direction)}}
 }
 
 // advice returns what an operator can do about an error reply, or "".
@@ -107,8 +139,8 @@ func (h *redisHealth) inspect(ctx context.Context) {
 	h.settings, h.inspected = issues, time.Now()
 }
 
-// inspectRedis returns an issue for each setting of a Redis server with which matchwire loses data or
-// cannot work. It returns an error if it cannot read the settings.
+// inspectRedis returns an issue for each setting of a Redis server that makes matchwire lose data
+// or fail. It returns an error if it cannot read the settings.
 func inspectRedis(ctx context.Context, r redis.UniversalClient) (issues []health.Issue, err error) {
 	info, err := redisInfo(ctx, r)
 	if err != nil {
@@ -144,8 +176,8 @@ func checkMode(info map[string]string) error {
 	return nil
 }
 
-// redisInfo returns the fields of INFO. If the server refuses INFO or omits a field, it reads the
-// settings with CONFIG GET. It returns an error if a setting is still unknown.
+// redisInfo returns the fields of INFO. If the server refuses INFO or omits a field, redisInfo
+// reads the settings with CONFIG GET. It returns an error if a setting is still unknown.
 func redisInfo(ctx context.Context, r redis.UniversalClient) (map[string]string, error) {
 	info := map[string]string{}
 	text, err := r.Info(ctx).Result()

@@ -38,10 +38,9 @@ func (r Replay) DryRun(ctx context.Context) error {
 	return r.play(ctx, ingester, nil)
 }
 
-// Publish plays the fixtures and publishes their events. It waits for the
-// confirmation of a page's events before it reads the next page. Unless AsLive is
-// set, it uses its own state and adds a suffix to match IDs, so that it does not change
-// live matches.
+// Publish plays the fixtures and publishes their events. Before it reads the next page, it waits
+// until the broker has confirmed the events of the page. Unless AsLive is set, it uses its own
+// state and adds a suffix to match IDs, so that it does not change live matches.
 func (r Replay) Publish(ctx context.Context, s Servers, namespace string) error {
 	broker, err := s.OpenBroker(namespace, r.Log)
 	if err != nil {
@@ -69,7 +68,7 @@ func (r Replay) Publish(ctx context.Context, s Servers, namespace string) error 
 	return r.play(ctx, ingester, outbox.NewRelay(outbox.NewStore(store, keys), broker, nil, r.Log))
 }
 
-// publishTimeout bounds the wait for the confirmation of one page's events.
+// publishTimeout is the maximum time to wait until the broker confirms the events of one page.
 const publishTimeout = 2 * time.Minute
 
 // play plays the fixtures. If out is not nil, it publishes the events of each page before
@@ -101,8 +100,8 @@ func (r Replay) play(ctx context.Context, ingester *poll.Ingester, out *outbox.R
 	return p.Play(ctx, r.Fixtures)
 }
 
-// refuseLive returns an error if the live state of a match of the fixtures exists, or if a fixture has no
-// match ID.
+// refuseLive returns an error if the match of a fixture already has a live state, or if a fixture
+// has no match ID.
 func (r Replay) refuseLive(ctx context.Context, s *poll.Store) error {
 	for _, f := range r.Fixtures {
 		if f.Match == "" {

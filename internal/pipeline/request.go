@@ -37,8 +37,8 @@ type RequestConfig struct {
 // A NamedRequest is a RequestConfig that sources and the API can use by name.
 type NamedRequest struct {
 	RequestConfig `yaml:",inline"`
-	// Hosts are the hosts that can receive the settings, with their ports unless they are the
-	// default. They are required, because clients of the API can choose the URL.
+	// Hosts are the hosts that can receive the settings. A host includes its port, except the
+	// default port. Hosts is required, because clients of the API can choose the URL.
 	Hosts []string `yaml:"hosts"`
 
 	pos strictyaml.Pos
@@ -62,8 +62,8 @@ func (r *RequestConfig) isSet() bool {
 
 var requestName = regexp.MustCompile(`^[a-z0-9][a-z0-9_-]{0,59}$`)
 
-// inlinePrefix begins the names of the settings of a single source. A name in requests cannot have
-// it.
+// inlinePrefix is the prefix of the name of the settings of a single source. A name in requests
+// cannot begin with this prefix.
 const inlinePrefix = "source:"
 
 // check checks the settings, without reading secrets from files and the environment. at is the
@@ -102,8 +102,9 @@ func (r *RequestConfig) check(at strictyaml.Pos) error {
 	return nil
 }
 
-// id returns the name of the settings of a single source. It depends only on literal parameters and
-// a literal body, which select the page. Other values may be secret.
+// id returns the name of the settings of a single source, which contains a hash of the settings.
+// The hash includes the literal values of the parameters and of the body, because these values
+// select the page. It includes no other literal values, because they may be secret.
 func (r *RequestConfig) id() string {
 	var b strings.Builder
 	add := func(kind, name string, s strictyaml.Secret, literal string) {
@@ -265,8 +266,9 @@ func (c Config) requestHosts() map[string][]string {
 }
 
 // PageRequest returns the URL and the settings of the request for a page, for commands that fetch a
-// single page. If name is not "", it names the settings. Otherwise, if the config has a source with
-// the URL, the request has the settings of the source. now replaces dates in the URL and the settings.
+// single page. If name is not "", the request has the settings with this name. Otherwise, if the
+// config has a source with the URL, the request has the settings of the source. Placeholders such
+// as {date} in the URL and the settings are replaced with the date of now.
 func (c Config) PageRequest(rawURL, name string, now time.Time) (string, *page.Request, error) {
 	zone := ""
 	if i := slices.IndexFunc(c.Sources, func(s Source) bool { return s.URL == rawURL }); i >= 0 && name == "" {

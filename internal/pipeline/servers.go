@@ -18,7 +18,7 @@ import (
 // help.
 var ErrUsage = errors.New("usage error")
 
-// UsageError returns an error with the text of err that wraps err and [ErrUsage].
+// UsageError returns an error that wraps err and [ErrUsage]. It has the text of err.
 func UsageError(err error) error { return usageError{err} }
 
 type usageError struct{ error }

@@ -11,8 +11,8 @@ import (
 	"github.com/matchwire/matchwire/event"
 )
 
-// Tail reads new events until ctx ends or each returns an error. It calls onReady when it
-// starts to read, and each for every event that matches a pattern, with the encoded event.
+// Tail reads new events until ctx ends or each returns an error. It calls onReady when it starts to
+// read. It calls each for every event that matches a pattern, with the event and its encoded form.
 func Tail(ctx context.Context, s Servers, namespace string, patterns []string, log *slog.Logger,
 	onReady func(), each func(event.Event, []byte) error) error {
 	for _, p := range patterns {

@@ -26,7 +26,7 @@ func (t TLSConfig) check(data []byte) error {
 
 const certificateInterval = time.Minute // time between two checks of the certificate file
 
-// tlsConfig returns the TLS settings of the HTTP server, or nil for plain HTTP. They offer
+// tlsConfig returns the TLS settings of the HTTP server, or nil for plain HTTP. The server offers
 // only HTTP/1.1, because a WebSocket needs its own connection.
 func (c Config) tlsConfig(log *slog.Logger) (*tls.Config, error) {
 	if c.TLS.Certificate == "" {

@@ -70,7 +70,7 @@ func TestServesOverTLS(t *testing.T) {
 		if r.ProtoMajor != 1 {
 			t.Errorf("the server offers %s, want only HTTP/1.1 for WebSockets", r.Proto)
 		}
-	}))
+	}), slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -10,8 +10,9 @@ import (
 	"strings"
 )
 
-// goFile checks the comments, strings and identifiers of a Go file. It does not check strings
-// without white space, which are names, and raw strings in tests, which are pages and configs.
+// goFile checks the comments, strings and identifiers of a Go file. It skips strings without white
+// space, because they are names. It also skips raw strings in tests, because they are pages and
+// configs.
 func (r *rules) goFile(file, text string) ([]finding, error) {
 	set := token.NewFileSet()
 	parsed, err := parser.ParseFile(set, file, text, parser.ParseComments|parser.SkipObjectResolution)

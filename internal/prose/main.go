@@ -1,8 +1,8 @@
 // Prose checks the English of a source tree. It reports
 //
-//   - words and phrases in words.txt, in Markdown, in comments and strings of Go code, and in
-//     scripts and API documents,
-//   - identifiers in retired.txt, in Go code,
+//   - the words and phrases that words.txt lists, if they occur in Markdown, in comments and
+//     strings of Go code, in scripts or in API documents,
+//   - the identifiers that retired.txt lists, if they occur in Go code,
 //   - sentences of more than 30 words, in Markdown.
 //
 // It prints a line for each finding, with a replacement. It exits with 1 if there are findings, and

@@ -12,7 +12,7 @@ import (
 const maxWords = 30
 
 // markdown checks the words and the length of the sentences in a Markdown file. It also checks the
-// words in code blocks, because they contain comments, except in html and json blocks.
+// words in code blocks, because code blocks contain comments. It skips html and json blocks.
 func (r *rules) markdown(file, text string) ([]finding, error) {
 	prose, code := markdownBlocks(text)
 	var all []finding
@@ -97,8 +97,8 @@ func cells(row string) []string {
 	return strings.Split(strings.Trim(row, "|"), "|")
 }
 
-// plainMarkdown replaces each code span and URL in a block with “, and each link with its text in
-// brackets. It preserves the line breaks of code spans.
+// plainMarkdown replaces each code span and URL in a block with two backquotes, and each link with
+// its text in brackets. It preserves the line breaks of code spans.
 func plainMarkdown(b block) block {
 	b.text = codeSpan.ReplaceAllStringFunc(b.text, func(span string) string {
 		return "``" + strings.Repeat("\n", strings.Count(span, "\n"))
@@ -127,8 +127,8 @@ func longSentences(file string, b block) []finding {
 var stop = regexp.MustCompile(`[.!?]["'’”)*_]*\s+`)
 
 // sentenceLength returns the length of the first sentence of text, in bytes. A full stop ends a
-// sentence if white space follows, and then no lower-case letter. So "e.g. this" and "3.5 s" do not
-// end a sentence.
+// sentence if white space follows, and if the next character is not a lower-case letter. So "e.g.
+// this" and "3.5 s" do not end a sentence.
 func sentenceLength(text string) int {
 	for _, at := range stop.FindAllStringIndex(text, -1) {
 		if next, _ := utf8.DecodeRuneInString(text[at[1]:]); !unicode.IsLower(next) {

@@ -29,7 +29,8 @@ type wildcard struct {
 	advice string
 }
 
-// A retired is the replacement of an identifier in the files below a folder. "" means all files.
+// A retired is the replacement of an identifier in the files below a folder. If folder is "", it
+// applies to all files.
 type retired struct{ folder, replacement string }
 
 // loadRules parses words.txt and retired.txt. A line without a replacement is an error, and so is a

@@ -1,5 +1,6 @@
-// Package ratelimit spaces calls by all processes that share a Redis. It is a generic cell rate
-// algorithm (GCRA) on Redis's clock, so processes need not agree on the time.
+// Package ratelimit limits the rate of calls by all processes that share a Redis server. It uses
+// the generic cell rate algorithm (GCRA) with the clock of Redis, so the clocks of the processes
+// may differ.
 package ratelimit
 
 import (
@@ -18,14 +19,14 @@ import (
 //	<pause>   when the pause of that name ends
 //
 // A key expires a minute after the last of these times. The client repeats a command whose reply
-// was lost, so the reply to each request is stored for keepReply in a key of its own,
+// was lost. So the script stores a reply that changes the state, for keepReply, in the separate key
 // <key>:<request ID>. On a Redis Cluster, key must contain a hash tag.
 type Limiter struct{ Redis redis.UniversalClient }
 
 // A Request asks for a slot.
 type Request struct {
-	Gap     time.Duration // between two slots; 0 means no limit
-	Burst   int           // slots that are free at once after a break; 1 if less
+	Gap     time.Duration // time between two slots; 0 means no limit
+	Burst   int           // number of slots that are free together after a break; values below 1 mean 1
 	MaxWait time.Duration // maximum wait; for a longer wait, no slot is reserved
 	Pause   string        // the name of the pause that applies
 	// Queue returns a different time to each refused request. The times are Gap apart. Without Queue,
@@ -38,7 +39,7 @@ type Verdict int
 
 // The verdicts.
 const (
-	Reserved Verdict = iota // the slot is the caller's, after the wait
+	Reserved Verdict = iota // the caller can use the slot after the wait
 	Paused                  // nothing is reserved: a pause is in force
 	Busy                    // nothing is reserved: the wait for the next slot exceeds MaxWait
 )
@@ -47,8 +48,8 @@ const (
 // shorter time.
 const keepReply = 30 * time.Second
 
-// reserve returns the wait in milliseconds and the verdict. If it is repeated with the same
-// KEYS[2], it returns the first verdict and the remaining wait.
+// reserve returns the wait in milliseconds and the verdict. If the client repeats the script with
+// the same KEYS[2], the script returns the first verdict and the remaining wait.
 var reserve = redis.NewScript(`
 local gap, burst, most, queue = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3]), ARGV[5] == '1'
 local t = redis.call('time')
@@ -107,8 +108,8 @@ redis.call('hset', KEYS[1], ARGV[1], string.format('%.0f', ends))
 redis.call('pexpire', KEYS[1], math.max(math.ceil(ends - now) + 60000, redis.call('pttl', KEYS[1])))
 return 1`)
 
-// Pause starts the pause of that name: no slot is reserved before it ends. It never shortens a
-// pause.
+// Pause starts the named pause of a key. Until the pause ends, requests with this pause reserve no
+// slot. Pause never shortens a pause.
 func (l Limiter) Pause(ctx context.Context, key, name string, wait time.Duration) error {
 	return pause.Run(ctx, l.Redis, []string{key}, name, wait.Milliseconds()).Err()
 }

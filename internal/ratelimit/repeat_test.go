@@ -11,8 +11,8 @@ import (
 	"github.com/matchwire/matchwire/internal/testenv"
 )
 
-// A request that the client repeats, because its reply was lost, reserves one slot and moves the
-// queue by one gap.
+// If the reply to a request is lost, the client repeats the request. Both requests together reserve
+// one slot, or move the queue by one gap.
 func TestRepeatedRequestsReserveOneSlot(t *testing.T) {
 	testenv.OnLossyRedis(t, func(t *testing.T, _, lossy *redis.Client) {
 		l := ratelimit.Limiter{Redis: lossy}

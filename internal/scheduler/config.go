@@ -23,9 +23,10 @@ import (
 //
 //   - A scheduler that starts with an unknown config begins a generation.
 //   - A scheduler with another config waits. It polls the sources on the schedule.
-//   - If no scheduler increments the beat for a while, a waiting scheduler begins a generation. So a
-//     rollback takes effect when the last scheduler with the new config has stopped. If a scheduler
-//     with the old config restarts during a deploy, the new config stays in force.
+//   - At each check, a scheduler whose config is in force increments a counter, the beat. If the
+//     beat does not change for a while, a waiting scheduler begins a generation. So a rollback
+//     takes effect when the last scheduler with the new config has stopped. If a scheduler with the
+//     old config restarts during a deploy, the new config stays in force.
 const (
 	configEvery  = 5 * time.Second // interval between two checks of the config in force
 	absentChecks = 4               // checks without a new beat before a waiting scheduler begins a generation
@@ -46,7 +47,7 @@ end`
 type ownConfig struct {
 	joined     bool   // the scheduler has checked the config in force at least once
 	inForce    bool   // the config was in force at the latest check
-	applied    bool   // ensure activated its sources since the start and since the config came into force
+	applied    bool   // ensure has applied the config since the scheduler started and since the config came into force
 	generation int64  // latest generation in which the config was in force; 0 if there is none
 	beat       string // beat of the config in force at the latest check
 	absent     int    // number of consecutive checks with the same beat

@@ -43,7 +43,7 @@ type deployment struct {
 	*testing.T
 	redis    *redis.Client
 	schedule *Schedule
-	running  map[string]func(context.Context) error // calls ensure; by the name of the scheduler
+	running  map[string]func(context.Context) error // functions that call ensure, by the name of the scheduler
 }
 
 func newDeployment(t *testing.T, r *redis.Client) *deployment {
@@ -60,7 +60,7 @@ func (d *deployment) start(name, config string) {
 
 func (d *deployment) stop(name string) { delete(d.running, name) }
 
-// check calls ensure of a scheduler.
+// check calls ensure for the named scheduler.
 func (d *deployment) check(name string) {
 	d.Helper()
 	if err := d.running[name](d.Context()); err != nil {
@@ -68,7 +68,7 @@ func (d *deployment) check(name string) {
 	}
 }
 
-// rounds calls ensure of all schedulers n times.
+// rounds calls ensure n times for all schedulers.
 func (d *deployment) rounds(n int) {
 	d.Helper()
 	for range n {
@@ -209,7 +209,8 @@ func TestConfigInForce(t *testing.T) {
 	}
 }
 
-// A scheduler whose config was superseded since its check activates and deactivates nothing.
+// If a scheduler's config was superseded since the latest check, the scheduler activates and
+// deactivates nothing.
 func TestSupersededConfig(t *testing.T) {
 	testenv.OnBothRedis(t, func(t *testing.T, r *redis.Client) {
 		d := newDeployment(t, r)

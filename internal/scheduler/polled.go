@@ -33,10 +33,10 @@ type LatestPoll struct {
 	Course course `json:"course"`
 }
 
-// savePoll saves the result of a poll unless the result of a later poll is saved. A slow poll sets
-// the interval even if it ends after the next poll was due, so that slow sites are polled less
-// often. Without an interval the source stops, and the script writes match_deactivated to the
-// outbox.
+// savePoll saves the result of a poll, unless it has already saved the result of a later poll. A
+// slow poll sets the interval even if it ends after the next poll was due, so that slow sites are
+// polled less often. If the interval in ARGV[4] is empty, the script stops the source and writes
+// match_deactivated to the outbox.
 var savePoll = redis.NewScript(`
 local had = redis.call('hget', KEYS[5], ARGV[1])
 if redis.call('hexists', KEYS[1], ARGV[1]) == 0 then return '' end
@@ -89,7 +89,7 @@ func (s *Schedule) Polled(ctx context.Context, source string, p poll.Result) err
 	}
 	args := []any{source, p.Due.UnixMilli(), text, every.Milliseconds(), fromNow}
 	if out.Stopped == "" {
-		err = savePoll.Run(ctx, s.redis, s.keys(), args...).Err()
+		err = errors.Join(savePoll.Run(ctx, s.redis, s.keys(), args...).Err(), s.expect(ctx, source, every))
 	} else {
 		args[3] = ""
 		var e event.Event

@@ -10,7 +10,7 @@ import (
 // failure, later failures at most once a minute, and the next success.
 type retry struct {
 	fails, again string        // log messages for a failure and for the next success
-	least, most  time.Duration // bounds of the pause between two attempts, which doubles at each failure
+	least, most  time.Duration // shortest and longest pause between two attempts; the pause doubles at each failure
 
 	attempts      int       // consecutive failures
 	since, logged time.Time // of the first failure in a row, and of the latest logged failure
@@ -18,8 +18,8 @@ type retry struct {
 
 const logFailureEvery = time.Minute // shortest interval between two logged failures
 
-// failed records a failure and returns the time until the next attempt. It is random, between half
-// of the current pause and the whole pause.
+// failed records a failure and returns the time until the next attempt. This time is random,
+// between half of the current pause and the whole pause.
 func (r *retry) failed(log *slog.Logger, err error) time.Duration {
 	now := time.Now()
 	if r.attempts == 0 {

@@ -14,8 +14,8 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// An onlyPop is a hook that replaces Redis. It returns no due polls to Pop. All other commands and
-// pipelines fail, and it counts them.
+// An onlyPop is a hook that replaces Redis. For Pop, it returns no due polls. It makes all other
+// commands and pipelines fail, and counts them.
 type onlyPop struct{ failed atomic.Int64 }
 
 func (o *onlyPop) DialHook(redis.DialHook) redis.DialHook {

@@ -22,9 +22,9 @@ import (
 //
 //	mw:{schedule}:sources   hash of activations (JSON), by source ID
 //	mw:{schedule}:due       sorted set of source IDs by the time of the next poll, Unix milliseconds of Redis's clock
-//	mw:{schedule}:interval  hash of the current interval between the polls of a source, in milliseconds
+//	mw:{schedule}:interval  hash of the current interval between two polls in milliseconds, by source ID
 //	mw:{schedule}:tick      hash of the tick of each source: the time at which its latest poll was due, Unix milliseconds
-//	mw:{schedule}:polled    hash of the results of the latest poll of a source, each a [LatestPoll] (JSON)
+//	mw:{schedule}:polled    hash of the results of the latest polls, each a [LatestPoll] (JSON), by source ID
 //	mw:{schedule}:configs   sorted set of the fingerprints of configs, by generation; the last is in force
 //	mw:{schedule}:beat      counter that each scheduler whose config is in force increments when it checks that config
 //	mw:{schedule}:outbox    list of match_activated and match_deactivated events that the broker has not confirmed
@@ -161,8 +161,9 @@ func (s *Schedule) Deactivate(ctx context.Context, id, reason string) (bool, err
 }
 
 // deactivate removes a source at the request of the config with the given generation, if entry
-// contains the current activation. With generation 0 it removes the source in any case. If a newer
-// generation is in force, the error wraps ErrSuperseded. If it removes no source, it returns false.
+// contains the current activation. With generation 0, it removes the source even if entry is
+// outdated. If a newer generation is in force, the error wraps ErrSuperseded. If it removes no
+// source, it returns false.
 func (s *Schedule) deactivate(ctx context.Context, entry Entry, reason string, generation int64) (bool, error) {
 	e, err := entry.event(event.MatchDeactivated, reason, event.TIDFrom(ctx))
 	if err != nil {
@@ -233,17 +234,23 @@ redis.call('hset', KEYS[4], ARGV[1], string.format('%.0f', now))
 redis.call('zadd', KEYS[2], now + ARGV[3], ARGV[1])
 return now`)
 
-// Begin sets the first tick of a source to the current time. It schedules the second tick after the duration next.
-// A tick is the time at which a poll is due. If the source already has a tick, Begin changes nothing and
-// returns the latest tick.
-// activation is the ID of a match_activated event. If it does not belong to the current activation,
-// or if the source is stopped, current is false.
+// Begin sets the first tick of a source to the current time, and schedules the second tick after
+// the duration next. A tick is the time at which a poll is due. If the source already has a tick,
+// Begin changes nothing and returns the latest tick.
+//
+// activation is the ID of a match_activated event. If this event does not belong to the current
+// activation, or if the source is stopped, current is false.
 func (s *Schedule) Begin(
 	ctx context.Context, source, activation string, next time.Duration,
 ) (tick time.Time, current bool, err error) {
 	n, err := begin.Run(ctx, s.redis, s.keys(), source, activation, next.Milliseconds()).Int64()
 	if err != nil {
 		return tick, false, fmt.Errorf("scheduling source %s: %w", source, err)
+	}
+	if n >= 0 {
+		if err := s.expect(ctx, source, next); err != nil {
+			return tick, false, err
+		}
 	}
 	return time.UnixMilli(n).UTC(), n >= 0, nil
 }
@@ -256,8 +263,8 @@ type DuePoll struct {
 }
 
 // popDue skips missed polls: if a source is behind by an interval or more, only one poll is due. So
-// polls do not accumulate during an outage. The script stores its reply for a repeated call,
-// because the polls are no longer due then.
+// polls do not accumulate during an outage. The script stores its reply, because a repeated call
+// does not find the polls again.
 var popDue = redis.NewScript(`
 local reply = redis.call('get', KEYS[9])
 if reply then return cjson.decode(reply) end
@@ -285,8 +292,8 @@ if first[2] then out[1] = string.format('%.0f', first[2] - now) end
 if #out > 1 then redis.call('set', KEYS[9], cjson.encode(out), 'px', ARGV[3]) end
 return out`)
 
-// A PopID identifies one [Schedule.Pop], so that a Pop without a reply can be repeated. Each goroutine
-// uses its own. The zero PopID is ready for use.
+// A PopID identifies one [Schedule.Pop], so that a Pop without a reply can be repeated. Each
+// goroutine needs its own PopID. The zero PopID is ready for use.
 type PopID struct{ id string }
 
 // Pop returns the polls that are due, at most n, and schedules the next poll of each source. No

@@ -1,6 +1,6 @@
 // Package scheduler decides when pages are polled. It is a consumer: when it receives a
-// match_activated event, it publishes the first task to poll the page at once, under the TID of the
-// event. It publishes the later tasks when they are due. Each later task has a new TID, and its
+// match_activated event, it immediately publishes the first task to poll the page, under the TID of
+// the event. It publishes the later tasks when they are due. Each later task has a new TID, and its
 // cause is the match_activated event.
 //
 // Any number of schedulers share one [Schedule] in Redis. Each due poll is published by the first
@@ -32,7 +32,7 @@ const (
 	readLeast      = 5 * time.Millisecond   // shortest pause between two reads of the schedule
 	readSpread     = 20 * time.Millisecond  // random addition to the pause, so that schedulers share the work
 	publishTimeout = 10 * time.Second
-	stoppedFor     = 24 * time.Hour   // time for which a stopped source stays in the list
+	stoppedFor     = 24 * time.Hour   // time for which a stopped source stays on the schedule
 	outagePause    = time.Second      // longest pause after a failed read of the schedule
 	ensurePause    = 10 * time.Second // longest pause after a failed check of the config
 	firstPoll      = 30 * time.Second // shortest time until the first task of a source expires
@@ -82,7 +82,7 @@ func (s *Scheduler) handleActivation(ctx context.Context, e event.Event) error {
 func (s *Scheduler) Run(ctx context.Context) error {
 	own := &ownConfig{}
 	ensuring := retry{
-		fails: "cannot activate the sources of the config: polling those on the schedule",
+		fails: "cannot activate the sources of the config: polling the sources that are already on the schedule",
 		again: "activated the sources of the config", least: time.Second, most: ensurePause,
 	}
 	reading := retry{
@@ -135,7 +135,7 @@ func (s *Scheduler) publishDue(ctx context.Context, pop *PopID) (time.Duration, 
 	return wait, errors.Join(err, s.publishTasks(bounded, tasks...))
 }
 
-// A task is a poll for which publishTasks publishes a task.
+// A task holds what publishTasks needs to publish the task of a poll.
 type task struct {
 	poll  poll.Poll
 	tid   event.TID
@@ -162,7 +162,7 @@ func (s *Scheduler) publishTasks(ctx context.Context, tasks ...task) error {
 	if _, err := s.Publisher.Publish(ctx, msgs...); err != nil {
 		return fmt.Errorf("publishing tasks: %w", err)
 	}
-	if trace.From(ctx) != nil { // the worker records a poll that no event causes, if it produces an event or fails
+	if trace.From(ctx) != nil { // otherwise the worker records the poll, if it produces an event or fails
 		s.Trace.Sent("scheduler", began, msgs...)
 	}
 	return nil

@@ -204,8 +204,8 @@ func TestPolled(t *testing.T) {
 			len(e.Latest.Matches) != 1 || e.Latest.Took != time.Millisecond {
 			t.Errorf("after the first poll: entry %+v, error %v; want interval 4s", e, err)
 		}
-		// A result that arrives after the next poll was due counts, unless the result of that poll
-		// came first.
+		// A result that arrives after the next poll was due is saved, unless the result of the next
+		// poll was saved first.
 		if err := r.HSet(ctx, "mw:{schedule}:tick", a.ID, due.Add(time.Minute).UnixMilli()).Err(); err != nil {
 			t.Fatal(err)
 		}
@@ -330,7 +330,7 @@ func (c *tasks) of(source string) (polls []poll.Poll, all []broker.Task) {
 	return polls, all
 }
 
-// Several schedulers share one broker. An activation causes a task at once, under the same TID.
+// Several schedulers share one broker. An activation immediately causes a task with the same TID.
 // Each later task has its own TID, and its cause is the activation. Sources that the config no
 // longer names are deactivated.
 func TestSchedulers(t *testing.T) {
@@ -401,7 +401,7 @@ func TestSchedulers(t *testing.T) {
 			t.Errorf("the second task is %+v, poll %+v; want a new TID and the activation as its cause", all[1], polls[1])
 		}
 		if all[0].Expires.Before(polls[0].Due.Add(10*time.Second)) || all[1].Expires.Before(polls[1].Due) {
-			t.Errorf("the tasks expire at %v and %v, due at %v and %v",
+			t.Errorf("the tasks expire at %v and %v; want 10 s after %v or later, and %v or later",
 				all[0].Expires, all[1].Expires, polls[0].Due, polls[1].Due)
 		}
 		list, err := s.List(ctx)

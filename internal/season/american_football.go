@@ -8,8 +8,8 @@ import (
 	"github.com/matchwire/matchwire/event"
 )
 
-// americanFootball shows games as lists of plays and as scoreboards, with clocks that count down or up.
-// Overtime has 15 minutes, as in the NFL until 2016.
+// americanFootball shows games as lists of plays and as scoreboards, with clocks that count down or
+// up. Overtime lasts 15 minutes, as in the NFL until 2016.
 var americanFootball = &sport{
 	name:  event.AmericanFootball,
 	load:  loadAmericanFootball,
@@ -32,13 +32,13 @@ var americanFootball = &sport{
 // TouchdownReversed means that a review reverses a touchdown.
 const TouchdownReversed = "touchdown reversed"
 
-// longOvertime adds to the profile of a style that overtime lasts 15 minutes.
+// longOvertime adds a rule to the profile of a style: overtime lasts 15 minutes.
 func longOvertime(s *Style) *Style {
 	s.profile += "lengths: {ot: 15m}\n"
 	return s
 }
 
-// remainingOf15 is the notation of clocks that count down from 15 minutes: 8:12.
+// remainingOf15 formats a clock that counts down from 15 minutes, such as 8:12.
 func remainingOf15(c event.Clock) string {
 	if c == (event.Clock{}) {
 		return ""
@@ -51,7 +51,8 @@ func remainingOf15(c event.Clock) string {
 var footballPacing = pacing{perSecond: 2.4, stop: 38, otherwise: 120,
 	breaks: map[event.Period]float64{"q3": 780, "ot1": 180}}
 
-// otherPlayAtFirst changes a touchdown by pass to one by run, and a safety to a try of two points.
+// otherPlayAtFirst changes a touchdown by pass to a touchdown by run, and a safety to a try of two
+// points.
 func otherPlayAtFirst(_ *rand.Rand, f *Fact) bool {
 	switch {
 	case f.Kind == "touchdown" && f.Detail == "pass":

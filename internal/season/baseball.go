@@ -12,8 +12,8 @@ import (
 	"github.com/matchwire/matchwire/event"
 )
 
-// baseball shows games as lists of plays and as scoreboards. Its clock is the half of an inning. One kind
-// of list shows two games of the teams on one page.
+// baseball shows games as lists of plays and as scoreboards. Its clock is the half of an inning.
+// One list style shows two games of the same teams on one page.
 var baseball = &sport{
 	name:  event.Baseball,
 	load:  loadBaseball,
@@ -37,7 +37,7 @@ var baseball = &sport{
 	faults:      append([]string{RunTakenBack, Rescored, DoubleHeader}, commonFaults...),
 	matchClock:  halfInning,
 	ownRows:     (*generator).addBaseballRows,
-	apart:       1200, // so that they are in two innings
+	apart:       1200, // so that the facts are in two innings
 	overtime:    true,
 	suspendedIn: 20,
 }
@@ -52,14 +52,14 @@ const (
 // middle is the break between the halves of an inning. It exists only on pages.
 const middle event.Half = "middle"
 
-// The elapsed time of an inning counts seconds from 0 in the top, and from bottomFrom in the bottom.
-// Between the halves, it is middleAt.
+// The elapsed time of an inning counts seconds from 0 in the top half, and from bottomFrom in the
+// bottom half. Between the halves, the elapsed time is middleAt.
 const (
 	middleAt   = 10000
 	bottomFrom = 20000
 )
 
-// halfInning returns the half of an inning at a time since its start.
+// halfInning returns the half of an inning at an elapsed time of the inning.
 func halfInning(p event.Period, elapsed float64) event.Clock {
 	switch {
 	case elapsed >= bottomFrom:
@@ -78,7 +78,7 @@ func battingHalf(side string) event.Half {
 	return event.Top
 }
 
-// halfInWords is the notation of halves in words: Top 5th.
+// halfInWords formats the half of an inning in words, such as Top 5th.
 func halfInWords(c event.Clock) string {
 	if c.Half == "" {
 		return ""
@@ -92,7 +92,8 @@ func halfInWords(c event.Clock) string {
 	return fmt.Sprintf("%s %d%s", word, n, suffix)
 }
 
-// halfInLetters is the notation of halves in letters: T5. Between the halves, the top continues.
+// halfInLetters formats the half of an inning in letters, such as T5. Between the halves, it
+// returns the letter of the top half.
 func halfInLetters(c event.Clock) string {
 	if c.Half == "" {
 		return ""
@@ -104,8 +105,8 @@ func halfInLetters(c event.Clock) string {
 	return fmt.Sprintf("%s%d", letter, event.Baseball.Index(c.Period)+1)
 }
 
-// withHalves removes the notation of clocks from the profile of a style, because the words of a half
-// imply it.
+// withHalves removes the notation of clocks from the profile of a style, because the parser
+// recognizes halves of innings in both notations.
 func withHalves(s *Style) *Style {
 	for _, as := range []string{"words", "letters"} {
 		s.profile = strings.ReplaceAll(s.profile, ", as: "+as, "")
@@ -152,7 +153,7 @@ func loadBaseball(line []byte, m *Match) error {
 			begin, latest := at, at
 			for _, i := range in.Incidents {
 				if i.Period != p || i.Half != half || i.Side == "" {
-					continue // the product has no reviews of the umpires
+					continue // matchwire does not report reviews by the umpires
 				}
 				latest = max(latest+1, begin+perPlay*float64(i.Play-played))
 				m.facts = append(m.facts, Fact{Kind: i.Kind, Detail: i.Detail, Side: i.Side, Player: i.Player,
@@ -177,8 +178,8 @@ func loadBaseball(line []byte, m *Match) error {
 	return nil
 }
 
-// otherHitAtFirst changes a single to an error, or an error to a single, as the official scorer
-// first decided.
+// otherHitAtFirst changes a single to an error, or an error to a single. This is the first decision
+// of the official scorer.
 func otherHitAtFirst(_ *rand.Rand, f *Fact) bool {
 	other := map[string]string{"single": "error", "error": "single"}[f.Detail]
 	if other != "" {
@@ -187,7 +188,7 @@ func otherHitAtFirst(_ *rand.Rand, f *Fact) bool {
 	return other != ""
 }
 
-// runsAtFirst changes the runs of a play with count runs to first.
+// runsAtFirst changes a play with count runs to a play with first runs.
 func runsAtFirst(f *Fact, count, first int) bool {
 	ok := f.Kind == "run" && f.Points == count
 	if ok {
@@ -196,7 +197,7 @@ func runsAtFirst(f *Fact, count, first int) bool {
 	return ok
 }
 
-// homeRunAtFirst changes a double to a home run, as before a review.
+// homeRunAtFirst changes a double to a home run, which the umpires first called.
 func homeRunAtFirst(_ *rand.Rand, f *Fact) bool {
 	ok := f.Kind == "run" && f.Detail == "double"
 	if ok {
@@ -236,7 +237,8 @@ func (g *generator) addBaseballRows() {
 	}
 }
 
-// doubleHeaderStyle returns a list style that shows two games of the teams on one page. Each has an ID.
+// doubleHeaderStyle returns a list style that shows two games of the same teams on one page. Each
+// game has an ID.
 func doubleHeaderStyle() *Style {
 	s := withHalves(listStyle(event.Baseball, "words", halfInWords))
 	s.Name, s.render, s.Several = "baseball list, two games", renderTwoGames, true
@@ -244,7 +246,7 @@ func doubleHeaderStyle() *Style {
 	return s
 }
 
-// renderTwoGames returns a page with a game and the other game of the teams on the day.
+// renderTwoGames returns a page with both games that the teams play on one day.
 func renderTwoGames(s *Style, v *view) []byte {
 	other := v.otherGame()
 	games := []*view{v, other}
@@ -287,8 +289,8 @@ func (v *view) otherGame() *view {
 	return &view{Page: &p, match: &other, home: v.home, away: v.away, total: p.Score}
 }
 
-// If the other game on the page is later, otherGameBegins returns the pages between the last page
-// of the match and the start of the other game.
+// otherGameBegins returns the pages around the start of the other game, after the last page of the
+// match. It returns no pages if the other game is the earlier game of the day.
 func (g *generator) otherGameBegins(last time.Time) (pages []Page) {
 	if g.match.game == 2 {
 		return nil

@@ -32,7 +32,7 @@ var basketball = &sport{
 func twoAtFirst(_ *rand.Rand, f *Fact) bool   { return pointsAtFirst(f, 3, 2) }
 func threeAtFirst(_ *rand.Rand, f *Fact) bool { return pointsAtFirst(f, 2, 3) }
 
-// pointsAtFirst changes the points of a jump shot with count points to first.
+// pointsAtFirst changes the points of a jump shot from count to first.
 func pointsAtFirst(f *Fact, count, first int) bool {
 	ok := f.Detail == "jump_shot" && f.Points == count
 	if ok {
@@ -41,12 +41,13 @@ func pointsAtFirst(f *Fact, count, first int) bool {
 	return ok
 }
 
-// elapsedClock returns the clock of sports that count seconds of each period.
+// elapsedClock returns the clock of a sport whose clock counts the seconds of each period.
 func elapsedClock(p event.Period, elapsed float64) event.Clock {
 	return event.Clock{Period: p, Elapsed: int(elapsed)}
 }
 
-// loadBasketball sets the timeline of a game of basketball. Its plays have the real minute.
+// loadBasketball sets the timeline of a game of basketball. The source gives the real minute of
+// each play.
 func loadBasketball(line []byte, m *Match) error {
 	var in struct {
 		Periods   map[event.Period]float64    `json:"periods"` // length of the period, in seconds
@@ -89,7 +90,7 @@ func loadBasketball(line []byte, m *Match) error {
 				play := in.Incidents[n]
 				s.anchors = append(s.anchors, anchor{at, max(play.Second, s.anchors[len(s.anchors)-1].elapsed)})
 				if play.Side == "" {
-					continue // the product has no time-outs of the officials
+					continue // matchwire does not report time-outs of the officials
 				}
 				now = now.add(play.Side, play.Points)
 				m.facts = append(m.facts, Fact{Kind: play.Kind, Detail: play.Detail, Side: play.Side, Player: play.Player,

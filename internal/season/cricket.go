@@ -13,8 +13,8 @@ import (
 	"github.com/matchwire/matchwire/event"
 )
 
-// cricket shows matches as lists of wickets, boundaries, milestones and overs, and as scoreboards. Most
-// runs are on no list. Super overs are the third and fourth innings.
+// cricket shows matches as lists of wickets, boundaries, milestones and overs, and as scoreboards.
+// The lists do not show most of the runs. Super overs are the third and fourth innings.
 var cricket = &sport{
 	name:  event.Cricket,
 	load:  loadCricket,
@@ -47,7 +47,7 @@ const (
 	RunsCorrected   = "runs corrected"
 )
 
-// A mark is a change of an innings by a fact, other than runs and wickets.
+// A mark is a change that a fact makes to an innings, other than runs and wickets.
 type mark int
 
 const (
@@ -56,7 +56,7 @@ const (
 	declared                 // the side declares
 )
 
-// An innings is an innings of cricket.
+// An innings is the state of an innings of cricket, without the runs.
 type innings struct {
 	side               string
 	wickets            int
@@ -85,7 +85,8 @@ var (
 	latestRuns    = inningsForm{"latest innings, runs", false, false} // 3
 )
 
-// cricketStyle returns a style whose pages show the score in a form, and name the winner.
+// cricketStyle changes a style so that its pages show the score in the given form, and name the
+// winner.
 func cricketStyle(s *Style, form inningsForm) *Style {
 	s.Name += ", " + form.name
 	s.Winner, s.allInnings = true, form.all
@@ -121,15 +122,15 @@ func (form inningsForm) innings(line []periodScore, side string) (all event.Line
 }
 
 // inningsShown returns the innings of the match as the pages show them, or nil if the pages do not
-// show to which innings the runs belong. Some pages show only the latest innings of each side. A
-// correction after the start of the side's next innings is then on no page.
+// show to which innings the runs belong. Some pages show only the latest innings of each side. Such
+// pages do not show a correction that is made after the next innings of the side has begun.
 func (g *generator) inningsShown(pages []Page) []periodScore {
 	line := lineOf(g.remaining())
 	if g.style.allInnings {
 		return line
 	}
 	shown, known := map[event.Period]periodScore{}, false
-	var before *Page // the latest page, until the innings are known
+	var before *Page // the latest page before the first page that shows a period
 	for i := range pages {
 		p := &pages[i]
 		if !p.Current() || len(p.line) == 0 {
@@ -180,9 +181,10 @@ func showsLongInnings(pages []Page) bool {
 	})
 }
 
-// inningsMayBeOver reports whether the match can be over, by the innings on a page. The side that
-// bats last has just passed the other side, or has ended its only innings with fewer runs. After an
-// innings of more than 60 overs, each side has two.
+// inningsMayBeOver reports whether the match can be over, according to the innings on a page. The
+// match can be over if the side that bats last has just passed the other side. It can also be over
+// if that side has ended its only innings with fewer runs. After an innings of more than 60 overs,
+// each side has two innings.
 func inningsMayBeOver(p *Page) bool {
 	n := len(p.line)
 	if n == 0 || n%2 > 0 {
@@ -197,7 +199,7 @@ func inningsMayBeOver(p *Page) bool {
 	return 0 < lead && lead <= winningHit || lead < 0 && n == 2 && !long && (last.wickets == 10 || last.declared)
 }
 
-// overs is the notation of overs and balls: 14.3. Before the first ball, a page shows no overs.
+// overs formats a clock in overs and balls, such as 14.3. Before the first ball, it returns "".
 func overs(c event.Clock) string { return c.String() }
 
 // cricketClock returns the clock of an innings. elapsed is the number of balls.
@@ -221,7 +223,7 @@ func latestRunsOf(facts []*Fact, _ event.Period) (now Score) {
 func fourAtFirst(_ *rand.Rand, f *Fact) bool { return boundaryAtFirst(f, 6, 4, "four") }
 func sixAtFirst(_ *rand.Rand, f *Fact) bool  { return boundaryAtFirst(f, 4, 6, "six") }
 
-// boundaryAtFirst changes a boundary with count runs to one with first runs.
+// boundaryAtFirst changes a boundary of count runs to a boundary of first runs.
 func boundaryAtFirst(f *Fact, count, first int, detail string) bool {
 	ok := f.Kind == "boundary" && f.Points == count
 	if ok {
@@ -230,7 +232,7 @@ func boundaryAtFirst(f *Fact, count, first int, detail string) bool {
 	return ok
 }
 
-// caughtAtFirst changes how a batter was out.
+// caughtAtFirst changes how a batter was out to caught.
 func caughtAtFirst(_ *rand.Rand, f *Fact) bool {
 	ok := f.Kind == "wicket" && f.Detail != "caught"
 	if ok {
@@ -248,13 +250,13 @@ const (
 	night          = 64_000
 )
 
-// The overs of a day in matches of several days, and of a session.
+// The number of overs of a day and of a session, in matches of several days.
 const (
 	oversOfDay     = 90
 	oversOfSession = 30
 )
 
-// cricketFacts is a line of a file about cricket.
+// cricketFacts holds the facts of one match, from one line of a file about cricket.
 type cricketFacts struct {
 	Date      string `json:"date"` // the first day
 	Incidents []cricketIncident
@@ -276,11 +278,11 @@ type cricketFacts struct {
 	} `json:"result"`
 }
 
-// A cricketIncident is an incident of a file about cricket.
+// A cricketIncident is an incident in a file about cricket.
 type cricketIncident struct {
 	Period event.Period `json:"period"`
 	Ball   string       `json:"ball"`  // the delivery, such as 14.3; "" at the end of an over
-	Overs  string       `json:"overs"` // the overs after it
+	Overs  string       `json:"overs"` // the overs after the incident
 	Kind   string       `json:"kind"`
 	Detail string       `json:"detail"`
 	Side   string       `json:"side"`
@@ -288,7 +290,7 @@ type cricketIncident struct {
 	Score  struct {
 		Runs    int `json:"runs"`
 		Wickets int `json:"wickets"`
-	} `json:"score"` // of the innings, after it
+	} `json:"score"` // of the innings, after the incident
 }
 
 // loadCricket sets the timeline of a match of cricket.
@@ -357,7 +359,7 @@ type scorer struct {
 	runs, wickets int     // of the innings
 	clock         event.Clock
 	oversToday    int
-	queue         []cricketIncident // the incidents of the innings that have not happened
+	queue         []cricketIncident // the incidents of the innings that have not happened yet
 }
 
 // span returns the current innings.
@@ -397,8 +399,8 @@ func (b *scorer) endInnings() {
 	b.span().end = b.now
 }
 
-// playOver adds the deliveries of an over. Each is a text: the runs, w for a wide, n for a no-ball, and a W
-// for each wicket.
+// playOver adds the deliveries of an over. Each delivery is a text: the runs, w for a wide, n for a
+// no-ball, and a W for each wicket.
 func (b *scorer) playOver(over int, deliveries string, last bool) error {
 	ball := 0 // number of legal balls
 	for _, text := range strings.Fields(deliveries) {
@@ -439,7 +441,7 @@ func (b *scorer) playOver(over int, deliveries string, last bool) error {
 // pauseOf returns a pause of a match of several days.
 func pauseOf(begin, seconds float64) pause { return pause{begin, begin + seconds, onBreak} }
 
-// setBalls sets the number of balls of the innings.
+// setBalls sets the number of balls that were bowled in the innings.
 func (b *scorer) setBalls(n int) {
 	s := b.span()
 	s.anchors = append(s.anchors, anchor{b.now - 0.001, float64(b.clock.Balls)}, anchor{b.now, float64(n)})

@@ -16,18 +16,19 @@
 //
 // # Adding a sport
 //
-// Write a file with a variable of type [sport], and add the variable to sports in sport.go. The file
-// of basketball is an example. It needs:
+// Write a file with a variable of type [sport], and add the variable to sports in sport.go.
+// basketball.go is an example. The variable needs these members:
 //
 //   - load: decodes a line into a timeline. Every fact has its time in seconds since kick-off, breaks
 //     included, and the clock that pages show. A fact that changes the score has Points. A fact that
 //     changes the score without a row on any page, such as a single in cricket, is Unlisted. The spans
 //     of the timeline are the periods. Their anchors define the clock where it does not run evenly.
 //   - score: an ordinary fact that changes the score. Faults invent such facts.
-//   - styles: at least a list of rows and a scoreboard. Each style has a profile, and a notation of clocks.
-//     List and scoreboard are common code. For other markup, write another render function.
-//   - density: about how many times more facts a match has than a match of soccer. It makes the faults of
-//     single rows rarer.
+//   - styles: at least a list of rows and a scoreboard. Each style has a profile, and a notation of
+//     clocks. All sports share the code of the list and the scoreboard. For other markup, write
+//     another render function.
+//   - density: about how many times as many facts a match has as a match of soccer. A higher
+//     density makes the faults of single rows rarer.
 //   - edits: the edits of rows that only this sport has, such as two points that become three.
 //
 // The other members of sport are optional. Count each fault of the sport with generator.strike, and

@@ -15,7 +15,7 @@ import (
 // A Match holds the facts of one match. It is one line of a JSON Lines file.
 type Match struct {
 	ID          string      `json:"id"`
-	Sport       event.Sport `json:"sport"` // the files of soccer lack it
+	Sport       event.Sport `json:"sport"` // missing in the files of soccer
 	Competition string      `json:"competition"`
 	Kickoff     time.Time   `json:"kickoff"`
 	Home        string      `json:"home"`
@@ -32,13 +32,13 @@ type Match struct {
 	game  int // baseball: 1 or 2 if the teams play twice on the day, otherwise 0
 }
 
-// A LineScore is the points of each side by period, in the order of play.
+// A LineScore holds the points of each side by period, in the order of play.
 type LineScore struct{ Home, Away []int }
 
 // A Score is the number of points of each side.
 type Score struct{ Home, Away int }
 
-// add returns the score after more points of a side.
+// add returns the score after a side has scored more points.
 func (s Score) add(side string, points int) Score {
 	if side == "home" {
 		s.Home += points
@@ -116,7 +116,7 @@ func (m *Match) team(side string) string {
 	return m.Away
 }
 
-// EarliestEnd returns the time before which no page can end the match.
+// EarliestEnd returns the time before which any page that shows the end of the match is wrong.
 func (m *Match) EarliestEnd() time.Time { return m.at(m.strayUntil) }
 
 // at returns the time that is a number of seconds after kick-off.

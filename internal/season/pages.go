@@ -16,11 +16,11 @@ type view struct {
 	match      *Match
 	home, away string // the names of the teams
 	shootout   bool   // the page shows the tally of the shoot-out
-	winner     string // the winner if the page names it, or draw; else ""
-	total      Score  // the score that the page shows; in ice hockey with a goal for the winner of a shoot-out
+	winner     string // the winner or draw, if the page names it; otherwise ""
+	total      Score  // the score that the page shows; in ice hockey, it includes a goal for the winner of a shoot-out
 }
 
-// render returns the body of a page at a time.
+// render returns the body of the page p at a time.
 func (g *generator) render(at float64, p *Page) []byte {
 	v := view{Page: p, match: g.match, home: g.match.Home, away: g.match.Away, total: p.Score}
 	if g.listing.home != "" && at < g.listing.named {
@@ -127,7 +127,7 @@ func (v *view) writeState(b *strings.Builder, s *Style) {
 	}
 }
 
-// minutes is the notation of clocks in minutes: 45+2'.
+// minutes formats a clock in minutes, such as 45+2'.
 func minutes(c event.Clock) string {
 	switch {
 	case c.Stoppage > 0:
@@ -138,8 +138,8 @@ func minutes(c event.Clock) string {
 	return ""
 }
 
-// elapsed is the notation of clocks that count up from the start of the period: 03:48. The zero clock
-// is no clock.
+// elapsed formats a clock that counts up from the start of the period, such as 03:48. For the zero
+// clock it returns "".
 func elapsed(c event.Clock) string {
 	if c == (event.Clock{}) {
 		return ""
@@ -147,7 +147,8 @@ func elapsed(c event.Clock) string {
 	return fmt.Sprintf("%02d:%02d", c.Elapsed/60, c.Elapsed%60)
 }
 
-// remaining returns the notation of clocks that count down to the end of the period: 8:12.
+// remaining returns a function that formats a clock that counts down to the end of the period, such
+// as 8:12.
 func remaining(s event.Sport) func(event.Clock) string {
 	return func(c event.Clock) string {
 		if c == (event.Clock{}) {

@@ -82,7 +82,7 @@ type Rendering struct {
 type generator struct {
 	match   *Match
 	rand    *rand.Rand
-	apart   *rand.Rand // for choices that must not change the others
+	apart   *rand.Rand // for choices that must not change the other random choices
 	style   *Style
 	line    timeline
 	rows    []row
@@ -97,19 +97,19 @@ type generator struct {
 // An ahead is a time span in which a clock is ahead by a number of seconds.
 type ahead struct{ begin, end, by float64 }
 
-// A strike is a fault and where it struck.
+// A strike is a fault and the place where it occurred, such as a row or a page.
 type strike struct {
 	fault string
 	where int
 }
 
-// strike counts a fault once for each value of where, such as a row or a page.
+// strike counts a fault once for each value of where.
 func (g *generator) strike(fault string, where int) { g.struck[strike{fault, where}] = true }
 
 // Render returns the match as polls at intervals of 5 to 90 seconds would see it. The same seed
 // results in the same pages. The constants for faults list the possible faults of the pages.
 func (m *Match) Render(seed uint64) *Rendering {
-	const rarely = 4 // one match in this number has the rare style
+	const rarely = 4 // one of this many matches has the rare style
 	apart := rand.New(rand.NewPCG(seed, ^Hash([]byte(m.ID))))
 	if m.sport.rare != nil && apart.IntN(rarely) == 0 {
 		return m.render(seed, m.sport.rare)
@@ -117,7 +117,8 @@ func (m *Match) Render(seed uint64) *Rendering {
 	return m.render(seed, nil)
 }
 
-// render is Render with a style. If the style is nil, the seed chooses one of the usual styles.
+// render is like Render, but uses the given style. If style is nil, the seed selects one of the
+// usual styles.
 func (m *Match) render(seed uint64, style *Style) *Rendering {
 	r := rand.New(rand.NewPCG(seed, Hash([]byte(m.ID))))
 	g := &generator{
@@ -158,7 +159,8 @@ func (m *Match) render(seed uint64, style *Style) *Rendering {
 	return out
 }
 
-// stop stops the match for a number of seconds, at any time of a period. Meanwhile, pages show a status.
+// stop stops the match for a number of seconds, at a random time of a random period. During the
+// stop, pages show the given status.
 func (g *generator) stop(seconds float64, status string) {
 	s := g.line.spans[g.rand.IntN(len(g.line.spans))]
 	g.line = g.line.suspended(s.begin+g.rand.Float64()*(s.end-s.begin), seconds, status)
@@ -177,7 +179,7 @@ func (g *generator) pages() []Page {
 	interval := 5 + r.Float64()*85
 	var pages []Page
 	var good []Page
-	// Stale copies are served for at most a minute, then at least one good page.
+	// After at most a minute of stale copies, at least one good page follows.
 	staleUntil, stale, mayStale := at, 0, false
 	for at < end+600 {
 		p, pause := g.page(at), g.pauseAt(at)
@@ -237,8 +239,8 @@ func (g *generator) pages() []Page {
 	return pages
 }
 
-// mayEndEarly reports whether a page can show a stray end: a good page has shown that the match is
-// played, and it is far from its end.
+// mayEndEarly reports whether a page can show a stray end, which is full time during the match.
+// That is possible if a good page was fetched since kick-off, and if the match is far from its end.
 func (g *generator) mayEndEarly(at float64, p *Page, good []Page) bool {
 	if over := g.match.sport.mayBeOver; over != nil && over(p) {
 		return false

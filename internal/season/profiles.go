@@ -44,7 +44,7 @@ func boardStyle(s event.Sport, as string, clock func(event.Clock) string) *Style
 // lineRules returns the part of a profile that is about the line score of renderBoard, in YAML.
 func lineRules(s event.Sport) string {
 	if r := s.Rules(); r.SetScore || r.InningsScore {
-		return "" // the rules for the score contain it
+		return "" // the rules for the score read the line score too
 	}
 	return "  home_line_score: .home td:not(.total)\n  away_line_score: .away td:not(.total)\n"
 }

@@ -16,7 +16,7 @@ const (
 	EditedPlayer  = "edited player"    // the row shows another player at first
 	EditedClock   = "edited clock"     // the row shows an earlier clock at first
 	RemovedScore  = "score taken back" // the row and its points are removed
-	ReplacedScore = "score replaced"   // another score takes its place between two polls
+	ReplacedScore = "score replaced"   // another score replaces the score between two polls
 	Corrected     = "late correction"  // the row of a score is edited hours after the match
 	Reversed      = "rows reversed"    // the latest row is the first
 	ClockPutBack  = "clock put back"   // the clock is ahead for a while
@@ -30,8 +30,8 @@ var commonFaults = []string{
 	MovedKickoff, LateRow, VanishedRow, EditedPlayer, EditedClock, RemovedScore, ReplacedScore, Reversed,
 }
 
-// CancelledScorer is the player of each score that another score replaces between two polls, and
-// DisallowedScorer the player of each score that is taken back.
+// CancelledScorer is the player of each score that another score replaces between two polls.
+// DisallowedScorer is the player of each score that is taken back.
 const (
 	CancelledScorer  = "Cancelled Scorer"
 	DisallowedScorer = "Nearly Scorer"
@@ -107,8 +107,8 @@ var commonEdits = []edit{
 	{EditedClock, 12, earlierAtFirst},
 }
 
-// earlierAtFirst changes the clock of a fact to one that is up to 15 seconds earlier, or a minute earlier
-// if the clock has only minutes.
+// earlierAtFirst changes the clock of a fact to a clock that is up to 15 seconds earlier. If the
+// clock has only minutes or balls, the new clock is a minute or a ball earlier.
 func earlierAtFirst(r *rand.Rand, f *Fact) bool {
 	c := &f.Clock
 	switch {
@@ -155,8 +155,8 @@ func (g *generator) insert(s row) {
 	g.rows = slices.Insert(g.rows, i, s)
 }
 
-// invented returns an ordinary score of a side at a time, and whether the side can score at this time. In
-// cricket, the score is of the side that bats.
+// invented returns an ordinary score of a side at a time, and whether the side can score at this
+// time. In cricket, the score belongs to the side that bats.
 func (g *generator) invented(side, player string, at float64) (Fact, bool) {
 	f := g.match.sport.score
 	f.Side, f.Player, f.At = side, player, at
@@ -183,8 +183,8 @@ func (g *generator) addRemovedScore() {
 	}
 }
 
-// addReplaced adds a score that is cancelled at the moment at which its side scores again, so that no page
-// shows a lower score. The scores are at least apart seconds from each other.
+// addReplaced adds a score that is cancelled when its side scores again, so that no page shows a
+// lower score. The scores are at least apart seconds from each other.
 func (g *generator) addReplaced(apart float64) {
 	for _, at := range g.rand.Perm(len(g.line.facts)) {
 		next := g.line.facts[at]
@@ -192,14 +192,16 @@ func (g *generator) addReplaced(apart float64) {
 			continue
 		}
 		f, ok := g.invented(next.Side, CancelledScorer, next.At-apart-g.rand.Float64()*600)
-		if ok && f.Side == next.Side && !g.showsClock(next.At, f.Clock) { // otherwise the page cannot show that they differ
+		// With the same clock, the rows of both scores could look the same.
+		if ok && f.Side == next.Side && !g.showsClock(next.At, f.Clock) {
 			g.insert(row{Fact: f, until: next.At, fault: ReplacedScore})
 			return
 		}
 	}
 }
 
-// showsClock reports whether the row of a fact at a time shows a clock, before or after its edit.
+// showsClock reports whether the row of a fact that happened at a time shows the clock c, before or
+// after an edit.
 func (g *generator) showsClock(at float64, c event.Clock) bool {
 	return slices.ContainsFunc(g.rows, func(s row) bool {
 		return s.At == at && (s.Clock == c || s.first != nil && s.first.Clock == c)
@@ -221,7 +223,7 @@ func (g *generator) correctLate() {
 	}
 }
 
-// page returns the page without a fault of the page as a whole at a time.
+// page returns the page at a time. Its rows can have faults, but the page as a whole has none.
 func (g *generator) page(at float64) Page {
 	p := Page{At: g.match.at(at), Start: g.match.Kickoff, Complete: true}
 	if !g.listing.start.IsZero() && at < g.listing.moved {
@@ -286,14 +288,15 @@ func (g *generator) tally(facts []*Fact, p event.Period) (now Score) {
 	return now
 }
 
-// A periodScore is the points of both sides in a period.
+// A periodScore holds the points of both sides in a period.
 type periodScore struct {
 	period event.Period
 	Score
 	innings // cricket only
 }
 
-// lineOf returns the points of each period in which something happened. In tennis, they are games.
+// lineOf returns the points of each period in which something happened. In tennis, the points are
+// games.
 func lineOf(facts []*Fact) (line []periodScore) {
 	for _, f := range facts {
 		if n := len(line); n == 0 || line[n-1].period != f.Clock.Period {
@@ -308,11 +311,12 @@ func lineOf(facts []*Fact) (line []periodScore) {
 	return line
 }
 
-// LineBehind is a line score that is a poll behind the score.
+// LineBehind means that the line score does not include the latest points.
 const LineBehind = "line score behind"
 
-// shownLine returns the points of each period as a page shows them at a time. In sports whose line score adds up to the
-// score, it has all periods so far. It is sometimes a poll behind during play.
+// shownLine returns the points of each period as a page shows them at a time. In sports whose line
+// score adds up to the score, the result contains all periods so far. During play, it sometimes
+// lacks the points of the last lineBehind seconds.
 func (g *generator) shownLine(happened []*Fact, p *Page, at float64) []periodScore {
 	rules := g.match.Sport.Rules()
 	if rules.SetScore || rules.InningsScore {
@@ -344,7 +348,7 @@ func (g *generator) shownLine(happened []*Fact, p *Page, at float64) []periodSco
 // lineBehind is how far a line score can be behind, in seconds.
 const lineBehind = 60
 
-// remaining returns the facts that no fault removes, with those that no page lists.
+// remaining returns the facts that no fault removes, including the facts that no page lists.
 func (g *generator) remaining() (happened []*Fact) {
 	for i := range g.rows {
 		if g.rows[i].until == 0 {
@@ -367,7 +371,7 @@ func (g *generator) facts() []Fact {
 	return all
 }
 
-// Moved reports whether a player is an invention of a fault, whose scores do not stay.
+// Moved reports whether a fault invented the player. The scores of such a player are removed later.
 func Moved(player string) bool {
 	return strings.HasPrefix(player, CancelledScorer) || strings.HasPrefix(player, DisallowedScorer)
 }

@@ -39,14 +39,14 @@ const (
 	Bunker         = "red card after a review in the bunker"
 )
 
-// secondsStyle names the style whose match clock shows seconds.
+// secondsStyle changes the name of a style whose match clock shows seconds.
 func secondsStyle(s *Style) *Style {
 	s.Name += " and seconds"
 	return s
 }
 
-// minutesAndSeconds is the notation of clocks that count minutes and seconds from kick-off: 41:07. Clocks
-// without seconds are in minutes.
+// minutesAndSeconds formats a clock that counts minutes and seconds from kick-off, such as 41:07.
+// It formats a clock without seconds in minutes.
 func minutesAndSeconds(c event.Clock) string {
 	if c.Elapsed == 0 {
 		return minutes(c)
@@ -143,8 +143,8 @@ func loadRugby(line []byte, m *Match) error {
 	return nil
 }
 
-// spreadMinutes sorts the facts, and sets their times from their minutes. Facts in the same minute are
-// spread over it.
+// spreadMinutes sorts the facts, and sets their times from their minutes. Facts in the same minute
+// are spread over the minute.
 func (m *Match) spreadMinutes() {
 	slices.SortStableFunc(m.facts, func(a, b Fact) int {
 		return cmp.Or(cmp.Compare(m.Sport.Index(a.Clock.Period), m.Sport.Index(b.Clock.Period)),

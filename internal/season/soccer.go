@@ -8,7 +8,7 @@ import (
 	"github.com/matchwire/matchwire/event"
 )
 
-// soccer shows matches as lists, and one in four as a scoreboard, with minutes.
+// soccer shows most matches as lists, and one in four as a scoreboard. Clocks show minutes.
 var soccer = &sport{
 	name:  event.Soccer,
 	load:  loadSoccer,
@@ -25,7 +25,7 @@ var soccer = &sport{
 // BecameOwnGoal means that a goal becomes an own goal.
 const BecameOwnGoal = "goal becomes an own goal"
 
-// soccerFacts is a line of a file about soccer.
+// soccerFacts holds the facts of one match, from one line of a file about soccer.
 type soccerFacts struct {
 	Periods   map[event.Period]float64 `json:"periods"` // length in seconds of "1h", "2h", "et1" and "et2"
 	Incidents []struct {
@@ -200,8 +200,8 @@ func (g *generator) addSoccerRows() {
 	g.addMissing(20)
 }
 
-// addCancelledGoal adds a goal that is cancelled at the moment at which its side scores another goal. The
-// goals are at least six minutes apart.
+// addCancelledGoal adds a goal that is cancelled when its side scores another goal. The goals are
+// at least six minutes apart.
 func (g *generator) addCancelledGoal() {
 	for _, at := range g.rand.Perm(len(g.line.facts)) {
 		next := g.line.facts[at]

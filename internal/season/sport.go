@@ -13,20 +13,22 @@ import (
 type sport struct {
 	name event.Sport
 
-	// load sets the timeline of a match, and its result, from the line of the match.
+	// load sets the timeline and the result of a match from the line of the match in a file.
 	load func(line []byte, m *Match) error
 
-	// clock returns the clock that pages show in a period. elapsed is in seconds since its start.
+	// clock returns the clock that pages show in a period. elapsed is the clock of the timeline:
+	// seconds since the start of the period, or balls in cricket.
 	clock func(p event.Period, elapsed float64) event.Clock
 
 	// score is an ordinary fact that changes the score, with Kind, Detail and Points.
 	score Fact
 
 	styles  []*Style // at least one
-	density int      // about how many times more facts a match has than a match of soccer
+	density int      // about how many times as many facts a match has as a match of soccer
 	edits   []edit   // edits of rows that only this sport has
 
-	// faults are the names of the faults that the matches of the sport have, besides those of edits.
+	// faults are the names of the faults that the matches of the sport have, besides the names of
+	// edits.
 	faults []string
 
 	// The members below are optional.
@@ -34,27 +36,30 @@ type sport struct {
 	// addRows adds the rows of a match. The default is generator.addRows.
 	addRows func(g *generator)
 
-	// tally sets the score after each fact, and returns the score that a page shows. The facts have
-	// happened, in the order of play, and p is the current period. The default adds up the points.
+	// tally sets the score after each fact, and returns the score that a page shows. facts holds
+	// the facts that have happened, in the order of play. p is the current period. The default adds
+	// up the points.
 	tally func(facts []*Fact, p event.Period) Score
 
-	// matchClock is the clock of the match, if it is more exact than that of rows.
+	// matchClock is the clock of the match, if it is more exact than the clock of rows.
 	matchClock func(p event.Period, elapsed float64) event.Clock
 
 	// ownRows adds rows and faults that only this sport has.
 	ownRows func(g *generator)
 
-	// rare is one more style. Choosing it does not change the other random choices.
+	// rare is an additional style for some of the matches. The choice of this style does not change
+	// the other random choices.
 	rare *Style
-	// mayBeOver reports whether only the status on a page shows that the match goes on. The default is false.
+	// mayBeOver reports whether only the status on a page shows that the match is not over. The
+	// default is false.
 	mayBeOver func(p *Page) bool
 
-	overtime    bool    // after the match, pages name its last period, unless that is the usual one
-	apart       float64 // least time between a score and the one that replaces it, in seconds; 0 means 240
+	overtime    bool    // after a match with overtime, pages name its last period
+	apart       float64 // shortest time between a score and the score that replaces it, in seconds; 0 means 240
 	sidePlayers bool    // the sides are players, who score everything
 	gameClock   bool    // pages show a clock that officials can put back
-	rainIn      int     // rain stops one match in so many for up to an hour; 0 means none
-	suspendedIn int     // one match in so many is suspended, and resumed on another day; 0 means none
+	rainIn      int     // rain stops one of this many matches for up to an hour; 0 means none
+	suspendedIn int     // one of this many matches is suspended, and resumed on another day; 0 means none
 }
 
 // sports lists all sports that have pages.
@@ -88,7 +93,7 @@ func Styles(name event.Sport) []*Style {
 	return s.styles
 }
 
-// RenderIn is [Match.Render] in a style of the sport.
+// RenderIn is like [Match.Render], but uses the given style of the sport.
 func (m *Match) RenderIn(style *Style, seed uint64) *Rendering { return m.render(seed, style) }
 
 // Faults returns the names of all faults that the pages of a sport have.
@@ -116,7 +121,7 @@ func Faults(name event.Sport) []string {
 // An edit is a way in which a site edits a row later.
 type edit struct {
 	name   string
-	rarity int // one row in rarity times the density of the sport is edited in this way
+	rarity int // one of rarity × density rows is edited in this way
 
 	// wrong changes a fact to what the row shows before the edit. It returns false if the fact cannot be
 	// edited in this way.
@@ -130,12 +135,12 @@ type Style struct {
 	Tally  bool   // the page shows the tally of a shoot-out
 
 	Winner bool // after the match, the page names the winner
-	// Several means that the page shows several matches. Each has an ID.
+	// Several means that the page shows several matches. Each match has an ID.
 	Several bool
 
 	render  func(s *Style, v *view) []byte
-	score   func(v *view, side string) string // the score of a side as a text; nil means the number
-	clock   func(event.Clock) string          // the notation of clocks
+	score   func(v *view, side string) string // the score of a side as a text; nil means the number of points
+	clock   func(event.Clock) string          // formats a clock
 	profile string                            // the profile of the pages, in YAML
 
 	// line returns the line score that the pages show, as a text. It is nil if the sport has none.

@@ -33,18 +33,18 @@ var tennis = &sport{
 	suspendedIn: 30,
 }
 
-// The faults of tennis, and what is rare in it.
+// The faults and rare situations of tennis.
 const (
 	WrongPlayer   = "game given to the other player at first"
 	Retired       = "player retires"
 	MatchTieBreak = "match tie-break of ten points"
 )
 
-// noClock is the notation of pages without a clock.
+// noClock formats a clock on pages without a clock.
 func noClock(event.Clock) string { return "" }
 
-// tennisStyle returns a style of tennis with a name and a render function. Its pages name the winner after
-// a retirement.
+// tennisStyle sets the name and the render function of a style. Pages of this style name the winner
+// after a retirement.
 func tennisStyle(name string, s *Style, render func(*Style, *view) []byte) *Style {
 	s.Name, s.render = name, render
 	s.profile = strings.Replace(s.profile, "  start: .start\n",
@@ -52,7 +52,8 @@ func tennisStyle(name string, s *Style, render func(*Style, *view) []byte) *Styl
 	return s
 }
 
-// loadTennis sets the timeline of a match of tennis. Its facts have the seconds since the first point.
+// loadTennis sets the timeline of a match of tennis. The source gives the time of each fact, in
+// seconds since the first point.
 func loadTennis(line []byte, m *Match) error {
 	var in struct {
 		Starts    string                   `json:"tournament_starts"`
@@ -152,8 +153,9 @@ func (m *Match) gamesIn(p event.Period) (games Score) {
 	return games
 }
 
-// gamesOfSet sets the score after each fact: the sets after a set, otherwise the games of its set. It returns
-// the games of the set p, or of the latest set if p is "".
+// gamesOfSet sets the score after each fact. After a set, the score counts sets. After any other
+// fact, it counts the games of the current set. It returns the games of the set p, or of the latest
+// set if p is "".
 func gamesOfSet(facts []*Fact, p event.Period) Score {
 	games, sets, latest := map[event.Period]Score{}, Score{}, p
 	for _, f := range facts {
@@ -171,15 +173,15 @@ func gamesOfSet(facts []*Fact, p event.Period) Score {
 	return games[latest]
 }
 
-// isSetWon reports whether the score of a page in a set is also that of a match that is over: the set is won,
-// or the score may count sets.
+// isSetWon reports whether the score on a page can also be the final score of a match. That is
+// possible if the set is won, or if the score may count sets.
 func isSetWon(p *Page) bool {
 	most, least := max(p.Score.Home, p.Score.Away), min(p.Score.Home, p.Score.Away)
 	begins := most == 0 // the page may show only the sets before
 	return begins || most > 5 && most > least+1 || most == 7 || most+least == event.Tennis.Index(p.period)+1
 }
 
-// addTennisRows gives one game to the other player at first.
+// addTennisRows adds a game that the page first gives to the other player.
 func (g *generator) addTennisRows() {
 	if g.match.By == event.ByRetirement {
 		g.strike(Retired, 0)
@@ -247,5 +249,5 @@ func renderSets(s *Style, v *view) []byte {
 	return []byte(b.String())
 }
 
-// EndsInTieBreak reports whether the last set is a match tie-break, whose points are no games.
+// EndsInTieBreak reports whether the last set is a match tie-break, whose points are not games.
 func (m *Match) EndsInTieBreak() bool { return m.spans[len(m.spans)-1].special }

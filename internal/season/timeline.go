@@ -55,7 +55,7 @@ type pause struct {
 	status     string // as pages show it, such as stopped
 }
 
-// long reports whether play goes on at another day.
+// long reports whether play continues on another day.
 func (p *pause) long() bool { return p.end-p.begin > 4*3600 }
 
 // elapsed returns the clock at a time of the span, in seconds since the start of the period.
@@ -82,11 +82,12 @@ func (s *span) elapsed(at float64) float64 {
 // length returns the clock at the end of the span, in seconds.
 func (s *span) length() float64 { return s.elapsed(s.end) }
 
-// end returns the time of the end of the match.
+// end returns the time at which the match ends.
 func (t *timeline) end() float64 { return t.spans[len(t.spans)-1].end }
 
-// suspended returns the timeline of a match that is suspended at a time and resumes after a number of
-// seconds. Meanwhile, pages show a status. suspended does not modify t. The time must be in a span.
+// suspended returns the timeline of a match that is suspended at a time and resumes after a number
+// of seconds. During this time, pages show the given status. suspended does not modify t. The time
+// must be in a span.
 func (t *timeline) suspended(at, seconds float64, status string) timeline {
 	later := func(time float64) float64 {
 		if time > at {

@@ -48,8 +48,9 @@ var unusual = []struct{ characters, name, remedy string }{
 	{"\b", `a backspace, which \b means in double quotes`, "use single quotes"},
 }
 
-// CheckCharacters returns an error if a text outside quotes contains an invisible character, or one
-// that looks like another, such as a no-break space. Use it for texts in a formal language.
+// CheckCharacters returns an error if a text contains, outside quotes, an invisible character or a
+// character that looks like another, such as a no-break space. Use it for texts in a formal
+// language.
 func CheckCharacters(text string) error {
 	var quote rune
 	for _, r := range text {

@@ -106,7 +106,7 @@ func TestEncodings(t *testing.T) {
 	}
 }
 
-// An invisible character, or one that looks like another, is an error outside quotes.
+// Outside quotes, an invisible character or a character that looks like another is an error.
 func TestCheckCharacters(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string]string{

@@ -58,7 +58,7 @@ func (s Secret) Reference() string {
 func (s Secret) Literal() string { return s.text }
 
 // Value returns the text of the secret, without spaces around it. path returns the path of a file
-// that the document names. It returns an error if the text is empty or cannot be read.
+// that the document names. Value returns an error if the text is empty or cannot be read.
 func (s Secret) Value(path func(string) string) (string, error) {
 	value, from := s.text, "the text"
 	switch {

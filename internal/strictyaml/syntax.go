@@ -7,7 +7,7 @@ import (
 	"github.com/goccy/go-yaml"
 )
 
-// indentation ends errors about lines whose indentation matches no line above.
+// indentation is the end of errors about lines whose indentation matches no line above.
 const indentation = "indent a key exactly as far as the other keys of its mapping, and keys below it further"
 
 // explainSyntax converts a syntax error of the YAML library to an [*Error] that suggests a
@@ -23,8 +23,8 @@ func explainSyntax(err error, data []byte) error {
 	return at.Errorf("%s", remedy(fault.GetMessage(), before, after))
 }
 
-// remedy returns the correction for a syntax error with this message. before and after are the two
-// parts of its line.
+// remedy returns the correction for a syntax error with this message. before and after are the
+// parts of the line before and after the error.
 func remedy(message, before, after string) string {
 	for _, s := range syntaxErrors {
 		if strings.Contains(message, s.found) && (s.only == nil || s.only(before, after)) {
@@ -45,9 +45,9 @@ func around(data []byte, at Pos) (before, after string) {
 	return string(line[:column]), string(line[column:])
 }
 
-// syntaxErrors lists corrections for syntax errors of the YAML library. The first entry applies
-// that has a part of the message, and whose function returns true for the line before and after the
-// position.
+// syntaxErrors lists corrections for syntax errors of the YAML library. An entry applies if found
+// is a part of the message, and if only is nil or returns true for the parts of the line before and
+// after the error. The first entry that applies is used.
 var syntaxErrors = []struct {
 	found string
 	only  func(before, after string) bool

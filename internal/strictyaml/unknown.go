@@ -47,7 +47,8 @@ func typeAt(t reflect.Type, path string) reflect.Type {
 	return indirect(t)
 }
 
-// indirect returns the type that t points to, or t. It returns nil for nil.
+// indirect returns the type that t points to, or t itself if t is not a pointer. It returns nil for
+// nil.
 func indirect(t reflect.Type) reflect.Type {
 	for t != nil && t.Kind() == reflect.Pointer {
 		t = t.Elem()
@@ -72,8 +73,8 @@ func keysOf(t reflect.Type) (all []string) {
 	return all
 }
 
-// eachField calls f for each field of a struct that has a key. It calls f for the fields of an inline
-// struct instead of the struct.
+// eachField calls f for each field of t that has a key in YAML. If a field is an inline struct, it
+// calls f for the fields of that struct instead. It does nothing if t is not a struct.
 func eachField(t reflect.Type, f func(key string, field reflect.StructField)) {
 	if t == nil || t.Kind() != reflect.Struct {
 		return
@@ -93,13 +94,13 @@ func eachField(t reflect.Type, f func(key string, field reflect.StructField)) {
 // maxDistance is the largest edit distance between a key and a suggestion.
 const maxDistance = 2
 
-// simple returns a key without separators that are easy to confuse.
+// simple returns a key in lower case and without separators, so that similar spellings are equal.
 func simple(key string) string {
 	return strings.ToLower(strings.NewReplacer("_", "", "-", "", " ", "").Replace(key))
 }
 
-// keys returns the keys of a type and of nested types. It does not search types that decode
-// themselves, because they suggest their own keys.
+// keys returns the keys of a type and of nested types. It does not search types with a method
+// UnmarshalYAML, because these types suggest their own keys.
 func keys(t reflect.Type, seen map[reflect.Type]bool) []string {
 	for t.Kind() == reflect.Pointer || t.Kind() == reflect.Slice || t.Kind() == reflect.Map {
 		t = t.Elem()

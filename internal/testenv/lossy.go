@@ -18,8 +18,8 @@ func OnLossyRedis(t *testing.T, test func(t *testing.T, r, lossy *redis.Client))
 }
 
 // ProxiedRedis returns a proxy for the server of r, and a client of the same database that connects
-// through the proxy. maxRetries is that of [redis.Options]: 0 is the default of go-redis, and -1
-// means no retries. Both close when the test ends.
+// through the proxy. maxRetries is the MaxRetries of [redis.Options]: 0 is the default of go-redis,
+// and -1 means no retries. Both close when the test ends.
 func ProxiedRedis(t *testing.T, r *redis.Client, maxRetries int) (*Proxy, *redis.Client) {
 	t.Helper()
 	o := r.Options()

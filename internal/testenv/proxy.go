@@ -162,7 +162,7 @@ func (p *Proxy) loses(c *command) bool {
 	return lost
 }
 
-// losesReply decides about the first chunk of a reply.
+// losesReply decides, at the first chunk of a reply, whether the proxy loses the reply.
 func (p *Proxy) losesReply(c *command) bool {
 	hash, ok := c.hash()
 	p.mu.Lock()

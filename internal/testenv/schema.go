@@ -8,10 +8,10 @@ import (
 	"github.com/santhosh-tekuri/jsonschema/v6"
 )
 
-// Schema compiles a JSON Schema from the folder schemas in the file system in. name is its file and
-// fragment, such as "frames.json#/definitions/server". The compiled schema asserts formats and
-// rejects members that it does not describe. So tests fail if matchwire emits a member without a
-// description.
+// Schema compiles a JSON Schema from the folder schemas in the file system in. name is the file and
+// the fragment of the schema, such as "frames.json#/definitions/server". The compiled schema checks
+// formats and rejects members that it does not describe. So tests fail if matchwire emits a member
+// without a description.
 func Schema(t testing.TB, in fs.FS, name string) *jsonschema.Schema {
 	t.Helper()
 	c := jsonschema.NewCompiler()

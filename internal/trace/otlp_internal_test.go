@@ -49,7 +49,7 @@ func newCollector(t *testing.T, responses ...func(w http.ResponseWriter)) *colle
 	t.Helper()
 	c := &collector{responses: responses}
 	c.Server = httptest.NewUnstartedServer(c)
-	c.Config.ErrorLog = log.New(io.Discard, "", 0) // failed TLS handshakes
+	c.Config.ErrorLog = log.New(io.Discard, "", 0) // discards errors about failed TLS handshakes
 	t.Cleanup(func() { c.Close() })
 	return c
 }
@@ -91,8 +91,8 @@ func (c *collector) recorded() (requests []*http.Request, accepted []*tracepb.Tr
 	return slices.Clone(c.requests), slices.Clone(c.accepted)
 }
 
-// status returns a function that responds with a status code and headers. headers alternates names
-// and values.
+// status returns a function that responds with a status code and headers. headers contains pairs of
+// a name and a value.
 func status(code int, headers ...string) func(w http.ResponseWriter) {
 	return func(w http.ResponseWriter) {
 		for i := 0; i < len(headers); i += 2 {
@@ -103,8 +103,8 @@ func status(code int, headers ...string) func(w http.ResponseWriter) {
 	}
 }
 
-// sink sets the environment variables in env and returns a new OTLP sink. Its retries follow at
-// short intervals.
+// sink sets the environment variables in env and returns a new OTLP sink. The sink retries failed
+// requests at short intervals.
 func sink(t *testing.T, env map[string]string) (*OTLP, error) {
 	t.Helper()
 	for name, value := range env {
@@ -193,8 +193,8 @@ func TestOTLPVariables(t *testing.T) {
 	}
 }
 
-// OTEL_EXPORTER_OTLP_CERTIFICATE verifies a collector with TLS. The client certificate authenticates
-// matchwire to the collector.
+// matchwire verifies the collector with the certificate in OTEL_EXPORTER_OTLP_CERTIFICATE. The
+// client certificate authenticates matchwire to the collector.
 func TestOTLPCertificates(t *testing.T) {
 	cert, key, pool := clientCertificate(t)
 	c := newCollector(t)
@@ -268,7 +268,7 @@ func clientCertificate(t *testing.T) (certFile, keyFile string, pool *x509.CertP
 	return filepath.Join(dir, "cert.pem"), filepath.Join(dir, "key.pem"), pool
 }
 
-// OTEL_EXPORTER_OTLP_TIMEOUT bounds each request to a collector that does not respond.
+// OTEL_EXPORTER_OTLP_TIMEOUT limits how long matchwire waits for a collector that does not respond.
 func TestOTLPTimeout(t *testing.T) {
 	release := make(chan struct{})
 	c := newCollector(t, func(http.ResponseWriter) { <-release })
@@ -512,8 +512,8 @@ func TestOTLPInvalidVariables(t *testing.T) {
 	}
 }
 
-// The default limits of the queue are those of OpenTelemetry's batch span processor. Environment
-// variables override them.
+// The default limits of the queue are the same as in OpenTelemetry's batch span processor.
+// Environment variables override them.
 func TestOTLPBatching(t *testing.T) {
 	env := map[string]string{}
 	want := Batching{Queue: 2048, Batch: 512, Delay: 5 * time.Second, Timeout: 30 * time.Second}

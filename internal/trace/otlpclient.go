@@ -19,7 +19,7 @@ import (
 )
 
 // Retries of a failed request, as in OpenTelemetry's own exporters. The interval between attempts
-// grows from firstRetry to longestRetry. retryFor bounds all attempts together.
+// grows from firstRetry to longestRetry. retryFor is the time limit for all attempts together.
 const (
 	firstRetry   = 5 * time.Second
 	longestRetry = 30 * time.Second

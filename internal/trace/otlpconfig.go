@@ -172,7 +172,7 @@ func (env otlpEnv) tls() (*tls.Config, error) {
 }
 
 // otlpBatching returns the limits of the queue, read from the OTEL_BSP_ environment variables. The
-// defaults are those of OpenTelemetry's batch span processor.
+// defaults are the same as in OpenTelemetry's batch span processor.
 func otlpBatching(getenv func(string) string) (Batching, error) {
 	b := Batching{Queue: 2048, Batch: 512}
 	delay, timeout := 5000, 30_000 // milliseconds

@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// closeTimeout bounds the writes of a queue after the context of run has ended.
+// closeTimeout is the time limit for the writes of a queue after the context of run has ended.
 const closeTimeout = 5 * time.Second
 
 // A Sink stores or sends spans.

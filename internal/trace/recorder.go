@@ -15,7 +15,7 @@ import (
 const (
 	// budgetRate is the average number of spans that a process may record per second. budgetBurst
 	// is the number that it may record at once. These limits are high enough for all matches of a
-	// busy day, and bound the spans of a backlog of 100,000 events.
+	// busy day. They also limit the number of spans that a backlog of 100,000 events causes.
 	budgetRate  = 20
 	budgetBurst = 5000
 

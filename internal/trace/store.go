@@ -30,8 +30,8 @@ const (
 	maxJobs  = 1000 // caused by one job; the earliest are dropped
 )
 
-// NewStore returns a Store in r. A trace expires when no span has been added to it for keep. All keys
-// begin with prefix.
+// NewStore returns a Store in r. A trace expires if no span is added to it for the duration keep.
+// All keys begin with prefix.
 func NewStore(r redis.UniversalClient, prefix string, keep time.Duration) *Store {
 	return &Store{redis: r, prefix: prefix, keep: keep}
 }

@@ -104,8 +104,8 @@ func TestTree(t *testing.T) {
 	})
 }
 
-// A job that the schedule started is recorded only if it produced an event or failed. The job that
-// set the schedule links to the recorded jobs.
+// A job that the schedule started is recorded only if it produced an event or failed. The trace of
+// the job that activated the source lists the recorded jobs.
 func TestScheduledJobs(t *testing.T) {
 	testenv.OnBothRedis(t, func(t *testing.T, c *redis.Client) {
 		s := trace.NewStore(c, "mw:", time.Hour)

@@ -45,8 +45,9 @@ func (t *Tree) RedactErrors() {
 }
 
 // Tree returns the trace of a job. id is the TID of the job or the ID of a message that the job
-// created. The result includes the traces of at most jobs jobs that the schedule started because of
-// this job, the latest ones. If no trace is stored, Tree returns ErrNotFound.
+// created. The result also includes traces of the latest jobs that the schedule started because of
+// this job. The parameter jobs is the maximum number of these traces. If no trace is stored, Tree
+// returns ErrNotFound.
 func (s *Store) Tree(ctx context.Context, id string, jobs int) (*Tree, error) {
 	tid, message, err := s.resolve(ctx, id)
 	if err != nil {

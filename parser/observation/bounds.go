@@ -9,7 +9,8 @@ import (
 
 // RemoveImpossible removes facts beyond the bounds of the sport, and returns a problem for each
 // removal. It removes the score, the tally of the shoot-out, or all incidents of one kind and side.
-// The lists of removed incidents then count as empty.
+// For each list that had removed incidents, it sets the number of rows in Lists to 0. A score that
+// is higher than usual stays if the page lists each goal.
 func (o *Observation) RemoveImpossible() []Problem {
 	limit := o.Sport.Rules().Bounds
 	if limit == (event.Bounds{}) {

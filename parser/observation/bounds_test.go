@@ -19,7 +19,7 @@ func TestBoundsAdmitRecords(t *testing.T) {
 		{event.Soccer, event.Score{Home: 36}, false, true},
 		{event.Soccer, event.Score{Home: 149}, true, true},
 		{event.Soccer, event.Score{Home: 149}, false, false},
-		{event.Soccer, event.Score{Home: 45}, false, false}, // a minute
+		{event.Soccer, event.Score{Home: 45}, false, false}, // probably a minute
 		{event.Soccer, event.Score{Home: 1998}, true, false},
 		{event.Soccer, event.Score{Away: 1998}, false, false},
 		{event.IceHockey, event.Score{Home: 92}, false, true},
@@ -42,7 +42,7 @@ func TestBoundsAdmitRecords(t *testing.T) {
 		}
 		problems := o.RemoveImpossible()
 		if (len(problems) == 0) != tc.ok || (o.Score != nil) != tc.ok {
-			t.Errorf("%s %v, listed %t: problems %v, score %v, want believed %t", tc.sport, tc.score, tc.listed, problems,
+			t.Errorf("%s %v, listed %t: problems %v, score %v, want accepted %t", tc.sport, tc.score, tc.listed, problems,
 				o.Score, tc.ok)
 		}
 	}

@@ -7,8 +7,9 @@ import (
 	"github.com/matchwire/matchwire/event"
 )
 
-// Contradictions returns a problem if the listed goals do not add up to the score. It returns nil
-// if there is no score, or if the sport does not count goals.
+// Contradictions returns a problem if the listed goals do not add up to the score. After a
+// shoot-out, the score may include one goal more, for the winner. Contradictions returns nil if
+// there is no score, or if the sport does not count goals.
 func (o *Observation) Contradictions() []Problem {
 	if o.Score == nil || !o.Sport.Rules().CountsGoals {
 		return nil
@@ -26,9 +27,9 @@ func (o *Observation) likelyCause(listed event.Score) string {
 	home, away := listed.Home-o.Score.Home, listed.Away-o.Score.Away
 	switch {
 	case home+away == 0:
-		return "; their number is right, so check the rule for side or team"
+		return "; the number of goals is right, so check the rule for side or team"
 	case home+away > 0 && (listed.Home == 0 && o.Score.Home > 0 || listed.Away == 0 && o.Score.Away > 0):
-		return "; all are of one side, so check the rule for side or team"
+		return "; all listed goals are of one side, so check the rule for side or team"
 	case home >= 0 && away >= 0:
 		return "; if the page still lists a disallowed goal, exclude its row"
 	case home <= 0 && away <= 0 && (o.ShowsShootout() || o.mayHideShootout(listed)):
@@ -37,16 +38,17 @@ func (o *Observation) likelyCause(listed event.Score) string {
 	return ""
 }
 
-// mayHideShootout reports whether the score may include a goal for the winner of a shoot-out: the
-// listed goals are level, and one side has one goal more.
+// mayHideShootout reports whether the score may include a goal for the winner of a shoot-out. That
+// is possible if the match is over, both sides have the same number of listed goals, and the score
+// has one goal more.
 func (o *Observation) mayHideShootout(listed event.Score) bool {
 	return o.Sport.Rules().ShootoutGoal && o.Match.Status.Over() && listed.Home == listed.Away &&
 		o.Score.Home+o.Score.Away == listed.Home+listed.Away+1
 }
 
-// LineOf returns the line score of the page if its periods add up to a score, and otherwise nil. A
-// last period for a shoot-out does not count. In cricket and tennis, the line score always fits,
-// because the score is part of it.
+// LineOf returns the line score of the page if it fits the score, otherwise nil; see
+// [event.LineScore.Fits]. If the line score fits only without its last period, that period is a
+// shoot-out. Then LineOf returns a line score without it. Any line score fits a nil score.
 func (o *Observation) LineOf(score *event.Score) *event.LineScore {
 	line, rules := o.LineScore, o.Sport.Rules()
 	if line == nil || score == nil || line.Fits(rules, *score) {
@@ -61,8 +63,9 @@ func (o *Observation) LineOf(score *event.Score) *event.LineScore {
 }
 
 // RemoveWrongLine removes a line score that does not fit the score, and returns a problem. It
-// removes nothing and returns nil if the page may have updated only one of them: the match is not
-// over, and the difference is at most two scores.
+// returns nil if it removes nothing. During a match, a page may update the score and the line score
+// at different times. So RemoveWrongLine keeps the line score if the result is open, and if at most
+// two incidents can explain the difference.
 func (o *Observation) RemoveWrongLine() *Problem {
 	if o.LineScore == nil || o.Score == nil || o.LineOf(o.Score) != nil || o.LineOf(o.ScoreWithoutShootout()) != nil {
 		return nil
@@ -78,8 +81,8 @@ func (o *Observation) RemoveWrongLine() *Problem {
 	return problem
 }
 
-// mostPoints returns the maximum number of points that one incident adds to the score. If the score counts sets, it
-// returns the points of a set.
+// mostPoints returns the maximum number of points that one incident adds to the score. If the score
+// counts sets, or if the rules have no points, it returns the maximum score of one side.
 func mostPoints(rules *event.Rules) int {
 	if rules.CountsSets || len(rules.Points) == 0 {
 		return rules.Bounds.Score

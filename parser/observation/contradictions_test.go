@@ -56,7 +56,7 @@ func TestContradictionNamesTheCause(t *testing.T) {
 		want          string
 	}{
 		"all goals on one side":           {soccer, ended, at(4, 0), at(2, 2), nil, sides},
-		"an own goal on its side":         {soccer, ended, at(2, 1), at(1, 2), nil, sides},
+		"an own goal, listed wrongly":     {soccer, ended, at(2, 1), at(1, 2), nil, sides},
 		"a disallowed goal":               {soccer, ended, at(4, 2), at(3, 2), nil, disallowed},
 		"two disallowed goals":            {hockey, ended, at(1, 1), at(0, 0), nil, disallowed},
 		"a goal that is not listed":       {soccer, ended, at(1, 0), at(1, 1), nil, ""},

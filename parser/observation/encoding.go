@@ -9,17 +9,18 @@ import (
 	"golang.org/x/text/encoding/charmap"
 )
 
-// maxEncodings is the maximum number of excess UTF-8 encodings that are repaired.
+// maxEncodings is the maximum number of excess UTF-8 encodings that RepairEncoding undoes.
 const maxEncodings = 3
 
 // RepairEncoding repairs a name that was encoded as UTF-8 twice or more: "RondÃ³n" becomes
 // "Rondón". The first encoding may have been read as Windows-1252 or as Latin-1, whose bytes 0x80
 // to 0x9f are control characters. RepairEncoding repairs the whole name, or returns the name
-// unchanged. Do not trim or replace white space before, because it can be a part of a letter.
+// unchanged. Do not trim or replace white space in the name before the call: a white space
+// character can be one byte of a letter.
 //
-// Some correct names are also valid when decoded: the end of "RENÉ’S" could be "ɒS". So
-// RepairEncoding repairs a name only if every letter of the result is plausible at its place, and
-// at least one letter was implausible before.
+// Some correct names look as if they were encoded twice: "É’" in "RENÉ’S" could be the letter "ɒ".
+// So RepairEncoding repairs a name only if every letter of the result is plausible at its place,
+// and if the original name cannot be correct.
 func RepairEncoding(name string) string { return repair(name, maxEncodings) }
 
 // repair undoes at most rounds excess encodings of a name. It returns the name unchanged if it is
@@ -43,8 +44,8 @@ func repair(name string, rounds int) string {
 	return once
 }
 
-// decode returns the text whose UTF-8 encoding, read in another charset, is name. ok is false if
-// there is none.
+// decode undoes one encoding. It returns the text whose UTF-8 bytes, read as Windows-1252 or
+// Latin-1, are name. ok is false if there is no such text.
 func decode(name string) (text string, ok bool) {
 	if !strings.ContainsFunc(name, isLead) {
 		return "", false
@@ -53,8 +54,8 @@ func decode(name string) (text string, ok bool) {
 	return string(b), ok && utf8.Valid(b)
 }
 
-// compare compares a name with the text from which decode made it. plausible reports whether a name
-// can have each letter of text at its place. certain reports whether name cannot be a correct name.
+// compare compares a name with text, the result of decode. plausible reports whether each letter of
+// text is plausible at its place. certain reports whether name cannot be a correct name.
 func compare(name, text string) (plausible, certain bool) {
 	page, repaired := []rune(name), []rune(text)
 	at := 0 // the position in page of the first rune of the letter
@@ -76,8 +77,8 @@ func compare(name, text string) (plausible, certain bool) {
 // Latin-1.
 func isLead(r rune) bool { return 0xc2 <= r && r <= 0xf4 }
 
-// narrow returns the bytes that were read as text. ok is false if a rune is neither in Windows-1252
-// nor in Latin-1.
+// narrow returns the bytes that are text if they are read as Windows-1252 or Latin-1. ok is false
+// if a rune is in neither charset.
 func narrow(text []rune) (b []byte, ok bool) {
 	b = make([]byte, len(text))
 	for i, r := range text {
@@ -91,7 +92,7 @@ func narrow(text []rune) (b []byte, ok bool) {
 	return b, true
 }
 
-// A letter is a rune of the repaired name that is more than one rune of the page.
+// A letter is a rune of the repaired name that consists of several runes on the page.
 type letter struct {
 	rune          rune
 	page          []rune // as the page shows it
@@ -114,12 +115,12 @@ func (l letter) next() rune {
 	return l.after[0]
 }
 
-// ambiguous contains the runes that follow an upper-case letter in a correct name too: letters,
-// apostrophes, dashes and white space.
+// ambiguous contains runes that can be the second byte of an encoded letter. In a correct name,
+// they can also follow an upper-case letter. They are letters, apostrophes, dashes and white space.
 const ambiguous = "ŠšŒœŽžŸ’‘–—…•´·\u0085\u00a0\u00ad"
 
-// otherLatin contains the Latin letters of names that are outside the blocks which plausible
-// accepts whole.
+// otherLatin contains the other Latin letters that plausible accepts. They are outside the Unicode
+// blocks of which plausible accepts every letter.
 const otherLatin = "ƏəƠơƯưȘșȚț"
 
 // plausible reports whether a name can have the letter at this place.
@@ -130,7 +131,7 @@ func (l letter) plausible() bool {
 		return false
 	case r < 0x180 || 0x1e00 <= r && r < 0x1f00 || strings.ContainsRune(otherLatin, r):
 		return true
-	case unicode.Is(unicode.Latin, r): // a letter of phonetics or of an extinct language
+	case unicode.Is(unicode.Latin, r): // a phonetic letter, or a letter of an extinct language
 		return false
 	case 0x300 <= r && r < 0x340: // a diacritic that follows its letter
 		return unicode.IsLetter(l.previous())
@@ -153,7 +154,7 @@ func (l letter) certain() bool {
 		return true
 	}
 	if other := l.rune > 0x370 && !isLatin(l.rune); other && (l.previous() > 0x370 || l.next() > 0x370) {
-		return true // two letters of the same script
+		return true // next to another letter that is not Latin
 	}
 	first, second := l.page[0], l.page[1]
 	startsWord := !unicode.IsLetter(l.previous()) && !unicode.IsDigit(l.previous())
@@ -164,7 +165,7 @@ func (l letter) certain() bool {
 	}
 	dash := second == '–' || second == '—'
 	switch {
-	case unicode.IsLower(l.previous()): // the first rune is an upper-case letter
+	case unicode.IsLower(l.previous()): // the first rune, an upper-case letter, follows a lower-case letter
 		return true
 	case first == 'Ã' && (startsWord || dash && !unicode.IsLetter(l.next()) && !unicode.IsDigit(l.next())):
 		return true

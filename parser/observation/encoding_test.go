@@ -10,7 +10,8 @@ import (
 	"github.com/matchwire/matchwire/internal/testenv"
 )
 
-// twice encodes name as UTF-8 twice, as if the first encoding were Latin-1 or Windows-1252.
+// twice encodes name as UTF-8 twice. Between the encodings, the bytes are read as Latin-1 or as
+// Windows-1252.
 func twice(name string) (latin1, windows string) {
 	for _, b := range []byte(name) {
 		r := charmap.Windows1252.DecodeByte(b)
@@ -47,7 +48,7 @@ func TestCaseNamesEncodedTwice(t *testing.T) {
 	}
 }
 
-// Correct names stay unchanged, even those that are valid in both readings.
+// Correct names stay unchanged, even names that look as if they were encoded twice.
 func TestCorrectNamesStayUnchanged(t *testing.T) {
 	t.Parallel()
 	names := append([]string{
@@ -71,7 +72,8 @@ func TestCorrectNamesStayUnchanged(t *testing.T) {
 	}
 }
 
-// A name that is repaired once is not repaired again, and no name is repaired in part.
+// RepairEncoding never repairs only a part of a name. If one word was encoded twice and another was
+// not, the name stays unchanged.
 func TestRepairIsWhole(t *testing.T) {
 	t.Parallel()
 	for _, name := range encodedNames {
@@ -84,8 +86,9 @@ func TestRepairIsWhole(t *testing.T) {
 	}
 }
 
-// A name that was encoded as UTF-8 three or four times is repaired as a whole, or stays unchanged if it could
-// be a correct name in between.
+// RepairEncoding completely repairs a name that was encoded as UTF-8 up to four times, or returns
+// it unchanged. A name may stay unchanged if it could be correct after only some encodings are
+// undone.
 func TestNamesEncodedThreeTimes(t *testing.T) {
 	t.Parallel()
 	doubtful := 0

@@ -13,13 +13,13 @@ import (
 )
 
 // Damaged reports whether name contains a question mark or a Unicode replacement character, as in
-// "Rond?n". Each of these replaces a lost letter.
+// "Rond?n". Each of these characters stands for a lost letter.
 func Damaged(name string) bool {
 	return strings.ContainsRune(name, utf8.RuneError) || strings.Contains(name, "?")
 }
 
-// placeholders matches lower-case names for a team that is not known yet: a place in a group or a
-// list of groups, the winner or loser of a match, or a word that means "not known".
+// placeholders matches lower-case names for a team that is not known yet. Such a name is a place in
+// a group or in a list of groups, the winner or loser of a match, or a word that means "not known".
 var placeholders = regexp.MustCompile(`^(` + strings.Join([]string{
 	`tb[dca]( ?\d+)?`, `to be (decided|determined|announced|confirmed)`, `unknown`, `n/?a`, `\?+`, `-+`,
 	`[1-9](st|nd|rd|th)?( |-)?(group )?[a-l]([/ -]?[a-l])*`, // 2A, 3A/B/C, 1st Group A
@@ -79,8 +79,8 @@ func fits(damaged, intact string) bool {
 }
 
 // OtherPlayer reports whether two names definitely belong to different players. It returns false if
-// a name is missing or damaged, or if one can be a short form of the other: "J. Smith" and "Smith"
-// of "John Smith".
+// a name is missing or damaged, or if one can be a short form of the other, as "J. Smith"
+// and "Smith" are for "John Smith".
 func OtherPlayer(a, b string) bool {
 	if Damaged(a) || Damaged(b) || sameName(a, b) {
 		return false
@@ -138,8 +138,8 @@ func NewAliases(names map[string][]string) (Aliases, error) {
 	return aliases, nil
 }
 
-// SameTeam reports whether two names refer to the same team: they are equal when folded, one is a
-// damaged form of the other, or they are aliases of one name.
+// SameTeam reports whether two names refer to the same team. They do if they are equal when folded,
+// if one is a damaged form of the other, or if they are aliases of one name.
 func (a Aliases) SameTeam(x, y string) bool {
 	if sameName(x, y) {
 		return true

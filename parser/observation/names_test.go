@@ -27,12 +27,12 @@ func TestSameTeamWithDamagedNames(t *testing.T) {
 	} {
 		for _, d := range damaged {
 			if !Aliases(nil).SameTeam(intact, d) || !Aliases(nil).SameTeam(d, intact) {
-				t.Errorf("SameTeam(%q, %q) = false in either order, want true", intact, d)
+				t.Errorf("SameTeam(%q, %q) = false in one order or both, want true", intact, d)
 			}
 		}
 		for _, other := range []string{"X" + damaged[0], damaged[0] + "x", "?", "San ?uis"} {
 			if Aliases(nil).SameTeam(intact, other) || Aliases(nil).SameTeam(other, intact) {
-				t.Errorf("SameTeam(%q, %q) = true in either order, want false", intact, other)
+				t.Errorf("SameTeam(%q, %q) = true in one order or both, want false", intact, other)
 			}
 		}
 	}

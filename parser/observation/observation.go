@@ -80,8 +80,8 @@ func (o *Observation) Count(k event.Kind, s event.Side) int {
 	return n
 }
 
-// ShowsPeriod reports whether the page shows a period that is typical of its sport. Overtime is
-// not.
+// ShowsPeriod reports whether the page shows a period of regulation time, or a break during it. If
+// the rules of the sport have no LastRegulationPeriod, any period counts.
 func (o *Observation) ShowsPeriod() bool {
 	last := o.Sport.Rules().LastRegulationPeriod
 	return o.Match.Period != "" && (last == "" || o.Sport.Index(o.Match.Period) <= o.Sport.Index(last))
@@ -114,9 +114,9 @@ func (o *Observation) ShowsShootout() bool {
 		})
 }
 
-// ScoreWithoutShootout returns the score of a page about a match that had a shoot-out, without the
-// goal that its winner gets in some sports. A shoot-out follows a level score. So if one side leads
-// by one goal, that goal is for the winner.
+// ScoreWithoutShootout returns the score without the goal that the winner of a shoot-out gets in
+// some sports. It assumes that the match had a shoot-out. A shoot-out follows a level score, so if
+// one side leads by one goal, that goal is for winning the shoot-out.
 func (o *Observation) ScoreWithoutShootout() *event.Score {
 	if s := o.Score; o.Sport.Rules().ShootoutGoal && s != nil && max(s.Home, s.Away)-min(s.Home, s.Away) == 1 {
 		level := min(s.Home, s.Away)

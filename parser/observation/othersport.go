@@ -40,7 +40,8 @@ func (o *Observation) otherLeague() *Problem {
 	return &Problem{"match.league", fmt.Sprintf("league %q is not a league of %s", o.League, o.Sport.Title())}
 }
 
-// hasLeagueWord reports whether words of the name of a league show a sport.
+// hasLeagueWord reports whether words, the words of a league's name, contain a word that shows the
+// sport.
 func hasLeagueWord(s event.Sport, words []string) bool {
 	return slices.ContainsFunc(s.Rules().LeagueWords, func(w string) bool { return slices.Contains(words, w) })
 }
@@ -73,8 +74,8 @@ func (o *Observation) otherScore() *Problem {
 	return nil
 }
 
-// played returns the maximum time that can have been played. known is false if the sport has no
-// pace, or the page does not show the period.
+// played returns the maximum time that can have been played. known is false if the bounds of the
+// sport have no Pace, or if the page does not show the period.
 func (o *Observation) played() (played time.Duration, known bool) {
 	rules, c := o.Sport.Rules(), o.Match.Clock
 	if rules.Bounds.Pace == 0 || o.Sport.Index(o.Match.Period) < 0 {

@@ -6,7 +6,7 @@ import (
 	"github.com/matchwire/matchwire/event"
 )
 
-// Facts that no match of a sport has show that the page is about another sport.
+// If a page shows facts that are impossible in its sport, the page is about another sport.
 func TestOtherSport(t *testing.T) {
 	t.Parallel()
 	at := func(home, away int) *event.Score { return &event.Score{Home: home, Away: away} }

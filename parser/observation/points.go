@@ -8,8 +8,9 @@ import (
 	"github.com/matchwire/matchwire/event"
 )
 
-// WrongPoints returns a problem if rows add points to the score that their kinds cannot add, and one if a row has
-// a higher score than the page. It returns nil if the sport counts goals, innings or sets.
+// WrongPoints returns a problem if rows add points to the score that their kinds cannot add. It
+// returns another problem if a row has a higher score than the page. It returns nil if the sport
+// counts goals, runs of an innings, games or sets.
 func (o *Observation) WrongPoints() []Problem {
 	rules := o.Sport.Rules()
 	if rules.CountsGoals || rules.SetScore || rules.InningsScore || rules.CountsSets {
@@ -20,7 +21,8 @@ func (o *Observation) WrongPoints() []Problem {
 	before := event.Score{}
 	for i, in := range rows {
 		n := in.Score.Of(in.Side) - before.Of(in.Side)
-		known := i > 0 || slices.Index(rules.Parts(), in.Clock.Period) == 0 // other rows may follow rows that the page omits
+		// If the first row is not in the first period, the page may omit earlier rows.
+		known := i > 0 || slices.Index(rules.Parts(), in.Clock.Period) == 0
 		alone := in.Side != "" && in.Score.Of(in.Side.Other()) == before.Of(in.Side.Other())
 		if known && alone && n > 0 && !canAdd(o.Sport, in.Kind, n) {
 			if wrong++; example == "" {
@@ -58,8 +60,8 @@ func (o *Observation) scoringRows() []Incident {
 	return all
 }
 
-// canAdd reports whether a row with an incident can add n points to the score. In a sport that matchwire knows, the
-// row can include the extra point or the conversion.
+// canAdd reports whether a row with an incident of kind k can add n points to the score. In a sport
+// that matchwire knows, the row can include the extra point or the conversion.
 func canAdd(s event.Sport, k event.Kind, n int) bool {
 	points := s.Rules().Points[k]
 	if slices.Contains(points, n) {

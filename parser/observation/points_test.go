@@ -9,7 +9,8 @@ import (
 	"github.com/matchwire/matchwire/parser/observation"
 )
 
-// A row that adds points that its kind cannot add is a problem, and so is a score that is lower than after a row.
+// A row that adds points that its kind cannot add is a problem. So is a score of the page that is
+// lower than the score after a row.
 func TestWrongPoints(t *testing.T) {
 	const sport = event.Sport("kabaddi")
 	if err := event.Define(event.Definition{Name: sport, Periods: []event.Period{"h1", "ht", "h2"}, Counts: event.Points,

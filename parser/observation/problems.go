@@ -15,7 +15,7 @@ type Problem struct {
 // String returns "field: message".
 func (p Problem) String() string { return p.Field + ": " + p.Message }
 
-// maxPlaces is the maximum number of places in a line of [Summary].
+// maxPlaces is the maximum number of further rows that a line of [Summary] names.
 const maxPlaces = 3
 
 var (
@@ -23,9 +23,9 @@ var (
 	quoted    = regexp.MustCompile(`"(?:[^"\\]|\\.)*"`)
 )
 
-// Summary returns a line for each cause, in the order of the first problem of the cause. Problems
-// have the same cause if they differ only in their rows and in quoted texts. The line has the first
-// problem, the number of problems, and the rows of the next few.
+// Summary returns a line for each cause, in the order of the first problem of each cause. Problems
+// have the same cause if they differ only in their rows and in quoted texts. A line has the first
+// problem of the cause, the number of problems, and the rows of the next few problems.
 func Summary(problems []Problem) []string {
 	type group struct {
 		first Problem

@@ -14,9 +14,10 @@ import (
 	"sync"
 )
 
-// An Archive stores the pages that produced events in a folder. The name of a page's file is the
-// digest in the evidence of its events: the page sha256:ab… is the file ab….gz. It limits the size
-// of the folder, and removes the oldest pages. Goroutines can share an archive.
+// An Archive is a folder with the pages that produced events. Each file is named after the digest
+// of its page: the page sha256:ab… is the file ab….gz. The evidence of an event contains this
+// digest. If the folder becomes too large, Add removes the oldest pages. Goroutines can share an
+// Archive.
 type Archive struct {
 	Dir string
 
@@ -27,10 +28,11 @@ type Archive struct {
 const (
 	maxArchived      = 5000    // maximum number of pages
 	maxArchivedBytes = 1 << 30 // maximum total size of the compressed pages, in bytes
-	pruneEvery       = 50      // number of added pages between two prunes; the folder can exceed its bounds by this number
+	pruneEvery       = 50      // number of pages added between two prunes; meanwhile the folder can exceed its limits
 )
 
-// Add adds a page, unless the folder already contains it. snapshot is the digest of the page.
+// Add adds a page, unless the folder already contains the page. snapshot is the digest of the page,
+// such as sha256:ab….
 func (a *Archive) Add(p Page, snapshot string) error {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -61,7 +63,8 @@ func (a *Archive) Add(p Page, snapshot string) error {
 
 const archiveExt = ".gz"
 
-// prune removes the oldest pages beyond the bounds. It ignores other files.
+// prune removes the oldest pages until the folder is within its limits. It ignores files that are
+// not archived pages.
 func (a *Archive) prune() error {
 	entries, err := os.ReadDir(a.Dir)
 	if err != nil {

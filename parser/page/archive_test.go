@@ -19,7 +19,8 @@ import (
 	"github.com/matchwire/matchwire/parser/profile"
 )
 
-// The archive contains each page that produced events once, by its digest, and no other pages.
+// The archive contains each page that produced events once, in a file named after the page's
+// digest. It contains no other pages.
 func TestArchive(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "pages")
 	p, err := profile.Load("small.yaml", []byte(parsertest.SmallProfile))
@@ -54,7 +55,7 @@ func TestArchive(t *testing.T) {
 	}
 }
 
-// An archive that is full removes the oldest pages, and no other files.
+// A full archive removes the oldest pages. It does not remove other files.
 func TestArchiveIsBounded(t *testing.T) {
 	dir := t.TempDir()
 	for i := range 5001 {

@@ -14,8 +14,8 @@ var ErrUnchanged = errors.New("page unchanged")
 // A RefusedError means that the site answered with a status other than 200, that its robots.txt
 // forbids the page, or that requests to the host are paused.
 type RefusedError struct {
-	Status int           // status of the HTTP response; 0 if robots.txt forbids the page
-	Wait   time.Duration // from Retry-After; 0 if the response has no valid Retry-After
+	Status int           // status of the HTTP response; 0 if robots.txt forbids the page; 429 during a pause
+	Wait   time.Duration // how long to wait, from Retry-After; 0 if unknown
 }
 
 func (e *RefusedError) Error() string {
@@ -34,7 +34,8 @@ func (e *RefusedError) Forbidden() bool {
 	return false
 }
 
-// A BusyError means that too many requests are waiting for a host. Wait is the time until the next slot.
+// A BusyError means that too many requests are waiting for a host. Wait is the time until the next
+// slot.
 type BusyError struct{ Wait time.Duration }
 
 func (e *BusyError) Error() string {

@@ -23,7 +23,7 @@ import (
 const (
 	fetchTimeout = 20 * time.Second // timeout of each request, including the body of the response
 	maxPage      = 16 << 20         // maximum size of a decompressed page, in bytes
-	largePage    = 1 << 20          // size from which a page is large, in bytes
+	largePage    = 1 << 20          // a page of at least this size is large, in bytes
 	maxLarge     = 4                // maximum number of large pages that a client reads at a time
 	maxRedirects = 5
 )
@@ -56,7 +56,7 @@ func newClient(transport *http.Transport, o Options) *Client {
 	return &Client{newPoliteTransport(transport, o), semaphore.NewWeighted(maxLarge)}
 }
 
-// checkRedirect returns an error for a redirect that is not followed.
+// checkRedirect returns an error if a redirect must not be followed.
 func checkRedirect(r *http.Request, via []*http.Request) error {
 	if len(via) > maxRedirects {
 		return fmt.Errorf("more than %d redirects", maxRedirects)
@@ -67,8 +67,8 @@ func checkRedirect(r *http.Request, via []*http.Request) error {
 	return requestOf(r.Context()).redirect(r, via[0])
 }
 
-// keepTLS returns an error for a redirect from https to http, because the network could change a
-// page sent over http.
+// keepTLS returns an error for a redirect from https to http, because an attacker on the network
+// could change a page that is sent over http.
 func keepTLS(from, to *url.URL) error {
 	if from.Scheme == "https" && to.Scheme != "https" {
 		return fmt.Errorf("redirect from https to %s", to.Redacted())
@@ -195,7 +195,8 @@ func (f *Fetcher) decompress(ctx context.Context, resp *http.Response) ([]byte, 
 	return body, nil
 }
 
-// readLarge reads the rest of a page after its beginning, when few enough other large pages are being read.
+// readLarge reads the rest of a large page and returns the whole page. It waits until fewer than
+// maxLarge other large pages are being read.
 func (f *Fetcher) readLarge(ctx context.Context, beginning []byte, rest io.Reader) ([]byte, error) {
 	if err := f.large.Acquire(ctx, 1); err != nil {
 		return nil, err
@@ -219,8 +220,8 @@ func (f *Fetcher) timing() *httptrace.ClientTrace {
 // for a slot at the host.
 func (f *Fetcher) Took() time.Duration { return time.Duration(f.took.Load()) }
 
-// Forget makes the next Fetch return the page even if the page has not changed. Call it if a page
-// could not be ingested.
+// Forget makes the next Fetch return the page even if the page has not changed. Call Forget if the
+// page could not be ingested.
 func (f *Fetcher) Forget() { f.etag, f.modified = "", "" }
 
 // retryAfter parses a Retry-After header. It returns at most maxRetryAfter, or 0 if the header is

@@ -76,7 +76,7 @@ func TestFetch(t *testing.T) {
 		"http://user:" + testenv.Secret + "@[bad"} {
 		_, err := client.Fetcher(bad)
 		if err == nil {
-			t.Errorf("URL %q is accepted", bad)
+			t.Errorf("URL %q is accepted, want an error", bad)
 		}
 		testenv.NoSecret(t, err)
 	}

@@ -14,7 +14,8 @@ type HostLimiter interface {
 	// how long to wait for the slot. The error is a [RefusedError] if the host is paused, and a
 	// [BusyError] if the wait would be longer than maxWait.
 	Reserve(ctx context.Context, host string, gap, maxWait time.Duration) (time.Duration, error)
-	// Pause makes Reserve return a [RefusedError] for a host for d. It does not shorten a pause.
+	// Pause makes Reserve return a [RefusedError] for the host until d has passed. It does not
+	// shorten an earlier pause.
 	Pause(ctx context.Context, host string, d time.Duration) error
 }
 
@@ -24,8 +25,8 @@ type localLimiter struct {
 	hosts map[string]*hostSlots
 }
 
-// A hostSlots contains the times when the next slot of a host is free, and when the pause of the
-// host ends.
+// A hostSlots contains two times: when the next free slot of a host begins, and when the pause of
+// the host ends.
 type hostSlots struct{ next, pausedUntil time.Time }
 
 // host returns the slots of a host. The caller must hold l.mu.

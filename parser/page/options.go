@@ -5,7 +5,7 @@ import "time"
 // Options holds the settings of a client. The zero value is ready to use.
 type Options struct {
 	// PerHost is the minimum time between two requests to one host. 0 means 250 ms. A longer
-	// Crawl-delay in the host's robots.txt overrides it, up to a minute.
+	// Crawl-delay in the host's robots.txt overrides PerHost, up to a minute.
 	PerHost time.Duration
 	// IgnoreRobots allows pages that robots.txt forbids. It is for your own sites.
 	IgnoreRobots bool

@@ -13,11 +13,12 @@ type Page struct {
 	Header http.Header // the headers of the response that are in [KeptHeaders]; may be nil
 	Body   []byte      // decompressed, in the charset of the page
 	At     time.Time   // when the page was fetched
-	File   string      // path of the page in a recording, for messages; "" if it was fetched
+	File   string      // path of the page in a recording, for log messages; "" if it was fetched
 }
 
-// KeptHeaders are the response headers that a [Page] contains: headers about its type, its age and
-// its server. Other headers may contain secrets.
+// KeptHeaders are the response headers that a [Page] contains: headers about the type and age of
+// the page, and about the server. A Page contains no other headers, because they may contain
+// secrets.
 var KeptHeaders = []string{
 	"Content-Type", "Last-Modified", "ETag", "Date", "Age", "Cache-Control", "Expires", "X-Cache", "Server",
 }

@@ -34,7 +34,7 @@ type politeTransport struct {
 	hosts map[string]*host
 }
 
-// A host is the state of one scheme and host.
+// A host contains the state of the requests to one scheme and host.
 type host struct {
 	name     string              // scheme and host
 	inFlight *semaphore.Weighted // bounds the number of requests in flight
@@ -88,8 +88,8 @@ func (p *politeTransport) host(u *url.URL) *host {
 }
 
 // send waits until fewer than maxInFlight requests to the host are in flight, and then for a slot.
-// A request is in flight until its body is closed. The timeout does not include the waits, because
-// the site does not cause them.
+// A request is in flight until the body of its response is closed. The timeout does not include the
+// waits, because the site does not cause them.
 func (p *politeTransport) send(h *host, r *http.Request) (*http.Response, error) {
 	if err := p.acquire(r.Context(), h.inFlight); err != nil {
 		return nil, err

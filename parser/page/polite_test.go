@@ -73,11 +73,11 @@ func TestCompression(t *testing.T) {
 	whole := compress("gzip", []byte(strings.Repeat("<p>Rondón", 1000)))
 	answer("gzip", whole[:len(whole)/2])
 	if _, err := f.Fetch(t.Context()); err == nil {
-		t.Error("half a compressed page is accepted")
+		t.Error("half a compressed page is accepted, want an error")
 	}
 	answer("zstd", whole)
 	if _, err := f.Fetch(t.Context()); err == nil || !strings.Contains(err.Error(), `"zstd"`) {
-		t.Errorf("Fetch with an encoding that was not requested: %v, want an error that names it", err)
+		t.Errorf("Fetch with an encoding that was not requested: %v, want an error that names the encoding", err)
 	}
 }
 
@@ -106,7 +106,7 @@ func TestRobots(t *testing.T) {
 		t.Errorf("Fetch with all pages forbidden: %v, %d more requests, want a RefusedError and no requests",
 			err, s.Count()-before)
 	}
-	// The target of a redirect is checked too.
+	// The target of a redirect is also checked.
 	other := parsertest.NewSite(t)
 	other.Answer(func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, s.URL+"/match", http.StatusFound) })
 	if _, err := fetcher(t, quick, other.URL+"/x").Fetch(t.Context()); !errors.As(err, &refused) || s.Count() != before {
@@ -130,7 +130,7 @@ func TestRobots(t *testing.T) {
 	}
 }
 
-// The client follows up to five redirects to robots.txt, and obeys its Crawl-delay.
+// The client follows up to five redirects to robots.txt, and obeys the Crawl-delay in the file.
 func TestRobotsBehindRedirects(t *testing.T) {
 	hops := 5
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

@@ -15,7 +15,8 @@ import (
 	"golang.org/x/net/http/httpproxy"
 )
 
-// reserved contains the private ranges that the methods of [netip.Addr] do not report.
+// reserved contains the ranges that are not public, but that the methods of [netip.Addr] do not
+// report as private.
 var reserved = []netip.Prefix{
 	netip.MustParsePrefix("0.0.0.0/8"), netip.MustParsePrefix("100.64.0.0/10"), netip.MustParsePrefix("192.0.0.0/24"),
 	netip.MustParsePrefix("198.18.0.0/15"), netip.MustParsePrefix("240.0.0.0/4"), netip.MustParsePrefix("64:ff9b::/96"),
@@ -44,7 +45,7 @@ func IsPrivate(u *url.URL) bool {
 }
 
 // ResolvesToPrivate reports whether the host of a URL now resolves to a private address. It returns
-// false if the name cannot be resolved. Fetch checks the address again.
+// false if the name cannot be resolved. [Fetcher.Fetch] checks the address again when it connects.
 func ResolvesToPrivate(ctx context.Context, u *url.URL) bool {
 	if IsPrivate(u) {
 		return true

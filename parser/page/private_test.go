@@ -12,8 +12,8 @@ import (
 	"github.com/matchwire/matchwire/parser/page"
 )
 
-// Pages on this machine and on private networks are not fetched unless the options allow it, in
-// whatever form the address is written.
+// Pages on this machine and on private networks are not fetched unless the options allow it. This
+// applies to every notation of an address.
 func TestPrivateAddresses(t *testing.T) {
 	s := parsertest.NewSite(t)
 	s.Answer(func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "secret") })

@@ -18,7 +18,8 @@ import (
 )
 
 // A Request holds settings for the requests of a source. The zero value is a GET request. A Request
-// must not change after its first use. Its secrets are sent only to Hosts and to the proxy.
+// must not change after its first use. The settings can contain secrets, so they are sent only to
+// Hosts and to the proxy.
 type Request struct {
 	Method  string      // "" means GET, or POST if there is a body
 	Header  http.Header // additional headers
@@ -26,8 +27,8 @@ type Request struct {
 	Body    string
 	Cookies bool     // send the cookies that the site has set in earlier responses to the same fetcher
 	Proxy   *url.URL // nil means the proxies in the environment
-	// Hosts are the hosts that can receive the headers, the parameters and the body, each with its port
-	// unless the port is the default. Nil means the host of the URL.
+	// Hosts are the hosts that can receive the headers, the parameters and the body. Each includes
+	// its port, unless the port is the default. Nil means the host of the URL.
 	Hosts []string
 	// Secrets are redacted in errors and pages.
 	Secrets redact.Secrets
@@ -72,7 +73,7 @@ func CheckProxy(raw string) (*url.URL, error) {
 	return u, nil
 }
 
-// isDefault reports whether the settings change nothing.
+// isDefault reports whether r causes the same requests as the zero value.
 func (r *Request) isDefault() bool {
 	return r.Method == "" && r.Header == nil && r.Query == nil && r.Body == "" && !r.Cookies && r.Proxy == nil
 }
@@ -117,7 +118,7 @@ func (r *Request) new(ctx context.Context, u *url.URL) (*http.Request, error) {
 	return req, nil
 }
 
-// contentType returns the type of a body if the settings have no header Content-Type.
+// contentType returns the Content-Type of a body, for settings without a Content-Type header.
 func contentType(body string) string {
 	if json.Valid([]byte(body)) {
 		return "application/json"
@@ -127,8 +128,8 @@ func contentType(body string) string {
 
 type requestKey struct{}
 
-// requestOf returns the settings of a request that new created. For other requests, such as that of
-// robots.txt, it returns the zero value.
+// requestOf returns the settings in the context of a request that new created. For other requests,
+// such as the request for robots.txt, it returns the zero value.
 func requestOf(ctx context.Context) *Request {
 	if r, ok := ctx.Value(requestKey{}).(*Request); ok {
 		return r
@@ -136,11 +137,12 @@ func requestOf(ctx context.Context) *Request {
 	return &Request{}
 }
 
-// redirect changes a request that follows a redirect of first. It removes the settings if the host
-// is another.
+// redirect prepares req, the next request after a redirect. first is the original request. If req
+// goes to another host, redirect removes the headers of the settings. A request with a body must
+// not go to another host.
 func (r *Request) redirect(req, first *http.Request) error {
-	req.Header.Del("Referer")           // it contains the parameters
-	if req.URL.Host == first.URL.Host { // and the scheme is the same, or https instead of http
+	req.Header.Del("Referer")           // contains the parameters of the previous URL
+	if req.URL.Host == first.URL.Host { // keepTLS has already checked the scheme
 		return nil
 	}
 	if req.Body != nil {
@@ -152,7 +154,8 @@ func (r *Request) redirect(req, first *http.Request) error {
 	return nil
 }
 
-// pageURL returns the URL of a response without the parameters and secrets of the settings.
+// pageURL returns got, the URL of a response, without the parameters in r.Query. If got contains a
+// secret, pageURL returns asked, which is the URL of the source.
 func (r *Request) pageURL(got, asked *url.URL) string {
 	u := *got
 	if len(r.Query) > 0 {
@@ -171,7 +174,7 @@ func (r *Request) pageURL(got, asked *url.URL) string {
 	return asked.Redacted()
 }
 
-// A redactedError has the text of an error without secrets.
+// A redactedError wraps an error and has the same text, without secrets.
 type redactedError struct {
 	text string
 	err  error
@@ -180,8 +183,8 @@ type redactedError struct {
 func (e *redactedError) Error() string { return e.text }
 func (e *redactedError) Unwrap() error { return e.err }
 
-// safeError returns an error without the URL, whose parameters can be secret, and without other
-// secrets.
+// safeError removes the URL from the text of err, because the parameters of the URL can be secret.
+// It also redacts r.Secrets.
 func (r *Request) safeError(err error) error {
 	if err == nil || r.isDefault() {
 		return err
@@ -196,7 +199,7 @@ func (r *Request) safeError(err error) error {
 	return err
 }
 
-// jar returns a jar for the cookies of one fetcher, or nil.
+// jar returns a cookie jar for one fetcher, or nil if r.Cookies is false.
 func (r *Request) jar() http.CookieJar {
 	if !r.Cookies {
 		return nil

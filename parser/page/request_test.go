@@ -17,7 +17,7 @@ import (
 	"github.com/matchwire/matchwire/parser/page"
 )
 
-// A recordingServer records the requests for pages, not for robots.txt.
+// A recordingServer records the requests for pages. It does not record requests for robots.txt.
 type recordingServer struct {
 	*httptest.Server
 	mu       sync.Mutex
@@ -59,7 +59,7 @@ func requestFetcher(t *testing.T, u string, r *page.Request) *page.Fetcher {
 	return f
 }
 
-// secretRequest returns settings that contain testenv.Secret everywhere.
+// secretRequest returns settings with testenv.Secret in a header and in a parameter.
 func secretRequest() *page.Request {
 	return &page.Request{
 		Header: http.Header{"X-Api-Key": {testenv.Secret}, "Accept": {"application/json"}},
@@ -123,7 +123,7 @@ func TestSecretsStayAtTheirHost(t *testing.T) {
 	}
 	testenv.NoSecret(t, all[0].Header, all[0].URL, got)
 	settings := secretRequest()
-	settings.Secrets = nil // the page shows whether the site received the header
+	settings.Secrets = nil // do not redact the page, because it shows whether the site received the header
 	if got, err = requestFetcher(t, s.URL+"/to-same", settings).Fetch(t.Context()); err != nil ||
 		string(got.Body) != testenv.Secret {
 		t.Errorf("body %q, error %v after a redirect to the same host, want the header", got.Body, err)
@@ -133,7 +133,7 @@ func TestSecretsStayAtTheirHost(t *testing.T) {
 	settings.Body = testenv.Secret
 	_, err = requestFetcher(t, s.URL+"/to-other", settings).Fetch(t.Context())
 	if err == nil || !strings.Contains(err.Error(), "redirects the POST request to another host") {
-		t.Errorf("error %v, want one that refuses the redirect of the body", err)
+		t.Errorf("error %v, want an error that refuses to redirect the body", err)
 	}
 	if all, _ = other.received(t); len(all) != 1 {
 		t.Errorf("the other host received %d requests, want 1, from the earlier redirect", len(all))
@@ -219,8 +219,8 @@ func TestPostIsNotConditional(t *testing.T) {
 	}
 }
 
-// Requests go through the proxy of the settings, with robots.txt. The check of private addresses
-// still applies to the page, also after a redirect, but not to the proxy itself.
+// Requests for pages and for robots.txt go through the proxy in the settings. Pages at private
+// addresses are still refused, also after a redirect. The proxy itself can have a private address.
 func TestProxyOfARequest(t *testing.T) {
 	t.Parallel()
 	var mu sync.Mutex
@@ -256,7 +256,7 @@ func TestProxyOfARequest(t *testing.T) {
 	}
 	var refused *page.RefusedError
 	if _, err := fetch("http://site.example/forbidden"); !errors.As(err, &refused) || refused.Status != 0 {
-		t.Errorf("error %v, want one that names robots.txt", err)
+		t.Errorf("error %v, want an error that names robots.txt", err)
 	}
 	var private *page.PrivateError
 	for _, target := range []string{"http://10.0.0.1/", "http://localhost/", "http://site.example/to-private"} {
@@ -271,7 +271,7 @@ func TestProxyOfARequest(t *testing.T) {
 	}
 }
 
-// Settings that cannot be sent are errors.
+// Settings that cannot be sent cause errors.
 func TestRequestErrors(t *testing.T) {
 	t.Parallel()
 	for _, tc := range [][3]string{
@@ -291,6 +291,6 @@ func TestRequestErrors(t *testing.T) {
 	_, err := page.NewClient(page.Options{}).
 		RequestFetcher("https://other.example/", &page.Request{Hosts: []string{"api.example"}})
 	if err == nil || !strings.Contains(err.Error(), "only for api.example") {
-		t.Errorf("error %v, want one that limits the settings to api.example", err)
+		t.Errorf("error %v, want an error that names the only host of the settings, api.example", err)
 	}
 }

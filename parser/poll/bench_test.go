@@ -12,8 +12,8 @@ import (
 )
 
 // BenchmarkPage compares parsing a page into observations with html.Parse of the same bytes. The
-// two run alternately, so that noise of the machine affects both. The metric x/html.Parse is the
-// ratio of the medians.
+// two run alternately, so that other load on the machine affects both. The metric x/html.Parse is
+// the ratio of the medians.
 func BenchmarkPage(b *testing.B) {
 	page, profile := parsertest.BigPage(b)
 	parse := func() {

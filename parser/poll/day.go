@@ -16,7 +16,7 @@ import (
 // {date+1:2006/01/02}. The groups are the offset in days and the layout.
 var datePattern = regexp.MustCompile(`\{date([+-]\d{1,3})?(?::([^{}]+))?\}`)
 
-// defaultDate is the layout of a date without a layout.
+// defaultDate is the layout for a placeholder that has no layout.
 const defaultDate = time.DateOnly
 
 // HasDate reports whether text has a placeholder for a date.
@@ -35,7 +35,8 @@ func ExpandDates(text string, day time.Time) string {
 	})
 }
 
-// CheckDates returns an error if text has a placeholder that is not a date.
+// CheckDates returns an error if text has an invalid placeholder for a date. The layout of a
+// placeholder must show the day of the month or of the year.
 func CheckDates(text string) error {
 	for _, m := range datePattern.FindAllStringSubmatch(text, -1) {
 		if day := time.Date(2011, 11, 22, 0, 0, 0, 0, time.UTC); m[2] != "" && (day.Format(m[2]) == m[2] ||
@@ -49,10 +50,11 @@ func CheckDates(text string) error {
 	return nil
 }
 
-// escapedDate matches a placeholder after the encoding of braces in a path.
+// escapedDate matches a placeholder whose braces are percent-encoded, as in the path of a URL.
 var escapedDate = regexp.MustCompile(`%7[Bb](date(?:[^%{}]|%20)*)%7[Dd]`)
 
-// withDates returns the text of a URL with its placeholders, which the url package encodes.
+// withDates returns a URL as text. It decodes the braces of the placeholders, which the url package
+// encodes.
 func withDates(u *url.URL) string { return escapedDate.ReplaceAllString(u.String(), "{$1}") }
 
 // zoneOf returns the time zone of the dates in a source's URL.
@@ -63,7 +65,8 @@ func zoneOf(s event.Source) (*time.Location, error) {
 	return event.LoadZone(s.Zone)
 }
 
-// dayOf returns the date at a time in a zone, as midnight UTC at the start of that date.
+// dayOf returns the date in loc at the given time. The result is midnight UTC at the start of that
+// date.
 func dayOf(at time.Time, loc *time.Location) time.Time {
 	y, m, d := at.In(loc).Date()
 	return time.Date(y, m, d, 0, 0, 0, 0, time.UTC)
@@ -100,8 +103,8 @@ func onDay(r *page.Request, day time.Time) *page.Request {
 	return &dated
 }
 
-// OnDay returns the URL of a source and the settings of its request with the dates of now in the
-// source's zone.
+// OnDay returns the URL and the request settings of a source. It replaces the placeholders in both
+// with dates relative to now, in the source's time zone.
 func OnDay(s event.Source, r *page.Request, now time.Time) (string, *page.Request, error) {
 	if err := CheckDates(s.URL); err != nil {
 		return "", nil, fmt.Errorf("URL %w", err)

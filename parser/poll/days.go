@@ -11,15 +11,15 @@ import (
 	"github.com/matchwire/matchwire/parser/profile"
 )
 
-// afterPlay is how long the page of the previous day is polled after its last match has ended. Play
-// can resume, and the site can correct the result.
+// afterPlay is how long the page of the previous day is polled after the last match on the page has
+// ended. In that time, play can resume and the site can correct the result.
 const afterPlay = 30 * time.Minute
 
-// pollDays polls the page of today. It also polls the page of yesterday while a match on it is live
-// and the page of today does not list that match.
+// pollDays polls the page of today. It also polls the page of yesterday while that page shows a
+// live match that the page of today does not list.
 func (r *run) pollDays(ctx context.Context, by *profile.Profile, state sourceState) sourceState {
 	loc, err := zoneOf(r.poll.Source)
-	if err != nil { // another version has checked the zone
+	if err != nil { // another version of matchwire may know a zone that this version does not know
 		r.result.Problem = err.Error()
 		state.Failures++
 		return state
@@ -41,8 +41,8 @@ func (r *run) pollDays(ctx context.Context, by *profile.Profile, state sourceSta
 	return state
 }
 
-// onDay returns the state of the page of a day. If s is the state of the previous day, the new
-// state contains it.
+// onDay returns the state for the page of the given day. If s is the state for the day before, the
+// new state contains s as Previous.
 func (s sourceState) onDay(day time.Time) sourceState {
 	if s.Day == day.Format(time.DateOnly) {
 		return s
@@ -60,7 +60,8 @@ func (s sourceState) onDay(day time.Time) sourceState {
 	return next
 }
 
-// recordPlaying records which matches on a page are being played.
+// recordPlaying records which matches on a page have begun and are not final. It also records the
+// time if one of them is live.
 func (s *sourceState) recordPlaying(all []observation.Observation, source event.Source, at time.Time) {
 	s.Playing = nil
 	for _, o := range all {
@@ -73,8 +74,8 @@ func (s *sourceState) recordPlaying(all []observation.Observation, source event.
 	}
 }
 
-// playsOn reports whether a match on the page is live or has just ended, and is not in shown, the
-// matches of another page.
+// playsOn reports whether the page has a match that is live or ended less than afterPlay ago, and
+// that another page does not show. shown contains the matches of the other page.
 func (s *sourceState) playsOn(now time.Time, shown []event.Match) bool {
 	if !s.Played.Equal(s.Usable) && now.Sub(s.Played) >= afterPlay {
 		return false
@@ -84,8 +85,8 @@ func (s *sourceState) playsOn(now time.Time, shown []event.Match) bool {
 	})
 }
 
-// with returns the result of a poll of two pages. r, the result of the first page, takes
-// precedence.
+// with returns the result of a poll of two pages. r is the result of the first page. Values that
+// cannot be combined are the values of r.
 func (r Result) with(second Result) Result {
 	r.Took = max(r.Took, second.Took)
 	r.Matches = append(slices.Clip(r.Matches), second.Matches...)

@@ -40,7 +40,8 @@ func testRedis(t *testing.T) *redis.Client {
 	return r
 }
 
-// newDayCluster returns workers that poll a source whose page depends on the date.
+// newDayCluster returns workers that poll a source whose page depends on the date. The returned
+// function sets the clock of the workers.
 func newDayCluster(
 	t *testing.T,
 	site *parsertest.Site,
@@ -76,8 +77,8 @@ func newDayCluster(
 	}
 }
 
-// At midnight in the zone of the source, the page changes. A live match is still read on the page
-// of the previous day, until it has ended.
+// At midnight in the time zone of the source, the worker begins to poll another page. It also polls
+// the page of the previous day until the live match on that page is final.
 func TestLiveMatchAtMidnight(t *testing.T) {
 	t.Parallel()
 	site := parsertest.NewSite(t)
@@ -101,7 +102,7 @@ func TestLiveMatchAtMidnight(t *testing.T) {
 		if fmt.Sprint(got) != fmt.Sprint(want) {
 			t.Errorf("%s: requests %v, want %v", what, got, want)
 		}
-		c.workers[0], c.workers[1] = c.workers[1], c.workers[0] // the next poll is another worker's
+		c.workers[0], c.workers[1] = c.workers[1], c.workers[0] // the other worker runs the next poll
 		return result
 	}
 	pages["20260611"] = dayRow("m1", "live", 0) + dayRow("m2", "final", 1)
@@ -119,7 +120,7 @@ func TestLiveMatchAtMidnight(t *testing.T) {
 		keys += " " + e.Type
 	}
 	if !strings.Contains(keys, "soccer.l.goal") {
-		t.Errorf("events%s of the match that drops off the list, want its goal", keys)
+		t.Errorf("events%s of the match that today's page does not list, want its goal", keys)
 	}
 	pages["20260611"] = dayRow("m1", "ended", 1)
 	at("2026-06-12T04:10:00Z")
@@ -133,8 +134,8 @@ func TestLiveMatchAtMidnight(t *testing.T) {
 	expect("the next day", "20260613&from=2026-06-12")
 }
 
-// The page of the day before is not polled if the page of today lists its live matches, or if no
-// match on it is being played.
+// The page of yesterday is not polled if the page of today lists the same live matches, or if no
+// match of yesterday is being played.
 func TestNoNeedForTheDayBefore(t *testing.T) {
 	t.Parallel()
 	for name, tc := range map[string]struct{ yesterday, today string }{
@@ -155,8 +156,8 @@ func TestNoNeedForTheDayBefore(t *testing.T) {
 	}
 }
 
-// The request settings of a source are sent, with dates. Results and logs do not contain their
-// secrets.
+// A worker sends the request settings of a source with dates instead of placeholders. Results and
+// logs do not contain the secrets in the settings.
 func TestSourceWithRequestSettings(t *testing.T) {
 	t.Parallel()
 	site := parsertest.NewSite(t)
@@ -185,7 +186,7 @@ func TestSourceWithRequestSettings(t *testing.T) {
 	}
 }
 
-// Two sources with the same URL and different settings are different sources.
+// Two sources with the same URL and different settings have different IDs.
 func TestSourcesWithDifferentSettings(t *testing.T) {
 	t.Parallel()
 	p, err := profile.Load("day.yaml", []byte(dayProfile))

@@ -48,7 +48,7 @@ func (t *Tracker) traceStale(ctx context.Context, events []event.Event) {
 	traceCreated(ctx, events, func(string) string { return "" })
 }
 
-// traceCreated adds events to the trace. row returns the row of the page at a path.
+// traceCreated adds events to the trace. row returns the text of the row at a path in the page.
 func traceCreated(ctx context.Context, events []event.Event, row func(path string) string) {
 	step := trace.From(ctx)
 	if len(events) == 0 || step == nil {
@@ -69,7 +69,7 @@ func traceCreated(ctx context.Context, events []event.Event, row func(path strin
 }
 
 // document returns the document of the latest page, or nil if it cannot be parsed. The document is
-// not stored between polls. So if an unchanged page produces events, it is parsed again.
+// not stored between polls. So if an unchanged page produces events, the page is parsed again.
 func (t *Tracker) document(ctx context.Context, p page.Page) *profile.Document {
 	if t.parsed.document == nil {
 		t.parsed.document, _ = t.profile.Parse(ctx, p)

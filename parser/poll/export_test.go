@@ -21,7 +21,7 @@ func (t *Tracker) Parse(ctx context.Context, p page.Page) ([]observation.Observa
 	return t.parsed.observations, t.parsed.err
 }
 
-// SetNow replaces the clock of the worker for dates.
+// SetNow replaces the clock that the worker uses for dates.
 func (w *Worker) SetNow(now func() time.Time) { w.now = now }
 
 // Outbox returns the outbox to which Save appends events.
@@ -58,7 +58,8 @@ func SaveObservation(t testing.TB, s *Store, replay bool, match string, start ti
 // SourceState is the saved state of a source.
 type SourceState = sourceState
 
-// ClaimOnly claims the poll of a message, as a process does that ends during the poll.
+// ClaimOnly claims the poll of a message but does not run it, as if the process ended during the
+// poll.
 func (w *Worker) ClaimOnly(t testing.TB, m broker.Message) {
 	t.Helper()
 	_, p, err := decode(m)

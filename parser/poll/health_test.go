@@ -13,8 +13,8 @@ import (
 	"github.com/matchwire/matchwire/internal/parsertest"
 )
 
-// After two minutes without a usable page, a match is stale, which is reported once. After the
-// first usable page, it is fresh. Neither change causes other events.
+// After two minutes without a usable page, a match becomes stale. An event reports this once. The
+// next usable page makes the match fresh. Neither change causes other events.
 func TestStaleMatchBecomesFresh(t *testing.T) {
 	w := parsertest.Track(t, parsertest.Ingester(t), parsertest.SmallProfile)
 	w.Read(fmt.Sprintf(parsertest.SmallPage, 0))
@@ -39,7 +39,8 @@ func TestStaleMatchBecomesFresh(t *testing.T) {
 		"source_fresh m1: pages are usable again", "goal m1")
 }
 
-// A source that fails does not make a match stale while another source has usable pages of it.
+// If a source of a match fails, the match does not become stale while another source has usable
+// pages of the match.
 func TestOneOfTwoSourcesFails(t *testing.T) {
 	in := parsertest.Ingester(t)
 	good, bad := parsertest.Track(t, in, parsertest.SmallProfile), parsertest.Track(t, in, parsertest.SmallProfile)
@@ -76,7 +77,7 @@ func TestMatchVanishesFromAList(t *testing.T) {
 		"source_fresh m2: pages are usable again", "goal m2")
 }
 
-// If the page shows another match instead, the stale match has this reason.
+// If a match becomes stale because the page shows another match, the event contains this reason.
 func TestStaleBecauseOfAnotherMatch(t *testing.T) {
 	w := parsertest.Track(t, parsertest.Ingester(t), parsertest.ListProfile)
 	parsertest.Expect(t, "first", w.Read("<li id=m1><b>A</b><i>B</i><u>0</u><s>0</s></li>"), "match_start m1")
@@ -103,7 +104,7 @@ func TestStaleBecauseOfAnotherMatch(t *testing.T) {
 }
 
 // If a page has no rows for five minutes, its layout may have changed, and the match is stale.
-// Changes of the score still produce goals.
+// Changes of the score still produce goal events.
 func TestLayoutChanges(t *testing.T) {
 	w := parsertest.Track(t, parsertest.Ingester(t), parsertest.SmallProfile)
 	row := `<li class=h><u class=kind>Goal</u><time>5'</time><b>P</b></li>`

@@ -12,8 +12,8 @@ import (
 	"github.com/matchwire/matchwire/parser/page"
 )
 
-// A RedisLimiter spaces the requests of all workers of an installation. [ratelimit.Limiter]
-// describes the state in Redis:
+// A RedisLimiter spaces the requests of all workers of an installation to each host. It uses a
+// [ratelimit.Limiter], with this key in Redis for each host:
 //
 //	mw:{host:<scheme and host>}  hash: next (the next free slot), rest (the end of the pause)
 type RedisLimiter struct {
@@ -28,7 +28,7 @@ func NewRedisLimiter(r redis.UniversalClient, prefix string) RedisLimiter {
 
 func (l RedisLimiter) key(host string) string { return l.prefix + "{host:" + host + "}" }
 
-// pauseName is the field of the hash with the end of the pause.
+// pauseName is the name of the hash field that contains the end of the pause.
 const pauseName = "rest"
 
 // Reserve implements [page.HostLimiter].

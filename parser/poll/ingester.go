@@ -29,7 +29,7 @@ type Ingester struct {
 	Log     *slog.Logger
 
 	Replay  bool   // marks the events as replayed from a recording
-	Hurried bool   // the pages arrive faster than in the match; see [reconcile.Provenance]
+	Hurried bool   // whether the pages arrive faster than during the match; see [reconcile.Provenance]
 	Suffix  string // appended to every match ID, so that a replay does not change live matches
 }
 
@@ -53,7 +53,7 @@ type outcome struct {
 	status event.Status     // status of the match after the page
 	held   *reconcile.Hold  // nil unless the page appears older than an earlier page
 	doubt  *reconcile.Doubt // nil unless the score of the page is in doubt
-	end    *reconcile.Hold  // nil unless the page shows an end of the match that is too early
+	end    *reconcile.Hold  // nil unless the page shows the end of the match too early
 }
 
 // reconcile reconciles an observation with the saved state of its match, and saves the new state

@@ -7,9 +7,9 @@ import (
 	"github.com/matchwire/matchwire/parser/page"
 )
 
-// A cachedPage contains the fetcher of a source, its latest page, and the parsed form of the page. With
-// a cachedPage, a worker can send conditional requests. It extracts the facts of an unchanged page
-// again only if they depend on the time.
+// A cachedPage contains the fetcher of a source, the latest page of the source, and the parsed form
+// of that page. With a cachedPage, a worker can send conditional requests. The worker extracts the
+// facts of an unchanged page again only if the facts depend on the time.
 type cachedPage struct {
 	fetcher *page.Fetcher
 	page    page.Page // zero before the first fetch

@@ -22,14 +22,14 @@ type parsedPage struct {
 	snapshot     string // digest of the body, see event.Evidence; "" if the page must be parsed again
 	observations []observation.Observation
 	problems     []observation.Problem
-	err          error // why the page is unusable
+	err          error // why the page is unusable; nil if it is usable
 
 	document *profile.Document // nil after the events of the page are traced, because it is large
 }
 
-// parse parses a page, or returns prev if prev has the same body and the time makes no difference. A
-// page that could not be parsed
-// before the deadline is parsed again at the next poll.
+// parse parses a page. If prev has the same body, and the facts on the page do not depend on the
+// time, parse returns prev. If the deadline passes before the end of parsing, the page is parsed
+// again at the next poll.
 func parse(ctx context.Context, by *profile.Profile, p page.Page, prev *parsedPage) *parsedPage {
 	hash := xxhash.Sum64(p.Body)
 	if hash == prev.hash && prev.snapshot != "" && !by.DependsOnTime() {

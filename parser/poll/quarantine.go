@@ -12,16 +12,18 @@ import (
 	"github.com/matchwire/matchwire/health"
 )
 
-// The limits of a source whose polls do not end.
+// The limits for a source whose polls do not end.
 const (
-	// maxUnended is the number of polls in a row that do not end, after which a source is quarantined.
+	// maxUnended is the number of polls in a row after which a source is quarantined, if none of
+	// these polls ended.
 	maxUnended        = 3
 	firstQuarantine   = 5 * time.Minute
 	longestQuarantine = 6 * time.Hour
 )
 
-// quarantineFor returns how long a source is not polled after a number of polls that did not end: 5
-// minutes, and twice as long after each further poll, up to 6 hours. It returns 0 for a few polls.
+// quarantineFor returns how long a source is quarantined after the given number of polls in a row
+// that did not end. The quarantine begins with 5 minutes for maxUnended polls, and doubles with
+// each further poll, up to 6 hours. For fewer than maxUnended polls, quarantineFor returns 0.
 func quarantineFor(unended int) time.Duration {
 	if unended < maxUnended {
 		return 0
@@ -29,9 +31,9 @@ func quarantineFor(unended int) time.Duration {
 	return min(firstQuarantine<<min(unended-maxUnended, 10), longestQuarantine)
 }
 
-// run runs a claimed poll. If the processes of earlier polls of the source have ended during the poll, its
-// page may be the reason, so the poll is not run again until the source's quarantine is over. A poll that does
-// not end in time counts too.
+// run runs a claimed poll. The page of a source can be the reason why a process ends during a poll,
+// or why a poll times out. So after maxUnended such polls in a row, run quarantines the source. If
+// c.died is true at that point, run also skips the poll.
 func (w *Worker) run(ctx context.Context, c *claim, r *run) Result {
 	var result Result
 	if wait := quarantineFor(c.unended); wait > 0 && c.died {
@@ -63,7 +65,7 @@ type quarantine struct {
 	sources map[string]heldSource // by ID
 }
 
-// A heldSource is a source that is not polled for some time.
+// A heldSource is a quarantined source.
 type heldSource struct {
 	profile, why string
 	until        time.Time
@@ -84,8 +86,8 @@ func (q *quarantine) remove(id string) {
 	delete(q.sources, id)
 }
 
-// Health returns an issue for each source that this worker has quarantined. The issue ends when a poll of
-// the source has ended here, or an hour after the quarantine.
+// Health returns an issue for each source that this worker has quarantined. The issue ends when
+// this worker completes a poll of the source, or an hour after the end of the quarantine.
 func (w *Worker) Health(context.Context) (issues []health.Issue) {
 	w.held.mu.Lock()
 	defer w.held.mu.Unlock()

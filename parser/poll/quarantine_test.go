@@ -12,8 +12,9 @@ import (
 	"github.com/matchwire/matchwire/internal/testenv"
 )
 
-// A source whose polls end their processes is quarantined, for a longer time after each such poll. Health
-// names the source. After a poll that ends, the source is polled as before.
+// If processes end during the polls of a source, the source is quarantined. Each further poll
+// without an end makes the quarantine longer. Health names the source. After a poll that ends, the
+// source is polled as before.
 func TestSourceThatEndsProcesses(t *testing.T) {
 	testenv.OnBothRedis(t, func(t *testing.T, r *redis.Client) {
 		site := parsertest.NewSite(t)

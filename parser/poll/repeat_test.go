@@ -41,7 +41,7 @@ func TestSaveWhenRepliesAreLost(t *testing.T) {
 	})
 }
 
-// Ingest returns the events of a page whose save was repeated, and nudges the outbox once.
+// If a save is repeated, Ingest still returns the events of the page, and nudges the outbox once.
 func TestIngestWhenRepliesAreLost(t *testing.T) {
 	testenv.OnLossyRedis(t, func(t *testing.T, _, lossy *redis.Client) {
 		p, err := profile.Load("small.yaml", []byte(parsertest.SmallProfile))
@@ -61,7 +61,7 @@ func TestIngestWhenRepliesAreLost(t *testing.T) {
 	})
 }
 
-// A poll whose claim was repeated is run once.
+// If the claim of a poll is repeated, the poll is still run only once.
 func TestPollWhenRepliesAreLost(t *testing.T) {
 	testenv.OnLossyRedis(t, func(t *testing.T, _, lossy *redis.Client) {
 		site := parsertest.NewSite(t)

@@ -58,8 +58,8 @@ func (r *run) do(ctx context.Context, state sourceState) (sourceState, Result) {
 	return state, r.result
 }
 
-// setRequest sets the settings of the source's requests. It returns an error if the worker does not
-// have them.
+// setRequest sets r.request to the request settings that the source names. It returns an error if
+// the worker does not have these settings.
 func (r *run) setRequest() error {
 	name := r.poll.Source.Request
 	if r.request = r.worker.Requests[name]; r.request == nil && name != "" {
@@ -109,7 +109,7 @@ func (r *run) fetchAndIngest(ctx context.Context, day time.Time) {
 		r.log.Error("the site forbids the page: source stopped", "error", err)
 		r.tracker.Forbidden = refused.Error()
 		r.stop(ctx)
-		return // without the page in the cache
+		return // and do not put the page into the cache
 	default:
 		r.fetchFailed(ctx, err)
 	}
@@ -137,8 +137,8 @@ func (r *run) track(by *profile.Profile, state sourceState) {
 	}
 }
 
-// cachedPage removes the page from the cache and returns it. If the cache does not contain the page,
-// cachedPage returns an empty cachedPage.
+// cachedPage removes the page from the cache and returns it. If the cache does not contain the
+// page, cachedPage returns an empty cachedPage.
 func (r *run) cachedPage(day time.Time) (*cachedPage, error) {
 	if cached := r.worker.cache.get(r.cached); cached != nil {
 		return cached, nil
@@ -169,7 +169,7 @@ func (r *run) fetch(ctx context.Context, cached *cachedPage) error {
 func (r *run) ingest(ctx context.Context, cached *cachedPage) {
 	weight := pageWeight(cached.page)
 	if err := r.worker.pages.Acquire(ctx, weight); err != nil {
-		r.result.Problem = "other pages were parsed until the poll had to end"
+		r.result.Problem = "the poll timed out while it waited for the parsing of other pages"
 		cached.fetcher.Forget()
 		return
 	}
@@ -190,8 +190,8 @@ func (r *run) ingest(ctx context.Context, cached *cachedPage) {
 	}
 }
 
-// setPageResult sets the fields of the result that depend on the page. Matches includes the matches
-// that could not be ingested.
+// setPageResult sets the fields of the result that depend on the page. result.Matches also includes
+// the matches that could not be ingested.
 func (r *run) setPageResult(cached *cachedPage, events []event.Event) {
 	if cached.parsed.err != nil {
 		return
@@ -205,7 +205,8 @@ func (r *run) setPageResult(cached *cachedPage, events []event.Event) {
 		if r.poll.Source.Match != "" {
 			match.ID = r.poll.Source.Match
 		}
-		// The status on the page may be wrong, such as the end of a match that has just begun.
+		// Prefer the status of the ingested match. The page may show a wrong status, such as the
+		// end of a match that has just begun.
 		match.Status = cmp.Or(r.tracker.status[match.ID], match.Status)
 		r.result.Matches = append(r.result.Matches, match)
 	}
@@ -228,8 +229,9 @@ func (r *run) fetchFailed(ctx context.Context, err error) {
 	r.log.Warn("page not fetched, will retry", "error", errors.Join(err, staleErr), "failures", r.tracker.Failures)
 }
 
-// stop marks the matches of a source whose site forbids the page as stale. When all matches are
-// marked, it sets result.Stop. Until then, the source is polled, but the site receives no request.
+// stop marks the matches of the source as stale, because the site forbids the page. When all
+// matches are marked, stop sets result.Stop. Until then, each poll of the source calls stop again,
+// but sends no request to the site.
 func (r *run) stop(ctx context.Context) {
 	reason := r.tracker.Forbidden
 	r.result.Problem = reason

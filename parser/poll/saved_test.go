@@ -7,7 +7,7 @@ import (
 	"github.com/matchwire/matchwire/parser/poll"
 )
 
-// The members of the saved state of a source keep their names in all versions.
+// The JSON members of a source's saved state have the same names in all versions of matchwire.
 func TestSavedStateKeepsItsNames(t *testing.T) {
 	t.Parallel()
 	parsertest.CheckMembers(t, "testdata/source_members.txt", poll.SourceState{})

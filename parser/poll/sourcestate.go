@@ -20,22 +20,23 @@ type sourceState struct {
 	Usable    time.Time `json:"good,omitzero"`       // when the latest usable page was fetched, or the first poll failed
 	Problems  string    `json:"said,omitempty"`      // problems of the latest page, as they were logged
 	Warning   string    `json:"warned,omitempty"`    // why the latest page, or a match on it, was not ingested
-	Forbidden string    `json:"forbidden,omitempty"` // why the site receives no more requests; "" if it does
+	Forbidden string    `json:"forbidden,omitempty"` // why no more requests are sent to the site; "" if they are sent
 
-	OtherSport *otherSport `json:"other_sport,omitempty"` // nil if the latest page with a period is of the profile's sport
+	// OtherSport is nil if the latest page with a period was about the profile's sport.
+	OtherSport *otherSport `json:"other_sport,omitempty"`
 
 	Shown map[string]time.Time `json:"shown,omitempty"`  // key: match ID; when a page last showed the match
-	Stale map[string]bool      `json:"quiets,omitempty"` // key: match ID; true if it need not be marked as stale again
+	Stale map[string]bool      `json:"quiets,omitempty"` // key: match ID; whether the match is done, see recordStale
 
-	Refused map[string]string `json:"refused,omitempty"` // key: match ID; why the latest page did not count for it
+	Refused map[string]string `json:"refused,omitempty"` // key: match ID; why the latest page was ignored for the match
 
-	Activated event.TID `json:"activated,omitzero"` // the job that activated the source
+	Activated event.TID `json:"activated,omitzero"` // TID of the job that activated the source
 
-	// The rest is for a source whose page depends on the date.
+	// The fields below are used only if the page of the source depends on the date.
 	Day      string       `json:"day,omitempty"`      // date of the page, like 2006-01-02
 	Playing  []string     `json:"playing,omitempty"`  // matches that the latest usable page showed as begun and not final
 	Played   time.Time    `json:"played,omitzero"`    // when a page last showed a match that was being played
-	Previous *sourceState `json:"previous,omitempty"` // page of the day before, while a match on it is live
+	Previous *sourceState `json:"previous,omitempty"` // state for the page of the day before, while that page is polled
 }
 
 // An otherSport records a page that contradicted the sport of its profile.
@@ -46,7 +47,8 @@ type otherSport struct {
 }
 
 // mayBeOtherSport reports whether a page without a period may be about another sport, because an
-// earlier page was. For a source that has shown a match, a few such pages do not count.
+// earlier page of the source was. If the source has shown a match, mayBeOtherSport returns false
+// until reconcile.StalePolls polls in a row have failed.
 func (s *sourceState) mayBeOtherSport(sport event.Sport, at time.Time) bool {
 	few := len(s.Shown) > 0 && s.Failures < reconcile.StalePolls
 	return s.OtherSport != nil && s.OtherSport.Sport == sport && at.Sub(s.OtherSport.At) < forgottenAfter && !few
@@ -86,8 +88,8 @@ func (s *sourceState) recordShown(match string, at time.Time) {
 	delete(s.Stale, match)
 }
 
-// recordRefused records why the page does not show a match that it should show. If no page has
-// shown the match, its absence begins at the time at.
+// recordRefused records why the page was ignored for a match. If no page has shown the match yet,
+// recordRefused sets Shown to at, so that the match can become stale.
 func (s *sourceState) recordRefused(match string, at time.Time, why string) {
 	if s.Refused == nil {
 		s.Refused = map[string]string{}
@@ -101,7 +103,7 @@ func (s *sourceState) recordRefused(match string, at time.Time, why string) {
 	}
 }
 
-// recordStale records whether a match is done, and need not be marked as stale again.
+// recordStale records whether a match is done: it need not be marked as stale again.
 func (s *sourceState) recordStale(match string, done bool) {
 	if s.Stale == nil {
 		s.Stale = map[string]bool{}

@@ -11,7 +11,7 @@ func TestRecordPage(t *testing.T) {
 		old  bool
 	}{
 		{first, false}, {first, false}, {second, false},
-		{first, true}, // a cache serves it again
+		{first, true}, // a cache serves the first page again
 		{second, false},
 		{third, false}, {second, true}, {first, true}, {third, false},
 	} {

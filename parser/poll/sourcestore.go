@@ -14,10 +14,12 @@ import (
 
 // A sourceStore stores the states of sources in Redis, so that any worker can run any poll:
 //
-//	mw:{source:<id>}:watch  hash: tick (due time of the latest poll that was claimed), claimed_by (the
-//	                        call that claimed it), begun (when it was claimed), ended (due time of the
-//	                        latest poll that ended), unended (number of polls in a row that did not end),
-//	                        died (1 if the last of them was the poll before), memory (the state as JSON)
+//	mw:{source:<id>}:watch  hash: tick (due time of the latest claimed poll), claimed_by (ID of the
+//	                        call that claimed this poll), begun (when this poll was claimed),
+//	                        ended (due time of the latest poll that ended),
+//	                        unended (number of polls in a row that did not end),
+//	                        died (1 if the poll before the claimed poll did not end),
+//	                        memory (the state as JSON)
 type sourceStore struct {
 	redis  redis.UniversalClient
 	prefix string
@@ -28,10 +30,11 @@ const sourceTTL = 30 * 24 * time.Hour
 
 func (s sourceStore) key(source string) string { return s.prefix + "{source:" + source + "}:watch" }
 
-// claimScript claims a poll. It returns the state of the source and the number of polls in a row that did
-// not end, or nothing if the poll cannot be claimed. A poll that was claimed did not end if its task was
-// delivered again after its process ended, or if its timeout has passed. If the reply is lost, the client
-// runs the script again, and the second run finds the claim of the first.
+// claimScript claims a poll. It returns the memory, unended and died fields of the source, or
+// nothing if the poll cannot be claimed. The script counts two kinds of polls as polls that did not
+// end: polls whose task was delivered again because their process ended, and polls whose timeout
+// has passed. If the reply is lost, the client runs the script again with the same ID of the call.
+// The second run finds the claim of the first run by this ID.
 var claimScript = redis.NewScript(`
 local had = redis.call('hmget', KEYS[1], 'tick', 'claimed_by', 'begun', 'ended')
 local tick, mine, ended = tonumber(had[1] or '-1'), tonumber(ARGV[1]), tonumber(had[4] or '-1')
@@ -57,12 +60,12 @@ return {state[1] or '', state[2] or '0', state[3] or '0'}`)
 type claim struct {
 	state   sourceState
 	unended int  // number of polls in a row that did not end, before this one
-	died    bool // whether the poll before did not end
+	died    bool // whether the poll before this one did not end
 }
 
-// claim claims a poll for this worker. ok is false if this poll or a later poll was claimed before. If
-// retried is true, this poll can be claimed again, because it failed. The same is true of redelivered, because
-// its process ended.
+// claim claims a poll for this worker. ok is false if this poll or a later poll was claimed before.
+// This poll can be claimed again if retried or redelivered is true. retried means that an earlier
+// attempt failed. redelivered means that the process of an earlier attempt ended.
 func (s sourceStore) claim(ctx context.Context, p Poll, retried, redelivered bool) (c claim, ok bool, err error) {
 	number := map[bool]int{true: 1}
 	keys, ttl := []string{s.key(p.Source.ID)}, int(sourceTTL.Seconds())

@@ -48,9 +48,9 @@ const (
 	forgottenAfter = 24 * time.Hour
 )
 
-// markVanished marks the matches that pages have not shown for vanishedAfter as stale. If the
-// latest page showed another match instead, the reason says so. After forgottenAfter, it removes a
-// match from the state of the source.
+// markVanished marks a match as stale if no page has shown the match for vanishedAfter. If the
+// latest page showed another match instead, the reason says so. After forgottenAfter, markVanished
+// removes the match from the state of the source.
 func (t *Tracker) markVanished(ctx context.Context, at time.Time, from reconcile.Provenance) ([]event.Event, error) {
 	var vanished []string
 	for match, shown := range t.Shown {

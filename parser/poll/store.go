@@ -19,7 +19,7 @@ import (
 // A Store stores the states of matches in Redis. One transaction writes the state and the outbox of
 // a match, so an event is in the outbox if and only if its state is saved.
 //
-//	mw:{<match>}:state  hash: version, state (JSON), saved_by (the call of Save that wrote them)
+//	mw:{<match>}:state  hash: version, state (JSON), saved_by (ID of the call of Save that wrote them)
 //	mw:upcoming         sorted set of matches that have not begun, by kick-off
 type Store struct {
 	redis  redis.UniversalClient
@@ -65,7 +65,7 @@ func (s *Store) Load(ctx context.Context, match string) (reconcile.State, int64,
 }
 
 // saveScript saves a state and its messages, if the given version is current. If the reply is lost,
-// the client runs the script again, and the second run finds the save of the first.
+// the client runs the script again. The second run finds the call's ID in saved_by and succeeds.
 var saveScript = redis.NewScript(`
 local version = redis.call('hget', KEYS[1], 'version') or '0'
 if version == ARGV[2] and redis.call('hget', KEYS[1], 'saved_by') == ARGV[5] then return 1 end
@@ -76,7 +76,7 @@ for i = 6, #ARGV do redis.call('rpush', KEYS[2], ARGV[i]) end
 return 1`)
 
 // Save saves a state and appends messages to the outbox of its match. version is the version that
-// Load returned. If the state was saved after that, Save writes nothing and returns [ErrConflict].
+// Load returned. If the state was saved since then, Save writes nothing and returns [ErrConflict].
 func (s *Store) Save(ctx context.Context, st reconcile.State, version int64, messages []broker.Message) error {
 	match := st.Match.ID
 	text, err := json.Marshal(st)

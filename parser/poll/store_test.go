@@ -163,7 +163,7 @@ func TestNudgedOutboxPublishes(t *testing.T) {
 func TestBadMatchIDs(t *testing.T) {
 	for _, id := range []string{"", "a b", "{x}", "a/b", "-a", strings.Repeat("a", 129)} {
 		if err := event.CheckMatchID(id); err == nil {
-			t.Errorf("match ID %q is accepted", id)
+			t.Errorf("match ID %q is accepted, want an error", id)
 		}
 	}
 }

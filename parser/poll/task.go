@@ -15,25 +15,24 @@ const PagePoll = "parser.page.poll"
 type Poll struct {
 	Source event.Source `json:"source"`
 	Due    time.Time    `json:"due"` // a poll is skipped if a poll that is due later was claimed
-	// Activated is the TID of the job that activated the source. A poll that the clock causes has
-	// its own TID.
+	// Activated is the TID of the job that activated the source. If the clock caused the poll, its
+	// task has another TID.
 	Activated event.TID `json:"activated,omitzero"`
 }
 
-// A Result is the result of a poll. The scheduler uses it to decide when the next poll is
-// due.
+// A Result is the result of a poll. The scheduler uses it to decide when the next poll is due.
 type Result struct {
 	Due       time.Time     // when the poll was due
 	At        time.Time     // when the poll ended
 	Took      time.Duration // from the request to the first byte of the response
 	Matches   []event.Match // matches on the page; nil if there is no usable page
-	Many      bool          // whether the page lists many matches, so that the source does not end with a match
-	Scored    bool          // whether the page produced an event that moved the score
+	Many      bool          // whether the page lists many matches; if so, the source does not end with a match
+	Scored    bool          // whether the page produced an event that changed the score
 	Unchanged int           // number of polls in a row with an unchanged page
 	Failures  int           // number of polls in a row without a usable page
 	Busy      bool          // whether no request was sent because too many requests wait for the host
 	Problem   string        // why the poll failed, without secrets; "" if it did not
-	Wait      time.Duration // minimum pause before the next poll, from Retry-After
+	Wait      time.Duration // minimum pause before the next poll, from Retry-After or a quarantine
 	Fresh     time.Duration // how long the page stays fresh, from max-age
 	Stop      string        // why the source must not be polled again; "" if it can be polled
 	Unmarked  bool          // whether the site forbids the page and some matches are not marked as stale yet

@@ -14,18 +14,20 @@ import (
 	"github.com/matchwire/matchwire/parser/reconcile"
 )
 
-// The index of matches that have not begun is a sorted set of match IDs by kick-off, in Unix seconds:
+// upcomingKey returns the key of the index of matches that have not begun. The index is a sorted
+// set of match IDs. The score is the kick-off time, in Unix seconds:
 //
 //	mw:upcoming
 //
-// The index is only a hint, and may contain matches that have begun. [Store.Upcoming] also reads
-// the state of each match.
+// The index may also contain matches that have begun, so [Store.Upcoming] checks the state of each
+// match.
 func (s *Store) upcomingKey() string { return s.prefix + "upcoming" }
 
 // upcomingFor is how long a match stays in the index after its kick-off.
 const upcomingFor = 24 * time.Hour
 
-// maxUpcoming is the maximum number of matches that [Store.Upcoming] reads, in the order of kick-off.
+// maxUpcoming is the maximum number of matches that [Store.Upcoming] reads, in the order of
+// kick-off.
 const maxUpcoming = 2000
 
 // markUpcoming adds a match that has not begun to the index, or updates its kick-off time there.

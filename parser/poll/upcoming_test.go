@@ -27,7 +27,7 @@ func TestUpcoming(t *testing.T) {
 			var got []string
 			for _, d := range matches {
 				if d.Sport != event.Soccer || d.League == "" || d.Match.Home == "" || !d.Match.Start.Equal(soon) {
-					t.Errorf("%s: %+v lacks a fact", what, d)
+					t.Errorf("%s: %+v, want a sport, a league, teams and the kick-off %v", what, d, soon)
 				}
 				got = append(got, d.Match.ID)
 			}

@@ -21,8 +21,8 @@ import (
 // A Worker runs [PagePoll] tasks. Any worker can run any task: the state of a source is stored in
 // Redis, and a worker only caches pages. Goroutines can share a Worker.
 type Worker struct {
-	// Requests are the request settings that sources name. Set it before the first call of Handle. It may
-	// be nil.
+	// Requests are the request settings that sources can name. Set the field before the first call
+	// of Handle. It may be nil.
 	Requests Requests
 
 	profiles profile.Library
@@ -34,7 +34,7 @@ type Worker struct {
 	held     quarantine
 	trace    *trace.Recorder
 	report   Report
-	now      func() time.Time // for the date; tests replace it
+	now      func() time.Time // current time, for dates in URLs; tests replace it
 }
 
 // A Report receives the result of every poll that was not skipped. ctx carries the TID of the task.
@@ -60,13 +60,13 @@ const (
 	pollTimeout = 90 * time.Second
 	// maxPolls is the maximum number of polls that a worker runs at a time.
 	maxPolls = 16
-	// maxParsedBytes is the maximum size of the pages that a worker parses at a time. A page can need
-	// 160 times its size, and at most 80 MiB.
+	// maxParsedBytes is the maximum total size of the pages that a worker parses at a time. Parsing
+	// a page can need memory of 160 times its size, and at most 80 MiB.
 	maxParsedBytes = 2 << 20
 )
 
-// pageWeight returns the size for which a page counts in maxParsedBytes. Two pages of any size can be
-// parsed at a time.
+// pageWeight returns how many bytes of maxParsedBytes a page uses. A large page uses half, so two
+// pages of any size can be parsed at a time.
 func pageWeight(p page.Page) int64 { return min(int64(len(p.Body)), maxParsedBytes/2) }
 
 // Subscription returns the subscription to the queue of tasks, which all workers share.
@@ -78,8 +78,9 @@ func (w *Worker) Subscription() broker.Subscription {
 }
 
 // Handle runs one task. It skips a poll that was claimed before, unless the worker that claimed it
-// ended or failed. It also skips a poll that is due before a claimed poll. If the message is not a
-// poll, the error is permanent. If Redis is unavailable, the error wraps [broker.ErrUnavailable].
+// ended or failed. It also skips a poll if a later poll of the source was claimed. If the message
+// is not a poll, the error is permanent. If Redis is unavailable, the error wraps
+// [broker.ErrUnavailable].
 func (w *Worker) Handle(ctx context.Context, m broker.Message) error {
 	task, p, err := decode(m)
 	if err != nil {

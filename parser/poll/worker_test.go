@@ -183,8 +183,8 @@ func TestPollIsDoneOnce(t *testing.T) {
 	})
 }
 
-// The state after a poll is saved even if the next poll has begun meanwhile. Otherwise the failures
-// of a slow site would not be counted.
+// If two polls of a slow site overlap, failures are still counted. Of the two states, the state
+// after the poll that was due later is saved.
 func TestOvertakenPollCounts(t *testing.T) {
 	testenv.OnBothRedis(t, func(t *testing.T, r *redis.Client) {
 		s := parsertest.NewSite(t)
@@ -199,8 +199,8 @@ func TestOvertakenPollCounts(t *testing.T) {
 				w.WriteHeader(http.StatusServiceUnavailable)
 			})
 			c.do(0, slow)
-			// The poll that ended last was due first. It does not replace the state after the next
-			// poll.
+			// The slow poll was due first but ended last. Its state does not replace the state
+			// after the next poll.
 			if p := c.poll(0); p.Failures != 2*i+2 {
 				t.Errorf("round %d: result of the poll after both: %+v, want %d failures", i, p, 2*i+2)
 			}
@@ -249,8 +249,8 @@ func TestListWithABadRow(t *testing.T) {
 	})
 }
 
-// If a page shows an end that is too early, the result has the status of the match, so that the
-// scheduler continues to poll the source as often as during play.
+// If a page shows the end of a match too early, the result has the previous status of the match. So
+// the scheduler continues to poll the source as often as during play.
 func TestStatusOfAnEndThatIsHeld(t *testing.T) {
 	testenv.OnBothRedis(t, func(t *testing.T, r *redis.Client) {
 		s := parsertest.NewSite(t)
@@ -269,9 +269,9 @@ func TestStatusOfAnEndThatIsHeld(t *testing.T) {
 	})
 }
 
-// After a 403 response, the site receives no more requests. The source stops when its matches are
-// marked as stale. They are not marked while another source has usable pages of them. After the
-// source is activated again, its page is fetched again.
+// After a 403 response, no more requests are sent to the site. The source stops when its matches
+// are marked as stale. A match is not marked while another source has usable pages of the match.
+// After the source is activated again, its page is fetched again.
 func TestForbiddenSource(t *testing.T) {
 	testenv.OnBothRedis(t, func(t *testing.T, r *redis.Client) {
 		s := parsertest.NewSite(t)
@@ -283,7 +283,7 @@ func TestForbiddenSource(t *testing.T) {
 		s.Answer(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusForbidden) })
 		const why = "the site answered 403 Forbidden"
 		if p := c.poll(1); p.Stop != "" || !p.Unmarked || p.Problem != why {
-			t.Errorf("result while another source reads the match: %+v, want Unmarked and no Stop", p)
+			t.Errorf("result while another source shows the match: %+v, want Unmarked and no Stop", p)
 		}
 		before := s.Count()
 		other.redis.Del(t.Context(), "mw:{m1}:state") // as if the other source had had no page for a long time

@@ -115,8 +115,8 @@ func captured(t *testing.T, dir, file, profile string) ([]observation.Observatio
 	return all, problems
 }
 
-// From captured pages of many matches, a profile extracts as many matches of each status, and as
-// many incidents, as a person counts on the page.
+// From a captured list of matches, a profile extracts the matches and incidents that a person
+// counts on the page. The test compares the numbers of matches by status, and of incidents by kind.
 func TestCapturedLists(t *testing.T) {
 	t.Parallel()
 	dir := testenv.Needs(t, testenv.Pages("../.."), "MATCHWIRE_PAGES")
@@ -139,7 +139,7 @@ func TestCapturedLists(t *testing.T) {
 			map[string]int{"scheduled ": 45, "final ": 223 - 24, "final et2": 1, "final so": 1,
 				"postponed ": 19, "cancelled ": 2, "interrupted ": 1,
 				"live ": 7, "live 1h": 16, "live 2h": 5, "live so": 1, "break ht": 2},
-			map[string]int{"red_card ": 30}, 0, // 28 images of one card, and one of two
+			map[string]int{"red_card ": 30}, 0, // 28 images for one card, and one image for two cards
 			map[string]string{
 				"flashscore-b9l0F3Bj": "WORLD: World Championship - Play Offs: France 4-6 England final",
 				"flashscore-G0Q9XAaf": "AUSTRALIA: NPL Northern NSW: Newcastle Olympic - Belmont Swansea Utd. postponed",
@@ -234,7 +234,7 @@ func TestCapturedOtherSports(t *testing.T) {
 	}
 }
 
-// contains reports whether all contains want. It ignores Path and List.
+// contains reports whether all contains want. It ignores Path, List and PeriodGuessed.
 func contains(all []observation.Incident, want observation.Incident) bool {
 	for _, in := range all {
 		in.Path, in.List, in.PeriodGuessed = "", 0, false

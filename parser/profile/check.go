@@ -16,7 +16,7 @@ const quoteHint = "(put a selector that begins with # in quotes, because # start
 
 var hostShape = regexp.MustCompile(`^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$`)
 
-// check checks a decoded profile. Its error contains the position of the fault. at returns the
+// check checks a decoded profile. The error contains the position of the fault. at returns the
 // position of a YAML path.
 func (p *Profile) check(at func(path string) strictyaml.Pos) error {
 	switch {
@@ -58,7 +58,7 @@ func (p *Profile) check(at func(path string) strictyaml.Pos) error {
 }
 
 // checkRules checks the rules of a variant. in is the path of the variant's layout, such as
-// "layouts[0].", or "" if it has none.
+// "layouts[0].", or "" if the variant has no layout.
 func (p *Profile) checkRules(at func(path string) strictyaml.Pos, in string) error {
 	if !p.Match.Home.isSet() || !p.Match.Away.isSet() {
 		pos := at("match")
@@ -75,10 +75,10 @@ func (p *Profile) checkRules(at func(path string) strictyaml.Pos, in string) err
 	}
 	incidents, lineups := in, in
 	if p.layout == nil || p.layout.Incidents == nil {
-		incidents = "" // the incidents are the profile's own
+		incidents = "" // the rules are in the profile, not in the layout
 	}
 	if p.layout == nil || p.layout.Lineups == nil {
-		lineups = "" // the line-ups are the profile's own
+		lineups = "" // the rules are in the profile, not in the layout
 	}
 	for i := range p.Incidents {
 		if err := p.checkIncidents(&p.Incidents[i], at(fmt.Sprintf("%sincidents[%d]", incidents, i))); err != nil {
@@ -135,7 +135,8 @@ func (p *Profile) checkMatch() error {
 		checkValues(&p.Match.Status, "status", statuses, p.periods()))
 }
 
-// checkLineScore checks that both rules for the line score are set, or neither, and that the sport has them.
+// checkLineScore checks the rules for the line score. Both or neither must be set. Neither can be
+// set in a sport whose score contains the line score.
 func (p *Profile) checkLineScore() error {
 	home, away := &p.Match.HomeLineScore, &p.Match.AwayLineScore
 	first := home
@@ -147,7 +148,7 @@ func (p *Profile) checkLineScore() error {
 	case !first.isSet():
 		return nil
 	case rules.SetScore || rules.InningsScore:
-		return first.pos.Errorf("in %s, home_score and away_score contain the line score: remove it", p.Sport)
+		return first.pos.Errorf("in %s, home_score and away_score contain the line score: remove the rule", p.Sport)
 	case home.isSet() != away.isSet():
 		return first.pos.Errorf("set both home_line_score and away_line_score, or neither")
 	}
@@ -166,9 +167,9 @@ func (p *Profile) checkSituation() error {
 		case !n.rule.isSet():
 			continue
 		case len(members) == 0:
-			return n.rule.pos.Errorf("%s has no situation: remove it", p.Sport)
+			return n.rule.pos.Errorf("%s has no situation: remove the rule", p.Sport)
 		case !slices.Contains(members, n.name):
-			return n.rule.pos.Errorf("%s does not have it: want one of %s", p.Sport, strings.Join(members, ", "))
+			return n.rule.pos.Errorf("%s does not have this member: want one of %s", p.Sport, strings.Join(members, ", "))
 		}
 		if n.namesSide() {
 			if err := errors.Join(checkConstant(n.rule, n.name, sides), checkValues(n.rule, n.name, sides, nil)); err != nil {
@@ -207,7 +208,7 @@ func (p *Profile) checkIncidents(in *IncidentRules, pos strictyaml.Pos) error {
 	for _, e := range in.Kind.outcomes() {
 		kind, _, _ := strings.Cut(e.value, " ")
 		if p.Sport.Scores(event.Kind(kind)) && !p.Sport.Rules().CountsGoals && !in.HomeScore.isSet() {
-			return e.pos.Errorf("kind %q: set home_score and away_score: the score after the incident identifies it; "+
+			return e.pos.Errorf("kind %q: set home_score and away_score: the score after the incident identifies the incident; "+
 				"if the rows show no score, remove the kind: score_change then reports changes of the score", kind)
 		}
 	}

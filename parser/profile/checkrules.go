@@ -89,7 +89,7 @@ func (p *Profile) checkMembers() error {
 			}
 		}
 	}
-	rowsAbove := map[*Rule]bool{} // the rules that are evaluated on rows, and the rules in them
+	rowsAbove := map[*Rule]bool{} // the rules that are evaluated on rows, and the rules inside these rules
 	addRows := func(rules []namedRule) {
 		for _, n := range rules {
 			n.rule.walk(func(r *Rule) { rowsAbove[r] = true })

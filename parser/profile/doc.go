@@ -1,6 +1,6 @@
-// Package profile extracts observations from pages. A [Profile] is loaded from a YAML file. It has
-// the rules that find each fact on the pages of a site: CSS selectors for HTML, and jq queries for
-// JSON. docs/profiles.md explains how to write a profile.
+// Package profile extracts observations from pages. A [Profile] is a YAML file with the rules that
+// find each fact on the pages of a site: CSS selectors for HTML, and jq queries for JSON.
+// docs/profiles.md explains how to write a profile.
 //
 // These functions process a page:
 //
@@ -11,5 +11,5 @@
 //	incidentRow.incident   incident.go  evaluates the rules for a row of a list
 //	Rule.text              evaluate.go  evaluates a rule on a row
 //	Rule.rows              row.go       evaluates a rule for a list of rows
-//	Document.Quote         quote.go      returns the row that is the evidence of an event
+//	Document.Quote         quote.go     returns the row that is the evidence of an event
 package profile

@@ -35,7 +35,7 @@ type Document struct {
 	budget    *budget.Budget     // of the current call
 	positions map[*html.Node]int // see position
 
-	quoteSteps int // number of steps that quotes have needed
+	quoteSteps int // number of steps that quotes have used
 }
 
 // Parse parses a page. It returns an error if the page is empty or truncated, or if the profile is
@@ -55,8 +55,9 @@ func (p *Profile) Parse(ctx context.Context, pg page.Page) (*Document, error) {
 	return d, nil
 }
 
-// created returns the time at which the site created a page. If a cache answered, that is earlier
-// than the time of the response. For a page without a time, created returns the current time.
+// created returns the time at which the site created a page. If a cache sent the page, this time is
+// earlier than the time of the response. For a page without a time, created returns the current
+// time.
 func created(pg page.Page) time.Time {
 	if pg.At.IsZero() {
 		return time.Now()
@@ -212,7 +213,7 @@ func (p *Profile) onlyReads() string {
 }
 
 // checkHost returns an error if the profile is not for the host of the page. A page from a file has
-// no known host. For such a page, checkHost uses the page's own address.
+// no known host. For such a page, checkHost uses the address that the page itself names.
 func (d *Document) checkHost(pg page.Page) error {
 	if len(d.profile.Hosts) == 0 {
 		return nil
@@ -228,8 +229,8 @@ func (d *Document) checkHost(pg page.Page) error {
 	return fmt.Errorf("%s %s: %s", what, u.Redacted(), d.profile.onlyReads())
 }
 
-// ownURL returns the own address of an HTML page: its canonical link, og:url or base. It returns nil if
-// the page has none.
+// ownURL returns the address that an HTML page names as its own, in the canonical link, og:url or
+// base. It returns nil if the page names no address.
 func (d *Document) ownURL() *url.URL {
 	if d.html == nil {
 		return nil

@@ -32,8 +32,9 @@ func TestNamesEncodedTwice(t *testing.T) {
 	}
 }
 
-// A letter is repaired even if its second half is a control character or looks like white space.
-// This also applies if a regular expression extracts the name from a longer text.
+// A letter that was encoded twice is repaired even if its second byte is a control character or
+// looks like white space. This also applies if a regular expression extracts the name from a longer
+// text.
 func TestCaseHalfOfALetterLooksLikeWhiteSpace(t *testing.T) {
 	t.Parallel()
 	p := load(t, `
@@ -62,8 +63,8 @@ incidents:
 	}
 }
 
-// No text on the captured pages was encoded twice, so none is changed. Encoded again, each is
-// repaired or stays unchanged as a whole.
+// No text on the captured pages was encoded twice, so RepairEncoding changes none. If the test
+// encodes a text again, RepairEncoding repairs the whole text or changes nothing.
 func TestTextsOfCapturedPagesStayUnchanged(t *testing.T) {
 	t.Parallel()
 	dir := testenv.Needs(t, testenv.Pages("../.."), "MATCHWIRE_PAGES")
@@ -95,7 +96,7 @@ func TestTextsOfCapturedPagesStayUnchanged(t *testing.T) {
 				}
 				again := encodeLatin1(text)
 				if got := observation.RepairEncoding(again); got != text && got != again {
-					t.Errorf("%s: RepairEncoding(%q) = %q, want all or nothing repaired", file, again, got)
+					t.Errorf("%s: RepairEncoding(%q) = %q, want the whole text repaired, or no change", file, again, got)
 				}
 			}
 		}

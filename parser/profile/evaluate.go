@@ -21,8 +21,8 @@ func nothing(format string, args ...any) error {
 	return fmt.Errorf("%w: %s", errNothing, fmt.Sprintf(format, args...))
 }
 
-// A mismatch is the error of a rule whose regular expression does not match the text on the page. It
-// wraps errNothing.
+// A mismatch is the error of a rule whose regular expression does not match the text on the page.
+// It wraps errNothing.
 type mismatch struct{ error }
 
 func (m mismatch) Unwrap() error { return m.error }
@@ -35,7 +35,7 @@ func (r *Rule) text(ctx context.Context, on row) (string, error) {
 	return text, err
 }
 
-// choose is like text. It also returns the alternative that has the value, or the rule if it has no
+// choose is like text. It also returns the alternative that has the value, or r if r has no
 // alternatives.
 func (r *Rule) choose(ctx context.Context, on row) (string, *Rule, error) {
 	if r.first != nil {
@@ -68,11 +68,11 @@ func (r *Rule) ownText(ctx context.Context, on row) (string, error) {
 	if text = squeeze(repair(text)); text == "" {
 		return "", nothing("the text is empty")
 	}
-	if !on.doc.budget.Spend(whole/8 + len(text)*8) { // the page's values can be kept, so they count more
+	if !on.doc.budget.Spend(whole/8 + len(text)*8) { // the value stays in memory, so its bytes count more
 		return "", on.doc.budget.Reason()
 	}
 	if whole > 2*len(text) {
-		text = strings.Clone(text) // do not keep the whole text
+		text = strings.Clone(text) // so that the whole text can be freed
 	}
 	if text, err = r.translate(text); err != nil {
 		return "", err
@@ -151,7 +151,8 @@ func joined(ctx context.Context, rules []Rule, on row) (string, error) {
 	return strings.Join(texts, " "), nil
 }
 
-// firstKey returns the key of the first entry whose selector matches the row or an element below it.
+// firstKey returns the key of the first entry whose selector matches the row or an element below
+// it.
 func (t table) firstKey(on row) (string, error) {
 	for _, e := range t.entries {
 		if on.first(e.when).Length() > 0 {
@@ -209,16 +210,16 @@ func (r *Rule) translate(text string) (string, error) {
 	return to, nil
 }
 
-// maxName is the maximum length of a string that repair repairs, in bytes. Longer strings are scripts,
-// not names.
+// maxName is the maximum length of a string that repair repairs, in bytes. Longer strings are
+// scripts, not names.
 const maxName = 1000
 
 // maxText is the maximum length of the text that a rule finds for a value, in bytes.
 const maxText = 4 << 20
 
 // repair repairs text that was encoded as UTF-8 twice. Call it before squeeze, because a part of a
-// letter can look like white space. Call it again after cut, because it may be able to repair a
-// part of text but not the whole.
+// letter can look like white space. Call repair again after cut, because sometimes only a part of
+// the text can be repaired.
 func repair(text string) string {
 	if len(text) > maxName {
 		return text

@@ -21,8 +21,8 @@ type evaluator struct {
 	prefix string // prefix of the field in problems, such as "incidents[0] row 2: "
 }
 
-// fault adds a problem with a field of the row. If the text on the page shows that the page is about another
-// sport, fault also records the contradiction.
+// fault adds a problem with a field of the row. If the text on the page shows that the page is
+// about another sport, fault also records the contradiction.
 func (e *evaluator) fault(field string, err error) {
 	e.problem(e.prefix+field, err.Error())
 	var u unreadable
@@ -64,8 +64,8 @@ func (e *evaluator) checkForeign(field, text string) {
 	}
 }
 
-// contradict records a contradiction between the page and the sport of the profile. It keeps only
-// the first.
+// contradict records a contradiction between the page and the sport of the profile. It ignores all
+// contradictions after the first.
 func (e *evaluator) contradict(p observation.Problem) {
 	if e.contradiction == nil {
 		p.Field = e.prefix + p.Field
@@ -73,8 +73,9 @@ func (e *evaluator) contradict(p observation.Problem) {
 	}
 }
 
-// isForeignKind reports whether a word for incidents is of another sport. A sport that a profile defines can
-// be a variant of the other sport, and share kinds with it.
+// isForeignKind reports whether a word for incidents belongs to another sport. A sport that a
+// profile defines can be a variant of the other sport. So isForeignKind returns false if such a
+// sport shares a kind with the other sport.
 func isForeignKind(sport event.Sport, text string) bool {
 	other := event.MarkOf(text)
 	return other != "" && other != sport && !slices.ContainsFunc(sport.Rules().Kinds, func(k event.Kind) bool {
@@ -110,8 +111,8 @@ func (e *evaluator) optional(ctx context.Context, field string, r *Rule) string 
 	return text
 }
 
-// required returns the value of a rule, or "" if it has none. It adds a problem for any error. In an
-// optional rule, errNothing is not a problem.
+// required returns the value of a rule, or "" if it has none. It adds a problem for any error. In
+// an optional rule, errNothing is not a problem.
 func (e *evaluator) required(ctx context.Context, field string, r *Rule) string {
 	text, _ := e.requiredChoice(ctx, field, r)
 	return text
@@ -161,8 +162,8 @@ func (e *evaluator) score(ctx context.Context, in, name string, home, away *Rule
 
 // innings returns the score of a cricket match, its line score if the page shows innings, and the
 // side that has not batted, if any. A side without a score has not batted if the other side has
-// innings. If required is true, innings adds a problem for any other missing score, unless its rule
-// is optional.
+// innings. If required is true, innings adds a problem for any other missing score, unless the rule
+// for this score is optional.
 func (m *matchRow) innings(ctx context.Context, required bool) (
 	score *event.Score, line *event.LineScore, absent event.Side,
 ) {
@@ -201,7 +202,8 @@ func (m *matchRow) innings(ctx context.Context, required bool) (
 
 // sets returns the score of the latest set, in a sport whose score counts the games of each set,
 // and the scores of all sets if the texts show them. The texts of both sides must have the same
-// number of sets. A single number is the score of the first set if period is the first set.
+// number of sets. If the texts show one set, but period is not the first set, the page may show
+// only the current set. The line score is then nil.
 func (m *matchRow) sets(ctx context.Context, period event.Period, required bool) (*event.Score, *event.LineScore) {
 	rules := &m.doc.profile.Match
 	if !rules.HomeScore.isSet() || !rules.AwayScore.isSet() {
@@ -233,12 +235,13 @@ func (m *matchRow) sets(ctx context.Context, period event.Period, required bool)
 		return nil, nil
 	}
 	if len(sets) == 1 && m.doc.profile.Sport.Index(period) != 0 {
-		line = nil // the page may show only the current set
+		line = nil
 	}
 	return &sets[len(sets)-1], line
 }
 
-// An inningsScore is the score of a match in cricket, and the scores of its sides.
+// An inningsScore contains the score of a cricket match, and the scores of both sides as the page
+// shows them.
 type inningsScore struct {
 	score      *event.Score
 	home, away notations.SideScore
@@ -278,8 +281,9 @@ func (m *matchRow) sideScore(ctx context.Context, r *Rule) (notations.SideScore,
 	return s, nil
 }
 
-// isAbsent reports whether the page shows no score for a side, or shows that the side has not batted.
-// It returns false if the regular expression of the rule does not match the text on the page.
+// isAbsent reports whether the page shows no score for a side, or shows that the side has not
+// batted. It returns false if the regular expression of the rule does not match the text on the
+// page.
 func isAbsent(s *notations.SideScore, err error) bool {
 	var other mismatch
 	return err == nil && len(s.Line) == 0 || errors.Is(err, errNothing) && !errors.As(err, &other)

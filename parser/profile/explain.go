@@ -59,7 +59,7 @@ type explanation struct {
 	findings []Finding
 }
 
-// empty adds a finding for the rule that finds a value on a page whose list has no matches.
+// empty adds a finding for the rule empty, which finds a value on a page that lists no matches.
 func (e *explanation) empty(ctx context.Context, d *Document) {
 	r := &d.profile.Empty
 	f := Finding{Rule: "empty", Source: r.describe(), Evaluated: 1, Nodes: r.count(ctx, d.page())}

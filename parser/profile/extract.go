@@ -22,7 +22,7 @@ func withTimeout(ctx context.Context) (context.Context, context.CancelFunc) {
 	return context.WithTimeoutCause(ctx, ExtractTimeout, errTimeout)
 }
 
-// begin begins a call with a budget of steps. The context that it returns ends after ExtractTimeout, or
+// begin begins a call with a budget of steps. The returned context ends after ExtractTimeout, or
 // when the budget is spent.
 func (d *Document) begin(ctx context.Context, steps int) (context.Context, context.CancelFunc) {
 	ctx, cancel := withTimeout(ctx)
@@ -78,7 +78,7 @@ type extraction struct {
 	doc           *Document
 	problems      []observation.Problem
 	inningsScores []inningsScore
-	contradiction *observation.Problem // why the match is of another sport; nil if it is not
+	contradiction *observation.Problem // why the page is about another sport; nil if it is not
 }
 
 // oneMatch returns the observation of a page with one match.
@@ -100,7 +100,7 @@ func (x *extraction) manyMatches(ctx context.Context) ([]observation.Observation
 		return nil, fmt.Errorf("matches: %w", err)
 	}
 	var all []observation.Observation
-	var otherSport error      // of the first row that contradicts the sport
+	var otherSport error      // error of the first row that contradicts the sport
 	known := false            // whether a row shows a period of the sport
 	rowOf := map[string]int{} // by match ID: number of the row
 	inherited := map[*Rule]string{}

@@ -61,8 +61,8 @@ func TestContextStopsExtraction(t *testing.T) {
 	}
 }
 
-// A detail replaces the detail of the kind. A rule for the detail that finds nothing, or has no value for
-// the text, leaves it.
+// A detail replaces the detail of the kind. If the rule for the detail finds nothing, or its map
+// has no value for the text, the incident keeps the detail of the kind.
 func TestDetailOfTheKind(t *testing.T) {
 	t.Parallel()
 	p := load(t, `

@@ -69,7 +69,7 @@ incidents:
 `
 
 // FuzzExtract extracts any page with any profile. It checks that the observations are valid, that a
-// repetition gives the same observations, and that their events can be encoded and decoded.
+// second call returns the same observations, and that their events can be encoded and decoded.
 func FuzzExtract(f *testing.F) {
 	profiles := fuzzProfiles(f)
 	for i, p := range profiles {
@@ -163,7 +163,7 @@ func checkObservation(t *testing.T, o *observation.Observation) {
 			t.Errorf("incident %+v, want a kind of %s, a valid side and a path", in, sport)
 		}
 		if sport.Scores(in.Kind) && !sport.Rules().CountsGoals && in.Score == nil && !sport.Misses(in.Kind, in.Detail) {
-			t.Errorf("incident %+v, want the score after it", in)
+			t.Errorf("incident %+v, want the score after the incident", in)
 		}
 		clock(in.Clock)
 	}

@@ -7,8 +7,8 @@ import (
 	"github.com/matchwire/matchwire/parser/page"
 )
 
-// A profile with hosts refuses a page from another host. For a page read from a file, the host comes from
-// the page's own address: its canonical link, og:url or base.
+// A profile with hosts refuses a page from another host. For a page from a file, the host comes
+// from the address that the page itself names: the canonical link, og:url or base.
 func TestHostOfAPage(t *testing.T) {
 	t.Parallel()
 	p := load(t, "profile: one\nsport: soccer\nhosts: [one.com, one.co.uk]\nmatch: {home: b, away: i}\n")

@@ -21,7 +21,7 @@ import (
 	"github.com/matchwire/matchwire/parser/profile"
 )
 
-// An attack is a page that needs much more memory or time than honest pages do.
+// An attack is a page that was made to need much more memory or time than other pages.
 type attack struct {
 	name    string
 	profile string
@@ -31,10 +31,10 @@ type attack struct {
 // size is the size of the largest page that the parser receives, see page.Client.
 const size = 16 << 20
 
-// fill returns the text, repeated up to a size.
+// fill repeats text up to size bytes.
 func fill(text string, size int) string { return strings.Repeat(text, size/len(text)) }
 
-// count returns the texts of format for 0, 1, 2 and so on, up to a size.
+// count formats 0, 1, 2 and so on with format, up to size bytes.
 func count(format string, size int) string {
 	var b strings.Builder
 	for i := 0; b.Len() < size; i++ {
@@ -43,18 +43,18 @@ func count(format string, size int) string {
 	return b.String()
 }
 
-// reopened is a page on which the HTML parser reopens 400 elements in every paragraph.
+// reopened returns a page on which the HTML parser reopens 400 elements in every paragraph.
 func reopened(size int) string { return "<p>" + count("<b id=%d>", 3600) + fill("<p>x</p>", size) }
 
-// teams is a page with the teams that the profiles below need.
+// teams is the markup of the teams, which the profiles below require.
 const teams = `<p class=home>A</p><p class=away>B</p>`
 
-// rules returns a profile for pages of one match, with more rules.
+// rules returns a profile for pages of one match. more contains further rules.
 func rules(more string) string {
 	return "profile: hostile\nsport: soccer\nmatch:\n  id: {value: m1}\n  home: .home\n  away: .away\n" + more
 }
 
-// jsonRules returns a profile for JSON pages of one match, with more rules.
+// jsonRules returns a profile for JSON pages of one match. more contains further rules.
 func jsonRules(more string) string {
 	return "profile: hostile\nsport: soccer\nformat: json\nmatch:\n  id: {value: m1}\n" +
 		"  home: {value: A}\n  away: {value: B}\n" + more
@@ -143,20 +143,20 @@ var attacks = []attack{
 	}},
 }
 
-// The bounds of the work for one page. Before there were limits, most attacks needed more than 300 MiB, or
-// did not end within a minute.
+// The bounds of the work for one page. Before there were limits, most attacks needed more than 300
+// MiB, or did not end within a minute.
 const (
 	maxMemory = 256 << 20
 	maxCPU    = 60 * time.Second // a bound for slow machines, which includes the creation of the page
 )
 
-// A usage is what an attack needed.
+// A usage contains the memory that an attack needed, and the result of the extraction.
 type usage struct {
 	Memory int64  `json:"memory"` // growth of the maximum resident memory, in bytes
 	Result string `json:"result"`
 }
 
-// Each hostile page is extracted in a process of its own, within the bounds.
+// The extraction of each hostile page stays within the bounds. Each page has its own process.
 func TestHostilePages(t *testing.T) {
 	if name := os.Getenv("MATCHWIRE_HOSTILE_PAGE"); name != "" {
 		attackThisProcess(t, name)

@@ -55,7 +55,7 @@ func (r *incidentRow) incident(ctx context.Context) (in observation.Incident, ok
 	}
 	missed := sport.Misses(in.Kind, in.Detail)
 	if missed {
-		in.Score = nil // the score before the incident
+		in.Score = nil // the row shows the score before the incident
 	}
 	if in.Score == nil && !missed && sport.Scores(in.Kind) && !sport.Rules().CountsGoals {
 		r.fault("score", fmt.Errorf("the row does not show the score after the %s", in.Kind))
@@ -65,9 +65,9 @@ func (r *incidentRow) incident(ctx context.Context) (in observation.Incident, ok
 	return in, true
 }
 
-// clock returns the clock of the incident. If the row has no period, its period is at most the
-// current period of the match. While a page shows the second half, 92' is stoppage time. guessed is
-// true if the period is still uncertain.
+// clock returns the clock of the incident. If the row has no period, the incident is not in a later
+// period than the current period of the match. For example, 92' is stoppage time while the page
+// shows the second half. guessed is true if the period is still uncertain.
 func (r *incidentRow) clock(k event.Kind, period event.Period, text string) (c event.Clock, guessed bool) {
 	if text == "" {
 		return event.Clock{Period: period}, false

@@ -49,7 +49,7 @@ func TestCaseDateInAHeading(t *testing.T) {
 	)
 }
 
-// jq rules inherit the values of earlier rows too.
+// jq rules can also inherit the values of earlier rows.
 func TestInheritInJSON(t *testing.T) {
 	t.Parallel()
 	p := load(t, `
@@ -121,7 +121,8 @@ incidents:
 	}
 }
 
-// A layout must define a time. Without a year, the time is the nearest one.
+// A layout must have all parts of a time except the year. Without a year, the result is the time
+// that is nearest to the time of the page.
 func TestCaseLayouts(t *testing.T) {
 	t.Parallel()
 	const with = "profile: x\nsport: soccer\nmatch:\n  home: b\n  away: u\n  start: {css: i, %s}\n"

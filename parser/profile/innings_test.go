@@ -85,8 +85,8 @@ func TestInningsTexts(t *testing.T) {
 	}
 }
 
-// All matches on a page have one order of runs and wickets. The profile sets it for pages whose numbers
-// do not show it.
+// All matches on a page have the same order of runs and wickets. The profile can set the order for
+// pages whose numbers do not show it.
 func TestOrderOfRunsAndWickets(t *testing.T) {
 	t.Parallel()
 	const text = "profile: x\nsport: cricket\nformat: json\nmatches: {jq: '.[]'}\nmatch:\n" +
@@ -115,7 +115,8 @@ func TestOrderOfRunsAndWickets(t *testing.T) {
 	}
 }
 
-// A score that the regular expression does not match is a problem, and not a side that has not batted.
+// If the regular expression does not match the text of a score, that is a problem. It does not mean
+// that the side has not batted.
 func TestUnmatchedInnings(t *testing.T) {
 	t.Parallel()
 	p, err := profile.Load("x.yaml", []byte("profile: x\nsport: cricket\nformat: json\n"+

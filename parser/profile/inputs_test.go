@@ -51,7 +51,8 @@ func TestComputedValues(t *testing.T) {
 	}
 }
 
-// A clock can follow from the time of the kick-off. now is the time when the site created the page.
+// A rule can compute the clock from the time of kick-off. In its query, now is the time when the
+// site created the page.
 func TestClockFromKickOff(t *testing.T) {
 	t.Parallel()
 	p := load(t, `
@@ -77,7 +78,8 @@ match:
 	}
 }
 
-// Errors of computed values have the position of the rule, or name the values.
+// An error about an invalid rule for a computed value contains the position of the rule. A problem
+// with a computed value contains the query.
 func TestComputedValueErrors(t *testing.T) {
 	t.Parallel()
 	const with = "profile: x\nsport: basketball\nmatch:\n  home: b\n  away: u\n  home_score: %s\n  away_score: i\n"

@@ -14,9 +14,9 @@ import (
 	"github.com/matchwire/matchwire/internal/strictyaml"
 )
 
-// A Layout has the rules for one of several layouts of a site's pages. Rules for the match that the
-// layout does not set are those of the profile, and so are JSON, Root, Matches, Incidents and
-// Lineups.
+// A Layout has the rules for one of several layouts of a site's pages. If a layout does not set a
+// rule of Match, the rule of the profile applies. The same is true of JSON, Root, Matches,
+// Incidents and Lineups.
 type Layout struct {
 	Name      string          `yaml:"layout"`
 	Seen      Date            `yaml:"seen"` // the last day when the layout worked; zero if unknown
@@ -87,10 +87,11 @@ func (p *Profile) setVariants(at func(path string) strictyaml.Pos) error {
 	return nil
 }
 
-// isSlug reports whether s consists of a-z, 0-9 and single - between them.
+// isSlug reports whether s consists of words of a-z and 0-9, separated by single hyphens.
 func isSlug(s string) bool { return s != "" && s == strings.ReplaceAll(event.Slug(s), "_", "-") }
 
-// isTest reports whether a rule, and all its alternatives, only find elements or JSON values.
+// isTest reports whether a rule only finds elements or JSON values, without converting them. The
+// same must be true of all its alternatives.
 func isTest(r *Rule) bool {
 	for i := range r.first {
 		if !isTest(&r.first[i]) {
@@ -131,9 +132,9 @@ func (d *Document) Seen() Date {
 	return d.profile.Seen
 }
 
-// chooseLayout sets the profile and the JSON of the document from the first layout that the page
-// has. page is the JSON of a JSON page, or nil. The error contains, for each layout, the reason why
-// the page does not have it.
+// chooseLayout sets the profile and the JSON of the document from the first layout that fits the
+// page. page is the JSON of a JSON page, or nil. If no layout fits, the error contains a reason for
+// each layout.
 func (d *Document) chooseLayout(ctx context.Context, page any) error {
 	base := d.profile
 	embedded := map[strictyaml.Pos]embedding{}
@@ -160,9 +161,9 @@ type embedding struct {
 	err  error
 }
 
-// applyLayout sets the JSON of the document by the rules of its profile. It returns an error if the
-// page does not have the layout of the profile. embedded caches the results of json rules by their
-// position.
+// applyLayout sets the JSON of the document with the rules json and root of its profile. It returns
+// an error if the layout of the profile does not fit the page. embedded caches the results of json
+// rules by the position of the rule.
 func (d *Document) applyLayout(ctx context.Context, embedded map[strictyaml.Pos]embedding) error {
 	p := d.profile
 	if p.JSON.isSet() {
@@ -192,8 +193,8 @@ func (d *Document) applyLayout(ctx context.Context, embedded map[strictyaml.Pos]
 	return nil
 }
 
-// withLayouts adds the name of the page's layout to an error. If the page has no team, it also adds
-// the names of all layouts. It returns err unchanged if the profile has no layouts.
+// withLayouts adds the name of the page's layout to an error. If the page names no team, it also
+// adds the names of all layouts. It returns err unchanged if the profile has no layouts.
 func (d *Document) withLayouts(err error) error {
 	name := d.Layout()
 	if err == nil || name == "" {

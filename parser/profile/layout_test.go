@@ -8,7 +8,8 @@ import (
 	"github.com/matchwire/matchwire/parser/profile"
 )
 
-// layoutsProfile is a profile whose pages have JSON in two places, or no JSON.
+// layoutsProfile is a profile with three layouts. In each layout, the facts are in another part of
+// the JSON.
 const layoutsProfile = `profile: two-places
 version: 3
 seen: 2026-07-19
@@ -24,7 +25,8 @@ layouts:
   - {layout: swapped, root: .swapped, match: {home: {jq: '.teams[1]'}, away: {jq: '.teams[0]'}}}
 `
 
-// The first layout that fits a page is used. Its rules for the match replace the profile's.
+// The first layout that fits a page is used. Its rules for the match replace the rules of the
+// profile.
 func TestLayouts(t *testing.T) {
 	t.Parallel()
 	p := load(t, layoutsProfile)
@@ -54,7 +56,7 @@ func TestLayouts(t *testing.T) {
 }
 
 // The error for a page without a known layout names all layouts. The error for a page that names no
-// team names the page's layout too.
+// team also names the layout of the page.
 func TestLayoutErrors(t *testing.T) {
 	t.Parallel()
 	p := load(t, layoutsProfile)
@@ -75,7 +77,7 @@ func TestLayoutErrors(t *testing.T) {
 	}
 }
 
-// A layout can have its own lists: a page of many matches, with incidents.
+// A layout can have its own rules for the list of matches and for the lists of incidents.
 func TestLayoutOfManyMatches(t *testing.T) {
 	t.Parallel()
 	p := load(t, `profile: lists
@@ -107,7 +109,7 @@ layouts:
 	}
 }
 
-// root applies to a profile without layouts too, and to pages that are JSON.
+// root also works in a profile without layouts, and on JSON pages.
 func TestRoot(t *testing.T) {
 	t.Parallel()
 	p := load(t, "profile: feed\nsport: soccer\nformat: json\nroot: .a.b\nmatch: {home: {jq: .h}, away: {jq: .w}}\n")
@@ -125,7 +127,8 @@ func TestRoot(t *testing.T) {
 	}
 }
 
-// The error for a fault in a version, a date or a layout has the position and the value of the fault.
+// The error for a fault in a version, a date or a layout has the position and the value of the
+// fault.
 func TestLoadLayoutErrors(t *testing.T) {
 	t.Parallel()
 	for _, tc := range []struct{ name, old, new, want string }{
@@ -169,7 +172,7 @@ func TestLoadLayoutErrors(t *testing.T) {
 	}
 }
 
-// On a page whose list has matches, the rule empty finds nothing, although its query has the value false.
+// If the query of the rule empty returns false, the rule has found nothing.
 func TestExplainEmptyList(t *testing.T) {
 	t.Parallel()
 	p, err := profile.Load("list.yaml", []byte(`{profile: list, format: json, sport: soccer, matches: {jq: '.games[]'},

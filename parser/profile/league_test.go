@@ -9,8 +9,8 @@ import (
 	"github.com/matchwire/matchwire/parser/profile"
 )
 
-// A profile can set the league's word in routing keys. A league name without letters becomes "unknown",
-// which is reported as a problem.
+// A profile can set the league's word in routing keys. A league name without letters becomes
+// "unknown", which is reported as a problem.
 func TestLeagueKeys(t *testing.T) {
 	t.Parallel()
 	for _, tc := range []struct{ rules, page, key, problem string }{
@@ -45,11 +45,11 @@ func TestLeagueKeys(t *testing.T) {
 	}
 }
 
-// A profile without a rule for the league is a problem of each page, because the league becomes "unknown"
-// in routing keys.
+// A profile without a rule for the league causes a problem on each page, because the league becomes
+// "unknown" in routing keys.
 func TestProfileWithoutALeague(t *testing.T) {
 	t.Parallel()
-	const want = `match.league: the profile has no rule for it, so routing keys contain "unknown"`
+	const want = `match.league: the profile has no rule for the league, so routing keys contain "unknown"`
 	html, json := "<b>A</b><u>B</u><i></i>", `{"games": [{"id": "g1", "h": "A", "a": "B"}]}`
 	for _, tc := range []struct {
 		name, profile, page, want string

@@ -23,9 +23,10 @@ import (
 // A Library holds profiles by name.
 type Library map[string]*Profile
 
-// LoadLibrary loads the profiles among the *.yaml files in the folders; see [IsProfile]. A profile replaces a
-// profile with the same name from an earlier folder. Two profiles with the same name in one folder are an error. A
-// profile can name a sport that another profile in its folder defines.
+// LoadLibrary loads the profiles in the folders: all *.yaml files for which [IsProfile] is true. A
+// profile replaces a profile with the same name from an earlier folder. Two profiles with the same
+// name in one folder are an error. A profile can name a sport that another profile in the same
+// folder defines.
 func LoadLibrary(folders ...fs.FS) (Library, error) {
 	lib := Library{}
 	for _, folder := range folders {
@@ -57,8 +58,9 @@ func LoadLibrary(folders ...fs.FS) (Library, error) {
 	return lib, nil
 }
 
-// IsProfile reports whether a YAML file is a profile, possibly with mistakes. It returns false only for a file
-// that has none of a profile's main members, such as the config, and for the manifest of a fixture.
+// IsProfile reports whether a YAML file is a profile, possibly with mistakes. It returns false only
+// for the manifest of a fixture, and for a file without any main member of a profile, such as the
+// config.
 func IsProfile(data []byte) bool {
 	var content any
 	if err := yaml.Unmarshal(data, &content); err != nil || content == nil {
@@ -72,8 +74,8 @@ func IsProfile(data []byte) bool {
 	return has("sport") || has("matches") || has("incidents") || has("layouts") || has("profile") && !has("pages")
 }
 
-// IsFile reports whether name is the path of a file, not the name of a profile: it has the extension
-// .yaml or .yml, or a path separator.
+// IsFile reports whether name is the path of a file, not the name of a profile: it has the
+// extension .yaml or .yml, or a path separator.
 func IsFile(name string) bool {
 	ext := path.Ext(name)
 	return ext == ".yaml" || ext == ".yml" || strings.ContainsRune(name, filepath.Separator)
@@ -115,7 +117,7 @@ func (l Library) Identify(ctx context.Context, pg page.Page) string {
 		}
 	}
 	if readers == nil {
-		readers = []string{"no known profile finds a match on it"}
+		readers = []string{"no known profile finds a match on the page"}
 	}
 	return "the page is " + describePage(ctx, pg) + "; " + strings.Join(readers, ", ")
 }

@@ -122,11 +122,13 @@ func (m *matchRow) players(
 	}
 }
 
-// player returns the row's player and side. ok is false if the row has no player, or lacks the side.
+// player returns the row's player and side. ok is false if the row has no player, or lacks the
+// side.
 func (r *incidentRow) player(ctx context.Context, rules *LineupRules) (
 	p event.LineupPlayer, side event.Side, ok bool,
 ) {
-	// Evaluate all rules even for a heading, because later rows can inherit its values.
+	// Evaluate all rules even for a heading, because later rows can inherit the values of the
+	// heading.
 	side = event.Side(r.optional(ctx, "side", &rules.Side))
 	team := r.optional(ctx, "team", &rules.Team)
 	role := r.optional(ctx, "role", &rules.Role)
@@ -149,8 +151,8 @@ func (r *incidentRow) player(ctx context.Context, rules *LineupRules) (
 	return p, side, true
 }
 
-// short returns the value of an optional rule, with its encoding repaired. It truncates the value to
-// maxPlayerText bytes.
+// short returns the value of an optional rule, with its encoding repaired. It truncates the value
+// to maxPlayerText bytes.
 func (e *evaluator) short(ctx context.Context, field string, r *Rule) string {
 	text := observation.RepairEncoding(e.optional(ctx, field, r))
 	if len(text) <= maxPlayerText {

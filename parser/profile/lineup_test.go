@@ -61,7 +61,7 @@ func TestLineups(t *testing.T) {
 	if want := home + "; awayCoach[{Dan   false}]"; got != want || problems != nil {
 		t.Errorf("line-ups %s, problems %q\nwant %s", got, problems, want)
 	}
-	// Until the page shows a line-up, there is no problem.
+	// It is not a problem if the page shows no line-up yet.
 	if got, problems = extractLineups(t, ""); got != home || problems != nil {
 		t.Errorf("line-ups %s, problems %q\nwant %s", got, problems, home)
 	}

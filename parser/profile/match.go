@@ -18,14 +18,16 @@ import (
 type matchRow struct{ evaluator }
 
 // ErrOtherSport means that a page contradicts the sport of the profile: for example, a profile for
-// ice hockey reads a page about basketball. Errors that wrap it describe the contradiction.
+// ice hockey reads a page about basketball. Errors that wrap ErrOtherSport describe the
+// contradiction.
 var ErrOtherSport = errors.New("the page is about another sport than the profile")
 
 // errNoTeams means that a row names neither team, and so is not a match.
 var errNoTeams = errors.New("the page names neither team")
 
 // observation returns the observation of the row's match. It returns an error if the row does not
-// name two different teams. The error wraps ErrOtherSport if the row contradicts the sport of the profile.
+// name two different teams. The error wraps ErrOtherSport if the row contradicts the sport of the
+// profile.
 func (m *matchRow) observation(ctx context.Context) (*observation.Observation, error) {
 	profile := m.doc.profile
 	r := &profile.Match
@@ -51,7 +53,7 @@ func (m *matchRow) observation(ctx context.Context) (*observation.Observation, e
 	o.Match.Status = oneOf(&m.evaluator, "match.status", status, event.Statuses())
 	o.Match.Period = oneOf(&m.evaluator, "match.status", period, o.Sport.Rules().Periods)
 	m.clock(ctx, o)
-	begun := o.Match.Status.Rank() > 0 && o.Match.Status != event.Cancelled // only then is the score required
+	begun := o.Match.Status.Rank() > 0 && o.Match.Status != event.Cancelled // if not, the score is not required
 	switch rules := o.Sport.Rules(); {
 	case rules.SetScore:
 		o.Score, o.LineScore = m.sets(ctx, o.Match.Period, begun)
@@ -60,7 +62,7 @@ func (m *matchRow) observation(ctx context.Context) (*observation.Observation, e
 		}
 	case rules.InningsScore:
 		o.Score, o.LineScore, o.Absent = m.innings(ctx, begun)
-		lunch := o.Match.Status == event.Break && !notations.AllClosed(o.LineScore) // or another break within an innings
+		lunch := o.Match.Status == event.Break && !notations.AllClosed(o.LineScore) // or another break in an innings
 		if o.Match.Period == "" && o.LineScore != nil && begun && !lunch {
 			o.Match.Period = notations.InningsPeriod(o.LineScore, o.Match.Status.Rank() == event.Live.Rank())
 		}
@@ -159,8 +161,8 @@ func (m *matchRow) teams(ctx context.Context, o *observation.Observation) error 
 	return nil
 }
 
-// league sets the league and its word in routing keys. It adds a problem if the profile has no rule for
-// either, or if the name has no letters for the word.
+// league sets the league and its word in routing keys. It adds a problem if the profile has no rule
+// for the name or the word, or if no word can be derived from the name.
 func (m *matchRow) league(ctx context.Context, o *observation.Observation) {
 	r := &m.doc.profile.Match
 	o.League = m.required(ctx, "match.league", &r.League)
@@ -171,7 +173,7 @@ func (m *matchRow) league(ctx context.Context, o *observation.Observation) {
 		}
 	}
 	if !r.League.isSet() && !r.LeagueKey.isSet() {
-		m.fault("match.league", errors.New("the profile has no rule for it, so routing keys contain \"unknown\": "+
+		m.fault("match.league", errors.New("the profile has no rule for the league, so routing keys contain \"unknown\": "+
 			"set match.league or match.league_key"))
 	}
 	if o.League != "" && o.LeagueKey == "" && !event.HasKey(o.League) {
@@ -180,8 +182,9 @@ func (m *matchRow) league(ctx context.Context, o *observation.Observation) {
 }
 
 // clock sets the match clock if the page shows a clock. If the status of a live match does not name
-// the period, clock also sets the period that the clock names. If the sport counts minutes, clock
-// derives the period from the minute, unless the minute may be stoppage time.
+// the period, clock also sets the period. It uses the period that the text of the clock names. If
+// the text names none and the sport counts minutes, it derives the period from the minute, unless
+// the minute may be stoppage time.
 func (m *matchRow) clock(ctx context.Context, o *observation.Observation) {
 	r := &m.doc.profile.Match.Clock
 	text := m.optional(ctx, "match.clock", r)

@@ -72,7 +72,7 @@ func samplePages(t *testing.T) map[string]string {
 }
 
 // On each sample page, every selector of the shipped profiles finds the same elements as cascadia.
-// So do the selectors of the page's profile below single elements.
+// For the selectors of the page's profile, the same is true of searches below single elements.
 func TestMatcherOfEveryProfile(t *testing.T) {
 	t.Parallel()
 	lib := parsertest.Library(t)
@@ -111,11 +111,12 @@ func TestMatcherOfEveryProfile(t *testing.T) {
 	}
 }
 
-// rewritten matches the parts of a selector that cascadia does not support, or understands differently.
-// TestCaseSelectorsOfTheStandard and TestScopeIsTheRow test these parts.
+// rewritten matches the parts of a selector that cascadia does not support, or understands
+// differently. TestCaseSelectorsOfTheStandard and TestScopeIsTheRow test these parts.
 var rewritten = regexp.MustCompile(`(?i):(has|is|where|scope)\b`)
 
-// FuzzMatcher compares the matcher with cascadia for any selector that cascadia supports, and any page.
+// FuzzMatcher compares the matcher with cascadia for any selector that cascadia supports, and any
+// page.
 func FuzzMatcher(f *testing.F) {
 	page := `<html><body class="b"><p class="home big">A</p><p class=away>B</p>
 <div id=c><h3>x</h3><i data-k=1>one</i><i class="big k">two</i></div>
@@ -139,7 +140,7 @@ func FuzzMatcher(f *testing.F) {
 			t.Skip("nested selectors on a large page are too slow")
 		}
 		if rewritten.MatchString(text) {
-			t.Skip("cascadia cannot find what the selector means")
+			t.Skip("cascadia does not support the selector")
 		}
 		doc, matchers, err := profile.Matchers(body, text)
 		if err != nil {

@@ -28,7 +28,8 @@ incidents:
     period: {jq: .period}
 `
 
-// A page whose texts only another sport has is no match, and the error names the text and the sport.
+// If a text on a page is possible only in another sport, the page is refused. The error names the
+// text and the sport of the profile.
 func TestTextsOfAnotherSport(t *testing.T) {
 	t.Parallel()
 	const kabaddi = "{name: kabaddi, periods: [h1, h2], counts: points, kinds: {raid: 1}}"

@@ -28,14 +28,14 @@ type Profile struct {
 	Match     MatchRules                     `yaml:"match"`
 	Incidents []IncidentRules                `yaml:"incidents"`
 	Lineups   []LineupRules                  `yaml:"lineups"`
-	Lengths   map[string]strictyaml.Duration `yaml:"lengths"` // of "q", "p" or "ot" periods, for clocks that count down
+	Lengths   map[string]strictyaml.Duration `yaml:"lengths"` // by letters of periods, as q; for clocks that count down
 	Layouts   []Layout                       `yaml:"layouts"` // layouts of the pages; the first that fits a page applies
 
 	file     string           // as given to Load
 	keys     map[css.Key]bool // keys of all selectors, for the index of a page
 	usesNow  bool             // whether a query uses the time of the page
-	layout   *Layout          // the layout of this variant; nil if it is not a variant
-	variants []*Profile       // the profile with each of its layouts; the profile alone if it has none
+	layout   *Layout          // the layout of this variant; nil if the profile is not a variant
+	variants []*Profile       // the profile with each of its layouts; only the profile itself if it has none
 }
 
 // MatchRules are the rules for the facts about the match as a whole.
@@ -56,7 +56,7 @@ type MatchRules struct {
 	AwayShootout Rule `yaml:"away_shootout"`
 	Winner       Rule `yaml:"winner"` // "home", "away" or "draw", if the scores do not show it
 
-	HomeLineScore Rule           `yaml:"home_line_score"` // points by period: one element for each, or a text with all
+	HomeLineScore Rule           `yaml:"home_line_score"` // points by period: one element for each period, or one text
 	AwayLineScore Rule           `yaml:"away_line_score"`
 	Situation     SituationRules `yaml:"situation"`
 
@@ -66,8 +66,8 @@ type MatchRules struct {
 	AwayCoach     Rule `yaml:"away_coach"`
 }
 
-// SituationRules are the rules for the members of an [event.Situation]. Each sport has only some of them; see
-// [event.Rules].
+// SituationRules are the rules for the members of an [event.Situation]. Each sport has only some of
+// them; see [event.Rules].
 type SituationRules struct {
 	Possession   Rule `yaml:"possession"` // "home" or "away", like Batting, Serving and PowerPlay
 	Batting      Rule `yaml:"batting"`
@@ -115,7 +115,7 @@ type IncidentRules struct {
 	Rows      Rule `yaml:"rows"`
 	Kind      Rule `yaml:"kind"` // "goal", or with the detail: "goal own_goal"
 	Detail    Rule `yaml:"detail"`
-	Side      Rule `yaml:"side"` // "home" or "away"; the side of an own goal is the opponent's
+	Side      Rule `yaml:"side"` // "home" or "away"; an own goal counts for the opponent
 	Team      Rule `yaml:"team"` // instead of side: the team's name or code
 	Player    Rule `yaml:"player"`
 	Off       Rule `yaml:"off"`
@@ -225,7 +225,7 @@ func (p *Profile) CheckMatch(id string) error {
 }
 
 // eachRule calls f for every rule of the profile, set or not, including alternatives and the rules
-// in join.
+// in join and from.
 func (p *Profile) eachRule(f func(*Rule)) {
 	if p.layout != nil {
 		p.layout.If.walk(f)

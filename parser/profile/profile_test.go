@@ -305,8 +305,8 @@ func TestMinutesWithoutAPeriod(t *testing.T) {
 	}
 }
 
-// A clock that names its period leaves no doubt about the half of 47'. It also names the period of a
-// live match.
+// If a clock names its period, the half of 47' is not guessed. The match clock also sets the period
+// of a live match.
 func TestClockNamesThePeriod(t *testing.T) {
 	t.Parallel()
 	p, err := profile.Load("x.yaml", []byte("profile: x\nsport: soccer\nformat: json\n"+
@@ -336,7 +336,7 @@ func TestClockNamesThePeriod(t *testing.T) {
 	}
 }
 
-// The listed goals need not add up to the score if the list has no goals, or if the list is
+// The listed goals need not add up to the score if the list cannot contain goals, or if the list is
 // optional and empty.
 func TestListsThatNeedNotMatchTheScore(t *testing.T) {
 	t.Parallel()

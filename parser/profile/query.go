@@ -146,7 +146,8 @@ func (q *query) count(ctx context.Context, d *Document, v any) int {
 	}
 }
 
-// inputs is a YAML mapping of names to rules. A query computes a value from the values of the rules.
+// inputs is a YAML mapping of names to rules. A query computes a value from the values of the
+// rules.
 type inputs []input
 
 // An input is a rule and its name in the query.
@@ -206,8 +207,8 @@ func (in inputs) values(ctx context.Context, on row) (map[string]any, error) {
 	return values, nil
 }
 
-// allText returns the values of the rule for all elements or results that it finds, separated by spaces. For a
-// computed value, it is text.
+// allText returns the values of the rule for all elements or results that it finds, separated by
+// spaces. If the rule has from, or neither css nor jq, allText is the same as text.
 func (r *Rule) allText(ctx context.Context, on row) (string, error) {
 	var missing error
 	for i := range r.first {

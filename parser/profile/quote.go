@@ -22,8 +22,8 @@ const maxQuote = 4 << 10
 const maxQuoteSteps = budget.MaxSteps / 4
 
 // Quote returns the HTML or JSON at a path of the page; see event.Evidence. It truncates the text
-// to 4 KiB. It returns "" if the path is invalid or there is nothing at the path, or if the quotes of the
-// document have needed too many steps.
+// to 4 KiB. It returns "" if the path is invalid, if there is nothing at the path, or if the quotes
+// of the document have used too many steps.
 func (d *Document) Quote(ctx context.Context, path string) string {
 	ctx, cancel := d.begin(ctx, maxQuoteSteps-d.quoteSteps)
 	defer func() { d.quoteSteps = maxQuoteSteps - d.budget.Left() }()
@@ -113,7 +113,8 @@ func (d *Document) isAt(n *html.Node, s pathStep) bool {
 		(s.id == "" || idOf(n) == s.id) && (s.position == 0 || d.position(n) == s.position)
 }
 
-// below returns the first element at the rest of a path below n, or nil.
+// below returns the first element below n at the remaining steps of a path, or nil. If no steps
+// remain, it returns n.
 func (d *Document) below(n *html.Node, steps []pathStep) *html.Node {
 	if len(steps) == 0 {
 		return n
@@ -131,7 +132,7 @@ func (d *Document) below(n *html.Node, steps []pathStep) *html.Node {
 	return nil
 }
 
-// A quoteBuffer keeps the beginning of a quote. Write returns an error when it has enough.
+// A quoteBuffer keeps the beginning of a quote. Write returns an error when the buffer is full.
 type quoteBuffer struct{ text []byte }
 
 var errFull = errors.New("the quote is full")

@@ -32,7 +32,7 @@ func TestCaseSelectorsOfTheStandard(t *testing.T) {
 		"#ev > div:not(:has(> i, > p))":    "d",
 		"div:has(> p:has(> b))":            "c",
 		"div:has(> :is(p, i))":             "a b c",
-		"div:has(div > u)":                 "ev d", // the div in :has is a descendant, not e itself
+		"div:has(div > u)":                 "ev d", // the div in :has must be below the element, so e does not match
 		"div:has(div u)":                   "ev d",
 		"#ev > div:has(> s:contains('>'))": "c",
 		"div.k:HAS(> s)":                   "c",

@@ -27,7 +27,7 @@ type row struct {
 	inherited map[*Rule]string // latest value of each rule with inherit in the rows above; nil if the row inherits nothing
 }
 
-// An origin is the position of the siblings of a copied row on the page.
+// An origin is the position on the page of the siblings in a copied row.
 type origin struct {
 	parent string // path of the element that contains the siblings
 	first  int    // index of the first sibling among the elements in parent
@@ -50,8 +50,8 @@ func (r row) find(s *selector) *goquery.Selection {
 	return r.html.FindMatcher(r.matcher(s))
 }
 
-// first returns the first element below the row that matches s. If there is none, it returns the row
-// itself if the row matches, otherwise an empty selection.
+// first returns the first element below the row that matches s. If there is none, it returns the
+// row itself if the row matches, otherwise an empty selection.
 func (r row) first(s *selector) *goquery.Selection {
 	m := r.matcher(s)
 	if found := r.html.FindMatcher(goquery.SingleMatcher(m)); found.Length() > 0 {
@@ -60,8 +60,8 @@ func (r row) first(s *selector) *goquery.Selection {
 	return r.html.FilterMatcher(m)
 }
 
-// maxRows is the maximum number of rows in a list. No match has so many incidents, and no page so
-// many matches.
+// maxRows is the maximum number of rows in a list. No match has so many incidents, and no page has
+// so many matches.
 const maxRows = 10_000
 
 // rows returns the rows that a rule finds in a row. Finding no rows is not an error. If the rule
@@ -148,8 +148,8 @@ func withSiblings(b *budget.Budget, element *html.Node, rows goquery.Matcher) *g
 	return goquery.NewDocumentFromNode(wrapper).Selection
 }
 
-// clone returns a copy of a node and its descendants. It returns nil if the budget has ended. A copy needs
-// memory, so a node of a copy counts as many steps.
+// clone returns a copy of a node and its descendants. It returns nil if the budget has ended. A
+// copy needs memory, so each copied node and each copied attribute counts as 200 steps.
 func clone(b *budget.Budget, n *html.Node) *html.Node {
 	const steps = 200
 	if !b.Spend(steps * (1 + len(n.Attr))) {
@@ -168,7 +168,7 @@ func clone(b *budget.Budget, n *html.Node) *html.Node {
 	return copied
 }
 
-// originOf returns the origin of element: the path of its parent, and its index there.
+// originOf returns the origin of element: the path of its parent, and its index in the parent.
 func (r row) originOf(element *html.Node) *origin {
 	index := r.doc.position(element) - 1
 	if r.origin != nil && element.Parent.Data == wrapperName {
@@ -177,8 +177,9 @@ func (r row) originOf(element *html.Node) *origin {
 	return &origin{r.cssPath(element.Parent), index}
 }
 
-// cssPath returns the path of an element of the row as a selector. It starts at the nearest ancestor
-// with a plain ID, or at body or html. The selector is unique if the IDs on the page are unique.
+// cssPath returns the path of an element of the row as a selector. It starts at the nearest
+// ancestor with a plain ID, or at body or html. The selector is unique if the IDs on the page are
+// unique.
 func (r row) cssPath(element *html.Node) string {
 	var steps []string
 	for at := element; at != nil && at.Type == html.ElementNode; at = at.Parent {
@@ -211,8 +212,8 @@ func idOf(n *html.Node) string {
 	return ""
 }
 
-// position returns the number of an element among the elements of its parent, from 1. The document keeps
-// the positions of all elements of that parent, because a list can have thousands of rows.
+// position returns the number of an element among the elements of its parent, from 1. The document
+// caches the positions of all elements of that parent, because a list can have thousands of rows.
 func (d *Document) position(n *html.Node) int {
 	if n.Parent == nil {
 		return 1

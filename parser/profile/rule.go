@@ -29,8 +29,8 @@ type ruleFields struct {
 	CSS      *selector `yaml:"css"`      // the first matching element below the row; if nil, the row itself
 	Attr     string    `yaml:"attr"`     // use this attribute instead of the text
 	OwnText  bool      `yaml:"own"`      // use only text directly in the element, not in its descendants
-	JQ       *query    `yaml:"jq"`       // JSON: a query on the row or the document; with From, a query on its values
-	From     inputs    `yaml:"from"`     // the rules whose values JQ computes with
+	JQ       *query    `yaml:"jq"`       // JSON: a query on the row or the document; with From, on the values of From
+	From     inputs    `yaml:"from"`     // the rules whose values are the input of JQ
 	All      bool      `yaml:"all"`      // in From: an array of the texts of all elements or results
 	When     table     `yaml:"when"`     // value: selector; the first value whose selector matches
 	Join     []Rule    `yaml:"join"`     // the values of these rules, separated by spaces
@@ -127,8 +127,8 @@ func (p *pattern) UnmarshalYAML(n ast.Node) error {
 	return nil
 }
 
-// maxUninterrupted is the length of the texts, in bytes, from which a search can be interrupted. Such a
-// search is slower.
+// maxUninterrupted is the maximum length, in bytes, of a text for a search that cannot be
+// interrupted. In a longer text, find uses a slower search that can be interrupted.
 const maxUninterrupted = 1 << 20
 
 // find returns the first match of the pattern and its groups, or nil. It stops when ctx ends.

@@ -27,7 +27,7 @@ func TestScopeIsTheRow(t *testing.T) {
 		{"tr:scope > td:first-child:has(b)", ":scope > td + td b", "home away"},
 		{":scope:has(> td:first-child > b)", ":scope:not(:has(> td:first-child > b))", "home away"},
 		{":is(:scope > td):first-child b", "b", "home away"},
-		{"td:last-child b", "td:first-child b", "home home"}, // td.main is a last child
+		{"td:last-child b", "td:first-child b", "home home"}, // td:last-child also matches td.main
 	} {
 		p := load(t, fmt.Sprintf(`
 profile: x
@@ -54,9 +54,9 @@ incidents:
 	}
 }
 
-// On the whole page, :scope is the root element. In a selector within a match, such as that for its incidents,
-// :scope is the element of the match. With siblings: true, :scope is an element that contains the match and its
-// siblings. The text ":scope" in an attribute value is not replaced.
+// On the whole page, :scope is the root element. In a selector inside a match, such as the selector
+// for incidents, :scope is the element of the match. With siblings: true, :scope is an element that
+// contains the match and its siblings. The text ":scope" in an attribute value is not replaced.
 func TestScopeOfOtherSearches(t *testing.T) {
 	t.Parallel()
 	const body = `<html><body><div class=m id=a><p>Ayr</p><p>Raith</p><ul><li>A</li></ul></div>` +

@@ -87,7 +87,8 @@ func TestShippedProfiles(t *testing.T) {
 	}
 }
 
-// No shipped profile reads a sample page of another, although the pages name no real host.
+// No shipped profile accepts a sample page of another profile, although the pages do not name the
+// host of a real site.
 func TestShippedProfilesRefuseForeignPages(t *testing.T) {
 	t.Parallel()
 	for _, file := range sampleFiles(t) {
@@ -100,8 +101,8 @@ func TestShippedProfilesRefuseForeignPages(t *testing.T) {
 	}
 }
 
-// A page of another sport in the same markup is refused. Some pages give their own address, and some
-// have only the markup of the other sport.
+// A page of another sport in the same markup is refused. Some of these pages name their own
+// address. The others only have markup that the sport of the profile does not have.
 func TestCaseOtherSportInTheSameMarkup(t *testing.T) {
 	t.Parallel()
 	box := sample(t, "hockey-reference/overtime.html")
@@ -278,8 +279,8 @@ func TestCaseClocksOfFlatLists(t *testing.T) {
 	})
 }
 
-// The text below the score of a German page shows how a match ended. For other texts, the class of
-// the scoreboard shows that it ended.
+// The text below the score of a German page shows how a match ended. If the text is unknown, the
+// class of the scoreboard shows that the match ended.
 func TestCaseResultsOfGermanPages(t *testing.T) {
 	t.Parallel()
 	over := strings.NewReplacer("match-status__0", "match-status__1", `-number">-<`, `-number">1<`).
@@ -332,8 +333,8 @@ func TestCaseResultsOfGermanPages(t *testing.T) {
 	})
 }
 
-// The words for the kind of an incident on German pages differ in case, dashes and arrows. An unknown word
-// is a problem.
+// The words for the kind of an incident on German pages differ in case, dashes and arrows. An
+// unknown word is a problem.
 func TestCaseKindsOnGermanPages(t *testing.T) {
 	t.Parallel()
 	scoreboard := strings.Replace(sample(t, "abseits/postponed.html"), "match-status__0", "match-status__1", 1)
@@ -377,7 +378,8 @@ func TestCaseKindsOnGermanPages(t *testing.T) {
 	})
 }
 
-// The score of a cricket match has the latest innings of each side. A side that has not batted has 0.
+// The score of a cricket match has the latest innings of each side. A side that has not batted has
+// 0.
 func TestCaseInningsOfCricket(t *testing.T) {
 	t.Parallel()
 	innings := sample(t, "cricinfo/test-result.html")
@@ -438,8 +440,8 @@ func TestCaseLabelsOfBBCScores(t *testing.T) {
 	})
 }
 
-// The number in an image's class is the number of red cards of the team before the image. Each is one
-// event, and its evidence is the image.
+// The number in an image's class is the number of red cards of the team before the image. Each card
+// is one event, and the image is the evidence of the event.
 func TestCaseRedCardImages(t *testing.T) {
 	t.Parallel()
 	lib := shipped(t)
@@ -484,7 +486,7 @@ func TestCaseRedCardImages(t *testing.T) {
 			}
 		}
 		if cards != len(sides) {
-			t.Errorf("%s: %d events of red cards, want %d", teams, cards, len(sides))
+			t.Errorf("%s: %d red card events, want %d", teams, cards, len(sides))
 		}
 		_, again, err := reconcile.Match(state, all[0], parsertest.Provenance(parsertest.Noon))
 		if err != nil || len(again) > 0 {

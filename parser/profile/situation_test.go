@@ -93,19 +93,19 @@ func TestSituations(t *testing.T) {
 	}
 }
 
-// A rule for a member that the sport does not have is an error, which names the members of the
+// A rule for a member that the sport does not have is an error. The error names the members of the
 // sport.
 func TestSituationsOfOtherSports(t *testing.T) {
 	t.Parallel()
 	for _, tc := range []struct{ sport, rules, want string }{
 		{"soccer", "situation: {power_play: {value: home}}",
-			"x.yaml:7:27: match.situation.power_play: soccer has no situation: remove it"},
-		{"baseball", "situation: {down: .down}", "x.yaml:7:21: match.situation.down: baseball does not have it: " +
+			"x.yaml:7:27: match.situation.power_play: soccer has no situation: remove the rule"},
+		{"baseball", "situation: {down: .down}", "x.yaml:7:21: match.situation.down: baseball does not have this member: " +
 			"want one of batting, balls, strikes, outs, bases"},
 		{"tennis", "situation: {possession: {value: home}}",
-			"match.situation.possession: tennis does not have it: want one of serving, home_points, away_points"},
+			"match.situation.possession: tennis does not have this member: want one of serving, home_points, away_points"},
 		{"{name: goalball, periods: [h1, h2], counts: goals}", "situation: {outs: .o}",
-			"match.situation.outs: goalball does not have it: want one of possession, serving"},
+			"match.situation.outs: goalball does not have this member: want one of possession, serving"},
 		{"baseball", "situation: {batting: {value: top}}", `batting "top": want one of home, away`},
 		{"baseball", "situation: {batting: home}", "batting: home is a selector: for a constant, write {value: home}"},
 		{"baseball", "situation: {pitches: .p}", "pitches"},
@@ -121,7 +121,8 @@ func TestSituationsOfOtherSports(t *testing.T) {
 	}
 }
 
-// The points of the periods must add up to the score. During play, either can be one poll behind.
+// The points of the periods must add up to the score. During play, the points or the score can be
+// one poll behind.
 func TestLineScores(t *testing.T) {
 	t.Parallel()
 	for _, tc := range []struct{ name, sport, status, home, away, want string }{ // home, away: score, then the periods

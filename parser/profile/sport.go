@@ -12,8 +12,9 @@ import (
 	"github.com/matchwire/matchwire/internal/strictyaml"
 )
 
-// A sportRule is the sport of a profile: the name of a sport that matchwire knows, the definition of another
-// sport, or a definition with only the name of a sport that another profile defines.
+// A sportRule is the sport of a profile. It has one of three forms: the name of a sport that
+// matchwire knows, the definition of another sport, or {name: NAME} for a sport that another
+// profile defines.
 type sportRule struct {
 	name       event.Sport
 	definition *event.Definition // nil if the rule does not define the sport
@@ -98,8 +99,9 @@ func (r *sportRule) define(at func(path string) strictyaml.Pos) error {
 // definitionHint is the example of a definition in errors.
 const definitionHint = "a definition such as {name: handball, periods: [1h, ht, 2h], counts: goals}"
 
-// DefineSports adds the sports that profiles in a folder define. glob selects the files. DefineSports ignores
-// files that it cannot read or decode, and invalid definitions: Load returns an error for them.
+// DefineSports adds the sports that profiles in a folder define. glob selects the files.
+// DefineSports ignores files that it cannot read or decode, and invalid definitions: Load returns
+// an error for them.
 func DefineSports(folder fs.FS, glob string) {
 	files, _ := fs.Glob(folder, glob)
 	for _, f := range files {

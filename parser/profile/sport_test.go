@@ -17,7 +17,7 @@ func floorball(sport string) string {
     home_score: {jq: .hs}, away_score: {jq: .as}}}`
 }
 
-// A profile can define a sport, and another profile in the folder can name it.
+// A profile can define a sport, and another profile in the same folder can name the sport.
 func TestSportOfAProfile(t *testing.T) {
 	t.Parallel()
 	lib, err := profile.LoadLibrary(fstest.MapFS{

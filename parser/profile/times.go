@@ -79,7 +79,8 @@ func nearest(layout, text string, loc *time.Location, now time.Time) (time.Time,
 	return slices.MinFunc(all, func(a, b time.Time) int { return cmp.Compare(a.Sub(now).Abs(), b.Sub(now).Abs()) }), nil
 }
 
-// A timePart changes one part of a time and leaves the others, including the day of the week.
+// A timePart changes one part of a time. It does not change other parts, including the day of the
+// week.
 type timePart func(time.Time) time.Time
 
 var (
@@ -91,14 +92,15 @@ var (
 	minute    timePart = func(t time.Time) time.Time { return t.Add(time.Minute) }
 )
 
-// shows reports whether times in a layout differ if only this part differs.
+// shows reports whether a layout shows a part of a time. If so, two times that differ only in this
+// part have different texts in the layout.
 func shows(layout string, part timePart) bool {
 	t := time.Date(2011, time.November, 22, 1, 33, 44, 0, time.UTC)
 	return t.Format(layout) != part(t).Format(layout)
 }
 
-// checkLayout returns an error if layout is not a layout of times, or if it lacks a part that a time
-// needs. The year can be missing.
+// checkLayout returns an error if layout is not a layout of times, or if it lacks a part that a
+// time needs. The year can be missing.
 func checkLayout(layout string) error {
 	if layout == "unix" || layout == "unix_ms" {
 		return nil
@@ -116,7 +118,7 @@ func checkLayout(layout string) error {
 			"write 15 for the hour if the site counts to 23, or add PM or pm", layout)
 	case !shows(layout, day) && !dayOfYear:
 		return fmt.Errorf("layout %q: the day of the month is missing: "+
-			"if it is in a heading, join the heading and the time", layout)
+			"if a heading shows the day, join the heading and the time", layout)
 	case !shows(layout, month):
 		return fmt.Errorf("layout %q: the month is missing", layout)
 	case shows(layout, minute) && !shows(layout, hour):
@@ -136,7 +138,7 @@ func (p *Profile) parseClock(as notation, period event.Period, text string) (c e
 	return c, names, nil
 }
 
-// length returns the length of a period in seconds, or 0 if it or the period is unknown.
+// length returns the length of a period in seconds, or 0 if the period or its length is unknown.
 func (p *Profile) length(period event.Period) int {
 	if period == "" {
 		return 0
@@ -152,8 +154,8 @@ func (p *Profile) length(period event.Period) int {
 	return int(p.Sport.PeriodLength(period).Seconds())
 }
 
-// isPeriod reports whether the name of a period consists of letters and an optional number: "q3"
-// and "q" for the letters "q".
+// isPeriod reports whether the name of a period consists of letters and an optional number. For the
+// letters "q", such names are "q" and "q3".
 func isPeriod(p event.Period, letters string) bool {
 	return letters != "" && strings.TrimRight(string(p), "0123456789") == letters
 }

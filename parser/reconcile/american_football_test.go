@@ -15,13 +15,14 @@ func football(sec int, score event.Score, in ...observation.Incident) observatio
 	return o
 }
 
-// play returns a play of the home side in the second quarter. The score after it is nil if it failed.
+// play returns a play of the home side in the second quarter. after is the score after the play, or
+// nil if the play failed.
 func play(k event.Kind, detail, player string, sec int, after *event.Score) observation.Incident {
 	return observation.Incident{Kind: k, Detail: detail, Side: event.Home, Player: player, Score: after,
 		Clock: event.Clock{Period: "q2", Elapsed: sec}}
 }
 
-// A try has the clock of its touchdown, and one player can do both.
+// A try has the same clock as its touchdown, and the same player can score both.
 func TestTryAfterTouchdown(t *testing.T) {
 	t.Parallel()
 	six, eight := event.Score{Home: 6}, event.Score{Home: 8}
@@ -62,8 +63,8 @@ func TestTouchdownReversed(t *testing.T) {
 	s.expect(football(360, three, review, play("field_goal", "", "Gano", 355, &three)), "field_goal 05:55 home Gano 3-0")
 }
 
-// A cancelled touchdown leaves the field goal after it in place, although the row of the field goal is
-// missing while the next touchdown reaches the same score.
+// If a touchdown is cancelled, the field goal after it stays. On one page, the row of the field
+// goal is missing, and the next touchdown has the same score as the field goal had before.
 func TestFieldGoalIsNotReplaced(t *testing.T) {
 	t.Parallel()
 	three, six, nine := event.Score{Home: 3}, event.Score{Home: 6}, event.Score{Home: 9}
@@ -77,8 +78,8 @@ func TestFieldGoalIsNotReplaced(t *testing.T) {
 		"field_goal_corrected 03:20 home Gano 9-0 score:9-0→3-0", "touchdown 05:00 home Olsen pass 9-0")
 }
 
-// A touchdown that waits for its confirmation does not hide that the field goal of the other side explains
-// the new score.
+// On the last page, a touchdown replaces another touchdown, which must still be confirmed. The
+// field goal of the other side is reported at once, because it explains the new score.
 func TestScoreIsExplainedBySide(t *testing.T) {
 	t.Parallel()
 	six, after := event.Score{Home: 6}, event.Score{Home: 6, Away: 3}

@@ -31,8 +31,9 @@ func hasEnded(lines []string) bool {
 	return slices.ContainsFunc(lines, func(l string) bool { return strings.HasPrefix(l, "match_end") })
 }
 
-// A game is not over in the seventh inning because one page says so, no matter how long the inning has
-// lasted. If rain has ended the game, the pages say so for five minutes.
+// A single page that shows the end in the seventh inning does not end the game, no matter how long
+// the inning has lasted. If pages show the end for five minutes, the game is over, for example
+// because of rain.
 func TestBaseballEndBeforeTheNinth(t *testing.T) {
 	t.Parallel()
 	three := event.Score{Home: 3, Away: 2}
@@ -56,8 +57,8 @@ func TestBaseballEndBeforeTheNinth(t *testing.T) {
 	}
 }
 
-// If no page was read during the ninth inning, a game that is over has reached it, unless the page says
-// how many innings it had.
+// If no page was read during the ninth inning, the end of the game implies that the ninth inning
+// was played. It does not if the page names an earlier inning.
 func TestBaseballNinthBetweenTwoPolls(t *testing.T) {
 	t.Parallel()
 	score := event.Score{Home: 3, Away: 2}
@@ -85,7 +86,8 @@ func TestBaseballNinthBetweenTwoPolls(t *testing.T) {
 	}
 }
 
-// A pitcher enters a game once. If the page moves the change to another inning, it has corrected it.
+// If the page moves a pitching change to another inning, the change is corrected, because a pitcher
+// usually enters a game only once.
 func TestPitchingChangeMovesToAnotherInning(t *testing.T) {
 	t.Parallel()
 	change := observation.Incident{Kind: "pitching_change", Side: event.Home, Player: "Jason Grilli",

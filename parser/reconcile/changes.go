@@ -28,7 +28,7 @@ type change struct {
 const (
 	phaseStart = iota
 	phasePlay
-	phaseScore // a score in cricket that is higher than those of the rows
+	phaseScore // a score_change in cricket, to a higher score than the rows show
 	phaseEnd
 )
 
@@ -60,8 +60,8 @@ func (d *draft) report(in observation.Incident, phase int, provisional bool, ide
 	d.addChange(change{tracked: at, action: event.New, phase: phase})
 }
 
-// reportFirstFree reports a new incident. If its ID is in use, it appends the first number from 2
-// that gives a free ID to identity.
+// reportFirstFree reports a new incident. If the ID for identity is in use, it appends a number to
+// identity: the first number from 2 for which the ID is free.
 func (d *draft) reportFirstFree(in observation.Incident, identity series) {
 	free := identity
 	for n := 2; d.isTracked(d.id(free)); n++ {
@@ -121,7 +121,7 @@ func (d *draft) compareChanges(a, b change) int {
 	)
 }
 
-// position returns the index of the period of a change, and its clock. The index is negative, or
+// position returns the period index and the clock of a change's incident. The index is negative, or
 // after the last period, if the change concerns the match as a whole.
 func (d *draft) position(ch *change) (period int, clock event.Clock) {
 	switch in := d.incident(ch); in.Kind {
@@ -190,7 +190,7 @@ func (tracked *TrackedIncident) update(row *observation.Incident, addOnly bool) 
 		}
 	}
 	otherKind := row.Kind != "" && row.Kind != tracked.Kind && !addOnly
-	if otherKind { // points of another kind: a drop goal, not a penalty goal
+	if otherKind { // for example, a drop goal instead of a penalty goal
 		edits["kind"] = event.Change{Old: string(tracked.Kind), New: string(row.Kind)}
 		tracked.Kind = row.Kind
 	}
@@ -200,8 +200,8 @@ func (tracked *TrackedIncident) update(row *observation.Incident, addOnly bool) 
 	}
 	text("off", &tracked.Off, row.Off)
 	text("assist", &tracked.Assist, row.Assist)
-	// The other old attributes belong to the old player. For example, the goal may not be an own
-	// goal.
+	// If the player changes, the other old attributes may be wrong too. For example, the goal of
+	// the new player may not be an own goal.
 	player, otherPlayer := edits["player"]
 	if otherPlayer && player.Old != "" {
 		clearText(edits, "off", &tracked.Off, row.Off)

@@ -9,8 +9,8 @@ import (
 	"github.com/matchwire/matchwire/parser/reconcile"
 )
 
-// cricketAt returns a page of a match of cricket after a number of balls. The score counts the latest innings
-// of each side.
+// cricketAt returns a page of a match of cricket after a number of balls. The score has the runs of
+// each side in its latest innings.
 func cricketAt(p event.Period, balls int, home, away event.Line, in ...observation.Incident) observation.Observation {
 	score := event.Score{}
 	if len(home) > 0 {
@@ -31,7 +31,7 @@ func withStatus(o observation.Observation, status event.Status) observation.Obse
 	return o
 }
 
-// inn returns an innings. A side with 10 wickets is all out.
+// inn returns an innings in which wickets were lost. If wickets is 10, the side is all out.
 func inn(runs, wickets int) event.Innings { return event.Innings{Runs: runs, Wickets: &wickets} }
 
 // batted returns an incident of the home side in its first innings. score is the score after it.
@@ -40,8 +40,8 @@ func batted(k event.Kind, detail, player string, balls int, score *event.Score) 
 		Clock: event.Clock{Period: "inn1", Balls: balls}}
 }
 
-// The event of a wicket has the score after this wicket, although the page shows more runs, which came later.
-// Singles are on no list, so the score changes without a row.
+// The event of a wicket has the score after the wicket, even if the score of the page includes
+// later runs. Pages do not list singles, so the score can change without a row.
 func TestScoreAfterAWicket(t *testing.T) {
 	t.Parallel()
 	four := batted("boundary", "four", "Root", 20, &event.Score{Home: 14})
@@ -70,7 +70,8 @@ func TestBreakWithinAnInnings(t *testing.T) {
 		"score_change 0.1 250-0")
 }
 
-// A page that shows the end of the match in the middle of an innings is not believed at once.
+// A page that shows the end of the match in the middle of an innings does not end the match at
+// once.
 func TestEndInTheMiddleOfAnInnings(t *testing.T) {
 	t.Parallel()
 	first := event.Line{inn(160, 6)}
@@ -78,7 +79,7 @@ func TestEndInTheMiddleOfAnInnings(t *testing.T) {
 		name       string
 		home, away event.Line
 		winner     event.Winner
-		want       bool // the end is believed at once
+		want       bool // whether the end is accepted at once
 	}{
 		{"the first innings", event.Line{inn(90, 2)}, nil, "", false},
 		{"a side that is far behind bats on", first, event.Line{inn(90, 2)}, "", false},
@@ -112,8 +113,9 @@ func TestEndInTheMiddleOfAnInnings(t *testing.T) {
 	}
 }
 
-// The innings show who won a match of two innings a side, and a super over. With one innings a side, only the
-// page does, because rain can change the target.
+// If each side has two innings, or if there is a super over, the scores of the innings show the
+// winner. If each side has one innings, only the page can name the winner, because rain can change
+// the target.
 func TestResultsInCricket(t *testing.T) {
 	t.Parallel()
 	declared := func(runs, wickets int) event.Innings {
@@ -166,8 +168,9 @@ func TestResultsInCricket(t *testing.T) {
 	}
 }
 
-// Without the innings before the latest, the length of an innings after the second shows whether it is a super
-// over. With them, a super over shows that a later correction made the first innings level.
+// If pages show only the latest innings of each side, the length of a later innings shows whether
+// it is a super over. If pages show all innings, an innings can be a super over even if the
+// innings before it are not level. A correction that no page showed may have made them level.
 func TestSuperOverOrSecondInnings(t *testing.T) {
 	t.Parallel()
 	over := func(p event.Period, balls int) observation.Incident {
@@ -222,8 +225,8 @@ func TestAbandonedMatch(t *testing.T) {
 	s.expect(withStatus(cricketAt("", 0, event.Line{inn(90, 2)}, nil), event.Abandoned), "status_change abandoned 90-0")
 }
 
-// Two batters hit a four in the same over. While the row of the first is missing, the second is not a
-// correction of the first.
+// Two batters hit a four in the same over. While the row of the first four is missing, the second
+// four does not correct the first.
 func TestTwoFoursInAnOver(t *testing.T) {
 	t.Parallel()
 	root := batted("boundary", "four", "Root", 19, &event.Score{Home: 14})
@@ -239,8 +242,9 @@ func TestTwoFoursInAnOver(t *testing.T) {
 		"boundary_corrected 3.2 home Pope four 23-0 time:3.3→3.2")
 }
 
-// The scorers take back four runs of an early over. On the same page, the site moves a six to the next ball. It is
-// the same six, because its score has changed by as much as those of the balls around it.
+// The scorers take back four runs of an early over. The same page moves a six to the next ball. The
+// six is still the same incident, because the score after it has fallen by as much as the scores
+// after the balls around it.
 func TestSixMovesWhileRunsAreTakenBack(t *testing.T) {
 	t.Parallel()
 	rows := func(less, balls int) []observation.Incident {
@@ -279,7 +283,8 @@ func TestSixMovesWhileRunsAreTakenBack(t *testing.T) {
 	}
 }
 
-// A review takes a wicket back. The score of the innings loses a wicket, and the row vanishes.
+// A review takes a wicket back. The innings then has one wicket less, and the row of the wicket
+// vanishes.
 func TestWicketTakenBack(t *testing.T) {
 	t.Parallel()
 	wicket := batted("wicket", "lbw", "Root", 20, &event.Score{Home: 10})
@@ -300,8 +305,8 @@ func TestWicketTakenBack(t *testing.T) {
 	}
 }
 
-// After the last wicket, a page can show only the runs of both sides. On a site that has shown wickets, both are
-// then all out. On another site, the wickets are as they were.
+// After the last wicket, a page can show only the runs of both sides. If its site has shown wickets
+// before, both sides are all out. If not, the saved number of wickets does not change.
 func TestLastWicket(t *testing.T) {
 	t.Parallel()
 	page := func(status event.Status) observation.Observation {
@@ -319,7 +324,8 @@ func TestLastWicket(t *testing.T) {
 	}
 }
 
-// A batter hits two fours in a row. If the page moves the first to the ball of the second, it corrects the first.
+// A batter hits two fours in a row. If the page moves the first four to the ball of the second, the
+// first four is corrected.
 func TestFourMovesToTheNextBall(t *testing.T) {
 	t.Parallel()
 	first := batted("boundary", "four", "Browne", 4, &event.Score{Home: 4})
@@ -332,8 +338,9 @@ func TestFourMovesToTheNextBall(t *testing.T) {
 		"boundary_corrected 0.5 home Browne four 8-0 time:0.4→0.5")
 }
 
-// A side that is a few runs behind in its chase, or far ahead of a side that is all out, has not ended the match.
-// The pages do not name who bats: its runs were the latest to rise.
+// A page that shows the end does not end the match if the batting side is a few runs behind.
+// Neither does it if the batting side is far ahead of a side that is all out. The pages do not name
+// the batting side. It is the side whose runs rose last.
 func TestEndWhileASideBats(t *testing.T) {
 	t.Parallel()
 	for name, tc := range map[string]struct {
@@ -359,8 +366,8 @@ func TestEndWhileASideBats(t *testing.T) {
 	}
 }
 
-// An innings of more than 60 overs is that of a match of two innings a side, and a third innings too. One page
-// that shows the end of such a match ends nothing, unless it names the winner.
+// An innings of more than 60 overs, or a third innings, shows that each side has two innings. A
+// single page that shows the end does not end such a match, unless the page names the winner.
 func TestStrayEndOfALongMatch(t *testing.T) {
 	t.Parallel()
 	home, away := event.Line{inn(191, 10)}, event.Line{inn(245, 7)}
@@ -394,5 +401,37 @@ func TestStrayEndOfALongMatch(t *testing.T) {
 		if got := hasEnded(s.read(end)); got != tc.ends {
 			t.Errorf("%s: the page ended the match: %v, want %v", name, got, tc.ends)
 		}
+	}
+}
+
+// Six runs become three in the break after the innings. Its pages show no clock. A stale copy of the
+// last over still shows the six runs. It is recognised by its clock.
+func TestStaleCopyAfterACorrectionInTheBreak(t *testing.T) {
+	t.Parallel()
+	at := func(status event.Status, balls, runs int, in ...observation.Incident) observation.Observation {
+		o := observed(status, "inn1", event.Score{Home: runs}, in...)
+		o.Sport = event.Cricket
+		if status == event.Live {
+			o.Match.Clock = event.Clock{Period: "inn1", Balls: balls}
+		}
+		return o
+	}
+	wicket := observation.Incident{Kind: "wicket", Side: event.Away, Player: "Smith", Clock: event.Clock{Period: "inn1", Balls: 115}}
+	s := begin(t, at(event.Live, 118, 168))
+	read := func(snapshot string, o observation.Observation) []string {
+		s.snapshot = snapshot
+		return s.read(o)
+	}
+	last := at(event.Live, 120, 172, wicket)
+	read("last over", last)
+	var lines []string
+	for range 12 { // until the lower score is accepted
+		lines = append(lines, read("break", at(event.Break, 0, 169))...)
+	}
+	if !slices.Contains(lines, "score_change 169-0") {
+		t.Fatalf("events %q, want score_change 169-0", lines)
+	}
+	if events := read("last over", last); len(events) > 0 {
+		t.Errorf("a stale copy has the events %q, want none", events)
 	}
 }

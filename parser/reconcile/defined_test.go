@@ -10,7 +10,7 @@ import (
 // A pageOf returns a page of a sport.
 type pageOf func(event.Status, event.Period, event.Score, ...observation.Incident) observation.Observation
 
-// defined defines a sport, and returns its pages.
+// defined defines a sport, and returns the function that returns its pages.
 func defined(t *testing.T, d event.Definition) pageOf {
 	t.Helper()
 	if err := event.Define(d); err != nil {
@@ -23,7 +23,7 @@ func defined(t *testing.T, d event.Definition) pageOf {
 	}
 }
 
-// A sport that counts goals has provisional goals, extra time and a shoot-out.
+// In a defined sport that counts goals, goals that only the score shows are provisional.
 func TestDefinedSportThatCountsGoals(t *testing.T) {
 	t.Parallel()
 	page := defined(t, event.Definition{Name: "team_handball", Counts: event.Goals, Half: 30, ExtraHalf: 5,
@@ -36,7 +36,7 @@ func TestDefinedSportThatCountsGoals(t *testing.T) {
 	s.expect(page(event.Live, "2h", event.Score{Home: 1, Away: 2}, row), "period_end 1h 1-2", "period_start 2h 1-2")
 }
 
-// In a sport that counts sets, a match can end after the third set.
+// In a sport that counts sets, a match can end before the last set.
 func TestDefinedSportThatCountsSets(t *testing.T) {
 	t.Parallel()
 	page := defined(t, event.Definition{Name: "beach_volleyball", Counts: event.Sets,
@@ -47,7 +47,7 @@ func TestDefinedSportThatCountsSets(t *testing.T) {
 		"match_end 0-2 away by regulation")
 }
 
-// In a sport that counts points, a row says how many points an incident has added.
+// In a sport that counts points, the score in a row shows how many points the incident added.
 func TestDefinedSportThatCountsPoints(t *testing.T) {
 	t.Parallel()
 	page := defined(t, event.Definition{Name: "kabaddi_circle", Counts: event.Points,

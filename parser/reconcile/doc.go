@@ -2,7 +2,7 @@
 // match. It returns the next state, and an event for each difference.
 //
 // The package is pure: for the same state, observation and provenance, the result is always the
-// same. It does no I/O, because it imports no package that could.
+// same. It does no I/O, and imports no package that does.
 //
 // # The steps
 //
@@ -10,7 +10,7 @@
 //
 //	check          facts.go        return an error if the page shows a different match
 //	               kickoff.go      compare the kick-off times
-//	normalise      normalise.go    remove goals that were not played from the score; end a break;
+//	normalise      normalise.go    remove goals that were not played from the score; end breaks;
 //	                               ignore an end that is too early, until it persists
 //	               minutes.go      infer the periods of soccer minutes
 //	judge          freshness.go    defer a page that looks older than an accepted page
@@ -28,7 +28,7 @@
 // any other part.
 //
 //	health             untracked.go source_fresh, source_stale
-//	teams              facts.go     status_change, if consumers must learn the names of the teams
+//	teams              facts.go     status_change, if the names of the teams have changed
 //	kick-off           kickoff.go   kickoff_changed
 //	line-ups           others.go    the line-ups of both sides
 //	reopened periods   periods.go   retract starts and ends that the page contradicts
@@ -43,9 +43,8 @@
 //	result             periods.go   who won, in the end of the match
 //
 // The steps share code. pairing.go decides which row of the page shows which tracked incident.
-// For points, pointpairs.go does, because their order matters.
-// identity.go defines the IDs of incidents. changes.go records which incidents are
-// new, retracted or corrected.
+// pointpairs.go decides this for points, because their order matters. identity.go defines the IDs
+// of incidents. changes.go records which incidents are new, retracted or corrected.
 //
 // # The saved state
 //

@@ -13,7 +13,7 @@ import (
 	"github.com/matchwire/matchwire/parser/reconcile"
 )
 
-// inFirstHalf returns a page of the first half.
+// inFirstHalf returns a page of the first half in minute m.
 func inFirstHalf(m int, score event.Score, in ...observation.Incident) observation.Observation {
 	o := observed(event.Live, "1h", score, in...)
 	o.Match.Clock = event.SoccerMinute("1h", m, 0)
@@ -32,7 +32,7 @@ func TestStrayEnd(t *testing.T) {
 		s.expect(observed(end, "", event.Score{Home: 1}, goal))
 		s.expect(observed(end, "2h", event.Score{Home: 1}, goal)) // two pages agree
 		s.expect(inFirstHalf(14, event.Score{Home: 1}, goal))
-		for range 5 { // stray ends never add up
+		for range 5 { // pages in play come between the stray ends, so no end persists
 			s.expect(observed(end, "", event.Score{Home: 1}, goal))
 			s.expect(inFirstHalf(15, event.Score{Home: 1}, goal))
 		}
@@ -91,7 +91,8 @@ func TestEarlyEndThatPersists(t *testing.T) {
 	s.expect(inFirstHalf(31, event.Score{Home: 4}, goalBy(event.Home, "A", at(20, 0))),
 		"period_end_retracted 1h 4-0", "match_end_retracted 4-0 home", "status_change live 4-0")
 
-	// Half time lasts longer than an end is usually held.
+	// At half time, an end must persist for longer, because some pages show full time during half
+	// time.
 	s = begin(t, observed(event.Break, "ht", event.Score{}))
 	if got, pages := until(s, observed(event.Ended, "", event.Score{})); minutes(pages) != 20 ||
 		!slices.Equal(got, []string{"match_end 0-0"}) {
@@ -99,8 +100,9 @@ func TestEarlyEndThatPersists(t *testing.T) {
 	}
 }
 
-// An end that is too early becomes possible when enough time has passed, even if the page stays the same.
-// The clocks of pages may be five minutes late, so a match can end at minute 85.
+// An end that is too early becomes possible when enough time has passed, even if the page stays the
+// same. The clock of a page may lag by five minutes, so a match can end when the page shows minute
+// 85.
 func TestEndBecomesPossible(t *testing.T) {
 	t.Parallel()
 	s := begin(t, live(80, event.Score{Home: 1}))
@@ -190,7 +192,8 @@ func TestEndsInOtherSports(t *testing.T) {
 	}
 }
 
-// If the pages follow each other faster than the match was played, their times do not matter.
+// If Hurried is set, the pages follow each other faster than the match was played. Then their times
+// do not decide whether an end is too early.
 func TestHurriedPages(t *testing.T) {
 	t.Parallel()
 	from := parsertest.Provenance(parsertest.Noon)
@@ -252,7 +255,7 @@ func TestFinalIsSticky(t *testing.T) {
 			"period_end 2h 1-0", "match_end 1-0 home by regulation")
 		return s
 	}
-	// A copy from before the end changes nothing, and neither does a slower site.
+	// A copy from before the end changes nothing, and neither does a page with the status ended.
 	s := final()
 	for range 4 {
 		s.expect(live(88, event.Score{Home: 1}, goal))
@@ -322,9 +325,9 @@ func TestFalseStart(t *testing.T) {
 	s.expect(observed(event.Live, "1h", event.Score{}), "match_start 0-0", "period_start 1h 0-0")
 }
 
-// A page of basketball that shows the end in the third quarter ends nothing, even if polls before it were
-// missed: a quarter whose clock has shown 7:26 has at least eight minutes. While a game is suspended, its
-// end moves away.
+// A page of basketball that shows the end in the third quarter does not end the game, even if no
+// page was read for six minutes. A quarter whose clock has shown 7:26 lasts at least eight minutes.
+// While a game is suspended, the earliest possible end moves later.
 func TestStrayEndInTheThirdQuarter(t *testing.T) {
 	t.Parallel()
 	third := game{}.with("Burke", "layup", 446, 2)
@@ -343,8 +346,8 @@ func TestStrayEndInTheThirdQuarter(t *testing.T) {
 	s.expect(third.at(450, 2), "status_change live 2-0")
 }
 
-// In the last quarter too, a page that shows the end ends nothing: the quarters before it lasted twelve
-// minutes, of which ten are left.
+// A page that shows the end early in the last quarter does not end the game either. The quarters
+// before it lasted twelve minutes, so ten minutes are left in this quarter.
 func TestStrayEndInTheLastQuarter(t *testing.T) {
 	t.Parallel()
 	show := func(status event.Status, p event.Period, second int) observation.Observation {
@@ -362,8 +365,9 @@ func TestStrayEndInTheLastQuarter(t *testing.T) {
 	s.expect(end, "period_end q4 60-0", "match_end 60-0 home by regulation")
 }
 
-// A preview of a match that enough pages have shown in play, with the same kick-off, changes nothing for
-// however long the site shows it. The match becomes stale, and fresh with the next page in play.
+// If enough pages have shown a match in play, a preview with the same kick-off changes nothing, no
+// matter how long the site shows it. The match becomes stale. The next page in play makes it fresh
+// again.
 func TestPreviewDuringPlay(t *testing.T) {
 	t.Parallel()
 	start := time.Unix(1478476221, 0)
@@ -381,13 +385,13 @@ func TestPreviewDuringPlay(t *testing.T) {
 	hockeyPreview.Sport = event.IceHockey
 	playing := inFirstHalf(12, event.Score{Home: 1}, goal)
 	for name, tc := range map[string]struct{ play, preview observation.Observation }{
-		"scheduled, 0-0":           {starting(playing, 0), starting(observed(event.Scheduled, "", event.Score{}), 0)},
-		"scheduled, no score":      {starting(playing, 0), starting(noScore, 0)},
-		"scheduled, a minute off":  {starting(playing, 0), starting(noScore, time.Minute)},
-		"no kick-off on the page":  {starting(playing, 0), noScore},
-		"no kick-off at all":       {playing, noScore},
-		"delayed, 0-0":             {starting(playing, 0), starting(observed(event.Delayed, "", event.Score{}), 0)},
-		"a status that is not one": {starting(playing, 0), starting(observed("", "", event.Score{}), 0)},
+		"scheduled, 0-0":          {starting(playing, 0), starting(observed(event.Scheduled, "", event.Score{}), 0)},
+		"scheduled, no score":     {starting(playing, 0), starting(noScore, 0)},
+		"scheduled, a minute off": {starting(playing, 0), starting(noScore, time.Minute)},
+		"no kick-off on the page": {starting(playing, 0), noScore},
+		"no kick-off at all":      {playing, noScore},
+		"delayed, 0-0":            {starting(playing, 0), starting(observed(event.Delayed, "", event.Score{}), 0)},
+		"an unknown status":       {starting(playing, 0), starting(observed("", "", event.Score{}), 0)},
 		"half time": {starting(observed(event.Break, "ht", event.Score{Home: 1}, goal), 0),
 			starting(noScore, 0)},
 		"ice hockey": {starting(hockey, 0), starting(hockeyPreview, 0)},
@@ -409,8 +413,8 @@ func TestPreviewDuringPlay(t *testing.T) {
 	}
 }
 
-// A page before the kick-off, another kick-off, a postponement, and a start that only one page showed are
-// no stale previews.
+// A preview is accepted if only one page showed the match in play, or if the kick-off is still in
+// the future. So is a page that shows another kick-off, a delay or a postponement.
 func TestPreviewOfAMatchThatHasNotBegun(t *testing.T) {
 	t.Parallel()
 	starting := func(o observation.Observation, at time.Duration) observation.Observation {
@@ -447,7 +451,8 @@ func TestPreviewOfAMatchThatHasNotBegun(t *testing.T) {
 	}
 }
 
-// A site that is slower than another site makes nothing stale.
+// A slow site that still shows a preview does not make the match stale while another site shows
+// play.
 func TestPreviewOnASlowerSite(t *testing.T) {
 	t.Parallel()
 	s := begin(t, observed(event.Scheduled, "", event.Score{}))
@@ -459,7 +464,8 @@ func TestPreviewOnASlowerSite(t *testing.T) {
 	}
 }
 
-// A page that shows the end after a gap shows the last period that was played.
+// If no page was read for a long time before the end, the match ends in the last period that was
+// played.
 func TestPeriodAfterTheEnd(t *testing.T) {
 	t.Parallel()
 	late := goalBy(event.Home, "Dan", at(90, 2))
@@ -504,7 +510,8 @@ func TestPeriodAfterTheEnd(t *testing.T) {
 	}
 }
 
-// An abandoned match that is played again on another day starts again: its clock is the clock of the page.
+// If an abandoned match is played again on another day, it starts from the beginning. Its clock is
+// that of the new pages.
 func TestAbandonedMatchIsReplayed(t *testing.T) {
 	t.Parallel()
 	start := time.Unix(1478476221, 0)
@@ -532,7 +539,7 @@ func TestAbandonedMatchIsReplayed(t *testing.T) {
 	}
 	s.now += 6 * 24 * time.Hour
 	s.expect(on(inFirstHalf(1, event.Score{}), 7), "match_start 0-0", "period_start 1h 0-0")
-	s.expect(on(observed(event.Final, "", event.Score{}), 7)) // the end of another day does not count
+	s.expect(on(observed(event.Final, "", event.Score{}), 7)) // the time played on the first day does not count
 	s.expect(on(inFirstHalf(5, event.Score{Away: 1}, goalBy(event.Away, "Zed", at(4, 0))), 7), "goal 4' away Zed 0-1")
 	if c := s.state.Match.Clock; c.Minute != 5 {
 		t.Errorf("the clock is %s, want 5'", c)
@@ -579,8 +586,8 @@ func TestEndAfterTheFirstPageInPlay(t *testing.T) {
 	}
 }
 
-// A page that says once that a suspended match is over does not end it. A page that says it for twenty
-// minutes does, and so does a page with a final result.
+// A single page with the status ended does not end a suspended match. Pages that show it for twenty
+// minutes do, and so does a single page with the status final.
 func TestEndOfASuspendedMatch(t *testing.T) {
 	t.Parallel()
 	for name, tc := range map[string]struct {
@@ -601,6 +608,70 @@ func TestEndOfASuspendedMatch(t *testing.T) {
 		}
 		if got := strings.Contains(strings.Join(lines, "\n"), "match_end"); got != (tc.want != "") {
 			t.Errorf("%s: events %q, want %q among them", name, lines, tc.want)
+		}
+	}
+}
+
+// A match is called off in the second half. After the end, most pages are previews, or old copies
+// that lack a card. The old copies show the end too, so they count.
+func TestOldPagesShowTheEnd(t *testing.T) {
+	t.Parallel()
+	goal := goalBy(event.Home, "Ann", at(12, 0))
+	s := begin(t, inFirstHalf(13, event.Score{Home: 1}, goal))
+	s.now += 40 * time.Minute
+	inSecondHalf := observed(event.Live, event.SecondHalf, event.Score{Home: 1}, goal)
+	inSecondHalf.Match.Clock = event.SoccerMinute(event.SecondHalf, 50, 0)
+	s.read(inSecondHalf)
+	preview := observed(event.Scheduled, "", event.Score{})
+	over, withCard := observed(event.Final, "", event.Score{Home: 1}, goal),
+		observed(event.Final, "", event.Score{Home: 1}, goal, observation.Incident{Kind: event.YellowCard, Side: event.Away, Player: "Bob", Clock: at(12, 0)})
+	read := func(snapshot string, o observation.Observation) []string {
+		s.snapshot = snapshot
+		return s.read(o)
+	}
+	read("no card", over)
+	read("card", withCard)
+	var lines []string
+	for range 9 { // 6 minutes
+		lines = append(lines, read("no card", over)...)
+		lines = append(lines, read("preview", preview)...)
+	}
+	if !slices.ContainsFunc(lines, func(line string) bool { return strings.HasPrefix(line, "match_end 1-0") }) {
+		t.Errorf("events %q, want match_end 1-0", lines)
+	}
+}
+
+// A match is suspended in the last quarter. The next page shows that it is over. It is unknown whether
+// there was overtime, so the result does not say how the match was decided.
+func TestUnwatchedEnd(t *testing.T) {
+	t.Parallel()
+	for _, watched := range []bool{false, true} {
+		at := func(status event.Status, p event.Period, score event.Score) observation.Observation {
+			o := observed(status, p, score)
+			o.Sport = event.Basketball
+			return o
+		}
+		s := begin(t, at(event.Live, "q4", event.Score{Home: 107, Away: 108}))
+		s.read(at(event.Suspended, "", event.Score{Home: 107, Away: 108}))
+		s.now += 18 * time.Hour
+		want := event.Decision("")
+		if watched {
+			s.read(at(event.Live, "q4", event.Score{Home: 110, Away: 108}))
+			s.now += 20 * time.Minute
+			want = event.ByRegulation
+		}
+		for range 3 {
+			s.now += time.Hour
+			s.read(at(event.Final, "", event.Score{Home: 122, Away: 119}))
+		}
+		var end reconcile.TrackedIncident
+		for _, in := range s.state.Tracked {
+			if in.Kind == event.MatchEnd {
+				end = in
+			}
+		}
+		if end.Winner != event.Winner(event.Home) || end.DecidedBy != want {
+			t.Errorf("watched: %v: winner %q by %q, want home by %q", watched, end.Winner, end.DecidedBy, want)
 		}
 	}
 }

@@ -37,7 +37,7 @@ func (d *draft) events() ([]event.Event, error) {
 		}
 		in.Event = e.ID
 		if ch.lineup != nil {
-			ch.lineup.Event = e.ID // the draft created the line-up
+			ch.lineup.Event = e.ID // the line-up is new, so no other state shares it
 		}
 		out = append(out, e)
 	}
@@ -52,15 +52,17 @@ func (d *draft) events() ([]event.Event, error) {
 	return out, nil
 }
 
-// isShown reports whether an event before a score change of cricket already has its score and line score.
+// isShown reports whether a score_change in cricket is redundant, because an earlier event of the
+// page already has its score and line score.
 func (d *draft) isShown(in *TrackedIncident, before *event.Score, line *event.LineScore) bool {
 	return d.state.Sport.Rules().InningsScore && in.Kind == event.ScoreChange && in.Score != nil && before != nil &&
 		*in.Score == *before && line != nil && d.obs.LineScore != nil && line.ByPeriod() == d.obs.LineScore.ByPeriod()
 }
 
-// scoresInnings reports whether a change is a new incident in cricket whose row shows the score after it.
-// The score counts only if it is between the score before the page and the score of the page: an earlier
-// score belongs to a row that is late.
+// scoresInnings reports whether a change is a new incident in cricket whose row shows the score
+// after the incident. The score in the row must be between the score before the page and the score
+// of the page. A lower score belongs to a row that is late. If an innings has begun, the score can
+// be lower.
 func (d *draft) scoresInnings(ch change) bool {
 	in := d.incident(&ch)
 	if !d.obs.Sport.Rules().InningsScore || ch.tracked < 0 || ch.action != event.New || in.Side == "" ||
@@ -95,7 +97,7 @@ func (d *draft) scoreAfter(ch *change, in *TrackedIncident, score *event.Score) 
 		if d.scoresInnings(*ch) {
 			return in.Score
 		}
-	case isSet(d.state.Sport, &in.Incident): // the score counts games
+	case isSet(d.state.Sport, &in.Incident): // the score counts games, so the end of a set does not change it
 	case in.Score != nil && ch.action == event.New:
 		switch {
 		case !isPoints(d.state.Sport, &in.Incident), score == nil:
@@ -168,9 +170,9 @@ func (tracked *TrackedIncident) isTallyChange() bool {
 	return tracked.Kind == event.ScoreChange && tracked.Score == nil && tracked.Clock.Period == event.ShootOut
 }
 
-// tallyAt returns the tally of the shoot-out for the event of change i. kicks is the tally after the
-// change. Events from before the shoot-out have the tally before the page. Kicks, and events before
-// later kicks, have a tally that counts up. The other events have the page's tally.
+// tallyAt returns the tally of the shoot-out for the event of change i. kicks is the tally after
+// the change. Events from before the shoot-out have the tally before the page. For kicks, and for
+// events before later kicks, the tally counts up. Later events have the page's tally.
 func (d *draft) tallyAt(i int, kicks *event.Score) *event.Score {
 	period, _ := d.position(&d.changes[i])
 	if so := d.state.Sport.Index(event.ShootOut); so < 0 || period < so {
@@ -184,8 +186,8 @@ func (d *draft) tallyAt(i int, kicks *event.Score) *event.Score {
 	return d.tally(kicks)
 }
 
-// tally returns the page's tally of the shoot-out. If the page has none, or a lower one than kicks,
-// tally returns kicks, because the page's tally can lag behind its rows.
+// tally returns the page's tally of the shoot-out. If the page has no tally, or a lower tally than
+// kicks, tally returns kicks, because the page's tally can lag behind its rows.
 func (d *draft) tally(kicks *event.Score) *event.Score {
 	if shown := d.obs.Shootout; shown != nil && (kicks == nil || !lowerScore(d.obs.Sport, shown, kicks)) {
 		return shown

@@ -52,7 +52,8 @@ func TestScoreInARowIsIgnored(t *testing.T) {
 	}
 }
 
-// The first page that sets the league's word in routing keys sets it for the whole match.
+// The first LeagueKey of a match, the word for its league in routing keys, is kept for the whole
+// match.
 func TestLeagueKeyOfAProfile(t *testing.T) {
 	t.Parallel()
 	page := observation.Observation{

@@ -14,7 +14,7 @@ func (d *draft) fields(p parts) []any {
 	switch p {
 	case partPage:
 		return []any{&d.obs, &d.from, &d.verdict, &d.score, &d.shownScore, &d.backfill, &d.early, &d.repeated,
-			&s.Seen, &s.LongestClock, &s.LongestLater, &s.Batting}
+			&s.Seen, &s.LongestClock, &s.LongestLater, &s.Batting, &s.Unwatched}
 	case partMatch:
 		return []any{&d.before, &d.rowsBefore, &d.partBefore, &d.periodMoved, &d.oldKickoff, &d.otherTeams, &s.Sport,
 			&s.League, &s.LeagueKey, &m.ID, &m.Home, &m.Away, &m.Start, &m.Status, &m.Period, &m.Clock, &m.Situation,
@@ -39,9 +39,9 @@ var allParts = map[parts]string{
 }
 
 // CheckSteps makes Match check each step that it runs, until t ends. It reports an error to t if a
-// step writes a part of the draft that the step does not declare, or if such a part influences the
-// step's result. The returned function reports an error for each declared part that no run has
-// used.
+// step writes a part of the draft that the step does not declare. It also reports an error if a
+// part that the step does not declare influences the result of the step. The returned function
+// reports an error for each declared part that no run has used.
 func CheckSteps(t testing.TB) (unused func()) {
 	own := reflect.TypeFor[draft]().NumField() + reflect.TypeFor[State]().NumField() +
 		reflect.TypeOf(State{}.Match).NumField() - 2

@@ -13,8 +13,8 @@ import (
 // ErrOtherMatch means that the page is about a different match than the saved state.
 var ErrOtherMatch = errors.New("the page shows another match")
 
-// checkSameMatch returns an error that wraps [ErrOtherMatch] if the page shows other teams, or a
-// different ID from earlier pages of the site. Without IDs, it compares the kick-off times. Without
+// checkSameMatch returns an error that wraps [ErrOtherMatch] if the page shows other teams, or
+// another ID than earlier pages of the site. Without IDs, it compares the kick-off times. Without
 // IDs and kick-off times, it cannot distinguish two matches of the same teams on one day.
 func checkSameMatch(known *State, o *observation.Observation, from *Provenance) error {
 	if !known.Known() {
@@ -33,7 +33,7 @@ func checkSameMatch(known *State, o *observation.Observation, from *Provenance) 
 }
 
 // mergeFacts returns the league and the match after the page. Facts that the page lacks do not
-// change. decideKickoff returns the kick-off.
+// change. mergeFacts does not change the kick-off; see decideKickoff.
 func mergeFacts(known *State, o *observation.Observation, from *Provenance, v verdict) (league string, m event.Match) {
 	m = known.Match
 	goesOn := m.Status.Over() && o.Match.Status.Rank() == event.Live.Rank() && o.Match.Period != ""
@@ -86,11 +86,11 @@ func mergeName(was, now string) string {
 	return was
 }
 
-// checkTeams returns an error that wraps [ErrOtherMatch] if the page shows other teams. The names
-// are part of the identity of the match as soon as anything has happened in it. Before that, the
-// match takes the names of the page, because sites list matches before their teams are known. Some
-// sites show placeholders even after the start, so the match accepts names for placeholders until
-// the first incident.
+// checkTeams returns an error that wraps [ErrOtherMatch] if the page shows other teams. As soon as
+// anything has happened in the match, the names of its teams must not change. Before that, a page
+// can change them, because sites list matches before their teams are known. Some sites show
+// placeholders even after the start. So a page can replace placeholders by names until the first
+// score or incident of a team.
 func checkTeams(known *State, o *observation.Observation, from *Provenance) error {
 	was, now := &known.Match, &o.Match
 	other := differentNames(known, o, from)
@@ -140,8 +140,8 @@ func noIncident(known *State) bool {
 		!slices.ContainsFunc(known.Tracked, func(tracked TrackedIncident) bool { return tracked.Side != "" })
 }
 
-// placeholdersNamed reports whether the page names teams whose saved names are placeholders. names
-// are pairs of a saved name and the page's name.
+// placeholdersNamed reports whether the page replaces only placeholders, and only by real names.
+// Each element of names is a saved name and the page's name.
 func placeholdersNamed(names [][2]string) bool {
 	return !slices.ContainsFunc(names, func(pair [2]string) bool {
 		return !observation.Placeholder(pair[0]) || observation.Placeholder(pair[1])

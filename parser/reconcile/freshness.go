@@ -12,7 +12,7 @@ import (
 // A page that looks older than an accepted page may be a stale copy from a cache. It may also be
 // correct, if a goal was retracted or the match was reopened. Caches serve stale copies only for a
 // limited time. So the page is deferred until at least confirmPolls consecutive polls, over at
-// least confirmFor, return such pages. None of these pages may look older than the previous page.
+// least confirmFor, return such pages. None of these pages may look older than the page before it.
 const (
 	confirmPolls = 3
 	confirmFor   = 90 * time.Second
@@ -46,8 +46,8 @@ func judge(known *State, o *observation.Observation, from *Provenance) (verdict,
 		next.Hold, next.Deferred, next.MovedOn = before.Hold.extended(from.At), nil, true
 		return deferred, next
 	case lagsBehind(known, &before, o):
-		// A page does not undo facts from another site while any other site has accepted pages, or if the
-		// page itself has not changed.
+		// A page does not undo facts from another site while pages of any other site are accepted,
+		// or if its own bytes have not changed.
 		next.Hold = firstHold(from.At)
 		if known.seenRecently(from.At, from.isOtherSite) || snapshotOf(o, from) == before.Snapshot {
 			return deferred, next
@@ -59,6 +59,9 @@ func judge(known *State, o *observation.Observation, from *Provenance) (verdict,
 			return deferred, next
 		}
 		next = View{PageID: next.PageID, Start: before.Start, Superseded: before.Superseded, Snapshot: before.Snapshot}
+		if shown := clockShown(o); !shown.Known() && shown.Period == before.Clock.Period { // such as a break
+			next.Clock = before.Clock
+		}
 		result = overdue
 	case pageIsNewer(&before, o, from):
 		result = fresh
@@ -247,9 +250,10 @@ func lowerScore(sport event.Sport, now, was *event.Score) bool {
 	return now != nil && was != nil && (now.Home < was.Home || now.Away < was.Away) && !sport.Rules().SetScore
 }
 
-// showsLess reports whether the page shows fewer points for a side than an earlier score. If both
-// line scores are known, it compares the innings of each side and their runs, or the sets and their games.
-// If the score starts again with each set, it compares the scores only if both are of the set period.
+// showsLess reports whether the page shows fewer points for a side than an earlier score. In
+// cricket and tennis, if both line scores are known, it compares them: the innings and runs, or the
+// sets and games. If the score starts again with each set, it compares the scores only if both are
+// of the set period.
 func showsLess(o *observation.Observation, was *event.Score, line *event.LineScore, period event.Period) bool {
 	switch {
 	case addsUp(o.Sport):
@@ -269,8 +273,9 @@ func showsLess(o *observation.Observation, was *event.Score, line *event.LineSco
 	})
 }
 
-// lowerSets reports whether now has fewer sets than was, or fewer games of a side in the latest set in which
-// they differ. A later set can begin on the page that takes back a game of an earlier set.
+// lowerSets reports whether now has fewer sets than was, or fewer games of a side in the latest set
+// in which now and was differ. It ignores earlier sets: while the latest set goes on, a page can
+// take back a game of an earlier set.
 func lowerSets(now, was []event.Score) bool {
 	if len(now) != len(was) {
 		return len(now) < len(was)

@@ -33,8 +33,8 @@ func TestStaleCopiesRetractNothing(t *testing.T) {
 	s.expect(old, "goal_retracted 50' away Giovinco 0-0")
 }
 
-// Bytes that were replaced before are a stale copy, even if the number of rows is the same. They
-// cause no event unless they persist.
+// If newer bytes have already replaced the bytes of a page, the page is a stale copy, even if the
+// number of rows is the same. It causes no event unless it persists.
 func TestReplacedPageReturns(t *testing.T) {
 	t.Parallel()
 	old := observed(event.Live, "1h", event.Score{Home: 1}, goalBy(event.Home, "A", at(37, 0)))
@@ -57,8 +57,8 @@ func TestReplacedPageReturns(t *testing.T) {
 	s.expect(old, "goal_corrected 37' home A 1-0 time:38'→37'")
 }
 
-// The time of a hold counts only while there are polls. A stale copy before an outage and another
-// stale copy after the outage have not persisted.
+// The time of a hold counts only while there are polls. A stale copy before an outage and a stale
+// copy after the outage do not count as a page that persists.
 func TestHoldAcrossAnOutage(t *testing.T) {
 	t.Parallel()
 	goal := goalBy(event.Home, "A", at(50, 0))
@@ -228,7 +228,8 @@ func TestClockAtTheWhistle(t *testing.T) {
 	s.expect(o, "period_end 1h 0-0")
 }
 
-// Bytes that were replaced count as old even if a cache sends the current time as Last-Modified.
+// A page whose bytes were already replaced counts as old, even if a cache sends the current time as
+// Last-Modified.
 func TestStaleCopyWithANewLastModified(t *testing.T) {
 	t.Parallel()
 	a, b := goalBy(event.Home, "A", at(20, 0)), goalBy(event.Home, "B", at(55, 0))

@@ -17,7 +17,7 @@ import (
 
 // FuzzMatch reconciles generated pages, and checks four properties:
 //
-//   - The score equals the number of tracked goals.
+//   - In sports that count goals, the score equals the number of tracked goals.
 //   - Each correction and retraction supersedes the latest event of a tracked incident.
 //   - The same input gives the same state and events.
 //   - The events result in the incidents that the state tracks.
@@ -126,8 +126,8 @@ func checkState(t *testing.T, s *reconcile.State, tracked map[string]event.Data)
 	t.Helper()
 	goals := event.Score{}
 	if len(s.Tracked)+len(s.Lineups) != len(tracked) {
-		t.Fatalf("the state tracks %d incidents and %d line-ups, want the %d of the events", len(s.Tracked), len(s.Lineups),
-			len(tracked))
+		t.Fatalf("the state tracks %d incidents and %d line-ups, want %d in total, as in the events",
+			len(s.Tracked), len(s.Lineups), len(tracked))
 	}
 	for _, got := range s.Tracked {
 		d, ok := tracked[got.ID]

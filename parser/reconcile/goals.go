@@ -24,15 +24,15 @@ func (d *draft) compareGoals() {
 }
 
 // compareGoalsOf pairs one side's rows with its tracked goals. It applies the most certain rule
-// first. The score determines the number of new goals. It pairs further rows with the most similar
-// tracked goals. On a page that lists every goal, a row that is still unpaired replaces a tracked
-// goal.
+// first. The score determines the number of new goals. If more rows than that are still unpaired,
+// compareGoalsOf pairs rows with the most similar tracked goals. On a page that lists every goal, a
+// row that is still unpaired then replaces a tracked goal.
 func (d *draft) compareGoalsOf(side event.Side) {
 	rows := rowsOf(&d.obs, event.Goal, side)
 	listed, tracked := len(rows), len(d.state.of(event.Goal, side))
 	goals := max(listed, tracked)
 	if d.obs.Score != nil {
-		goals = d.obs.Score.Of(side) // a row is not reported before the score includes it
+		goals = d.obs.Score.Of(side) // a row is not reported before the score includes its goal
 	}
 	rows = d.pair(rows,
 		allOf(samePlayer, sameClock, sameDetail), allOf(samePlayer, sameClock), allOf(samePlayer, nearClock),
@@ -89,18 +89,21 @@ func (d *draft) retractGoals(side event.Side, n int) {
 	}
 }
 
-// replacedReason is the reason for the retraction of an incident that another one replaces.
+// replacedReason is the reason for a retraction if another incident replaces the retracted
+// incident.
 const replacedReason = "the page shows another one in its place"
 
-// mayBeSameGoal reports whether a row can be a correction of a tracked goal or of tracked points. If
-// not, the first goal was disallowed, and the row shows another goal:
+// mayBeSameGoal reports whether a row can be a correction of a tracked goal or of tracked points.
+// It returns false in the following cases. Then the tracked goal was disallowed, and the row shows
+// another goal:
 //
 //   - The period of the row started after the goal was reported.
 //   - The row's clock is more than two minutes after the clock of the page that reported the goal.
 //   - Another player scored, in another period or more than two minutes apart.
 //   - A fresh page in between showed the score without the goal, and the player or the time differs.
 //
-// A provisional goal can always be corrected. If another site set the attributes, its pages decide.
+// A provisional goal can always be corrected. So can a goal whose attributes another site has set,
+// while any other site is active.
 func (d *draft) mayBeSameGoal(row observation.Incident, tracked *TrackedIncident) bool {
 	switch {
 	case tracked.Provisional, !row.Clock.Known(), !tracked.Clock.Known(),
@@ -125,7 +128,7 @@ func wellAfter(sport event.Sport, c, was event.Clock) bool {
 	case now == before:
 		return was.Known() && clockSeconds(c) > clockSeconds(was)+120
 	case was.Minute > 0 && c.CountedOn() <= was.CountedOn()+2:
-		return false // the stoppage time of the period before
+		return false // c may be in the stoppage time of the period before
 	}
 	start, _ := sport.Minutes(c.Period)
 	return clockSeconds(c) > start*60+120 // the clock of the page can lag
@@ -145,9 +148,10 @@ func (d *draft) startedAfter(p event.Period, tracked *TrackedIncident) bool {
 	return false
 }
 
-// noteDoubts marks the tracked incidents that a lower score of the page may retract: the goals of a side
-// that has lost goals, or the points after which the score of their side was higher than on the page. The
-// lower score is not yet confirmed.
+// noteDoubts marks the tracked incidents that the page may retract, because it shows a lower score
+// that is not yet confirmed. In sports that count goals, these are the goals of a side with a lower
+// score. In other sports, these are points after which the score of their side was higher than on
+// the page.
 func (d *draft) noteDoubts() {
 	for i := range d.state.Tracked {
 		tracked := &d.state.Tracked[i]
@@ -161,10 +165,10 @@ func (d *draft) noteDoubts() {
 	}
 }
 
-// pairClosest pairs rows with the goals of a side that no row shows yet, so that the pairs differ as
-// little as possible. It leaves added rows unpaired, because they are new goals. If complete is
-// false, the page may not list every goal. pairClosest then pairs only clocks within two minutes of
-// each other. It returns the rows that are not paired.
+// pairClosest pairs rows with the goals of a side that no row shows yet, so that the pairs differ
+// as little as possible. added is the number of rows that it leaves unpaired, because they are new
+// goals. If complete is false, the page may not list every goal. pairClosest then pairs only clocks
+// within two minutes of each other. It returns the rows that are not paired.
 func (d *draft) pairClosest(rows []observation.Incident, side event.Side, added int, complete bool) (
 	left []observation.Incident,
 ) {
@@ -249,7 +253,8 @@ func (d *draft) persists(at int) bool {
 	return d.verdict >= fresh || d.missesLong(at)
 }
 
-// missesLong reports whether pages have lacked a tracked incident for long enough, with this page.
+// missesLong reports whether pages, including this page, have lacked a tracked incident for long
+// enough.
 func (d *draft) missesLong(at int) bool {
 	tracked := &d.state.Tracked[at]
 	tracked.Missing = tracked.Missing.extended(d.from.At)

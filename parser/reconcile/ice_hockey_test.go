@@ -19,8 +19,8 @@ func attempt(side event.Side, player, detail string) observation.Incident {
 	return observation.Incident{Kind: event.ShootoutAttempt, Side: side, Player: player, Detail: detail}
 }
 
-// The attempts of a shoot-out are its tally, like the kicks in soccer. The goal that the winner gets in
-// the score is no goal of a player.
+// The scored attempts of a shoot-out add up to its tally, like the kicks in soccer. The goal that
+// the score has for the winner is not reported as a goal.
 func TestHockeyAttempts(t *testing.T) {
 	t.Parallel()
 	level := event.Score{Home: 2, Away: 2}
@@ -34,7 +34,8 @@ func TestHockeyAttempts(t *testing.T) {
 	}
 }
 
-// A scoreboard that does not show the tally of the shoot-out shows the winner by one more goal.
+// If a scoreboard does not show the tally of the shoot-out, one more goal in the score shows the
+// winner.
 func TestHockeyShootOutWithoutTally(t *testing.T) {
 	t.Parallel()
 	level := event.Score{Home: 2, Away: 2}
@@ -56,7 +57,7 @@ func TestHockeyShootOutOnTheFirstPage(t *testing.T) {
 	}
 }
 
-// A player can get two equal penalties at once. A second list that repeats a penalty adds none.
+// A player can get two equal penalties at once. A second list that repeats them adds no penalty.
 func TestTwoPenaltiesAtOnce(t *testing.T) {
 	t.Parallel()
 	minor := observation.Incident{Kind: event.Penalty, Detail: "roughing", Side: event.Home, Player: "Murphy",
@@ -69,7 +70,8 @@ func TestTwoPenaltiesAtOnce(t *testing.T) {
 	s.expect(hockey(event.Live, "p2", event.Score{}, minor, minor, elsewhere, elsewhere))
 }
 
-// The page learns the time of a goal that was scored just before a break.
+// The row of a goal from just before a break appears only during the break. It adds the player and
+// the time.
 func TestHockeyGoalBeforeTheBreak(t *testing.T) {
 	t.Parallel()
 	goal := observation.Incident{Kind: event.Goal, Side: event.Home, Player: "Tanev",
@@ -80,7 +82,8 @@ func TestHockeyGoalBeforeTheBreak(t *testing.T) {
 		"goal_corrected 19:58 home Tanev 1-0 player:→Tanev time:→19:58")
 }
 
-// A goal that a challenge takes away is retracted. Its side can score again at the same clock later.
+// A goal that a challenge takes away is retracted. The officials put the clock back, so the side
+// can score again at almost the same clock.
 func TestHockeyGoalAfterChallenge(t *testing.T) {
 	t.Parallel()
 	goal := func(player string, sec int) observation.Incident {

@@ -20,9 +20,9 @@ import (
 //	untracked incidents  a constant, kind | number of untracked incidents of the match
 //
 // The generation is the number of retractions in the series, so that a new incident does not get
-// the ID of a retracted incident. If the ID of points or of a kick is in use, the first number from
-// 2 that gives a free ID is appended. Saved states contain the IDs and subscribers store them, so
-// the words must not change.
+// the ID of a retracted incident. If the ID of points or of a kick is in use, a number is appended:
+// the first number from 2 for which the ID is free. Saved states contain the IDs and subscribers
+// store them, so the words must not change.
 type series []string
 
 // with returns a copy of s with more words.

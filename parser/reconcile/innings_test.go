@@ -30,7 +30,8 @@ match:
 // read 30 seconds apart.
 type inningsPage struct{ json, score, line string }
 
-// The score of a side begins again with its second innings, whichever form of the score a page shows.
+// The score of a side begins again with its second innings, in whatever form a page shows the
+// score.
 func TestInnings(t *testing.T) {
 	t.Parallel()
 	p, err := profile.Load("cricket.yaml", []byte(cricketProfile))
@@ -52,7 +53,8 @@ func TestInnings(t *testing.T) {
 			{`{"st":2,"h":428,"a":245}`, "428-245", "428 v 245"},
 			{`{"st":3,"h":428,"a":245}`, "428-245", "428 v 245"},
 			{`{"st":3,"h":2,"a":245}`, "2-245", "428 & 2 v 245"},
-			{`{"st":3,"h":1,"a":245}`, "2-245", "428 & 2 v 245"}, // once in an innings
+			// The innings has already begun, so the lower score is not accepted.
+			{`{"st":3,"h":1,"a":245}`, "2-245", "428 & 2 v 245"},
 		},
 		"only the side that bats": {
 			{`{"st":1,"h":40,"a":null}`, "40-0", "40 v "},
@@ -174,7 +176,7 @@ func TestInnings(t *testing.T) {
 	}
 }
 
-// Without a period, a lower score that keeps rising is confirmed while the match goes on.
+// If pages show no period, a lower score is confirmed even if it rises from page to page.
 func TestLowerScoreThatRises(t *testing.T) {
 	t.Parallel()
 	state, _, err := reconcile.Match(reconcile.State{Epoch: "e"}, runs(428, 245), parsertest.Provenance(parsertest.Noon))

@@ -14,21 +14,21 @@ const (
 	// kickoffJitter is the minimum difference at which two kick-off times count as different. Sites
 	// round times, or correct them by a minute.
 	kickoffJitter = 5 * time.Minute
-	// otherKickoff is the minimum difference at which a kick-off that is shown after the end of the
-	// match belongs to another match. Two matches of the same teams cannot begin within an hour.
+	// If a page after the end of the match shows a kick-off that differs by at least otherKickoff,
+	// the page is about another match. Two matches of the same teams cannot begin within an hour.
 	otherKickoff = time.Hour
-	// latestKickoff is the minimum difference at which a kick-off that a site shows after the match has
-	// begun belongs to another match.
+	// If a page after the start of the match shows a kick-off that differs by at least
+	// latestKickoff, the page is about another match.
 	latestKickoff = 3 * time.Hour
-	// otherDay is the minimum difference at which the kick-offs on two sites belong to different matches.
+	// If the kick-offs on two sites differ by at least otherDay, the sites show different matches.
 	otherDay = 13 * time.Hour
 )
 
 // maxEarlier is the maximum number of times in Kickoff.Earlier.
 const maxEarlier = 8
 
-// A Kickoff is the kick-off time of a match that has not begun, after it has moved. A Kickoff is
-// never modified.
+// A Kickoff records the latest and the earlier kick-off times of a match whose kick-off has moved
+// before the match began. A Kickoff is never modified.
 type Kickoff struct {
 	Reported time.Time   `json:"reported"`         // the latest time that an event has reported
 	Earlier  []time.Time `json:"earlier"`          // times before Reported, oldest first

@@ -49,7 +49,7 @@ func TestKickoffMoves(t *testing.T) {
 }
 
 // A kick-off that moves by a few minutes is not reported until it differs by five minutes from the
-// time that was reported.
+// latest reported time.
 func TestKickoffJitter(t *testing.T) {
 	t.Parallel()
 	s := begin(t, startingAt(event.Scheduled, 0))
@@ -127,7 +127,7 @@ func TestOtherMatchByKickoff(t *testing.T) {
 		if err != nil && (len(events) > 0 || !strings.Contains(err.Error(), "its kick-off is ")) {
 			t.Errorf("%s: error %v, %d events, want the kick-offs and no events", name, err, len(events))
 		}
-		// With the same ID, it is the same match.
+		// If both pages have the same ID, they show the same match.
 		s = &story{t: t, state: reconcile.State{Epoch: "e1"}, now: day.Sub(time.Unix(1478476221, 0))}
 		first := with(startingAt(tc.status, 0), tc.score)
 		first.PageID, tc.page.PageID = "g-1", "g-1"
@@ -138,7 +138,7 @@ func TestOtherMatchByKickoff(t *testing.T) {
 	}
 }
 
-// Until something happens in a match, the match accepts new names of its teams.
+// Until something happens in a match, a page can change the names of its teams.
 func TestMatchAcceptsNames(t *testing.T) {
 	t.Parallel()
 	named := func(status event.Status, home, away string) observation.Observation {

@@ -62,9 +62,9 @@ func (d *draft) pairKicks(side event.Side) (unpaired []int) {
 	return unpaired
 }
 
-// placesBetween returns the range [from, to) of the indexes of the kicks with which a row can be
-// paired: after the kicks of earlier rows, and before the kicks of later rows. places has the place
-// of each row's kick, and n is the number of kicks.
+// placesBetween returns the range [from, to) of kicks with which a row can be paired. They are
+// after the kicks of earlier rows, and before the kicks of later rows. places has the place of each
+// row's kick, and n is the number of kicks.
 func placesBetween(places []int, row, n int) (from, to int) {
 	to = n
 	for _, p := range places[:row] {

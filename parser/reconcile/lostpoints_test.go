@@ -12,7 +12,8 @@ import (
 // score returns a score of the home and the away side.
 func score(home, away int) event.Score { return event.Score{Home: home, Away: away} }
 
-// run returns a run of a side in an inning, with the score after it. If hit is "home_run", it is one.
+// run returns a run of a side in an inning, with the score after it. If hit is "home_run", it
+// is a home run.
 func run(side event.Side, player, hit string, inning event.Period, after event.Score) observation.Incident {
 	in := observation.Incident{Kind: "run", Detail: hit, Side: side, Player: player, Score: &after,
 		Clock: event.Clock{Period: inning, Half: event.Top}}
@@ -38,8 +39,9 @@ func (s *story) expectFor(n int, o observation.Observation, want ...string) {
 	}
 }
 
-// A hit counts for two runs at first, and then for one. Its row comes late. The event has the score that
-// the page shows, not the higher score before it.
+// A hit counts as two runs at first, and then as one. The row of the run appears only after the
+// score has fallen. The event of the run has the score of this page, not the higher score of the
+// page before.
 func TestLateRunAfterTheScoreFell(t *testing.T) {
 	t.Parallel()
 	posey := run(event.Away, "Posey", "double", "i5", score(5, 3))
@@ -48,7 +50,8 @@ func TestLateRunAfterTheScoreFell(t *testing.T) {
 	s.expectFor(4, baseballAt("i5", event.Top, score(5, 3), posey), "run away Posey double 5-3")
 }
 
-// A page lists two games of three. The score of the page comes after their events.
+// A page lists two of three games. The score_change for the third game follows the events of the
+// two games.
 func TestScoreChangeAfterTheListedGames(t *testing.T) {
 	t.Parallel()
 	first, second := wins("game", event.Away, "s1", score(0, 1)), wins("game", event.Home, "s1", score(1, 1))
@@ -71,9 +74,9 @@ func TestSuspendedBetweenSets(t *testing.T) {
 	}
 }
 
-// The officials take a run back, and the page shows the lower score. A copy from a cache, from before that
-// run, shows the same score. It does not count as another page with the lower score, so the later run that
-// it lacks stays.
+// The officials take back Ann's run, and the page shows the lower score 1-0. A stale copy from
+// before Ora's run also shows 1-0. The copy does not count as another page that confirms the lower
+// score, so Ora's run, which the copy lacks, stays.
 func TestStaleCopyDoesNotConfirmALowerScore(t *testing.T) {
 	t.Parallel()
 	ann, ora := run(event.Home, "Ann", "single", "i3", score(1, 0)), run(event.Home, "Ora", "double", "i4", score(2, 0))
@@ -103,8 +106,8 @@ func TestStaleCopyDoesNotConfirmALowerScore(t *testing.T) {
 	}
 }
 
-// A run stays the same run if the page moves it to another inning, also on the page that takes back the
-// run before it.
+// If the page moves a run to another inning, the run is still the same incident. This is so even on
+// the page that takes back the run before it.
 func TestRunMovedToAnotherInning(t *testing.T) {
 	t.Parallel()
 	ann := run(event.Home, "Ann", "single", "i7", score(5, 1))
@@ -120,8 +123,8 @@ func TestRunMovedToAnotherInning(t *testing.T) {
 		"home_run_corrected home Naquin 5-1 score:6-1→5-1 time:i6 bottom→i7 bottom")
 }
 
-// The home score falls by one while the page lists no run of the home side. Which run is gone shows only
-// when the page lists the other one again.
+// The home score falls by one while the page lists no run of the home side. A run is
+// retracted only when the page lists the other run again, and so shows which run was taken back.
 func TestNoRowShowsWhichRunIsGone(t *testing.T) {
 	t.Parallel()
 	braun := run(event.Away, "Braun", "double", "i7", score(0, 1))
@@ -134,8 +137,8 @@ func TestNoRowShowsWhichRunIsGone(t *testing.T) {
 		"run_corrected home Pat single 1-1 score:2-1→1-1", "run_retracted home Ann single 1-1")
 }
 
-// The page shows a later run of the other side at 1-4 instead of 2-4. So a run of the home side is gone,
-// although two runs after it make up for it.
+// The page changes the score after a later run of the away side from 2-4 to 1-4. So a run of the
+// home side was taken back, although a home run for two runs raises the score again.
 func TestScoreOfTheOtherSideShowsAMissingRun(t *testing.T) {
 	t.Parallel()
 	pedroia := run(event.Home, "Pedroia", "double", "i5", score(1, 3))
@@ -152,8 +155,9 @@ func TestScoreOfTheOtherSideShowsAMissingRun(t *testing.T) {
 		"home_run home Ramirez 3-4")
 }
 
-// A run vanishes from between two runs, and a home run for two explains the score without it. If that
-// lasts, the run is gone. If the row returns, nothing has happened.
+// The row of a run vanishes from between two other runs. The score is also possible without the
+// run, because the home run after it can count for two. The run is retracted only if the row stays
+// away.
 func TestRunGoneFromTheMiddle(t *testing.T) {
 	t.Parallel()
 	ann, bea := run(event.Home, "Ann", "single", "i2", score(1, 0)), run(event.Home, "Bea", "single", "i3", score(2, 0))
@@ -166,8 +170,8 @@ func TestRunGoneFromTheMiddle(t *testing.T) {
 	s.expectFor(5, without, "run_retracted home Bea single 3-0")
 }
 
-// A scoreboard without rows takes a run back. A page that is not known to be newer and shows the old score
-// again may be a copy from a cache.
+// A scoreboard without rows takes a run back. If a later page shows the old score again, and is not
+// known to be newer, it may be a stale copy.
 func TestScoreTakenBackReturnsOnABoard(t *testing.T) {
 	t.Parallel()
 	s := begin(t, baseballAt("i8", "", score(8, 6)))
@@ -177,8 +181,8 @@ func TestScoreTakenBackReturnsOnABoard(t *testing.T) {
 	s.expectFor(4, baseballAt("i8", "", score(8, 6)), "score_change 8-6") // a real run, confirmed
 }
 
-// A game of the last set is taken back on the page on which the next set has its first game. A copy from
-// before that shows as many games, but is older.
+// One page takes back a game of the first set and shows the first game of the second set. A copy
+// from before that page shows the same number of games, but is older.
 func TestStaleCopyWithAsManyGames(t *testing.T) {
 	t.Parallel()
 	s := begin(t, withSets(tennisAt("s2", score(0, 0)), score(6, 3), score(0, 0)))
@@ -186,7 +190,8 @@ func TestStaleCopyWithAsManyGames(t *testing.T) {
 	s.expectFor(2, withSets(tennisAt("s2", score(0, 0)), score(6, 3), score(0, 0)))
 }
 
-// The page corrects the batter of a double, and takes back the run before it. The double is still the same.
+// The page corrects the batter of a double, and takes back the run before it. The double is
+// still the same incident.
 func TestSameHitOfAnotherBatter(t *testing.T) {
 	t.Parallel()
 	s := begin(t, baseballAt("i8", event.Bottom, score(8, 5)))
@@ -196,8 +201,8 @@ func TestSameHitOfAnotherBatter(t *testing.T) {
 		"run_retracted home Ann single 9-5", "run_corrected home Zoe double 9-5 player:Ora→Zoe score:10-5→9-5")
 }
 
-// A run is taken back. At the same time, the page shortens the name of the next player, and lowers the score
-// after the run. The longer name shows whose run it is.
+// A run is taken back. At the same time, the page shortens the name of the next player, and lowers
+// the score after the run. The saved name contains the shorter name, so the row shows the same run.
 func TestNameShortenedWhenTheScoreFalls(t *testing.T) {
 	t.Parallel()
 	ora := run(event.Away, "Ora Marcus Semien", "single", "i6", score(0, 2))
@@ -209,8 +214,9 @@ func TestNameShortenedWhenTheScoreFalls(t *testing.T) {
 		"run_corrected away Marcus Semien single 0-1 player:Ora Marcus Semien→Marcus Semien score:0-2→0-1")
 }
 
-// A run is taken back, and another run of the side follows before the next poll. The home run of the other
-// side, which now has a lower score, shows that these are two runs.
+// A run is taken back, and another run of the side follows before the next poll. The page lowers
+// the score after the home run of the other side. That shows that the new row is not a correction
+// of the first run.
 func TestRunTakenBackBeforeAnotherOne(t *testing.T) {
 	t.Parallel()
 	ann := run(event.Home, "Ann", "single", "i14", score(5, 4))
@@ -220,4 +226,26 @@ func TestRunTakenBackBeforeAnotherOne(t *testing.T) {
 	s.expect(baseballAt("i15", event.Bottom, score(5, 5), run(event.Away, "Ora", "home_run", "i15", score(4, 5)),
 		run(event.Home, "Bea", "single", "i14", score(5, 5))),
 		"run_retracted home Ann single 5-5", "run home Bea single 5-5", "home_run_corrected away Ora 5-5 score:5-5→4-5")
+}
+
+// A match is suspended at 1-1 in the first set. The next page shows 1-1 in the second set, and the
+// row of its second game is late. The score of the second set is reported.
+func TestNextSetHasTheSameScore(t *testing.T) {
+	t.Parallel()
+	all := []observation.Incident{wins("game", event.Home, "s1", score(1, 0)), wins("game", event.Away, "s1", score(1, 1))}
+	s := begin(t, tennisAt("s1", score(1, 1), all...))
+	stopped := tennisAt("", score(1, 1), all...)
+	stopped.Match.Status = event.Suspended
+	s.read(stopped)
+	for games := 2; games <= 6; games++ {
+		all = append(all, wins("game", event.Away, "s1", score(1, games)))
+	}
+	all = append(all, wins("break", event.Home, "s2", score(1, 0)))
+	s.now += 15 * time.Hour
+	events := s.read(tennisAt("s2", score(1, 1), all...))
+	if last := events[len(events)-1]; last != "score_change 1-1" {
+		t.Errorf("events %q, want the last to be score_change 1-1", events)
+	}
+	s.expect(tennisAt("s2", score(1, 1), append(all, wins("break", event.Away, "s2", score(1, 1)))...),
+		"break away Ferrer 1-1")
 }

@@ -41,7 +41,7 @@ func Match(known State, o observation.Observation, from Provenance) (State, []ev
 	o.Match = inferMatchPeriod(&known, &o)
 	o.Incidents = inferPeriods(&known, &o, status)
 
-	// Judge the page. Return if it is deferred, or if its content is the same as on the page before.
+	// Judge the page. Return if the page is deferred, or if its content has not changed.
 	verdict, view := judge(&known, &o, &from)
 	if err := checkReopened(&known, &view, &o, verdict); err != nil {
 		return known, nil, err
@@ -53,6 +53,8 @@ func Match(known State, o observation.Observation, from Provenance) (State, []ev
 		next.EndsFrom = endsFrom(&known, &o, &from, verdict, guessed)
 		next.LongestClock, next.LongestLater = longestClock(&known, &o), longestLater(&known, &o)
 		next.PlayShown = playShown(&known, &o, &from, unchanged)
+		view.End = endHold
+	} else if endHold != nil && known.Views[from.Site].End != nil { // other facts are old, but it shows the end too
 		view.End = endHold
 	}
 	released := known.Views[from.Site].End != nil && end != endHeld // the pages before showed the end too early
@@ -82,6 +84,7 @@ func Match(known State, o observation.Observation, from Provenance) (State, []ev
 	if next.Began = began(&known, &next.Match, &from); next.Began.IsZero() {
 		next.PlayShown, next.EndsFrom = 0, time.Time{}
 	}
+	next.Unwatched = unwatched(&known, next.Match.Status)
 	next.Match = inLastPeriod(next.Match, &known, &o, end)
 	if !decision.doubtful { // otherwise the page may be a stale copy
 		next.Match.Situation, next.SituationSite = situationAfter(&known, &o, &from, next.Match.Status)
@@ -139,14 +142,14 @@ type draft struct {
 	verdict  verdict                 // verdict on the page
 	score    scoreDecision           // decision about the page's score
 	backfill bool                    // whether the page is the first page of the match
-	early    bool                    // whether the page's end is too early, but persists
+	early    bool                    // whether the page shows an end that is too early, but has persisted
 	before   event.Status            // status of the match before the page
 
-	rowsBefore  int  // number of incidents on the page before of the same site
-	partBefore  int  // the index of the set before the page; see partOf
+	rowsBefore  int  // number of incidents on the previous page of the same site
+	partBefore  int  // the index of the set before the page, or -1; see partOf
 	periodMoved bool // whether the page shows another period than the pages before
 
-	shownScore  *event.Score // the page's score, even if it was not played
+	shownScore  *event.Score // the page's score, including goals that were not played
 	tallyBefore *event.Score // the tally of the shoot-out before the page
 	oldKickoff  time.Time    // the kick-off before the page, if it has moved and the match has not begun
 	repeated    bool         // whether the page may be a copy from a cache, because its bytes did not change during play

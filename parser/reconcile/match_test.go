@@ -35,7 +35,7 @@ type story struct {
 	t     *testing.T
 	state reconcile.State
 	seq   int64
-	now   time.Duration // time since 20 seconds before the first page
+	now   time.Duration // time of the latest page; the first page is at 20 seconds
 	lines []string      // the line scores of the events of the latest page
 
 	site, snapshot string    // site and snapshot of the next pages; may be ""

@@ -25,8 +25,8 @@ func afterStoppage(sport event.Sport, c event.Clock) bool {
 
 // inferMatchPeriod returns the page's match. If a live page shows only a minute, inferMatchPeriod
 // sets the period of the clock. The saved period applies until the page shows that the next period
-// has begun. If the score starts again with each set, and the page does not name the set, it is the set of the
-// latest row.
+// has begun. If the score starts again with each set, and the page names no set, inferMatchPeriod
+// sets the latest set of its rows.
 func inferMatchPeriod(known *State, o *observation.Observation) event.Match {
 	m, was := o.Match, known.Match
 	if o.Sport.Rules().SetScore && m.Period == "" {
@@ -59,22 +59,23 @@ func inferMatchPeriod(known *State, o *observation.Observation) event.Match {
 	return m
 }
 
-// extraTimeBegins reports whether a live page with a minute after the second half shows extra time. The
-// saved match must be in the second half. After the end of the second half, extra time starts again at
-// 91', while a match that is reopened continues after its latest minute.
+// extraTimeBegins reports whether a live page with a minute after the second half shows extra time.
+// The saved match must be in the second half. After the end of the second half, extra time starts
+// again at 91'. A match that is reopened continues after its latest minute instead.
 func extraTimeBegins(sport event.Sport, was *event.Match, now event.Clock) bool {
 	_, end := sport.Minutes(event.SecondHalf)
 	return afterStoppage(sport, now) ||
 		was.Status == event.Break || was.Status.Over() && now.Minute <= max(was.Clock.CountedOn(), end+1)
 }
 
-// inferPeriods returns the page's incidents. It replaces a period that was guessed from a minute with
-// the period in which the match was at that minute:
+// inferPeriods returns the page's incidents. It replaces a period that was guessed from a minute
+// with the period in which the match was at that minute. status is the status that the page shows.
+// These rules apply:
 //
-//   - The match must have reached the period. status is the status that the page shows.
+//   - An incident cannot be in a period that the match has not reached.
 //   - If the incident was reported before the period started, it stays in the period before.
-//   - Extra time starts only if the score is level. This rule requires that the page lists every goal.
-//     After the start of extra time is reported, a new goal at 93' is in extra time.
+//   - Extra time starts only if the score is level. This rule applies only if the page lists every
+//     goal. After the start of extra time is reported, a new goal at 93' is in extra time.
 func inferPeriods(known *State, o *observation.Observation, status event.Status) []observation.Incident {
 	if !slices.ContainsFunc(o.Incidents, func(in observation.Incident) bool { return in.PeriodGuessed }) {
 		return o.Incidents
@@ -152,9 +153,10 @@ func (s *State) reported(k event.Kind, p event.Period) bool {
 	})
 }
 
-// reportedPeriods returns, for each row, the period of the tracked incident that the row shows, or ""
-// if there is none. A goal that no page has listed yet can be any goal in stoppage time. A row with
-// 48' and another player does not show an incident whose row showed 45+3'.
+// reportedPeriods returns, for each row, the period of the tracked incident that the row shows. It
+// returns "none" if that incident has no period, and "" if the row shows no tracked incident. A row
+// whose period differs can show a provisional goal. But if a row showed 45+3', a row with 48' and
+// another player shows another incident.
 func reportedPeriods(known *State, rows []observation.Incident) []event.Period {
 	periods := make([]event.Period, len(rows))
 	used := make([]bool, len(known.Tracked))

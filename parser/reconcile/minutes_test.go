@@ -8,7 +8,8 @@ import (
 	"github.com/matchwire/matchwire/parser/observation"
 )
 
-// counted returns a row of a page that shows minutes without a period, and counts on in stoppage time.
+// counted returns a row of a page that shows minutes without a period, and continues to count in
+// stoppage time.
 func counted(k event.Kind, side event.Side, player string, minute int) observation.Incident {
 	c := event.SoccerMinute("", minute, 0)
 	return observation.Incident{Kind: k, Side: side, Player: player, Clock: c,
@@ -28,7 +29,7 @@ func TestPeriodOfAMinute(t *testing.T) {
 	}
 	home := event.Score{Home: 1}
 
-	// A row in the stoppage time of the first half, and one that appears after half time.
+	// A goal and a card in the stoppage time of the first half, and a goal after half time.
 	s := begin(t, observed(event.Live, "1h", event.Score{}))
 	card := counted(event.YellowCard, event.Away, "Eve", 48)
 	s.expect(minute(47, home, goal("home", "Ann", 46)), "goal 45+1' home Ann 1-0")
@@ -48,20 +49,20 @@ func TestPeriodOfAMinute(t *testing.T) {
 	s.expect(minute(46, home), "period_start 2h 1-0")
 	s.expect(minute(48, home, goal("home", "Ann", 46)), "goal_corrected 45+1' home Ann 1-0 player:→Ann time:45+2'→45+1'")
 
-	// The page does not show half time. When the second half is certain, the minute counts.
+	// The pages do not show half time. When a page names the second half, 57' is in that half.
 	s = begin(t, observed(event.Live, "1h", event.Score{}))
 	s.expect(minute(58, home, goal("home", "Ann", 57)), "goal 45+12' home Ann 1-0")
 	later := observed(event.Live, "2h", home, goal("home", "Ann", 57))
 	s.expect(later, "period_end 1h 1-0", "period_start 2h 1-0", "goal_corrected 57' home Ann 1-0 time:45+12'→57'")
 
-	// A page that shows 45+5' does not count on: 50' is another goal.
+	// A page that shows 45+5' does not continue to count in stoppage time, so 50' is another goal.
 	s = begin(t, observed(event.Live, "1h", event.Score{}))
 	s.expect(observed(event.Live, "1h", home, goalBy("home", "Ann", at(45, 5))), "goal 45+5' home Ann 1-0")
 	s.expect(observed(event.Break, "ht", home, goalBy("home", "Ann", at(45, 5))), "period_end 1h 1-0")
 	s.expect(minute(51, home, goal("home", "Ora", 50)), "goal_retracted 45+5' home Ann 0-0", "period_start 2h 0-0",
 		"goal 50' home Ora 1-0")
 
-	// A page that shows full time by mistake may show the second half.
+	// A page that shows full time by mistake may list a card of the second half.
 	s = begin(t, observed(event.Break, "ht", event.Score{}))
 	s.read(observed(event.Ended, "", event.Score{}, counted(event.YellowCard, "away", "Eve", 46)))
 	if tracked := s.state.Tracked; tracked[len(tracked)-1].Clock.String() != "46'" {
@@ -85,8 +86,8 @@ func TestPeriodOfAMinute(t *testing.T) {
 		"goal 120+2' away Eve 1-2", "period_end et2 1-2", "match_end 1-2 away by extra_time")
 }
 
-// The first page of a finished match shows extra time by its status, or by a minute that no stoppage
-// time reaches.
+// The first page of a finished match shows extra time if it names a later period, or if a minute is
+// too late for stoppage time.
 func TestFirstPageWithMinutes(t *testing.T) {
 	t.Parallel()
 	for name, tc := range map[string]struct {
@@ -137,7 +138,7 @@ func TestFirstPageWithMinutes(t *testing.T) {
 	}
 }
 
-// In rugby, pages count on past 40' and 80'.
+// In rugby, pages continue to count after 40' and 80'.
 func TestPeriodOfAMinuteInRugby(t *testing.T) {
 	t.Parallel()
 	counted := func(k event.Kind, side event.Side, player string, minute int, after *event.Score) observation.Incident {
@@ -171,7 +172,7 @@ func TestPeriodOfAMinuteInRugby(t *testing.T) {
 	s.now += 10 * time.Minute
 	s.expect(page(event.Final, 0, five, card, try), "period_end 2h 5-0", "match_end 5-0 home by regulation")
 
-	// The match was joined in the second half.
+	// The first page is from the second half.
 	joined := page(event.Live, 72, event.Score{})
 	joined.Match.Period = event.SecondHalf
 	s = begin(t, joined)
@@ -191,8 +192,8 @@ func TestPeriodOfAMinuteInRugby(t *testing.T) {
 	}
 }
 
-// A minute after 105' shows extra time, even if no page showed its start. The clocks of the match and of
-// an incident of one page agree.
+// A minute after 105' shows extra time, even if no page showed its start. The clock of
+// the match and the clock of an incident on the same page agree.
 func TestMinuteAfterAnyStoppageTime(t *testing.T) {
 	t.Parallel()
 	minute := func(m int, score event.Score, in ...observation.Incident) observation.Observation {
@@ -219,7 +220,7 @@ func TestMinuteAfterAnyStoppageTime(t *testing.T) {
 		if c := s.state.Match.Clock; tc.want != nil && (c != extra || s.state.Match.Period != "et1") {
 			t.Errorf("%s: the clock is %+v of %s, want 105+1' of et1", name, c, s.state.Match.Period)
 		}
-		// It may have been a very long stoppage time, so the end is possible.
+		// The minute may also be in a very long stoppage time, so the end is possible.
 		if s.read(observed(event.Final, "", *tc.page.Score, tc.page.Incidents...)); s.state.Match.Status != event.Final {
 			t.Errorf("%s: the match is %s, want final", name, s.state.Match.Status)
 		}

@@ -41,9 +41,9 @@ func playedScore(known *State, o *observation.Observation) *event.Score {
 	return o.Score
 }
 
-// latestInnings returns the page's period. It returns "" if a page about cricket that does not show play names
-// an earlier innings than an earlier page: the page shows only the latest innings of each side, and the number of
-// innings on the page is not the number of those that were played.
+// latestInnings returns the page's period. In cricket, it returns "" if the page does not show
+// play, and names an innings before the saved innings. Such a page shows only the latest
+// innings of each side, so it shows fewer innings than were played.
 func latestInnings(known *State, o *observation.Observation) event.Period {
 	p := o.Match.Period
 	earlier := o.Sport.Index(p) < o.Sport.Index(known.Match.Period)
@@ -53,8 +53,9 @@ func latestInnings(known *State, o *observation.Observation) event.Period {
 	return p
 }
 
-// begunInnings returns the page's period. If a page about cricket shows neither play nor a break, and names no
-// later period, but shows that an innings has begun, it is the period of this innings.
+// begunInnings returns the page's period. In cricket, it returns the period of the latest innings
+// if the line score of the page shows that this innings has begun. The page must show neither play
+// nor a break, and name no later period.
 func begunInnings(known *State, o *observation.Observation) event.Period {
 	status, all := o.Match.Status, o.Sport.Rules().Periods
 	if !o.Sport.Rules().InningsScore || status == event.Live || status == event.Break ||
@@ -68,8 +69,8 @@ func begunInnings(known *State, o *observation.Observation) event.Period {
 	return o.Match.Period
 }
 
-// resumedMatch returns the page's match. If the page names no period, the saved match is in a
-// break, and the page shows that the break is over, resumedMatch sets the period after the break.
+// resumedMatch returns the page's match. If the saved match is in a break, and a page that names no
+// period shows that the break is over, resumedMatch sets the period after the break.
 // If the page is superseded, resumedMatch does not change the period.
 func resumedMatch(known *State, o *observation.Observation, from *Provenance) event.Match {
 	m, pause := o.Match, known.Match.Period
@@ -86,10 +87,11 @@ func resumedMatch(known *State, o *observation.Observation, from *Provenance) ev
 	return m
 }
 
-// An end that is too early for the match to have been played is held until at least endPolls
-// consecutive pages of a site, over at least endFor, show the end. So is a provisional end of a match
-// whose play was stopped. Before the last period of regulation time, and in the break before it, the end is
-// held for endForMissingPeriods: some pages show full time during the whole of half time.
+// An end that is too early for the match to have been played is held. A held end is ignored until
+// at least endPolls consecutive pages of a site, over at least endFor, show it. The status ended of
+// a match whose play was stopped is held too. Before the last period of regulation time, and in the
+// break before it, an end is held for endForMissingPeriods. Some pages show full time during the
+// whole of half time.
 const (
 	endPolls             = 3
 	endFor               = 5 * time.Minute
@@ -127,8 +129,9 @@ func decideEnd(known *State, o *observation.Observation, from *Provenance) (endD
 	return endHeld, hold
 }
 
-// contradictsInnings reports whether the innings of a match in cricket show that it can hardly be over, and
-// the page names no winner. The end can still be true: the time was up, or the overs.
+// contradictsInnings reports whether the innings of a cricket match show that it is probably not
+// over. It returns false if the page names the winner. A match can also be over because no time or
+// no overs are left.
 func contradictsInnings(known *State, o *observation.Observation) bool {
 	if !o.Sport.Rules().InningsScore || o.Winner != "" {
 		return false
@@ -143,8 +146,8 @@ func contradictsInnings(known *State, o *observation.Observation) bool {
 	}
 }
 
-// missesPeriods reports whether a match in period p has periods left, in a sport whose matches all have the same
-// regulation time.
+// missesPeriods reports whether a match in period p has periods of regulation time left. It returns
+// false if the sport has no LastRegulationPeriod.
 func missesPeriods(sport event.Sport, p event.Period) bool {
 	now, last := sport.Index(p), sport.Index(sport.Rules().LastRegulationPeriod)
 	return 0 <= now && now < last
@@ -189,10 +192,16 @@ func began(known *State, m *event.Match, from *Provenance) time.Time {
 	return known.Began
 }
 
-// earliestEnd returns the earliest time at which the match can be over: by the pages during play if
-// they showed a period, otherwise by the kick-off. If the kick-off is unknown, or is only a date, the
-// first page in play counts, unless it was the first page of the match. earliestEnd returns the zero time
-// if all are unknown.
+// unwatched returns [State.Unwatched] after a page with a status.
+func unwatched(known *State, status event.Status) bool {
+	stopped := known.Match.Status == event.Interrupted || known.Match.Status == event.Suspended
+	return status.Over() && (stopped || known.Unwatched)
+}
+
+// earliestEnd returns the earliest time at which the match can be over. If pages during play have
+// shown a period, it uses these pages, otherwise the kick-off. If the kick-off is unknown or only a
+// date, it uses the time of the first page in play, unless that was the first page of the match. If
+// it can use none of these, it returns the zero time.
 func earliestEnd(known *State, o *observation.Observation) time.Time {
 	if !known.EndsFrom.IsZero() {
 		return known.EndsFrom
@@ -214,8 +223,8 @@ func (s *State) followed() bool {
 	})
 }
 
-// endsFrom returns [State.EndsFrom] after an accepted page. While play is stopped, the end moves away.
-// guessed reports whether the period of the page follows from its minute.
+// endsFrom returns [State.EndsFrom] after an accepted page. While play is stopped, EndsFrom moves
+// later. guessed reports whether the period of the page was inferred from its minute.
 func endsFrom(known *State, o *observation.Observation, from *Provenance, by verdict, guessed bool) time.Time {
 	shown, was := clockShown(o), clockShown(&observation.Observation{Match: known.Match})
 	switch o.Match.Status {
@@ -260,11 +269,19 @@ func longestClock(known *State, o *observation.Observation) int {
 	return longest
 }
 
-// contradictsCourse reports whether a page contradicts what has happened in the match, so that it
-// is deferred for as long as the site shows such pages. It is a preview of a match in play, or a
-// page after the end that does not show that the match goes on. A preview never shows that. A page
-// in play shows it if its clock is later. After the status final, a page in play also shows it if
-// its score or its rows have changed and its clock is not earlier.
+// contradictsCourse reports whether a page contradicts what has happened in the match. Such a page
+// is deferred for as long as the site shows such pages. It returns true in these cases:
+//
+//   - The match is in play, and showsPreview holds.
+//   - The match is over, and the page is a preview. An abandoned match with a new kick-off is an
+//     exception.
+//   - The status is ended or abandoned, and the page shows play in an earlier period.
+//   - The status is ended or abandoned, the page before contradicted the course too, and this page
+//     shows play without a later clock.
+//   - The status is final, and the page shows play at an earlier clock, or at the same clock with
+//     the same score and rows.
+//   - The status is final, and the page shows play without a clock. Either its score is lower, or
+//     the page before contradicted the course too.
 func contradictsCourse(known *State, v *View, o *observation.Observation, from *Provenance) bool {
 	was, now := known.Match.Status, o.Match.Status
 	if was.Rank() == event.Live.Rank() {
@@ -296,8 +313,8 @@ func contradictsCourse(known *State, v *View, o *observation.Observation, from *
 }
 
 // showsPreview reports whether a page shows a match in play as not begun, with the same kick-off as
-// before. Enough earlier pages must have shown play, and the kick-off must be past, so that the match has
-// not been started by mistake. v is the view of the page's site.
+// before. Earlier pages may have shown play by mistake. So enough of them must have shown play, and
+// the kick-off must be in the past. v is the view of the page's site.
 func showsPreview(known *State, v *View, o *observation.Observation, from *Provenance) bool {
 	if known.PlayShown < playPolls {
 		return false
@@ -330,9 +347,9 @@ func playShown(known *State, o *observation.Observation, from *Provenance, uncha
 	return known.PlayShown
 }
 
-// checkReopened returns an error that wraps [ErrOtherMatch] if the site shows play for so long that
-// its pages are not stale copies, but the play is not a continuation of the match. v is the view of
-// the site after the page.
+// checkReopened returns an error that wraps [ErrOtherMatch] if the page shows play that does not
+// continue the match. It does so only after the site has shown such play for too long for a stale
+// copy. v is the view of the site after the page.
 func checkReopened(known *State, v *View, o *observation.Observation, by verdict) error {
 	playing := o.Match.Status.Rank() == event.Live.Rank()
 	if by != deferred || !playing || !v.MovedOn || !v.Hold.overdue(confirmPolls, confirmFor) {

@@ -11,8 +11,8 @@ import (
 )
 
 // An incident such as a card is retracted after at least missingPolls consecutive complete pages,
-// over at least missingFor, that do not list the incident. If the page may be a copy from a cache, they
-// must also cover the time for which caches serve copies.
+// over at least missingFor, that do not list the incident. If the page may be a stale copy, the
+// pages must cover confirmFor in addition, because caches serve stale copies for some time.
 const (
 	missingPolls = 4
 	missingFor   = 2 * time.Minute
@@ -44,9 +44,10 @@ func (d *draft) compareOthers() {
 	}
 }
 
-// movedWithOthers returns a rule about corrected runs in cricket. It holds if the score after the row differs
-// from the score after the tracked incident by as much as the page has changed the score after the incident
-// before it in the innings, or after it. was holds the tracked incidents before the page.
+// movedWithOthers returns a rule for cricket, where a correction of runs changes the score after
+// all later incidents of the innings. The rule compares the score of the row with the
+// score of the tracked incident. It holds if the page has changed the score of a neighbouring
+// incident by the same difference. was holds the tracked incidents before the page.
 func (d *draft) movedWithOthers(was []TrackedIncident) pairingRule {
 	return func(row observation.Incident, tracked *TrackedIncident) bool {
 		if row.Clock.Balls == 0 || row.Score == nil || tracked.Score == nil || !clocksNear(row.Clock, tracked.Clock) {
@@ -58,8 +59,9 @@ func (d *draft) movedWithOthers(was []TrackedIncident) pairingRule {
 	}
 }
 
-// runsMoved returns by how much the page has changed the score after the nearest listed incidents of the same
-// innings, before and after a tracked incident. Each is 0 if there is none.
+// runsMoved returns by how much the page has changed the scores of two neighbours of a tracked
+// incident. They are the nearest listed incidents before and after it in the same innings. If a
+// neighbour is missing, its change is 0.
 func (d *draft) runsMoved(was []TrackedIncident, tracked *TrackedIncident) (before, after int) {
 	runs := tracked.Score.Of(tracked.Side)
 	low, high := -1, math.MaxInt
@@ -131,12 +133,13 @@ func wouldList(o *observation.Observation, tracked *TrackedIncident, site string
 	return tracked.Site == site && (o.Lists == nil || tracked.List < len(o.Lists) && o.Lists[tracked.List] > 0)
 }
 
-// A TrackedLineup is a line-up that was reported. It is never modified.
+// A TrackedLineup is a line-up that was reported. A saved TrackedLineup is replaced, never
+// modified.
 type TrackedLineup struct {
 	event.Lineup
 	Rev     int    `json:"rev"`               // revision: 1, plus one for each correction
 	Event   string `json:"event"`             // ID of the latest event about the line-up
-	Site    string `json:"source"`            // site of the page that set it
+	Site    string `json:"source"`            // site of the page that set the line-up
 	Missing *Hold  `json:"missing,omitempty"` // consecutive pages with only some of the players; nil if the latest has all
 }
 
@@ -152,7 +155,7 @@ func (s *State) playersMissing() bool {
 
 // compareLineups reports the line-up of each side once, and corrects it if the page changes it. A
 // page without the line-up changes nothing. A page with only some of the players may be incomplete,
-// so it corrects the line-up only if it persists.
+// so players are removed only if such pages persist.
 func (d *draft) compareLineups() {
 	for i := range d.obs.Lineups {
 		shown := &d.obs.Lineups[i]

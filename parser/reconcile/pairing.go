@@ -82,7 +82,8 @@ func samePlayer(row observation.Incident, tracked *TrackedIncident) bool {
 	return row.Player == tracked.Player || event.Fold(row.Player) == event.Fold(tracked.Player)
 }
 
-// shortName holds if one player's name can be a short form of the other, as "Semien" of "Marcus Semien".
+// shortName holds if one player's name can be a short form of the other, as "Semien" is for
+// "Marcus Semien".
 func shortName(row observation.Incident, tracked *TrackedIncident) bool {
 	return row.Player != "" && tracked.Player != "" && !observation.OtherPlayer(row.Player, tracked.Player)
 }
@@ -100,9 +101,9 @@ func nearClock(row observation.Incident, tracked *TrackedIncident) bool {
 	return clocksNear(row.Clock, tracked.Clock) && !otherDelivery(row, tracked)
 }
 
-// otherDelivery holds for a row about another delivery in cricket than that of the tracked incident. A row
-// keeps its player or its delivery if the page corrects it. If it keeps only its player, it also keeps the
-// score, because each delivery can have its own boundary.
+// otherDelivery holds in cricket if the row is about another delivery than the tracked incident. A
+// page corrects the player or the delivery of an incident, but not both. If it corrects the
+// delivery, the score must stay the same, because each delivery can have its own boundary.
 func otherDelivery(row observation.Incident, tracked *TrackedIncident) bool {
 	if row.Clock.Balls == 0 || row.Clock == tracked.Clock {
 		return false
@@ -111,7 +112,8 @@ func otherDelivery(row observation.Incident, tracked *TrackedIncident) bool {
 		row.Score != nil && tracked.Score != nil && *row.Score != *tracked.Score
 }
 
-// sameMinute holds if both clocks show the same minute when stoppage time is counted on: 90+3' and 93'.
+// sameMinute holds if both clocks show the same minute, including stoppage time: 90+3' is the same
+// as 93'.
 func sameMinute(row observation.Incident, tracked *TrackedIncident) bool {
 	return row.Clock.Minute > 0 && row.Clock.CountedOn() == tracked.Clock.CountedOn()
 }

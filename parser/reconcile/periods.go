@@ -109,8 +109,9 @@ func (d *draft) comparePlayed(reached int, shown map[event.Period]bool) {
 	}
 }
 
-// endsWithBreak reports whether a break in which p is the latest period is after p. In cricket, it can also be
-// within an innings, such as lunch, unless the page names the innings.
+// endsWithBreak reports whether the break that the page shows comes after p, the latest period. In
+// cricket, a break such as lunch can also be within an innings. It comes after p only if the page
+// names p.
 func (d *draft) endsWithBreak(p event.Period) bool {
 	return !d.obs.Sport.Rules().InningsScore || d.obs.Match.Period == p
 }
@@ -161,9 +162,9 @@ func (d *draft) periodsShown() (reached int, shown map[event.Period]bool) {
 }
 
 // wasPlayed reports whether the period p was played. p must not be after the latest period in
-// shown. Periods of regulation time are always played. A period of extra time was played if this or
-// a later period is shown. A shoot-out does not count as a later period, because it can follow
-// regulation time directly.
+// shown. Periods of regulation time are always played. A period of extra time was played if this
+// period or a later period is shown. A shoot-out does not count as a later period, because it can
+// follow regulation time directly.
 func wasPlayed(sport event.Sport, p event.Period, shown map[event.Period]bool) bool {
 	i := sport.Index(p)
 	if i <= sport.Index(sport.Rules().LastRegulationPeriod) {
@@ -177,9 +178,9 @@ func wasPlayed(sport event.Sport, p event.Period, shown map[event.Period]bool) b
 	return false
 }
 
-// inLastPeriod returns m, the match after a page. If the match has ended since the page before, and an
-// incident or the rules show that it went on after the period of m, inLastPeriod sets the last period
-// that was played, and removes the clock. The incidents do not show it if the end is early.
+// inLastPeriod returns m, the match after a page. If the match has just ended, the incidents or
+// the rules can show that a later period than that of m was played. Then inLastPeriod sets the last
+// such period and removes the clock. If the end is early, it ignores the incidents.
 func inLastPeriod(m event.Match, known *State, o *observation.Observation, end endDecision) event.Match {
 	if !m.Status.Over() || known.Match.Status.Over() || known.Match.Period == "" {
 		return m
@@ -262,8 +263,9 @@ func (d *draft) result(end *TrackedIncident) results.Result {
 	observed := results.Observed{
 		Sport: d.state.Sport, Score: d.finalScore(), Shootout: d.finalKicks(), Shown: d.shownScore,
 		LineScore: d.finalLine(), Longest: d.state.LongestClock, LongestLater: d.state.LongestLater,
-		// The first page may show neither extra time nor a shoot-out, although they were played.
-		ShowsOvertime: !end.Backfill || d.obs.Match.Period != "",
+		// The first page, or the first page after a stop, may show neither extra time nor a shoot-out,
+		// although they were played.
+		ShowsOvertime: !end.Backfill && !d.state.Unwatched || d.obs.Match.Period != "",
 	}
 	for at := range d.state.Tracked {
 		if tracked := &d.state.Tracked[at]; tracked.Kind == event.PeriodStart && !d.isRetracted(at) {
@@ -318,9 +320,10 @@ func (d *draft) finalKicks() *event.Score {
 	return d.tally(&tally)
 }
 
-// lastRegulation returns the last period of regulation time if a match that has just ended must have reached
-// it, otherwise "". In a sport whose matches can be shorter, a match has reached its usual last period unless
-// the page names another one. An end that is early shows that only if the period before was over.
+// lastRegulation returns the last period of regulation time if a match that has just ended must
+// have reached it, otherwise "". In a sport whose matches can be shorter, it returns the usual last
+// period unless the page names a period. If the end is early, the match must have been in the break
+// before that period.
 func lastRegulation(known *State, o *observation.Observation, end endDecision) event.Period {
 	rules := o.Sport.Rules()
 	next := known.Match.Status == event.Break &&

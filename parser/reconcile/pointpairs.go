@@ -20,10 +20,10 @@ type pointPairs struct {
 	row []int // for each of tracked: the index of the row that shows it, or -1
 }
 
-// A trackedPoints is tracked points, and the score of their side after them before the page.
+// A trackedPoints identifies tracked points: a tracked incident that changed the score.
 type trackedPoints struct {
 	at    int // index in state.Tracked
-	after int
+	after int // the side's score after the incident, as it was before the page
 }
 
 // newPointPairs returns the rows and the tracked points of a side, without pairs.
@@ -65,9 +65,10 @@ func (p *pointPairs) samePart(row, t int) bool {
 // incident returns the incident of tracked points.
 func (p *pointPairs) incident(t trackedPoints) *TrackedIncident { return &p.draft.state.Tracked[t.at] }
 
-// pair finds the points that each row shows. It first pairs equal points at both ends, because most
-// pages add a few rows. Then it pairs points with the same player and clock in order, and then points
-// of which the page has edited the player or the clock.
+// pair finds the points that each row shows. Most pages only add a few rows, so it first pairs
+// equal rows and points from the beginning and from the end. Then it pairs points with the same
+// player and clock, in order if possible. Last, it pairs points whose player or clock the page has
+// edited.
 func (p *pointPairs) pair() {
 	begin, rows, tracked := 0, len(p.rows), len(p.tracked)
 	for begin < min(rows, tracked) && p.equal(begin, begin) {
@@ -113,8 +114,8 @@ func becomesPenaltyTry(row observation.Incident, tracked *TrackedIncident) bool 
 	return row.Kind == tracked.Kind && (row.Detail == event.PenaltyTry) != (tracked.Detail == event.PenaltyTry)
 }
 
-// likeness returns how alike two incidents with the same player and clock are. Any two pairs are more
-// than one pair.
+// likeness returns how alike two incidents with the same player and clock are. The sum for any two
+// pairs is higher than the value for one pair.
 func likeness(sameKind, sameDetail, sameAfter bool) int {
 	n := 8
 	for i, same := range []bool{sameDetail, sameAfter, sameKind} {
@@ -125,15 +126,15 @@ func likeness(sameKind, sameDetail, sameAfter bool) int {
 	return n
 }
 
-// pairInOrder pairs the rows and the tracked points from begin to the ends, so that both stay in order
-// and the pairs are as alike as possible. Without that, the free throws of a player at the same clock
-// would change places when their score changes.
+// pairInOrder pairs the rows and the tracked points from the index begin, up to the indexes rows
+// and tracked. Both stay in order, and the pairs are as alike as possible. Otherwise the free
+// throws of a player at the same clock would change places when their score changes.
 func (p *pointPairs) pairInOrder(begin, rows, tracked int) {
 	n, m := rows-begin, tracked-begin
 	if n == 0 || m == 0 {
 		return
 	}
-	like, best := make([]int, n*m), make([]int, (n+1)*(m+1)) // best[i, j] is the most for rows from i and points from j
+	like, best := make([]int, n*m), make([]int, (n+1)*(m+1)) // best[i, j] is the best sum for rows from i, points from j
 	for i := n - 1; i >= 0; i-- {
 		for j := m - 1; j >= 0; j-- {
 			like[i*m+j] = p.likeness(begin+i, begin+j)
@@ -158,8 +159,8 @@ func (p *pointPairs) pairInOrder(begin, rows, tracked int) {
 	}
 }
 
-// pairOutOfOrder pairs the other rows with tracked points that have the same player and clock. They are out
-// of order if the row was missing while the page changed the score after later points.
+// pairOutOfOrder pairs the remaining rows with tracked points that have the same player and clock.
+// They are out of order if the row was missing while the page changed the score after later points.
 func (p *pointPairs) pairOutOfOrder() {
 	for i := range p.rows {
 		for t := range p.tracked {
@@ -170,9 +171,10 @@ func (p *pointPairs) pairOutOfOrder() {
 	}
 }
 
-// pairEdited pairs the other rows with tracked points that can be the same although the page shows
-// another player or clock. Points of the same player come first, then those of a player whose name is a short
-// form of the other name, then those of the same kind and detail.
+// pairEdited pairs the remaining rows with tracked points that can be the same although the page
+// shows another player or clock. Points of the same player come first. Points of a player whose
+// name is a short form of the other name come next, then points of the same kind and detail, and
+// then all others.
 func (p *pointPairs) pairEdited() {
 	for _, alike := range []pairingRule{samePlayer, shortName, allOf(sameKind, sameDetail), allOf()} {
 		for i := range p.rows {
@@ -185,17 +187,17 @@ func (p *pointPairs) pairEdited() {
 	}
 }
 
-// mayBeEdited reports whether a row can be a correction of tracked points. The score of the row must be
-// the score after the points, as far as other points that the page has changed or removed have not changed it.
-// Points of another player are not a correction if the other side's score shows that the page lacks the tracked
-// points.
+// mayBeEdited reports whether a row can be a correction of tracked points. The row must show the
+// score after the points. The scores may differ only if the page has changed or removed other
+// points that explain the difference. A row with another player is not a correction if scoreLacks
+// holds for the tracked points.
 func (p *pointPairs) mayBeEdited(row, t int) bool {
 	in, tracked := p.rows[row], p.incident(p.tracked[t])
 	change := in.Score.Of(p.side) - p.tracked[t].after
 	same, shown := samePlayer(in, tracked), p.draft.obs.Score
 	explained := change == 0 || change == p.changeBefore(row) || change == p.changeAfter(row) ||
 		change == -p.unlistedBefore(t) && (same || sameKind(in, tracked) && sameDetail(in, tracked)) ||
-		same && shown != nil && isAhead(&p.draft.obs, &tracked.Incident, shown) // points before these have lost some
+		same && shown != nil && isAhead(&p.draft.obs, &tracked.Incident, shown) // earlier points count less now
 	if !explained || !p.samePart(row, t) ||
 		!scoreRestarts(p.draft.obs.Sport) && observation.OtherPlayer(in.Player, tracked.Player) && p.scoreLacks(t) {
 		return false
@@ -205,7 +207,8 @@ func (p *pointPairs) mayBeEdited(row, t int) bool {
 	return otherPeriod || p.draft.mayBeSamePoints(in, tracked)
 }
 
-// unlistedBefore returns the points right before tracked points that no row shows so far.
+// unlistedBefore returns the sum of the points directly before tracked points that no row shows so
+// far.
 func (p *pointPairs) unlistedBefore(t int) int {
 	first := t
 	for first > 0 && p.row[first-1] < 0 {
@@ -242,8 +245,8 @@ func (p *pointPairs) changeBefore(row int) int {
 	return 0
 }
 
-// changeAfter returns the change of the nearest paired row after a row. After the last row, it returns by
-// how much the score has fallen, as a negative number, or 0.
+// changeAfter returns the change of the nearest paired row after a row. If there is no such row, it
+// returns by how much the score of the side has fallen, as a negative number, or 0.
 func (p *pointPairs) changeAfter(row int) int {
 	for i := row + 1; i < len(p.rows); i++ {
 		if p.of[i] >= 0 {
@@ -267,15 +270,18 @@ func (p *pointPairs) unlisted() (all []int) {
 	return all
 }
 
-// removed returns the tracked points that the page does not list, and that are no longer part of the score
-// after the next points: that score has fallen by exactly their points, or it is too low for both, as when
-// the next try becomes a penalty try. The score after later points of the other side may also have
-// fallen. They are indexes in state.Tracked.
+// removed returns the tracked points that the page has removed, as indexes in state.Tracked. The
+// page does not list these points, and shows a score without them in one of these ways:
+//
+//   - The score after the next points of the side has fallen by exactly the missing points.
+//   - That score is too low to include both, for example because the next try has become a penalty
+//     try.
+//   - The score after later points of the other side has fallen; see scoreLacks.
 func (p *pointPairs) removed() (all []int) {
 	if scoreRestarts(p.draft.obs.Sport) || len(p.tracked) == 0 {
 		return nil
 	}
-	first, was := 0, p.scoreBefore(0) // the first unlisted points after the latest listed points, and the score before
+	first, was := 0, p.scoreBefore(0) // the first points after the latest listed points, and the score before them
 	changed, listed := 0, 0           // the change of the latest listed points, and the score after their row
 	for t, row := range p.row {
 		if row < 0 {
@@ -299,12 +305,13 @@ func (p *pointPairs) removed() (all []int) {
 	return all
 }
 
-// scoreLacks reports whether the score after later points of the other side has fallen by tracked points.
+// scoreLacks reports whether the score after later points of the other side no longer includes
+// tracked points. Then this side's part of that score has fallen by at least as many points.
 func (p *pointPairs) scoreLacks(t int) bool {
 	after, points := p.tracked[t].after, p.tracked[t].after-p.scoreBefore(t)
 	for before := t - 1; before >= 0; before-- {
 		if row := p.row[before]; row >= 0 {
-			points -= p.change(row) // points before these have lost some
+			points -= p.change(row) // earlier points count less now
 			break
 		}
 	}
@@ -335,9 +342,9 @@ func (p *pointPairs) scoreBefore(t int) int {
 	return 0
 }
 
-// replaced returns the tracked points that the page does not list, and whose score a row shows for other
-// points, because a side reaches each score once. The keys are indexes in state.Tracked, and the values
-// the rows.
+// replaced returns the tracked points that other points replace. The page does not list them, but a
+// row shows the same score of the side, which a side reaches only once. The keys are indexes in
+// state.Tracked. The values are indexes of rows.
 func (p *pointPairs) replaced() map[int]int {
 	rows := map[int]int{}
 	for _, t := range p.unlisted() {
@@ -350,8 +357,8 @@ func (p *pointPairs) replaced() map[int]int {
 	return rows
 }
 
-// lacksPointsBefore reports whether the page lacks points before those of a row: the row adds more to the
-// score of the row before than its kind can, such as nine points for a touchdown.
+// lacksPointsBefore reports whether the page lacks points before those of a row. Then the row adds
+// more to the score of the row before than its kind can, such as nine points for a touchdown.
 func (p *pointPairs) lacksPointsBefore(row int) bool {
 	if scoreRestarts(p.draft.obs.Sport) {
 		return false
@@ -377,7 +384,8 @@ func (p *pointPairs) newAfter(t int) bool {
 	return next >= 0 && p.of[next] < 0
 }
 
-// needs reports whether the next points add up only with tracked points that the page does not list.
+// needs reports whether the score after the next points is possible only with tracked points that
+// the page does not list.
 func (p *pointPairs) needs(t int) bool {
 	next := p.next(t)
 	return next >= 0 && p.lacksPointsBefore(next)

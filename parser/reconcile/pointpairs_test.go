@@ -7,7 +7,7 @@ import (
 	"github.com/matchwire/matchwire/parser/observation"
 )
 
-// A game is the plays of a game of basketball in the third quarter.
+// A game is the list of baskets in the third quarter of a game of basketball.
 type game []observation.Incident
 
 // with returns the game with another basket of the home side, with the score after it.
@@ -30,8 +30,9 @@ func inThird(t *testing.T, g game, second, home int) *story {
 	return s
 }
 
-// A basket that the officials cancel while the side scores again is retracted, and the other basket is
-// new, although the score never falls and the baskets are seconds apart.
+// The officials cancel a basket, and its side scores again before the next poll. The first basket
+// is retracted and the other basket is new, although the score never falls and the baskets are
+// seconds apart.
 func TestCancelledBasketIsNotTheNextOne(t *testing.T) {
 	t.Parallel()
 	durant := game{}.with("Durant", "layup", 100, 2)
@@ -45,8 +46,8 @@ func TestCancelledBasketIsNotTheNextOne(t *testing.T) {
 		"basket_corrected 03:18 home Green layup 4-0 time:03:20→03:18")
 }
 
-// If baskets follow a cancelled basket before the side scores again, their scores are corrected, and
-// the cancelled basket does not stay.
+// The officials cancel a basket after the side has scored another basket. The cancelled basket is
+// retracted, and the score after the other basket is corrected.
 func TestCancelledBasketBeforeOthers(t *testing.T) {
 	t.Parallel()
 	durant := game{}.with("Durant", "layup", 100, 2)
@@ -92,8 +93,8 @@ func TestVanishedBasket(t *testing.T) {
 	s.expect(all.at(510, 6))
 }
 
-// The points of a basket that vanishes as its side scores again may be part of the new score. After some
-// complete pages without the basket, it is retracted.
+// If a basket vanishes as its side scores again, its points may be part of the new score. The
+// basket is retracted only after several complete pages without it.
 func TestVanishedBasketInDoubt(t *testing.T) {
 	t.Parallel()
 	durant := game{}.with("Durant", "layup", 100, 2)

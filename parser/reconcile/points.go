@@ -8,8 +8,8 @@ import (
 	"github.com/matchwire/matchwire/parser/observation"
 )
 
-// isPoints reports whether an incident changes the score, in sports that do not count goals. A miss does
-// not.
+// isPoints reports whether an incident changes the score, in sports that do not count goals. It
+// returns false for a miss.
 func isPoints(sport event.Sport, in *observation.Incident) bool {
 	return !sport.Rules().CountsGoals && sport.Scores(in.Kind) && !sport.Misses(in.Kind, in.Detail)
 }
@@ -22,8 +22,9 @@ func isSet(sport event.Sport, in *observation.Incident) bool {
 	return sport.Rules().SetScore && in.Kind == "set"
 }
 
-// partOf returns the part of the match in which the score after points rises: the index of the set for a game,
-// and -1, the whole match, for a set and in sports whose score does not start again.
+// partOf returns the part of the match to which the score after points belongs. For a game, it is
+// the index of the set. For a set, and in sports whose score does not restart, it is -1, which
+// means the whole match.
 func partOf(sport event.Sport, in *observation.Incident) int {
 	if !scoreRestarts(sport) || isSet(sport, in) {
 		return -1
@@ -31,8 +32,8 @@ func partOf(sport event.Sport, in *observation.Incident) int {
 	return sport.Index(in.Clock.Period)
 }
 
-// isAhead reports whether the score after points exceeds a score of the page. Points of an earlier part of
-// the match never do.
+// isAhead reports whether the score after points exceeds a score of the page. If the
+// score restarts, it returns false for points of another set and for a set.
 func isAhead(o *observation.Observation, in *observation.Incident, score *event.Score) bool {
 	if scoreRestarts(o.Sport) && (isSet(o.Sport, in) || in.Clock.Period != o.Match.Period) {
 		return false
@@ -43,7 +44,7 @@ func isAhead(o *observation.Observation, in *observation.Incident, score *event.
 // comparePoints compares the incidents for which isPoints holds. Such an incident is identified by
 // the score of its side after the incident, because in basketball one player can score three times
 // at the same clock. A correction of one incident changes the score after all later incidents. So
-// pairPoints pairs the rows of each side in order.
+// pointPairs pairs the rows of each side in order.
 func (d *draft) comparePoints() {
 	if d.obs.Sport.Rules().CountsGoals {
 		return
@@ -61,8 +62,8 @@ func (d *draft) comparePoints() {
 	}
 }
 
-// comparePointsOf compares the points of one side with those of rows that belong to it. It retracts
-// tracked points that the page shows to be gone, and reports the rows that show no tracked points.
+// comparePointsOf compares the tracked points of one side with its rows. It retracts tracked points
+// that the page has removed or replaced, and reports the rows that show no tracked points.
 func (d *draft) comparePointsOf(side event.Side, rows []observation.Incident) {
 	p := d.newPointPairs(side, rows)
 	p.pair()
@@ -81,7 +82,7 @@ func (d *draft) comparePointsOf(side event.Side, rows []observation.Incident) {
 		switch {
 		case d.isRetracted(at):
 		case p.lacksPointsBefore(row) && !d.missesLong(at):
-			waits[row] = true // the missing row may be that of the tracked points, with another score
+			waits[row] = true // the missing row may show the tracked points, with another score
 		case d.persists(at):
 			d.retractBecause(at, pointSeries(side), replacedReason)
 		default:
@@ -124,8 +125,8 @@ func pointRows(o *observation.Observation) []observation.Incident {
 }
 
 // retractPoints retracts points that the page does not list, and whose score is higher than the
-// page's score. If the page does not list the points that reach its score, other points may be the ones
-// that it has removed. Then they are only in doubt, until the page lists more rows.
+// page's score. If the page has rows, but none that reaches its score, it may have removed other
+// points instead. Then the unlisted points are only in doubt, until the page lists more rows.
 func (d *draft) retractPoints(rows []observation.Incident) {
 	for at := range d.state.Tracked {
 		tracked := &d.state.Tracked[at]
@@ -141,7 +142,8 @@ func (d *draft) retractPoints(rows []observation.Incident) {
 	}
 }
 
-// listsScore reports whether the page lists points that reach its score of a side.
+// listsScore reports whether one of rows shows the page's score of a side. It returns true if that
+// score is 0.
 func (d *draft) listsScore(rows []observation.Incident, side event.Side) bool {
 	score := d.obs.Score.Of(side)
 	return score == 0 || slices.ContainsFunc(rows, func(in observation.Incident) bool {
@@ -153,8 +155,10 @@ func (d *draft) listsScore(rows []observation.Incident, side event.Side) bool {
 // retractMissingPoints retracts points in doubt that enough complete pages do not list, if the rows add up
 // without them. Points are in doubt if
 //   - later scores fell without them, or they are ahead of the page's score; see retractPoints;
-//   - they vanished before the next points of their side were reported, which may include theirs;
-//   - they vanished from between rows that are still listed, or the page has lost rows since the page before;
+//   - they vanished before the next points of their side were reported, so that the next points may
+//     include them;
+//   - they vanished from between rows that are still listed, or the page has fewer rows than the
+//     page before;
 //   - they are a game of an earlier set, because the score no longer counts it.
 //
 // Other points that vanish are still part of the score of later points.
@@ -179,9 +183,10 @@ func (d *draft) retractMissingPoints(p *pointPairs) {
 	}
 }
 
-// setPoints sets the points of the incident of a change, if the change reports the incident or corrects
-// the score after it. score is the score before the change. The points are the distance to the highest
-// lower score of the side. They are 0 if the sport has no such number, because rows are missing.
+// setPoints sets the points of a change's incident, if the change reports the incident or corrects
+// the score after it. score is the score before the change. The points are the difference between
+// the side's score after the incident and its next lower score. If rows are missing, the difference
+// may be more than an incident of this kind can add. Then the points are 0.
 func (d *draft) setPoints(ch *change, in *TrackedIncident, score *event.Score) {
 	_, rescored := ch.edits["score"]
 	if !isPoints(d.obs.Sport, &in.Incident) || in.Score == nil || ch.action != event.New && !rescored {

@@ -105,7 +105,7 @@ func TestPointsAdded(t *testing.T) {
 	}
 }
 
-// A change of the score that no incident explains says the score before and after it.
+// A score_change event contains the scores before and after the change.
 func TestChangesOfTheScore(t *testing.T) {
 	t.Parallel()
 	o := observed(event.Live, "q1", event.Score{Home: 10, Away: 8})

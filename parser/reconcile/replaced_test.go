@@ -15,8 +15,8 @@ func firstHalf(m int, score event.Score, in ...observation.Incident) observation
 	return o
 }
 
-// A goal that differs too much from a tracked goal replaces it: the first goal is retracted, and the
-// other one is new. A goal that differs less is the same goal, corrected.
+// A goal that differs too much from a tracked goal replaces it: the first goal is retracted, and
+// the other goal is new. A goal that differs less is a correction of the tracked goal.
 func TestReplacedOrCorrected(t *testing.T) {
 	t.Parallel()
 	first := goalBy(event.Home, "Ann Lee", at(40, 0))
@@ -63,9 +63,9 @@ func TestReplacedOrCorrected(t *testing.T) {
 	}
 }
 
-// If a fresh page in between shows the lower score, another player replaces the first even within two
-// minutes. The same player is still the same goal, and so is any player if the first goal is listed
-// again.
+// If a fresh page in between shows the lower score, a goal of another player replaces the first
+// goal, even within two minutes. A goal of the same player is still the same goal. So is a goal of
+// any player if a page has listed the first goal again.
 func TestReplacedAfterALowerScore(t *testing.T) {
 	t.Parallel()
 	ann, ora := goalBy(event.Home, "Ann", at(40, 0)), goalBy(event.Home, "Ora", at(41, 0))
@@ -140,7 +140,8 @@ func TestStaleCopyReplacesNothing(t *testing.T) {
 	s.expect(firstHalf(40, event.Score{Home: 1}, ora), "goal_retracted 12' home Ann 0-0", "goal 30' home Ora 1-0")
 }
 
-// While another site set the attributes of a goal, a site with another player replaces nothing.
+// If another active site has set the attributes of a goal, a page with another player does not
+// replace the goal.
 func TestOtherSiteReplacesNothing(t *testing.T) {
 	t.Parallel()
 	ann, ora := goalBy(event.Home, "Ann", at(12, 0)), goalBy(event.Home, "Ora", at(30, 0))
@@ -170,8 +171,8 @@ func TestReplacedWithoutAScore(t *testing.T) {
 	s.expect(show(47, ora), "goal_retracted 12' home Ann 1-0")
 }
 
-// In sports with points, a score of a side that another player reaches in another period is another
-// score.
+// In sports with points, another player can reach the same score of a side in another period. Then
+// the first points are retracted, and the other points are new.
 func TestPointsReplaced(t *testing.T) {
 	t.Parallel()
 	show := func(q event.Period, sec int, score event.Score, in ...observation.Incident) observation.Observation {
@@ -192,7 +193,8 @@ func TestPointsReplaced(t *testing.T) {
 		"period_start q3 6-0", "touchdown 01:30 home Ora 6-0")
 }
 
-// In sports with other clocks, incidents are not later than the page that reported them either.
+// An incident cannot be later than the page that reported it. So a row with a much later clock is a
+// new incident, also in sports whose clocks do not show minutes.
 func TestScoredAfterThePage(t *testing.T) {
 	t.Parallel()
 	page := func(sport event.Sport, p event.Period, elapsed int, in observation.Incident) observation.Observation {

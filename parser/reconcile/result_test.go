@@ -9,8 +9,9 @@ import (
 	"github.com/matchwire/matchwire/parser/observation"
 )
 
-// The end of a match shows who won and how, by the score, the periods and the shoot-out. What a page
-// does not show is not inferred. The pages of the table are read in order.
+// The match_end event shows who won and how. Both follow from the score, the periods and the
+// shoot-out. If the pages do not show the winner or the decision, it stays empty. The pages of a
+// case are read in order.
 func TestResult(t *testing.T) {
 	t.Parallel()
 	page := func(sport event.Sport, status event.Status, period event.Period, home, away int) observation.Observation {
@@ -110,7 +111,8 @@ func TestResult(t *testing.T) {
 	}
 }
 
-// The result is corrected when it changes, once. What a later page does not show does not change it.
+// If the result changes, match_end is corrected once. A later page that shows less does not change
+// the result.
 func TestResultCorrected(t *testing.T) {
 	t.Parallel()
 	one, two := goalBy(event.Home, "Ann", at(12, 0)), goalBy(event.Away, "Bea", at(88, 0))

@@ -16,7 +16,8 @@ func rugbyAt(minute int, score event.Score, in ...observation.Incident) observat
 	return o
 }
 
-// scored returns an incident of rugby. The score after it is nil if it failed.
+// scored returns an incident of rugby. after is the score after the incident, or nil if it added no
+// points.
 func scored(k event.Kind, detail, player string, minute int, after *event.Score) observation.Incident {
 	return observation.Incident{Kind: k, Detail: detail, Side: event.Home, Player: player, Score: after,
 		Clock: event.Rugby.AtMinute("", minute, 0)}
@@ -81,8 +82,8 @@ func TestTryTakenBack(t *testing.T) {
 	s.expect(rugbyAt(25, five, review, scored("try", "", "Dupont", 24, &five)), "try 24' home Dupont 5-0")
 }
 
-// Copies from a cache, which lack a row that is missing for a moment, do not add to the time for which the
-// row must be missing.
+// If the pages that lack a row all have the same bytes, they may be stale copies. Then the row must
+// be missing for longer before its incident is retracted.
 func TestCopiesWithoutRow(t *testing.T) {
 	t.Parallel()
 	sub := observation.Incident{Kind: event.Substitution, Side: event.Away, Player: "Sela", Off: "Du Toit",
@@ -107,7 +108,8 @@ func TestCopiesWithoutRow(t *testing.T) {
 	}
 }
 
-// The substitution of one player does not take over the player who went off in another.
+// If a row does not name the player who went off, the player is not copied from another
+// substitution.
 func TestSubstitutionWithoutPlayerOff(t *testing.T) {
 	t.Parallel()
 	sub := func(on, off string) observation.Incident {
@@ -136,8 +138,9 @@ func TestPenaltyGoalBecomesDropGoal(t *testing.T) {
 	s.expect(rugbyAt(8, three, scored("drop_goal", "", "Segonds", 5, &three)))
 }
 
-// A try is cancelled at the moment at which the next try becomes a penalty try. Its five points are gone,
-// although the score falls by only three.
+// A try is cancelled, and at the same time the next try becomes a penalty try, which counts two
+// points more. The cancelled try is retracted, although the score after the next try falls by only
+// three points.
 func TestTryCancelledAsNextBecomesPenaltyTry(t *testing.T) {
 	t.Parallel()
 	after := func(points int) *event.Score { return &event.Score{Home: points} }
@@ -150,8 +153,9 @@ func TestTryCancelledAsNextBecomesPenaltyTry(t *testing.T) {
 		"try 28' home Kok 12-0")
 }
 
-// A page that shows full time by mistake in the first half, after minutes without a page, ends nothing.
-// The match ends if pages show its end for twenty minutes, as after a match of sevens.
+// A page that shows full time by mistake in the first half does not end the match, even if no page
+// was read for 15 minutes. If pages show full time for twenty minutes, the match is over. It may be
+// a match of sevens.
 func TestRugbyEndInTheFirstHalf(t *testing.T) {
 	t.Parallel()
 	for _, minute := range []int{6, 25, 40} {

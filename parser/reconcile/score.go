@@ -28,7 +28,7 @@ type scoreDecision struct {
 // decideScore returns the decision on the page's score, and v, the view of the page's site, with
 // the score and the doubt updated. A score that falls or leaps is in doubt, unless the page is
 // overdue. The score is confirmed when doubtPolls pages agree on it, or when pages agree on it for
-// confirmFor. If the page lacks rows, only confirmFor confirms a score that falls.
+// confirmFor. If the page lacks rows, a score that falls is confirmed only after confirmFor.
 func decideScore(known *State, o *observation.Observation, from *Provenance, by verdict, v View) (scoreDecision, View) {
 	var d scoreDecision
 	lower, leap := scoreFalls(known, o), leapOf(known, o, from)
@@ -100,10 +100,10 @@ func retractSame(a, b, known event.Score) bool {
 	return true
 }
 
-// leapOf compares the rise of the score with the usual maximum since the latest page. The rise is the
-// difference between the page's score and the saved score, or the points listed on the page if they
-// are higher. leapOf returns 0 if the rise does not exceed the maximum, and otherwise the rise divided
-// by the maximum. A great leap may mean that the profile reads a minute as the score.
+// leapOf compares the rise of the score with the usual maximum since the latest page. The rise is
+// measured from the saved score, or from the points listed on the page if they are higher. leapOf
+// returns 0 if the rise does not exceed the maximum, and otherwise the rise divided by the maximum.
+// A great leap may mean that the profile reads a minute as the score.
 func leapOf(known *State, o *observation.Observation, from *Provenance) int {
 	usual := o.Sport.Rules().Bounds.Leap
 	if usual == 0 || known.Score == nil || o.Score == nil {
@@ -149,14 +149,15 @@ func lostPoints(was, now *event.Score) event.Score {
 	return event.Score{Home: max(0, was.Home-now.Home), Away: max(0, was.Away-now.Away)}
 }
 
-// addsUp reports whether the score is the sum of its parts, or counts sets. In cricket and tennis, it is that of the
-// latest innings or set.
+// addsUp reports whether the score is the sum of the line score, or counts its sets. It returns
+// false for cricket and tennis, because their score is that of the latest innings or set.
 func addsUp(sport event.Sport) bool {
 	return !sport.Rules().InningsScore && !sport.Rules().SetScore
 }
 
-// lineAfter returns the line score after a change. line is the one before it, and the scores are those before and
-// after it. The line score is nil if it is not known to which part of the match the points belong.
+// lineAfter returns the line score after a change. line is the line score before the change. before
+// and after are the scores before and after the change. lineAfter returns nil if it is not known to
+// which part of the match the points belong.
 func (d *draft) lineAfter(
 	ch *change, in *TrackedIncident, line *event.LineScore, before, after *event.Score,
 ) *event.LineScore {
@@ -192,7 +193,8 @@ func (d *draft) lineAfter(
 	return d.lineFor(after, line)
 }
 
-// lineFor returns the page's line score if it fits a score. Otherwise it returns line if that fits, or nil.
+// lineFor returns the page's line score if it fits score. Otherwise it returns line if line fits,
+// or nil.
 func (d *draft) lineFor(score *event.Score, line *event.LineScore) *event.LineScore {
 	rules := d.state.Sport.Rules()
 	switch shown := d.obs.LineScore; {
@@ -206,8 +208,9 @@ func (d *draft) lineFor(score *event.Score, line *event.LineScore) *event.LineSc
 	return nil
 }
 
-// setsAfter returns the sets after a game, or after a change of the score of a set. The sets before it are those of the
-// page, or of the pages before. It returns nil if they are unknown.
+// setsAfter returns the sets after a game, or after a change of the score of a set. It uses the
+// earlier sets of the page, or of line if the page has none. It returns nil if the earlier sets are
+// unknown.
 func (d *draft) setsAfter(ch *change, in *TrackedIncident, line *event.LineScore, games event.Score) *event.LineScore {
 	set := d.state.Sport.Index(in.Clock.Period)
 	for _, known := range []*event.LineScore{d.obs.LineScore, line} {

@@ -21,8 +21,8 @@ func topOfFirst(away int, s *event.Situation) observation.Observation {
 	return o
 }
 
-// A count of the batter changes with every pitch. It is no event, but the saved match shows the latest one, and the
-// next event carries it. The same page again changes nothing.
+// The count of the batter changes with every pitch. A new count causes no event, but it is saved
+// with the match, and the next event contains it. Reading the same page again changes nothing.
 func TestACountIsNoEventButIsSaved(t *testing.T) {
 	t.Parallel()
 	s := begin(t, topOfFirst(0, &event.Situation{Batting: event.Away, Balls: new(0), Strikes: new(0), Outs: new(0)}))
@@ -45,7 +45,8 @@ func TestACountIsNoEventButIsSaved(t *testing.T) {
 	}
 }
 
-// The situation is not part of an event's identity: two parsers that read the page a pitch apart send one event.
+// The ID of an event does not depend on the situation. So two parsers that read the page one pitch
+// apart report the same event.
 func TestTheSituationIsNotPartOfTheID(t *testing.T) {
 	t.Parallel()
 	ids := map[string]bool{}
@@ -68,8 +69,9 @@ func drive(elapsed int, s *event.Situation) observation.Observation {
 	return o
 }
 
-// What the play was like is forgotten when the site stops showing it, when the match is over, and when no page is
-// usable. Another site that never shows it does not hide it. An older copy does not bring it back.
+// The situation is removed when its site stops showing it, when the match is over, and when no page
+// is usable. A page of another site that shows no situation does not remove it. An older copy does
+// not change it.
 func TestWhenASituationIsForgotten(t *testing.T) {
 	t.Parallel()
 	thirdAnd7 := &event.Situation{Possession: event.Home, Down: 3, Distance: 7}
@@ -77,8 +79,8 @@ func TestWhenASituationIsForgotten(t *testing.T) {
 		then func(s *story)
 		want string
 	}{
-		"the site shows nothing of the play": {func(s *story) { s.read(drive(120, nil)) }, ""},
-		"another site shows nothing of the play": {
+		"the site shows no situation": {func(s *story) { s.read(drive(120, nil)) }, ""},
+		"another site shows no situation": {
 			func(s *story) { s.from("/other").read(drive(120, nil)) }, "possession:home, down:3, distance:7"},
 		"another site shows the next play": {
 			func(s *story) { s.from("/other").read(drive(120, &event.Situation{Down: 4, Distance: 1})) },
@@ -89,7 +91,7 @@ func TestWhenASituationIsForgotten(t *testing.T) {
 			s.now += 4 * time.Hour
 			s.read(o)
 		}, ""},
-		"an end that comes too early is not believed": {func(s *story) {
+		"an end that is too early is not accepted": {func(s *story) {
 			o := drive(120, thirdAnd7)
 			o.Match.Status, o.Match.Period = event.Final, ""
 			s.read(o)
@@ -142,7 +144,8 @@ func quarter(p event.Period, elapsed, home, away int, l *event.LineScore) observ
 	return o
 }
 
-// The line score follows the score, even on a page whose line score is a poll behind or missing. It is never an event.
+// The line score follows the score, even if the line score on the page is a poll behind or missing.
+// A change of only the line score causes no event.
 func TestTheLineScoreFollowsTheScore(t *testing.T) {
 	t.Parallel()
 	s := begin(t, quarter("q1", 0, 0, 0, byPeriod([]int{0}, []int{0})))
@@ -166,8 +169,9 @@ func TestTheLineScoreFollowsTheScore(t *testing.T) {
 		{"the page skips to the third quarter", quarter("q3", 60, 9, 3, nil),
 			[]string{"period_end q2 9-3", "period_start q3 9-3", "score_change 9-3"},
 			"4 0 v 3 0, 4 0 v 3 0", ""},
-		{"it is known again", quarter("q3", 90, 9, 3, byPeriod([]int{4, 3, 2}, []int{3, 0, 0})), nil, "", "4 3 2 v 3 0 0"},
-		{"it does not add up", quarter("q3", 120, 9, 6, byPeriod([]int{4, 3}, []int{3, 0})),
+		{"the line score is known again", quarter("q3", 90, 9, 3, byPeriod([]int{4, 3, 2}, []int{3, 0, 0})), nil, "",
+			"4 3 2 v 3 0 0"},
+		{"the line score does not add up", quarter("q3", 120, 9, 6, byPeriod([]int{4, 3}, []int{3, 0})),
 			[]string{"score_change 9-6"}, "4 3 2 v 3 0 3", "4 3 2 v 3 0 3"},
 	}
 	for _, c := range steps {
@@ -188,7 +192,8 @@ func TestTheLineScoreFollowsTheScore(t *testing.T) {
 	}
 }
 
-// Each goal has the line score after it, although one page shows them all. A goal that is taken back leaves its period.
+// The event of each goal has the line score after this goal, even if one page shows several goals.
+// If a goal is taken back, it no longer counts in its period.
 func TestEachGoalHasItsLineScore(t *testing.T) {
 	t.Parallel()
 	goal := func(side event.Side, player string, p event.Period, elapsed int) observation.Incident {
@@ -216,7 +221,7 @@ func TestEachGoalHasItsLineScore(t *testing.T) {
 	}
 }
 
-// The column of a shoot-out is not part of the line score, like the goal of its winner.
+// Neither the column of a shoot-out nor the goal for its winner is part of the line score.
 func TestTheColumnOfAShootOutIsNotAPeriod(t *testing.T) {
 	t.Parallel()
 	o := observed(event.Final, event.ShootOut, event.Score{Home: 3, Away: 2})

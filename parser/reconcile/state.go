@@ -41,17 +41,20 @@ type State struct {
 	Began time.Time `json:"began,omitzero"`
 	// PlayShown is the number of pages, up to playPolls, that showed play: a clock, a score or an incident.
 	PlayShown int `json:"play_shown,omitempty"`
-	// EndsFrom is the earliest time at which the match can be over, by the period and the clock of the
-	// pages during play. It is zero if no page showed a period.
+	// EndsFrom is the earliest time at which the match can be over. It follows from the periods and
+	// clocks that pages showed during play. It is zero if no page showed a period.
 	EndsFrom time.Time `json:"ends_from,omitzero"`
-	// LongestClock is the highest clock in regulation time that pages have shown, in seconds since the
-	// start of its period. All periods are at least so long. In cricket, it is the highest number of balls
-	// in an innings.
+	// LongestClock is the highest clock in regulation time that pages have shown, in seconds since
+	// the start of its period. All periods are at least this long. In cricket, it is the highest
+	// number of balls in an innings.
 	LongestClock int `json:"longest_clock,omitempty"`
-	// LongestLater is the highest number of balls in an innings of cricket after the second.
+	// LongestLater is, in cricket, the highest number of balls in the third or a later innings.
 	LongestLater int `json:"longest_later,omitempty"`
-	// Batting is the side in cricket whose runs or wickets were the latest to rise. It is "" if unknown.
+	// Batting is the side in cricket whose runs or wickets rose last. It is "" if unknown.
 	Batting event.Side `json:"batting,omitempty"`
+
+	// Unwatched means that no page showed play between a stop of the match and its end.
+	Unwatched bool `json:"unwatched,omitempty"`
 
 	// SituationSite is the site that showed the situation of Match, or "" if there is none.
 	SituationSite string `json:"situation_site,omitempty"`
@@ -70,7 +73,7 @@ type State struct {
 // Known reports whether any page of the match has been reconciled.
 func (s *State) Known() bool { return s.Match.ID != "" }
 
-// innings returns what the pages of a match in cricket have shown.
+// innings returns what earlier pages of a cricket match have shown about its innings.
 func (s *State) innings() innings.Known {
 	return innings.Known{Score: s.Score, LineScore: s.LineScore, Period: s.Match.Period}
 }
@@ -118,8 +121,8 @@ type TrackedIncident struct {
 	Event       string `json:"event"`                 // ID of the latest event about the incident
 	Provisional bool   `json:"provisional,omitempty"` // only the score implies the incident; no page has listed it
 
-	Winner    event.Winner   `json:"winner,omitempty"`     // end of the match: as in the event
-	DecidedBy event.Decision `json:"decided_by,omitempty"` // end of the match: as in the event
+	Winner    event.Winner   `json:"winner,omitempty"`     // match_end only: the winner; "" if unknown
+	DecidedBy event.Decision `json:"decided_by,omitempty"` // match_end only: how the match was decided; "" if unknown
 
 	// PageClock is the clock of the page that reported the incident, if the incident changes the score.
 	PageClock event.Clock `json:"page_clock,omitzero"`
@@ -133,7 +136,8 @@ type TrackedIncident struct {
 }
 
 // A View holds what one site has shown of a match. All pages with the same profile belong to one
-// site. PageID, Hold, Deferred and MovedOn also cover deferred pages, the other fields only accepted pages.
+// site. PageID, Hold, Deferred and MovedOn also cover deferred pages. The other fields cover only
+// accepted pages.
 type View struct {
 	Rank       int              `json:"rank"`                  // rank of the latest status
 	Clock      event.Clock      `json:"clock,omitzero"`        // the latest clock, in match order
@@ -160,9 +164,9 @@ type View struct {
 	// Replaced is true in Deferred if other bytes had already replaced those of the page.
 	Replaced bool `json:"replaced,omitempty"`
 
-	// MovedOn is true if the latest pages contradict the course of the match: a page during play showed a
-	// preview, or a page after the end showed a preview or an earlier time of play. The site may show the
-	// next match of the teams.
+	// MovedOn is true if the latest pages contradict the course of the match; see
+	// contradictsCourse. A page during play showed a preview, or a page after the end showed a
+	// preview or an earlier time of play. The site may show the next match of the teams.
 	MovedOn bool `json:"moved_on,omitempty"`
 }
 
@@ -211,11 +215,11 @@ type Provenance struct {
 	Evidence    event.Evidence      // URL and snapshot; each event adds the path of its row
 	Aliases     observation.Aliases // aliases of team names; may be nil
 	Replay      bool                // mark the events as replayed from a recording
-	Hurried     bool                // the pages arrive faster than in the match
+	Hurried     bool                // the pages are read faster than the match was played
 }
 
-// seenStep is the minimum time between two updates of a reader in State.Seen. Because of it, an
-// unchanged match is not saved after every poll.
+// seenStep is the minimum time between two updates of a reader in State.Seen. It avoids saving an
+// unchanged match after every poll.
 const seenStep = 30 * time.Second
 
 // reader returns the key of the tracker in State.Seen.

@@ -17,7 +17,7 @@ func tennisAt(set event.Period, games event.Score, in ...observation.Incident) o
 	return o
 }
 
-// withSets returns a page with the games of all sets. The last set is the score.
+// withSets returns a page with the games of all sets. The score is that of the last set.
 func withSets(o observation.Observation, sets ...event.Score) observation.Observation {
 	o.LineScore = &event.LineScore{}
 	for _, s := range sets {
@@ -28,14 +28,15 @@ func withSets(o observation.Observation, sets ...event.Score) observation.Observ
 	return o
 }
 
-// wins returns a game, or a set, that a side wins in a set. The score is after it.
+// wins returns a game, or a set, that a side wins in a set. after is the score after the game or
+// set.
 func wins(k event.Kind, side event.Side, set event.Period, after event.Score) observation.Incident {
 	player := map[event.Side]string{event.Home: "Murray", event.Away: "Ferrer"}[side]
 	return observation.Incident{Kind: k, Side: side, Player: player, Score: &after, Clock: event.Clock{Period: set}}
 }
 
-// A set comes after its last game, and does not change the score in games. The first set of a player is
-// not the first game.
+// The event of a set follows the event of its last game, and has the score in games. The row of a
+// set at 1-0 is not confused with the row of a game at 1-0.
 func TestTennisSetAfterItsLastGame(t *testing.T) {
 	t.Parallel()
 	first := wins("game", event.Home, "s1", event.Score{Home: 1})
@@ -66,7 +67,8 @@ func TestTennisGameTakenBack(t *testing.T) {
 	s.expect(tennisAt("s3", event.Score{}, one), "period_end s2 1-0", "period_start s3 1-0", "score_change 0-0")
 }
 
-// The page gave a game to the other player at first. Until it has persisted, the players play on.
+// The page first gives a game to the wrong player. The game is retracted, and reported for the
+// other player, when the corrected page has persisted.
 func TestTennisGameOfOtherPlayer(t *testing.T) {
 	t.Parallel()
 	wrong := wins("game", event.Home, "s2", event.Score{Home: 1, Away: 2})
@@ -82,7 +84,8 @@ func TestTennisGameOfOtherPlayer(t *testing.T) {
 	}
 }
 
-// A game of a set that is over was taken back late: complete pages do not list it for two minutes.
+// A game is taken back after its set is over. It is retracted when complete pages have not listed
+// it for two minutes.
 func TestTennisGameOfLastSetTakenBack(t *testing.T) {
 	t.Parallel()
 	six := wins("game", event.Home, "s1", event.Score{Home: 6})
@@ -101,7 +104,7 @@ func TestTennisGameOfLastSetTakenBack(t *testing.T) {
 	}
 }
 
-// The row of the last game of a set is late. The score is that of the next set.
+// The row of the last game of a set is late. The event of the game has the score of the next set.
 func TestTennisLateRow(t *testing.T) {
 	t.Parallel()
 	five, six := wins("game", event.Home, "s1", event.Score{Home: 5}), wins("game", event.Home, "s1", event.Score{Home: 6})
@@ -145,7 +148,8 @@ func TestTennisStaleCopy(t *testing.T) {
 	s.expect(tennisAt("s2", event.Score{Home: 3}))
 }
 
-// If a set ends and the next one begins between two polls, the columns of the sets show its last score.
+// If a set ends and the next set begins between two polls, the line score shows the final score of
+// the first set.
 func TestTennisSetEndsBetweenTwoPolls(t *testing.T) {
 	t.Parallel()
 	s := begin(t, withSets(tennisAt("s1", event.Score{}), event.Score{Home: 5, Away: 4}))
@@ -158,7 +162,8 @@ func TestTennisSetEndsBetweenTwoPolls(t *testing.T) {
 	}
 }
 
-// A match is not over in the middle of a set because one page says so. A player who retires ends it at once.
+// A single page that shows the end in the middle of a set does not end the match. If a player
+// retires, a single page ends the match.
 func TestTennisEndInTheMiddleOfASet(t *testing.T) {
 	t.Parallel()
 	for _, score := range []event.Score{{Home: 3, Away: 2}, {Home: 6, Away: 6}, {Home: 5, Away: 6}, {}} {
@@ -197,7 +202,7 @@ func TestTennisMatchTieBreak(t *testing.T) {
 	s.expect(withSets(over, six, one, tie), "score_change 8-10", "period_end s3 8-10", "match_end 8-10 away by regulation")
 }
 
-// A page that shows all sets, and the last is won, ends the match at once.
+// If a page shows all sets, and the last set is won, the end is accepted at once.
 func TestTennisEndWithAllSets(t *testing.T) {
 	t.Parallel()
 	first, second := event.Score{Home: 4, Away: 6}, event.Score{Home: 1, Away: 5}
@@ -210,8 +215,8 @@ func TestTennisEndWithAllSets(t *testing.T) {
 	}
 }
 
-// The page of a match that has ended lists no games. That an earlier set had the same score does not explain the
-// score.
+// The page of a match that has ended lists no games. A game of an earlier set with the same score
+// does not explain the score of the last set.
 func TestTennisLastGameWithoutARow(t *testing.T) {
 	t.Parallel()
 	rows := []observation.Incident{wins("game", event.Home, "s1", event.Score{Home: 6, Away: 4}),
@@ -225,7 +230,8 @@ func TestTennisLastGameWithoutARow(t *testing.T) {
 	}
 }
 
-// A game goes to the other player. The page shows that after the end, when it no longer names the set.
+// The page corrects the winner of a game after the end of the match, when it no longer names the
+// set.
 func TestTennisGameGoesToTheOtherPlayerAtTheEnd(t *testing.T) {
 	t.Parallel()
 	var rows []observation.Incident
@@ -247,8 +253,8 @@ func TestTennisGameGoesToTheOtherPlayerAtTheEnd(t *testing.T) {
 	}
 }
 
-// The pages take back the last game of a set. When the lower score is confirmed, the page lacks the rows of the
-// set, so the game stays. Then the score shows the game again.
+// The pages take back the last game of a set. When the lower score is confirmed, the page lacks the
+// rows of the set, so the game is not retracted. Then the score includes the game again.
 func TestTennisGameIsBackInTheScore(t *testing.T) {
 	t.Parallel()
 	earlier := wins("game", event.Home, "s1", score(1, 0))

@@ -24,7 +24,7 @@ func (d *draft) reportUntracked(in observation.Incident, reason string) {
 	case in.Kind == event.ScoreChange && d.state.Sport.Rules().InningsScore:
 		phase = phaseStart // before the wickets, which are part of the score
 		if slices.ContainsFunc(d.changes, d.scoresInnings) {
-			phase = phaseScore // the rows show the score after each of them
+			phase = phaseScore // after the rows, each of which shows the score after its incident
 		}
 	}
 	id := d.id(series{"told", string(in.Kind), strconv.Itoa(d.state.Untracked)})
@@ -37,6 +37,8 @@ func (d *draft) reportUntracked(in observation.Incident, reason string) {
 func (d *draft) reportScoreChange() {
 	s, o := &d.state, &d.obs
 	restarted := scoreRestarts(o.Sport) && s.Score == nil && o.Score != nil && o.Sport.Index(o.Match.Period) > 0
+	// A set that begins with the score that was saved before, such as 1-1, also has a new score.
+	restarted = restarted || scoreRestarts(o.Sport) && scoreMoved(nil, o.Score) && d.begins(o.Match.Period)
 	moved := o.Sport.Rules().InningsScore && innings.Moved(s.LineScore, o.LineScore) ||
 		(restarted || scoreMoved(s.Score, o.Score)) && !d.explained(*o.Score)
 	switch {
@@ -74,9 +76,17 @@ func (d *draft) periodEnded() event.Period {
 	return latest
 }
 
-// reportSets reports the score of each set that has changed and that no game explains. If a set ends and the
-// next one begins between two pages, both scores are reported. A set that was over before the page is not
-// reported again, because events have the score of the current set.
+// begins reports whether the draft reports the start of a period.
+func (d *draft) begins(p event.Period) bool {
+	return slices.ContainsFunc(d.changes, func(ch change) bool {
+		in := d.incident(&ch)
+		return in.Kind == event.PeriodStart && ch.action == event.New && in.Clock.Period == p
+	})
+}
+
+// reportSets reports the score of each set that has changed and that no game explains. If a set
+// ends and the next set begins between two pages, both scores are reported. A set that was over
+// before the page is not reported again, because events have the score of the current set.
 func (d *draft) reportSets() {
 	s, o := &d.state, &d.obs
 	was := s.LineScore.Sets()
@@ -96,9 +106,10 @@ func (d *draft) reportSets() {
 	}
 }
 
-// explained reports whether s is the score after tracked incidents that are not doubted: each side whose points
-// differ from the saved score has an incident with these points and none with more, or all its points have been
-// retracted. If the score starts again with each set, one incident must have the whole score.
+// explained reports whether tracked incidents that are not doubted explain the score s. Only sides
+// whose points differ from the saved score are compared. Such a side must have an incident with
+// these points and none with more, or all its points must have been retracted. If the score starts
+// again with each set, or if no score is saved, one incident must have the whole score.
 func (d *draft) explained(s event.Score) bool {
 	if d.obs.Sport.Rules().SetScore || d.state.Score == nil {
 		return d.hasPoints(func(tracked *TrackedIncident) bool {

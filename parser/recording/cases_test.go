@@ -20,8 +20,9 @@ import (
 	"github.com/matchwire/matchwire/parser/recording"
 )
 
-// Each folder in testdata/cases is a fixture of invented pages that an earlier version misread. Its
-// file events.txt has one line for each event, and for each warning in the log.
+// Each folder in testdata/cases is a fixture with invented pages that an earlier version of
+// matchwire misread. A replay of the fixture produces the lines in the folder's file events.txt:
+// one line for each event, and one line for each warning in the log.
 func TestCases(t *testing.T) {
 	manifests, err := filepath.Glob("testdata/cases/*/" + recording.ManifestName)
 	if err != nil || len(manifests) == 0 {
@@ -48,8 +49,8 @@ func TestCases(t *testing.T) {
 	}
 }
 
-// playCase replays a fixture and returns its events and warnings, one on each line, after the time of
-// the page.
+// playCase replays a fixture and returns its events and warnings, one on each line. A line begins
+// with the time of the page.
 func playCase(t *testing.T, name string, folder fs.FS) []byte {
 	t.Helper()
 	f, err := recording.LoadFixture(name, folder)

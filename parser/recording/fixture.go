@@ -20,7 +20,7 @@ import (
 // A Fixture is a recorded sequence of pages of one source. It is a folder that contains the
 // manifest fixture.yaml and the files of the pages.
 type Fixture struct {
-	Profile string        `yaml:"profile"` // name of the profile, or a file; the path is relative to the folder
+	Profile string        `yaml:"profile"` // name of the profile, or path of its file relative to the folder
 	Match   string        `yaml:"match"`   // match ID; "" if the pages contain it
 	URL     string        `yaml:"url"`
 	Pages   []FixturePage `yaml:"pages"`
@@ -60,8 +60,8 @@ func (p *FixturePage) UnmarshalYAML(n ast.Node) error {
 // ManifestName is the name of the file that describes a fixture.
 const ManifestName = "fixture.yaml"
 
-// LoadFixture loads the fixture in a folder and checks it. Errors contain name as the name of the
-// folder.
+// LoadFixture loads the fixture in a folder and checks it. name is the name of the folder in
+// errors.
 func LoadFixture(name string, folder fs.FS) (*Fixture, error) {
 	f := &Fixture{name: name, folder: folder}
 	file := f.Manifest()
@@ -108,11 +108,13 @@ func SinglePage(folder fs.FS, file, profile, match string) *Fixture {
 		Pages: []FixturePage{{File: file, At: time.Now().UTC()}}, folder: folder}
 }
 
-// HasTimes reports whether the manifest has the times of the pages. It returns false for a fixture of [SinglePage].
+// HasTimes reports whether a manifest contains the times of the pages. It returns false for a
+// fixture that [SinglePage] created.
 func (f *Fixture) HasTimes() bool { return f.name != "" }
 
 // profile returns the fixture's profile, from a file or from lib. The path of a file is relative to
-// the folder of the fixture. For a fixture without a name, it is relative to the working directory.
+// the folder of the fixture. For a fixture that [SinglePage] created, the path is relative to the
+// working directory.
 func (f *Fixture) profile(lib profile.Library) (*profile.Profile, error) {
 	if f.name == "" || !profile.IsFile(f.Profile) || lib[f.Profile] != nil {
 		return lib.Find(f.Profile)
@@ -129,7 +131,7 @@ func (f *Fixture) profile(lib profile.Library) (*profile.Profile, error) {
 	return p, nil
 }
 
-// readProfile reads the file of the profile, and returns its path for messages.
+// readProfile reads the file of the profile. It also returns the path of the file, for errors.
 func (f *Fixture) readProfile() (file string, data []byte, err error) {
 	if filepath.IsAbs(f.Profile) {
 		data, err = os.ReadFile(f.Profile)
@@ -144,7 +146,7 @@ func (f *Fixture) readProfile() (file string, data []byte, err error) {
 	return file, data, err
 }
 
-// Path returns the path of the file of a page, for messages.
+// Path returns the path of a page's file, for log messages.
 func (f *Fixture) Path(p FixturePage) string { return path.Join(f.name, p.File) }
 
 // Page reads one page. The page has the URL of the fixture.

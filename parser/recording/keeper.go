@@ -17,8 +17,8 @@ import (
 )
 
 // A Keeper saves pages that a profile cannot parse completely, so that you can fix the profile.
-// Each page becomes a fixture in its own folder. It keeps a limited number of pages, and removes
-// the oldest. Goroutines can share a Keeper.
+// Each page becomes a fixture in its own folder. A Keeper keeps at most 50 pages, and removes the
+// oldest. Goroutines can share a Keeper.
 type Keeper struct {
 	Dir string
 
@@ -59,7 +59,8 @@ func (k *Keeper) Keep(p page.Page, prof *profile.Profile, match, why string) (st
 	return filepath.Join(k.Dir, name), k.prune()
 }
 
-// prune removes the oldest pages beyond maxKept. It ignores other folders.
+// prune removes the oldest pages until maxKept pages are left. It ignores folders that Keep did not
+// create.
 func (k *Keeper) prune() error {
 	entries, err := os.ReadDir(k.Dir) // sorted by name, which begins with the time
 	if err != nil {

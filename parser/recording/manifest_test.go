@@ -10,7 +10,8 @@ import (
 	"github.com/matchwire/matchwire/parser/recording"
 )
 
-// load loads a fixture with two pages. at is the time of the second page as the manifest has it.
+// load loads a fixture with two pages. at is the member of the manifest that sets the time of the
+// second page, such as "at: 2026-11-28T15:00:00Z".
 func load(at string) (*recording.Fixture, error) {
 	manifest := "profile: small\nmatch: m1\npages:\n  - {file: a.html, at: 2026-11-28T14:59:00Z}\n  - {file: b.html, " +
 		at + "}\n"
@@ -20,8 +21,8 @@ func load(at string) (*recording.Fixture, error) {
 	})
 }
 
-// A missing or invalid time, or a time that is not later than that of the previous page, is an
-// error with the line and the value.
+// A time must be valid, and later than the time of the previous page. A missing or wrong time is an
+// error that contains the line and the value.
 func TestManifestWithAWrongTime(t *testing.T) {
 	for at, want := range map[string]string{
 		"at: 2026-11-28 15:00":             `fx/fixture.yaml:5:24: pages[1].at: "2026-11-28 15:00": want a time like 2026-`,
@@ -48,7 +49,7 @@ func TestManifestWithAWrongTime(t *testing.T) {
 	}
 }
 
-// A time has a zone, or is in UTC.
+// A time in a manifest can have a zone. A time without a zone is in UTC.
 func TestManifestTimes(t *testing.T) {
 	want := time.Date(2026, 11, 28, 15, 0, 0, 0, time.UTC)
 	for _, at := range []string{"2026-11-28T15:00:00Z", "2026-11-28T16:00:00+01:00", "2026-11-28T15:00:00.000Z",
@@ -60,7 +61,7 @@ func TestManifestTimes(t *testing.T) {
 	}
 }
 
-// The file of a page must be in the folder of the fixture. The error says so.
+// The file of a page must be in the folder of the fixture. For a file elsewhere, the error says so.
 func TestManifestWithAWrongFile(t *testing.T) {
 	for file, want := range map[string]string{
 		"../x.html": `fx/fixture.yaml:2:9: pages[0]: file "../x.html": want the path of a file in the folder of fixture.yaml`,

@@ -20,9 +20,9 @@ import (
 	"github.com/matchwire/matchwire/parser/poll"
 )
 
-// A Recorder writes the pages of a source as a fixture. Each changed page becomes a compressed
-// file. fixture.yaml lists the time of each fetch, and the headers of each changed page. The
-// fixture is valid after every page. Only one goroutine can use a Recorder.
+// A Recorder writes the pages of a source as a fixture. It saves each changed page as a compressed
+// file. In fixture.yaml, it lists the time of each fetch, and the headers of each changed page. The
+// fixture is valid after every call of Add. Only one goroutine can use a Recorder.
 type Recorder struct {
 	dir      string
 	ext      string // extension of page files
@@ -67,14 +67,14 @@ func NewRecorder(dir string, s poll.Source, profile, note string) (*Recorder, er
 	return r, nil
 }
 
-// Add adds a page, and reports whether it differs from the previous page. It lists an unchanged
-// page, but does not store it again. It ignores a page that is not at least a millisecond later
-// than the previous page.
+// Add adds a page, and reports whether the page differs from the previous page. It lists the time
+// of an unchanged page, but does not save the page again. It ignores a page that is not at least a
+// millisecond later than the previous page.
 func (r *Recorder) Add(p page.Page) (changed bool, err error) {
 	hash := xxhash.Sum64(p.Body)
 	at := p.At.UTC().Round(time.Millisecond)
 	if !at.After(r.last.At) && r.files > 0 {
-		return false, nil // not later than the previous page
+		return false, nil
 	}
 	next := FixturePage{File: r.last.File, At: at}
 	if changed = r.files == 0 || hash != r.hash; changed {
@@ -128,8 +128,8 @@ func writeCompressed(file string, body []byte) error {
 
 // Record polls a source and adds its pages to rec, until ctx ends, the site forbids the page, or
 // rec returns an error. After every poll, Record calls each with the page and whether it changed,
-// or with the error of the fetch. The requests have the settings r. Record returns nil if ctx
-// ended.
+// or with the error of the fetch. r contains the settings of the requests. Record returns nil if
+// ctx ended.
 func Record(ctx context.Context, s poll.Source, r *page.Request, c *page.Client, rec *Recorder, log *slog.Logger,
 	each func(fetched page.Page, changed bool, err error)) error {
 	f, err := c.RequestFetcher(s.URL, r)

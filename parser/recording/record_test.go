@@ -33,7 +33,7 @@ func TestKeeper(t *testing.T) {
 	if all, _ := os.ReadDir(dir); len(all) != 1 {
 		t.Errorf("the folder contains %v after a page without problems, want only \"mine\"", all)
 	}
-	for n := range 160 { // of three pages, two have problems that differ, and one is unusable
+	for n := range 160 { // in each group of three pages, two have different problems and one is unusable
 		if n%3 > 0 {
 			source.Read(fmt.Sprintf(parsertest.SmallPage, 0) + fmt.Sprintf("<li class=h><u class=kind>Juggling %d</u></li>", n))
 		} else {
@@ -57,8 +57,7 @@ func TestKeeper(t *testing.T) {
 	}
 }
 
-// A recording contains the same pages with the same times and headers. It lists unchanged pages
-// too.
+// A Recorder saves all pages with their times and headers. The manifest also lists unchanged pages.
 func TestRecorder(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "rec")
 	rec, err := recording.NewRecorder(dir, poll.Source{URL: "https://me:" + testenv.Secret + "@site.example/m",

@@ -80,14 +80,14 @@ func (r *Replayer) Play(ctx context.Context, fixtures []*Fixture) error {
 	return nil
 }
 
-// began returns the time of the first page among f and the fixtures that f overlaps in time,
-// directly or through others.
+// began returns the time of the first page in the group of f. The group contains f and all fixtures
+// that overlap in time with a fixture of the group.
 func began(f *Fixture, all []*Fixture) time.Time {
 	begin := f.Pages[0].At
 	for i := 0; i < len(all); i++ {
 		first, last := all[i].Pages[0].At, all[i].Pages[len(all[i].Pages)-1].At
 		if first.Before(begin) && !last.Before(begin) {
-			begin, i = first, -1 // an earlier fixture can overlap the earlier time
+			begin, i = first, -1 // start again: another fixture can overlap the new begin
 		}
 	}
 	return begin

@@ -16,7 +16,7 @@ import (
 )
 
 // The pages of fixtures that overlap in time are replayed in the order in which they were fetched.
-// Other fixtures are replayed together if there is a speed, and otherwise one after the other.
+// Other fixtures are replayed together if Speed is positive, and otherwise one after the other.
 func TestReplayOrder(t *testing.T) {
 	fixture := func(name string, seconds ...int) *recording.Fixture {
 		manifest := "profile: small\nmatch: m1\npages:\n"

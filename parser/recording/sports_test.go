@@ -15,8 +15,9 @@ import (
 	"github.com/matchwire/matchwire/parser/recording"
 )
 
-// Each fixture that is not in the demo produces the events in its file events.txt, which has a line for each
-// event. They show what is special in a sport. A line has the situation if it has changed.
+// Each fixture with a file events.txt produces the events in that file, one on each line. These
+// fixtures show what is special in a sport, and are not in the demo. A line ends with the situation
+// of the match if the situation has changed.
 func TestSports(t *testing.T) {
 	goldens, err := filepath.Glob("../../fixtures/*/*/events.txt")
 	if err != nil || len(goldens) < 10 {
@@ -62,7 +63,8 @@ func playFolder(t *testing.T, dir string) []event.Event {
 	return parsertest.Play(t, parsertest.Ingester(t), f)
 }
 
-// result returns the points of an event, its innings or sets, and who won. It returns "" if it has none.
+// result describes the points, the line score and the winner of an event. It returns "" if the
+// event has none of these.
 func result(e event.Event) string {
 	var b strings.Builder
 	if e.Data.Points > 0 {
@@ -77,11 +79,12 @@ func result(e event.Event) string {
 	return b.String()
 }
 
-// basketLine matches a basket in the facts of the game: the period, the clock, the team, the points, the
-// player, and the score of the guests and of the hosts.
+// basketLine matches a line for a basket in the file of facts. The groups are the period, the team,
+// the points, the player, the score of the guests and the score of the hosts.
 var basketLine = regexp.MustCompile(`^- Q(\d) \| [\d:.]+ \| (\w+) \| (\d) \| (.+?) \| (\d+)-(\d+) \| `)
 
-// The events of a real game of basketball report each of its baskets once, in order, with the score after it.
+// The events of a real basketball game report each basket once, in order, with the score after the
+// basket.
 func TestEveryBasketOfAGame(t *testing.T) {
 	t.Parallel()
 	facts, err := os.Open("../../../shared/facts/nba-0022000001.md")

@@ -15,7 +15,8 @@ import (
 	"github.com/matchwire/matchwire/internal/strictyaml"
 )
 
-// A Channel holds the settings of a channel: those of one kind, and a rate.
+// A Channel holds the settings of a channel: the settings of exactly one kind, and those that every
+// kind has.
 type Channel struct {
 	Log        *Log        `yaml:"log"`
 	Webhook    *Webhook    `yaml:"webhook"`

@@ -17,8 +17,8 @@ var (
 	bareMarkup = regexp.MustCompile("[*_~`|<\\[\\]$]")
 )
 
-// FuzzHostileText escapes any text for the chats. It checks that no text is active, that no markup is left,
-// and that readers see the text itself.
+// FuzzHostileText escapes any text for the chat services. It checks that the result contains no
+// active text and no markup, and that readers see the original text.
 func FuzzHostileText(f *testing.F) {
 	for _, text := range []string{
 		"@everyone <!channel> <@U123> <#C1|general>", "[click](https://evil.example) www.evil.example a@evil.example",

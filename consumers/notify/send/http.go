@@ -27,14 +27,15 @@ type endpoint struct {
 	// wait, if not nil, returns how long to wait after a reply without a Retry-After header. It
 	// returns 0 if the reply does not contain a time.
 	wait func(reply) time.Duration
-	// cause, if not nil, returns an error or nil. The error of a reply other than 2xx wraps it.
+	// cause, if not nil, is called for a reply other than 2xx. If cause returns an error, the error
+	// of the reply wraps that error.
 	cause func(reply) error
 	// errorText, if not nil, returns the service's own description of an error.
 	errorText func(reply) string
 }
 
-// endpoint returns the endpoint of a service. Errors name it by kind and the scheme and host of u.
-// hidden are secrets that u does not contain.
+// endpoint returns the endpoint of a service. Errors identify the service by kind, and by the
+// scheme and host of u. hidden are secrets that u does not contain.
 func (e env) endpoint(kind string, u *url.URL, hidden ...string) endpoint {
 	return endpoint{name: kind + " " + withoutSecrets(u), client: e.client(), secrets: newSecrets(u, hidden...)}
 }
@@ -46,7 +47,7 @@ type reply struct {
 	body   []byte // at most maxReply bytes
 }
 
-// maxReply is the number of bytes of a response body that are read.
+// maxReply is the maximum number of bytes that are read from a response body.
 const maxReply = 64 << 10
 
 // decode decodes the body as JSON. It ignores errors: malformed JSON leaves v unchanged.
@@ -85,8 +86,8 @@ func (e endpoint) call(
 	return e.result(resp, err)
 }
 
-// result returns nil if the service accepted the request, else the classified error. err is the error
-// of a request without a reply. result closes the body.
+// result returns nil if the service accepted the request, else the classified error. If err is not
+// nil, the request got no reply, and resp is not used. result closes the body of resp.
 func (e endpoint) result(resp *http.Response, err error) error {
 	if err != nil {
 		return e.noReply(err)
@@ -118,7 +119,8 @@ func (e endpoint) noReply(err error) error {
 	return err
 }
 
-// classify wraps err, the error of a reply other than 2xx, so that it shows whether and when to retry.
+// classify wraps err, the error of a reply other than 2xx. The result shows whether and when to
+// retry.
 func (e endpoint) classify(r reply, err error) error {
 	if text := e.description(r); text != "" {
 		err = fmt.Errorf("%w (%s)", err, text)
@@ -172,8 +174,8 @@ const (
 	MaxWait = time.Hour
 )
 
-// postponed returns the error of a service that requests a pause of wait. If wait is 0, the pause is
-// defaultWait.
+// postponed returns the error for a reply that requests a pause. wait is the length of the pause.
+// If wait is 0, the pause is defaultWait.
 func postponed(err error, wait time.Duration) error {
 	if wait <= 0 {
 		wait = defaultWait

@@ -24,8 +24,8 @@ func (s *secret) UnmarshalYAML(n ast.Node) error {
 	return s.Secret.UnmarshalYAML(n)
 }
 
-// at returns a copy of s. If the config lacks the secret, value of the copy returns an error that name
-// is missing from the mapping at pos.
+// at returns a copy of s. If the config lacks the secret, the method value of the copy returns an
+// error: name is missing. The position of the error is pos.
 func (s secret) at(pos strictyaml.Pos, name string) secret {
 	if !s.IsSet() {
 		s.pos = pos

@@ -11,9 +11,9 @@
 //
 // A [RefusedError] also means that the notification was definitely not delivered.
 //
-// The text of a notification comes from web pages. Each sender ensures that services show it as
-// plain text, which cannot mention anyone, become a link or use the service's markup. No error
-// contains a secret.
+// The text of a notification comes from web pages. Each sender ensures that services show the text
+// as plain text. So the text cannot mention anyone, become a link or use the service's markup. No
+// error contains a secret.
 package send
 
 import (
@@ -44,7 +44,7 @@ type Spaced interface {
 	Spacing() time.Duration
 }
 
-// A Recipient is a browser or a mailbox. A channel of another kind has a single recipient, the zero
+// A Recipient is a browser or a mailbox. Other kinds of channels have a single recipient, the zero
 // Recipient.
 type Recipient struct {
 	ID      string       // identifies the recipient within the channel; not secret
@@ -59,8 +59,8 @@ type Notification struct {
 	Title     string    `json:"title"`     // "Goal for Toronto FC: Sebastian Giovinco"
 	Body      string    `json:"body"`      // "6', New York City FC 0–1 Toronto FC"
 	Text      string    `json:"text"`      // title and body on one line
-	// Thread identifies the incident. A notification replaces earlier notifications of its thread. It
-	// has at most 32 characters from A-Z, a-z, 0-9, - and _.
+	// Thread identifies the incident. A notification replaces earlier notifications of its thread.
+	// Thread has at most 32 characters from A-Z, a-z, 0-9, - and _.
 	Thread string `json:"thread"`
 	// URL is the URL of the match page. It is "" if the settings have no link.
 	URL string `json:"url,omitempty"`
@@ -109,8 +109,8 @@ func (r *RefusedError) Error() string { return r.Err.Error() }
 // Unwrap returns Err.
 func (r *RefusedError) Unwrap() error { return r.Err }
 
-// Log holds the settings of a log channel, which has none. Its sender does nothing, because every
-// channel logs what it sends.
+// Log holds the settings of a log channel. There are no settings. The sender of a log channel does
+// nothing, because every channel logs what it sends.
 type Log struct{}
 
 func (Log) sender(env) (Sender, error) { return logSender{}, nil }

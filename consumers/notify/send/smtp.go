@@ -158,7 +158,7 @@ func (m *mailer) Send(ctx context.Context, to Recipient, n Notification) error {
 
 func (m *mailer) name() string { return "smtp " + m.server }
 
-// connect returns a client. When ctx ends, its reads and writes fail.
+// connect returns a client. When ctx ends, reads and writes of the client fail.
 func (m *mailer) connect(ctx context.Context) (*smtp.Client, error) {
 	conn, err := new(net.Dialer).DialContext(ctx, "tcp", m.server)
 	if err != nil {
@@ -237,8 +237,8 @@ var (
 	errNoAuth = errors.New("the server offers none of AUTH PLAIN, LOGIN and CRAM-MD5")
 )
 
-// refused returns the error of a mail that was definitely not delivered. It is permanent for an answer of
-// 5xx, errNoTLS and errNoAuth.
+// refused returns the error of a mail that was definitely not delivered. The error is permanent if
+// the server answered 5xx, or if err is errNoTLS or errNoAuth.
 func (m *mailer) refused(step string, err error) error {
 	var answer *textproto.Error
 	if errors.As(err, &answer) {
@@ -265,7 +265,7 @@ func (m *mailer) message(to Recipient, n Notification) []byte {
 	header("Subject", encodeHeader(n.Title))
 	header("Date", n.Timestamp.Format(time.RFC1123Z))
 	header("Message-ID", fmt.Sprintf("<%s.%s@%s>", n.Event.ID, to.ID, domain))
-	header("References", fmt.Sprintf("<%s@%s>", n.Thread, domain)) // mail programs group by it
+	header("References", fmt.Sprintf("<%s@%s>", n.Thread, domain)) // groups the mails of an incident
 	header("Auto-Submitted", "auto-generated")
 	header("X-Transaction-Id", n.Event.TID.String())
 	header("MIME-Version", "1.0")
@@ -309,8 +309,8 @@ func encodeHeader(text string) string {
 	return text
 }
 
-// loginAuth implements AUTH LOGIN, which net/smtp lacks. It sends nothing to another host, or without TLS
-// unless the host is this machine.
+// loginAuth implements AUTH LOGIN, which net/smtp lacks. It sends the user and the password only to
+// host. It requires TLS, unless host is this machine.
 type loginAuth struct{ user, password, host string }
 
 func (a *loginAuth) Start(server *smtp.ServerInfo) (string, []byte, error) {

@@ -35,7 +35,7 @@ export async function subscribed(channel) {
 
 const storageKey = (channel) => `matchwire-alerts-${channel}`;
 
-// current returns this browser's PushSubscription, or undefined or null.
+// current returns this browser's PushSubscription. It returns undefined or null if there is none.
 async function current() {
   const registration = await navigator.serviceWorker.getRegistration(here);
   return registration?.pushManager.getSubscription();
@@ -58,7 +58,7 @@ async function call(method, path, body) {
   return result;
 }
 
-// bytes decodes a key, because some browsers do not accept a string.
+// bytes decodes a key, because some browsers do not accept the key as a string.
 function bytes(base64url) {
   const text = atob(base64url.replaceAll("-", "+").replaceAll("_", "/"));
   return Uint8Array.from(text, (c) => c.charCodeAt(0));

@@ -1,5 +1,5 @@
 // The service worker of push.js shows notifications. A notification replaces an earlier notification
-// with the same tag. A correction makes no sound.
+// with the same tag. It makes a sound only if renotify is true.
 
 self.addEventListener("push", (event) => {
   const { title, body, tag, renotify, ...about } = event.data.json();

@@ -21,8 +21,8 @@ type Settings struct {
 	File string `yaml:"file"` // path, relative to the folder of matchwire.yaml
 }
 
-// New returns the consumer. matchwire calls New at startup, so a mistake in the settings stops the
-// start.
+// New returns the consumer. matchwire calls New at startup. If the settings contain a mistake,
+// matchwire does not start.
 func New(h consumers.Host) (consumers.Consumer, error) {
 	var set Settings
 	if err := h.Settings(&set); err != nil {
@@ -35,13 +35,13 @@ func New(h consumers.Host) (consumers.Consumer, error) {
 	return consumers.Consumer{Keys: []string{"*.*.goal"}, Handle: l.handle}, nil
 }
 
-// A list is a file of goals. It needs no lock, because the consumer does not set Limit: matchwire then
-// calls handle for one event at a time.
+// A list is a file of goals. It needs no lock: the consumer does not set Limit, so matchwire calls
+// handle for one event at a time.
 type list struct{ file string }
 
-// handle appends a goal to the file. An event can be delivered more than once, for example after the
-// process was killed, so handle skips an event that is already in the file. If handle returns an error,
-// matchwire delivers the event again later.
+// handle appends a goal to the file. An event can be delivered more than once, for example after
+// the process was killed. So handle skips an event that is already in the file. If handle returns
+// an error, matchwire delivers the event again later.
 func (l *list) handle(_ context.Context, e event.Event) error {
 	text, err := os.ReadFile(l.file)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {

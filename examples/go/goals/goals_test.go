@@ -11,7 +11,7 @@ import (
 	"example.org/goals/goals"
 )
 
-// The consumer satisfies the contract of every consumer.
+// The consumer passes the tests that every consumer must pass.
 func TestConsumerContract(t *testing.T) {
 	consumertest.Run(t, func(t *testing.T) consumertest.Subject {
 		dir := t.TempDir()

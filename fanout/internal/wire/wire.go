@@ -89,7 +89,7 @@ func (o *Object) Append(b []byte, c Codec) []byte {
 		n := len(b)
 		b = append(b, o.JSON()...)
 		for i, c := range b[n:] {
-			if c == '\n' || c == '\r' { // white space between members, which would end the data field
+			if c == '\n' || c == '\r' { // a line break between members would end the data field
 				b[n+i] = ' '
 			}
 		}
@@ -140,7 +140,7 @@ func appendHeader(b []byte, first byte, n int) []byte {
 	return binary.BigEndian.AppendUint64(append(b, 127), uint64(n))
 }
 
-// deflaters reuses compressors, because each of them takes more than half a megabyte.
+// deflaters reuses compressors, because each compressor takes more than half a megabyte of memory.
 var deflaters = sync.Pool{New: func() any {
 	w, err := flate.NewWriter(nil, flate.DefaultCompression)
 	if err != nil {

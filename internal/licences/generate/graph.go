@@ -57,7 +57,7 @@ func graph(root string) ([]module, error) {
 			if err != nil {
 				return nil, err
 			}
-			if main { // generate writes its NOTICE
+			if main { // this command writes the NOTICE of the program
 				files = slices.DeleteFunc(files, func(file string) bool { return filepath.Base(file) == "NOTICE" })
 			}
 			m.files = append(m.files, files...)

@@ -72,7 +72,7 @@ type licenceText struct {
 // modules share occurs once.
 func render(modules []module) (list, texts string, err error) {
 	var all []*licenceText
-	known := map[string]*licenceText{} // by the text with single spaces
+	known := map[string]*licenceText{} // key: the text with single spaces
 	var out strings.Builder
 	out.WriteString(header)
 	for _, m := range modules {

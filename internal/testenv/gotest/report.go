@@ -120,8 +120,8 @@ func (r *report) addTest(p *packageOutput, e event) {
 // position matches the file and line that precede the text of t.Log, t.Error or t.Skip.
 var position = regexp.MustCompile(`^\s*\w+\.go:\d+: `)
 
-// reason returns the first line of the text of t.Skip. output is the output of the skipped test, in
-// which t.Skip is the last log call.
+// reason returns the first line of the text that a test passed to t.Skip. output is the output of
+// the skipped test. In output, the text of t.Skip follows all other log texts.
 func reason(output *strings.Builder) string {
 	why := "no reason given"
 	if output == nil {

@@ -71,7 +71,8 @@ func RabbitCluster(n int) ([]*Rabbit, error) {
 	return nodes, nil
 }
 
-// rabbit starts one node. home is the folder of the Erlang cookie, and epmd the port of epmd.
+// rabbit starts one node. home is the folder of the Erlang cookie. epmd is the port of Erlang's
+// port mapper.
 func rabbit(home string, epmd int) (*Rabbit, error) {
 	dir, err := os.MkdirTemp("", "matchwire-rabbitmq-")
 	if err != nil {

@@ -11,12 +11,12 @@ import (
 // The limits of the work for one page.
 const (
 	// MaxSteps is the number of steps of a budget. A step is a test of one element, a move to one
-	// node or the scan of a few bytes of text. A second has about 50 million steps.
+	// node or the scan of a few bytes of text. About 50 million steps take a second.
 	MaxSteps = 200_000_000
 	// MaxQuerySteps is the number of instructions of one run of a jq query.
 	MaxQuerySteps = 10_000_000
-	// MaxQueryHeap is the number of bytes by which the heap of the process can grow during one run of a
-	// jq query.
+	// MaxQueryHeap is the number of bytes by which the heap of the process can grow during one run
+	// of a jq query.
 	MaxQueryHeap = 512 << 20
 )
 
@@ -33,14 +33,15 @@ type Budget struct {
 	ended     bool
 }
 
-// New returns a budget of a number of steps that ends when ctx ends. Call the function to release its resources.
+// New returns a budget of the given number of steps. The budget also ends when ctx ends. Call the
+// returned function to release the resources of the budget.
 func New(ctx context.Context, steps int) (*Budget, context.CancelFunc) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	return &Budget{Context: ctx, cancel: cancel, left: steps}, func() { cancel(nil) }
 }
 
-// Spend spends n steps. It reports whether work can continue: there were n steps, and the context has
-// not ended.
+// Spend spends n steps. It reports whether the work can continue. If not, no steps are left or the
+// context has ended. Spend does not check this in every call, but about every 4096 steps.
 func (b *Budget) Spend(n int) bool {
 	b.left -= n
 	b.unchecked += n
@@ -73,8 +74,9 @@ func (b *Budget) Fail(err error) {
 	b.cancel(err)
 }
 
-// Query returns a context for one run of a jq query, which ends when ctx ends. gojq calls Done before each
-// instruction, so Done counts them.
+// Query returns a context for one run of a jq query. The context ends when ctx or the budget ends,
+// or when the query exceeds a limit. gojq calls Done before each instruction, so Done counts the
+// instructions.
 func (b *Budget) Query(ctx context.Context) context.Context { return &query{Context: ctx, budget: b} }
 
 type query struct {

@@ -92,7 +92,7 @@ type Index struct {
 	weights            map[*Selector]float64 // by selector: result of weight
 }
 
-// NewIndex returns the index of a document for keys. It walks over the document once.
+// NewIndex returns the index of a document for keys.
 func NewIndex(doc *goquery.Document, keys map[Key]bool) *Index {
 	ix := &Index{root: doc.Get(0), weights: map[*Selector]float64{}}
 	ix.shape.root = ix.root
@@ -118,9 +118,9 @@ func (ix *Index) weight(s *Selector) float64 {
 	return w
 }
 
-// candidates returns the elements of the document that have the key. ok reports whether all of them
-// are n or its descendants: n is the root element, or there are no such elements. ok is false for
-// the zero key.
+// candidates returns the elements of the document that have the key. ok reports whether the result
+// is also correct for a search below n. That is so if n is the root element, or if no element has
+// the key. ok is false for the zero key.
 func (ix *Index) candidates(k Key, n *html.Node) (found []*html.Node, ok bool) {
 	if k == (Key{}) {
 		return nil, false
@@ -172,7 +172,7 @@ func (ix *Index) add(n *html.Node) {
 // nodesByName holds a list of elements for each opened name.
 type nodesByName struct {
 	elements map[string][]*html.Node
-	lengths  uint64 // lengthBit of all opened names; it rules out most other names without a map lookup
+	lengths  uint64 // lengthBit of all opened names; add rejects most other names without a map lookup
 }
 
 // lengthBit returns a value in which one bit represents the length of a name. Lengths from 63 share
@@ -194,7 +194,7 @@ func (l *nodesByName) add(name string, n *html.Node) {
 		return
 	}
 	list, opened := l.elements[name]
-	if !opened || len(list) > 0 && list[len(list)-1] == n { // or the element has the class twice
+	if !opened || len(list) > 0 && list[len(list)-1] == n { // the element can have the same class twice
 		return
 	}
 	l.elements[name] = append(list, n)

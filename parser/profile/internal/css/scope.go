@@ -7,14 +7,16 @@ import (
 	"golang.org/x/net/html"
 )
 
-// scopeAttr is the attribute that an element has while :scope matches it. cascadia has no :scope.
+// scopeAttr is the attribute that an element has while :scope matches the element. cascadia does
+// not support :scope.
 const scopeAttr = "matchwire-scope"
 
-// scopeWord matches :scope, and the strings and longer names that can contain it.
+// scopeWord matches the parts of a selector that can contain the text :scope: strings, escapes, and
+// names after a colon.
 var scopeWord = regexp.MustCompile(`"(?:\\.|[^"\\])*"|'(?:\\.|[^'\\])*'|\\.|:[A-Za-z-]+`)
 
-// withoutScope replaces :scope in a selector with a test for scopeAttr. It reports whether the selector
-// has :scope.
+// withoutScope replaces :scope in a selector with a test for scopeAttr. It reports whether the
+// selector has :scope.
 func withoutScope(css string) (out string, scoped bool) {
 	out = scopeWord.ReplaceAllStringFunc(css, func(word string) string {
 		if !strings.EqualFold(word, ":scope") {
@@ -26,8 +28,8 @@ func withoutScope(css string) (out string, scoped bool) {
 	return out, scoped
 }
 
-// scopeOf returns the element that :scope matches in a search below n: n itself, or the root element
-// of a document.
+// scopeOf returns the element that :scope matches in a search below n: n itself, or the root
+// element of a document.
 func scopeOf(n *html.Node) *html.Node {
 	if n.Type != html.DocumentNode {
 		return n
@@ -40,7 +42,7 @@ func scopeOf(n *html.Node) *html.Node {
 	return n
 }
 
-// within returns match for a search below an element, which has scopeAttr during each call.
+// within returns a function that calls match. During each call, the element scope has scopeAttr.
 func within(scope *html.Node, match func(*html.Node) bool) func(*html.Node) bool {
 	return func(n *html.Node) bool {
 		without := scope.Attr

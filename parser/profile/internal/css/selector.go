@@ -42,7 +42,7 @@ func Compile(text string) (*Selector, error) {
 }
 
 // A Matcher is a selector with the index of one document. It uses the index to search the whole
-// page. It implements goquery.Matcher, and the MatchFirst that goquery.SingleMatcher uses.
+// page. It implements goquery.Matcher, and has the method MatchFirst for goquery.SingleMatcher.
 type Matcher struct {
 	cascadia.Selector // for Match and Filter
 	key               Key
@@ -51,10 +51,10 @@ type Matcher struct {
 
 var _ goquery.Matcher = (*Matcher)(nil)
 
-// In returns the matcher of a selector for a search below the node n of the document of an index. In
-// the selector, :scope matches n. The index must have the selector's key. Each test of an element spends a
-// step of the budget. When the budget has ended, the matcher matches nothing. If a single test can need too
-// many steps, the budget fails.
+// In returns a matcher for a search below n, a node in the document of index. In the selector,
+// :scope matches n. The index must have the key of the selector. Each test of an element spends a
+// step of the budget. After the end of the budget, the matcher matches nothing. If a single test
+// can need too many steps, In ends the budget with an error.
 func (s *Selector) In(index *Index, n *html.Node, b *budget.Budget) *Matcher {
 	match := s.match
 	if s.scoped {

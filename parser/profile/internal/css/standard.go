@@ -8,8 +8,8 @@ import (
 )
 
 // standard rewrites a modern CSS selector as one that cascadia supports. cascadia does not support
-// :is, :where, and a combinator at the beginning of :has. In :has(a b), it wrongly accepts an a
-// outside the element.
+// :is, :where, and a combinator at the beginning of :has. For :has(a b), it wrongly matches an
+// element that contains b but not a, if a contains the element.
 //
 //	:has(> a b)    →  :haschild(a:has(b))
 //	:has(a > b)    →  :has(a:haschild(b))

@@ -6,24 +6,24 @@ import (
 	"golang.org/x/net/html"
 )
 
-// maxWeight is the maximum number of steps to test one element. cascadia cannot be interrupted while it
-// tests an element, and it tries all combinations of ancestors, siblings and descendants. On captured pages,
-// the selectors of the shipped profiles need at most a tenth.
+// maxWeight is the maximum number of steps to test one element. cascadia cannot be interrupted
+// while it tests an element, and it tries all combinations of ancestors, siblings and descendants.
+// On captured pages, the selectors of the shipped profiles need at most a tenth of maxWeight.
 const maxWeight = 200_000_000
 
-// A shape is the size of a page.
+// A shape contains the numbers that describe the size of a page's tree.
 type shape struct {
 	root     *html.Node
 	nodes    float64
 	depth    float64 // of the deepest node
-	siblings float64 // children of the node with the most
+	siblings float64 // maximum number of children of a node
 	pairs    float64 // sum of the squares of the numbers of children
 	below    float64 // sum of the numbers of descendants of all nodes
 	text     float64 // bytes of text
-	texts    float64 // sum of the bytes of text in all nodes
+	texts    float64 // sum, over all nodes, of the bytes of text below the node
 }
 
-// add adds a node and its descendants, at a depth.
+// add adds a node and its descendants. depth is the depth of the node.
 func (s *shape) add(n *html.Node, depth float64) {
 	s.nodes++
 	s.below += depth
@@ -62,8 +62,8 @@ func (s *shape) weight(css string) (w weight) {
 	return w
 }
 
-// complexWeight returns the weight of compounds with combinators. cascadia tests the last compound, and then
-// the compounds before it on each element that the combinator reaches.
+// complexWeight returns the weight of compounds with combinators. cascadia tests the last compound,
+// and then the compounds before it on each element that the combinator reaches.
 func (s *shape) complexWeight(css string) weight {
 	const combinators = " \t\r\n\f>+~"
 	css = strings.TrimSpace(css)
@@ -85,9 +85,10 @@ func (s *shape) complexWeight(css string) weight {
 	return s.combined(before, run, s.compoundWeight(css[last:]))
 }
 
-// combined returns the weight of a compound with the selector before it.
+// combined returns the weight of a compound together with the selector before the compound. w is
+// the weight of the compound alone.
 func (s *shape) combined(before weight, combinators string, w weight) weight {
-	reached := before.one // steps to test the elements that one element reaches
+	reached := before.one // steps to test the elements that the combinator reaches from one element
 	switch {
 	case combinators == "":
 		return w
@@ -104,11 +105,11 @@ func (s *shape) combined(before weight, combinators string, w weight) weight {
 	return w
 }
 
-// compoundWeight returns the weight of a compound, such as li.goal:has(b). cascadia tests only the elements
-// that have the key of the compound for the rest of it.
+// compoundWeight returns the weight of a compound, such as li.goal:has(b). If an element does not
+// have the key of the compound, cascadia does not test the rest of the compound.
 func (s *shape) compoundWeight(css string) weight {
 	w := s.functionsWeight(css)
-	if w.all > maxWeight/200 { // otherwise, do not search the page
+	if w.all > maxWeight/200 { // for a smaller weight, counting is not worth the time
 		w.all = min(w.all, s.nodes+w.one*float64(s.count(keyOf(css))))
 	}
 	return w
@@ -124,7 +125,7 @@ func (s *shape) count(k Key) (n int) {
 	return n
 }
 
-// functionsWeight returns the weight of a compound that is tested on all elements.
+// functionsWeight returns the weight of a compound that cascadia tests completely on all elements.
 func (s *shape) functionsWeight(css string) weight {
 	w := weight{1, s.siblings, s.nodes}
 	siblings := weight{s.siblings, s.siblings * s.siblings, s.pairs}
@@ -133,7 +134,7 @@ func (s *shape) functionsWeight(css string) weight {
 		if !ok {
 			before = css
 		}
-		for range strings.Count(before, ":") { // such as :empty
+		for range strings.Count(before, ":") { // pseudo-classes without arguments, such as :empty
 			w.add(siblings)
 		}
 		if strings.Contains(before, "abled") {

@@ -1,5 +1,5 @@
-// Package notations parses the texts that pages show for clocks, for the innings of cricket, and for the
-// sets of tennis.
+// Package notations parses the texts that pages show for clocks, for the innings of cricket, and
+// for the sets of tennis.
 package notations
 
 import (
@@ -34,13 +34,13 @@ var (
 // A Reader reads the clocks of a sport.
 type Reader struct {
 	Sport  event.Sport
-	Length func(event.Period) int // length of a period in seconds; 0 if it or the period is unknown
+	Length func(event.Period) int // length of a period in seconds; 0 if the period or its length is unknown
 }
 
-// Clock parses a clock in the notation as, or in the usual notation of the sport if as is "". period
-// is the period that the page names beside the clock, or "". names reports whether the clock itself
-// names the period. Text such as FT, which has neither a period nor a time, returns the zero clock.
-// The error describes the text, without quoting it.
+// Clock parses a clock in the notation as, or in the usual notation of the sport if as is "".
+// period is the period that the page names beside the clock, or "". names reports whether the clock
+// itself names the period. Text such as FT, which has neither a period nor a time, returns the zero
+// clock. The error describes the text, without quoting it.
 func (r Reader) Clock(as string, period event.Period, text string) (c event.Clock, names bool, err error) {
 	t, ok := divide(r.Sport, text)
 	if as = r.notation(as, &t); !ok || t.time == "" && !t.names() {
@@ -170,7 +170,7 @@ func parseSeconds(text string) (seconds int, ok bool) {
 	return 0, false
 }
 
-// number converts digits that a regular expression has matched to a number. It returns 0 for "".
+// number returns the number in a string of digits, or 0 for "".
 func number(s string) int {
 	n, _ := strconv.Atoi(s)
 	return n

@@ -12,8 +12,8 @@ import (
 	"github.com/matchwire/matchwire/parser/profile/internal/notations"
 )
 
-// clockRows lists the notations of clocks: the text on the page, the period that the page names
-// beside it, and the clock or the problem.
+// clockRows lists texts of clocks in all notations. A row contains the text on the page, the period
+// that the page names beside the clock, and the expected clock or problem.
 var clockRows = []struct {
 	sport  event.Sport
 	as     string // notation in the profile; "" means the default
@@ -290,8 +290,8 @@ func TestDocumentedClocks(t *testing.T) {
 	}
 }
 
-// FuzzClock parses any text as a clock. It checks that a clock is in range, and that its text is the
-// same clock again.
+// FuzzClock parses any text as a clock. It checks that the clock is in range. It also checks that
+// parsing the text of the clock returns the same clock.
 func FuzzClock(f *testing.F) {
 	for _, row := range clockRows {
 		f.Add(string(row.sport), row.as, string(row.period), row.text)
@@ -305,7 +305,7 @@ func FuzzClock(f *testing.F) {
 		c, err := parseClock(s, as, p, text)
 		if err != nil {
 			if !c.IsZero() {
-				t.Errorf("%s %q: clock %+v with the error %v, want none", s, text, c, err)
+				t.Errorf("%s %q: clock %+v with the error %v, want the zero clock", s, text, c, err)
 			}
 			return
 		}

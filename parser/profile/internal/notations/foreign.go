@@ -8,17 +8,17 @@ import (
 	"github.com/matchwire/matchwire/event"
 )
 
-// A foreignForm is a form of texts that only some sports have.
+// A foreignForm is a form of text that only occurs on the pages of some sports.
 type foreignForm struct {
-	re     *regexp.Regexp // its last group that matches is the number of the period
+	re     *regexp.Regexp // the last matching group is the number of the period
 	sports []event.Sport  // the sports whose pages can have the form, even with another meaning
 	clock  bool           // the form is a time of play, not a period
 	beside []event.Sport  // other sports whose clocks can have the form
 }
 
-// foreignForms contains the forms of periods and clocks. For a form that sites use loosely, such as
-// "3rd period", the list has more sports than the rules require. No form contains overtime and
-// shoot-outs.
+// foreignForms contains the forms of periods and clocks. Some sites also use a form such as "3rd
+// period" for other sports, so the sports of such a form include the other sports. No form matches
+// overtime or a shoot-out.
 var foreignForms = []foreignForm{
 	{foreign(`q([1-4])|([1-4])q|` + nth + `[ -](?:quarter|qtr)|(?:quarter|qtr) ?([1-9])`), quarters, false, nil},
 	{foreign(`p([1-3])|([1-3])p`), hockey, false, nil},
@@ -35,20 +35,22 @@ var foreignForms = []foreignForm{
 	{foreign(`(?:40|45|80|90|100|105|120)'? ?\+ ?\d{1,2}'?`), halves, true, nil},
 }
 
-// foreign returns the regular expression for the alternatives of a form, as whole words in any case.
+// foreign returns the regular expression for the alternatives of a form, as whole words in any
+// case.
 func foreign(alternatives string) *regexp.Regexp {
 	return regexp.MustCompile(`(?i)(?:^|[\s(,|·•:-])(` + alternatives + `)(?:$|[\s),|·•.:-])`)
 }
 
-// maxForeign is the maximum length of a text that Foreign examines. A longer text is a sentence.
+// maxForeign is the maximum length, in bytes, of a text that can name a period or a clock. A longer
+// text is a sentence.
 const maxForeign = 40
 
 // ForeignPeriod returns the part of a text that names a period of another sport, or "" if there is
 // none. Call it only with a text that is not a period of the sport.
 func ForeignPeriod(sport event.Sport, text string) string { return foreignPart(sport, text, false) }
 
-// ForeignClock is like [ForeignPeriod], for a text that is not a clock of the sport. It also finds times
-// that the sport cannot have.
+// ForeignClock is like [ForeignPeriod], for a text that is not a clock of the sport. It also finds
+// times that the sport cannot have.
 func ForeignClock(sport event.Sport, text string) string {
 	if part := foreignPart(sport, text, true); part != "" {
 		return part
@@ -75,7 +77,7 @@ func foreignPart(sport event.Sport, text string, clock bool) string {
 }
 
 // mayBeOf reports whether the pages of a sport may have the form. groups contains the number of the
-// period. A sport that a profile defines may use any form for its periods.
+// period. A sport that a profile defines may use any form of a period, up to its number of periods.
 func (f *foreignForm) mayBeOf(sport event.Sport, groups []string) bool {
 	if slices.Contains(event.KnownSports(), sport) {
 		return slices.Contains(f.sports, sport)
@@ -86,7 +88,8 @@ func (f *foreignForm) mayBeOf(sport event.Sport, groups []string) bool {
 	return number(strings.Join(groups, "")) <= len(sport.Rules().Parts())
 }
 
-// TooLong reports whether a text is a time that no period of the sport has, in any competition.
+// TooLong reports whether a text is a time that is longer than any period of the sport, in any
+// competition.
 func TooLong(sport event.Sport, text string) bool {
 	lengths := sport.Rules().UsualLengths
 	t, _ := divide(sport, text)

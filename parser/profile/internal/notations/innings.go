@@ -12,7 +12,8 @@ import (
 	"github.com/matchwire/matchwire/event"
 )
 
-// The forms of innings, in lower case and without the texts in parentheses.
+// The forms of innings. They match a text in lower case from which ParseInnings has removed the
+// texts in parentheses.
 var (
 	followOn    = regexp.MustCompile(`\b(?:f/o|fo|following on|follow-on)\b`)
 	parentheses = regexp.MustCompile(`\([^()]*\)`)
@@ -100,8 +101,8 @@ func ParseInnings(text string) (s SideScore, err error) {
 }
 
 // Order returns the order of runs and wickets on a page with these scores. An innings of more than
-// ten runs determines the order. Without such an innings, the order is usual. If usual is "", it is
-// the order in which no side has many more wickets than runs.
+// ten runs determines the order. Without such an innings, Order returns usual. If usual is "",
+// Order avoids the order in which a side would have many more wickets than runs.
 func Order(page []SideScore, usual string) string {
 	const many = 3
 	shown, likely := map[string]bool{}, map[string]bool{}
@@ -138,8 +139,8 @@ func (s *SideScore) SetOrder(order string) {
 	}
 }
 
-// InningsPeriod returns the period of the latest innings in a line score that has begun, or "" if
-// none has begun. In play, the first innings has begun, even at 0/0.
+// InningsPeriod returns the period of the latest innings that has begun, or "" if no innings has
+// begun. If inPlay is true, the first innings has begun, even at 0/0.
 func InningsPeriod(line *event.LineScore, inPlay bool) event.Period {
 	begun := 0
 	for _, l := range []event.Line{line.Home, line.Away} {
@@ -156,8 +157,8 @@ func InningsPeriod(line *event.LineScore, inPlay bool) event.Period {
 	return ""
 }
 
-// AllClosed reports whether all innings of a line score have ended because the side declared or was all out.
-// It returns false if line is nil.
+// AllClosed reports whether all innings of a line score have ended because the side declared or was
+// all out. It returns false if line is nil.
 func AllClosed(line *event.LineScore) bool {
 	if line == nil {
 		return false

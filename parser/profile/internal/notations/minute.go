@@ -18,11 +18,12 @@ var (
 	primeSeconds = regexp.MustCompile(`^(\d{1,3})' ?(\d\d)''$`) // 14'21''
 )
 
-// ordinal matches the mark of an ordinal number: 67. (German), 67e or 67ème (French), 67:e (Swedish), 67º or
-// 67ª (Spanish). Unicode normalization (NFKC) turns º and ª into o and a.
+// ordinal matches the mark of an ordinal number: 67. (German), 67e or 67ème (French), 67:e
+// (Swedish), 67º or 67ª (Spanish). Unicode normalization (NFKC) turns º and ª into o and a.
 const ordinal = `(?:\.|:?e|[èe]me|[oa°])`
 
-// maxStoppage is the maximum number of minutes of stoppage time. A later minute is in another period.
+// maxStoppage is the maximum number of minutes of stoppage time. A later minute is in another
+// period.
 const maxStoppage = 30
 
 // A minute is a time since kick-off as a page shows it.
@@ -79,7 +80,8 @@ func (m minute) clock(sport event.Sport, period event.Period, extra bool) (event
 }
 
 // in returns the clock of m in a period. period is "" if the page does not name the period. extra
-// reports whether the minute is in extra time. ok is false if the period does not contain the minute.
+// reports whether the minute is in extra time. ok is false if the period does not contain the
+// minute.
 func (m minute) in(sport event.Sport, period event.Period, extra bool) (c event.Clock, ok bool) {
 	if !sport.CountsMinutes() {
 		return event.Clock{Period: period, Minute: m.printed, Stoppage: m.stoppage, Elapsed: max(0, m.seconds)}, m.printed > 0

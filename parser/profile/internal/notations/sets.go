@@ -9,8 +9,8 @@ import (
 	"github.com/matchwire/matchwire/event"
 )
 
-// ParseSets parses the games of one side in each set: 6 7(5) 10. It ignores the points of a tie-break in
-// parentheses. The error describes the text, without quoting it.
+// ParseSets parses the games of one side in each set: 6 7(5) 10. It ignores the points of a
+// tie-break in parentheses. The error describes the text, without quoting it.
 func ParseSets(text string) (event.Line, error) {
 	var line event.Line
 	for _, word := range strings.FieldsFunc(parentheses.ReplaceAllString(text, " "), isBetweenSets) {
@@ -25,9 +25,9 @@ func ParseSets(text string) (event.Line, error) {
 	return line, nil
 }
 
-// ParsePeriods parses the points of one side in each period: 30 28 31 24. Only the last periods can
-// be unplayed, such as the x of a side that need not bat. The error describes the text, without
-// quoting it.
+// ParsePeriods parses the points of one side in each period: 30 28 31 24. The last periods can be
+// unplayed, such as the x of a side that need not bat. most is the maximum number of periods. The
+// error describes the text, without quoting it.
 func ParsePeriods(text string, most int) (event.Line, error) {
 	line, unplayed := event.Line{}, false
 	for _, word := range strings.FieldsFunc(text, isBetweenSets) {

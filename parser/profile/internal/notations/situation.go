@@ -75,7 +75,8 @@ func side(text string) (event.Side, error) {
 	return "", fmt.Errorf("%q: want home or away: translate it with map or when", clip(text))
 }
 
-// within returns the number in a text, such as 3 or 3rd. It returns an error if the number is out of bounds.
+// within returns the number in a text, such as 3 or 3rd. It returns an error if the number is out
+// of bounds.
 func within(m event.Member, text string) (int, error) {
 	found := counted.FindStringSubmatch(text)
 	if found == nil {
@@ -93,7 +94,8 @@ func outside(m event.Member, number string) error {
 	return fmt.Errorf("%s is impossible: want %d to %d", clip(number), m.Least, m.Most)
 }
 
-// count is within for a number that can be 0.
+// count is like within, for a number that can be 0. It returns a pointer, because nil means that
+// the number is unknown.
 func count(m event.Member, text string) (*int, error) {
 	n, err := within(m, text)
 	if err != nil {
@@ -153,8 +155,8 @@ func setPoints(s *event.Situation, m event.Member, text string, of func(*event.G
 	return nil
 }
 
-// players returns the numbers of players on the ice in a text such as 5-4, 4v5 or "5 on 4". The larger number
-// comes first.
+// players returns the numbers of players on the ice in a text such as 5-4, 4v5 or "5 on 4". The
+// larger number comes first.
 func players(m event.Member, text string) (string, error) {
 	found := strength.FindStringSubmatch(text)
 	if found == nil {
@@ -193,8 +195,8 @@ func CheckTogether(s *event.Situation) (member string, err error) {
 	return member, err
 }
 
-// possiblePoints reports whether a game can have these points. Numbers other than 15, 30 and 40 are
-// points of a tie-break.
+// possiblePoints reports whether a game can have these points. Numbers other than 0, 15, 30 and 40
+// are points of a tie-break.
 func possiblePoints(p *event.GamePoints) bool {
 	switch {
 	case p.Home == "A":
@@ -206,8 +208,8 @@ func possiblePoints(p *event.GamePoints) bool {
 	return slices.Contains(inGame, p.Home) && slices.Contains(inGame, p.Away) || isTieBreak(p)
 }
 
-// isTieBreak reports whether points can be points of a tie-break: above six, the difference is at
-// most two.
+// isTieBreak reports whether points can be points of a tie-break: if a side has more than ten
+// points, the difference is at most two.
 func isTieBreak(p *event.GamePoints) bool {
 	a, b := number(p.Home), number(p.Away)
 	return max(a, b) <= 10 || max(a, b)-min(a, b) <= 2

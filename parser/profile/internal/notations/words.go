@@ -20,14 +20,14 @@ type clockText struct {
 	half      event.Half   // of an inning in baseball
 	extra     bool         // the words name extra time, but not which half
 	over      bool         // the words say that the match is over, as FT does
-	remaining bool         // the words say that the time remains
+	remaining bool         // the words say that the clock shows the time that remains
 }
 
 // names reports whether the words name a period, or the end of the match.
 func (t *clockText) names() bool { return t.period != "" || t.extra || t.over }
 
-// marks unifies apostrophes, dashes and triangles. Apply it before the decomposition of
-// compatibility characters.
+// marks unifies apostrophes, dashes and triangles. Apply marks before the normalization to NFKC,
+// which decomposes some of these characters.
 var marks = strings.NewReplacer("’", "'", "′", "'", "´", "'", "‘", "'", "`", "'", "ʹ", "'", "ʼ", "'", "＇", "'",
 	"″", "''", "”", "''", "\"", "''", "–", "-", "—", "-", "−", "-", "▲", "top ", "▼", "bottom ")
 
@@ -105,8 +105,8 @@ func named(p event.Period) func(*clockText, event.Sport, string) {
 	}
 }
 
-// numberedPeriod returns a function that sets the period from its number: "q3", "p2" or "s1". Without
-// a number, the period is the first. An earlier word has precedence.
+// numberedPeriod returns a function that sets the period from its number: "q3", "p2" or "s1".
+// Without a number, the period is the first. An earlier word has precedence.
 func numberedPeriod(letters string) func(*clockText, event.Sport, string) {
 	return func(t *clockText, _ event.Sport, group string) {
 		if t.period == "" {

@@ -1,5 +1,5 @@
-// Package pagehtml parses HTML within limits. A page of a few kilobytes can otherwise become a tree of
-// a gigabyte.
+// Package pagehtml parses HTML within limits. Without limits, a page of a few kilobytes can become
+// a tree of a gigabyte.
 package pagehtml
 
 import (
@@ -12,18 +12,19 @@ import (
 	"golang.org/x/net/html"
 )
 
-// MaxUnits is the maximum size of the tree of a page. A node has two units, and an attribute has one. A
-// unit needs about 80 bytes. A page of half a megabyte has about 50,000 units.
+// MaxUnits is the maximum size of the tree of a page. A node has two units, and an attribute has
+// one. A unit needs about 80 bytes. A page of half a megabyte has about 50,000 units.
 const MaxUnits = 1_000_000
 
-// ErrTooLarge means that the trees of a page need more than MaxUnits.
+// ErrTooLarge means that the trees of a page exceed the limit of the parser.
 var ErrTooLarge = errors.New("the page is too large: too many elements, texts and attributes")
 
-// A Parser parses a page and its fragments. Together, their trees are limited.
+// A Parser parses a page and its fragments. It limits the total size of their trees to most units.
 type Parser struct{ units, most int }
 
-// NewParser returns a parser for a page of a number of bytes. The trees of a small page are limited to 2
-// units for each byte. Markup that nothing reopens has about one.
+// NewParser returns a parser for a page of length bytes. The limit is 20,000 units and 2 units for
+// each byte, but at most MaxUnits. Markup without reopened elements has at most about one unit for
+// each byte.
 func NewParser(length int) *Parser { return &Parser{most: min(20_000+2*length, MaxUnits)} }
 
 // Parse parses a page in UTF-8. It stops when ctx ends.
@@ -50,7 +51,8 @@ func (p *Parser) reader(ctx context.Context, page io.Reader) *reader {
 		before: p.units, most: p.most}
 }
 
-// done adds the size of new trees.
+// done adds the size of new trees. It returns an error if the parser failed, or if the total size
+// is above the limit.
 func (p *Parser) done(r *reader, trees []*html.Node, err error) error {
 	switch {
 	case err != nil:
@@ -58,7 +60,7 @@ func (p *Parser) done(r *reader, trees []*html.Node, err error) error {
 	case !r.state.isVisible():
 		return errors.New("the HTML parser does not show its state: this version of golang.org/x/net/html is not supported")
 	}
-	if p.units += r.counted + r.growth; p.units > p.most/2 { // then the bound is not good enough
+	if p.units += r.counted + r.growth; p.units > p.most/2 { // the bound may be too high, so count the trees
 		p.units = r.before
 		for _, n := range trees {
 			p.units += size(n)

@@ -11,7 +11,7 @@ import (
 	"golang.org/x/net/html"
 )
 
-// pages are small pages whose trees are larger than their markup suggests.
+// pages returns small pages whose trees are larger than their markup suggests.
 func pages() []string {
 	var b strings.Builder
 	for i := range 200 {
@@ -34,8 +34,8 @@ func pages() []string {
 	}
 }
 
-// FuzzParse parses any page. It checks that the reader's bound is not below the size of the tree, that the
-// tree is that of html.Parse, and that it is within the limit.
+// FuzzParse parses any page. It checks that the tree is within the limit, that the bound of the
+// reader is not below the size of the tree, and that html.Parse returns the same tree.
 func FuzzParse(f *testing.F) {
 	for _, page := range pages() {
 		f.Add([]byte(page))
@@ -45,16 +45,16 @@ func FuzzParse(f *testing.F) {
 		r := p.reader(t.Context(), bytes.NewReader(page))
 		got, err := html.ParseWithOptions(r, r.state.watch())
 		if !r.state.isVisible() {
-			t.Fatal("the HTML parser has no longer the fields of state: adapt state to the new version")
+			t.Fatal("the HTML parser no longer has the fields of state: adapt state to the new version")
 		}
 		size := size(node(r.state.doc))
-		if most := p.most + p.most/2; size > most { // half by the last chunk
+		if most := p.most + p.most/2; size > most { // the last chunk can exceed the limit by half
 			t.Errorf("the tree has %d units, want at most %d", size, most)
 		}
 		if err != nil {
 			return
 		}
-		if bound := r.counted + r.growth; size > bound+10 { // html, head and body
+		if bound := r.counted + r.growth; size > bound+10 { // the bound does not include html, head and body
 			t.Errorf("the tree has %d units, want at most the bound of %d", size, bound)
 		}
 		want, err := html.Parse(bytes.NewReader(page))
@@ -62,7 +62,7 @@ func FuzzParse(f *testing.F) {
 			t.Fatal(err)
 		}
 		if a, b := render(t, got), render(t, want); a != b {
-			t.Errorf("the tree differs from that of html.Parse:\n%s\n%s", a, b)
+			t.Errorf("the tree differs from the tree of html.Parse:\n%s\n%s", a, b)
 		}
 	})
 }
@@ -76,7 +76,7 @@ func render(t *testing.T, n *html.Node) string {
 	return b.String()
 }
 
-// The tree of a page and of its fragments is limited together.
+// The limit applies to the total size of the trees of a page and its fragments.
 func TestFragmentsCount(t *testing.T) {
 	t.Parallel()
 	p := NewParser(MaxUnits)
@@ -91,7 +91,7 @@ func TestFragmentsCount(t *testing.T) {
 		case errors.Is(err, ErrTooLarge) && n > 0:
 			return
 		case err != nil || n == 100:
-			t.Fatalf("fragment %d: got error %v, want the error that the page is too large after some", n, err)
+			t.Fatalf("fragment %d: got error %v, want ErrTooLarge after some fragments", n, err)
 		}
 	}
 }

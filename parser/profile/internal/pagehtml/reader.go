@@ -12,35 +12,36 @@ import (
 // The limits of one chunk.
 const (
 	maxChunk = 64 << 10 // bytes
-	minChunk = 16       // bytes, to contain a name
+	minChunk = 16       // bytes, enough for the name of a tag
 	maxTags  = 32
 )
 
 // maxBodies is the maximum number of body and html tags. The parser merges the attributes of each
-// with those of all before.
+// such tag with the attributes of all earlier tags.
 const maxBodies = 32
 
-// A reader hands a page to the HTML parser in chunks. Before each chunk it knows an upper bound of the
-// size of the tree: the size when it was last counted, and the maximum growth since. When the bound
-// reaches the limit, it counts again. The read fails if the tree is too large, or if the context has
-// ended.
+// A reader passes a page to the HTML parser in chunks. Before each chunk, it computes an upper
+// bound of the size of the tree: the size when the tree was last counted, and the maximum growth
+// since. When the bound reaches the limit, the reader counts the tree again. Read fails if the tree
+// is too large, or if the context has ended.
 //
-// The growth by a tag is limited, because the parser makes at most:
-//   - four elements and two texts for the tag, what it implies and the text after it
-//   - two copies of all active formatting elements, in the steps to reconstruct them
-//   - eight copies of them in the adoption agency algorithm, for the end of a formatting element, and
-//     for a and nobr
+// The growth by a tag is limited, because the parser creates at most:
+//   - four elements and two texts, for the tag, the elements that it implies and the text after it
+//   - two copies of all active formatting elements, when it reopens them
+//   - eight copies of these elements in the adoption agency algorithm of the HTML standard, which
+//     the parser runs for end tags of formatting elements, and for a and nobr
 //
-// The active formatting elements are those at the beginning of the chunk, and those that begin in the chunk.
+// The active formatting elements are those at the beginning of the chunk, and those that begin in
+// the chunk.
 type reader struct {
 	stopped func() error // returns why the parser must stop, or nil
 	state   state
 	page    *bufio.Reader
-	before  int // size of the trees before this one
+	before  int // total size of the earlier trees
 	most    int // maximum size of all trees
 
 	counted int // size of the tree when it was last counted
-	growth  int // maximum growth since
+	growth  int // maximum growth since the tree was last counted
 	bodies  int // number of body and html tags
 }
 
@@ -54,7 +55,7 @@ func (r *reader) Read(p []byte) (int, error) {
 	}
 	chunk, _ := r.page.Peek(min(r.page.Buffered(), len(p)))
 	length, growth := r.cut(chunk)
-	if r.growth += growth; growth > r.most/2 { // by a single tag
+	if r.growth += growth; growth > r.most/2 { // only a single tag can add so much
 		return 0, ErrTooLarge
 	}
 	n := copy(p, chunk[:length])
@@ -75,14 +76,15 @@ func (r *reader) check() error {
 		return nil
 	}
 	r.counted, r.growth = r.state.size(), 0
-	if r.before+r.counted > r.most*9/10 { // the rest is for the chunk that follows
+	if r.before+r.counted > r.most*9/10 { // the next chunk needs the rest
 		return ErrTooLarge
 	}
 	return nil
 }
 
-// cut returns the length of the next chunk, which is a prefix of b, and its maximum growth. Any text
-// counts as the attributes of a formatting element, because a tag can have begun before the chunk.
+// cut returns the length of the next chunk, which is a prefix of b, and its maximum growth. Any
+// text counts as the attributes of a formatting element, because a tag can have begun before the
+// chunk.
 func (r *reader) cut(b []byte) (at, growth int) {
 	formatting := r.state.formatting() + r.state.attr.Len() + 2
 	attributes := 0
@@ -120,7 +122,8 @@ var formattingElements = map[atom.Atom]bool{
 	atom.Nobr: true, atom.S: true, atom.Small: true, atom.Strike: true, atom.Strong: true, atom.Tt: true, atom.U: true,
 }
 
-// tagName returns the name of the tag whose text begins with b. end reports whether it is an end tag.
+// tagName returns the name of the tag whose text begins with b. end reports whether it is an end
+// tag.
 func tagName(b []byte) (name atom.Atom, end bool) {
 	if end = len(b) > 0 && b[0] == '/'; end {
 		b = b[1:]
@@ -134,8 +137,8 @@ func tagName(b []byte) (name atom.Atom, end bool) {
 	return atom.Lookup(lower[:n]), end
 }
 
-// separators returns the maximum number of attributes that begin in a part of a tag: the number of bytes
-// that follow white space, a slash or a quote.
+// separators returns the maximum number of attributes that begin in a part of a tag: the number of
+// bytes that follow white space, a slash or a quote.
 func separators(b []byte) int {
 	n, before := 0, byte(1)
 	for _, c := range b {

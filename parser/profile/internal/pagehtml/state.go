@@ -6,9 +6,9 @@ import (
 	"golang.org/x/net/html"
 )
 
-// A state is the state of the HTML parser while it parses. The parser does not export it. The size of
-// the tree cannot be derived from the page: at each new block, the parser reopens the formatting elements
-// that are open, up to 512 of them.
+// A state is the unexported state of the HTML parser during parsing. It is necessary because the
+// size of the tree cannot be derived from the page. At each new block, the parser reopens up to 512
+// formatting elements.
 type state struct {
 	doc  reflect.Value // *html.Node: the tree
 	afe  reflect.Value // []*html.Node: the active formatting elements, which the parser may reopen

@@ -1,5 +1,5 @@
-// Package pagejson decodes JSON pages, and the JSON in the scripts of HTML pages. The values have the
-// types that gojq supports.
+// Package pagejson decodes JSON pages, and the JSON in the scripts of HTML pages. The values have
+// the types that gojq supports.
 package pagejson
 
 import (

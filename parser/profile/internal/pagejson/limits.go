@@ -2,19 +2,19 @@ package pagejson
 
 import "fmt"
 
-// The limits of the JSON of a page. A feed of a megabyte has about 60,000 values, which are at most 20 levels
-// deep.
+// The limits of the JSON of a page. A feed of a megabyte has about 60,000 values, which are at most
+// 20 levels deep.
 const (
 	MaxValues = 500_000
 	MaxDepth  = 1000
-	maxDigits = 400 // of an integer; a longer one becomes a floating-point number
+	maxDigits = 400 // digits of an integer; a longer integer becomes a floating-point number
 )
 
 // A counter counts the JSON values of a page.
 type counter int
 
-// add adds the values at the beginning of b, up to the end of the first value. It counts commas and brackets
-// outside of strings. It returns an error if the values are too many or too deep.
+// add counts the first JSON value in b, and all values inside it. It counts commas and brackets
+// outside of strings. It returns an error if there are too many values or too many levels.
 func (c *counter) add(b []byte) error {
 	*c++
 	depth := 0

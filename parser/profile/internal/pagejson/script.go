@@ -11,8 +11,9 @@ import (
 	"strings"
 )
 
-// DecodeScript decodes the JSON at the beginning of a script's text, or in the JavaScript string at
-// the beginning. It ignores the text after it, such as the rest of the statement.
+// DecodeScript decodes the JSON at the beginning of a script's text. If the text begins with a
+// JavaScript string, the JSON is in the string. DecodeScript ignores the text after the JSON or the
+// string, such as the rest of the statement.
 func DecodeScript(text string) (any, error) {
 	text = strings.TrimLeft(text, " \t\r\n\ufeff") // some sites send byte order marks
 	if text != "" && (text[0] == '"' || text[0] == '\'') {
@@ -33,8 +34,8 @@ func DecodeScript(text string) (any, error) {
 }
 
 // scriptString returns the value of the JavaScript string at the beginning of text. Unlike a JSON
-// string, a JavaScript string can have single quotes and the escapes \x41, \', \v and \0. The value
-// has a space for \v and \0.
+// string, a JavaScript string can have single quotes and the escapes \x41, \', \v and \0. In the
+// value, a space replaces \v and \0.
 func scriptString(text string) (string, error) {
 	quote := text[0]
 	out := bytes.NewBufferString(`"`)
@@ -116,9 +117,9 @@ func DecodeFlight(scripts []string) (map[string]any, error) {
 	return values, nil
 }
 
-// flightText returns the text of a line such as T1f4,…: The number after T is the length of the text
-// in bytes, in hexadecimal. No line break follows the text, so after is the rest of the line. ok is
-// false if the line has no such text.
+// flightText returns the text of a line such as T1f4,…: The number after T is the length of the
+// text in bytes, in hexadecimal. No line break follows the text, so after is the rest of the line.
+// ok is false if the line has no such text.
 func flightText(line string) (text, after string, ok bool) {
 	if !strings.HasPrefix(line, "T") {
 		return "", "", false

@@ -18,7 +18,8 @@ var utf8Mark = []byte("\ufeff")
 
 // WithoutMark returns a page without the byte order marks at its beginning, and without the white
 // space before them. It converts a page in UTF-16 with a mark to UTF-8. marked reports whether the
-// page had a mark. The page is then UTF-8, whatever charset it declares. Other pages are unchanged.
+// page had a mark. If so, text is UTF-8, even if the page declares another charset. Other pages are
+// unchanged.
 func WithoutMark(body []byte) (text []byte, marked bool) {
 	if bytes.HasPrefix(body, []byte{0xff, 0xfe}) || bytes.HasPrefix(body, []byte{0xfe, 0xff}) {
 		// The decoder replaces invalid units, and returns no error.
@@ -35,8 +36,8 @@ func WithoutMark(body []byte) (text []byte, marked bool) {
 }
 
 // HTML returns an HTML page converted to UTF-8, from the charset that the response or the page
-// declares. If neither declares a charset, HTML returns valid UTF-8 unchanged, and otherwise guesses
-// the charset.
+// declares. If neither declares a charset, HTML returns valid UTF-8 unchanged, and otherwise
+// guesses the charset.
 func HTML(body []byte, contentType string) io.Reader {
 	encoding, name, declared := charset.DetermineEncoding(body, contentType)
 	if name == "utf-8" || !declared && utf8.Valid(body) {
@@ -45,8 +46,9 @@ func HTML(body []byte, contentType string) io.Reader {
 	return encoding.NewDecoder().Reader(bytes.NewReader(body))
 }
 
-// JSON returns a JSON page converted to UTF-8. Valid UTF-8 is returned unchanged, because JSON is
-// UTF-8. Other pages are converted from the charset that the response declares.
+// JSON returns a JSON page converted to UTF-8. It returns valid UTF-8 without NUL bytes unchanged,
+// because JSON is usually UTF-8. It converts other pages from the charset that the response
+// declares.
 func JSON(body []byte, contentType string) ([]byte, error) {
 	_, parameters, err := mime.ParseMediaType(contentType)
 	if err != nil || parameters["charset"] == "" {

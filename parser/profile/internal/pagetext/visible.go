@@ -19,9 +19,9 @@ var blocks = map[atom.Atom]bool{
 	atom.Thead: true, atom.Tr: true, atom.Ul: true,
 }
 
-// Visible returns the text of an element. As in a browser, line breaks and the edges of blocks, such as
-// paragraphs and cells, separate words. Visible spends a step for each node, and for each 8 bytes of text. ok
-// is false if spend returned false, and the text is then incomplete.
+// Visible returns the text of an element. As in a browser, line breaks and the edges of blocks,
+// such as paragraphs and cells, separate words. Visible spends a step for each node, and for each 8
+// bytes of text. If spend returns false, ok is false and the text is incomplete.
 func Visible(element *html.Node, spend func(steps int) bool) (text string, ok bool) {
 	var b strings.Builder
 	var add func(*html.Node) bool

@@ -1,6 +1,7 @@
 // Package innings decides to which innings of a cricket match the runs on a page belong.
 //
-// The score of a side begins again with its second innings. Pages differ:
+// The score of a side begins again with its second innings. There are three kinds of pages. The last
+// column says which line score a match has with such pages:
 //
 //	all innings     428/6d & 3/0  v  245    the line score of the page
 //	latest innings  3             v  245    the line score of the earlier pages, and the latest innings
@@ -37,10 +38,10 @@ func Several(line *event.LineScore) bool {
 }
 
 // Complete returns the page's score and line score in cricket, completed from earlier pages. all
-// reports whether the site shows all innings. wickets reports whether it shows wickets: then an
-// innings without wickets is all out. The line score is nil if it is not known to which innings the
-// runs belong. In other sports, Complete returns both unchanged, or a nil line score if it does not
-// fit the score.
+// reports whether the site shows all innings. wickets reports whether the site shows wickets. If it
+// does, an innings without wickets is all out. The line score is nil if it is not known to which
+// innings the runs belong. In other sports, Complete returns both unchanged, or a nil line score if
+// it does not fit the score.
 func (known Known) Complete(o *observation.Observation, all, wickets bool) (*event.Score, *event.LineScore) {
 	switch rules := o.Sport.Rules(); {
 	case o.Score == nil:
@@ -89,8 +90,9 @@ func (known Known) Complete(o *observation.Observation, all, wickets bool) (*eve
 	return &score, line
 }
 
-// before returns the line score before the page. If it is unknown, because no page has named the innings, a
-// score that falls shows it: each side whose second innings has begun has had one innings before.
+// before returns the line score before the page. The saved line score may be unknown, because no
+// page has named the innings. Then a score that falls can show it: a side that has begun its second
+// innings had one innings before.
 func (known Known) before(o *observation.Observation, score *event.Score) *event.LineScore {
 	innings, before := known.begun(o)
 	if began := known.Began(o, score); known.LineScore != nil || before > 0 || innings < 3 || len(began) != innings-2 {
@@ -131,8 +133,8 @@ func (known Known) begun(o *observation.Observation) (innings, before int) {
 // Began returns the sides whose score falls because they have begun an innings. This is possible
 // from the third innings on, for at most as many sides as innings have begun since the earlier
 // pages. If an earlier page has already shown the period, the new score is at most startedRuns. On
-// a page that does not show the current innings, a score that falls by more than a correction also
-// shows that an innings has begun.
+// a page that does not show the current innings, a score that falls by more than a correction can
+// explain also shows that an innings has begun.
 func (known Known) Began(o *observation.Observation, score *event.Score) []event.Side {
 	if !o.Sport.Rules().InningsScore || score == nil || known.Score == nil {
 		return nil
@@ -161,8 +163,8 @@ func (known Known) Began(o *observation.Observation, score *event.Score) []event
 	return fell
 }
 
-// showsInnings reports whether a page shows which innings is played, or has just ended. For other pages, such as
-// those after the match, the number of innings on the page may be the period.
+// showsInnings reports whether a page shows which innings is played, or has just ended. On other
+// pages, such as pages after the match, the period may only be the number of innings on the page.
 func showsInnings(o *observation.Observation) bool {
 	return o.Match.Status == event.Live || o.Match.Status == event.Break && o.Match.Period != ""
 }
@@ -200,20 +202,21 @@ func (known Known) rises(side event.Side, score *event.Score, line *event.LineSc
 	return after.Runs > before.Runs || more
 }
 
-// Moved reports whether now differs from was, in the texts of the innings. It returns false if
-// either is unknown.
+// Moved reports whether the innings of now and was differ when written as text. It returns false if
+// now or was is nil.
 func Moved(was, now *event.LineScore) bool {
 	return was != nil && now != nil && (was.Home.String() != now.Home.String() || was.Away.String() != now.Away.String())
 }
 
-// More reports whether now has more innings than was. Either can be nil.
+// More reports whether now has more innings than was. It returns false if now or was is nil.
 func More(was, now *event.LineScore) bool {
 	return was != nil && now != nil && now.Innings() > was.Innings()
 }
 
-// After returns the line score after an incident of the latest innings of a side. was is the line score
-// before it, shown is that of the page, and runs are those of the innings after the incident. After returns
-// was if it or shown is nil. It modifies neither.
+// After returns the line score after an incident in the latest innings of a side. was is the line
+// score before the incident, and shown is the line score of the page. runs are the runs of the
+// innings after the incident. After returns was if was or shown is nil. It does not modify was or
+// shown.
 func After(was, shown *event.LineScore, side event.Side, runs int, wicket bool) *event.LineScore {
 	if was == nil || shown == nil || len(shown.Of(side)) == 0 {
 		return was

@@ -53,8 +53,9 @@ func WithoutRepeats(o *observation.Observation) []observation.Incident {
 
 // repeats reports whether a row repeats an earlier row of the same kind, side and clock. Both rows
 // must have the same player, and the attributes that both have must be equal. Rows without a clock
-// repeat nothing, except for kicks. A player can get two equal penalties at once, a kicker can miss twice in
-// a minute, and a pitcher can return in an inning. So such a row only repeats a row of another list.
+// repeat nothing, except for kicks. A player can get two equal penalties at once, a kicker can miss
+// twice in a minute, and a pitcher can return in the same inning. So a row of these kinds repeats
+// only a row of another list.
 func repeats(sport event.Sport, in, first *observation.Incident) bool {
 	missed := sport.Misses(in.Kind, in.Detail)
 	again := in.Kind == event.Penalty || in.Kind == "pitching_change" || missed

@@ -11,10 +11,10 @@ import (
 const clockSlack = 5 * time.Minute
 
 // Least returns the minimum time from at until a match can be over. In a break, the period of at
-// has ended. The zero clock means kick-off. longest is the highest clock in regulation time that pages
-// have shown, in seconds since the start of its period: the period of at is at least so long. Later
-// periods are as long as in any usual competition, because pages that show a period before the last rarely
-// miss the whole last period.
+// has ended. The zero clock means kick-off. longest is the highest clock in regulation time that
+// pages have shown, in seconds since the start of its period. So the period of at is at least this
+// long. For later periods, Least uses the longest usual length, because pages rarely miss the whole
+// last period.
 func Least(sport event.Sport, at event.Clock, inBreak bool, longest int) time.Duration {
 	if sport == event.Soccer {
 		return max(0, leastSoccer(at, inBreak)-clockSlack)

@@ -40,17 +40,18 @@ func (o *Observed) ofInnings() Result {
 	return Result{event.Draw, event.ByRegulation} // the other side was still batting
 }
 
-// TwoInnings reports whether a match has two innings a side. Such a match has an innings of more than 60
-// overs, or an innings after the second that is longer than a super over. longest and later are the balls of
-// the longest innings, and of the longest one after the second.
+// TwoInnings reports whether a match has two innings a side. Such a match has an innings of more
+// than 60 overs, or an innings after the second that is longer than a super over. longest is the
+// number of balls in the longest innings, and later is the number of balls in the longest innings
+// after the second.
 func TwoInnings(longest, later int) bool {
 	const over = 6
 	return longest > 60*over || later > over
 }
 
 // isSuperOver reports whether each side's innings after its first are super overs. A super over
-// breaks a tie, and ends with the second wicket. If pages have shown its overs, the first innings
-// need not be level, because the pages may not have shown the last correction of their runs.
+// breaks a tie, and ends with the second wicket. If pages have shown the balls of a super over, the
+// first innings need not be level: the pages may not have shown the last correction of their runs.
 func (o *Observed) isSuperOver() bool {
 	line := o.LineScore
 	if len(line.Home) == 0 || len(line.Away) == 0 || TwoInnings(o.Longest, o.LongestLater) {
@@ -66,8 +67,8 @@ func (o *Observed) isSuperOver() bool {
 	})
 }
 
-// ShowsWickets reports whether an innings of a line score has wickets. Then an innings without wickets is
-// all out.
+// ShowsWickets reports whether an innings of a line score has wickets. If it does, an innings
+// without wickets is all out.
 func ShowsWickets(line *event.LineScore) bool {
 	return line != nil && slices.ContainsFunc(slices.Concat(line.Home, line.Away), func(i event.Innings) bool {
 		return i.Wickets != nil || i.Declared
@@ -79,13 +80,14 @@ func isClosed(l event.Line) bool {
 	return len(l) > 0 && l[len(l)-1].Closed()
 }
 
-// winningHit is the maximum number of runs by which the last hit of a match brings a side in front.
+// winningHit is the maximum number of runs by which a side leads after a hit that wins the match.
 const winningHit = 6
 
-// MayEnd reports whether a match of cricket can end with a line score: the side that trails has ended its
-// last innings, or the other side has just overtaken it. A tie can be followed by a super over, unless each
-// side has ended its second innings. wickets reports whether the pages show wickets. batting is the side that
-// batted last, or "" if unknown.
+// MayEnd reports whether a match of cricket can end with a line score. It can if the trailing side
+// has ended its last innings, or if the leading side has just overtaken it. A tie can end the match
+// only if each side has ended its second innings, because otherwise a super over can follow.
+// wickets reports whether the pages show wickets. batting is the side that batted last, or "" if
+// unknown.
 func MayEnd(line *event.LineScore, wickets bool, batting event.Side) bool {
 	total := line.Total()
 	leads := event.Home
