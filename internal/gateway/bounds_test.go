@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/matchwire/matchwire/internal/gateway"
 	"github.com/matchwire/matchwire/internal/instances"
 )
 
@@ -74,7 +75,9 @@ func TestEndOfStream(t *testing.T) {
 		for _, why := range []string{"left", "instance"} {
 			t.Run(kind+" "+why, func(t *testing.T) {
 				t.Parallel()
-				c := newCluster(t)
+				c := newClusterWith(t, gateway.Options{}, func(g *gateway.Gateway) {
+					g.SetLimits(patience, patience, 2*patience, patience)
+				})
 				open := c.tunnel
 				if kind == "sse" {
 					open = c.eventStream

@@ -17,10 +17,11 @@ import (
 
 	"github.com/matchwire/matchwire/internal/gateway"
 	"github.com/matchwire/matchwire/internal/instances"
+	"github.com/matchwire/matchwire/internal/nonblock"
 )
 
-// goodbye is the close frame of a gateway that stops.
-var goodbye = string(frame(0x88, "\x03\xf4the gateway is stopping; reconnect with your cursor"))
+// lastFrame is the close frame of a stopping gateway.
+var lastFrame = string(frame(0x88, "\x03\xf4the gateway is stopping; reconnect with your cursor"))
 
 // Bytes pass in both directions unchanged, in any amount.
 func TestTunnelCopies(t *testing.T) {
@@ -63,10 +64,10 @@ func TestShutdownAfterWholeFrame(t *testing.T) {
 		before, after string // sent by the instance before and after the call of Shutdown
 		want          string // received by the client after before
 	}{
-		{"between frames", second, "", goodbye},
-		{"in a frame", big[:20_000], big[20_000:], big[20_000:] + goodbye},
-		{"in the length", big[:2], big[2:], big[2:] + goodbye},
-		{"in a frame, then a part of the next", big[:10], big[10:] + second + big[:20_000], big[10:] + second + goodbye},
+		{"between frames", second, "", lastFrame},
+		{"in a frame", big[:20_000], big[20_000:], big[20_000:] + lastFrame},
+		{"in the length", big[:2], big[2:], big[2:] + lastFrame},
+		{"in a frame, then a part of the next", big[:10], big[10:] + second + big[:20_000], big[10:] + second + lastFrame},
 		{"in a frame, then a close frame", second[:1], second[1:] + string(frame(0x88, "")), second[1:] + string(frame(0x88, ""))},
 		{"after a close frame", string(frame(0x88, "\x03\xe9")), "", ""},
 		{"in a frame whose rest is missing", second[:4], "", ""},
@@ -125,8 +126,8 @@ func TestShutdownIsBounded(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error)
 	go func() { done <- c.gateway.Shutdown(ctx) }()
-	if got := client.receive(len(goodbye)); got != goodbye {
-		t.Errorf("received %q, want %q", got, goodbye)
+	if got := client.receive(len(lastFrame)); got != lastFrame {
+		t.Errorf("received %q, want %q", got, lastFrame)
 	}
 	c.refused("the gateway is stopping")
 	select {
@@ -371,11 +372,12 @@ func TestConnectionLimit(t *testing.T) {
 	c.tunnel(i)
 }
 
-// The limit on open files determines the default of the limit on sockets.
+// The limit on open files determines the default of the limit on sockets. Each socket needs two files.
 func TestDefaultConnectionLimit(t *testing.T) {
 	t.Parallel()
-	if n := gateway.New(gateway.Options{Log: slog.New(slog.DiscardHandler)}).MaxConnections(); n < 50 {
-		t.Errorf("at most %d connections, want at least 50", n)
+	got := gateway.New(gateway.Options{Log: slog.New(slog.DiscardHandler)}).MaxConnections()
+	if want := nonblock.MaxConnections() / 2; got != want || got == 0 {
+		t.Errorf("at most %d connections, want %d", got, want)
 	}
 }
 

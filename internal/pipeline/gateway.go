@@ -49,6 +49,8 @@ type Gateway struct {
 	Log      *slog.Logger
 	// OnListen, if not nil, is called with the address once the gateway listens.
 	OnListen func(net.Addr)
+
+	onStopDelay func() // see Pipeline.onStopDelay
 }
 
 // drainGrace is how long the gateway waits for clients to disconnect after the drain time.
@@ -62,7 +64,7 @@ func (g Gateway) Run(ctx context.Context) error {
 	}
 	defer closeStore()
 	p := New(g.Config, g.Servers, g.Log, nil)
-	p.Listen, p.APIToken = g.Listen, g.APIToken
+	p.Listen, p.APIToken, p.onStopDelay = g.Listen, g.APIToken, g.onStopDelay
 	drain := cmp.Or(time.Duration(g.Config.Gateway.Drain), defaultDrain)
 	proxy := gateway.New(gateway.Options{
 		List: instances.New(store, prefix(g.Config.Namespace)).List, Log: g.Log,

@@ -18,13 +18,14 @@ import (
 )
 
 // A gateway needs only Redis. It serves TLS with the certificate in the config, at the address in the
-// config. Its metrics need a token if a proxy has forwarded the call.
+// config. Its metrics need a token if a proxy has forwarded the call. Before it stops, it is not ready,
+// but still serves.
 func TestGatewayUsesListenerSettings(t *testing.T) {
 	dir := t.TempDir()
 	pool := x509.NewCertPool()
 	pool.AddCert(newCertificate(t, dir, 1))
 	file := filepath.Join(dir, "matchwire.yaml")
-	text := "listen: 127.0.0.1:0\ntls: {certificate: tls.crt, key: tls.key}\ngateway: {connections: 7, drain: 1s}\nstop_delay: 0s\n" +
+	text := "listen: 127.0.0.1:0\ntls: {certificate: tls.crt, key: tls.key}\ngateway: {connections: 7, drain: 1s}\n" +
 		"metrics: {listen: 127.0.0.1:0}\n"
 	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
@@ -39,6 +40,8 @@ func TestGatewayUsesListenerSettings(t *testing.T) {
 		Config: c, Servers: Servers{Redis: "redis://" + miniredis.RunT(t).Addr()}, APIToken: "token-1",
 		Log: slog.New(slog.DiscardHandler), OnListen: func(a net.Addr) { at <- a },
 	}
+	stopping, stop := make(chan struct{}), make(chan struct{})
+	g.onStopDelay = func() { close(stopping); <-stop }
 	go func() { done <- g.Run(ctx) }()
 	var address string
 	select {
@@ -88,6 +91,13 @@ func TestGatewayUsesListenerSettings(t *testing.T) {
 		}
 	}
 	cancel()
+	<-stopping
+	for path, want := range map[string]int{"/livez": 200, "/readyz": 503, "/api/matches": 503} {
+		if code, body := get(path, nil); code != want || path == "/readyz" && !strings.Contains(body, "stopping") {
+			t.Errorf("while the gateway is stopping, GET %s: status %d, body %s; want %d", path, code, body, want)
+		}
+	}
+	close(stop)
 	if err := <-done; err != nil {
 		t.Error(err)
 	}
