@@ -66,15 +66,15 @@ consumers/scoreboard:          event broker consumers
 consumers/shipped:             consumers consumers/archive consumers/notify consumers/scoreboard
 consumers/consumertest:        event broker broker/memory consumers
 
-fanout:                        event broker health internal/clientaddr internal/problem internal/quota internal/trace
+fanout:                        event broker health internal/clientaddr internal/nonblock internal/problem internal/quota
+                               internal/trace
                                fanout/access fanout/eventlog fanout/filter fanout/presence fanout/internal/boards
-                               fanout/internal/nonblock fanout/internal/snapshot fanout/internal/wire
+                               fanout/internal/snapshot fanout/internal/wire
 fanout/access:                 internal/reload
 fanout/eventlog:               event broker fanout/internal/wire
 fanout/filter:                 event
 fanout/presence:
 fanout/internal/boards:        fanout/eventlog
-fanout/internal/nonblock:
 fanout/internal/snapshot:      broker fanout/eventlog fanout/filter fanout/internal/wire
 fanout/internal/wire:          broker
 
@@ -87,6 +87,7 @@ internal/assign:
 internal/clientaddr:
 internal/licences:
 internal/licences/generate:
+internal/nonblock:
 internal/problem:
 internal/prose:
 internal/quota:
@@ -107,7 +108,7 @@ internal/monitor:              health
 internal/httpapi:              event api consumers/scoreboard parser/page parser/poll parser/profile
                                internal/clientaddr internal/guard internal/instances internal/problem internal/quota
                                internal/scheduler internal/trace
-internal/gateway:              internal/instances internal/problem
+internal/gateway:              internal/instances internal/nonblock internal/problem
 internal/pipeline:             event health broker broker/memory broker/rabbit parser/observation parser/page
                                parser/poll parser/profile parser/recording
                                consumers consumers/exec consumers/notify consumers/scoreboard fanout fanout/access

@@ -251,6 +251,11 @@ func TestErrors(t *testing.T) {
 		{"unknown flag", nil, []string{"demo", "--sped", "3"}, 2, "--sped"},
 		{"only AMQP_URL", onlyAMQP, []string{"run"}, 2, "AMQP_URL is set and REDIS_URL is not"},
 		{"only REDIS_URL", onlyRedis, []string{"run"}, 2, "REDIS_URL is set and AMQP_URL is not"},
+		{"gateway without REDIS_URL", onlyAMQP, []string{"gateway"}, 2, "from a Redis server: set REDIS_URL"},
+		{
+			"gateway with a bad REDIS_URL", map[string]string{"REDIS_URL": "http://x:" + testenv.Secret + "@y"},
+			[]string{"gateway"}, 2, "REDIS_URL",
+		},
 		{"emit with only AMQP_URL", onlyAMQP, []string{"emit", "soccer.mls.goal", "{}"}, 2, "REDIS_URL is not"},
 		{
 			"URL and file", map[string]string{"AMQP_URL": both["AMQP_URL"], "AMQP_URL_FILE": empty}, []string{"run"},

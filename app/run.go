@@ -60,15 +60,17 @@ func (r *runCmd) Run(ctx context.Context, c *console) error {
 }
 
 type gatewayCmd struct {
-	Listen string `help:"Address to serve on." default:"${listen}" env:"MATCHWIRE_LISTEN"`
+	Listen string `help:"Address to serve on; overrides the config (default: ${listen})." env:"MATCHWIRE_LISTEN" placeholder:"HOST:PORT"`
 }
 
 func (g *gatewayCmd) Help() string {
-	return "Reads the list of instances from Redis, as ps does. " +
-		"Forwards requests for /api to instances with the api role, " +
-		"and all other requests to instances with the fanout role. " +
-		"Prefers healthy instances, then the instance with the fewest requests in progress. " +
-		"Serves plain HTTP: for TLS, put a proxy in front."
+	return `Reads the list of instances from the Redis server at REDIS_URL, as ps does. Needs no RabbitMQ.
+
+Forwards requests for /api to instances with the api role, and all other requests to instances with the fanout role.
+Prefers healthy instances, then the instance with the fewest requests in progress.
+
+Uses these keys of the config: namespace, listen, tls, hosts, api_tokens, metrics and gateway. Serves TLS if the
+config has a certificate. Connects over TLS to the instances that serve TLS.`
 }
 
 func (g *gatewayCmd) Run(ctx context.Context, c *console) error {
@@ -80,6 +82,9 @@ func (g *gatewayCmd) Run(ctx context.Context, c *console) error {
 	if err != nil {
 		return err
 	}
-	return pipeline.Gateway{Servers: servers, Namespace: config.Namespace, Listen: g.Listen,
-		Hosts: config.Hosts, Log: c.log}.Run(ctx)
+	token, err := pipeline.APITokenFrom(c.getenv)
+	if err != nil {
+		return err
+	}
+	return pipeline.Gateway{Config: config, Servers: servers, Listen: g.Listen, APIToken: token, Log: c.log}.Run(ctx)
 }

@@ -9,8 +9,8 @@ import (
 
 	"golang.org/x/time/rate"
 
-	"github.com/matchwire/matchwire/fanout/internal/nonblock"
 	"github.com/matchwire/matchwire/fanout/internal/wire"
+	"github.com/matchwire/matchwire/internal/nonblock"
 )
 
 // Limits of one connection.

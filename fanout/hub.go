@@ -58,9 +58,9 @@ import (
 	"github.com/matchwire/matchwire/fanout/access"
 	"github.com/matchwire/matchwire/fanout/eventlog"
 	"github.com/matchwire/matchwire/fanout/internal/boards"
-	"github.com/matchwire/matchwire/fanout/internal/nonblock"
 	"github.com/matchwire/matchwire/fanout/presence"
 	"github.com/matchwire/matchwire/health"
+	"github.com/matchwire/matchwire/internal/nonblock"
 	"github.com/matchwire/matchwire/internal/quota"
 	"github.com/matchwire/matchwire/internal/trace"
 )

@@ -33,6 +33,7 @@ type Instance struct {
 	Name    string    `json:"name"`
 	Roles   []string  `json:"roles"`
 	Address string    `json:"address,omitempty"` // host:port for HTTP clients; "" if the process does not serve HTTP
+	TLS     bool      `json:"tls,omitempty"`     // the process serves HTTP over TLS
 	Version string    `json:"version"`
 	Started time.Time `json:"started"`
 	Status  string    `json:"status"` // as on /healthz: pass, warn or fail

@@ -62,6 +62,7 @@ type Config struct {
 	StopDelay *strictyaml.Duration `yaml:"stop_delay"`
 	API       APIConfig            `yaml:"api"`
 	Fanout    FanoutConfig         `yaml:"fanout"`
+	Gateway   GatewayConfig        `yaml:"gateway"`
 
 	file        string         // name of the config file; "" if there is none
 	profilesPos strictyaml.Pos // position of the key profiles
@@ -201,7 +202,7 @@ func LoadConfig(file string, optional bool) (Config, error) {
 	}
 	c.profilesPos = strictyaml.PosAt(data, "profiles")
 	for _, check := range []func([]byte) error{c.checkNamespace, c.checkAliases, c.checkRequests, c.TLS.check,
-		c.API.check, c.Fanout.check} {
+		c.API.check, c.Fanout.check, c.Gateway.check} {
 		if err := check(data); err != nil {
 			return c, fmt.Errorf("config %w", strictyaml.InFile(file, err))
 		}

@@ -54,6 +54,7 @@ func (p *Pipeline) announce(working, serving context.Context, group *errgroup.Gr
 	}
 	if parts.listen != "" {
 		self.Address = cmp.Or(p.Advertise, advertised(parts.listen))
+		self.TLS = p.config.TLS.Certificate != ""
 	}
 	group.Go(func() error {
 		registry := instances.New(parts.redis, parts.prefix)

@@ -89,7 +89,7 @@ func envOrFile(getenv func(string) string, name string) (string, error) {
 }
 
 // Embedded reports whether the broker and Redis are embedded in this process.
-func (s Servers) Embedded() bool { return s.AMQP == "" && s.Redis == "" }
+func (s Servers) Embedded() bool { return s == Servers{} }
 
 // OpenBroker returns a client for the RabbitMQ server, or a new in-memory broker. It does
 // not wait for a connection.

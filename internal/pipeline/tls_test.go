@@ -148,6 +148,7 @@ func TestStreamsNeedTokensOrPermission(t *testing.T) {
 		{"127.0.0.1:0", "fanout: {snapshot_matches: -1}\n", "fanout.snapshot_matches: -1: want 0 or more"},
 		{"127.0.0.1:0", "api: {calls: -1}\n", ":1:14: api.calls: -1: want 0 or more"},
 		{"127.0.0.1:0", "api: {calls_per_address: -1}\n", "api.calls_per_address: -1: want 0 or more"},
+		{"127.0.0.1:0", "gateway: {connections: -1}\n", ":1:24: gateway.connections: -1"},
 		{"127.0.0.1:0", "tls: {key: tls.key}\n", "tls: want both certificate and key"},
 	} {
 		file := filepath.Join(dir, "matchwire.yaml")

@@ -64,6 +64,12 @@ func (p *Pipeline) newGuard(listen string) (*guard.Guard, error) {
 	if err != nil {
 		return nil, err
 	}
+	tokens, err := p.tokens()
+	return &guard.Guard{Local: loopback(listen), Hosts: p.config.Hosts, Streams: keys, Tokens: tokens}, err
+}
+
+// tokens returns p.APIToken and the tokens in api_tokens of the config.
+func (p *Pipeline) tokens() (*guard.Tokens, error) {
 	file := p.config.APITokens
 	if file != "" {
 		file = p.config.resolve(file)
@@ -72,7 +78,7 @@ func (p *Pipeline) newGuard(listen string) (*guard.Guard, error) {
 	if err != nil {
 		return nil, UsageError(fmt.Errorf("config %s: api_tokens: %w", p.config.file, err))
 	}
-	return &guard.Guard{Local: loopback(listen), Hosts: p.config.Hosts, Streams: keys, Tokens: tokens}, nil
+	return tokens, nil
 }
 
 // handleMetrics adds the handlers of the metrics and the health checks to mux.
