@@ -31,7 +31,10 @@ func TestStuckConsumer(t *testing.T) {
 				b := memory.New([]time.Duration{time.Second, time.Second, time.Second}, slog.New(slog.DiscardHandler))
 				var progress consumers.Progress
 				failing := tc.err
-				c := consumers.Consumer{Keys: []string{"#"}, Handle: func(context.Context, event.Event) error { return failing }}
+				c := consumers.Consumer{
+					Keys:   []string{"#"},
+					Handle: func(context.Context, event.Event) error { return failing },
+				}
 				r := consumers.Runner{Broker: b, Progress: &progress, Log: slog.New(slog.DiscardHandler)}
 				ended := make(chan error)
 				go func() { ended <- r.Run(ctx, "boards", c, nil) }()
@@ -52,7 +55,8 @@ func TestStuckConsumer(t *testing.T) {
 				publish()
 				synctest.Wait()
 				h := progress.Health()
-				if len(h) != 1 || h[0].Down != tc.down || !strings.Contains(h[0].Text, "consumer boards has handled no event since") ||
+				if len(h) != 1 || h[0].Down != tc.down ||
+					!strings.Contains(h[0].Text, "consumer boards has handled no event since") ||
 					!strings.Contains(h[0].Text, tc.err.Error()) {
 					t.Errorf("health is %v, want an issue of the consumer boards, down: %v", h, tc.down)
 				}

@@ -161,8 +161,11 @@ func NewHub(o Options) *Hub {
 		history: eventlog.NewHistory(historyBytes, eventlog.Beginning()),
 		starts:  make(chan func(context.Context)), stopping: make(chan struct{}),
 		addresses: quota.New(o.ConnectionsPerAddress, 0), held: quota.New(o.TimelinesPerAddress, 0),
-		searches:   quota.New(0, maxSearches),
-		catchingUp: quota.New(maxSharedPlaybacks/2, 0), boards: boards.New(o.Scoreboard, o.Log), disconnected: make(chan struct{}),
+		searches: quota.New(0, maxSearches),
+		catchingUp: quota.New(
+			maxSharedPlaybacks/2,
+			0,
+		), boards: boards.New(o.Scoreboard, o.Log), disconnected: make(chan struct{}),
 		timelines: map[*timeline]struct{}{}, delayed: map[time.Duration]*timeline{}}
 	h.setUnready()
 	return h
@@ -215,7 +218,10 @@ func (h *Hub) begin(ctx context.Context, log broker.Log) {
 	case cp.Cursor != broker.Start:
 		h.log.Info("reading the event log from a checkpoint", "cursor", cp.Cursor, "matches", cp.Matches())
 	}
-	h.source, h.history, h.saved = log, eventlog.NewHistory(historyBytes, cp.WithMatches(h.options.SnapshotMatches)), cp.Cursor.Offset
+	h.source, h.history, h.saved = log, eventlog.NewHistory(
+		historyBytes,
+		cp.WithMatches(h.options.SnapshotMatches),
+	), cp.Cursor.Offset
 	h.live = newTimeline(h, h.history, clock{}, h.history.Now())
 	h.mu.Lock()
 	h.timelines[h.live] = struct{}{}
@@ -255,7 +261,8 @@ func (h *Hub) Handler() http.Handler {
 	mux.HandleFunc("GET /presence", h.ServePresence)
 	page := http.FileServerFS(files)
 	mux.Handle("GET /", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		w.Header().Set("Content-Security-Policy", "default-src 'self'; connect-src 'self' ws: wss:; frame-ancestors 'self'")
+		w.Header().
+			Set("Content-Security-Policy", "default-src 'self'; connect-src 'self' ws: wss:; frame-ancestors 'self'")
 		w.Header().Set("Cache-Control", "no-cache")
 		w.Header().Set("X-Content-Type-Options", "nosniff")
 		if r.URL.Path == "/live.js" { // all pages may load it; Options.Origins limits which may connect

@@ -281,7 +281,9 @@ type readCounter struct{ reads atomic.Int64 }
 
 func (*readCounter) DialHook(next redis.DialHook) redis.DialHook { return next }
 
-func (*readCounter) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.ProcessPipelineHook { return next }
+func (*readCounter) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.ProcessPipelineHook {
+	return next
+}
 
 func (c *readCounter) ProcessHook(next redis.ProcessHook) redis.ProcessHook {
 	return func(ctx context.Context, cmd redis.Cmder) error {

@@ -218,8 +218,14 @@ func (c *checker) check(p *season.Page, e *event.Event) {
 	case d.Kind == event.ScoreChange:
 		c.checkScoreChange(p, e)
 	case d.LineScore != nil && d.Score != nil && !d.LineScore.Fits(c.match.Sport.Rules(), *d.Score):
-		c.fail(&c.spurious, "unexpected line score %s of %s at %s: the score is %v", d.LineScore.ByPeriod(), e.Type, e.Time,
-			d.Score)
+		c.fail(
+			&c.spurious,
+			"unexpected line score %s of %s at %s: the score is %v",
+			d.LineScore.ByPeriod(),
+			e.Type,
+			e.Time,
+			d.Score,
+		)
 	case d.Kind == event.KickoffChanged:
 		c.moves.reported++
 	case d.Changes["player"].Old == season.CancelledScorer:
@@ -307,8 +313,12 @@ func (c *checker) gamesTracked(set event.Period, side event.Side) (n int) {
 
 // beginsSet reports whether the set of an event begins on the same page. The score starts again then.
 func (c *checker) beginsSet(e *event.Event) bool {
-	return e.Data.Sport.Rules().SetScore && e.Data.Clock != nil && slices.ContainsFunc(c.events, func(other event.Event) bool {
-		return other.Data.Kind == event.PeriodStart && other.Data.Clock != nil && other.Data.Clock.Period == e.Data.Clock.Period
+	if !e.Data.Sport.Rules().SetScore || e.Data.Clock == nil {
+		return false
+	}
+	return slices.ContainsFunc(c.events, func(other event.Event) bool {
+		d := &other.Data
+		return d.Kind == event.PeriodStart && d.Clock != nil && d.Clock.Period == e.Data.Clock.Period
 	})
 }
 
@@ -329,7 +339,13 @@ func (c *checker) checkScoreChange(p *season.Page, e *event.Event) {
 		c.fail(&c.spurious, "unexpected %s to %v on a %s", e.Type, score, p.Fault)
 	case c.match.Sport.Rules().SetScore && *score == event.Score{}: // a set begins
 	case c.rendered.Style.Listed && p.Current() && p.Complete:
-		c.fail(&c.spurious, "unexpected %s to %v at %s: the page lists the incident that explains it", e.Type, score, e.Time)
+		c.fail(
+			&c.spurious,
+			"unexpected %s to %v at %s: the page lists the incident that explains it",
+			e.Type,
+			score,
+			e.Time,
+		)
 	}
 }
 
@@ -491,7 +507,8 @@ func (c *checker) inningsOf(f *season.Fact) (runs, after *event.Score) {
 // inLatestInnings reports whether a fact happened in the latest innings of its side.
 func (c *checker) inLatestInnings(f *season.Fact) bool {
 	return !slices.ContainsFunc(c.rendered.Facts, func(g season.Fact) bool {
-		return g.ShowsScore() && g.Side == f.Side && c.match.Sport.Index(g.Clock.Period) > c.match.Sport.Index(f.Clock.Period)
+		return g.ShowsScore() && g.Side == f.Side &&
+			c.match.Sport.Index(g.Clock.Period) > c.match.Sport.Index(f.Clock.Period)
 	})
 }
 

@@ -136,7 +136,11 @@ func (d *declarer) object(ctx context.Context, kind, name string, declare, check
 
 // binding binds a queue or exchange to a source with the request bind. If the user may not bind it, the
 // binding cannot be checked, because AMQP has no request for that.
-func (d *declarer) binding(ctx context.Context, kind, name, pattern, source string, bind func(*amqp.Channel) error) error {
+func (d *declarer) binding(
+	ctx context.Context,
+	kind, name, pattern, source string,
+	bind func(*amqp.Channel) error,
+) error {
 	type permission struct{ name, source string }
 	if _, refused := d.restriction.bound.Load(permission{name, source}); refused && d.report == nil {
 		return nil

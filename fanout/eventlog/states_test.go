@@ -85,7 +85,13 @@ func TestPartialStates(t *testing.T) {
 		}
 		place := l.Now()
 		if place.States.Partial() != tc.partial || place.States.Len() != 3 {
-			t.Errorf("%s: %d matches, partial %v, want 3 and %v", tc.what, place.States.Len(), place.States.Partial(), tc.partial)
+			t.Errorf(
+				"%s: %d matches, partial %v, want 3 and %v",
+				tc.what,
+				place.States.Len(),
+				place.States.Partial(),
+				tc.partial,
+			)
 		}
 	}
 }
@@ -132,7 +138,10 @@ func TestNewEpoch(t *testing.T) {
 	}
 	if m := l.emit("m1", now, event.Data{Epoch: "e1", Seq: 2, Incident: "i2"}); m.Score == nil || m.Shootout == nil ||
 		m.LineScore == nil || len(m.Incidents) != 2 {
-		t.Errorf("the next event has no score: state %+v, want the score, the shoot-out and the line score before it", m)
+		t.Errorf(
+			"the next event has no score: state %+v, want the score, the shoot-out and the line score before it",
+			m,
+		)
 	}
 	m := l.emit("m1", now, event.Data{Epoch: "e2", Seq: 1, Incident: "i3"})
 	if m.Score != nil || m.Shootout != nil || m.LineScore != nil || len(m.Incidents) != 1 {

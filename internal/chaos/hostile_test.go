@@ -155,7 +155,11 @@ func ready(address string) bool {
 
 // watchReadiness returns the longest time that each target was not ready, in nanoseconds, by name. It
 // watches until ctx ends.
-func (w *world) watchReadiness(ctx context.Context, running *sync.WaitGroup, targets []target) map[string]*atomic.Int64 {
+func (w *world) watchReadiness(
+	ctx context.Context,
+	running *sync.WaitGroup,
+	targets []target,
+) map[string]*atomic.Int64 {
 	longest := map[string]*atomic.Int64{}
 	for _, x := range targets {
 		worst := &atomic.Int64{}
@@ -222,7 +226,7 @@ func (w *world) addHostilePages() {
 		if err != nil {
 			w.Fatal(err)
 		}
-		server := httptest.NewUnstartedServer(http.HandlerFunc(nastyPages[n]))
+		server := httptest.NewUnstartedServer(nastyPages[n])
 		server.Listener.Close()
 		server.Listener = l
 		server.Start()
@@ -387,7 +391,12 @@ func (a *attack) deafSocket(ctx context.Context, r *rand.Rand) {
 // token sends invalid tokens.
 func (a *attack) token(ctx context.Context, r *rand.Rand) {
 	token := []string{"x", "eyJhbGciOiJub25lIn0.e30.", strings.Repeat("a.", 4000), "Bearer", "\x7f"}[r.IntN(5)]
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://"+a.target(r)+"/api/matches", strings.NewReader("{}"))
+	req, err := http.NewRequestWithContext(
+		ctx,
+		http.MethodPost,
+		"http://"+a.target(r)+"/api/matches",
+		strings.NewReader("{}"),
+	)
 	if err != nil {
 		return
 	}

@@ -31,7 +31,7 @@ type guarded struct {
 	admin   *redis.Client // has all rights
 }
 
-// newGuarded makes the users and starts the servers with them. Nobody else can log in, except the
+// newGuarded makes the users and starts the servers with them. No other user can log in, except the
 // administrators of the test.
 func newGuarded(t *testing.T, config string) *guarded {
 	g := &guarded{T: t, program: build(t), secrets: filepath.Join(t.TempDir(), "secrets"), config: config}
@@ -48,7 +48,9 @@ func newGuarded(t *testing.T, config string) *guarded {
 	}
 	store := testenv.OwnRedis(t, "--aclfile", file)
 	g.run("", "users", g.secrets, "--amqp", amqpURL, "--redis", store.URL) // keeps the passwords
-	g.admin = redis.NewClient(&redis.Options{Addr: strings.TrimPrefix(store.URL, "redis://"), Username: "admin", Password: "admin"})
+	g.admin = redis.NewClient(
+		&redis.Options{Addr: strings.TrimPrefix(store.URL, "redis://"), Username: "admin", Password: "admin"},
+	)
 	t.Cleanup(func() { g.admin.Close() })
 
 	for _, args := range [][]string{
@@ -205,7 +207,11 @@ func TestRights(t *testing.T) {
 	var gaps atomic.Int64
 	ended := make(chan struct{})
 	go func() { defer close(ended); follow(ctx, gateway, w.socket, &gaps) }()
-	all = append(all, g.start("parser", parserReady, "run", "parser"), g.start("scheduler", "source scheduled", "run", "scheduler"))
+	all = append(
+		all,
+		g.start("parser", parserReady, "run", "parser"),
+		g.start("scheduler", "source scheduled", "run", "scheduler"),
+	)
 	for name, l := range map[string]*ledger{"webhook": w.hook, "socket": w.socket} {
 		testenv.Eventually(t, func() bool { return len(l.of(wv).missing) == 0 }, "the events at the %s", name)
 	}

@@ -99,7 +99,7 @@ func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case slices.Contains(r.Header.Values("Via"), via):
 		g.writeError(w, r, errLoop)
 	case r.ProtoMajor == 1 && (protocol != "" || wantsEvents(r)):
-		g.serveStream(w, r, protocol)
+		g.serveStream(w, r, protocol) //nolint:contextcheck // a tunnel outlives the request
 	default:
 		g.proxy.ServeHTTP(w, watchBody(r))
 	}

@@ -104,7 +104,7 @@ func (h *handshake) exchange(ctx context.Context, out *http.Request) (err error)
 		return err
 	}
 	h.reader.Reset(h.conn)
-	if h.response, err = http.ReadResponse(h.reader, out); err != nil {
+	if h.response, err = http.ReadResponse(h.reader, out); err != nil { //nolint:bodyclose // the tunnel reads the body
 		return err
 	}
 	return h.conn.SetDeadline(time.Time{})

@@ -173,7 +173,7 @@ func (c *child) open(kind string) (client io.Closer) {
 	r := &raw{c.T, conn, bufio.NewReaderSize(conn, 512)}
 	if kind == "sse" {
 		fmt.Fprint(r, "GET /sse HTTP/1.1\r\nHost: a\r\n\r\n")
-		resp, err := http.ReadResponse(r.r, nil)
+		resp, err := http.ReadResponse(r.r, nil) //nolint:bodyclose // the stream does not end
 		if err == nil {
 			_, err = io.ReadFull(resp.Body, make([]byte, len("data: hello\n\n")))
 		}
@@ -247,7 +247,7 @@ func idle(t *testing.T, mode, kind, instance string, n int) usage {
 			conn = tls.Client(conn, &tls.Config{RootCAs: c.tls.RootCAs, ServerName: "127.0.0.1"})
 		}
 		fmt.Fprint(conn, "GET /ws HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n")
-		resp, err := http.ReadResponse(bufio.NewReader(conn), nil)
+		resp, err := http.ReadResponse(bufio.NewReader(conn), nil) //nolint:bodyclose // it has no body
 		return err == nil && resp.StatusCode == http.StatusSwitchingProtocols
 	}, "the proxy to forward")
 	before := c.measure()

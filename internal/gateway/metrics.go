@@ -56,8 +56,12 @@ func newMetrics(g *Gateway) metrics {
 		m.gauges = append(m.gauges, prometheus.NewGaugeFunc(opts, func() float64 { return float64(value()) }))
 	}
 	for _, kind := range kinds {
-		gauge("connections", "Open WebSockets, event streams and other upgraded connections.", prometheus.Labels{"kind": kind},
-			func() int { return g.streams.count(kind) })
+		gauge(
+			"connections",
+			"Open WebSockets, event streams and other upgraded connections.",
+			prometheus.Labels{"kind": kind},
+			func() int { return g.streams.count(kind) },
+		)
 	}
 	for _, role := range []string{"api", "fanout"} {
 		for _, healthy := range []bool{true, false} {

@@ -64,7 +64,7 @@ func (l *balancer) RoundTrip(r *http.Request) (*http.Response, error) {
 		if r.Body != nil && r.Body != http.NoBody {
 			out.Body = io.NopCloser(r.Body) // a failed dial would close r.Body
 		}
-		response, err = g.transport.RoundTrip(out)
+		response, err = g.transport.RoundTrip(out) //nolint:bodyclose // the caller closes the body
 		return err
 	})
 	if err != nil {

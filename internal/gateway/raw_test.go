@@ -3,6 +3,7 @@ package gateway_test
 import (
 	"bufio"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -54,7 +55,7 @@ func (r *raw) receive(n int) string {
 func (r *raw) rest() string {
 	r.Helper()
 	b, err := io.ReadAll(r.r)
-	if timeout, ok := err.(net.Error); ok && timeout.Timeout() {
+	if timeout := net.Error(nil); errors.As(err, &timeout) && timeout.Timeout() {
 		r.Fatalf("the connection is still open after a minute, and %d bytes", len(b))
 	}
 	return string(b)
@@ -135,8 +136,12 @@ func (c *cluster) tunnel(i *rawInstance) (client, instance *raw) {
 // open sends a request for another protocol, and reads the response.
 func (r *raw) open(protocol string) {
 	r.Helper()
-	fmt.Fprintf(r, "GET /ws HTTP/1.1\r\nHost: scores.example\r\nConnection: keep-alive, Upgrade\r\nUpgrade: %s\r\n\r\n", protocol)
-	resp, err := http.ReadResponse(r.r, nil)
+	fmt.Fprintf(
+		r,
+		"GET /ws HTTP/1.1\r\nHost: scores.example\r\nConnection: keep-alive, Upgrade\r\nUpgrade: %s\r\n\r\n",
+		protocol,
+	)
+	resp, err := http.ReadResponse(r.r, nil) //nolint:bodyclose // the stream does not end
 	if err != nil || resp.StatusCode != http.StatusSwitchingProtocols || resp.Header.Get("Upgrade") != protocol {
 		r.Fatalf("response %v, error %v; want 101", resp, err)
 	}
@@ -154,7 +159,7 @@ func (c *cluster) eventStream(i *rawInstance) (client, instance *raw) {
 func (r *raw) openEvents() {
 	r.Helper()
 	fmt.Fprint(r, "GET /sse HTTP/1.1\r\nHost: scores.example\r\n\r\n")
-	resp, err := http.ReadResponse(r.r, nil)
+	resp, err := http.ReadResponse(r.r, nil) //nolint:bodyclose // the stream does not end
 	if err != nil || resp.StatusCode != 200 || resp.Header.Get("Content-Type") != "text/event-stream; charset=utf-8" ||
 		!resp.Close {
 		r.Fatalf("response %v, error %v; want an event stream", resp, err)

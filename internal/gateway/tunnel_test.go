@@ -3,6 +3,7 @@ package gateway_test
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -255,7 +256,7 @@ func (r *raw) flood() {
 	b := make([]byte, 64<<10)
 	for {
 		_, err := r.Write(b)
-		if timeout, ok := err.(net.Error); ok && timeout.Timeout() {
+		if timeout := net.Error(nil); errors.As(err, &timeout) && timeout.Timeout() {
 			r.Fatal("the connection is still open after a minute, although the peer accepts nothing")
 		}
 		if err != nil {
@@ -408,9 +409,18 @@ func TestHeadersOfHandshake(t *testing.T) {
 			t.Fatal(err)
 		}
 		req.Host = "scores.example"
-		req.Header = http.Header{"X-Forwarded-For": {"1.2.3.4"}, "Forwarded": {"for=1.2.3.4"}, "X-Forwarded-Proto": {"gopher"},
-			"X-Private": {"secret"}, "Origin": {"https://scores.example"}, "Connection": {connection}, "User-Agent": {""},
-			"Proxy-Authorization": {"x"}}
+		req.Header = http.Header{
+			"X-Forwarded-For":   {"1.2.3.4"},
+			"Forwarded":         {"for=1.2.3.4"},
+			"X-Forwarded-Proto": {"gopher"},
+			"X-Private": {
+				"secret",
+			},
+			"Origin":              {"https://scores.example"},
+			"Connection":          {connection},
+			"User-Agent":          {""},
+			"Proxy-Authorization": {"x"},
+		}
 		if upgrade != "" {
 			req.Header.Set("Upgrade", upgrade)
 		}
@@ -422,7 +432,12 @@ func TestHeadersOfHandshake(t *testing.T) {
 		var got http.Header
 		if err := json.NewDecoder(resp.Body).Decode(&got); err != nil || resp.StatusCode != 403 ||
 			resp.Header.Get("X-Answer") != "yes" || resp.Header.Get("Keep-Alive") != "" {
-			t.Fatalf("status %d, headers %v, error %v; want the response of the instance", resp.StatusCode, resp.Header, err)
+			t.Fatalf(
+				"status %d, headers %v, error %v; want the response of the instance",
+				resp.StatusCode,
+				resp.Header,
+				err,
+			)
 		}
 		return got
 	}
@@ -456,7 +471,10 @@ func TestHandshakeFails(t *testing.T) {
 	address := l.Addr().String()
 	l.Close()
 	c.change(func(list []instances.Instance) []instances.Instance {
-		return append(list, instances.Instance{Name: "gone", Roles: []string{"fanout"}, Address: address, Status: "pass"})
+		return append(
+			list,
+			instances.Instance{Name: "gone", Roles: []string{"fanout"}, Address: address, Status: "pass"},
+		)
 	})
 	c.instance("fan-1", "fanout")
 	c.until("the instance", func() bool { code, _ := c.get("/"); return code == 200 })
@@ -483,7 +501,9 @@ func TestHandshakeFails(t *testing.T) {
 		}
 	}()
 	c.change(func([]instances.Instance) []instances.Instance {
-		return []instances.Instance{{Name: "cut", Roles: []string{"fanout"}, Address: cut.Addr().String(), Status: "pass"}}
+		return []instances.Instance{
+			{Name: "cut", Roles: []string{"fanout"}, Address: cut.Addr().String(), Status: "pass"},
+		}
 	})
 	c.awaitRefresh()
 	c.awaitRefresh()

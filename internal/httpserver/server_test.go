@@ -160,7 +160,7 @@ func TestHijackedConnectionsDoNotCount(t *testing.T) {
 				return
 			}
 			t.Cleanup(func() { conn.Close() })
-			fmt.Fprint(conn, "HTTP/1.1 101 Switching Protocols\r\n\r\n")
+			_, _ = io.WriteString(conn, "HTTP/1.1 101 Switching Protocols\r\n\r\n")
 		})
 	var sockets []net.Conn
 	for range 5 {

@@ -51,7 +51,10 @@ func TestGatewayUsesListenerSettings(t *testing.T) {
 		t.Fatal(err)
 	}
 	client := http.Client{
-		Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: pool}, DisableKeepAlives: true}, Timeout: time.Minute,
+		Transport: &http.Transport{
+			TLSClientConfig:   &tls.Config{RootCAs: pool},
+			DisableKeepAlives: true,
+		}, Timeout: time.Minute,
 	}
 	get := func(path string, header http.Header) (int, string) {
 		req, err := http.NewRequest("GET", "https://"+address+path, nil)
@@ -86,8 +89,15 @@ func TestGatewayUsesListenerSettings(t *testing.T) {
 		{"/api/matches", nil, 503, "no instance"},
 	} {
 		if code, body := get(tc.path, tc.header); code != tc.code || !strings.Contains(body, tc.want) {
-			t.Errorf("GET %s with headers %v: status %d, want %d with %q in:\n%s", tc.path, tc.header, code, tc.code, tc.want,
-				body)
+			t.Errorf(
+				"GET %s with headers %v: status %d, want %d with %q in:\n%s",
+				tc.path,
+				tc.header,
+				code,
+				tc.code,
+				tc.want,
+				body,
+			)
 		}
 	}
 	cancel()

@@ -154,20 +154,24 @@ func (p *Pipeline) start(
 ) error {
 	parts.handleMetrics(parts.web, parts.guard)
 	for _, s := range []struct {
-		role  Role
-		ctx   context.Context
-		start func(context.Context, *errgroup.Group, *roleParts) error
+		role    Role
+		clients bool // whether the role serves clients
+		start   func(context.Context, *errgroup.Group, *roleParts) error
 	}{
-		{RoleFanout, serving, p.startFanout},
-		{RoleAPI, serving, p.startAPI},
-		{RoleConsumers, working, p.startConsumers},
-		{RoleParser, working, p.startParser},
-		{RoleScheduler, working, p.startScheduler},
+		{RoleFanout, true, p.startFanout},
+		{RoleAPI, true, p.startAPI},
+		{RoleConsumers, false, p.startConsumers},
+		{RoleParser, false, p.startParser},
+		{RoleScheduler, false, p.startScheduler},
 	} {
 		if !slices.Contains(roles, s.role) {
 			continue
 		}
-		if err := s.start(s.ctx, group, parts); err != nil {
+		ctx := working
+		if s.clients {
+			ctx = serving
+		}
+		if err := s.start(ctx, group, parts); err != nil {
 			return err
 		}
 	}
@@ -443,7 +447,9 @@ func (p *Pipeline) startParser(ctx context.Context, group *errgroup.Group, parts
 // consumers' queues before the first event, because the consumers may not have connected
 // to the broker yet.
 func (p *Pipeline) startOutbox(ctx context.Context, group *errgroup.Group, parts *roleParts) {
-	parts.health.Add(monitor.Check{Name: "outbox", Run: func(context.Context) []health.Issue { return parts.outbox.Health() }})
+	parts.health.Add(
+		monitor.Check{Name: "outbox", Run: func(context.Context) []health.Issue { return parts.outbox.Health() }},
+	)
 	all := subscriptions(parts.consumers, parts.scheduler)
 	group.Go(func() error {
 		for _, s := range all {

@@ -92,8 +92,10 @@ func clockIssues(redis, asked, answered time.Time) []health.Issue {
 	if by < clockWarn {
 		return nil
 	}
-	return []health.Issue{{Down: by >= clockDown, Text: fmt.Sprintf("the clock of this machine is %v %s the clock of Redis: "+
-		"set both, for example through NTP", by.Round(100*time.Millisecond), direction)}}
+	return []health.Issue{
+		{Down: by >= clockDown, Text: fmt.Sprintf("the clock of this machine is %v %s the clock of Redis: "+
+			"set both, for example through NTP", by.Round(100*time.Millisecond), direction)},
+	}
 }
 
 // advice returns what an operator can do about an error reply, or "".
@@ -150,16 +152,22 @@ func inspectRedis(ctx context.Context, r redis.UniversalClient) (issues []health
 		return []health.Issue{{Text: err.Error(), Down: true}}, nil
 	}
 	if role := info["role"]; role == "slave" || role == "replica" {
-		issues = append(issues, health.Issue{Text: fmt.Sprintf("Redis is a replica of %s:%s, so it refuses or loses writes: "+
-			"set REDIS_URL to the primary", info["master_host"], info["master_port"])})
+		issues = append(
+			issues,
+			health.Issue{Text: fmt.Sprintf("Redis is a replica of %s:%s, so it refuses or loses writes: "+
+				"set REDIS_URL to the primary", info["master_host"], info["master_port"])},
+		)
 	}
 	if policy := info["maxmemory_policy"]; policy != "noeviction" {
 		issues = append(issues, health.Issue{Text: fmt.Sprintf("Redis removes data of matches when its memory is full "+
 			"(maxmemory-policy %s): set maxmemory-policy noeviction", policy)})
 	}
 	if aof := info["aof_enabled"]; aof == "0" || aof == "no" {
-		issues = append(issues, health.Issue{Text: "Redis loses recent data of matches when it restarts (appendonly no): " +
-			"set appendonly yes"})
+		issues = append(
+			issues,
+			health.Issue{Text: "Redis loses recent data of matches when it restarts (appendonly no): " +
+				"set appendonly yes"},
+		)
 	}
 	return issues, nil
 }

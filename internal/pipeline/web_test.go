@@ -154,7 +154,8 @@ func TestStopsInTwoSteps(t *testing.T) {
 		if err := <-done; err != nil {
 			t.Error(err)
 		}
-		if _, err := http.Get(url + "/livez"); err == nil {
+		if resp, err := http.Get(url + "/livez"); err == nil {
+			resp.Body.Close()
 			t.Error("the process still answers after Run has returned")
 		}
 	}

@@ -24,8 +24,14 @@ var (
 	roles = code{ // every process that runs roles
 		"internal/instances": {"announce", "Registry.announce", "Registry.remove"},
 		"internal/trace":     {"Store.expire", "Store.Write"},
-		"internal/pipeline": {"Servers.OpenRedis", "redisHealth.check", "redisInfo", "queueHealth.claim", "queueHealth.save",
-			"queueHealth.load"},
+		"internal/pipeline": {
+			"Servers.OpenRedis",
+			"redisHealth.check",
+			"redisInfo",
+			"queueHealth.claim",
+			"queueHealth.save",
+			"queueHealth.load",
+		},
 		"internal/scheduler": {"expect", "overdue", "Schedule.setDeadline", "Schedule.Overdue", "Schedule.Get"},
 	}
 	outboxes = code{
@@ -45,9 +51,23 @@ var users = map[string][]code{
 		"Schedule.Pop", "Schedule.join", "Schedule.writeEvent", "Schedule.Get", "Schedule.List", "Schedule.removeStopped",
 	}}},
 	"parser": {roles, outboxes, rateLimits, {
-		"parser/poll": {"claimScript", "sourceStore.claim", "saveSourceScript", "sourceStore.save", "saveScript", "Store.Load",
-			"Store.Save", "Store.markUpcoming"},
-		"internal/scheduler": {"savePoll", "removeStopped", "Schedule.Polled", "Schedule.Get", "Schedule.removeStopped"},
+		"parser/poll": {
+			"claimScript",
+			"sourceStore.claim",
+			"saveSourceScript",
+			"sourceStore.save",
+			"saveScript",
+			"Store.Load",
+			"Store.Save",
+			"Store.markUpcoming",
+		},
+		"internal/scheduler": {
+			"savePoll",
+			"removeStopped",
+			"Schedule.Polled",
+			"Schedule.Get",
+			"Schedule.removeStopped",
+		},
 	}},
 	"consumers": {roles, rateLimits, boards, {
 		"consumers":         {"*"},
@@ -58,7 +78,14 @@ var users = map[string][]code{
 	}},
 	"fanout": {roles, {"fanout/eventlog": {"*"}, "fanout/presence": {"*"}}},
 	"api": {roles, outboxes, rateLimits, {
-		"internal/scheduler":   {"superseded", "activate", "deactivate", "Schedule.writeEvent", "Schedule.Get", "Schedule.List"},
+		"internal/scheduler": {
+			"superseded",
+			"activate",
+			"deactivate",
+			"Schedule.writeEvent",
+			"Schedule.Get",
+			"Schedule.List",
+		},
 		"internal/instances":   {"list", "Registry.List"},
 		"internal/trace":       {"Store.read", "Store.caused", "Store.resolve"},
 		"consumers/scoreboard": {"Boards.Get", "Boards.List"},
@@ -132,7 +159,9 @@ var (
 // names maps methods of the Redis client to commands, if they have other names.
 var names = map[string][]string{
 	"TxPipelined": {"multi", "exec"}, "TxPipeline": {"multi", "exec"}, "Pipelined": nil, "Pipeline": nil, "Exec": nil,
-	"ZRangeWithScores": {"zrange"}, "SetNX": {"set"}, "SetArgs": {"set"}, "ConfigGet": nil, // CONFIG GET is only for servers that refuse INFO
+	"ZRangeWithScores": {
+		"zrange",
+	}, "SetNX": {"set"}, "SetArgs": {"set"}, "ConfigGet": nil, // CONFIG GET is only for servers that refuse INFO
 	"Flush": nil, // a method of the outbox
 }
 

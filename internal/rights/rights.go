@@ -95,7 +95,12 @@ func Users(namespace string) []User {
 		{
 			Role: "scheduler",
 			Rabbit: &Rabbit{
-				Write: anyOf(events, tasks, retries, schedule), Read: anyOf(events, schedule), Retries: schedule + failed,
+				Write: anyOf(
+					events,
+					tasks,
+					retries,
+					schedule,
+				), Read: anyOf(events, schedule), Retries: schedule + failed,
 			},
 			Redis: merge(instance, outbox, Redis{
 				Commands: []string{
@@ -116,8 +121,12 @@ func Users(namespace string) []User {
 			}),
 		},
 		{
-			Role:   "consumers",
-			Rabbit: &Rabbit{Write: anyOf(retries, own), Read: anyOf(events, own), Retries: `consumer\.(?!scheduler\.).+` + failed},
+			Role: "consumers",
+			Rabbit: &Rabbit{
+				Write:   anyOf(retries, own),
+				Read:    anyOf(events, own),
+				Retries: `consumer\.(?!scheduler\.).+` + failed,
+			},
 			Redis: merge(instance, slots, boards, archive, Redis{
 				Keys: []string{"handled:*", "order:*", "notify:*", "push:*", "upcoming"},
 				Read: []string{"{*}:state"},
@@ -159,7 +168,14 @@ func Users(namespace string) []User {
 		{
 			Role: "setup",
 			Rabbit: &Rabbit{
-				Configure: anyOf(events, events+`\.(log|witness)`, tasks, tasks+`\.witness`, retries, `(consumer|task)\..+`),
+				Configure: anyOf(
+					events,
+					events+`\.(log|witness)`,
+					tasks,
+					tasks+`\.witness`,
+					retries,
+					`(consumer|task)\..+`,
+				),
 				// Declaring a retry queue needs the right to publish to the exchange to which its messages return.
 				Write: anyOf(events, log, tasks, retries, `(consumer|task)\..+`) + `|^amq\.default$`,
 				Read:  anyOf(events, events+`\.witness`, tasks, tasks+`\.witness`, retries, `(consumer|task)\..+`),

@@ -68,7 +68,8 @@ func TestPages(t *testing.T) {
 		for range 120 {
 			old = append(old, add())
 		}
-		if got := pages(t, s, scheduler.Query{}, 200, nil); len(got) != 120 || got[0] != old[119] || got[119] != old[0] {
+		if got := pages(t, s, scheduler.Query{}, 200, nil); len(got) != 120 || got[0] != old[119] ||
+			got[119] != old[0] {
 			t.Fatalf("one page has %d sources, want 120, the latest first", len(got))
 		}
 		for _, n := range []int{1, 7, 50} {
@@ -249,7 +250,8 @@ func TestIndexOfAnOlderVersion(t *testing.T) {
 		}) {
 			t.Errorf("List returns %d sources, error %v, want 150 in the order of activation", len(all), err)
 		}
-		if got := pages(t, s, scheduler.Query{}, 40, func() {}); len(got) != 150 || got[0] != "s151" && got[0] != "s150" {
+		if got := pages(t, s, scheduler.Query{}, 40, func() {}); len(got) != 150 ||
+			got[0] != "s151" && got[0] != "s150" {
 			t.Errorf("after the changes: %d sources, the first %s, want 150, the first s151 or s150", len(got), got[0])
 		}
 		if got := pages(t, s, scheduler.Query{Match: "m7"}, 40, func() {}); len(got) != 0 {
@@ -363,9 +365,18 @@ func TestPageCostsItsEntries(t *testing.T) {
 				count.largest.Load())
 			if entries != tc.entries || count.commands.Load() > tc.commands || count.received.Load() > tc.received ||
 				count.largest.Load() > tc.largest {
-				t.Errorf("%s: %d entries, %d commands, %d bytes, largest reply %d; want %d entries, at most %d, %d and %d",
-					tc.what, entries, count.commands.Load(), count.received.Load(), count.largest.Load(),
-					tc.entries, tc.commands, tc.received, tc.largest)
+				t.Errorf(
+					"%s: %d entries, %d commands, %d bytes, largest reply %d; want %d entries, at most %d, %d and %d",
+					tc.what,
+					entries,
+					count.commands.Load(),
+					count.received.Load(),
+					count.largest.Load(),
+					tc.entries,
+					tc.commands,
+					tc.received,
+					tc.largest,
+				)
 			}
 		}
 		count.reset()

@@ -59,7 +59,8 @@ func TestSourceThatNobodyPolls(t *testing.T) {
 					t.Fatal(err)
 				}
 				h := w.Health(t.Context())
-				if want == "" && h != nil || want != "" && (len(h) != 1 || h[0].Down != w.Down || !strings.Contains(h[0].Text, want)) {
+				if want == "" && h != nil ||
+					want != "" && (len(h) != 1 || h[0].Down != w.Down || !strings.Contains(h[0].Text, want)) {
 					t.Errorf("%s: health of process %d is %v, want %q", step, i, h, want)
 				}
 			}

@@ -157,7 +157,10 @@ func TestResultsInCricket(t *testing.T) {
 		for range 20 { // more than five minutes
 			s.read(end)
 		}
-		i := slices.IndexFunc(s.state.Tracked, func(in reconcile.TrackedIncident) bool { return in.Kind == event.MatchEnd })
+		i := slices.IndexFunc(
+			s.state.Tracked,
+			func(in reconcile.TrackedIncident) bool { return in.Kind == event.MatchEnd },
+		)
 		if i < 0 {
 			t.Errorf("%s: no end of the match", tc.name)
 			continue
@@ -209,7 +212,10 @@ func TestSuperOverOrSecondInnings(t *testing.T) {
 		for range 20 {
 			s.read(end)
 		}
-		i := slices.IndexFunc(s.state.Tracked, func(in reconcile.TrackedIncident) bool { return in.Kind == event.MatchEnd })
+		i := slices.IndexFunc(
+			s.state.Tracked,
+			func(in reconcile.TrackedIncident) bool { return in.Kind == event.MatchEnd },
+		)
 		if in := &s.state.Tracked[i]; string(in.Winner)+" "+string(in.DecidedBy) != tc.want {
 			t.Errorf("%s: winner %q by %q, want %q", name, in.Winner, in.DecidedBy, tc.want)
 		}
@@ -416,7 +422,12 @@ func TestStaleCopyAfterACorrectionInTheBreak(t *testing.T) {
 		}
 		return o
 	}
-	wicket := observation.Incident{Kind: "wicket", Side: event.Away, Player: "Smith", Clock: event.Clock{Period: "inn1", Balls: 115}}
+	wicket := observation.Incident{
+		Kind:   "wicket",
+		Side:   event.Away,
+		Player: "Smith",
+		Clock:  event.Clock{Period: "inn1", Balls: 115},
+	}
 	s := begin(t, at(event.Live, 118, 168))
 	read := func(snapshot string, o observation.Observation) []string {
 		s.snapshot = snapshot

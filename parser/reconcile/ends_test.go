@@ -187,7 +187,12 @@ func TestEndsInOtherSports(t *testing.T) {
 			s.read(o)
 		}
 		if !s.state.Match.Status.Over() {
-			t.Errorf("%s, an end in %s that persists: status %s, want an end", tc.sport, tc.period, s.state.Match.Status)
+			t.Errorf(
+				"%s, an end in %s that persists: status %s, want an end",
+				tc.sport,
+				tc.period,
+				s.state.Match.Status,
+			)
 		}
 	}
 }
@@ -231,7 +236,13 @@ func TestPreviewAfterTheEnd(t *testing.T) {
 				s.expect(preview)
 			}
 			if s.state.Match.Status != end || *s.state.Score != (event.Score{Home: 1}) {
-				t.Errorf("%s after %s: status %s, score %v, want %[2]s and 1-0", name, end, s.state.Match.Status, s.state.Score)
+				t.Errorf(
+					"%s after %s: status %s, score %v, want %[2]s and 1-0",
+					name,
+					end,
+					s.state.Match.Status,
+					s.state.Score,
+				)
 			}
 			s.expect(observed(end, "", event.Score{Home: 1}, goal))
 		}
@@ -301,7 +312,13 @@ func TestNextMatchWithoutKickoff(t *testing.T) {
 				var events []event.Event
 				var state reconcile.State
 				if state, events, err = reconcile.Match(s.state, o, from); len(events) > 0 {
-					t.Fatalf("%s, preview %t: %d events, the first %s", name, preview, len(events), parsertest.Line(events[0]))
+					t.Fatalf(
+						"%s, preview %t: %d events, the first %s",
+						name,
+						preview,
+						len(events),
+						parsertest.Line(events[0]),
+					)
 				}
 				s.state = state
 			}
@@ -496,7 +513,14 @@ func TestPeriodAfterTheEnd(t *testing.T) {
 		s.now += 2 * time.Hour
 		s.read(tc.end)
 		if m := s.state.Match; m.Period != tc.period || m.Clock.String() != tc.clock {
-			t.Errorf("%s: the match ended in %s at %q, want %s at %q", name, m.Period, m.Clock.String(), tc.period, tc.clock)
+			t.Errorf(
+				"%s: the match ended in %s at %q, want %s at %q",
+				name,
+				m.Period,
+				m.Clock.String(),
+				tc.period,
+				tc.clock,
+			)
 		}
 		// If play goes on, the page is right, even if its period is earlier.
 		back := tc.before
@@ -624,7 +648,13 @@ func TestOldPagesShowTheEnd(t *testing.T) {
 	s.read(inSecondHalf)
 	preview := observed(event.Scheduled, "", event.Score{})
 	over, withCard := observed(event.Final, "", event.Score{Home: 1}, goal),
-		observed(event.Final, "", event.Score{Home: 1}, goal, observation.Incident{Kind: event.YellowCard, Side: event.Away, Player: "Bob", Clock: at(12, 0)})
+		observed(
+			event.Final,
+			"",
+			event.Score{Home: 1},
+			goal,
+			observation.Incident{Kind: event.YellowCard, Side: event.Away, Player: "Bob", Clock: at(12, 0)},
+		)
 	read := func(snapshot string, o observation.Observation) []string {
 		s.snapshot = snapshot
 		return s.read(o)
