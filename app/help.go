@@ -1,12 +1,19 @@
 package app
 
-import "github.com/alecthomas/kong"
+import (
+	"github.com/alecthomas/kong"
+
+	"github.com/matchwire/matchwire/internal/pipeline"
+)
 
 // helpTexts contains the help texts that are too long for the struct tags of their flags and
 // arguments. The keys are the variable names in the tags.
 var helpTexts = kong.Vars{
 	"help_log_level": "debug, info, warn or error (default: info, or warn for demo and replay).",
 	"help_namespace": "Namespace on shared servers; overrides the config.",
+
+	"gateway_listen":  "Address to serve on; overrides the config (default: " + pipeline.DefaultListen + ").",
+	"health_endpoint": "What to check without a URL: livez, readyz or healthz.",
 
 	"run_roles":     "Roles to run: api, scheduler, parser, consumers or fanout (default: all).",
 	"run_listen":    "Address to serve on; overrides the config. With this flag, every role serves /healthz.",

@@ -73,7 +73,7 @@ func healthOf(i instances.Instance) string {
 
 type healthCmd struct {
 	URL      string `arg:"" optional:"" help:"${health_url}"`
-	Endpoint string `help:"What to check without a URL: livez, readyz or healthz." enum:"livez,readyz,healthz" default:"healthz"`
+	Endpoint string `help:"${health_endpoint}" enum:"livez,readyz,healthz" default:"healthz"`
 	Listen   string `help:"${health_listen}" env:"MATCHWIRE_LISTEN" placeholder:"HOST:PORT"`
 }
 

@@ -60,7 +60,7 @@ func (r *runCmd) Run(ctx context.Context, c *console) error {
 }
 
 type gatewayCmd struct {
-	Listen string `help:"Address to serve on; overrides the config (default: ${listen})." env:"MATCHWIRE_LISTEN" placeholder:"HOST:PORT"`
+	Listen string `help:"${gateway_listen}" env:"MATCHWIRE_LISTEN" placeholder:"HOST:PORT"`
 }
 
 func (g *gatewayCmd) Help() string {

@@ -11,7 +11,8 @@ import (
 type setupCmd struct{}
 
 func (s *setupCmd) Help() string {
-	return "Declares what the roles need with this config: the exchanges, the event log, and the queues of the consumers, " +
+	return "Declares what the roles need with this config: the exchanges, the event log, " +
+		"and the queues of the consumers, " +
 		"the scheduler and the parser. Run it with an AMQP_URL whose user may do that. " +
 		"The users of the roles then need no right to declare anything. " +
 		"Run it again after every change of the consumers in the config. It changes nothing that exists."

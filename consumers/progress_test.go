@@ -40,7 +40,8 @@ func TestStuckConsumer(t *testing.T) {
 				go func() { ended <- r.Run(ctx, "boards", c, nil) }()
 				synctest.Wait()
 				publish := func() {
-					if _, err := broker.Emit(ctx, b, "soccer.mls.goal", event.Data{Sport: event.Soccer, Kind: event.Goal}); err != nil {
+					if _, err := broker.Emit(ctx, b, "soccer.mls.goal",
+						event.Data{Sport: event.Soccer, Kind: event.Goal}); err != nil {
 						t.Fatal(err)
 					}
 				}

@@ -18,6 +18,9 @@ import (
 	"github.com/matchwire/matchwire/internal/rights"
 )
 
+// numericUser matches the numbers of a user and a group that are not root.
+var numericUser = regexp.MustCompile(`^[1-9]\d*:[1-9]\d*$`)
+
 // project loads the Compose file with the loader of Compose, because tests have no Docker engine.
 func project(t *testing.T) *types.Project {
 	t.Helper()
@@ -93,7 +96,8 @@ func TestComposeFile(t *testing.T) {
 	}
 	for _, name := range append(roleServices(), "gateway") {
 		s := p.Services[name]
-		if s.HealthCheck == nil || !slices.Equal(s.HealthCheck.Test, []string{"CMD", "/matchwire", "health", "--endpoint", "livez"}) ||
+		if s.HealthCheck == nil || !slices.Equal(s.HealthCheck.Test,
+			[]string{"CMD", "/matchwire", "health", "--endpoint", "livez"}) ||
 			environment(s)["MATCHWIRE_LISTEN"] != "0.0.0.0:8080" {
 			t.Errorf("service %s: health check %v, environment %v; want matchwire health, and MATCHWIRE_LISTEN 0.0.0.0:8080",
 				name, s.HealthCheck, environment(s))
@@ -116,7 +120,7 @@ func TestComposeFile(t *testing.T) {
 		for _, s := range p.Services {
 			_, in := s.Networks[name]
 			outside := slices.Contains([]string{"gateway", "parser", "consumers"}, s.Name)
-			if in && !bool(n.Internal) && !outside {
+			if in && !n.Internal && !outside {
 				t.Errorf("service %s can reach the internet through the network %s", s.Name, name)
 			}
 		}
@@ -144,7 +148,7 @@ func TestComposeHardening(t *testing.T) {
 		if !slices.Contains(s.SecurityOpt, "no-new-privileges:true") {
 			t.Errorf("service %s can gain privileges: %v", s.Name, s.SecurityOpt)
 		}
-		if ok, _ := regexp.MatchString(`^[1-9]\d*:[1-9]\d*$`, s.User); !ok {
+		if !numericUser.MatchString(s.User) {
 			t.Errorf("service %s has the user %q, want the numbers of a user and a group", s.Name, s.User)
 		}
 		if s.Deploy == nil || s.Deploy.Resources.Limits == nil || s.Deploy.Resources.Limits.NanoCPUs <= 0 ||
@@ -219,7 +223,8 @@ func TestComposeSecrets(t *testing.T) {
 		t.Errorf("the service users mounts the volumes of %v, want those of %v", mounted, folders)
 	}
 	made := regexp.MustCompile(`(?m)^ +mkdir (rabbitmq .*)$`).FindStringSubmatch(read(t, "Dockerfile"))
-	if made == nil || !slices.Equal(slices.Sorted(slices.Values(strings.Fields(made[1]))), slices.Sorted(maps.Keys(folders))) {
+	if made == nil || !slices.Equal(slices.Sorted(slices.Values(strings.Fields(made[1]))),
+		slices.Sorted(maps.Keys(folders))) {
 		t.Errorf("the image has the folders %v, want %v", made, slices.Sorted(maps.Keys(folders)))
 	}
 }
@@ -273,9 +278,10 @@ func TestComposeGracePeriods(t *testing.T) {
 	delay := seconds("`stop_delay`, (\\d+) seconds by default")
 	others := seconds(`other roles: (\d+) seconds`) + delay
 	times := map[string]time.Duration{
-		"parser":    seconds("role `parser`: (\\d+) seconds") + delay,
-		"consumers": seconds("role `consumers`: (\\d+) seconds plus the longest `timeout` of a consumer, which is (\\d+) seconds") + delay,
-		"rabbitmq":  30 * time.Second, "redis": 30 * time.Second,
+		"parser": seconds("role `parser`: (\\d+) seconds") + delay,
+		"consumers": seconds("role `consumers`: (\\d+) seconds "+
+			"plus the longest `timeout` of a consumer, which is (\\d+) seconds") + delay,
+		"rabbitmq": 30 * time.Second, "redis": 30 * time.Second,
 	}
 	for _, name := range append(roleServices(), "gateway", "rabbitmq", "redis") {
 		want, ok := times[name]

@@ -44,7 +44,8 @@ func TestImageVersion(t *testing.T) {
 		t.Fatal("the Dockerfile has no -ldflags")
 	}
 	program := filepath.Join(t.TempDir(), "matchwire")
-	build := exec.Command("go", "build", "-trimpath", "-ldflags", strings.ReplaceAll(flags[1], "${VERSION}", "v9.8.7-test"),
+	build := exec.Command("go", "build", "-trimpath", "-ldflags",
+		strings.ReplaceAll(flags[1], "${VERSION}", "v9.8.7-test"),
 		"-o", program, "./cmd/matchwire")
 	build.Dir = ".."
 	if out, err := build.CombinedOutput(); err != nil {

@@ -212,7 +212,8 @@ func (w *world) connectHonest(ctx context.Context, running *sync.WaitGroup) *ato
 // addHostilePages adds sources to the config whose site attacks the parser.
 func (w *world) addHostilePages() {
 	const profile = "profile: nasty\nsport: soccer\nmatch:\n  id: {value: nasty}\n  league: {value: Nasty}\n" +
-		"  home: .home\n  away: .away\n  status: .status\nincidents:\n  - rows: b\n    kind: i\n    side: u\n    clock: time\n"
+		"  home: .home\n  away: .away\n  status: .status\nincidents:\n" +
+		"  - rows: b\n    kind: i\n    side: u\n    clock: time\n"
 	if err := os.WriteFile(filepath.Join(filepath.Dir(w.config), "nasty.yaml"), []byte(profile), 0o600); err != nil {
 		w.Fatal(err)
 	}

@@ -173,8 +173,10 @@ func TestRights(t *testing.T) {
 	fanoutRole := g.start("fanout", "run matchwire setup", "run", "fanout", "--anybody")
 	first := g.run("setup", "setup")
 	for _, want := range []string{
-		"declared  exchange  live_events\n", "declared  queue     live_events.log\n", "declared  queue     consumer.broken.dead\n",
-		"declared  queue     task.parser.page.poll.retry.10m0s\n", "bound     binding   live_events -> consumer.broken *.*.goal\n",
+		"declared  exchange  live_events\n", "declared  queue     live_events.log\n",
+		"declared  queue     consumer.broken.dead\n",
+		"declared  queue     task.parser.page.poll.retry.10m0s\n",
+		"bound     binding   live_events -> consumer.broken *.*.goal\n",
 		"declared  exchange  tasks.witness\n",
 	} {
 		if !strings.Contains(first, want) {
@@ -372,17 +374,21 @@ func (g *guarded) refuses() {
 	for user, requests := range map[string]map[string]func(*amqp.Channel) error{
 		"scheduler": {
 			"consume a consumer's queue": consume("consumer.scoreboard"), "consume tasks": consume("task.parser.page.poll"),
-			"publish to a queue": publish("", "live_events.log"), "forge a dead letter": publish("retries", "consumer.broken.dead"),
+			"publish to a queue":  publish("", "live_events.log"),
+			"forge a dead letter": publish("retries", "consumer.broken.dead"),
 		},
 		"parser": {
 			"publish a task": publish("tasks", "parser.page.poll"), "read the log": consume("live_events.log"),
-			"publish to a queue": publish("", "consumer.scoreboard"), "forge a dead letter": publish("retries", "consumer.broken.dead"),
+			"publish to a queue":  publish("", "consumer.scoreboard"),
+			"forge a dead letter": publish("retries", "consumer.broken.dead"),
 		},
 		"consumers": {
 			"publish an event": publish("live_events", "soccer.mls.goal"), "publish to a queue": publish("", "live_events.log"),
-			"publish a task": publish("tasks", "parser.page.poll"), "consume the scheduler's queue": consume("consumer.scheduler"),
-			"forge a task":     publish("retries", "task.parser.page.poll.retry.1s"),
-			"forge a schedule": publish("retries", "consumer.scheduler.retry.1s"), "read dead letters": consume("consumer.broken.dead"),
+			"publish a task":                publish("tasks", "parser.page.poll"),
+			"consume the scheduler's queue": consume("consumer.scheduler"),
+			"forge a task":                  publish("retries", "task.parser.page.poll.retry.1s"),
+			"forge a schedule":              publish("retries", "consumer.scheduler.retry.1s"),
+			"read dead letters":             consume("consumer.broken.dead"),
 		},
 		"fanout": {
 			"publish an event": publish("live_events", "soccer.mls.goal"), "publish to a queue": publish("", "live_events.log"),

@@ -69,7 +69,8 @@ func TestShutdownAfterWholeFrame(t *testing.T) {
 		{"in a frame", big[:20_000], big[20_000:], big[20_000:] + lastFrame},
 		{"in the length", big[:2], big[2:], big[2:] + lastFrame},
 		{"in a frame, then a part of the next", big[:10], big[10:] + second + big[:20_000], big[10:] + second + lastFrame},
-		{"in a frame, then a close frame", second[:1], second[1:] + string(frame(0x88, "")), second[1:] + string(frame(0x88, ""))},
+		{"in a frame, then a close frame", second[:1],
+			second[1:] + string(frame(0x88, "")), second[1:] + string(frame(0x88, ""))},
 		{"after a close frame", string(frame(0x88, "\x03\xe9")), "", ""},
 		{"in a frame whose rest is missing", second[:4], "", ""},
 	} {

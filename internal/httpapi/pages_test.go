@@ -106,7 +106,8 @@ func polledSources(t *testing.T, s *scheduler.Schedule, n, size int) (ids []stri
 			t.Fatal(err)
 		}
 		m := event.Match{ID: fmt.Sprint("m", i), Home: strings.Repeat("x", size), Away: "B", Status: event.Live}
-		if err := s.Polled(t.Context(), a.ID, poll.Result{Due: time.Now(), At: time.Now(), Matches: []event.Match{m}}); err != nil {
+		if err := s.Polled(t.Context(), a.ID,
+			poll.Result{Due: time.Now(), At: time.Now(), Matches: []event.Match{m}}); err != nil {
 			t.Fatal(err)
 		}
 		ids = append(ids, a.ID)

@@ -119,7 +119,9 @@ func TestSlowBodies(t *testing.T) {
 		open(t, address, "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\n{")
 	}
 	for range 3 {
-		<-reading // the handler has begun
+		if err := <-reading; err != nil { // the handler has begun
+			t.Fatal(err)
+		}
 	}
 	get := func(path string) int {
 		resp, err := http.Get("http://" + address + path)

@@ -169,7 +169,8 @@ func TestPagesOfAMatch(t *testing.T) {
 		want("deactivated", "m1", 0)
 		want("deactivated", "m10", []int{}...)
 		for key, n := range map[string]int64{
-			"order": r.ZCard(t.Context(), "mw:{schedule}:order").Val(), "shown": r.HLen(t.Context(), "mw:{schedule}:shown").Val(),
+			"order": r.ZCard(t.Context(), "mw:{schedule}:order").Val(),
+			"shown": r.HLen(t.Context(), "mw:{schedule}:shown").Val(),
 		} {
 			if n != 3 {
 				t.Errorf("%s has %d sources, want 3", key, n)
