@@ -31,7 +31,7 @@ broker/rabbit:                 broker event health
 broker/brokertest:             broker event internal/testenv
 
 parser:
-parser/page:                   internal/redact internal/retryafter
+parser/page:                   internal/netguard internal/redact internal/retryafter
 parser/observation:            event
 parser/profile/internal/budget:
 parser/profile/internal/css:   parser/profile/internal/budget
@@ -61,7 +61,8 @@ consumers/exec:                event broker consumers internal/strictyaml
 consumers/notify:              event broker consumers consumers/notify/send internal/clientaddr internal/problem
                                internal/ratelimit
                                internal/strictyaml internal/trace
-consumers/notify/send:         event broker consumers internal/redact internal/retryafter internal/strictyaml
+consumers/notify/send:         event broker consumers internal/netguard internal/redact internal/retryafter
+                               internal/strictyaml
 consumers/scoreboard:          event broker consumers
 consumers/shipped:             consumers consumers/archive consumers/notify consumers/scoreboard
 consumers/consumertest:        event broker broker/memory consumers
@@ -85,6 +86,7 @@ internal/assign:
 internal/clientaddr:
 internal/licences:
 internal/licences/generate:
+internal/netguard:
 internal/problem:
 internal/prose:
 internal/ratelimit:
@@ -99,14 +101,15 @@ internal/outbox:               broker health internal/trace
 internal/scheduler:            event broker consumers parser/poll internal/outbox internal/trace
 internal/guard:                fanout/access internal/problem internal/reload internal/strictyaml
 internal/httpapi:              event api consumers/scoreboard parser/page parser/poll parser/profile
-                               internal/guard internal/instances internal/problem internal/scheduler internal/trace
+                               internal/guard internal/instances internal/netguard internal/problem internal/scheduler
+                               internal/trace
 internal/gateway:              internal/instances internal/problem
 internal/pipeline:             event health broker broker/memory broker/rabbit parser/observation parser/page
                                parser/poll parser/profile parser/recording
                                consumers consumers/exec consumers/notify consumers/scoreboard fanout fanout/access
                                fanout/eventlog fanout/presence fixtures profiles
-                               internal/gateway internal/guard internal/httpapi internal/instances internal/outbox
-                               internal/redact internal/reload internal/scheduler internal/strictyaml internal/trace
+                               internal/gateway internal/guard internal/httpapi internal/instances internal/netguard
+                               internal/outbox internal/redact internal/reload internal/scheduler internal/strictyaml internal/trace
 
 internal/season:               event parser/page parser/profile parser/reconcile
 internal/chaos:

@@ -296,8 +296,8 @@ func (p *Pipeline) startAPI(_ context.Context, _ *errgroup.Group, parts *rolePar
 	api := &httpapi.API{
 		Schedule: parts.schedule, Profiles: parts.library, Boards: scoreboard.NewBoards(parts.redis, parts.prefix),
 		Traces: traceStore(p.config, parts.redis), Instances: instances.New(parts.redis, parts.prefix),
-		Guard: parts.guard, PrivateAddresses: p.config.Fetch.PrivateAddresses, Recorder: parts.trace, Log: p.log,
-		Requests: p.config.requestHosts(),
+		Guard: parts.guard, Pages: p.config.Fetch.policy(), Recorder: parts.trace, Log: p.log,
+		Requests: p.config.apiRequests(),
 	}
 	parts.web.Handle("/api/", api.Handler())
 	for name, h := range parts.handlers {
