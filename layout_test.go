@@ -84,6 +84,7 @@ examples:
 
 internal/assign:
 internal/clientaddr:
+internal/isolate:
 internal/licences:
 internal/licences/generate:
 internal/netguard:
@@ -123,7 +124,8 @@ internal/testenv/with-servers: internal/testenv internal/testenv/servers
 
 app:                           event broker consumers consumers/shipped profiles parser/observation parser/page
                                parser/poll parser/profile parser/recording
-                               internal/guard internal/instances internal/licences internal/pipeline internal/strictyaml
+                               internal/guard internal/instances internal/isolate internal/licences internal/pipeline
+                               internal/strictyaml
                                internal/trace
 cmd/matchwire:                 app
 .:

@@ -63,6 +63,7 @@ type Config struct {
 
 	file        string         // name of the config file; "" if there is none
 	profilesPos strictyaml.Pos // position of the key profiles
+	variables   []string       // names of the environment variables that the config refers to
 }
 
 // MetricsConfig holds the settings of the metrics and the health checks.
@@ -212,6 +213,7 @@ func LoadConfig(file string, optional bool) (Config, error) {
 		return c, fmt.Errorf("config %w", err)
 	}
 	c.profilesPos = strictyaml.PosAt(data, "profiles")
+	c.variables = strictyaml.EnvNames(data)
 	for _, check := range []func([]byte) error{c.checkNamespace, c.checkAliases, c.checkRequests, c.TLS.check,
 		c.Fanout.check} {
 		if err := check(data); err != nil {

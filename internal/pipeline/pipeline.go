@@ -56,6 +56,9 @@ type Pipeline struct {
 	log     *slog.Logger
 	plugins []consumers.Plugin
 
+	// OnStart, if not nil, is called once all roles have been started. All secrets have then been read from the
+	// environment.
+	OnStart func()
 	// OnListen, if not nil, is called with the address once the process listens.
 	OnListen  func(net.Addr)
 	onMetrics func(net.Addr) // like OnListen, for the listener of the metrics
@@ -127,6 +130,8 @@ func (p *Pipeline) Run(ctx context.Context, roles ...Role) error {
 	group, ctx := errgroup.WithContext(ctx)
 	if err := p.start(ctx, group, parts, roles); err != nil {
 		group.Go(func() error { return err }) // stops the roles that are already running
+	} else if p.OnStart != nil {
+		p.OnStart()
 	}
 	return group.Wait()
 }
