@@ -31,7 +31,7 @@ broker/rabbit:                 broker event health
 broker/brokertest:             broker event internal/testenv
 
 parser:
-parser/page:                   internal/redact internal/retryafter
+parser/page:                   internal/netguard internal/redact internal/retryafter
 parser/observation:            event
 parser/profile/internal/budget:
 parser/profile/internal/css:   parser/profile/internal/budget
@@ -61,7 +61,8 @@ consumers/exec:                event broker consumers internal/strictyaml
 consumers/notify:              event broker consumers consumers/notify/send internal/clientaddr internal/problem
                                internal/ratelimit
                                internal/strictyaml internal/trace
-consumers/notify/send:         event broker consumers internal/redact internal/retryafter internal/strictyaml
+consumers/notify/send:         event broker consumers internal/netguard internal/redact internal/retryafter
+                               internal/strictyaml
 consumers/scoreboard:          event broker consumers
 consumers/shipped:             consumers consumers/archive consumers/notify consumers/scoreboard
 consumers/consumertest:        event broker broker/memory consumers
@@ -85,8 +86,10 @@ examples:
 
 internal/assign:
 internal/clientaddr:
+internal/isolate:
 internal/licences:
 internal/licences/generate:
+internal/netguard:
 internal/nonblock:
 internal/problem:
 internal/prose:
@@ -106,15 +109,15 @@ internal/guard:                fanout/access internal/problem internal/reload in
 internal/httpserver:           internal/problem
 internal/monitor:              health
 internal/httpapi:              event api consumers/scoreboard parser/page parser/poll parser/profile
-                               internal/clientaddr internal/guard internal/instances internal/problem internal/quota
-                               internal/scheduler internal/trace
+                               internal/clientaddr internal/guard internal/instances internal/netguard
+                               internal/problem internal/quota internal/scheduler internal/trace
 internal/gateway:              internal/instances internal/nonblock internal/problem
 internal/pipeline:             event health broker broker/memory broker/rabbit parser/observation parser/page
                                parser/poll parser/profile parser/recording
                                consumers consumers/exec consumers/notify consumers/scoreboard fanout fanout/access
                                fanout/eventlog fanout/presence fixtures profiles
                                internal/gateway internal/guard internal/httpapi internal/httpserver
-                               internal/instances internal/monitor internal/outbox
+                               internal/instances internal/monitor internal/netguard internal/outbox
                                internal/quota internal/redact internal/reload internal/scheduler internal/strictyaml
                                internal/trace
 
@@ -130,8 +133,8 @@ internal/testenv/with-servers: internal/testenv internal/testenv/servers
 
 app:                           event broker consumers consumers/shipped profiles parser/observation parser/page
                                parser/poll parser/profile parser/recording
-                               internal/guard internal/instances internal/licences internal/pipeline internal/rights
-                               internal/strictyaml internal/trace
+                               internal/guard internal/instances internal/isolate internal/licences
+                               internal/pipeline internal/rights internal/strictyaml internal/trace
 cmd/matchwire:                 app
 .:
 `)

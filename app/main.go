@@ -20,6 +20,7 @@ import (
 
 	"github.com/matchwire/matchwire/consumers"
 	"github.com/matchwire/matchwire/consumers/shipped"
+	"github.com/matchwire/matchwire/internal/isolate"
 	"github.com/matchwire/matchwire/internal/pipeline"
 	"github.com/matchwire/matchwire/internal/strictyaml"
 	"github.com/matchwire/matchwire/parser/profile"
@@ -34,7 +35,11 @@ func Main(options ...Option) {
 		plugins = slices.DeleteFunc(plugins, func(p consumers.Plugin) bool { return p.Name == o.Name })
 		plugins = append(plugins, consumers.Plugin(o))
 	}
-	p := program{plugins: plugins, getenv: os.Getenv, in: os.Stdin, out: os.Stdout, err: os.Stderr}
+	p := program{plugins: plugins, getenv: os.Getenv, unsetenv: os.Unsetenv, in: os.Stdin, out: os.Stdout,
+		err: os.Stderr}
+	if err := isolate.Process(); err != nil {
+		fmt.Fprintln(os.Stderr, "matchwire: warning:", err)
+	}
 	os.Exit(p.run(ctx, os.Args[1:]))
 }
 
@@ -77,8 +82,20 @@ func WithPlugin(p consumers.Plugin) Option { return Option(p) }
 type program struct {
 	plugins  []consumers.Plugin
 	getenv   func(string) string
+	unsetenv func(string) error // can be nil
 	in       io.Reader
 	out, err io.Writer
+}
+
+// forget removes variables from the environment, so that code and programs that this process runs later cannot
+// read them.
+func (p program) forget(variables []string) {
+	if p.unsetenv == nil {
+		return
+	}
+	for _, name := range variables {
+		_ = p.unsetenv(name) // fails only for names that no variable can have
+	}
 }
 
 // Exit codes.

@@ -56,6 +56,7 @@ func (r *runCmd) Run(ctx context.Context, c *console) error {
 	}
 	p := pipeline.New(config, servers, c.log, c.plugins)
 	p.Listen, p.Name, p.Advertise, p.APIToken, p.Anybody = r.Listen, r.Name, r.Advertise, token, r.Anybody
+	p.OnStart = func() { c.forget(config.SecretVariables()) }
 	return p.Run(ctx, r.Roles...)
 }
 

@@ -19,6 +19,7 @@ import (
 	"github.com/matchwire/matchwire/event"
 	"github.com/matchwire/matchwire/internal/guard"
 	"github.com/matchwire/matchwire/internal/instances"
+	"github.com/matchwire/matchwire/internal/netguard"
 	"github.com/matchwire/matchwire/internal/problem"
 	"github.com/matchwire/matchwire/internal/quota"
 	"github.com/matchwire/matchwire/internal/scheduler"
@@ -34,17 +35,22 @@ type API struct {
 	Traces    *trace.Store
 	Instances *instances.Registry
 	Guard     *guard.Guard
-	// PrivateAddresses allows polling pages on this machine and in private networks.
-	PrivateAddresses bool
-	// Requests maps the name of each request in the config to the hosts that can receive the
-	// settings of the request.
-	Requests map[string][]string
+	// Pages says which addresses and ports pages may have.
+	Pages netguard.Policy
+	// Requests are the request settings in the config, by name.
+	Requests map[string]Request
 	Recorder *trace.Recorder // records calls that change something; can be nil
 	Log      *slog.Logger
 	// Calls limits the calls in progress; see [API.Limit]. If it is nil, there is no limit.
 	Calls *quota.Quota
 
 	recent cache
+}
+
+// A Request describes named settings of requests. An API call can use them for a page of one of the hosts.
+type Request struct {
+	Hosts []string        // hosts that can receive the settings, each with its port unless the port is the default
+	Allow netguard.Policy // addresses and ports that are allowed besides those of API.Pages
 }
 
 const (

@@ -160,25 +160,32 @@ func (a *API) source(r *http.Request) (scheduler.Activation, error) {
 		names := strings.Join(slices.Sorted(maps.Keys(a.Profiles)), ", ")
 		return none, invalid("profile", "unknown profile "+strconv.Quote(body.Profile)+": want one of "+names)
 	}
+	request, ok := a.Requests[body.Request]
+	if body.Request != "" && !ok {
+		names := strings.Join(slices.Sorted(maps.Keys(a.Requests)), ", ")
+		return none, invalid("request", "unknown request "+strconv.Quote(body.Request)+": want one of requests in the "+
+			"config: "+names)
+	}
 	source := poll.Source{
 		URL: body.URL, Profile: p, Match: body.Match, Every: time.Duration(body.Every), Request: body.Request,
 		Zone: body.Zone,
 	}
-	resolved, err := source.Resolve(a.PrivateAddresses)
+	allowed := a.Pages.Or(request.Allow)
+	resolved, err := source.Resolve(allowed)
 	var sourceErr *poll.SourceError
 	if errors.As(err, &sourceErr) {
 		return none, invalid(sourceErr.Field, sourceErr.Error())
 	}
 	u, err := page.CheckURL(resolved.URL)
-	if err == nil && !a.PrivateAddresses && page.ResolvesToPrivate(r.Context(), u) {
-		return none, invalid("url", (&page.PrivateError{Host: u.Hostname()}).Error())
+	if ok && (err != nil || !slices.Contains(request.Hosts, u.Host)) {
+		return none, invalid("request", "request "+strconv.Quote(body.Request)+" is only for "+
+			strings.Join(request.Hosts, ", "))
 	}
-	if hosts, ok := a.Requests[body.Request]; body.Request != "" && !ok {
-		names := strings.Join(slices.Sorted(maps.Keys(a.Requests)), ", ")
-		return none, invalid("request", "unknown request "+strconv.Quote(body.Request)+": want one of requests in the "+
-			"config: "+names)
-	} else if ok && (err != nil || !slices.Contains(hosts, u.Host)) {
-		return none, invalid("request", "request "+strconv.Quote(body.Request)+" is only for "+strings.Join(hosts, ", "))
+	if err == nil {
+		err = page.ResolveAddress(r.Context(), u, allowed)
+	}
+	if err != nil {
+		return none, invalid("url", err.Error())
 	}
 	if len(body.League) > maxLeague {
 		return none, invalid("league", "league: want at most "+strconv.Itoa(maxLeague)+" bytes")

@@ -58,6 +58,9 @@ type Pipeline struct {
 	log     *slog.Logger
 	plugins []consumers.Plugin
 
+	// OnStart, if not nil, is called once all roles have been started. All secrets have then been read from the
+	// environment.
+	OnStart func()
 	// OnListen, if not nil, is called with the address once the process listens.
 	OnListen  func(net.Addr)
 	onMetrics func(net.Addr) // like OnListen, for the listener of the metrics
@@ -142,6 +145,8 @@ func (p *Pipeline) Run(ctx context.Context, roles ...Role) error {
 	})
 	if err := p.start(working, serving, group, parts, roles); err != nil {
 		group.Go(func() error { return err }) // stops the roles that are already running
+	} else if p.OnStart != nil {
+		p.OnStart()
 	}
 	return group.Wait()
 }
@@ -391,8 +396,8 @@ func (p *Pipeline) startAPI(_ context.Context, _ *errgroup.Group, parts *rolePar
 	api := &httpapi.API{
 		Schedule: parts.schedule, Profiles: parts.library, Boards: scoreboard.NewBoards(parts.redis, parts.prefix),
 		Traces: traceStore(p.config, parts.redis), Instances: instances.New(parts.redis, parts.prefix),
-		Guard: parts.guard, PrivateAddresses: p.config.Fetch.PrivateAddresses, Recorder: parts.trace, Log: p.log,
-		Requests: p.config.requestHosts(),
+		Guard: parts.guard, Pages: p.config.Fetch.policy(), Recorder: parts.trace, Log: p.log,
+		Requests: p.config.apiRequests(),
 		Calls: quota.New(cmp.Or(p.config.API.CallsPerAddress, defaultCallsPerAddress),
 			cmp.Or(p.config.API.Calls, defaultCalls)),
 	}

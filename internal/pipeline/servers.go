@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -62,6 +63,21 @@ func AnyServersFrom(getenv func(string) string) (s Servers, err error) {
 // MATCHWIRE_API_TOKEN_FILE names. It returns "" if neither is set.
 func APITokenFrom(getenv func(string) string) (string, error) {
 	return envOrFile(getenv, "MATCHWIRE_API_TOKEN")
+}
+
+// readLater are variables that Go's standard library can read at any time.
+var readLater = []string{
+	"HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "SSL_CERT_FILE", "SSL_CERT_DIR", "PATH", "HOME", "TMPDIR", "TZ",
+}
+
+// SecretVariables returns the names of the environment variables that can contain secrets and are no longer needed
+// when all roles have started: those that matchwire itself reads, and those that the config refers to.
+func (c Config) SecretVariables() []string {
+	names := append([]string{
+		"AMQP_URL", "REDIS_URL", "MATCHWIRE_API_TOKEN", "OTEL_EXPORTER_OTLP_HEADERS",
+		"OTEL_EXPORTER_OTLP_TRACES_HEADERS",
+	}, c.variables...)
+	return slices.DeleteFunc(names, func(name string) bool { return slices.Contains(readLater, strings.ToUpper(name)) })
 }
 
 // envOrFile returns the value of the environment variable name, or the trimmed content of
