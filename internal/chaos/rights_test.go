@@ -31,7 +31,7 @@ type guarded struct {
 	admin   *redis.Client // has all rights
 }
 
-// newGuarded makes the users and starts the servers with them. Nobody else can log in, except the
+// newGuarded makes the users and starts the servers with them. Only these users can log in, and the
 // administrators of the test.
 func newGuarded(t *testing.T, config string) *guarded {
 	g := &guarded{T: t, program: build(t), secrets: filepath.Join(t.TempDir(), "secrets"), config: config}
