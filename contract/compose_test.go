@@ -240,7 +240,7 @@ func TestComposeServers(t *testing.T) {
 		t.Errorf("Redis uses up to %d MB of %d bytes, want at most half, for copies during the rewrite of its file", mb, all)
 	}
 	conf := read(t, "deploy/rabbitmq/rabbitmq.conf")
-	if want := "load_definitions = /run/matchwire/" + path.Base(rights.DefinitionsFile); !strings.Contains(conf, want) {
+	if want := "\nload_definitions = /run/matchwire/" + path.Base(rights.DefinitionsFile) + "\n"; !strings.Contains(conf, want) {
 		t.Errorf("rabbitmq.conf does not contain %q", want)
 	}
 	if users := strings.Join(p.Services["users"].Command, " "); users !=
