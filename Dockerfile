@@ -10,7 +10,7 @@ RUN CGO_ENABLED=0 go build -trimpath \
     -o /out/matchwire ./cmd/matchwire
 # Docker gives a new volume the owner of the folder at which it is mounted. docker-compose.yml mounts
 # a volume at each of these folders.
-RUN cd /out && mkdir secrets && cd secrets && \
+RUN cd /out && mkdir data secrets && cd secrets && \
     mkdir rabbitmq redis scheduler parser consumers fanout api gateway setup operator
 
 # The program contains the time zones. It needs only the certificates of public authorities.
@@ -18,6 +18,7 @@ FROM scratch
 COPY --from=build /etc/ssl/certs/ca-certificates.crt /etc/ssl/certs/
 COPY --from=build /out/matchwire /matchwire
 COPY --from=build --chown=65532:65532 /out/secrets /secrets
+COPY --from=build --chown=65532:65532 /out/data /data
 USER 65532:65532
 EXPOSE 8080
 ENTRYPOINT ["/matchwire"]

@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/matchwire/matchwire/internal/pipeline"
@@ -64,6 +65,9 @@ func (u *usersCmd) Run(c *console) error {
 		return err
 	}
 	created, err := rights.Write(u.Dir, namespace, rights.Servers{AMQP: u.AMQP, Redis: u.Redis})
+	if errors.Is(err, rights.ErrURL) {
+		return pipeline.UsageError(err)
+	}
 	if err != nil {
 		return err
 	}

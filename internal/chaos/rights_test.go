@@ -31,7 +31,7 @@ type guarded struct {
 	admin   *redis.Client // has all rights
 }
 
-// newGuarded makes the users and starts the servers with them. No other user can log in, except the
+// newGuarded makes the users and starts the servers with them. Only these users can log in, and the
 // administrators of the test.
 func newGuarded(t *testing.T, config string) *guarded {
 	g := &guarded{T: t, program: build(t), secrets: filepath.Join(t.TempDir(), "secrets"), config: config}
@@ -274,12 +274,16 @@ func (g *guarded) changeSource(api, page string) {
 		{http.MethodGet, "/api/matches"}, {http.MethodGet, "/api/matches/" + added.ID},
 		{http.MethodDelete, "/api/matches/" + added.ID},
 		{http.MethodGet, "/api/scoreboard"}, {http.MethodGet, "/api/scoreboard/w-0-0"},
-		{http.MethodGet, "/api/instances"}, {http.MethodGet, "/api/trace/" + added.TID},
+		{http.MethodGet, "/api/instances"},
 	} {
 		if code, text := call(c.method, c.path, ""); code >= http.StatusBadRequest {
 			g.Errorf("%s %s: status %d: %s", c.method, c.path, code, text)
 		}
 	}
+	testenv.Eventually(g.T, func() bool { // processes write traces in the background
+		code, _ := call(http.MethodGet, "/api/trace/"+added.TID, "")
+		return code == http.StatusOK
+	}, "the trace of job %s", added.TID)
 }
 
 // operate runs the commands of an operator. correct reports whether the scoreboards are complete.

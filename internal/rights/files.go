@@ -20,6 +20,9 @@ const (
 	tokenFile       = "api_token" // in the folder of the role api
 )
 
+// ErrURL marks an error about a URL in [Servers].
+var ErrURL = errors.New("without a user")
+
 // Servers holds the URLs of the servers without users.
 type Servers struct {
 	AMQP  string // the URLs of a cluster's nodes are separated by commas
@@ -86,7 +89,7 @@ func parse(text string, schemes ...string) (all []*url.URL, err error) {
 		u, err := url.Parse(strings.TrimSpace(one))
 		if err != nil || u.Host == "" || u.User != nil || u.Scheme != schemes[0] && u.Scheme != schemes[1] {
 			// err and the URL can contain a password.
-			return nil, fmt.Errorf("want %s://host:port or %s://host:port, without a user", schemes[0], schemes[1])
+			return nil, fmt.Errorf("want %s://host:port or %s://host:port, %w", schemes[0], schemes[1], ErrURL)
 		}
 		all = append(all, u)
 	}
