@@ -32,7 +32,7 @@ var (
 			"queueHealth.save",
 			"queueHealth.load",
 		},
-		"internal/scheduler": {"expect", "overdue", "Schedule.setDeadline", "Schedule.Overdue", "Schedule.Get"},
+		"internal/scheduler": {"expect", "overdue", "Schedule.setDeadline", "Schedule.Overdue", "Schedule.read"},
 	}
 	outboxes = code{
 		"internal/outbox":    {"*"},
@@ -48,7 +48,8 @@ var (
 var users = map[string][]code{
 	"scheduler": {roles, outboxes, {"internal/scheduler": {
 		"begin", "popDue", "joinConfigs", "superseded", "activate", "deactivate", "removeStopped", "Schedule.Begin",
-		"Schedule.Pop", "Schedule.join", "Schedule.writeEvent", "Schedule.Get", "Schedule.List", "Schedule.removeStopped",
+		"Schedule.Pop", "Schedule.join", "Schedule.writeEvent", "Schedule.removeStopped",
+		"list.go", "index.go",
 	}}},
 	"parser": {roles, outboxes, rateLimits, {
 		"parser/poll": {
@@ -62,10 +63,11 @@ var users = map[string][]code{
 			"Store.markUpcoming",
 		},
 		"internal/scheduler": {
+			"indexing",
 			"savePoll",
 			"removeStopped",
 			"Schedule.Polled",
-			"Schedule.Get",
+			"Schedule.read",
 			"Schedule.removeStopped",
 		},
 	}},
@@ -76,19 +78,21 @@ var users = map[string][]code{
 			"subscribers.list", "subscribers.remove", "subscribers.proved"},
 		"parser/poll": {"Store.Upcoming"},
 	}},
-	"fanout": {roles, {"fanout/eventlog": {"*"}, "fanout/presence": {"*"}}},
+	"fanout": {roles, {
+		"fanout/eventlog": {"*"}, "fanout/presence": {"*"}, "consumers/scoreboard": {"Boards.Get"},
+	}},
 	"api": {roles, outboxes, rateLimits, {
 		"internal/scheduler": {
 			"superseded",
 			"activate",
 			"deactivate",
 			"Schedule.writeEvent",
-			"Schedule.Get",
-			"Schedule.List",
+			"list.go",
+			"index.go",
 		},
 		"internal/instances":   {"list", "Registry.List"},
 		"internal/trace":       {"Store.read", "Store.caused", "Store.resolve"},
-		"consumers/scoreboard": {"Boards.Get", "Boards.List"},
+		"consumers/scoreboard": {"Boards.Get", "Boards.Page", "Boards.listed"},
 		"consumers/notify":     {"addSubscriber", "subscribers.add", "subscribers.remove", "subscribers.limit"},
 	}},
 	"gateway": {{
@@ -159,7 +163,7 @@ var (
 // names maps methods of the Redis client to commands, if they have other names.
 var names = map[string][]string{
 	"TxPipelined": {"multi", "exec"}, "TxPipeline": {"multi", "exec"}, "Pipelined": nil, "Pipeline": nil, "Exec": nil,
-	"ZRangeWithScores": {
+	"ZRevRangeByScoreWithScores": {"zrevrangebyscore"}, "ZRangeWithScores": {
 		"zrange",
 	}, "SetNX": {"set"}, "SetArgs": {"set"}, "ConfigGet": nil, // CONFIG GET is only for servers that refuse INFO
 	"Flush": nil, // a method of the outbox

@@ -104,7 +104,8 @@ func Users(namespace string) []User {
 			},
 			Redis: merge(instance, outbox, Redis{
 				Commands: []string{
-					"exists", "get", "set", "incr", "hget", "hset", "hdel", "hgetall", "rpush", "zadd", "zrem", "zrange",
+					"exists", "get", "set", "incr", "hget", "hmget", "hset", "hdel", "hexists", "hlen", "hscan", "rpush", "zadd",
+					"zrem", "zrange", "zcard", "zscan", "zrangebylex", "zrevrangebyscore",
 					"zrangebyscore", "zremrangebyrank", "zscore", "time", "eval", "evalsha",
 				},
 			}),
@@ -131,7 +132,7 @@ func Users(namespace string) []User {
 				Keys: []string{"handled:*", "order:*", "notify:*", "push:*", "upcoming"},
 				Read: []string{"{*}:state"},
 				Commands: []string{
-					"exists", "get", "set", "del", "hget", "hset", "hdel", "hgetall", "pexpire", "pttl", "time", "zrange", "zrem",
+					"exists", "get", "set", "del", "hget", "hmget", "hset", "hdel", "hgetall", "pexpire", "pttl", "time", "zrange", "zrem",
 					"zrangebyscore", "zremrangebyscore", "eval", "evalsha",
 				},
 			}),
@@ -141,8 +142,10 @@ func Users(namespace string) []User {
 			Rabbit: &Rabbit{Read: anyOf(log)},
 			Redis: merge(instance, Redis{
 				Keys: []string{"{fanout}:*"},
+				Read: []string{"{*}:scoreboard", "{*}:incidents"},
 				Commands: []string{
-					"del", "hget", "hset", "hdel", "hgetall", "zadd", "zrem", "zrange", "zrevrange", "time", "eval", "evalsha",
+					"del", "hget", "hmget", "hset", "hdel", "hgetall", "hkeys", "multi", "exec", "zadd", "zrem", "zrange",
+					"zrevrange", "time", "eval", "evalsha",
 				},
 			}),
 		},
@@ -153,7 +156,8 @@ func Users(namespace string) []User {
 				Keys: []string{"push:*"},
 				Read: []string{"{*}:scoreboard", "{*}:incidents", "scoreboards", "scoreboards:live"},
 				Commands: []string{
-					"exists", "get", "set", "hexists", "hget", "hset", "hdel", "hgetall", "hlen", "lrange", "rpush", "zadd", "zcard",
+					"exists", "get", "set", "hexists", "hget", "hmget", "hset", "hdel", "hgetall", "hlen", "hscan", "lrange", "rpush",
+					"zadd", "zcard", "zscan", "zrangebylex", "zrevrangebyscore",
 					"zrange", "zrangebyscore", "zrem", "zrevrange", "zscore", "time", "multi", "exec", "eval", "evalsha",
 				},
 			}),
@@ -162,7 +166,7 @@ func Users(namespace string) []User {
 			Role: "gateway",
 			Redis: merge(Redis{
 				Keys:     []string{"{instances}", "{instances}:seen"},
-				Commands: []string{"info", "eval", "evalsha", "time", "zrange", "hget"},
+				Commands: []string{"info", "eval", "evalsha", "time", "zrevrange", "hget"},
 			}),
 		},
 		{
@@ -189,7 +193,7 @@ func Users(namespace string) []User {
 			Redis: merge(boards, archive, Redis{
 				Keys:     []string{"{instances}", "{instances}:seen"},
 				Read:     []string{"{trace:*"},
-				Commands: []string{"info", "time", "get", "hget", "lrange", "zcard", "zrange", "eval", "evalsha"},
+				Commands: []string{"info", "time", "get", "hget", "lrange", "zcard", "zrange", "zrevrange", "eval", "evalsha"},
 			}),
 		},
 	}
