@@ -256,7 +256,7 @@ func TestErrors(t *testing.T) {
 			[]string{"gateway"}, 2, "REDIS_URL",
 		},
 		{"rebuild with only AMQP_URL", onlyAMQP, []string{"rebuild", "scoreboard"}, 2, "REDIS_URL is not"},
-		{"emit with only REDIS_URL", onlyRedis, []string{"emit", "soccer.mls.goal", "{}"}, 2, "RabbitMQ server: set AMQP_URL"},
+		{"emit with only REDIS_URL", onlyRedis, []string{"emit", "soccer.mls.goal", "{}"}, 2, "server: set AMQP_URL"},
 		{"setup with only REDIS_URL", onlyRedis, []string{"setup"}, 2, "RabbitMQ server: set AMQP_URL"},
 		{"ps with only AMQP_URL", onlyAMQP, []string{"ps"}, 2, "Redis server: set REDIS_URL"},
 		{"gateway with only AMQP_URL", onlyAMQP, []string{"gateway"}, 2, "Redis server: set REDIS_URL"},

@@ -119,7 +119,8 @@ func TestRefusedPasswords(t *testing.T) {
 // When all roles have started, the variables with secrets are removed from the environment.
 func TestSecretVariablesAreForgotten(t *testing.T) {
 	config := writeConfig(t, "consumers: {scoreboard: }\nrequests:\n"+
-		"  feed: {hosts: [api.example], headers: {x-key: {env: FEED_KEY}}, query: {k: {env: \"OTHER_KEY\"}}, proxy: {env: https_proxy}}\n")
+		"  feed: {hosts: [api.example], headers: {x-key: {env: FEED_KEY}}, query: {k: {env: \"OTHER_KEY\"}}, "+
+		"proxy: {env: https_proxy}}\n")
 	var mu sync.Mutex
 	var forgotten []string
 	var out testenv.Log

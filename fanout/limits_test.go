@@ -116,16 +116,21 @@ func TestTimelinesAfterTheirClients(t *testing.T) {
 	two.conn.Close()
 	connections(2)
 	started := 0
-	testenv.Eventually(t, func() bool {
+	count := func() {
+		t.Helper()
 		if got := metric(t, n.hub, "matchwire_fanout_lines"); got > 4 {
 			t.Errorf("%v timelines, want at most the live one and 3 with delays", got)
 		}
+	}
+	testenv.Eventually(t, func() bool {
+		count()
 		c := n.followFrom(t, attacker, fmt.Sprint("delay=", 100+started))
 		started++
 		_ = c.conn.SetReadDeadline(time.Now().Add(10 * time.Second))
 		_, _, err := c.conn.ReadMessage()
 		return err == nil
 	}, "another delay when the timeline of the first has ended")
+	count()
 }
 
 // A gatedLog blocks each call of ReadLog after the first until open is called.

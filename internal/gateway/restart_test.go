@@ -61,6 +61,9 @@ func (f *follower) follow(c *cluster, last int64, received func(seq int64)) erro
 		}
 	}
 	defer conn.Close()
+	conn.SetPingHandler(func(data string) error { // the default handler fails if a pong takes a second
+		return conn.WriteControl(websocket.PongMessage, []byte(data), time.Now().Add(patience))
+	})
 	for f.last < last {
 		_ = conn.SetReadDeadline(time.Now().Add(patience))
 		_, b, err := conn.ReadMessage()

@@ -68,6 +68,14 @@ func TestGuardedEndpoints(t *testing.T) {
 		}
 	}()
 	main, own := "http://"+(<-listening).String(), "http://"+(<-metrics).String()
+	testenv.Eventually(t, func() bool {
+		resp, err := http.Get(main + "/healthz")
+		if err != nil {
+			return false
+		}
+		resp.Body.Close()
+		return resp.StatusCode == http.StatusOK
+	}, "the process to be healthy")
 	for _, tc := range []struct {
 		url     string
 		headers []string // names and values

@@ -132,7 +132,8 @@ func Users(namespace string) []User {
 				Keys: []string{"handled:*", "order:*", "notify:*", "push:*", "upcoming"},
 				Read: []string{"{*}:state"},
 				Commands: []string{
-					"exists", "get", "set", "del", "hget", "hmget", "hset", "hdel", "hgetall", "pexpire", "pttl", "time", "zrange", "zrem",
+					"exists", "get", "set", "del", "hget", "hmget", "hset", "hdel", "hgetall", "pexpire", "pttl", "time",
+					"zrange", "zrem",
 					"zrangebyscore", "zremrangebyscore", "eval", "evalsha",
 				},
 			}),
