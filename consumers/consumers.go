@@ -189,9 +189,7 @@ type Runner struct {
 	Prefix  string                // prefix of every Redis key
 	Trace   *trace.Recorder       // records a span for each event; may be nil
 	Metrics *Metrics              // may be nil
-	// Progress records whether the consumers handle their events; may be nil.
-	Progress *Progress
-	Log      *slog.Logger
+	Log     *slog.Logger
 
 	lease  time.Duration // time until a mark expires without a renewal; 0 means LeaseTime
 	bounds orderBounds   // the zero value means defaultOrderBounds
@@ -225,10 +223,7 @@ func (r Runner) Run(ctx context.Context, name string, c Consumer, ready chan<- s
 			defer step.End()
 			err := errors.New("the handler panicked") // replaced when the handler returns
 			counted := r.Metrics.begin(name, m)
-			defer func() {
-				counted(err)
-				r.Progress.note(name, broker.Classify(err, m.Last), err)
-			}()
+			defer func() { counted(err) }()
 			err = do.handle(ctx, m)
 			traceOutcome(step, m, err)
 			return err

@@ -8,9 +8,7 @@ import (
 	"time"
 
 	"github.com/matchwire/matchwire/fanout/filter"
-	"github.com/matchwire/matchwire/internal/clientaddr"
 	"github.com/matchwire/matchwire/internal/problem"
-	"github.com/matchwire/matchwire/internal/quota"
 )
 
 // accept checks an HTTP request, waits until the node is ready, and counts the connection. If ok is
@@ -34,11 +32,7 @@ func (h *Hub) accept(w http.ResponseWriter, r *http.Request) (req request, ok bo
 	if !h.awaitReady(r.Context()) {
 		return req, h.refuse(w, http.StatusServiceUnavailable, errors.New("this node is still reading the event log"))
 	}
-	req.address = clientaddr.Of(r)
-	switch h.addConnection(req.address) {
-	case quota.AddressFull:
-		return req, h.refuse(w, http.StatusTooManyRequests, errors.New("your address has too many connections"))
-	case quota.Full:
+	if !h.addConnection() {
 		return req, h.refuse(w, http.StatusServiceUnavailable, errors.New("this node is full or stopping"))
 	}
 	return req, true
@@ -73,7 +67,7 @@ func (h *Hub) authorize(r *http.Request, req *request) (status int, err error) {
 // refuse sends err as a problem document, counts the refused request, and returns false.
 func (h *Hub) refuse(w http.ResponseWriter, status int, err error) bool {
 	switch status {
-	case http.StatusServiceUnavailable, http.StatusTooManyRequests:
+	case http.StatusServiceUnavailable:
 		w.Header().Set("Retry-After", "5")
 	case http.StatusUnauthorized:
 		w.Header().Set("WWW-Authenticate", "Bearer")
@@ -101,27 +95,22 @@ func (h *Hub) awaitReady(ctx context.Context) bool {
 	return false
 }
 
-// addConnection counts a connection from an address. It returns Full if there are too many
-// connections or the node is stopping, and AddressFull if there are too many from this address. After
-// each call that returns Taken, the caller must call removeConnection once.
-func (h *Hub) addConnection(address string) quota.Verdict {
+// addConnection counts a connection. It returns false if there are too many connections or the node
+// is stopping. After each successful call, the caller must call removeConnection once.
+func (h *Hub) addConnection() bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if closed(h.stopping) || h.connections >= h.options.Connections {
-		return quota.Full
-	}
-	if v := h.addresses.Take(address); v != quota.Taken {
-		return v
+		return false
 	}
 	h.connections++
 	h.goroutines.Add(1)
-	return quota.Taken
+	return true
 }
 
-func (h *Hub) removeConnection(address string) {
+func (h *Hub) removeConnection() {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	h.addresses.Release(address)
 	if h.connections--; h.connections == 0 && closed(h.stopping) {
 		close(h.disconnected)
 	}
@@ -139,7 +128,7 @@ func (h *Hub) connected() int {
 // run in new goroutines, because the stack of the HTTP server's goroutine is large. Most of the
 // memory of an idle connection is the stack of the goroutine that reads.
 func (h *Hub) serve(c *client, req request, receive func()) {
-	c.address, c.conflate, c.expires = req.address, req.conflate, req.expires
+	c.conflate, c.expires = req.conflate, req.expires
 	go func() { // addConnection has counted this goroutine
 		receive()
 		c.remove()

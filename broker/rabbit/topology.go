@@ -18,14 +18,10 @@ import (
 //	live_events            topic exchange
 //	live_events.log        stream bound to #
 //	tasks                  direct exchange
-//	retries                topic exchange for copies of failed messages
 //	<exchange>.witness     fanout exchange that the broker deletes together with <exchange> (verify.go)
 //	<queue>                quorum queue bound to the patterns of its consumer, or to a task name
 //	<queue>.retry.<pause>  quorum queue; messages expire after the pause and return to <queue>
 //	<queue>.dead           quorum queue for dead letters
-//
-// Retry and dead-letter queues are bound to retries with their names. So the user of a consumer needs
-// no permission for the default exchange, which would let the user publish to every queue.
 const (
 	queueBytes = 1 << 30             // maximum bytes in a queue; beyond it, the broker drops the oldest messages
 	queueAge   = 7 * 24 * time.Hour  // maximum age of a message in a queue; the broker drops older messages
@@ -50,8 +46,6 @@ type topology struct {
 	queueBytes int64
 	retryBytes int64
 	queues     queues // queues that this Broker has declared
-
-	restriction restriction
 }
 
 // full returns name with the namespace as its prefix.
@@ -66,9 +60,6 @@ func (t *topology) events() string { return t.full(broker.LiveEvents.String()) }
 func (t *topology) log() string    { return t.full("live_events.log") }
 func (t *topology) tasks() string  { return t.full(broker.Tasks.String()) }
 
-// retries returns the name of the exchange for copies of failed messages.
-func (t *topology) retries() string { return t.full("retries") }
-
 func (t *topology) exchange(e broker.Exchange) string {
 	if e == broker.Tasks {
 		return t.tasks()
@@ -82,24 +73,31 @@ func retryQueue(queue string, pause time.Duration) string {
 
 func deadQueue(queue string) string { return queue + ".dead" }
 
-// declareExchanges declares the exchanges and the log. Events published after declareExchanges
-// returns are stored in the log.
+// declareExchanges declares the exchanges and the log, on a new channel. Events published after
+// declareExchanges returns are stored in the log.
 func (t *topology) declareExchanges(ctx context.Context, control *link) error {
-	d := t.declarer(control)
-	defer d.close()
-	return d.exchanges(ctx)
+	ch, err := control.channel(ctx)
+	if err != nil {
+		return err
+	}
+	defer ch.Close()
+	return t.exchangesOn(ctx, ch)
 }
 
-// exchanges declares the exchanges and the log.
-func (d *declarer) exchanges(ctx context.Context) error {
-	for _, e := range []struct{ name, kind string }{
-		{d.events(), amqp.ExchangeTopic}, {d.tasks(), amqp.ExchangeDirect}, {d.retries(), amqp.ExchangeTopic},
-	} {
-		if err := d.exchangeOf(ctx, e.name, e.kind, false); err != nil {
-			return err
-		}
+// exchangesOn is like declareExchanges, but uses ch.
+func (t *topology) exchangesOn(ctx context.Context, ch *channel) error {
+	exchange := func(name, kind string) error {
+		return declareError("exchange", name, ch.call(ctx, func(ch *amqp.Channel) error {
+			return ch.ExchangeDeclare(name, kind, true, false, false, false, nil)
+		}))
 	}
-	err := d.queue(ctx, d.log(), amqp.Table{
+	if err := exchange(t.events(), amqp.ExchangeTopic); err != nil {
+		return err
+	}
+	if err := exchange(t.tasks(), amqp.ExchangeDirect); err != nil {
+		return err
+	}
+	err := declare(ctx, ch, t.log(), amqp.Table{
 		amqp.QueueTypeArg:                 amqp.QueueTypeStream,
 		amqp.StreamMaxLenBytesArg:         int64(logBytes),
 		amqp.StreamMaxAgeArg:              logAge,
@@ -108,40 +106,36 @@ func (d *declarer) exchanges(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return d.bind(ctx, d.log(), "#", d.events())
+	return bind(ctx, ch, t.log(), "#", t.events())
 }
 
 // declareQueue declares the exchanges, then a queue, its retry and dead-letter queues, and its
-// bindings.
+// bindings, on a new channel.
 func (t *topology) declareQueue(ctx context.Context, control *link, s broker.Subscription) error {
-	d := t.declarer(control)
-	defer d.close()
-	if err := d.exchanges(ctx); err != nil {
+	ch, err := control.channel(ctx)
+	if err != nil {
 		return err
 	}
-	return d.subscription(ctx, s)
-}
-
-// subscription declares a queue, its retry and dead-letter queues, and its bindings.
-func (d *declarer) subscription(ctx context.Context, s broker.Subscription) error {
-	queue := d.full(s.Queue)
+	defer ch.Close()
+	if err := t.exchangesOn(ctx, ch); err != nil {
+		return err
+	}
+	queue := t.full(s.Queue)
 	quorum := func(name string, args amqp.Table) error {
 		args[amqp.QueueTypeArg] = amqp.QueueTypeQuorum
 		args["x-delivery-limit"] = int64(deliveryLimit)
-		return d.queue(ctx, name, args)
+		return declare(ctx, ch, name, args)
 	}
-	err := quorum(queue, amqp.Table{
-		amqp.QueueMaxLenBytesArg: d.queueBytes,
+	err = quorum(queue, amqp.Table{
+		amqp.QueueMaxLenBytesArg: t.queueBytes,
 		amqp.QueueMessageTTLArg:  queueAge.Milliseconds(),
 	})
 	if err != nil {
 		return err
 	}
-	copies := []string{deadQueue(queue)}
-	for _, p := range d.pauses {
-		copies = append(copies, retryQueue(queue, p))
+	for _, p := range t.pauses {
 		err := quorum(retryQueue(queue, p), amqp.Table{
-			amqp.QueueMaxLenBytesArg:    d.retryBytes,
+			amqp.QueueMaxLenBytesArg:    t.retryBytes,
 			amqp.QueueOverflowArg:       amqp.QueueOverflowRejectPublish,
 			amqp.QueueMessageTTLArg:     p.Milliseconds(),
 			"x-dead-letter-exchange":    "",
@@ -159,46 +153,28 @@ func (d *declarer) subscription(ctx context.Context, s broker.Subscription) erro
 	if err != nil {
 		return err
 	}
-	for _, name := range copies {
-		if err := d.bind(ctx, name, name, d.retries()); err != nil {
-			return err
-		}
-	}
 	for _, p := range s.Patterns {
-		if err := d.bind(ctx, queue, p, d.exchange(s.Exchange)); err != nil {
+		if err := bind(ctx, ch, queue, p, t.exchange(s.Exchange)); err != nil {
 			return err
 		}
 	}
-	d.queues.add(queue, s)
+	t.queues.add(queue, s)
 	return nil
 }
 
-// exchangeOf declares an exchange. If autoDelete is set, the broker deletes it with its last binding.
-func (d *declarer) exchangeOf(ctx context.Context, name, kind string, autoDelete bool) error {
-	return d.object(ctx, "exchange", name,
-		func(ch *amqp.Channel) error {
-			return ch.ExchangeDeclare(name, kind, true, autoDelete, false, false, nil)
-		},
-		func(ch *amqp.Channel) error {
-			return ch.ExchangeDeclarePassive(name, kind, true, autoDelete, false, false, nil)
-		})
+func declare(ctx context.Context, ch *channel, queue string, args amqp.Table) error {
+	return declareError("queue", queue, ch.call(ctx, func(ch *amqp.Channel) error {
+		_, err := ch.QueueDeclare(queue, true, false, false, false, args)
+		return err
+	}))
 }
 
-func (d *declarer) queue(ctx context.Context, name string, args amqp.Table) error {
-	return d.object(ctx, "queue", name,
-		func(ch *amqp.Channel) error {
-			_, err := ch.QueueDeclare(name, true, false, false, false, args)
-			return err
-		},
-		func(ch *amqp.Channel) error {
-			_, err := ch.QueueDeclarePassive(name, true, false, false, false, nil)
-			return err
-		})
-}
-
-func (d *declarer) bind(ctx context.Context, queue, pattern, exchange string) error {
-	return d.binding(ctx, "queue", queue, pattern, exchange,
-		func(ch *amqp.Channel) error { return ch.QueueBind(queue, pattern, exchange, false, nil) })
+func bind(ctx context.Context, ch *channel, queue, pattern, exchange string) error {
+	err := ch.call(ctx, func(ch *amqp.Channel) error { return ch.QueueBind(queue, pattern, exchange, false, nil) })
+	if err != nil {
+		return fmt.Errorf("binding queue %q to %q: %w", queue, pattern, err)
+	}
+	return nil
 }
 
 // inspect returns the state of a queue. If the queue does not exist, the error wraps
@@ -207,8 +183,9 @@ func inspect(ctx context.Context, ch *channel, queue string) (amqp.Queue, error)
 	q, err := callResult(ctx, ch, func(ch *amqp.Channel) (amqp.Queue, error) {
 		return ch.QueueDeclarePassive(queue, true, false, false, false, nil)
 	})
+	var e *amqp.Error
 	switch {
-	case hasCode(err, amqp.NotFound):
+	case errors.As(err, &e) && e.Code == amqp.NotFound:
 		return amqp.Queue{}, fmt.Errorf("%w: %q", broker.ErrNoQueue, queue)
 	case err != nil:
 		return amqp.Queue{}, fmt.Errorf("inspecting queue %q: %w", queue, err)

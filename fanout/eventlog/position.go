@@ -1,6 +1,7 @@
 package eventlog
 
 import (
+	"maps"
 	"time"
 
 	"github.com/matchwire/matchwire/broker"
@@ -127,7 +128,7 @@ func (h *History) AfterCursor(c broker.Cursor) Place { return h.AtPosition(After
 
 // placeBefore returns the place before the first frame for which stop returns true. mu is held.
 func (h *History) placeBefore(stop func(*Frame) bool) Place {
-	p := Place{Position: After(h.floor), Last: h.floor, Read: h.floorRead, States: h.base.Clone()}
+	p := Place{Position: After(h.floor), Last: h.floor, Read: h.floorRead, States: maps.Clone(h.base)}
 	for _, f := range h.frames {
 		if stop(f) {
 			break

@@ -6,9 +6,8 @@ const $ = (id) => document.getElementById(id);
 const matches = new Matches();
 
 follow("ws" + location.search, {
-  snapshot(list, cursor, partial) {
+  snapshot(list) {
     matches.replace(list);
-    $("partial").hidden = !partial;
     draw();
   },
   event(event) {

@@ -1,4 +1,4 @@
 package page
 
-// NewClientOver is like NewClient, but uses the given transport and network.
+// NewClientOver is like NewClient, but uses the given transport.
 var NewClientOver = newClient

@@ -7,7 +7,6 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
-	"strings"
 	"time"
 )
 
@@ -39,7 +38,7 @@ func Redis(args ...string) (*Server, error) {
 			_ = conn.SetDeadline(time.Now().Add(time.Second))
 			fmt.Fprint(conn, "PING\r\n")
 			reply, err := bufio.NewReader(conn).ReadString('\n')
-			if err == nil && reply != "+PONG\r\n" && !strings.HasPrefix(reply, "-NOAUTH") {
+			if err == nil && reply != "+PONG\r\n" {
 				err = fmt.Errorf("reply %q to PING", reply)
 			}
 			return err

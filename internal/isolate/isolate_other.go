@@ -1,8 +1,0 @@
-//go:build !linux
-
-package isolate
-
-func process() error {
-	closeOnExec()
-	return nil
-}
