@@ -32,6 +32,7 @@ type checker struct {
 	before  *event.Score           // the saved score before the current page was read
 	line    string                 // the saved line score before the current page was read
 	events  []event.Event          // the events of the current page
+	stopped bool                   // whether no page without a fault has shown play since the match was stopped
 	moves   kickoffs
 
 	newest     string          // snapshot of the newest page
@@ -71,6 +72,9 @@ func (c *checker) readPages(ctx context.Context, prof *profile.Profile) bool {
 		if o == nil {
 			c.fail(&c.other, "a page does not show the match")
 			continue
+		}
+		if fetched.Fault == "" && !o.Match.Status.Over() {
+			c.stopped = o.Match.Status == event.Suspended || o.Match.Status == event.Interrupted
 		}
 		snapshot := fmt.Sprintf("%x", season.Hash(fetched.Body))
 		superseded := c.supersedes(snapshot)
@@ -677,7 +681,7 @@ func (c *checker) compareResult() {
 	}
 	for i := range s.Tracked {
 		in := &s.Tracked[i]
-		unknown := in.DecidedBy == "" && (c.rendered.Silent || s.Unwatched && in.Winner == m.Winner)
+		unknown := in.DecidedBy == "" && (c.rendered.Silent || c.stopped)
 		if in.Kind == event.MatchEnd && (in.Winner != m.Winner || in.DecidedBy != m.By && !unknown) {
 			c.fail(&c.other, "winner %q by %q, want %q by %q", in.Winner, in.DecidedBy, m.Winner, m.By)
 		}

@@ -114,8 +114,7 @@ func decideEnd(known *State, o *observation.Observation, from *Provenance) (endD
 	if !o.Match.Status.Over() || !known.Known() || over || from.Hurried {
 		return endPossible, nil
 	}
-	stopped := known.Match.Status == event.Interrupted || known.Match.Status == event.Suspended
-	early := from.At.Before(earliestEnd(known, o)) || stopped && o.Match.Status == event.Ended
+	early := from.At.Before(earliestEnd(known, o)) || known.stopped() && o.Match.Status == event.Ended
 	if !early && !contradictsInnings(known, o) && isSetWon(known, o) {
 		return endPossible, nil
 	}
@@ -194,8 +193,12 @@ func began(known *State, m *event.Match, from *Provenance) time.Time {
 
 // unwatched returns [State.Unwatched] after a page with a status.
 func unwatched(known *State, status event.Status) bool {
-	stopped := known.Match.Status == event.Interrupted || known.Match.Status == event.Suspended
-	return status.Over() && (stopped || known.Unwatched)
+	return status.Over() && (known.stopped() || known.Unwatched)
+}
+
+// stopped reports whether play is stopped, and may continue later.
+func (s *State) stopped() bool {
+	return s.Match.Status == event.Interrupted || s.Match.Status == event.Suspended
 }
 
 // earliestEnd returns the earliest time at which the match can be over. If pages during play have
