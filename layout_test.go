@@ -31,7 +31,7 @@ broker/rabbit:                 broker event health
 broker/brokertest:             broker event internal/testenv
 
 parser:
-parser/page:                   internal/redact internal/retryafter
+parser/page:                   internal/netguard internal/redact internal/retryafter
 parser/observation:            event
 parser/profile/internal/budget:
 parser/profile/internal/css:   parser/profile/internal/budget
@@ -55,25 +55,28 @@ parser/poll:                   event health broker parser/observation parser/pag
                                internal/outbox internal/ratelimit internal/trace
 parser/recording:              event parser/page parser/poll parser/profile internal/strictyaml
 
-consumers:                     event broker internal/strictyaml internal/trace
+consumers:                     event broker health internal/strictyaml internal/trace
 consumers/archive:             event broker consumers
 consumers/exec:                event broker consumers internal/strictyaml
 consumers/notify:              event broker consumers consumers/notify/send internal/clientaddr internal/problem
                                internal/ratelimit
                                internal/strictyaml internal/trace
-consumers/notify/send:         event broker consumers internal/redact internal/retryafter internal/strictyaml
+consumers/notify/send:         event broker consumers internal/netguard internal/redact internal/retryafter
+                               internal/strictyaml
 consumers/scoreboard:          event broker consumers
 consumers/shipped:             consumers consumers/archive consumers/notify consumers/scoreboard
 consumers/consumertest:        event broker broker/memory consumers
 
-fanout:                        event broker health internal/problem internal/trace
-                               fanout/access fanout/eventlog fanout/filter fanout/presence fanout/internal/nonblock
-                               fanout/internal/wire
+fanout:                        event broker health internal/clientaddr internal/nonblock internal/problem internal/quota
+                               internal/trace
+                               fanout/access fanout/eventlog fanout/filter fanout/presence fanout/internal/boards
+                               fanout/internal/snapshot fanout/internal/wire
 fanout/access:                 internal/reload
 fanout/eventlog:               event broker fanout/internal/wire
 fanout/filter:                 event
 fanout/presence:
-fanout/internal/nonblock:
+fanout/internal/boards:        fanout/eventlog
+fanout/internal/snapshot:      broker fanout/eventlog fanout/filter fanout/internal/wire
 fanout/internal/wire:          broker
 
 api:
@@ -83,30 +86,40 @@ examples:
 
 internal/assign:
 internal/clientaddr:
+internal/isolate:
 internal/licences:
 internal/licences/generate:
+internal/netguard:
+internal/nonblock:
 internal/problem:
 internal/prose:
+internal/quota:
 internal/ratelimit:
 internal/redact:
 internal/reload:
 internal/retryafter:
+internal/rights:
 internal/spelling:
 internal/strictyaml:           internal/spelling
 internal/instances:
 internal/trace:                event broker internal/retryafter
 internal/outbox:               broker health internal/trace
-internal/scheduler:            event broker consumers parser/poll internal/outbox internal/trace
+internal/scheduler:            event health broker consumers parser/poll internal/outbox internal/trace
 internal/guard:                fanout/access internal/problem internal/reload internal/strictyaml
+internal/httpserver:           internal/problem
+internal/monitor:              health
 internal/httpapi:              event api consumers/scoreboard parser/page parser/poll parser/profile
-                               internal/guard internal/instances internal/problem internal/scheduler internal/trace
-internal/gateway:              internal/instances internal/problem
+                               internal/clientaddr internal/guard internal/instances internal/netguard
+                               internal/problem internal/quota internal/scheduler internal/trace
+internal/gateway:              internal/instances internal/nonblock internal/problem
 internal/pipeline:             event health broker broker/memory broker/rabbit parser/observation parser/page
                                parser/poll parser/profile parser/recording
                                consumers consumers/exec consumers/notify consumers/scoreboard fanout fanout/access
                                fanout/eventlog fanout/presence fixtures profiles
-                               internal/gateway internal/guard internal/httpapi internal/instances internal/outbox
-                               internal/redact internal/reload internal/scheduler internal/strictyaml internal/trace
+                               internal/gateway internal/guard internal/httpapi internal/httpserver
+                               internal/instances internal/monitor internal/netguard internal/outbox
+                               internal/quota internal/redact internal/reload internal/scheduler internal/strictyaml
+                               internal/trace
 
 internal/season:               event parser/page parser/profile parser/reconcile
 internal/chaos:
@@ -120,8 +133,8 @@ internal/testenv/with-servers: internal/testenv internal/testenv/servers
 
 app:                           event broker consumers consumers/shipped profiles parser/observation parser/page
                                parser/poll parser/profile parser/recording
-                               internal/guard internal/instances internal/licences internal/pipeline internal/strictyaml
-                               internal/trace
+                               internal/guard internal/instances internal/isolate internal/licences
+                               internal/pipeline internal/rights internal/strictyaml internal/trace
 cmd/matchwire:                 app
 .:
 `)

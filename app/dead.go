@@ -44,7 +44,7 @@ func (d deadQueue) queue() string {
 
 // connectBroker connects to the RabbitMQ server that the environment names.
 func connectBroker(ctx context.Context, c *console) (broker.Broker, error) {
-	servers, err := c.requireServers("dead letters are stored on a RabbitMQ server")
+	servers, err := c.requireRabbit("dead letters are stored on a RabbitMQ server")
 	if err != nil {
 		return nil, err
 	}

@@ -43,7 +43,7 @@ been published. emit also reports the first line that it did not send.`
 }
 
 func (e *emitCmd) Run(ctx context.Context, c *console) error {
-	servers, err := c.requireServers("emit publishes to a RabbitMQ server")
+	servers, err := c.requireRabbit("emit publishes to a RabbitMQ server")
 	if err != nil {
 		return err
 	}

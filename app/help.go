@@ -1,12 +1,19 @@
 package app
 
-import "github.com/alecthomas/kong"
+import (
+	"github.com/alecthomas/kong"
+
+	"github.com/matchwire/matchwire/internal/pipeline"
+)
 
 // helpTexts contains the help texts that are too long for the struct tags of their flags and
 // arguments. The keys are the variable names in the tags.
 var helpTexts = kong.Vars{
 	"help_log_level": "debug, info, warn or error (default: info, or warn for demo and replay).",
 	"help_namespace": "Namespace on shared servers; overrides the config.",
+
+	"gateway_listen":  "Address to serve on; overrides the config (default: " + pipeline.DefaultListen + ").",
+	"health_endpoint": "What to check without a URL: livez, readyz or healthz.",
 
 	"run_roles":     "Roles to run: api, scheduler, parser, consumers or fanout (default: all).",
 	"run_listen":    "Address to serve on; overrides the config. With this flag, every role serves /healthz.",
@@ -17,6 +24,9 @@ var helpTexts = kong.Vars{
 	"check_profiles": "Profile files to test (default: check the config and test all its profiles).",
 	"demo_dirs":      "Fixture folders with your own recordings (default: three included matches).",
 
+	"health_url": "URL of a health check (default: an endpoint of the process at the address in the config). " +
+		"Pass the URL if the process serves HTTPS.",
+	"health_listen": "Address of the process; overrides the config.",
 	"dead_list_consumer": "Consumer or queue whose dead letters to list " +
 		"(default: count the dead letters of each consumer in the config).",
 	"emit_facts": "Facts as a JSON object (default: read one JSON object per line from standard input).",

@@ -20,6 +20,7 @@ import (
 
 	"github.com/matchwire/matchwire/consumers"
 	"github.com/matchwire/matchwire/consumers/shipped"
+	"github.com/matchwire/matchwire/internal/isolate"
 	"github.com/matchwire/matchwire/internal/pipeline"
 	"github.com/matchwire/matchwire/internal/strictyaml"
 	"github.com/matchwire/matchwire/parser/profile"
@@ -28,15 +29,42 @@ import (
 // Main runs matchwire with the shipped consumers and the consumers that options add. It reads the
 // arguments from [os.Args], and exits the process with the exit code of the command.
 func Main(options ...Option) {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
+	ctx := signalContext()
 	plugins := shipped.Plugins()
 	for _, o := range options {
 		plugins = slices.DeleteFunc(plugins, func(p consumers.Plugin) bool { return p.Name == o.Name })
 		plugins = append(plugins, consumers.Plugin(o))
 	}
-	p := program{plugins: plugins, getenv: os.Getenv, in: os.Stdin, out: os.Stdout, err: os.Stderr}
+	p := program{plugins: plugins, getenv: os.Getenv, unsetenv: os.Unsetenv, in: os.Stdin, out: os.Stdout,
+		err: os.Stderr}
+	if err := isolate.Process(); err != nil {
+		fmt.Fprintln(os.Stderr, "matchwire: warning:", err)
+	}
 	os.Exit(p.run(ctx, os.Args[1:]))
+}
+
+// signalContext returns a context that ends on SIGINT or SIGTERM. After SIGINT, its cause is
+// [pipeline.ErrInterrupted]. A second signal kills the process. SIGHUP has no effect, except that it
+// is like SIGTERM if standard input is a terminal, which then is gone.
+func signalContext() context.Context {
+	ctx, cancel := context.WithCancelCause(context.Background())
+	signals := make(chan os.Signal, 1)
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+	if terminal(os.Stdin) == nil {
+		signal.Ignore(syscall.SIGHUP)
+	} else {
+		signal.Notify(signals, syscall.SIGHUP)
+	}
+	go func() {
+		s := <-signals
+		signal.Reset(os.Interrupt, syscall.SIGTERM)
+		if s == os.Interrupt {
+			cancel(pipeline.ErrInterrupted)
+			return
+		}
+		cancel(nil)
+	}()
+	return ctx
 }
 
 // An Option adds or replaces a consumer of matchwire.
@@ -54,8 +82,20 @@ func WithPlugin(p consumers.Plugin) Option { return Option(p) }
 type program struct {
 	plugins  []consumers.Plugin
 	getenv   func(string) string
+	unsetenv func(string) error // can be nil
 	in       io.Reader
 	out, err io.Writer
+}
+
+// forget removes variables from the environment, so that code and programs that this process runs later cannot
+// read them.
+func (p program) forget(variables []string) {
+	if p.unsetenv == nil {
+		return
+	}
+	for _, name := range variables {
+		_ = p.unsetenv(name) // fails only for names that no variable can have
+	}
 }
 
 // Exit codes.
@@ -86,6 +126,9 @@ type cli struct {
 	Trace   traceCmd   `cmd:"" help:"Show the steps of a job, such as an API call, with times and outcomes."`
 	Dead    deadCmd    `cmd:"" help:"List, show, replay or delete dead letters."`
 	Token   tokenCmd   `cmd:"" help:"Make an API token."`
+	Users   usersCmd   `cmd:"" help:"Make users of RabbitMQ and Redis for the roles, with random passwords."`
+	Setup   setupCmd   `cmd:"" help:"Declare all exchanges and queues on RabbitMQ."`
+	Health  healthCmd  `cmd:"" help:"Check the health of one process."`
 
 	Rebuild rebuildCmd `cmd:"" help:"Rebuild a consumer's store from the event log."`
 
@@ -111,6 +154,24 @@ func (c *console) requireServers(reason string) (pipeline.Servers, error) {
 	s, err := c.servers()
 	if err == nil && s.Embedded() {
 		err = pipeline.UsageError(fmt.Errorf("%s: set AMQP_URL and REDIS_URL", reason))
+	}
+	return s, err
+}
+
+// requireRabbit is like requireServers for a command that does not use Redis.
+func (c *console) requireRabbit(reason string) (pipeline.Servers, error) {
+	s, err := pipeline.AnyServersFrom(c.getenv)
+	if err == nil && s.AMQP == "" {
+		err = pipeline.UsageError(fmt.Errorf("%s: set AMQP_URL", reason))
+	}
+	return s, err
+}
+
+// requireRedis is like requireServers for a command that does not use RabbitMQ.
+func (c *console) requireRedis(reason string) (pipeline.Servers, error) {
+	s, err := pipeline.AnyServersFrom(c.getenv)
+	if err == nil && s.Redis == "" {
+		err = pipeline.UsageError(fmt.Errorf("%s: set REDIS_URL", reason))
 	}
 	return s, err
 }

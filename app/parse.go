@@ -149,7 +149,7 @@ func (p *parseCmd) read(ctx context.Context, c *console, by *profile.Profile) (p
 		if _, err := by.CheckURL(url); err != nil {
 			return page.Page{}, pipeline.UsageError(err)
 		}
-		f, err := page.NewClient(page.Options{PrivateAddresses: true}).RequestFetcher(url, request)
+		f, err := page.NewClient(page.Options{}).RequestFetcher(url, request)
 		if err != nil {
 			return page.Page{}, pipeline.UsageError(err)
 		}

@@ -1,9 +1,13 @@
 package app
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
+	"io"
+	"net"
+	"net/http"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -24,7 +28,7 @@ func (p *psCmd) Help() string {
 }
 
 func (p *psCmd) Run(ctx context.Context, c *console) error {
-	servers, err := c.requireServers("the list of instances is stored on a Redis server")
+	servers, err := c.requireRedis("the list of instances is stored on a Redis server")
 	if err != nil {
 		return err
 	}
@@ -65,4 +69,69 @@ func healthOf(i instances.Instance) string {
 		return "silent for " + i.SilentFor().Round(time.Second).String()
 	}
 	return strings.Join(append([]string{i.Status}, i.Issues...), "; ")
+}
+
+type healthCmd struct {
+	URL      string `arg:"" optional:"" help:"${health_url}"`
+	Endpoint string `help:"${health_endpoint}" enum:"livez,readyz,healthz" default:"healthz"`
+	Listen   string `help:"${health_listen}" env:"MATCHWIRE_LISTEN" placeholder:"HOST:PORT"`
+}
+
+func (h *healthCmd) Help() string {
+	return "Exits with 0 if the status is pass or warn, and with 1 if it is fail or there is no response. " +
+		"From another machine, the response contains the issues only with an API token, which this command does not send."
+}
+
+// healthTimeout is the time limit of the request of the health command. The process takes at most two
+// seconds for its checks.
+const healthTimeout = 10 * time.Second
+
+func (h *healthCmd) Run(ctx context.Context, c *console) error {
+	address, err := h.address(c)
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, healthTimeout)
+	defer cancel()
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, address, http.NoBody)
+	if err != nil {
+		return pipeline.UsageError(err)
+	}
+	response, err := http.DefaultClient.Do(request)
+	if err != nil {
+		return err
+	}
+	defer response.Body.Close()
+	var found struct {
+		Status string   `json:"status"`
+		Issues []string `json:"troubles"`
+	}
+	if err := json.NewDecoder(io.LimitReader(response.Body, 1<<20)).Decode(&found); err != nil || found.Status == "" {
+		return fmt.Errorf("%s: the response with status %s is not the health of a process", address, response.Status)
+	}
+	fmt.Fprintln(c.text(), strings.Join(append([]string{found.Status}, found.Issues...), "\n"))
+	if response.StatusCode != http.StatusOK {
+		return fmt.Errorf("%s: HTTP status %s", address, response.Status)
+	}
+	return nil
+}
+
+// address returns the URL to check. A process that listens on all addresses is checked at localhost.
+func (h *healthCmd) address(c *console) (string, error) {
+	if h.URL != "" {
+		return h.URL, nil
+	}
+	config, err := c.config()
+	if err != nil {
+		return "", err
+	}
+	listen := cmp.Or(h.Listen, config.Listen, pipeline.DefaultListen)
+	host, port, err := net.SplitHostPort(listen)
+	if err != nil {
+		return "", pipeline.UsageError(fmt.Errorf("listen: %w", err))
+	}
+	if ip := net.ParseIP(host); host == "" || ip != nil && ip.IsUnspecified() {
+		host = "localhost"
+	}
+	return "http://" + net.JoinHostPort(host, port) + "/" + h.Endpoint, nil
 }

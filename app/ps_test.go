@@ -2,6 +2,10 @@ package app
 
 import (
 	"encoding/json"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
 	"slices"
 	"strings"
 	"syscall"
@@ -58,5 +62,44 @@ func TestPS(t *testing.T) {
 	first.stop(syscall.SIGTERM)
 	if all := running(); len(all) != 1 || all[0].Name != "second" {
 		t.Errorf("after the first instance has stopped: %+v, want only the second", all)
+	}
+}
+
+// health prints the status and the issues of a process, and fails if the process does.
+func TestHealthCommand(t *testing.T) {
+	responses := map[string]struct {
+		status int
+		body   string
+	}{
+		"/livez":   {http.StatusOK, `{"status": "pass"}`},
+		"/healthz": {http.StatusOK, `{"status": "warn", "troubles": ["one", "two"]}`},
+		"/readyz":  {http.StatusServiceUnavailable, `{"status": "fail", "troubles": ["three"]}`},
+		"/other":   {http.StatusOK, "hello"},
+	}
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.WriteHeader(responses[r.URL.Path].status)
+		_, _ = io.WriteString(w, responses[r.URL.Path].body)
+	}))
+	defer s.Close()
+	u, err := url.Parse(s.URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("MATCHWIRE_LISTEN", "0.0.0.0:"+u.Port())
+	for _, tc := range []struct {
+		args      []string
+		code      int
+		out, errs string
+	}{
+		{[]string{"health"}, exitOK, "warn\none\ntwo\n", ""},
+		{[]string{"health", "--endpoint", "livez"}, exitOK, "pass\n", ""},
+		{[]string{"health", "--endpoint", "readyz"}, exitFailure, "fail\nthree\n", "503"},
+		{[]string{"health", s.URL + "/livez"}, exitOK, "pass\n", ""},
+		{[]string{"health", s.URL + "/other"}, exitFailure, "", "is not the health of a process"},
+	} {
+		code, out, errs := call(t, "", nil, tc.args...)
+		if code != tc.code || out != tc.out || !strings.Contains(errs, tc.errs) {
+			t.Errorf("%v: exit %d, output %q %q; want %d, %q and %q", tc.args, code, out, errs, tc.code, tc.out, tc.errs)
+		}
 	}
 }

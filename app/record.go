@@ -125,7 +125,7 @@ func (r *recordCmd) record(
 				now, saved, len(fetched.Body), summary(ctx, s.Profile, fetched))
 		}
 	}
-	client := page.NewClient(page.Options{PrivateAddresses: true})
+	client := page.NewClient(page.Options{})
 	err = recording.Record(ctx, s, request, client, recorder, c.log, report)
 	fmt.Fprintf(c.err, "%d fetches, %d failed; %s saved in %s\n", fetches, failed, pipeline.Plural(saved, "page"), r.Out)
 	if err == nil && saved == 0 {

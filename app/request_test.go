@@ -186,7 +186,8 @@ func TestPollsWithRequestSettings(t *testing.T) {
 		{`{"url":"` + feed.URL + `/b","profile":"other","request":"none"}`, "unknown request"},
 		{`{"url":"` + feed.URL + `/b","profile":"other","headers":{"a":"b"}}`, "unknown field"},
 		{`{"url":"http://localhost:1/b","profile":"other","request":"keyed"}`, "only for " + host},
-		{`{"url":"` + feed.URL + `/b","profile":"other","zone":"Mars/Olympus"}`, "want a time zone"},
+		{`{"url":"` + feed.URL + `/b","profile":"other"}`, "fetch.ports"},
+		{`{"url":"` + feed.URL + `/b","profile":"other","request":"keyed","zone":"Mars/Olympus"}`, "want a time zone"},
 		{`{"url":"` + feed.URL + `/b","profile":"other","request":"source:123456"}`, "unknown request"},
 	} {
 		body, want := tc[0], tc[1]

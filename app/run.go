@@ -2,11 +2,18 @@ package app
 
 import (
 	"context"
+	"runtime/debug"
+	"slices"
 
 	"github.com/matchwire/matchwire/internal/pipeline"
 )
 
 const defaultConfig = "matchwire.yaml"
+
+// parserMemory is the memory, in bytes, that a process with the role parser tries not to exceed. Close
+// to it, the garbage collector runs more often. Two of the largest pages need 160 MiB together. The
+// memory of fanout depends on the number of its clients, so a process with that role has no limit.
+const parserMemory = 176 << 20
 
 type runCmd struct {
 	Roles     []pipeline.Role `arg:"" optional:"" name:"role" help:"${run_roles}"`
@@ -43,7 +50,42 @@ func (r *runCmd) Run(ctx context.Context, c *console) error {
 	if err != nil {
 		return err
 	}
+	if c.getenv("GOMEMLIMIT") == "" && slices.Contains(r.Roles, pipeline.RoleParser) &&
+		!slices.Contains(r.Roles, pipeline.RoleFanout) {
+		debug.SetMemoryLimit(parserMemory)
+	}
 	p := pipeline.New(config, servers, c.log, c.plugins)
 	p.Listen, p.Name, p.Advertise, p.APIToken, p.Anybody = r.Listen, r.Name, r.Advertise, token, r.Anybody
+	p.OnStart = func() { c.forget(config.SecretVariables()) }
 	return p.Run(ctx, r.Roles...)
+}
+
+type gatewayCmd struct {
+	Listen string `help:"${gateway_listen}" env:"MATCHWIRE_LISTEN" placeholder:"HOST:PORT"`
+}
+
+func (g *gatewayCmd) Help() string {
+	return `Reads the list of instances from the Redis server at REDIS_URL, as ps does. Needs no RabbitMQ.
+
+Forwards requests for /api to instances with the api role, and all other requests to instances with the fanout role.
+Prefers healthy instances, then the instance with the fewest requests in progress.
+
+Uses these keys of the config: namespace, listen, tls, hosts, api_tokens, metrics and gateway. Serves TLS if the
+config has a certificate. Connects over TLS to the instances that serve TLS.`
+}
+
+func (g *gatewayCmd) Run(ctx context.Context, c *console) error {
+	servers, err := c.requireRedis("the gateway reads the list of instances from a Redis server")
+	if err != nil {
+		return err
+	}
+	config, err := c.config()
+	if err != nil {
+		return err
+	}
+	token, err := pipeline.APITokenFrom(c.getenv)
+	if err != nil {
+		return err
+	}
+	return pipeline.Gateway{Config: config, Servers: servers, Listen: g.Listen, APIToken: token, Log: c.log}.Run(ctx)
 }

@@ -1,6 +1,7 @@
 package app
 
 import (
+	"context"
 	"crypto/tls"
 	"encoding/pem"
 	"io"
@@ -9,7 +10,9 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 
@@ -111,4 +114,46 @@ func TestRefusedPasswords(t *testing.T) {
 		t.Errorf("the log does not contain Redis's WRONGPASS error:\n%s", o)
 	}
 	testenv.NoSecret(t, p.output())
+}
+
+// When all roles have started, the variables with secrets are removed from the environment.
+func TestSecretVariablesAreForgotten(t *testing.T) {
+	config := writeConfig(t, "consumers: {scoreboard: }\nrequests:\n"+
+		"  feed: {hosts: [api.example], headers: {x-key: {env: FEED_KEY}}, query: {k: {env: \"OTHER_KEY\"}}, "+
+		"proxy: {env: https_proxy}}\n")
+	var mu sync.Mutex
+	var forgotten []string
+	var out testenv.Log
+	p := newProgram(map[string]string{}, "", &out, &out)
+	t.Setenv("FEED_KEY", testenv.Secret)
+	t.Setenv("OTHER_KEY", testenv.Secret)
+	t.Setenv("https_proxy", "http://127.0.0.1:1")
+	p.unsetenv = func(name string) error {
+		mu.Lock()
+		defer mu.Unlock()
+		forgotten = append(forgotten, name)
+		return nil
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan int)
+	go func() { done <- p.run(ctx, []string{"run", "--config", config, "--listen", "127.0.0.1:0"}) }()
+	has := func(names ...string) bool {
+		mu.Lock()
+		defer mu.Unlock()
+		for _, name := range names {
+			if !slices.Contains(forgotten, name) {
+				return false
+			}
+		}
+		return true
+	}
+	secrets := func() bool { return has("FEED_KEY", "OTHER_KEY", "AMQP_URL", "REDIS_URL", "MATCHWIRE_API_TOKEN") }
+	testenv.Eventually(t, secrets, "the variables to be removed; log:\n%s", &out)
+	if has("https_proxy") {
+		t.Errorf("removed %v, want no variables that Go reads later", forgotten)
+	}
+	cancel()
+	if code := <-done; code != exitOK {
+		t.Errorf("exit %d, want 0:\n%s", code, &out)
+	}
 }

@@ -19,7 +19,7 @@ func (t *tailCmd) Help() string {
 }
 
 func (t *tailCmd) Run(ctx context.Context, c *console) error {
-	servers, err := c.requireServers("tail reads from a RabbitMQ server")
+	servers, err := c.requireRabbit("tail reads from a RabbitMQ server")
 	if err != nil {
 		return err
 	}

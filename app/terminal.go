@@ -29,9 +29,9 @@ func newProgress(w io.Writer, unit string, total int) *progress {
 	return &progress{f: terminal(w), unit: unit, total: total, drawn: time.Now()}
 }
 
-// terminal returns w if it is a terminal, otherwise nil.
-func terminal(w io.Writer) *os.File {
-	if f, ok := w.(*os.File); ok && isatty.IsTerminal(f.Fd()) {
+// terminal returns a stream if it is a terminal, otherwise nil.
+func terminal(stream any) *os.File {
+	if f, ok := stream.(*os.File); ok && isatty.IsTerminal(f.Fd()) {
 		return f
 	}
 	return nil

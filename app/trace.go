@@ -31,7 +31,7 @@ func (t *traceCmd) Help() string {
 }
 
 func (t *traceCmd) Run(ctx context.Context, c *console) error {
-	servers, err := c.requireServers("traces are stored in Redis")
+	servers, err := c.requireRedis("traces are stored in Redis")
 	if err != nil {
 		return err
 	}

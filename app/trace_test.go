@@ -122,7 +122,7 @@ func TestTraceOfACall(t *testing.T) {
 	}))
 	defer site.Close()
 	config := writeConfig(t, `
-fetch: {private_addresses: true, ignore_robots: true}
+fetch: {private_addresses: true, ignore_robots: true, ports: [`+site.URL[strings.LastIndexByte(site.URL, ':')+1:]+`]}
 consumers:
   scoreboard:
   notify:

@@ -189,7 +189,9 @@ type Runner struct {
 	Prefix  string                // prefix of every Redis key
 	Trace   *trace.Recorder       // records a span for each event; may be nil
 	Metrics *Metrics              // may be nil
-	Log     *slog.Logger
+	// Progress records whether the consumers handle their events; may be nil.
+	Progress *Progress
+	Log      *slog.Logger
 
 	lease  time.Duration // time until a mark expires without a renewal; 0 means LeaseTime
 	bounds orderBounds   // the zero value means defaultOrderBounds
@@ -223,7 +225,10 @@ func (r Runner) Run(ctx context.Context, name string, c Consumer, ready chan<- s
 			defer step.End()
 			err := errors.New("the handler panicked") // replaced when the handler returns
 			counted := r.Metrics.begin(name, m)
-			defer func() { counted(err) }()
+			defer func() {
+				counted(err)
+				r.Progress.note(name, broker.Classify(err, m.Last), err)
+			}()
 			err = do.handle(ctx, m)
 			traceOutcome(step, m, err)
 			return err

@@ -1,73 +1,291 @@
 package contract_test
 
 import (
+	"maps"
 	"os"
+	"path"
+	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/compose-spec/compose-go/v2/loader"
 	"github.com/compose-spec/compose-go/v2/types"
 
 	"github.com/matchwire/matchwire/internal/pipeline"
+	"github.com/matchwire/matchwire/internal/rights"
 )
 
-// The Compose file defines the servers and a service for each role, and publishes ports only on the
-// loopback interface. The test uses the loader of Compose, because tests have no Docker engine.
-func TestComposeFile(t *testing.T) {
-	project, err := loader.LoadWithContext(t.Context(), types.ConfigDetails{
+// numericUser matches the numbers of a user and a group that are not root.
+var numericUser = regexp.MustCompile(`^[1-9]\d*:[1-9]\d*$`)
+
+// project loads the Compose file with the loader of Compose, because tests have no Docker engine.
+func project(t *testing.T) *types.Project {
+	t.Helper()
+	p, err := loader.LoadWithContext(t.Context(), types.ConfigDetails{
 		WorkingDir:  "..",
 		ConfigFiles: []types.ConfigFile{{Filename: "../docker-compose.yml"}},
-	})
+	}, loader.WithProfiles([]string{"*"}))
 	if err != nil {
 		t.Fatal(err)
 	}
-	for name, image := range map[string]string{"rabbitmq": "rabbitmq:4", "redis": "redis:8"} {
-		s, err := project.GetService(name)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if !strings.HasPrefix(s.Image, image) || s.HealthCheck == nil || len(s.HealthCheck.Test) < 2 || len(s.Volumes) == 0 {
-			t.Errorf("service %s: image %s, health check %v, volumes %v; want image %s, a health check and volumes",
-				name, s.Image, s.HealthCheck, s.Volumes, image)
+	return p
+}
+
+// read returns the text of a file of the repository.
+func read(t *testing.T, file string) string {
+	t.Helper()
+	text, err := os.ReadFile(path.Join("..", file))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
+}
+
+// environment returns the environment of a service.
+func environment(s types.ServiceConfig) map[string]string {
+	env := map[string]string{}
+	for k, v := range s.Environment {
+		if v != nil {
+			env[k] = *v
 		}
 	}
-	for _, role := range pipeline.Roles() {
-		s, err := project.GetService(string(role))
+	return env
+}
+
+// roleServices returns the names of the services of the roles.
+func roleServices() (names []string) {
+	for _, r := range pipeline.Roles() {
+		names = append(names, string(r))
+	}
+	return names
+}
+
+// The Compose file defines the servers and a service for each role, and publishes ports only on the
+// loopback interface.
+func TestComposeFile(t *testing.T) {
+	p := project(t)
+	for _, role := range roleServices() {
+		s, err := p.GetService(role)
 		if err != nil {
 			t.Errorf("role %s has no service: %v", role, err)
 			continue
 		}
-		if s.Build == nil || !slices.Equal(s.Command, types.ShellCommand{"run", string(role)}) ||
-			s.DependsOn["rabbitmq"].Condition != types.ServiceConditionHealthy ||
+		if s.Build == nil || !slices.Equal(s.Command, types.ShellCommand{"run", role}) ||
+			s.DependsOn["setup"].Condition != types.ServiceConditionCompletedSuccessfully ||
 			s.DependsOn["redis"].Condition != types.ServiceConditionHealthy {
 			t.Errorf("service %s: build %v, command %v, depends on %v; "+
-				"want a build, the command run %s, and a dependency on healthy servers",
+				"want a build, the command run %s, and a dependency on setup and a healthy Redis",
 				role, s.Build, s.Command, s.DependsOn, role)
 		}
-		env := map[string]string{}
-		for k, v := range s.Environment {
-			env[k] = *v
-		}
-		if s.HealthCheck == nil || !strings.Contains(strings.Join(s.HealthCheck.Test, " "), "//localhost:8080/healthz") ||
-			env["MATCHWIRE_LISTEN"] != "0.0.0.0:8080" {
-			t.Errorf("service %s: health check %v, MATCHWIRE_LISTEN %s; want /healthz on port 8080, and 0.0.0.0:8080",
-				role, s.HealthCheck, env["MATCHWIRE_LISTEN"])
-		}
-		servers, err := pipeline.ServersFrom(func(k string) string { return env[k] })
-		if err != nil || servers.Embedded() ||
-			!strings.Contains(servers.AMQP, "@rabbitmq:") || !strings.Contains(servers.Redis, "//redis:") {
-			t.Errorf("service %s: servers %v, error %v; want rabbitmq and redis", role, servers, err)
-		}
 	}
-	for _, s := range project.Services {
-		for _, p := range s.Ports {
-			if p.HostIP != "127.0.0.1" {
-				t.Errorf("service %s publishes port %s on address %q, want 127.0.0.1", s.Name, p.Published, p.HostIP)
+	for name, needs := range map[string]map[string]string{
+		"setup":    {"rabbitmq": types.ServiceConditionHealthy},
+		"rabbitmq": {"users": types.ServiceConditionCompletedSuccessfully},
+		"redis":    {"users": types.ServiceConditionCompletedSuccessfully},
+		"gateway":  {"redis": types.ServiceConditionHealthy},
+	} {
+		s := p.Services[name]
+		for other, condition := range needs {
+			if s.DependsOn[other].Condition != condition {
+				t.Errorf("service %s depends on %v, want %s: %s", name, s.DependsOn, other, condition)
 			}
 		}
 	}
-	if _, err := os.Stat("../Dockerfile"); err != nil {
-		t.Error(err)
+	for _, name := range append(roleServices(), "gateway") {
+		s := p.Services[name]
+		if s.HealthCheck == nil || !slices.Equal(s.HealthCheck.Test,
+			[]string{"CMD", "/matchwire", "health", "--endpoint", "livez"}) ||
+			environment(s)["MATCHWIRE_LISTEN"] != "0.0.0.0:8080" {
+			t.Errorf("service %s: health check %v, environment %v; want matchwire health, and MATCHWIRE_LISTEN 0.0.0.0:8080",
+				name, s.HealthCheck, environment(s))
+		}
+	}
+	for _, name := range []string{"rabbitmq", "redis"} {
+		if s := p.Services[name]; s.HealthCheck == nil || len(s.HealthCheck.Test) < 2 || len(s.Ports) > 0 {
+			t.Errorf("service %s: health check %v, ports %v; want a health check and no port", name, s.HealthCheck, s.Ports)
+		}
+	}
+	for _, s := range p.Services {
+		for _, port := range s.Ports {
+			if port.HostIP != "127.0.0.1" || s.Name != "gateway" {
+				t.Errorf("service %s publishes port %s on address %q, want only the gateway on 127.0.0.1",
+					s.Name, port.Published, port.HostIP)
+			}
+		}
+	}
+	for name, n := range p.Networks {
+		for _, s := range p.Services {
+			_, in := s.Networks[name]
+			outside := slices.Contains([]string{"gateway", "parser", "consumers"}, s.Name)
+			if in && !n.Internal && !outside {
+				t.Errorf("service %s can reach the internet through the network %s", s.Name, name)
+			}
+		}
+	}
+}
+
+// exactTag matches an image with the full version.
+var exactTag = regexp.MustCompile(`^[a-z]+:\d+\.\d+\.\d+(-[a-z]+)?$`)
+
+// Every service is restricted: it changes no file outside its volumes, has no capability and no way to
+// get one, is no root user, and has limits.
+func TestComposeHardening(t *testing.T) {
+	p := project(t)
+	if len(p.Services) < 11 {
+		t.Errorf("%d services, want at least 11", len(p.Services))
+	}
+	for _, s := range p.Services {
+		if !s.ReadOnly {
+			t.Errorf("service %s has a writable root file system", s.Name)
+		}
+		if !slices.Equal(s.CapDrop, []string{"ALL"}) || len(s.CapAdd) > 0 || s.Privileged {
+			t.Errorf("service %s: cap_drop %v, cap_add %v, privileged %v; want no capability",
+				s.Name, s.CapDrop, s.CapAdd, s.Privileged)
+		}
+		if !slices.Contains(s.SecurityOpt, "no-new-privileges:true") {
+			t.Errorf("service %s can gain privileges: %v", s.Name, s.SecurityOpt)
+		}
+		if !numericUser.MatchString(s.User) {
+			t.Errorf("service %s has the user %q, want the numbers of a user and a group", s.Name, s.User)
+		}
+		if s.Deploy == nil || s.Deploy.Resources.Limits == nil || s.Deploy.Resources.Limits.NanoCPUs <= 0 ||
+			s.Deploy.Resources.Limits.MemoryBytes < 200<<20 || s.Deploy.Resources.Limits.Pids <= 0 {
+			t.Errorf("service %s has no limit of CPUs, memory or processes", s.Name)
+		}
+		if s.Build == nil && !exactTag.MatchString(s.Image) {
+			t.Errorf("service %s: image %s, want an exact version", s.Name, s.Image)
+		}
+		for _, v := range s.Volumes {
+			own := v.Type == types.VolumeTypeVolume && v.Source == s.Name // the data of a server
+			if !v.ReadOnly && !own && s.Name != "users" {
+				t.Errorf("service %s can write to %s", s.Name, v.Source)
+			}
+		}
+	}
+}
+
+// No service has a secret in its environment, and each one reads only its own passwords.
+func TestComposeSecrets(t *testing.T) {
+	p := project(t)
+	secret := regexp.MustCompile(`(?i)pass|secret|token|_url|_key`)
+	for _, s := range p.Services {
+		for name, value := range environment(s) {
+			if secret.MatchString(name) && (!strings.HasSuffix(name, "_FILE") || !strings.HasPrefix(value, "/run/matchwire/")) {
+				t.Errorf("service %s: %s=%s, want the name of a file", s.Name, name, value)
+			}
+		}
+		for _, v := range s.Volumes {
+			owner, isSecret := strings.CutPrefix(v.Source, "secrets-")
+			if isSecret && (owner != s.Name && s.Name != "users" || s.Name == "users" && v.Target != "/secrets/"+owner ||
+				s.Name != "users" && v.Target != "/run/matchwire") {
+				t.Errorf("service %s mounts %s at %s", s.Name, v.Source, v.Target)
+			}
+			if v.Type == types.VolumeTypeBind {
+				from := strings.TrimPrefix(v.Source, "../")
+				if !slices.Contains([]string{"deploy/config", "deploy/secrets/" + s.Name, "deploy/rabbitmq/rabbitmq.conf"}, from) {
+					t.Errorf("service %s mounts %s", s.Name, from)
+				}
+				if _, err := os.Stat(v.Source); err != nil {
+					t.Errorf("service %s mounts a missing folder: %v", s.Name, err)
+				}
+			}
+		}
+	}
+	if text := read(t, "docker-compose.yml"); regexp.MustCompile(`://[^/\s]*:[^/\s]*@|guest`).MatchString(text) {
+		t.Error("docker-compose.yml contains a password")
+	}
+
+	// Each user gets the files that its service reads.
+	folders := map[string]bool{"rabbitmq": true, "redis": true}
+	for _, u := range rights.Users("") {
+		folders[u.Role] = true
+		env := environment(p.Services[u.Role])
+		for variable, has := range map[string]bool{"AMQP_URL_FILE": u.Rabbit != nil, "REDIS_URL_FILE": u.Redis != nil} {
+			if (env[variable] != "") != has {
+				t.Errorf("service %s: %s=%q, but the user exists: %v", u.Role, variable, env[variable], has)
+			}
+		}
+	}
+	mounted := map[string]bool{}
+	for _, v := range p.Services["users"].Volumes {
+		if owner, ok := strings.CutPrefix(v.Source, "secrets-"); ok {
+			mounted[owner] = true
+		}
+	}
+	if !maps.Equal(mounted, folders) {
+		t.Errorf("the service users mounts the volumes of %v, want those of %v", mounted, folders)
+	}
+	made := regexp.MustCompile(`(?m)^ +mkdir (rabbitmq .*)$`).FindStringSubmatch(read(t, "Dockerfile"))
+	if made == nil || !slices.Equal(slices.Sorted(slices.Values(strings.Fields(made[1]))),
+		slices.Sorted(maps.Keys(folders))) {
+		t.Errorf("the image has the folders %v, want %v", made, slices.Sorted(maps.Keys(folders)))
+	}
+}
+
+// The servers use the users and settings that matchwire needs.
+func TestComposeServers(t *testing.T) {
+	p := project(t)
+	redis := strings.Join(p.Services["redis"].Command, " ")
+	for _, want := range []string{
+		"--aclfile /run/matchwire/" + path.Base(rights.ACLFile), "--appendonly yes", "--maxmemory-policy noeviction",
+	} {
+		if !strings.Contains(redis, want) {
+			t.Errorf("the command of Redis is %q, want %s", redis, want)
+		}
+	}
+	limit := regexp.MustCompile(`--maxmemory (\d+)mb`).FindStringSubmatch(redis)
+	if limit == nil {
+		t.Fatalf("the command of Redis is %q, want --maxmemory", redis)
+	}
+	mb, _ := strconv.ParseInt(limit[1], 10, 64)
+	if all := int64(p.Services["redis"].Deploy.Resources.Limits.MemoryBytes); mb<<20 > all/2 {
+		t.Errorf("Redis uses up to %d MB of %d bytes, want at most half, for copies during the rewrite of its file", mb, all)
+	}
+	conf := read(t, "deploy/rabbitmq/rabbitmq.conf")
+	if want := "\nload_definitions = /run/matchwire/" + path.Base(rights.DefinitionsFile) + "\n"; !strings.Contains(conf, want) {
+		t.Errorf("rabbitmq.conf does not contain %q", want)
+	}
+	if users := strings.Join(p.Services["users"].Command, " "); users !=
+		"users /secrets --amqp amqp://rabbitmq:5672/ --redis redis://redis:6379" {
+		t.Errorf("the command of users is %q", users)
+	}
+}
+
+// Compose gives each service at least the time to stop that docs/operations.md documents.
+func TestComposeGracePeriods(t *testing.T) {
+	p := project(t)
+	_, text, _ := strings.Cut(read(t, "docs/operations.md"), "## Stopping\n")
+	text, _, _ = strings.Cut(text, "\n## ")
+	seconds := func(pattern string) time.Duration {
+		m := regexp.MustCompile(pattern).FindStringSubmatch(text)
+		if m == nil {
+			t.Fatalf("docs/operations.md does not match %s:\n%s", pattern, text)
+		}
+		var sum time.Duration
+		for _, n := range m[1:] {
+			d, _ := strconv.Atoi(n)
+			sum += time.Duration(d) * time.Second
+		}
+		return sum
+	}
+	delay := seconds("`stop_delay`, (\\d+) seconds by default")
+	others := seconds(`other roles: (\d+) seconds`) + delay
+	times := map[string]time.Duration{
+		"parser": seconds("role `parser`: (\\d+) seconds") + delay,
+		"consumers": seconds("role `consumers`: (\\d+) seconds "+
+			"plus the longest `timeout` of a consumer, which is (\\d+) seconds") + delay,
+		"rabbitmq": 30 * time.Second, "redis": 30 * time.Second,
+	}
+	for _, name := range append(roleServices(), "gateway", "rabbitmq", "redis") {
+		want, ok := times[name]
+		if !ok {
+			want = others
+		}
+		if got := p.Services[name].StopGracePeriod; got == nil || time.Duration(*got) < want {
+			t.Errorf("service %s has the grace period %v, want at least %v", name, got, want)
+		}
 	}
 }

@@ -62,7 +62,7 @@ func newServer(t *testing.T, r *redis.Client) *server {
 	lib := profile.Library{}
 	for name, hosts := range map[string]string{
 		"one": "[site.example]",
-		"any": "[example.org, localhost, 127.0.0.1, 10.0.0.7]",
+		"any": "[example.org, localhost, 127.0.0.1, 10.0.0.7, 169.254.169.254]",
 	} {
 		p, err := profile.Load(name+".yaml", fmt.Appendf(nil, profiles, name, hosts))
 		if err != nil {
@@ -314,6 +314,8 @@ func TestInvalidRequests(t *testing.T) {
 			{"loopback address", anyURL("http://127.0.0.1:6379/"), nil, 422, "private"},
 			{"loopback name", anyURL("http://localhost/"), nil, 422, "private"},
 			{"private address", anyURL("http://10.0.0.7/"), nil, 422, "fetch.private_addresses"},
+			{"cloud metadata", anyURL("http://169.254.169.254/"), nil, 422, "cloud metadata"},
+			{"port", anyURL("http://example.org:6379/"), nil, 422, "fetch.ports"},
 			{"no match ID", body("match", ""), nil, 422, "has no rule for the match ID"},
 			{"invalid match ID", body("match", "a b"), nil, 422, `match ID "a b"`},
 			{"interval too short", body("every", "10ms"), nil, 400, "a second or more"},
@@ -401,7 +403,7 @@ func TestQueries(t *testing.T) {
 		ctx, cancel := context.WithCancel(s.Context())
 		var announcing sync.WaitGroup
 		announcing.Go(func() {
-			s.api.Instances.Announce(ctx, slog.New(slog.DiscardHandler), func(context.Context) instances.Instance {
+			s.api.Instances.Announce(ctx, nil, slog.New(slog.DiscardHandler), func(context.Context) instances.Instance {
 				return instances.Instance{
 					Name: "server", Roles: []string{"api"}, Address: "server:80", Version: "v", Started: now,
 					Status: "warn", Issues: []string{"an issue"},

@@ -8,7 +8,9 @@ import (
 	"time"
 
 	"github.com/matchwire/matchwire/fanout/filter"
+	"github.com/matchwire/matchwire/internal/clientaddr"
 	"github.com/matchwire/matchwire/internal/problem"
+	"github.com/matchwire/matchwire/internal/quota"
 )
 
 // accept checks an HTTP request, waits until the node is ready, and counts the connection. If ok is
@@ -32,7 +34,11 @@ func (h *Hub) accept(w http.ResponseWriter, r *http.Request) (req request, ok bo
 	if !h.awaitReady(r.Context()) {
 		return req, h.refuse(w, http.StatusServiceUnavailable, errors.New("this node is still reading the event log"))
 	}
-	if !h.addConnection() {
+	req.address = clientaddr.Of(r)
+	switch h.addConnection(req.address) {
+	case quota.AddressFull:
+		return req, h.refuse(w, http.StatusTooManyRequests, errors.New("your address has too many connections"))
+	case quota.Full:
 		return req, h.refuse(w, http.StatusServiceUnavailable, errors.New("this node is full or stopping"))
 	}
 	return req, true
@@ -67,7 +73,7 @@ func (h *Hub) authorize(r *http.Request, req *request) (status int, err error) {
 // refuse sends err as a problem document, counts the refused request, and returns false.
 func (h *Hub) refuse(w http.ResponseWriter, status int, err error) bool {
 	switch status {
-	case http.StatusServiceUnavailable:
+	case http.StatusServiceUnavailable, http.StatusTooManyRequests:
 		w.Header().Set("Retry-After", "5")
 	case http.StatusUnauthorized:
 		w.Header().Set("WWW-Authenticate", "Bearer")
@@ -95,22 +101,27 @@ func (h *Hub) awaitReady(ctx context.Context) bool {
 	return false
 }
 
-// addConnection counts a connection. It returns false if there are too many connections or the node
-// is stopping. After each successful call, the caller must call removeConnection once.
-func (h *Hub) addConnection() bool {
+// addConnection counts a connection from an address. It returns Full if there are too many
+// connections or the node is stopping, and AddressFull if there are too many from this address. After
+// each call that returns Taken, the caller must call removeConnection once.
+func (h *Hub) addConnection(address string) quota.Verdict {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if closed(h.stopping) || h.connections >= h.options.Connections {
-		return false
+		return quota.Full
+	}
+	if v := h.addresses.Take(address); v != quota.Taken {
+		return v
 	}
 	h.connections++
 	h.goroutines.Add(1)
-	return true
+	return quota.Taken
 }
 
-func (h *Hub) removeConnection() {
+func (h *Hub) removeConnection(address string) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
+	h.addresses.Release(address)
 	if h.connections--; h.connections == 0 && closed(h.stopping) {
 		close(h.disconnected)
 	}
@@ -128,7 +139,7 @@ func (h *Hub) connected() int {
 // run in new goroutines, because the stack of the HTTP server's goroutine is large. Most of the
 // memory of an idle connection is the stack of the goroutine that reads.
 func (h *Hub) serve(c *client, req request, receive func()) {
-	c.conflate, c.expires = req.conflate, req.expires
+	c.address, c.conflate, c.expires = req.address, req.conflate, req.expires
 	go func() { // addConnection has counted this goroutine
 		receive()
 		c.remove()

@@ -13,7 +13,9 @@ import (
 
 const (
 	admitTimeout = 60 * time.Second // maximum time to admit a client, including a read of the log
-	maxTimelines = 256              // maximum number of timelines of each kind: with a delay, and with a speed
+
+	defaultTimelines           = 256 // Options.Timelines
+	defaultTimelinesPerAddress = 32  // Options.TimelinesPerAddress
 )
 
 // An admission is a client that waits for a timeline.
@@ -23,7 +25,9 @@ type admission struct {
 	cursor *broker.Cursor // of the last frame that the client received; nil if it has no cursor
 	from   time.Time      // time to play back from, if cursor is nil
 	pace   pace
-	result chan outcome // receives the result of a playback; has a capacity of 1
+	boards []*eventlog.MatchState // states from scoreboards, for matches that a snapshot would lack
+	asked  bool                   // boards are read
+	result chan outcome           // receives the result of a playback; has a capacity of 1
 }
 
 // An outcome is the result of one attempt to admit a client.
@@ -35,6 +39,7 @@ const (
 	cursorGone          // the log has no message, or another message, at the client's cursor
 	notInMemory         // the client's place is in the log but not in memory
 	unavailable         // too many timelines or playbacks, the log cannot be read, or the time limit has passed
+	addressFull         // clients with the client's address use too many timelines
 )
 
 // admit subscribes a client to a timeline. If that fails, or takes longer than admitTimeout, admit
@@ -52,6 +57,8 @@ func (h *Hub) admit(ctx context.Context, c *client, req request) {
 	switch {
 	case closed(h.stopping):
 		c.close(closeGoingAway, nodeStops, endNode)
+	case o == addressFull:
+		c.close(closeTryLater, "your address uses too many delays and playbacks; close some, then reconnect", endFull)
 	case o != admitted:
 		c.close(closeTryLater, "too many playbacks, or the event log cannot be read; try again later", endFull)
 	}
@@ -77,6 +84,9 @@ func (h *Hub) place(ctx context.Context, a *admission) outcome {
 			return unavailable // the node has not yet read the log up to the cursor
 		}
 	}
+	if a.cursor == nil && !a.asked {
+		a.boards, a.asked = h.readBoards(ctx, a.filter), true
+	}
 	t, o := h.timelineFor(a)
 	switch {
 	case o == notInMemory:
@@ -84,13 +94,13 @@ func (h *Hub) place(ctx context.Context, a *admission) outcome {
 	case o != admitted:
 		return o
 	}
-	return t.subscribe(a.client, a.filter, a.cursor)
+	return t.subscribe(a.client, a.filter, a.cursor, a.boards)
 }
 
 // timelineFor returns a timeline for a client. If the client has a cursor, the cursor must be in
 // memory. If the timeline would start before the frames in memory, timelineFor sets a.from to the
-// start and returns notInMemory. It returns unavailable if there are too many timelines, or the
-// node is stopping.
+// start and returns notInMemory. It returns the outcome of startTimeline if this cannot start the
+// timeline.
 func (h *Hub) timelineFor(a *admission) (*timeline, outcome) {
 	if a.pace.live() {
 		return h.live, admitted
@@ -118,8 +128,8 @@ func (h *Hub) timelineFor(a *admission) (*timeline, outcome) {
 		return nil, notInMemory
 	}
 	t := newTimeline(h, h.history, a.pace.clock(from), place)
-	if !h.startTimeline(t, func() {}) {
-		return nil, unavailable
+	if o := h.startTimeline(t, a.client.address, func() {}); o != admitted {
+		return nil, o
 	}
 	return h.shareDelay(a.pace.delay, t), admitted // if the delay already has a timeline, t gets no clients and ends
 }
@@ -155,22 +165,24 @@ func (h *Hub) delayTimelineLocked(d time.Duration) *timeline {
 	return nil
 }
 
-// startTimeline runs a timeline in a new goroutine, and calls ended when the timeline has ended. It
-// returns false if there are too many timelines or the node is stopping.
-func (h *Hub) startTimeline(t *timeline, ended func()) bool {
-	if !h.addTimeline(t) {
-		return false
+// startTimeline runs a timeline in a new goroutine, for a client with an address. It calls ended when
+// the timeline has ended. It returns admitted if the timeline runs. It returns addressFull if the
+// address uses too many timelines, and unavailable if there are too many in total or the node is
+// stopping.
+func (h *Hub) startTimeline(t *timeline, address string, ended func()) outcome {
+	if o := h.addTimeline(t, address); o != admitted {
+		return o
 	}
 	if !h.start(func(ctx context.Context) { defer ended(); t.run(ctx) }) {
 		h.removeTimeline(t)
-		return false
+		return unavailable
 	}
-	return true
+	return admitted
 }
 
-// addTimeline adds a timeline to the hub. It returns false if there are too many timelines of the
-// same kind.
-func (h *Hub) addTimeline(t *timeline) bool {
+// addTimeline adds a timeline to the hub, for a client with an address. The outcomes are those of
+// startTimeline.
+func (h *Hub) addTimeline(t *timeline, address string) outcome {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	n := 0
@@ -179,11 +191,14 @@ func (h *Hub) addTimeline(t *timeline) bool {
 			n++
 		}
 	}
-	if t.clock.kind() != immediate && n >= maxTimelines {
-		return false
+	if t.clock.kind() != immediate && n >= h.options.Timelines {
+		return unavailable
+	}
+	if !t.hold(address) {
+		return addressFull
 	}
 	h.timelines[t] = struct{}{}
-	return true
+	return admitted
 }
 
 // removeTimeline ends a timeline that has no clients, and removes it from the hub. It also removes a
@@ -197,6 +212,7 @@ func (h *Hub) removeTimeline(t *timeline) bool {
 		return false
 	}
 	t.ended = true
+	t.releaseAll()
 	delete(h.timelines, t)
 	h.unshareDelay(t)
 	return true

@@ -9,8 +9,8 @@ import (
 
 	"golang.org/x/time/rate"
 
-	"github.com/matchwire/matchwire/fanout/internal/nonblock"
 	"github.com/matchwire/matchwire/fanout/internal/wire"
+	"github.com/matchwire/matchwire/internal/nonblock"
 )
 
 // Limits of one connection.
@@ -69,6 +69,7 @@ type client struct {
 	stalls   int       // seconds that the client has stalled a playback
 
 	conn       net.Conn
+	address    string        // address of the client, as in package clientaddr
 	conflate   bool          // if the client is too slow, send a snapshot instead of closing the client
 	pingSecond uint8         // second of pingInterval in which the client is pinged
 	expires    int64         // when the token expires, in Unix seconds; 0 without a token

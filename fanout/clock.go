@@ -54,7 +54,7 @@ func (c clock) kind() kind {
 	return atSpeed
 }
 
-// A kind is a class of timelines. maxTimelines bounds each kind except immediate.
+// A kind is a class of timelines. Options.Timelines bounds each kind except immediate.
 type kind int
 
 const (

@@ -102,7 +102,7 @@ func (c *client) remove() {
 	}
 	c.mu.Unlock()
 	c.unsubscribe()
-	c.hub.removeConnection()
+	c.hub.removeConnection(c.address)
 }
 
 // awaitClose reads until the client closes its side, for at most closeTimeout. It returns at once
@@ -160,7 +160,7 @@ func (t *timeline) reset() {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.closeClients(closeGoingAway, logCreatedAgain)
-	t.moveToPlace(eventlog.Place{Last: broker.Start, States: eventlog.States{}})
+	t.moveToPlace(eventlog.Place{Last: broker.Start, States: eventlog.NewStates(t.hub.options.SnapshotMatches)})
 }
 
 // moveToPlace sets the place of the timeline. mu is held.

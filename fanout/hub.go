@@ -43,6 +43,7 @@
 package fanout
 
 import (
+	"cmp"
 	"context"
 	"embed"
 	"io/fs"
@@ -56,9 +57,11 @@ import (
 	"github.com/matchwire/matchwire/event"
 	"github.com/matchwire/matchwire/fanout/access"
 	"github.com/matchwire/matchwire/fanout/eventlog"
-	"github.com/matchwire/matchwire/fanout/internal/nonblock"
+	"github.com/matchwire/matchwire/fanout/internal/boards"
 	"github.com/matchwire/matchwire/fanout/presence"
 	"github.com/matchwire/matchwire/health"
+	"github.com/matchwire/matchwire/internal/nonblock"
+	"github.com/matchwire/matchwire/internal/quota"
 	"github.com/matchwire/matchwire/internal/trace"
 )
 
@@ -87,6 +90,22 @@ type Options struct {
 	// Connections is the maximum number of connections. 0 means a maximum derived from the limit on
 	// open files.
 	Connections int
+	// ConnectionsPerAddress is the maximum number of connections from one client address. 0 means a
+	// tenth of Connections, but at least 250. Package clientaddr defines the address of a client.
+	ConnectionsPerAddress int
+	// Timelines is the maximum number of timelines with a delay, and also of timelines with a speed. 0
+	// means 256.
+	Timelines int
+	// TimelinesPerAddress is the maximum number of timelines with a delay or a speed that clients with
+	// one address can use. 0 means 32.
+	TimelinesPerAddress int
+	// SnapshotMatches is the maximum number of matches in a snapshot: the matches that changed last. 0
+	// means [eventlog.DefaultMatches].
+	SnapshotMatches int
+	// Scoreboard returns the state of a match according to its scoreboard, or nil if the match has none.
+	// The hub calls it for clients that ask for a match that their snapshot would lack. If Scoreboard is
+	// nil, their snapshots lack the match.
+	Scoreboard func(ctx context.Context, match string) (*eventlog.MatchState, error)
 	// Drain is the time over which a stopping node closes its clients, one after the other. The pause
 	// between two clients is at most 1 ms.
 	Drain time.Duration
@@ -100,7 +119,11 @@ type Hub struct {
 	goroutines sync.WaitGroup             // the goroutines of the hub, including one for each connection
 	starts     chan func(context.Context) // functions that Run starts in goroutines
 	stopping   chan struct{}              // closed when the node stops accepting clients
-	searches   chan struct{}              // holds a token for each unshared playback that has not reached its place
+	addresses  *quota.Quota               // connections of each address
+	held       *quota.Quota               // timelines with a delay or a speed that each address uses
+	searches   *quota.Quota               // unshared playbacks that have not reached their place
+	catchingUp *quota.Quota               // shared playbacks with clients of each address
+	boards     *boards.Boards             // scoreboards of matches that the states lack
 
 	// Run sets these fields.
 	source  broker.Log
@@ -130,10 +153,19 @@ func NewHub(o Options) *Hub {
 	if o.Connections == 0 {
 		o.Connections = nonblock.MaxConnections()
 	}
+	o.ConnectionsPerAddress = cmp.Or(o.ConnectionsPerAddress, max(o.Connections/10, 250))
+	o.SnapshotMatches = cmp.Or(o.SnapshotMatches, eventlog.DefaultMatches)
+	o.Timelines = cmp.Or(o.Timelines, defaultTimelines)
+	o.TimelinesPerAddress = cmp.Or(o.TimelinesPerAddress, defaultTimelinesPerAddress)
 	h := &Hub{options: o, log: o.Log, metrics: newMetrics(),
 		history: eventlog.NewHistory(historyBytes, eventlog.Beginning()),
 		starts:  make(chan func(context.Context)), stopping: make(chan struct{}),
-		searches: make(chan struct{}, maxSearches), disconnected: make(chan struct{}),
+		addresses: quota.New(o.ConnectionsPerAddress, 0), held: quota.New(o.TimelinesPerAddress, 0),
+		searches: quota.New(0, maxSearches),
+		catchingUp: quota.New(
+			maxSharedPlaybacks/2,
+			0,
+		), boards: boards.New(o.Scoreboard, o.Log), disconnected: make(chan struct{}),
 		timelines: map[*timeline]struct{}{}, delayed: map[time.Duration]*timeline{}}
 	h.setUnready()
 	return h
@@ -186,7 +218,10 @@ func (h *Hub) begin(ctx context.Context, log broker.Log) {
 	case cp.Cursor != broker.Start:
 		h.log.Info("reading the event log from a checkpoint", "cursor", cp.Cursor, "matches", cp.Matches())
 	}
-	h.source, h.history, h.saved = log, eventlog.NewHistory(historyBytes, cp), cp.Cursor.Offset
+	h.source, h.history, h.saved = log, eventlog.NewHistory(
+		historyBytes,
+		cp.WithMatches(h.options.SnapshotMatches),
+	), cp.Cursor.Offset
 	h.live = newTimeline(h, h.history, clock{}, h.history.Now())
 	h.mu.Lock()
 	h.timelines[h.live] = struct{}{}
@@ -226,7 +261,8 @@ func (h *Hub) Handler() http.Handler {
 	mux.HandleFunc("GET /presence", h.ServePresence)
 	page := http.FileServerFS(files)
 	mux.Handle("GET /", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		w.Header().Set("Content-Security-Policy", "default-src 'self'; connect-src 'self' ws: wss:; frame-ancestors 'self'")
+		w.Header().
+			Set("Content-Security-Policy", "default-src 'self'; connect-src 'self' ws: wss:; frame-ancestors 'self'")
 		w.Header().Set("Cache-Control", "no-cache")
 		w.Header().Set("X-Content-Type-Options", "nosniff")
 		if r.URL.Path == "/live.js" { // all pages may load it; Options.Origins limits which may connect

@@ -97,6 +97,19 @@ func (n *node) follow(t *testing.T, query string) *client {
 	return &client{t: t, conn: conn}
 }
 
+// from returns the headers of a request that a proxy on this machine forwards for a client.
+func from(address string) http.Header { return http.Header{"X-Forwarded-For": {address}} }
+
+// followFrom is like follow, for a client with an address.
+func (n *node) followFrom(t *testing.T, address, query string) *client {
+	t.Helper()
+	status, detail, c := n.try(t, query, from(address))
+	if c == nil {
+		t.Fatalf("connecting from %s with query %q: status %d, %s", address, query, status, detail)
+	}
+	return c
+}
+
 // pipes is a listener for in-memory connections.
 type pipes struct {
 	conns  chan net.Conn

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"math/rand/v2"
 	"net"
 	"net/http"
 	"strings"
@@ -11,11 +12,13 @@ import (
 	"time"
 
 	"github.com/chromedp/chromedp"
+	"github.com/google/uuid"
 
 	"github.com/matchwire/matchwire/broker"
 	"github.com/matchwire/matchwire/broker/memory"
 	"github.com/matchwire/matchwire/event"
 	"github.com/matchwire/matchwire/fanout"
+	"github.com/matchwire/matchwire/internal/testenv"
 	"github.com/matchwire/matchwire/internal/testenv/browser"
 )
 
@@ -308,5 +311,162 @@ func TestLivePageShowsThePlay(t *testing.T) {
 	publish(7, 2, func(d *event.Data) { d.Match.Status, d.Match.Situation = event.Final, &matches[7].now })
 	for _, i := range []int{0, 2, 7} {
 		shows(fmt.Sprintf("#match-p%d .situation", i), "")
+	}
+}
+
+// The live page says that matches are missing, if the snapshot is partial.
+func TestLivePageSaysWhatIsMissing(t *testing.T) {
+	t.Parallel()
+	b := memory.New(nil, nil)
+	n := newNodeOf(t, b, fanout.Options{SnapshotMatches: 2})
+	ctx := browser.Open(t, n.URL+"/")
+	shows := func(want string) {
+		t.Helper()
+		var got string
+		testenv.Eventually(t, func() bool {
+			got, _ = chromedp.Run(ctx, chromedp.Evaluate[string](`(() => {
+				const note = document.querySelector("#partial");
+				return document.querySelector("#state").innerText + ": " + document.querySelectorAll(".match").length +
+					(note.checkVisibility() ? " " + note.innerText : "");
+			})()`)) // fails while the page loads
+			return got == want
+		}, "the page to show %q", want)
+	}
+	publishNth(t, b, "m1", "soccer.mls.goal", 1, nil)
+	publishNth(t, b, "m2", "soccer.mls.goal", 1, nil)
+	shows("Live: 2")
+	publishNth(t, b, "m3", "soccer.mls.goal", 1, nil)
+	shows("Live: 3") // the page drops no match while it is open
+	if _, err := chromedp.Run(ctx, chromedp.Evaluate[string](`location.reload(); ""`)); err != nil {
+		t.Fatal(err)
+	}
+	shows("Live: 2 Some matches or incidents are missing: the server keeps only the latest.")
+}
+
+// randomEvents returns events about a few matches, in random order and with random members: of several
+// epochs, repeated, older than others, and without an epoch.
+func randomEvents(t *testing.T, n int) (all []event.Event) {
+	r := rand.New(rand.NewPCG(1, 2))
+	began := time.Now().Add(-time.Hour)
+	seqs := map[string]int64{}
+	chance := func(percent int) bool { return r.IntN(100) < percent }
+	for i := range n {
+		match := fmt.Sprint("m", r.IntN(6))
+		at := began.Add(time.Duration(r.IntN(3)-1) * time.Duration(r.IntN(2000)) * time.Microsecond)
+		d := event.Data{Player: fmt.Sprint("P", i), Rev: r.IntN(3), Provisional: chance(10), Replay: chance(20),
+			Match: &event.Match{ID: match, Home: "A", Away: "B", Status: event.Live, Period: "1h"}}
+		if match != "m5" && chance(80) { // m5 never has an epoch
+			d.Epoch = fmt.Sprint("e", min(9, i/(n/4))-r.IntN(2)) // sometimes an older epoch
+			key := match + d.Epoch
+			if seqs[key] += int64(1 + r.IntN(2)); chance(20) {
+				seqs[key] -= 2 // sometimes an event again, or out of order
+			}
+			d.Seq = max(1, seqs[key])
+		}
+		if chance(80) {
+			d.Incident = fmt.Sprint("i", r.IntN(8))
+		}
+		if chance(50) {
+			d.Score = &event.Score{Home: r.IntN(9)}
+			if chance(50) {
+				d.LineScore = &event.LineScore{Home: event.Line{{Runs: r.IntN(9)}}}
+			}
+		}
+		if chance(20) {
+			d.Shootout = &event.Score{Away: r.IntN(9)}
+		}
+		if chance(20) {
+			d.Clock = &event.Clock{Period: "1h", Minute: 1 + r.IntN(45)}
+			d.Match.Stale = &event.Stale{Since: began, Reason: "the site answered 403 Forbidden"}
+		}
+		key := []string{"goal", "goal", "goal_corrected", "goal_retracted", "yellow_card", "status_change"}[r.IntN(6)]
+		e, err := event.Of("soccer.mls."+key, d, at)
+		if err != nil {
+			t.Fatal(err)
+		}
+		e.TID = event.NewTID()
+		all = append(all, e)
+	}
+	return all
+}
+
+// matches.js and the fold of the node compute the same states from the same events. A page that has
+// followed all of them has the state that a new snapshot shows.
+func TestJavaScriptStateEqualsSnapshot(t *testing.T) {
+	t.Parallel()
+	b := memory.New(nil, nil)
+	n := newNode(t, b)
+	ctx := browser.Open(t, n.URL+"/icon.svg") // not the live page, which would draw each event
+	run := func(script string) string {
+		t.Helper()
+		got, err := chromedp.Run(ctx, chromedp.Evaluate[string](`(async () => { `+script+` })()`, chromedp.EvalAwaitPromise))
+		if err != nil {
+			t.Fatalf("%s: %v", script, err)
+		}
+		return got
+	}
+	until := func(script, want string) {
+		t.Helper()
+		testenv.Eventually(t, func() bool { return run("return String("+script+")") == want }, "%s to be %s", script, want)
+	}
+	run(`const { follow } = await import("/live.js"), { Matches } = await import("/matches.js");
+		window.mine = new Matches();
+		window.last = "";
+		// ordered returns the JSON of the states, with the members in order and without the marks of the page.
+		window.ordered = (list) => JSON.stringify(list, (k, v) => k === "fresh" ? undefined :
+			v && !Array.isArray(v) && typeof v === "object" ? Object.fromEntries(Object.entries(v).sort()) : v, 1);
+		window.stream = follow("ws", { snapshot(list) { mine.replace(list); last = "snapshot"; },
+			event(e) { mine.apply(e); last = e.subject; } });
+		return "";`)
+	until("last", "snapshot")
+	events := randomEvents(t, 600)
+	for i := range 502 { // more incidents than a match can have
+		e := events[0]
+		e.Data.Epoch, e.Data.Seq, e.Data.Incident, e.Data.Action = "e9", int64(i+1), fmt.Sprint("i", i), event.New
+		e.Data.Kind, e.Type, e.Subject = event.Goal, "soccer.mls.goal", "many"
+		m := *e.Data.Match
+		m.ID, e.Data.Match, e.ID = "many", &m, uuid.NewString()
+		events = append(events, e)
+	}
+	for i, e := range events {
+		m, err := broker.NewMessage(e)
+		if err == nil {
+			_, err = b.Publish(t.Context(), m)
+		}
+		if err != nil {
+			t.Fatalf("event %d: %v", i, err)
+		}
+	}
+	publishNth(t, b, "end", "soccer.mls.goal", 1, nil)
+	until("last", "end")
+	run(`const { follow } = await import("/live.js");
+		window.theirs = null;
+		follow("ws", { snapshot(list) { theirs = list; } });
+		return "";`)
+	until("!!theirs", "true")
+	// A state from a scoreboard can contain events that follow.
+	if got := run(`const { Matches } = await import("/matches.js");
+		const m = new Matches();
+		m.replace([{ match: { id: "m1" }, epoch: "e2", seq: 7, scoreboard: true, incidents: [], score: { home: 7 } }]);
+		const event = (epoch, seq) => ({ data: { match: { id: "m1" }, epoch, seq, score: { home: seq } } });
+		return [["e2", 6], ["e2", 7], ["e1", 9], ["e2", 8], ["e3", 1]].map(([epoch, seq]) =>
+			(m.apply(event(epoch, seq)) ? "changed " : "") + m.byID.get("m1").score.home).join(", ")`,
+	); got != "7, 7, 7, changed 8, changed 1" {
+		t.Errorf("events in a state from a scoreboard: scores %s, want 7, 7, 7, changed 8, changed 1", got)
+	}
+	mine, theirs := run(`return ordered([...mine.byID.values()])`), run(`return ordered(theirs)`)
+	if strings.Count(mine, `"sport"`) != 8 || !strings.Contains(mine, `"partial": true`) ||
+		!strings.Contains(mine, `"shootout"`) || !strings.Contains(mine, `"line_score"`) {
+		t.Errorf("the events are not varied enough: %.2000s", mine)
+	}
+	if mine != theirs {
+		a, b := strings.Split(mine, "\n"), strings.Split(theirs, "\n")
+		i := 0
+		for i < min(len(a), len(b)) && a[i] == b[i] {
+			i++
+		}
+		at := max(0, i-30)
+		t.Errorf("line %d of the states differs.\nmatches.js:\n%s\nthe snapshot:\n%s", i+1,
+			strings.Join(a[at:min(len(a), i+5)], "\n"), strings.Join(b[at:min(len(b), i+5)], "\n"))
 	}
 }

@@ -11,10 +11,11 @@ import (
 
 	"github.com/matchwire/matchwire/broker"
 	"github.com/matchwire/matchwire/fanout/eventlog"
+	"github.com/matchwire/matchwire/internal/quota"
 )
 
 const (
-	maxSharedPlaybacks = 8         // maximum number of shared playbacks at a time
+	maxSharedPlaybacks = 8         // maximum number of shared playbacks at a time; half of it with clients of one address
 	maxSearches        = 8         // maximum number of unshared playbacks at a time that have no timeline yet
 	playbackBytes      = 4 << 20   // bytes of frames that a live playback reads ahead of its clients
 	pacedBytes         = 256 << 10 // bytes that a playback with a delay or a speed reads ahead
@@ -50,15 +51,37 @@ func (h *Hub) sharedPlayback(ctx context.Context, a *admission) outcome {
 	if room && !h.start(h.runSharedPlaybacks) {
 		return unavailable
 	}
-	return a.await(ctx)
+	o := a.await(ctx)
+	if o == unavailable {
+		h.mu.Lock()
+		h.behind = slices.DeleteFunc(h.behind, func(o *admission) bool { return o == a })
+		h.mu.Unlock()
+	}
+	return o
 }
 
-// runSharedPlaybacks runs one playback after the other, until no client waits in h.behind.
+// takeBehind removes clients from h.behind for a shared playback, and returns them with their
+// addresses. It leaves the clients whose address is in too many playbacks. The goroutine of one of
+// these playbacks calls takeBehind again when the playback has ended. mu is held.
+func (h *Hub) takeBehind() (clients []*admission, addresses map[string]bool) {
+	addresses = map[string]bool{}
+	h.behind = slices.DeleteFunc(h.behind, func(a *admission) bool {
+		address := a.client.address
+		if !addresses[address] && h.catchingUp.Take(address) != quota.Taken {
+			return false
+		}
+		addresses[address] = true
+		clients = append(clients, a)
+		return true
+	})
+	return clients, addresses
+}
+
+// runSharedPlaybacks runs one playback after the other, until takeBehind returns no clients.
 func (h *Hub) runSharedPlaybacks(ctx context.Context) {
 	for {
 		h.mu.Lock()
-		behind := h.behind
-		h.behind = nil
+		behind, addresses := h.takeBehind()
 		if len(behind) == 0 {
 			h.playbacks--
 			h.mu.Unlock()
@@ -67,24 +90,26 @@ func (h *Hub) runSharedPlaybacks(ctx context.Context) {
 		h.mu.Unlock()
 		slices.SortFunc(behind, func(a, b *admission) int { return cmp.Compare(a.cursor.Offset, b.cursor.Offset) })
 		(&playback{hub: h, waiting: behind, found: func() {}}).run(ctx)
+		for address := range addresses {
+			h.catchingUp.Release(address)
+		}
 	}
 }
 
 // ownPlayback admits a client with a delay or a speed, with an unshared playback. It first waits
-// while maxSearches such playbacks have no timeline yet.
+// while maxSearches such playbacks have no timeline yet. The clients of the address with the fewest of
+// them are first.
 func (h *Hub) ownPlayback(ctx context.Context, a *admission) outcome {
-	select {
-	case h.searches <- struct{}{}:
-	case <-h.stopping:
-		return unavailable
-	case <-ctx.Done():
+	address := a.client.address
+	if !h.searches.Wait(ctx, h.stopping, address) {
 		return unavailable
 	}
 	if a.cursor == nil && h.delayTimeline(a.pace.delay) != nil {
-		<-h.searches
+		h.searches.Release(address)
 		return retry // meanwhile, a playback for another client has started the timeline of this delay
 	}
-	p := &playback{hub: h, pace: a.pace, waiting: []*admission{a}, found: sync.OnceFunc(func() { <-h.searches })}
+	p := &playback{hub: h, pace: a.pace, waiting: []*admission{a},
+		found: sync.OnceFunc(func() { h.searches.Release(address) })}
 	if !h.start(p.run) {
 		p.found()
 		return unavailable
@@ -139,7 +164,7 @@ func (p *playback) read(ctx context.Context, stop func()) error {
 	if !p.pace.live() {
 		limit = pacedBytes
 	}
-	p.history = eventlog.NewHistory(limit, cp)
+	p.history = eventlog.NewHistory(limit, cp.WithMatches(p.hub.options.SnapshotMatches))
 	for {
 		err := p.hub.source.ReadLog(ctx, p.history.Last(), nil, func(at broker.Cursor, m broker.Message) error {
 			return p.receive(ctx, at, m, stop)
@@ -147,7 +172,7 @@ func (p *playback) read(ctx context.Context, stop func()) error {
 		switch {
 		case errors.Is(err, broker.ErrCursorGone) && p.timeline == nil && cp.Cursor != broker.Start:
 			cp = eventlog.Beginning() // the log no longer has the message of the checkpoint
-			p.history = eventlog.NewHistory(limit, cp)
+			p.history = eventlog.NewHistory(limit, cp.WithMatches(p.hub.options.SnapshotMatches))
 			continue
 		case !errors.Is(err, errInMemory):
 			return err
@@ -243,14 +268,14 @@ func (p *playback) subscribe(a *admission, at broker.Cursor, f *eventlog.Frame, 
 		}
 		t := newTimeline(p.hub, p.history, p.pace.clock(from), place)
 		t.allowSlow = p.pace.live()
-		if !p.hub.startTimeline(t, stop) {
-			return unavailable
+		if o := p.hub.startTimeline(t, a.client.address, stop); o != admitted {
+			return o
 		}
 		p.timeline = t
 		p.hub.shareDelay(p.pace.delay, t) // if the delay already has a shared timeline, t stays unshared
 		p.found()
 	}
-	return p.timeline.subscribe(a.client, a.filter, a.cursor)
+	return p.timeline.subscribe(a.client, a.filter, a.cursor, a.boards)
 }
 
 // switchHistory waits until the history of the hub has all frames that the clients still need, and

@@ -77,11 +77,11 @@ func TestDelayLimit(t *testing.T) {
 	n := newNode(t, b)
 	live := n.follow(t, "")
 	live.read()
-	for i := range 256 {
-		n.follow(t, fmt.Sprint("delay=", i+1)).read()
+	for i := range 256 { // from 16 addresses
+		n.followFrom(t, fmt.Sprint("203.0.113.", i/16), fmt.Sprint("delay=", i+1)).read()
 	}
-	n.follow(t, "delay=256").read() // a delay that already has a timeline
-	c := n.follow(t, "delay=999")
+	n.followFrom(t, "203.0.113.200", "delay=256").read() // a delay that already has a timeline
+	c := n.followFrom(t, "203.0.113.201", "delay=999")
 	_ = c.conn.WriteMessage(websocket.TextMessage, []byte(`{"subscribe":{"match":["m1"]}}`))
 	if code := c.closed(); code != websocket.CloseTryAgainLater {
 		t.Errorf("the client with the 257th delay: closed with %d, want 1013", code)

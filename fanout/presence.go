@@ -1,11 +1,14 @@
 package fanout
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"net/http"
 	"sync"
 	"time"
+
+	"golang.org/x/sync/singleflight"
 
 	"github.com/matchwire/matchwire/fanout/presence"
 )
@@ -23,28 +26,56 @@ func (h *Hub) ServePresence(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 	}
-	p := h.presence()
-	if h.options.Presence != nil {
-		others, err := h.options.Presence.Others(r.Context())
-		if err != nil {
-			h.log.Warn("presence of other nodes not read", "error", err)
-			h.refuse(w, http.StatusServiceUnavailable, errors.New("the presence of the other nodes cannot be read"))
-			return
-		}
-		for _, o := range others {
-			p = p.Add(o)
-		}
+	p, err := h.totalPresence(r.Context())
+	if err != nil {
+		h.log.Warn("presence of other nodes not read", "error", err)
+		h.refuse(w, http.StatusServiceUnavailable, errors.New("the presence of the other nodes cannot be read"))
+		return
 	}
 	w.Header().Set("Content-Type", "application/json")
 	w.Header().Set("Cache-Control", "no-store")
 	_ = json.NewEncoder(w).Encode(p)
 }
 
-// A presenceCache caches the presence of this node.
+// A presenceCache caches the presence of this node and of all nodes.
 type presenceCache struct {
+	group   singleflight.Group // of reads of the presence of other nodes
 	mu      sync.Mutex
-	counted presence.Presence
-	at      time.Time
+	counted presence.Presence // of this node
+	at      time.Time         // when counted was counted
+	total   presence.Presence // of all nodes
+	totalAt time.Time         // value of at when total was computed
+}
+
+// totalPresence returns the presence of all nodes. The presence of this node may be up to a second
+// old.
+func (h *Hub) totalPresence(ctx context.Context) (presence.Presence, error) {
+	own := h.presence()
+	if h.options.Presence == nil {
+		return own, nil
+	}
+	c := &h.counted
+	c.mu.Lock()
+	at, total, current := c.at, c.total, c.totalAt.Equal(c.at)
+	c.mu.Unlock()
+	if current {
+		return total, nil
+	}
+	result, err, _ := c.group.Do("", func() (any, error) {
+		others, err := h.options.Presence.Others(context.WithoutCancel(ctx)) // other calls wait too
+		if err != nil {
+			return own, err
+		}
+		total := own
+		for _, o := range others {
+			total = total.Add(o)
+		}
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		c.total, c.totalAt = total, at
+		return total, nil
+	})
+	return result.(presence.Presence), err
 }
 
 // presence returns the presence of this node, which may be up to a second old.

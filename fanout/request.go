@@ -20,7 +20,8 @@ const (
 	maxSpeed = 1000
 )
 
-// A request holds the parsed parameters of a client's request, and the expiry of its token.
+// A request holds the parsed parameters of a client's request, the expiry of its token, and the
+// address of the client.
 type request struct {
 	filter   filter.Filter
 	cursor   *broker.Cursor // of the last frame that the client received; nil if it has no cursor
@@ -28,6 +29,7 @@ type request struct {
 	from     time.Time // time to play back from
 	conflate bool      // if the client is too slow, send a snapshot instead of closing the client
 	expires  int64     // when the token expires, in Unix seconds; 0 without a token
+	address  string    // address of the client, as in package clientaddr
 }
 
 var parameters = []string{"topics", "match", "team", "cursor", "delay", "from", "speed", "conflate", "nothing", "token"}

@@ -20,7 +20,7 @@ func (h *Hub) ServeSSE(w http.ResponseWriter, r *http.Request) {
 	}
 	conn, _, err := http.NewResponseController(w).Hijack()
 	if err != nil {
-		h.removeConnection()
+		h.removeConnection(req.address)
 		problem.Write(w, http.StatusHTTPVersionNotSupported, "event streams require HTTP/1.1", "")
 		return
 	}
@@ -32,7 +32,7 @@ func (h *Hub) ServeSSE(w http.ResponseWriter, r *http.Request) {
 	_ = conn.SetDeadline(time.Time{})
 	_ = conn.SetWriteDeadline(time.Now().Add(writeTimeout))
 	if _, err := conn.Write(fmt.Appendf(nil, "%s\r\nretry: %d\n\n", head, 1000+rand.IntN(2000))); err != nil {
-		h.removeConnection()
+		h.removeConnection(req.address)
 		conn.Close()
 		return
 	}

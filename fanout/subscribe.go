@@ -1,11 +1,13 @@
 package fanout
 
 import (
+	"context"
 	"fmt"
 
 	"github.com/matchwire/matchwire/broker"
 	"github.com/matchwire/matchwire/fanout/eventlog"
 	"github.com/matchwire/matchwire/fanout/filter"
+	"github.com/matchwire/matchwire/fanout/internal/snapshot"
 	"github.com/matchwire/matchwire/fanout/internal/wire"
 )
 
@@ -14,9 +16,12 @@ import (
 const maxDeflated = 256 << 10
 
 // subscribe adds a client to the timeline and sends its first frame. If cursor is nil, the first
-// frame is a snapshot. Otherwise the client continues after the cursor. The outcome is retry if the
-// timeline has ended, the node is stopping, or the cursor is no longer in memory.
-func (t *timeline) subscribe(c *client, f filter.Filter, cursor *broker.Cursor) outcome {
+// frame is a snapshot, for which boards are the states from scoreboards. Otherwise the client continues
+// after the cursor. The outcome is retry if the timeline has ended, the node is stopping, or the cursor
+// is no longer in memory. It is addressFull if the client's address uses too many timelines.
+func (t *timeline) subscribe(
+	c *client, f filter.Filter, cursor *broker.Cursor, boards []*eventlog.MatchState,
+) outcome {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	h := t.history.Load()
@@ -29,11 +34,15 @@ func (t *timeline) subscribe(c *client, f filter.Filter, cursor *broker.Cursor) 
 	if c.aborted || c.closing || c.readEnded {
 		return admitted // the client has already disconnected
 	}
+	if !t.hold(c.address) {
+		return addressFull
+	}
+	t.join(c.address)
 	t.index.add(c, f)
 	c.timeline, c.next = t, t.position.Load()
 	c.notify()
 	if cursor == nil {
-		if err := t.sendSnapshot(c); err != nil {
+		if err := t.sendSnapshot(c, boards); err != nil {
 			t.hub.log.Error("snapshot not encoded", "error", err)
 			return unavailable
 		}
@@ -68,7 +77,10 @@ func (t *timeline) remove(c *client) bool {
 	if c.timeline != t {
 		return false
 	}
-	t.index.remove(c)
+	if c.group != nil {
+		t.index.remove(c)
+		t.leave(c.address)
+	}
 	return true
 }
 
@@ -81,10 +93,42 @@ func (c *client) changeFilter(change func(filter.Filter) (filter.Filter, error))
 		if t == nil {
 			return nil
 		}
-		if moved, err := t.changeFilter(c, change); !moved {
+		boards := t.readBoards(c, change)
+		if moved, err := t.changeFilter(c, change, boards); !moved {
 			return err
 		}
 	}
+}
+
+// readBoards returns the states from scoreboards for the snapshot of a client after a change of its
+// filter. It waits in another goroutine, because a read needs a larger stack than the goroutine of an
+// idle connection has.
+func (t *timeline) readBoards(
+	c *client, change func(filter.Filter) (filter.Filter, error),
+) (boards []*eventlog.MatchState) {
+	f, err := filter.Filter{Nothing: true}, error(nil)
+	t.mu.Lock()
+	if c.group != nil {
+		f, err = change(c.group.filter)
+	}
+	t.mu.Unlock()
+	if err != nil || len(snapshot.Missing(eventlog.States{}, f)) == 0 {
+		return nil
+	}
+	done := make(chan struct{})
+	if t.hub.start(func(ctx context.Context) { defer close(done); boards = t.hub.readBoards(ctx, f) }) {
+		<-done
+	}
+	return boards
+}
+
+// readBoards returns the states from scoreboards of the matches that a filter names and that the live
+// snapshot would lack.
+func (h *Hub) readBoards(ctx context.Context, f filter.Filter) []*eventlog.MatchState {
+	h.live.mu.Lock()
+	missing := snapshot.Missing(h.live.states, f)
+	h.live.mu.Unlock()
+	return h.boards.Get(ctx, missing)
 }
 
 // awaitTimeline waits until the client has a timeline, and returns the timeline. It returns nil if
@@ -116,8 +160,10 @@ func (c *client) notify() {
 }
 
 // changeFilter is client.changeFilter for a client of this timeline. If the client has moved to
-// another timeline, changeFilter does nothing and moved is true.
-func (t *timeline) changeFilter(c *client, change func(filter.Filter) (filter.Filter, error)) (moved bool, err error) {
+// another timeline, changeFilter does nothing and moved is true. boards are for the snapshot.
+func (t *timeline) changeFilter(
+	c *client, change func(filter.Filter) (filter.Filter, error), boards []*eventlog.MatchState,
+) (moved bool, err error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	c.mu.Lock()
@@ -134,20 +180,22 @@ func (t *timeline) changeFilter(c *client, change func(filter.Filter) (filter.Fi
 	}
 	t.index.remove(c)
 	t.index.add(c, f)
-	return false, t.sendSnapshot(c)
+	return false, t.sendSnapshot(c, boards)
 }
 
 // sendSnapshot sends a snapshot of the matches that the filter of a client selects. If the client is
 // ahead of the timeline, the snapshot is at the client's position. Otherwise the snapshot is at the
-// position of the timeline, where the client continues. t.mu and c.mu are held.
-func (t *timeline) sendSnapshot(c *client) (err error) {
+// position of the timeline, where the client continues. boards are states from scoreboards. t.mu and
+// c.mu are held.
+func (t *timeline) sendSnapshot(c *client, boards []*eventlog.MatchState) (err error) {
 	var s *wire.Object
 	if position := t.position.Load(); c.next > position {
 		at := t.history.Load().AtPosition(c.next)
-		s, err = newSnapshot(at.States, c.group.filter, at.Last)
+		s, err = snapshot.Snapshot{States: at.States, At: at.Last, Filter: c.group.filter, Boards: boards,
+			Shows: t.clock.now()}.Encode()
 	} else {
 		c.next = position
-		s, err = t.snapshot(c.group)
+		s, err = t.snapshot(c.group, boards)
 	}
 	if err != nil {
 		return err
@@ -161,67 +209,24 @@ func (t *timeline) sendSnapshot(c *client) (err error) {
 }
 
 // snapshot returns the snapshot for a group at the position of the timeline. The group caches the
-// latest snapshot. mu is held.
-func (t *timeline) snapshot(g *group) (*wire.Object, error) {
+// latest snapshot without boards. mu is held.
+func (t *timeline) snapshot(g *group, boards []*eventlog.MatchState) (*wire.Object, error) {
 	position := t.position.Load()
-	if g.snapshot != nil && g.snapshotAt == position {
+	if len(boards) == 0 && g.snapshot != nil && g.snapshotAt == position {
 		return g.snapshot, nil
 	}
-	s, err := newSnapshot(t.states, g.filter, t.last)
-	if err == nil {
+	s, err := snapshot.Snapshot{States: t.states, At: t.last, Filter: g.filter, Boards: boards,
+		Shows: t.clock.now()}.Encode()
+	if err == nil && len(boards) == 0 {
 		g.snapshot, g.snapshotAt = s, position
 	}
 	return s, err
 }
 
-// newSnapshot encodes the states of the matches that a filter selects as the first frame for a
-// client. It omits the incidents that the token does not allow.
-func newSnapshot(states eventlog.States, f filter.Filter, at broker.Cursor) (*wire.Object, error) {
-	b := []byte(`{"snapshot":{"matches":[`)
-	for i, m := range selectStates(states, f) {
-		if f.Allowed != nil && len(f.Allowed.Topics) > 0 {
-			m = m.WithIncidents(func(i *eventlog.Incident) bool { return f.Allowed.SelectsTopic(i.Key) })
-		}
-		one, err := m.Encode()
-		if err != nil {
-			return nil, err
-		}
-		if i > 0 {
-			b = append(b, ',')
-		}
-		b = append(b, one...)
-	}
-	return wire.NewObject(at.String(), fmt.Appendf(b, `]},"cursor":"%s","resumed":false}`, at)), nil
-}
-
-// selectStates returns the states of the matches that a filter selects. If the filter has topic
-// patterns, they must match an incident of the match. The match that changed last comes first.
-func selectStates(states eventlog.States, f filter.Filter) []*eventlog.MatchState {
-	selected := map[string]bool{} // cache by routing key, which many incidents share
-	return states.Select(func(m *eventlog.MatchState) bool {
-		if !f.SelectsMatch(&m.Match) {
-			return false
-		}
-		if f.SelectsEveryTopic() {
-			return true
-		}
-		for _, i := range m.Incidents {
-			ok, cached := selected[i.Key]
-			if !cached {
-				ok = f.SelectsTopic(i.Key)
-				selected[i.Key] = ok
-			}
-			if ok {
-				return true
-			}
-		}
-		return false
-	})
-}
-
 // resync sends a snapshot to a client that was too slow. It does nothing if the client has moved to
 // another timeline.
 func (t *timeline) resync(c *client) {
+	boards := t.readBoards(c, func(f filter.Filter) (filter.Filter, error) { return f, nil })
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	c.mu.Lock()
@@ -232,7 +237,7 @@ func (t *timeline) resync(c *client) {
 	if c.stale = false; c.group == nil {
 		return
 	}
-	if err := t.sendSnapshot(c); err != nil {
+	if err := t.sendSnapshot(c, boards); err != nil {
 		t.hub.log.Error("snapshot not encoded", "error", err)
 		c.abort(endBroken)
 	}

@@ -9,6 +9,7 @@ import (
 	"github.com/matchwire/matchwire/broker"
 	"github.com/matchwire/matchwire/fanout/eventlog"
 	"github.com/matchwire/matchwire/fanout/internal/wire"
+	"github.com/matchwire/matchwire/internal/quota"
 )
 
 // A timeline sends the frames of a history to its clients when its clock shows that the frames are
@@ -29,6 +30,10 @@ type timeline struct {
 	last   broker.Cursor   // cursor of the frame before position
 	index  index           // the clients
 	ended  bool            // clients can no longer subscribe
+	// holders is the number of clients by address; nil unless the timeline has a delay or a speed. Each
+	// of these addresses holds a unit of Hub.held. When the last client leaves, its address keeps the
+	// unit until the timeline ends, so that an address cannot start many timelines one after the other.
+	holders map[string]int
 
 	jobs     chan func()   // functions for run to call between rounds
 	progress chan struct{} // holds a token when clients may have received something
@@ -40,9 +45,68 @@ type timeline struct {
 func newTimeline(hub *Hub, h *eventlog.History, c clock, at eventlog.Place) *timeline {
 	t := &timeline{hub: hub, clock: c, states: at.States, last: at.Last, index: newIndex(),
 		jobs: make(chan func()), progress: make(chan struct{}, 1)}
+	if !c.live() {
+		t.holders = map[string]int{}
+	}
 	t.history.Store(h)
 	t.position.Store(at.Position)
 	return t
+}
+
+// hold takes a unit of Hub.held for an address, if the address does not hold one for this timeline. It
+// returns false if the address holds too many. mu is held, or no other goroutine has the timeline.
+func (t *timeline) hold(address string) bool {
+	if t.holders == nil {
+		return true
+	}
+	if _, ok := t.holders[address]; !ok {
+		if t.hub.held.Take(address) != quota.Taken {
+			return false
+		}
+		t.holders[address] = 0
+	}
+	return true
+}
+
+// join counts a client with an address that holds the timeline. Call it before the client is in the
+// index. mu is held.
+func (t *timeline) join(address string) {
+	if t.holders == nil {
+		return
+	}
+	t.holders[address]++
+	if t.index.clients > 0 {
+		return
+	}
+	for other, clients := range t.holders { // the address that started the timeline, or left it last
+		if clients == 0 {
+			t.release(other)
+		}
+	}
+}
+
+// leave records that a client with an address has left. Call it when the client is no longer in the
+// index. mu is held.
+func (t *timeline) leave(address string) {
+	if _, ok := t.holders[address]; !ok {
+		return
+	}
+	if t.holders[address]--; t.holders[address] == 0 && t.index.clients > 0 {
+		t.release(address)
+	}
+}
+
+// release returns the unit of an address. mu is held.
+func (t *timeline) release(address string) {
+	delete(t.holders, address)
+	t.hub.held.Release(address)
+}
+
+// releaseAll returns the units of all addresses, because the timeline has ended. mu is held.
+func (t *timeline) releaseAll() {
+	for address := range t.holders {
+		t.release(address)
+	}
 }
 
 // run sends frames when they are due, until ctx ends or a job ends the timeline. A timeline other

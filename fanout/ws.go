@@ -35,7 +35,7 @@ func (h *Hub) ServeWS(w http.ResponseWriter, r *http.Request) {
 	hijack := &hijacker{ResponseWriter: w, guard: g}
 	ws, err := up.Upgrade(hijack, r, nil)
 	if err != nil {
-		h.removeConnection()
+		h.removeConnection(req.address)
 		return // Upgrade has sent the error response
 	}
 	hijack.reader.Reset(g.Conn) // bypass the guard, whose Read would add to the stack of each idle connection

@@ -83,8 +83,12 @@ func digits(b []byte) int64 {
 // error.
 func answer(s *socket, op byte, payload []byte) error {
 	b := clientFrame(op, payload)
-	if n, err := unix.Write(s.fd, b); err != nil || n < len(b) {
-		return fmt.Errorf("answering a ping: %d of %d bytes: %w", n, len(b), err)
+	n, err := unix.Write(s.fd, b)
+	switch {
+	case err != nil:
+		return fmt.Errorf("answering a ping: %w", err)
+	case n < len(b):
+		return fmt.Errorf("answering a ping: wrote %d of %d bytes", n, len(b))
 	}
 	return nil
 }

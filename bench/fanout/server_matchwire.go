@@ -16,7 +16,8 @@ func serveMatchwire(from logSource) (server, error) {
 	if err != nil {
 		return server{}, err
 	}
-	hub := fanout.NewHub(fanout.Options{Log: slog.New(slog.DiscardHandler)})
+	// All clients of the benchmark have the same address.
+	hub := fanout.NewHub(fanout.Options{ConnectionsPerAddress: 1 << 20, Log: slog.New(slog.DiscardHandler)})
 	go func() {
 		fmt.Fprintln(os.Stderr, "serve matchwire:", hub.Run(context.Background(), log))
 		os.Exit(1)

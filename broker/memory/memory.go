@@ -47,20 +47,35 @@ func New(pauses []time.Duration, log *slog.Logger) *Broker {
 	return &Broker{pauses: pauses, log: log, queues: map[string]*queue{}, history: eventLog{grown: make(chan struct{})}}
 }
 
-// Health reports the queues that have dropped messages or have dead letters.
-func (b *Broker) Health(context.Context) []health.Issue {
+// Health reports no issues: the Broker works while the process does.
+func (b *Broker) Health(context.Context) []health.Issue { return nil }
+
+// Queues returns the names of all queues.
+func (b *Broker) Queues() []string {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	var all []health.Issue
-	for _, name := range slices.Sorted(maps.Keys(b.queues)) {
-		if n := b.queues[name].dropped; n > 0 {
-			all = append(all, health.Issue{Text: fmt.Sprintf("queue %q has dropped its %d oldest messages", name, n)})
+	return slices.Sorted(maps.Keys(b.queues))
+}
+
+// QueueHealth reports the queues that have dropped messages or have dead letters.
+func (b *Broker) QueueHealth(_ context.Context, queues []string) (map[string][]health.Issue, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	all := map[string][]health.Issue{}
+	for _, name := range queues {
+		q := b.queues[name]
+		if q == nil {
+			continue
 		}
-		if n := len(b.queues[name].dead); n > 0 {
-			all = append(all, health.Issue{Text: fmt.Sprintf("queue %q has %d dead letters", name, n)})
+		if q.dropped > 0 {
+			text := fmt.Sprintf("queue %q has dropped its %d oldest messages", name, q.dropped)
+			all[name] = append(all[name], health.Issue{Text: text})
+		}
+		if n := len(q.dead); n > 0 {
+			all[name] = append(all[name], health.Issue{Text: fmt.Sprintf("queue %q has %d dead letters", name, n)})
 		}
 	}
-	return all
+	return all, nil
 }
 
 // Close does nothing.

@@ -16,11 +16,11 @@ import (
 
 const (
 	nearlyFull         = 0.9  // share of the maximum size of a queue
-	defaultMessageSize = 1100 // in bytes, used until the first message is counted
+	defaultMessageSize = 1100 // bytes, until the first message is counted
 )
 
 // Health opens a channel on each connection that is in use. If no connection has an issue, it
-// inspects the queues that this Broker has declared, and adds the recent notices.
+// returns the operations that fail, and what happened recently.
 func (b *Broker) Health(ctx context.Context) []health.Issue {
 	var all []health.Issue
 	for _, l := range b.links() {
@@ -29,10 +29,19 @@ func (b *Broker) Health(ctx context.Context) []health.Issue {
 	if len(all) > 0 {
 		return all
 	}
-	return append(b.queueHealth(ctx), b.notices.issues()...)
+	return append(b.failing.issues(), b.notices.issues()...)
 }
 
-// health returns an issue if the link is blocked or cannot open a channel.
+// Queues returns the declared queues without the namespace.
+func (b *Broker) Queues() []string {
+	var names []string
+	for _, s := range b.topology.queues.subscriptions() {
+		names = append(names, s.Queue)
+	}
+	return names
+}
+
+// health reports a link that is blocked or cannot open a channel.
 func (l *link) health(ctx context.Context) []health.Issue {
 	if reason := l.blocked.Load(); reason != nil {
 		return []health.Issue{{Text: fmt.Sprintf("the broker accepts no messages on connection %q: %s", l.name, *reason)}}
@@ -93,28 +102,29 @@ func (q *queues) countMessage(bytes int) {
 	q.bytes += float64(bytes)
 }
 
-// list returns the names of the declared queues in order, and the mean size of a message in bytes.
-func (q *queues) list() (names []string, size float64) {
+// meanSize returns the mean size of a message in bytes.
+func (q *queues) meanSize() float64 {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	if q.messages == 0 {
-		return slices.Sorted(maps.Keys(q.declared)), defaultMessageSize
+		return defaultMessageSize
 	}
-	return slices.Sorted(maps.Keys(q.declared)), q.bytes / q.messages
+	return q.bytes / q.messages
 }
 
-// queueHealth reports queues that contain messages but have no consumer, queues that are nearly
-// full, and dead letters. AMQP reports the number of messages in a queue but not their size, so
-// queueHealth estimates the size.
-func (b *Broker) queueHealth(ctx context.Context) (all []health.Issue) {
-	report := func(format string, args ...any) {
-		all = append(all, health.Issue{Text: fmt.Sprintf(format, args...)})
-	}
+// QueueHealth reports queues without a consumer, queues near their bound, and dead letters. AMQP
+// reports the number of messages in a queue but not their size, so QueueHealth estimates the size.
+func (b *Broker) QueueHealth(ctx context.Context, queues []string) (map[string][]health.Issue, error) {
+	all := map[string][]health.Issue{}
 	i := &inspector{link: b.controlLink}
 	defer i.close()
-	names, size := b.topology.queues.list()
+	size := b.topology.queues.meanSize()
 	fill := func(q amqp.Queue, bound int64) float64 { return float64(q.Messages) * size / float64(bound) }
-	for _, name := range names {
+	for _, short := range queues {
+		name := b.topology.full(short)
+		report := func(format string, args ...any) {
+			all[short] = append(all[short], health.Issue{Text: fmt.Sprintf(format, args...)})
+		}
 		queue := i.inspect(ctx, name)
 		if share := fill(queue, b.topology.queueBytes); share >= nearlyFull {
 			report("queue %q holds %d messages and is about %.0f %% full; when it is full, it drops the oldest messages",
@@ -135,11 +145,11 @@ func (b *Broker) queueHealth(ctx context.Context) (all []health.Issue) {
 	}
 	switch {
 	case ctx.Err() != nil:
-		report("inspecting queues: the broker does not answer in time")
+		return all, errors.New("inspecting queues: the broker does not answer in time")
 	case i.err != nil:
-		report("inspecting queues: %v", i.err)
+		return all, fmt.Errorf("inspecting queues: %w", i.err)
 	}
-	return all
+	return all, nil
 }
 
 // An inspector inspects queues on one channel. The broker closes the channel if a queue does not
@@ -162,7 +172,7 @@ func (i *inspector) inspect(ctx context.Context, queue string) amqp.Queue {
 	if err != nil {
 		i.close()
 	}
-	if !errors.Is(err, broker.ErrNoQueue) { // the consumer of a deleted queue declares it again
+	if !errors.Is(err, broker.ErrNoQueue) { // its consumer declares a deleted queue again
 		i.err = err
 	}
 	return q

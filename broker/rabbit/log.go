@@ -46,7 +46,14 @@ func (b *Broker) ReadLog(ctx context.Context, from broker.Cursor, caughtUp chan<
 		r.begin, r.beginCursor = int64(from.Offset), &from
 	}
 	permanent := func(err error) bool { return r.handlerErr != nil || errors.Is(err, broker.ErrCursorGone) }
-	err := retry(ctx, b.log, "log reader lost its channel, continuing", permanent, func() error { return r.read(ctx) })
+	const operation = "read the event log"
+	r.reading = func() { b.failing.note(operation, nil) }
+	err := retry(ctx, b.log, "log reader lost its channel, continuing", permanent, func() error {
+		err := r.read(ctx)
+		b.failing.note(operation, err)
+		return err
+	})
+	b.failing.note(operation, nil)
 	if ctx.Err() != nil {
 		return nil
 	}
@@ -64,7 +71,8 @@ type logReader struct {
 	unacked     int            // number of unacknowledged deliveries on this channel
 	caughtUp    chan<- struct{}
 	handle      func(broker.Cursor, broker.Message) error
-	handlerErr  error // error from handle
+	reading     func() // called when a channel consumes the stream
+	handlerErr  error  // error from handle
 }
 
 // read reads on one channel until the channel is lost, ctx ends, or handle fails.
@@ -99,6 +107,7 @@ func (r *logReader) read(ctx context.Context) error {
 		return err
 	}
 	r.b.startVerifying(ctx)
+	r.reading()
 	r.unacked = 0
 	var latest amqp.Delivery
 	var ackDue <-chan time.Time // fires when latest must be acknowledged; nil if all deliveries are acknowledged

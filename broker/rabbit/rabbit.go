@@ -48,6 +48,7 @@ type Broker struct {
 	consumeLink *link
 	controlLink *link // for declarations and inspections
 	notices     notices
+	failing     failing
 
 	logAckDelay time.Duration
 
@@ -84,6 +85,7 @@ func New(urls string, o Options) (*Broker, error) {
 		o.Log = slog.Default()
 	}
 	t := &topology{namespace: o.Namespace, pauses: o.Pauses, queueBytes: queueBytes, retryBytes: retryBytes}
+	t.restriction.log = o.Log
 	linkFor := func(name string) *link { return newLink(nodes, name, o.Log) }
 	control := linkFor("matchwire control")
 	return &Broker{

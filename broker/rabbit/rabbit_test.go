@@ -20,6 +20,7 @@ import (
 	"github.com/matchwire/matchwire/broker/brokertest"
 	"github.com/matchwire/matchwire/broker/rabbit"
 	"github.com/matchwire/matchwire/event"
+	"github.com/matchwire/matchwire/health"
 	"github.com/matchwire/matchwire/internal/testenv"
 )
 
@@ -549,14 +550,21 @@ func TestHostileHeadersAndLongReasons(t *testing.T) {
 	})
 }
 
-// Health reports full queues, and the dead letters of the queues that the Broker consumes.
-func TestHealthReportsQueues(t *testing.T) {
+// QueueHealth reports full queues, and the dead letters of the queues that the Broker consumes.
+func TestQueueHealth(t *testing.T) {
 	t.Parallel()
 	pauses := []time.Duration{time.Hour}
 	url, ns := testenv.AMQP(t, pauses, "q")
 	b := open(t, url, rabbit.Options{Namespace: ns, Pauses: pauses})
 	b.SetQueueBytes(100_000)
-	if h := b.Health(t.Context()); h != nil {
+	queueHealth := func() []health.Issue {
+		all, err := b.QueueHealth(t.Context(), b.Queues())
+		if err != nil {
+			t.Fatal(err)
+		}
+		return all["q"]
+	}
+	if h := queueHealth(); h != nil {
 		t.Errorf("health before the first use is %+v, want no issues", h)
 	}
 	var all []broker.Message
@@ -572,12 +580,12 @@ func TestHealthReportsQueues(t *testing.T) {
 		t.Fatal(err)
 	}
 	eventually(t, "a report of the full queue", func() bool {
-		h := b.Health(t.Context())
+		h := queueHealth()
 		return len(h) == 1 && !h[0].Down &&
 			strings.Contains(h[0].Text, `.q" holds 100 messages and is about 100 % full`)
 	})
 	close(handle)
-	eventually(t, "no report of the empty queue", func() bool { return b.Health(t.Context()) == nil })
+	eventually(t, "no report of the empty queue", func() bool { return queueHealth() == nil })
 	retryQueue := ".q.retry." + time.Hour.String()
 	for range 95 {
 		filler := amqp.Publishing{Body: bytes.Repeat([]byte("x"), 1000)}
@@ -586,7 +594,7 @@ func TestHealthReportsQueues(t *testing.T) {
 		}
 	}
 	eventually(t, "a report of the full retry queue", func() bool {
-		h := b.Health(t.Context())
+		h := queueHealth()
 		return len(h) == 1 && strings.Contains(h[0].Text, retryQueue+`" holds 95 messages and is nearly full`)
 	})
 	if _, err := openChannel(t, url).QueuePurge(ns+retryQueue, false); err != nil {
@@ -599,7 +607,7 @@ func TestHealthReportsQueues(t *testing.T) {
 		}
 	}
 	eventually(t, "a report of the dead letters", func() bool {
-		h := b.Health(t.Context())
+		h := queueHealth()
 		return len(h) == 1 && strings.Contains(h[0].Text, `.q" has 2 dead letters`)
 	})
 }

@@ -19,7 +19,9 @@ func (b *Broker) Declare(ctx context.Context, s broker.Subscription) error {
 	queue := b.topology.full(s.Queue)
 	defer b.startVerifying(ctx)
 	return retry(ctx, b.log.With("queue", queue), "queue not declared, trying again", never, func() error {
-		return b.topology.declareQueue(ctx, b.controlLink, s)
+		err := b.topology.declareQueue(ctx, b.controlLink, s)
+		b.failing.note(fmt.Sprintf("declare queue %q", queue), err)
+		return err
 	})
 }
 
@@ -41,11 +43,19 @@ func (b *Broker) Subscribe(ctx context.Context, s broker.Subscription, h broker.
 			close(s.Ready)
 		}
 	})
-	log := b.log.With("queue", b.topology.full(s.Queue))
+	queue := b.topology.full(s.Queue)
+	operation := fmt.Sprintf("consume queue %q", queue)
 	calls := newAttempts()
-	err := retry(ctx, log, "subscription lost, subscribing again", never, func() error {
-		return b.subscribe(ctx, s, calls, work, ready)
+	subscribed := func() {
+		b.failing.note(operation, nil)
+		ready()
+	}
+	err := retry(ctx, b.log.With("queue", queue), "subscription lost, subscribing again", never, func() error {
+		err := b.subscribe(ctx, s, calls, work, subscribed)
+		b.failing.note(operation, err)
+		return err
 	})
+	b.failing.note(operation, nil)
 	close(work)
 	working.Wait()
 	if ctx.Err() != nil {
@@ -54,7 +64,8 @@ func (b *Broker) Subscribe(ctx context.Context, s broker.Subscription, h broker.
 	return err
 }
 
-// subscribe sends the deliveries of one channel to work until the channel is lost or ctx ends.
+// subscribe sends the deliveries of one channel to work until the channel is lost or ctx ends. It
+// calls ready when it consumes the queue.
 func (b *Broker) subscribe(ctx context.Context, s broker.Subscription, calls *attempts,
 	work chan<- broker.Delivery, ready func()) error {
 	if err := b.topology.declareQueue(ctx, b.controlLink, s); err != nil {
@@ -210,7 +221,8 @@ func (b *Broker) settle(ctx context.Context, queue string, d amqp.Delivery, m br
 	if to == "" {
 		return nil
 	}
-	if _, err := b.publishCopies(ctx, outgoing{key: to, msg: failedCopy(d, m, err)}); err != nil {
+	o := outgoing{exchange: b.topology.retries(), key: to, msg: failedCopy(d, m, err)}
+	if _, err := b.publishCopies(ctx, o); err != nil {
 		return fmt.Errorf("message %s stays in its queue: copying it to %q: %w", m.ID, to, err)
 	}
 	return nil

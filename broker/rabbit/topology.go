@@ -18,10 +18,14 @@ import (
 //	live_events            topic exchange
 //	live_events.log        stream bound to #
 //	tasks                  direct exchange
+//	retries                topic exchange for copies of failed messages
 //	<exchange>.witness     fanout exchange that the broker deletes together with <exchange> (verify.go)
 //	<queue>                quorum queue bound to the patterns of its consumer, or to a task name
 //	<queue>.retry.<pause>  quorum queue; messages expire after the pause and return to <queue>
 //	<queue>.dead           quorum queue for dead letters
+//
+// Retry and dead-letter queues are bound to retries with their names. So the user of a consumer needs
+// no permission for the default exchange, which would let the user publish to every queue.
 const (
 	queueBytes = 1 << 30             // maximum bytes in a queue; beyond it, the broker drops the oldest messages
 	queueAge   = 7 * 24 * time.Hour  // maximum age of a message in a queue; the broker drops older messages
@@ -46,6 +50,8 @@ type topology struct {
 	queueBytes int64
 	retryBytes int64
 	queues     queues // queues that this Broker has declared
+
+	restriction restriction
 }
 
 // full returns name with the namespace as its prefix.
@@ -60,6 +66,9 @@ func (t *topology) events() string { return t.full(broker.LiveEvents.String()) }
 func (t *topology) log() string    { return t.full("live_events.log") }
 func (t *topology) tasks() string  { return t.full(broker.Tasks.String()) }
 
+// retries returns the name of the exchange for copies of failed messages.
+func (t *topology) retries() string { return t.full("retries") }
+
 func (t *topology) exchange(e broker.Exchange) string {
 	if e == broker.Tasks {
 		return t.tasks()
@@ -73,31 +82,24 @@ func retryQueue(queue string, pause time.Duration) string {
 
 func deadQueue(queue string) string { return queue + ".dead" }
 
-// declareExchanges declares the exchanges and the log, on a new channel. Events published after
-// declareExchanges returns are stored in the log.
+// declareExchanges declares the exchanges and the log. Events published after declareExchanges
+// returns are stored in the log.
 func (t *topology) declareExchanges(ctx context.Context, control *link) error {
-	ch, err := control.channel(ctx)
-	if err != nil {
-		return err
-	}
-	defer ch.Close()
-	return t.exchangesOn(ctx, ch)
+	d := t.declarer(control)
+	defer d.close()
+	return d.exchanges(ctx)
 }
 
-// exchangesOn is like declareExchanges, but uses ch.
-func (t *topology) exchangesOn(ctx context.Context, ch *channel) error {
-	exchange := func(name, kind string) error {
-		return declareError("exchange", name, ch.call(ctx, func(ch *amqp.Channel) error {
-			return ch.ExchangeDeclare(name, kind, true, false, false, false, nil)
-		}))
+// exchanges declares the exchanges and the log.
+func (d *declarer) exchanges(ctx context.Context) error {
+	for _, e := range []struct{ name, kind string }{
+		{d.events(), amqp.ExchangeTopic}, {d.tasks(), amqp.ExchangeDirect}, {d.retries(), amqp.ExchangeTopic},
+	} {
+		if err := d.exchangeOf(ctx, e.name, e.kind, false); err != nil {
+			return err
+		}
 	}
-	if err := exchange(t.events(), amqp.ExchangeTopic); err != nil {
-		return err
-	}
-	if err := exchange(t.tasks(), amqp.ExchangeDirect); err != nil {
-		return err
-	}
-	err := declare(ctx, ch, t.log(), amqp.Table{
+	err := d.queue(ctx, d.log(), amqp.Table{
 		amqp.QueueTypeArg:                 amqp.QueueTypeStream,
 		amqp.StreamMaxLenBytesArg:         int64(logBytes),
 		amqp.StreamMaxAgeArg:              logAge,
@@ -106,36 +108,40 @@ func (t *topology) exchangesOn(ctx context.Context, ch *channel) error {
 	if err != nil {
 		return err
 	}
-	return bind(ctx, ch, t.log(), "#", t.events())
+	return d.bind(ctx, d.log(), "#", d.events())
 }
 
 // declareQueue declares the exchanges, then a queue, its retry and dead-letter queues, and its
-// bindings, on a new channel.
+// bindings.
 func (t *topology) declareQueue(ctx context.Context, control *link, s broker.Subscription) error {
-	ch, err := control.channel(ctx)
-	if err != nil {
+	d := t.declarer(control)
+	defer d.close()
+	if err := d.exchanges(ctx); err != nil {
 		return err
 	}
-	defer ch.Close()
-	if err := t.exchangesOn(ctx, ch); err != nil {
-		return err
-	}
-	queue := t.full(s.Queue)
+	return d.subscription(ctx, s)
+}
+
+// subscription declares a queue, its retry and dead-letter queues, and its bindings.
+func (d *declarer) subscription(ctx context.Context, s broker.Subscription) error {
+	queue := d.full(s.Queue)
 	quorum := func(name string, args amqp.Table) error {
 		args[amqp.QueueTypeArg] = amqp.QueueTypeQuorum
 		args["x-delivery-limit"] = int64(deliveryLimit)
-		return declare(ctx, ch, name, args)
+		return d.queue(ctx, name, args)
 	}
-	err = quorum(queue, amqp.Table{
-		amqp.QueueMaxLenBytesArg: t.queueBytes,
+	err := quorum(queue, amqp.Table{
+		amqp.QueueMaxLenBytesArg: d.queueBytes,
 		amqp.QueueMessageTTLArg:  queueAge.Milliseconds(),
 	})
 	if err != nil {
 		return err
 	}
-	for _, p := range t.pauses {
+	copies := []string{deadQueue(queue)}
+	for _, p := range d.pauses {
+		copies = append(copies, retryQueue(queue, p))
 		err := quorum(retryQueue(queue, p), amqp.Table{
-			amqp.QueueMaxLenBytesArg:    t.retryBytes,
+			amqp.QueueMaxLenBytesArg:    d.retryBytes,
 			amqp.QueueOverflowArg:       amqp.QueueOverflowRejectPublish,
 			amqp.QueueMessageTTLArg:     p.Milliseconds(),
 			"x-dead-letter-exchange":    "",
@@ -153,28 +159,46 @@ func (t *topology) declareQueue(ctx context.Context, control *link, s broker.Sub
 	if err != nil {
 		return err
 	}
-	for _, p := range s.Patterns {
-		if err := bind(ctx, ch, queue, p, t.exchange(s.Exchange)); err != nil {
+	for _, name := range copies {
+		if err := d.bind(ctx, name, name, d.retries()); err != nil {
 			return err
 		}
 	}
-	t.queues.add(queue, s)
-	return nil
-}
-
-func declare(ctx context.Context, ch *channel, queue string, args amqp.Table) error {
-	return declareError("queue", queue, ch.call(ctx, func(ch *amqp.Channel) error {
-		_, err := ch.QueueDeclare(queue, true, false, false, false, args)
-		return err
-	}))
-}
-
-func bind(ctx context.Context, ch *channel, queue, pattern, exchange string) error {
-	err := ch.call(ctx, func(ch *amqp.Channel) error { return ch.QueueBind(queue, pattern, exchange, false, nil) })
-	if err != nil {
-		return fmt.Errorf("binding queue %q to %q: %w", queue, pattern, err)
+	for _, p := range s.Patterns {
+		if err := d.bind(ctx, queue, p, d.exchange(s.Exchange)); err != nil {
+			return err
+		}
 	}
+	d.queues.add(queue, s)
 	return nil
+}
+
+// exchangeOf declares an exchange. If autoDelete is set, the broker deletes it with its last binding.
+func (d *declarer) exchangeOf(ctx context.Context, name, kind string, autoDelete bool) error {
+	return d.object(ctx, "exchange", name,
+		func(ch *amqp.Channel) error {
+			return ch.ExchangeDeclare(name, kind, true, autoDelete, false, false, nil)
+		},
+		func(ch *amqp.Channel) error {
+			return ch.ExchangeDeclarePassive(name, kind, true, autoDelete, false, false, nil)
+		})
+}
+
+func (d *declarer) queue(ctx context.Context, name string, args amqp.Table) error {
+	return d.object(ctx, "queue", name,
+		func(ch *amqp.Channel) error {
+			_, err := ch.QueueDeclare(name, true, false, false, false, args)
+			return err
+		},
+		func(ch *amqp.Channel) error {
+			_, err := ch.QueueDeclarePassive(name, true, false, false, false, nil)
+			return err
+		})
+}
+
+func (d *declarer) bind(ctx context.Context, queue, pattern, exchange string) error {
+	return d.binding(ctx, "queue", queue, pattern, exchange,
+		func(ch *amqp.Channel) error { return ch.QueueBind(queue, pattern, exchange, false, nil) })
 }
 
 // inspect returns the state of a queue. If the queue does not exist, the error wraps
@@ -183,9 +207,8 @@ func inspect(ctx context.Context, ch *channel, queue string) (amqp.Queue, error)
 	q, err := callResult(ctx, ch, func(ch *amqp.Channel) (amqp.Queue, error) {
 		return ch.QueueDeclarePassive(queue, true, false, false, false, nil)
 	})
-	var e *amqp.Error
 	switch {
-	case errors.As(err, &e) && e.Code == amqp.NotFound:
+	case hasCode(err, amqp.NotFound):
 		return amqp.Queue{}, fmt.Errorf("%w: %q", broker.ErrNoQueue, queue)
 	case err != nil:
 		return amqp.Queue{}, fmt.Errorf("inspecting queue %q: %w", queue, err)

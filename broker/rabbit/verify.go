@@ -60,10 +60,14 @@ func (b *Broker) verify(ctx context.Context) error {
 
 // noteDeleted reports that an exchange was deleted.
 func (b *Broker) noteDeleted(exchange string) {
-	b.log.Error("exchange was deleted: it and its bindings are declared again", "exchange", exchange)
-	b.notices.add(exchange, fmt.Sprintf("exchange %q was deleted (noticed at %s); it and its bindings are declared "+
-		"again, but queues and the log may lack messages that were published meanwhile", exchange,
-		time.Now().UTC().Format(time.TimeOnly)))
+	repair := "it and its bindings are declared again"
+	if b.topology.restriction.active.Load() {
+		repair = "run matchwire setup to declare it and its bindings again"
+	}
+	b.log.Error("exchange was deleted", "exchange", exchange, "repair", repair)
+	b.notices.add(exchange, fmt.Sprintf("exchange %q was deleted (noticed at %s); %s, "+
+		"but queues and the log may lack messages that were published meanwhile", exchange,
+		time.Now().UTC().Format(time.TimeOnly), repair))
 }
 
 // declareKnown repeats all declarations of this Broker.
@@ -92,11 +96,12 @@ func (t *topology) witness(e broker.Exchange) string { return t.exchange(e) + ".
 
 // inspectWitness reports whether the witness of an exchange exists.
 func (t *topology) inspectWitness(ctx context.Context, control *link, e broker.Exchange) (bool, error) {
-	err := onChannel(ctx, control, func(ch *amqp.Channel) error {
+	d := t.declarer(control)
+	defer d.close()
+	err := d.call(ctx, func(ch *amqp.Channel) error {
 		return ch.ExchangeDeclarePassive(t.witness(e), amqp.ExchangeFanout, true, true, false, false, nil)
 	})
-	var refused *amqp.Error
-	if errors.As(err, &refused) && refused.Code == amqp.NotFound {
+	if hasCode(err, amqp.NotFound) {
 		return false, nil
 	}
 	return err == nil, err
@@ -104,21 +109,17 @@ func (t *topology) inspectWitness(ctx context.Context, control *link, e broker.E
 
 // declareWitness declares and binds the witness of an exchange.
 func (t *topology) declareWitness(ctx context.Context, control *link, e broker.Exchange) error {
-	err := onChannel(ctx, control, func(ch *amqp.Channel) error {
-		if err := ch.ExchangeDeclare(t.witness(e), amqp.ExchangeFanout, true, true, false, false, nil); err != nil {
-			return err
-		}
-		return ch.ExchangeBind(t.exchange(e), "", t.witness(e), false, nil)
-	})
-	return declareError("exchange", t.witness(e), err)
+	d := t.declarer(control)
+	defer d.close()
+	return d.witnessOf(ctx, e)
 }
 
-// onChannel runs a request on a new channel.
-func onChannel(ctx context.Context, l *link, request func(*amqp.Channel) error) error {
-	ch, err := l.channel(ctx)
-	if err != nil {
+// witnessOf declares and binds the witness of an exchange.
+func (d *declarer) witnessOf(ctx context.Context, e broker.Exchange) error {
+	exchange, witness := d.exchange(e), d.witness(e)
+	if err := d.exchangeOf(ctx, witness, amqp.ExchangeFanout, true); err != nil {
 		return err
 	}
-	defer ch.Close()
-	return ch.call(ctx, request)
+	return d.binding(ctx, "exchange", exchange, "", witness,
+		func(ch *amqp.Channel) error { return ch.ExchangeBind(exchange, "", witness, false, nil) })
 }

@@ -36,9 +36,12 @@ import (
 
 // Settings holds the config section of a consumer that runs a program.
 type Settings struct {
-	// Exec is the program and its arguments. The program runs in the folder of the config file. Its
-	// environment is that of matchwire without the variables that contain matchwire's secrets.
+	// Exec is the program and its arguments. The program runs in the folder of the config file, with the umask of
+	// matchwire. It inherits standard input, output and error, and no other files.
 	Exec []string `yaml:"exec"`
+	// Env are names of environment variables that the program inherits, besides PATH, HOME, LANG, TZ, TMPDIR and
+	// those that begin with LC_. Other variables can contain secrets of matchwire.
+	Env []string `yaml:"env"`
 	// Keys are the topic patterns of the events that the program receives.
 	Keys []string `yaml:"keys"`
 	// Processes is the number of copies of the program in each instance, from 1 to 64. The default is
@@ -61,7 +64,8 @@ const maxProcesses = 64
 type program struct {
 	path     string
 	args     []string
-	dir      string // working directory
+	dir      string   // working directory
+	env      []string // environment
 	log      *slog.Logger
 	requests chan request // each request is received by one copy
 }
@@ -93,7 +97,14 @@ func New(h consumers.Host) (consumers.Consumer, error) {
 	if err := consumers.CheckTimeout(time.Duration(set.Timeout)); err != nil {
 		return consumers.Consumer{}, &consumers.SettingError{Path: "timeout", Err: err}
 	}
-	p := &program{args: set.Exec[1:], log: h.Log, requests: make(chan request)}
+	env, missing, err := environment(set.Env)
+	if err != nil {
+		return consumers.Consumer{}, err
+	}
+	if len(missing) > 0 && !h.Elsewhere {
+		h.Log.Warn("the program lacks variables that env names: they are not set", "variables", missing)
+	}
+	p := &program{args: set.Exec[1:], env: env, log: h.Log, requests: make(chan request)}
 	if err := p.resolve(set.Exec[0], h.Path); err != nil && !h.Elsewhere {
 		return consumers.Consumer{}, fmt.Errorf("exec: %w", err)
 	}

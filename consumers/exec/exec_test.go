@@ -199,20 +199,31 @@ func TestCopiesShareTheEvents(t *testing.T) {
 	}
 }
 
-// The program's environment lacks matchwire's secrets but has all other variables.
+// The program inherits a few variables, and those that its settings name, but no secrets.
 func TestEnvironmentLacksSecrets(t *testing.T) {
-	for _, name := range []string{"AMQP_URL", "REDIS_URL_FILE", "MATCHWIRE_API_TOKEN", "OTEL_EXPORTER_OTLP_HEADERS"} {
+	for _, name := range []string{
+		"AMQP_URL", "REDIS_URL_FILE", "MATCHWIRE_API_TOKEN", "OTEL_EXPORTER_OTLP_HEADERS", "DISCORD_URL", "LCD", "PATHS",
+	} {
 		t.Setenv(name, testenv.Secret)
 	}
 	t.Setenv("FOR_THE_PROGRAM", "seen")
-	handle, log := run(t, `env >&2; echo at $(pwd) >&2; while read -r line; do echo ok; done`, nil)
+	t.Setenv("LC_TIME", "C")
+	t.Setenv("TZ", "Europe/London")
+	t.Setenv("HOME", "/home/of/matchwire")
+	handle, log := run(t, `env >&2; echo at $(pwd) >&2; while read -r line; do echo ok; done`, func(s *exec.Settings) {
+		s.Env, s.Timeout = []string{"FOR_THE_PROGRAM", "NOT_SET"}, strictyaml.Duration(20*time.Second)
+	})
 	if err := handle("Fine"); err != nil {
 		t.Fatal(err)
 	}
 	inFolder := func() bool { return strings.Contains(log.String(), "at "+os.TempDir()) }
 	testenv.Eventually(t, inFolder, "the program to run in the folder of the config; log:\n%s", log)
-	if !strings.Contains(log.String(), "FOR_THE_PROGRAM=seen") {
-		t.Errorf("a variable that is not secret is missing:\n%s", log)
+	for _, want := range []string{
+		"FOR_THE_PROGRAM=seen", "LC_TIME=C", "TZ=Europe/London", "HOME=/home/of/matchwire", "PATH=", "variables=[NOT_SET]",
+	} {
+		if !strings.Contains(log.String(), want) {
+			t.Errorf("%s is missing:\n%s", want, log)
+		}
 	}
 	testenv.NoSecret(t, log.String())
 }
@@ -225,6 +236,7 @@ func TestInvalidSettingsAreErrors(t *testing.T) {
 		`keys[0]: topic pattern "soccer"`:    {Exec: []string{"sh"}, Keys: []string{"soccer"}, Processes: 1},
 		`keys[1]: topic pattern "*.*.gaol"`:  {Exec: []string{"sh"}, Keys: []string{"#", "*.*.gaol"}, Processes: 1},
 		"timeout: 25m1s: want at most 25m0s": {Exec: []string{"sh"}, Keys: []string{"#"}, Processes: 1, Timeout: tooLong},
+		`env: "A=b": want the name`:          {Exec: []string{"sh"}, Keys: []string{"#"}, Processes: 1, Env: []string{"A=b"}},
 		"processes 0: want 1 to 64":          {Exec: []string{"sh"}, Keys: []string{"#"}},
 		`exec: exec: "no-such-program-here"`: {Exec: []string{"no-such-program-here"}, Keys: []string{"#"}, Processes: 1},
 		`/sub/none.sh": stat`:                {Exec: []string{"sub/none.sh"}, Keys: []string{"#"}, Processes: 1},

@@ -6,9 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"os/exec"
-	"slices"
 	"strings"
 	"time"
 
@@ -55,7 +53,7 @@ func (p *program) supervise(ctx context.Context) {
 // answer.
 func (p *program) run(ctx context.Context) (answered bool, err error) {
 	cmd := exec.Command(p.path, p.args...)
-	cmd.Dir, cmd.Env = p.dir, environment()
+	cmd.Dir, cmd.Env = p.dir, p.env
 	cmd.WaitDelay = time.Second // children of the program may keep its output open
 	in, err := cmd.StdinPipe()
 	if err != nil {
@@ -206,16 +204,4 @@ func (p *program) logLines(stderr io.Reader) {
 		}
 		p.log.Info("program wrote to standard error", "line", string(line))
 	}
-}
-
-// environment returns the environment of matchwire without the variables that contain its secrets.
-func environment() []string {
-	return slices.DeleteFunc(os.Environ(), func(v string) bool {
-		name, _, _ := strings.Cut(v, "=")
-		switch strings.TrimSuffix(name, "_FILE") {
-		case "AMQP_URL", "REDIS_URL", "MATCHWIRE_API_TOKEN":
-			return true
-		}
-		return strings.HasPrefix(name, "OTEL_EXPORTER_OTLP_") && strings.HasSuffix(name, "HEADERS")
-	})
 }

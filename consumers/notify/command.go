@@ -75,7 +75,7 @@ func (t *Try) Run(ctx context.Context, h consumers.Host, out io.Writer) error {
 		return err
 	}
 	if n.subscribers != nil && h.Redis == nil {
-		return errors.New("the subscriptions are stored in Redis: set AMQP_URL and REDIS_URL")
+		return errors.New("the subscriptions are stored in Redis: set REDIS_URL")
 	}
 	to, err := n.recipients(ctx)
 	if err != nil {

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -124,29 +125,110 @@ func compare(aFirst, bFirst bool) int {
 // List returns the boards of at most n matches, ordered by the time of their latest event, the latest
 // first. If live is true, it returns only boards of matches in play.
 func (b Boards) List(ctx context.Context, live bool, n int) ([]Board, error) {
-	list := ListKey(b.prefix)
-	if live {
-		list = LiveKey(b.prefix)
-	}
-	matches, err := b.redis.ZRevRange(ctx, list, 0, int64(n-1)).Result()
-	if err != nil {
-		return nil, fmt.Errorf("reading scoreboards: %w", err)
-	}
-	pipe := b.redis.Pipeline()
-	found := make([]*redis.MapStringStringCmd, len(matches))
-	for i, m := range matches {
-		found[i] = pipe.HGetAll(ctx, Key(b.prefix, m))
-	}
-	if _, err := pipe.Exec(ctx); err != nil && !errors.Is(err, redis.Nil) {
-		return nil, fmt.Errorf("reading scoreboards: %w", err)
-	}
 	boards := []Board{}
-	for _, f := range found {
-		if len(f.Val()) > 0 { // empty if the board has expired
-			boards = append(boards, board(f.Val()))
+	_, err := b.Page(ctx, live, "", n, func(one Board) bool { boards = append(boards, one); return true })
+	return boards, err
+}
+
+// slice is the number of boards that are read at once, so that other clients of Redis do not wait.
+const slice = 50
+
+// ErrPosition reports that Page was called with a position that it has not returned.
+var ErrPosition = errors.New("not a position in the list of scoreboards")
+
+// Page calls visit with at most n boards, in the order of [Boards.List], until visit returns false. It
+// begins after the position after, or with the latest board if after is "". next is the position of
+// the last of these boards, or "" if no board follows. If a caller reads page after page, each match
+// is in one of them, unless it has an event meanwhile: then it moves to the first page.
+func (b Boards) Page(
+	ctx context.Context, live bool, after string, n int, visit func(Board) bool,
+) (next string, err error) {
+	at, err := parsePosition(after)
+	if err != nil {
+		return "", err
+	}
+	key := ListKey(b.prefix)
+	if live {
+		key = LiveKey(b.prefix)
+	}
+	for {
+		few := min(n, slice)
+		listed, err := b.listed(ctx, key, at, few+1) // one more, to know whether another follows
+		if err != nil {
+			return "", fmt.Errorf("reading scoreboards: %w", err)
+		}
+		more := len(listed) > few
+		listed = listed[:min(few, len(listed))]
+		pipe := b.redis.Pipeline()
+		found := make([]*redis.MapStringStringCmd, len(listed))
+		for i, p := range listed {
+			found[i] = pipe.HGetAll(ctx, Key(b.prefix, p.match))
+		}
+		if _, err := pipe.Exec(ctx); err != nil && !errors.Is(err, redis.Nil) {
+			return "", fmt.Errorf("reading scoreboards: %w", err)
+		}
+		for i, f := range found {
+			at = listed[i]
+			if len(f.Val()) == 0 { // the board has expired
+				continue
+			}
+			n--
+			if visit(board(f.Val())) && n > 0 {
+				continue
+			}
+			if !more && i == len(listed)-1 {
+				return "", nil
+			}
+			return at.String(), nil
+		}
+		if !more {
+			return "", nil
 		}
 	}
-	return boards, nil
+}
+
+// A position is a place in a list of scoreboards.
+type position struct {
+	updated int64  // time of the latest event, in Unix milliseconds
+	match   string // among matches with the same time, the one with the highest ID comes first
+}
+
+// String returns the text that parsePosition parses.
+func (p position) String() string { return strconv.FormatInt(p.updated, 36) + "-" + p.match }
+
+// parsePosition parses the result of String. The position before the first board is "".
+func parsePosition(text string) (position, error) {
+	if text == "" {
+		return position{updated: 1 << 53}, nil
+	}
+	updated, match, ok := strings.Cut(text, "-")
+	n, err := strconv.ParseInt(updated, 36, 64)
+	if !ok || err != nil || n < 0 || n > 1<<53 || event.CheckMatchID(match) != nil {
+		return position{}, ErrPosition
+	}
+	return position{n, match}, nil
+}
+
+// listed returns the positions of at most n matches in a list, those after a position.
+func (b Boards) listed(ctx context.Context, key string, after position, n int) (all []position, err error) {
+	for offset := 0; len(all) < n; {
+		found, err := b.redis.ZRevRangeByScoreWithScores(ctx, key, &redis.ZRangeBy{
+			Max: strconv.FormatInt(after.updated, 10), Min: "-inf", Offset: int64(offset), Count: int64(n),
+		}).Result()
+		if err != nil {
+			return nil, err
+		}
+		for _, z := range found {
+			p := position{int64(z.Score), z.Member.(string)}
+			if (p.updated < after.updated || p.match < after.match) && len(all) < n {
+				all = append(all, p)
+			}
+		}
+		if offset += len(found); len(found) < n {
+			break
+		}
+	}
+	return all, nil
 }
 
 // board decodes the hash of a board. A field that is missing or invalid gets its zero value.

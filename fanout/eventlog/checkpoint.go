@@ -66,7 +66,16 @@ type Checkpoint struct {
 }
 
 // Matches returns the number of matches in the checkpoint.
-func (c Checkpoint) Matches() int { return len(c.fold.states) }
+func (c Checkpoint) Matches() int { return c.fold.states.Len() }
+
+// WithMatches returns c for at most n matches. If c has more, WithMatches drops those that have not
+// changed for the longest time.
+func (c Checkpoint) WithMatches(n int) Checkpoint {
+	c.fold.states = c.fold.states.Clone()
+	c.fold.states.limit = n
+	c.fold.states.shrink(n)
+	return c
+}
 
 // Beginning returns the checkpoint before the first message.
 func Beginning() Checkpoint { return Checkpoint{Cursor: broker.Start, fold: newFold()} }
@@ -78,7 +87,7 @@ func (h *History) Checkpoint() Checkpoint {
 	defer h.mu.RUnlock()
 	unsequenced := recentIDs{order: slices.Clone(h.fold.unsequenced.order)}
 	return Checkpoint{Cursor: h.lastFramed(), Read: h.lastRead(),
-		fold: fold{states: maps.Clone(h.fold.states), unsequenced: unsequenced}}
+		fold: fold{states: h.fold.states.Clone(), unsequenced: unsequenced}}
 }
 
 // checkpointHeader is the first line of an encoded checkpoint. Each further line is the state of a
@@ -87,6 +96,10 @@ type checkpointHeader struct {
 	Cursor      string    `json:"cursor"`
 	Read        time.Time `json:"read"`
 	Unsequenced []string  `json:"by_hand"` // event IDs, oldest first
+	// Limit is States.limit. It is 0 in a checkpoint of a version that had a fixed limit and did not
+	// store Dropped.
+	Limit   int       `json:"limit,omitzero"`
+	Dropped time.Time `json:"dropped,omitzero"` // States.dropped
 }
 
 // encode returns the checkpoint as gzipped JSON lines. It encodes the states one by one, so that only
@@ -98,9 +111,10 @@ func (c Checkpoint) encode() ([]byte, error) {
 		return nil, err
 	}
 	lines := json.NewEncoder(z)
-	err = lines.Encode(checkpointHeader{c.Cursor.String(), c.Read, c.fold.unsequenced.order})
+	err = lines.Encode(checkpointHeader{c.Cursor.String(), c.Read, c.fold.unsequenced.order,
+		c.fold.states.limit, c.fold.states.dropped})
 	byChange := func(a, b *MatchState) int { return cmp.Compare(a.changed, b.changed) }
-	for _, m := range slices.SortedFunc(maps.Values(c.fold.states), byChange) {
+	for _, m := range slices.SortedFunc(maps.Values(c.fold.states.byID), byChange) {
 		err = errors.Join(err, lines.Encode(m))
 	}
 	err = errors.Join(err, z.Close())
@@ -109,7 +123,7 @@ func (c Checkpoint) encode() ([]byte, error) {
 
 // decodeCheckpoint decodes the result of encode.
 func decodeCheckpoint(text []byte) (Checkpoint, error) {
-	c := Beginning()
+	c, oldest := Beginning(), time.Time{}
 	z, err := gzip.NewReader(bytes.NewReader(text))
 	if err != nil {
 		return c, err
@@ -126,17 +140,25 @@ func decodeCheckpoint(text []byte) (Checkpoint, error) {
 	for _, id := range header.Unsequenced {
 		c.fold.unsequenced.add(id)
 	}
+	states := &c.fold.states
+	states.dropped = header.Dropped
 	for {
 		m := &MatchState{}
 		switch err := lines.Decode(m); {
 		case errors.Is(err, io.EOF):
+			if header.Limit == 0 && states.Len() >= DefaultMatches {
+				states.dropped = oldest // those that the other version dropped, if any, changed before
+			}
 			return c, nil
 		case err != nil:
 			return c, err
 		}
 		c.fold.events++
 		m.changed = c.fold.events
-		c.fold.states[m.Match.ID] = m
+		states.byID[m.Match.ID] = m
+		if oldest.IsZero() {
+			oldest = m.Updated // the match that changed first comes first
+		}
 	}
 }
 

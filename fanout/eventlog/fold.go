@@ -3,6 +3,7 @@ package eventlog
 import (
 	"cmp"
 	"encoding/json"
+	"maps"
 	"slices"
 	"sync/atomic"
 	"time"
@@ -12,8 +13,13 @@ import (
 
 // Limits of a fold.
 const (
-	maxMatches   = 500 // above this number, the fold drops the match that has not changed for the longest time
-	maxIncidents = 500 // incidents of a match; above this number, the fold drops the oldest incident
+	// DefaultMatches is the default maximum number of matches in States. Above this number, States drop
+	// the match that has not changed for the longest time.
+	DefaultMatches = 500
+	maxIncidents   = 500 // incidents of a match; above this number, the fold drops the oldest incident
+	// logAge is the age at which the event log drops events. A match without an event in the log is not
+	// missing from a snapshot.
+	logAge = 7 * 24 * time.Hour
 )
 
 // A MatchState is the state of one match after an event. It is immutable: the next event creates
@@ -32,6 +38,13 @@ type MatchState struct {
 
 	Epoch string `json:"epoch,omitempty"`
 	Seq   int64  `json:"seq,omitempty"`
+
+	// Partial is true if the state lacks incidents: it began after the first event of the match, or had
+	// more than maxIncidents incidents.
+	Partial bool `json:"partial,omitempty"`
+	// Scoreboard is true if the state comes from the scoreboard of the match, because the States have
+	// dropped the match. Then it can be newer than the position of the States.
+	Scoreboard bool `json:"scoreboard,omitempty"`
 
 	changed int64                  // value of fold.events after the latest event
 	encoded atomic.Pointer[[]byte] // cache of Encode
@@ -76,12 +89,18 @@ func (m *MatchState) Encode() ([]byte, error) {
 	return t, nil
 }
 
+// IsBefore reports whether m is the state after an earlier event of the match than the state of o.
+func (m *MatchState) IsBefore(o *MatchState) bool {
+	return cmp.Or(cmp.Compare(m.Epoch, o.Epoch), cmp.Compare(m.Seq, o.Seq)) < 0
+}
+
 // WithIncidents returns a copy with only the incidents for which keep returns true.
 func (m *MatchState) WithIncidents(keep func(*Incident) bool) *MatchState {
 	some := &MatchState{
 		Match: m.Match, Sport: m.Sport, League: m.League, Score: m.Score, Shootout: m.Shootout, LineScore: m.LineScore,
 		Replay:  m.Replay,
-		Updated: m.Updated, TID: m.TID, Incidents: []*Incident{}, Epoch: m.Epoch, Seq: m.Seq, changed: m.changed,
+		Updated: m.Updated, TID: m.TID, Incidents: []*Incident{}, Epoch: m.Epoch, Seq: m.Seq,
+		Partial: m.Partial, Scoreboard: m.Scoreboard, changed: m.changed,
 	}
 	for _, i := range m.Incidents {
 		if keep(i) {
@@ -91,31 +110,69 @@ func (m *MatchState) WithIncidents(keep func(*Incident) bool) *MatchState {
 	return some
 }
 
-// States maps match IDs to the states of the matches at one position in the log.
-type States map[string]*MatchState
+// States holds the states of the matches that changed last, at one position in the log. A copy shares
+// its matches with the original; see Clone.
+type States struct {
+	byID  map[string]*MatchState
+	limit int // maximum number of matches
+	// dropped is the latest time of an event of a dropped match; zero if none was dropped.
+	dropped time.Time
+}
 
-// Put sets the state of a match. If there would be more than maxMatches matches, Put drops the match
+// NewStates returns States without matches, for at most limit matches.
+func NewStates(limit int) States { return States{byID: map[string]*MatchState{}, limit: limit} }
+
+// Clone returns a copy that shares no memory with the original, except the states, which are immutable.
+func (all States) Clone() States {
+	all.byID = maps.Clone(all.byID)
+	return all
+}
+
+// Len returns the number of matches.
+func (all States) Len() int { return len(all.byID) }
+
+// Get returns the state of a match, or nil.
+func (all States) Get(match string) *MatchState { return all.byID[match] }
+
+// Partial reports whether matches were dropped of which the event log still has events.
+func (all States) Partial() bool { return time.Since(all.dropped) < logAge }
+
+// Put sets the state of a match. If there would be more matches than the limit, Put drops the match
 // that has not changed for the longest time.
-func (all States) Put(m *MatchState) {
-	if all[m.Match.ID] == nil && len(all) >= maxMatches {
-		var oldest *MatchState
-		for _, o := range all {
-			if oldest == nil || o.changed < oldest.changed {
-				oldest = o
-			}
-		}
-		delete(all, oldest.Match.ID)
-	}
-	if old := all[m.Match.ID]; old != nil {
+func (all *States) Put(m *MatchState) {
+	old := all.byID[m.Match.ID]
+	if old == nil {
+		all.shrink(all.limit - 1)
+	} else {
 		old.encoded.Store(nil) // frees memory; few snapshots contain the old state, so it is rarely encoded again
 	}
-	all[m.Match.ID] = m
+	all.byID[m.Match.ID] = m
+}
+
+// shrink drops the matches that have not changed for the longest time, until at most n are left.
+func (all *States) shrink(n int) {
+	for len(all.byID) > n {
+		var oldest *MatchState
+		for _, m := range all.byID {
+			if oldest == nil || m.changed < oldest.changed {
+				oldest = m
+			}
+		}
+		delete(all.byID, oldest.Match.ID)
+		at := oldest.Updated
+		if oldest.Replay {
+			at = time.Now() // the time of a replayed event may be years ago
+		}
+		if at.After(all.dropped) {
+			all.dropped = at
+		}
+	}
 }
 
 // Select returns the states for which wanted returns true. The match that changed last comes first.
 func (all States) Select(wanted func(*MatchState) bool) []*MatchState {
 	var list []*MatchState
-	for _, m := range all {
+	for _, m := range all.byID {
 		if wanted(m) {
 			list = append(list, m)
 		}
@@ -131,7 +188,9 @@ type fold struct {
 	unsequenced recentIDs // IDs of events without epoch and seq, such as those from matchwire emit
 }
 
-func newFold() fold { return fold{states: States{}, unsequenced: recentIDs{has: map[string]bool{}}} }
+func newFold() fold {
+	return fold{states: NewStates(DefaultMatches), unsequenced: recentIDs{has: map[string]bool{}}}
+}
 
 // maxRecent is the maximum number of IDs that a fold stores to detect copies of events without epoch and seq.
 const maxRecent = 10_000
@@ -165,26 +224,28 @@ func (f *fold) apply(e event.Event) (state *MatchState, isNew bool) {
 	if d.Match == nil || d.Match.ID == "" {
 		return nil, true // not about a match
 	}
-	old := f.states[d.Match.ID]
+	old := f.states.byID[d.Match.ID]
+	// Without a state of this epoch, the state lacks the incidents of earlier events, if there were any.
+	empty := &MatchState{Partial: d.Epoch != "" && d.Seq > 1}
 	if old == nil {
-		old = &MatchState{}
+		old = empty
 	}
-	incidents := old.Incidents
 	switch {
 	case d.Epoch != "" && (d.Epoch < old.Epoch || d.Epoch == old.Epoch && d.Seq <= old.Seq):
 		return nil, false
 	case d.Epoch == "" && (old.Epoch != "" || e.Time.Before(old.Updated)):
 		return nil, true // no epoch; the state from the parser, or from a later event, has precedence
 	case d.Epoch != old.Epoch && old.Epoch != "":
-		incidents = nil // the parser lost its state, and reports all incidents again
+		old = empty // the parser lost its state, and reports the score and all incidents again
 	}
 	f.events++
+	incidents, cut := applyIncident(old.Incidents, e)
 	m := &MatchState{
 		Match: *d.Match, Sport: d.Sport, League: d.League,
 		Score: cmp.Or(d.Score, old.Score), Shootout: cmp.Or(d.Shootout, old.Shootout),
 		LineScore: old.LineScore,
-		Replay:    d.Replay, Updated: e.Time, TID: e.TID, Incidents: applyIncident(incidents, e),
-		Epoch: d.Epoch, Seq: d.Seq, changed: f.events,
+		Replay:    d.Replay, Updated: e.Time, TID: e.TID, Incidents: incidents,
+		Epoch: d.Epoch, Seq: d.Seq, Partial: old.Partial || cut, changed: f.events,
 	}
 	if d.Score != nil {
 		m.LineScore = d.LineScore
@@ -194,16 +255,16 @@ func (f *fold) apply(e event.Event) (state *MatchState, isNew bool) {
 }
 
 // applyIncident returns a copy of old in which the incident of the event is added, replaced or
-// removed.
-func applyIncident(old []*Incident, e event.Event) []*Incident {
+// removed. cut is true if it dropped the oldest incident.
+func applyIncident(old []*Incident, e event.Event) (all []*Incident, cut bool) {
 	d := e.Data
-	all := append(make([]*Incident, 0, len(old)+1), old...)
+	all = append(make([]*Incident, 0, len(old)+1), old...)
 	at := slices.IndexFunc(all, func(i *Incident) bool { return d.Incident != "" && i.Incident == d.Incident })
 	if d.Action == event.Retracted {
 		if at >= 0 {
 			all = slices.Delete(all, at, at+1)
 		}
-		return all
+		return all, false
 	}
 	i := &Incident{
 		Incident: d.Incident, Key: e.Type, Kind: d.Kind, Detail: d.Detail, Side: d.Side, Team: d.Team, Player: d.Player,
@@ -213,10 +274,10 @@ func applyIncident(old []*Incident, e event.Event) []*Incident {
 	if at >= 0 {
 		i.Score, i.Shootout = all[at].Score, all[at].Shootout // the score at the incident, not at the correction
 		all[at] = i
-		return all
+		return all, false
 	}
 	if all = append(all, i); len(all) > maxIncidents {
-		all = all[1:]
+		return all[1:], true
 	}
-	return all
+	return all, false
 }

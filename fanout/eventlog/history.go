@@ -4,7 +4,6 @@
 package eventlog
 
 import (
-	"maps"
 	"math"
 	"sort"
 	"sync"
@@ -35,7 +34,7 @@ type History struct {
 
 // NewHistory returns a History of about limit bytes that begins at a checkpoint.
 func NewHistory(limit int, c Checkpoint) *History {
-	return &History{limit: limit, floor: c.Cursor, floorRead: c.Read, base: maps.Clone(c.fold.states), last: c.Cursor,
+	return &History{limit: limit, floor: c.Cursor, floorRead: c.Read, base: c.fold.states.Clone(), last: c.Cursor,
 		fold: c.fold, grown: make(chan struct{}), keepFrom: math.MaxUint64}
 }
 
@@ -116,7 +115,7 @@ func (h *History) KeepAll() (last broker.Cursor, read time.Time, states States) 
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.keepFrom = 0
-	return h.floor, h.floorRead, maps.Clone(h.base)
+	return h.floor, h.floorRead, h.base.Clone()
 }
 
 // Shrink drops the frames before the position that needed returns, if the History is over its
@@ -142,8 +141,10 @@ func (h *History) Shrink(needed func() uint64) (full bool) {
 func (h *History) Reset() {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	h.frames, h.bytes, h.floor, h.floorRead, h.base = nil, 0, broker.Start, time.Time{}, States{}
-	h.last, h.fold = broker.Start, newFold()
+	h.frames, h.bytes, h.floor, h.floorRead = nil, 0, broker.Start, time.Time{}
+	limit := h.base.limit
+	h.last, h.fold, h.base = broker.Start, newFold(), NewStates(limit)
+	h.fold.states.limit = limit
 }
 
 const (

@@ -1,7 +1,6 @@
 package eventlog
 
 import (
-	"maps"
 	"time"
 
 	"github.com/matchwire/matchwire/broker"
@@ -128,7 +127,7 @@ func (h *History) AfterCursor(c broker.Cursor) Place { return h.AtPosition(After
 
 // placeBefore returns the place before the first frame for which stop returns true. mu is held.
 func (h *History) placeBefore(stop func(*Frame) bool) Place {
-	p := Place{Position: After(h.floor), Last: h.floor, Read: h.floorRead, States: maps.Clone(h.base)}
+	p := Place{Position: After(h.floor), Last: h.floor, Read: h.floorRead, States: h.base.Clone()}
 	for _, f := range h.frames {
 		if stop(f) {
 			break

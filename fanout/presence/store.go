@@ -3,10 +3,9 @@ package presence
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"log/slog"
-	"slices"
-	"strconv"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -53,14 +52,6 @@ local t = redis.call('time')
 local heard = string.format('%.0f', t[1] * 1000 + math.floor(t[2] / 1000))
 return redis.call('hset', KEYS[1], ARGV[1], string.sub(ARGV[2], 1, -2) .. ',"heard_ms":' .. heard .. '}')`)
 
-// listScript returns the time by the clock of Redis in Unix milliseconds, and then the fields and
-// values of the hash.
-var listScript = redis.NewScript(`
-local t = redis.call('time')
-local all = redis.call('hgetall', KEYS[1])
-table.insert(all, 1, string.format('%.0f', t[1] * 1000 + math.floor(t[2] / 1000)))
-return all`)
-
 // Run stores the presence of this node every 5 seconds until ctx ends. own returns the presence of
 // this node. Run logs errors, and tries again after 5 seconds.
 func (s *Store) Run(ctx context.Context, log *slog.Logger, own func() Presence) {
@@ -93,20 +84,32 @@ func (s *Store) Put(ctx context.Context, own Presence) error {
 func (s *Store) Others(ctx context.Context) (all []Presence, err error) {
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
-	found, err := listScript.Run(ctx, s.redis, []string{s.key}).StringSlice()
-	if err != nil {
+	fail := func(err error) ([]Presence, error) {
 		return nil, fmt.Errorf("reading the presence of other nodes: %w", err)
 	}
-	now, err := strconv.ParseInt(found[0], 10, 64)
+	now, err := s.redis.Time(ctx).Result()
 	if err != nil {
-		return nil, fmt.Errorf("reading the presence of other nodes: %w", err)
+		return fail(err)
 	}
-	for pair := range slices.Chunk(found[1:], 2) {
-		node := pair[0]
+	nodes, err := s.redis.HKeys(ctx, s.key).Result()
+	if err != nil {
+		return fail(err)
+	}
+	for _, node := range nodes { // one by one, because a report can be large, and other clients of Redis would wait
+		if node == s.node {
+			continue
+		}
+		text, err := s.redis.HGet(ctx, s.key, node).Bytes()
+		if errors.Is(err, redis.Nil) {
+			continue // another node has just deleted it
+		}
+		if err != nil {
+			return fail(err)
+		}
 		var r report
-		if err := json.Unmarshal([]byte(pair[1]), &r); err != nil || r.age(now) > maxAge {
+		if err := json.Unmarshal(text, &r); err != nil || r.age(now.UnixMilli()) > maxAge {
 			s.redis.HDel(ctx, s.key, node)
-		} else if node != s.node {
+		} else {
 			all = append(all, r.Presence)
 		}
 	}

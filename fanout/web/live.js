@@ -3,7 +3,7 @@
 //   import { follow } from "https://…/live.js";
 //   const stream = follow("wss://example.org/ws", {
 //     topics: ["soccer.mls.*"], match: [], team: [], // an empty or missing list selects everything
-//     snapshot(matches, cursor) { … },     // the state of all selected matches
+//     snapshot(matches, cursor, partial) { … }, // the state of the selected matches; partial: some are missing
 //     event(event, cursor) { … },          // a CloudEvents object; each event once, in order for each match
 //     state(name, seconds, reason) { … },  // "connecting", "live", "waiting" (for seconds) or "ended"
 //   });
@@ -78,7 +78,7 @@ export function follow(url, options = {}) {
     if (frame.cursor) cursor = frame.cursor;
     if ("resumed" in frame) {
       failures = 0;
-      if (frame.snapshot) snapshot(frame.snapshot.matches, frame.cursor);
+      if (frame.snapshot) snapshot(frame.snapshot.matches, frame.cursor, !!frame.snapshot.partial);
       state("live");
     } else if (frame.event) {
       event(frame.event, frame.cursor);

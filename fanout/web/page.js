@@ -6,8 +6,9 @@ const $ = (id) => document.getElementById(id);
 const matches = new Matches();
 
 follow("ws" + location.search, {
-  snapshot(list) {
+  snapshot(list, cursor, partial) {
     matches.replace(list);
+    $("partial").hidden = !partial;
     draw();
   },
   event(event) {

@@ -159,16 +159,27 @@ func (w *world) publishInvalid(n int) {
 // checkMemory fails the test if the peak memory of a role exceeds memoryBound.
 func (w *world) checkMemory(r *role, when string) {
 	w.Helper()
+	w.checkPeak(peakMemory(w.T, r), r.name+" "+when)
+}
+
+// peakMemory returns the peak of the resident memory of a role, in bytes.
+func peakMemory(t *testing.T, r *role) int64 {
+	t.Helper()
 	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", r.cmd.Process.Pid))
 	if err != nil {
-		w.Fatal(err)
+		t.Fatal(err)
 	}
 	for l := range strings.Lines(string(status)) {
 		if f := strings.Fields(l); len(f) == 3 && f[0] == "VmHWM:" {
-			kib, _ := strconv.ParseInt(f[1], 10, 64)
-			w.checkPeak(kib<<10, r.name+" "+when)
+			kib, err := strconv.ParseInt(f[1], 10, 64)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return kib << 10
 		}
 	}
+	t.Fatalf("the status of %s has no VmHWM", r.name)
+	return 0
 }
 
 // checkPeak logs a peak of memory in bytes, and fails the test if the peak exceeds memoryBound.

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 )
 
 // profile is the profile of the site's pages.
@@ -113,6 +114,10 @@ type site struct {
 	mu    sync.Mutex
 	wave  wave
 	reads [slots]int // number of requests for each page
+	// latest is the time of the latest request for each page since the wave began, and gap is the
+	// longest time between two requests for a page.
+	latest [slots]time.Time
+	gap    time.Duration
 }
 
 func newSite(t *testing.T) *site {
@@ -139,7 +144,7 @@ func newSite(t *testing.T) *site {
 func (s *site) play(w wave) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.wave, s.reads = w, [slots]int{}
+	s.wave, s.reads, s.latest = w, [slots]int{}, [slots]time.Time{}
 }
 
 // page returns the matches of a page, one step further than at the previous request. At the first
@@ -149,6 +154,11 @@ func (s *site) page(slot int) []match {
 	defer s.mu.Unlock()
 	w, n := s.wave, s.reads[slot]
 	s.reads[slot]++
+	live := n > 1 && (n-1)*w.step < w.rows // a page is read less often before and after its matches
+	if now := time.Now(); live && !s.latest[slot].IsZero() {
+		s.gap = max(s.gap, now.Sub(s.latest[slot]))
+	}
+	s.latest[slot] = time.Now()
 	shown := min(n*w.step, w.rows)
 	all := []match{}
 	for m := range w.matches {
@@ -166,6 +176,20 @@ func (s *site) page(slot int) []match {
 		all = append(all, one)
 	}
 	return all
+}
+
+// forgetGaps begins the measurement of longestGap.
+func (s *site) forgetGaps() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.gap, s.latest = 0, [slots]time.Time{}
+}
+
+// longestGap returns the longest time between two requests for a page during its matches.
+func (s *site) longestGap() time.Duration {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.gap
 }
 
 // progress returns the fraction of the wave that every page has shown, from 0 to 1.

@@ -24,7 +24,8 @@ import (
 // A cluster is a gateway with test instances. Tests change the list of instances.
 type cluster struct {
 	*testing.T
-	front *httptest.Server
+	gateway *gateway.Gateway
+	front   *httptest.Server
 
 	listed chan struct{} // receives a value when the gateway calls List
 
@@ -33,9 +34,14 @@ type cluster struct {
 	fail error
 }
 
-func newCluster(t *testing.T) *cluster {
+func newCluster(t *testing.T) *cluster { return newClusterWith(t, gateway.Options{}, nil) }
+
+// newClusterWith returns a cluster whose gateway has the options o. configure is called before the
+// gateway starts; can be nil.
+func newClusterWith(t *testing.T, o gateway.Options, configure func(*gateway.Gateway)) *cluster {
 	c := &cluster{T: t, listed: make(chan struct{})}
-	g := &gateway.Gateway{Log: slog.New(slog.DiscardHandler), List: func(context.Context) ([]instances.Instance, error) {
+	o.Log = slog.New(slog.DiscardHandler)
+	o.List = func(context.Context) ([]instances.Instance, error) {
 		select {
 		case c.listed <- struct{}{}:
 		default: // the test is not waiting
@@ -43,17 +49,25 @@ func newCluster(t *testing.T) *cluster {
 		c.mu.Lock()
 		defer c.mu.Unlock()
 		return append([]instances.Instance(nil), c.list...), c.fail
-	}}
+	}
+	c.gateway = gateway.New(o)
+	if configure != nil {
+		configure(c.gateway)
+	}
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error)
-	go func() { done <- g.Run(ctx) }()
-	c.front = httptest.NewServer(g)
+	go func() { done <- c.gateway.Run(ctx) }()
+	c.front = httptest.NewServer(c.gateway)
 	t.Cleanup(func() {
-		c.front.Close()
 		cancel()
 		if err := <-done; err != nil {
 			t.Error(err)
 		}
+		ended, cancel := context.WithCancel(context.Background())
+		cancel()
+		_ = c.gateway.Shutdown(ended) // a test can have called it already
+		c.front.CloseClientConnections()
+		c.front.Close()
 	})
 	return c
 }

@@ -8,8 +8,10 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"net/http"
+	"strconv"
 	"time"
 
 	"github.com/matchwire/matchwire/api"
@@ -17,7 +19,9 @@ import (
 	"github.com/matchwire/matchwire/event"
 	"github.com/matchwire/matchwire/internal/guard"
 	"github.com/matchwire/matchwire/internal/instances"
+	"github.com/matchwire/matchwire/internal/netguard"
 	"github.com/matchwire/matchwire/internal/problem"
+	"github.com/matchwire/matchwire/internal/quota"
 	"github.com/matchwire/matchwire/internal/scheduler"
 	"github.com/matchwire/matchwire/internal/trace"
 	"github.com/matchwire/matchwire/parser/profile"
@@ -31,13 +35,22 @@ type API struct {
 	Traces    *trace.Store
 	Instances *instances.Registry
 	Guard     *guard.Guard
-	// PrivateAddresses allows polling pages on this machine and in private networks.
-	PrivateAddresses bool
-	// Requests maps the name of each request in the config to the hosts that can receive the
-	// settings of the request.
-	Requests map[string][]string
+	// Pages says which addresses and ports pages may have.
+	Pages netguard.Policy
+	// Requests are the request settings in the config, by name.
+	Requests map[string]Request
 	Recorder *trace.Recorder // records calls that change something; can be nil
 	Log      *slog.Logger
+	// Calls limits the calls in progress; see [API.Limit]. If it is nil, there is no limit.
+	Calls *quota.Quota
+
+	recent cache
+}
+
+// A Request describes named settings of requests. An API call can use them for a page of one of the hosts.
+type Request struct {
+	Hosts []string        // hosts that can receive the settings, each with its port unless the port is the default
+	Allow netguard.Policy // addresses and ports that are allowed besides those of API.Pages
 }
 
 const (
@@ -69,7 +82,7 @@ func (a *API) Handler() http.Handler {
 	} {
 		mux.Handle(pattern, a.serve(h))
 	}
-	return mux
+	return a.Limit(mux)
 }
 
 // A handler writes the response to a call, or returns an error before it writes
@@ -193,10 +206,17 @@ func writeJSON(w http.ResponseWriter, status int, v any) error {
 	if err != nil {
 		return err
 	}
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(status)
-	_, _ = w.Write(append(b, '\n'))
+	writeBody(w, status, b)
 	return nil
+}
+
+// writeBody writes a response with a JSON body.
+func writeBody(w http.ResponseWriter, status int, body []byte) {
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Content-Length", strconv.Itoa(len(body)+1))
+	w.WriteHeader(status)
+	_, _ = w.Write(body)
+	_, _ = io.WriteString(w, "\n")
 }
 
 func (a *API) notFound(_ http.ResponseWriter, r *http.Request) error {

@@ -65,25 +65,21 @@ func (a *API) matches(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	all, err := a.Schedule.List(r.Context())
+	list := newListing("matches")
+	q := scheduler.Query{Match: r.URL.Query().Get("match"), After: r.URL.Query().Get("after")}
+	next, err := a.Schedule.Page(r.Context(), q, n, func(e scheduler.Entry) bool { return list.add(matchOf(e)) })
+	if errors.Is(err, scheduler.ErrPosition) {
+		return invalidPosition(q.After)
+	}
 	if err != nil {
 		return err
 	}
-	slices.Reverse(all)
-	id := r.URL.Query().Get("match")
-	hasID := func(m event.Match) bool { return m.ID == id }
-	list := []Match{}
-	for _, e := range all {
-		if len(list) == n {
-			break
-		}
-		if id == "" || e.Match == id || slices.ContainsFunc(e.Latest.Matches, hasID) {
-			list = append(list, matchOf(e))
-		}
+	body, err := list.close(next)
+	if err != nil {
+		return err
 	}
-	return writeJSON(w, http.StatusOK, struct {
-		Matches []Match `json:"matches"`
-	}{list})
+	writeBody(w, http.StatusOK, body)
+	return nil
 }
 
 func (a *API) match(w http.ResponseWriter, r *http.Request) error {
@@ -164,25 +160,32 @@ func (a *API) source(r *http.Request) (scheduler.Activation, error) {
 		names := strings.Join(slices.Sorted(maps.Keys(a.Profiles)), ", ")
 		return none, invalid("profile", "unknown profile "+strconv.Quote(body.Profile)+": want one of "+names)
 	}
+	request, ok := a.Requests[body.Request]
+	if body.Request != "" && !ok {
+		names := strings.Join(slices.Sorted(maps.Keys(a.Requests)), ", ")
+		return none, invalid("request", "unknown request "+strconv.Quote(body.Request)+": want one of requests in the "+
+			"config: "+names)
+	}
 	source := poll.Source{
 		URL: body.URL, Profile: p, Match: body.Match, Every: time.Duration(body.Every), Request: body.Request,
 		Zone: body.Zone,
 	}
-	resolved, err := source.Resolve(a.PrivateAddresses)
+	allowed := a.Pages.Or(request.Allow)
+	resolved, err := source.Resolve(allowed)
 	var sourceErr *poll.SourceError
 	if errors.As(err, &sourceErr) {
 		return none, invalid(sourceErr.Field, sourceErr.Error())
 	}
 	u, err := page.CheckURL(resolved.URL)
-	if err == nil && !a.PrivateAddresses && page.ResolvesToPrivate(r.Context(), u) {
-		return none, invalid("url", (&page.PrivateError{Host: u.Hostname()}).Error())
+	if ok && (err != nil || !slices.Contains(request.Hosts, u.Host)) {
+		return none, invalid("request", "request "+strconv.Quote(body.Request)+" is only for "+
+			strings.Join(request.Hosts, ", "))
 	}
-	if hosts, ok := a.Requests[body.Request]; body.Request != "" && !ok {
-		names := strings.Join(slices.Sorted(maps.Keys(a.Requests)), ", ")
-		return none, invalid("request", "unknown request "+strconv.Quote(body.Request)+": want one of requests in the "+
-			"config: "+names)
-	} else if ok && (err != nil || !slices.Contains(hosts, u.Host)) {
-		return none, invalid("request", "request "+strconv.Quote(body.Request)+" is only for "+strings.Join(hosts, ", "))
+	if err == nil {
+		err = page.ResolveAddress(r.Context(), u, allowed)
+	}
+	if err != nil {
+		return none, invalid("url", err.Error())
 	}
 	if len(body.League) > maxLeague {
 		return none, invalid("league", "league: want at most "+strconv.Itoa(maxLeague)+" bytes")

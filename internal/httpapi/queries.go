@@ -1,7 +1,10 @@
 package httpapi
 
 import (
+	"context"
+	"encoding/json"
 	"errors"
+	"fmt"
 	"net/http"
 	"strconv"
 
@@ -30,13 +33,24 @@ func (a *API) scoreboards(w http.ResponseWriter, r *http.Request) error {
 			return apiError{http.StatusBadRequest, "live " + strconv.Quote(text) + ": want true or false", ""}
 		}
 	}
-	boards, err := a.Boards.List(r.Context(), live, n)
+	after := r.URL.Query().Get("after")
+	key := fmt.Sprint(live, " ", n, " ", after)
+	body, err := a.recent.get(r.Context(), key, func(ctx context.Context) ([]byte, error) {
+		list := newListing("scoreboards")
+		next, err := a.Boards.Page(ctx, live, after, n, func(b scoreboard.Board) bool { return list.add(b) })
+		if errors.Is(err, scoreboard.ErrPosition) {
+			err = invalidPosition(after)
+		}
+		if err != nil {
+			return nil, err
+		}
+		return list.close(next)
+	})
 	if err != nil {
 		return err
 	}
-	return writeJSON(w, http.StatusOK, struct {
-		Scoreboards []scoreboard.Board `json:"scoreboards"`
-	}{boards})
+	writeBody(w, http.StatusOK, body)
+	return nil
 }
 
 func (a *API) scoreboard(w http.ResponseWriter, r *http.Request) error {
@@ -44,14 +58,21 @@ func (a *API) scoreboard(w http.ResponseWriter, r *http.Request) error {
 	if err := event.CheckMatchID(id); err != nil {
 		return apiError{http.StatusBadRequest, err.Error(), ""}
 	}
-	board, ok, err := a.Boards.Get(r.Context(), id)
+	body, err := a.recent.get(r.Context(), "match "+id, func(ctx context.Context) ([]byte, error) {
+		board, ok, err := a.Boards.Get(ctx, id)
+		if err == nil && !ok {
+			err = apiError{http.StatusNotFound, "no scoreboard for match " + id, ""}
+		}
+		if err != nil {
+			return nil, err
+		}
+		return json.Marshal(board)
+	})
 	if err != nil {
 		return err
 	}
-	if !ok {
-		return apiError{http.StatusNotFound, "no scoreboard for match " + id, ""}
-	}
-	return writeJSON(w, http.StatusOK, board)
+	writeBody(w, http.StatusOK, body)
+	return nil
 }
 
 func (a *API) trace(w http.ResponseWriter, r *http.Request) error {

@@ -12,6 +12,7 @@ import (
 	"github.com/matchwire/matchwire/event"
 	"github.com/matchwire/matchwire/internal/guard"
 	"github.com/matchwire/matchwire/internal/httpapi"
+	"github.com/matchwire/matchwire/internal/netguard"
 	"github.com/matchwire/matchwire/internal/scheduler"
 	"github.com/matchwire/matchwire/internal/testenv"
 	"github.com/matchwire/matchwire/parser/profile"
@@ -31,7 +32,8 @@ func TestMatchesWhenRedisRepliesAreLost(t *testing.T) {
 			t.Fatal(err)
 		}
 		api := &httpapi.API{
-			Schedule: scheduler.NewSchedule(lossy, "mw:", nil), Profiles: profile.Library{"one": p}, PrivateAddresses: true,
+			Schedule: scheduler.NewSchedule(lossy, "mw:", nil), Profiles: profile.Library{"one": p},
+			Pages: netguard.Policy{Private: true, AnyPort: true},
 			Guard: &guard.Guard{Tokens: tokens}, Log: slog.New(slog.DiscardHandler),
 		}
 		call := func(method, path, body string) int {

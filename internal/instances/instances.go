@@ -33,6 +33,7 @@ type Instance struct {
 	Name    string    `json:"name"`
 	Roles   []string  `json:"roles"`
 	Address string    `json:"address,omitempty"` // host:port for HTTP clients; "" if the process does not serve HTTP
+	TLS     bool      `json:"tls,omitempty"`     // the process serves HTTP over TLS
 	Version string    `json:"version"`
 	Started time.Time `json:"started"`
 	Status  string    `json:"status"` // as on /healthz: pass, warn or fail
@@ -75,8 +76,11 @@ return 1`)
 
 // Announce announces the instance that self returns, every few seconds, until ctx
 // ends. Then it removes the instance from the registry. It logs errors and continues.
-// self must return the same name each time.
-func (r *Registry) Announce(ctx context.Context, log *slog.Logger, self func(context.Context) Instance) {
+// self must return the same name each time. When changed is closed, Announce announces the instance
+// again at once.
+func (r *Registry) Announce(
+	ctx context.Context, changed <-chan struct{}, log *slog.Logger, self func(context.Context) Instance,
+) {
 	name := ""
 	for {
 		i := self(ctx)
@@ -90,6 +94,9 @@ func (r *Registry) Announce(ctx context.Context, log *slog.Logger, self func(con
 		}
 		select {
 		case <-time.After(pause):
+			continue
+		case <-changed:
+			changed = nil
 			continue
 		case <-ctx.Done():
 		}
@@ -124,7 +131,7 @@ var list = redis.NewScript(`
 local t = redis.call('time')
 local now = t[1] * 1000 + math.floor(t[2] / 1000)
 local all = {}
-local seen = redis.call('zrange', KEYS[2], 0, -1, 'withscores')
+local seen = redis.call('zrevrange', KEYS[2], 0, ARGV[1] - 1, 'withscores')
 for i = 1, #seen, 2 do
   local text = redis.call('hget', KEYS[1], seen[i])
   if text then
@@ -134,11 +141,15 @@ for i = 1, #seen, 2 do
 end
 return all`)
 
-// List returns the instances in the registry, sorted by name. A killed instance stays
+// maxListed is the maximum number of instances that List returns.
+const maxListed = 1000
+
+// List returns the instances in the registry, sorted by name. If there are more than maxListed, it
+// returns those that announced themselves last. A killed instance stays
 // in the list, and is [Instance.Gone] after 15 seconds. After ten minutes, the next
 // announcement of another instance removes the killed instance.
 func (r *Registry) List(ctx context.Context) ([]Instance, error) {
-	found, err := list.Run(ctx, r.redis, r.keys).StringSlice()
+	found, err := list.Run(ctx, r.redis, r.keys, maxListed).StringSlice()
 	if err != nil {
 		return nil, fmt.Errorf("listing instances: %w", err)
 	}

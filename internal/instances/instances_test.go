@@ -57,7 +57,7 @@ func TestInstanceIsListedWhileAnnounced(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		done := make(chan struct{})
 		run := func(i instances.Instance) {
-			r.Announce(ctx, slog.New(slog.DiscardHandler), func(context.Context) instances.Instance { return i })
+			r.Announce(ctx, nil, slog.New(slog.DiscardHandler), func(context.Context) instances.Instance { return i })
 			done <- struct{}{}
 		}
 		go run(b)
@@ -96,7 +96,7 @@ func TestKilledInstanceIsGoneThenRemoved(t *testing.T) {
 				cancel()
 			}()
 			self := func(context.Context) instances.Instance { return instances.Instance{Name: name} }
-			r.Announce(ctx, slog.New(slog.DiscardHandler), self)
+			r.Announce(ctx, nil, slog.New(slog.DiscardHandler), self)
 		}
 		addOld := func(name string, age time.Duration) {
 			c.HSet(t.Context(), "mw:{instances}", name, `{"name":"`+name+`"}`)

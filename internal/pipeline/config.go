@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"log/slog"
 	"maps"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -15,6 +16,7 @@ import (
 
 	"github.com/goccy/go-yaml/ast"
 
+	"github.com/matchwire/matchwire/internal/netguard"
 	"github.com/matchwire/matchwire/internal/scheduler"
 	"github.com/matchwire/matchwire/internal/strictyaml"
 	"github.com/matchwire/matchwire/parser/observation"
@@ -57,10 +59,16 @@ type Config struct {
 	// APITokens is the file with the hashes of API tokens; see [guard.LoadTokens].
 	APITokens string        `yaml:"api_tokens"`
 	Metrics   MetricsConfig `yaml:"metrics"`
-	Fanout    FanoutConfig  `yaml:"fanout"`
+	// StopDelay is how long a process that serves clients still accepts them after SIGTERM, while it
+	// reports that it is not ready. The default is 3s, or 0 with embedded servers.
+	StopDelay *strictyaml.Duration `yaml:"stop_delay"`
+	API       APIConfig            `yaml:"api"`
+	Fanout    FanoutConfig         `yaml:"fanout"`
+	Gateway   GatewayConfig        `yaml:"gateway"`
 
 	file        string         // name of the config file; "" if there is none
 	profilesPos strictyaml.Pos // position of the key profiles
+	variables   []string       // names of the environment variables that the config refers to
 }
 
 // MetricsConfig holds the settings of the metrics and the health checks.
@@ -68,6 +76,35 @@ type MetricsConfig struct {
 	// Listen is the host:port of a separate listener for /metrics, /readyz and /healthz. Every
 	// client that can connect to it can read everything there, without a token.
 	Listen string `yaml:"listen"`
+}
+
+// APIConfig holds the limits of role api.
+type APIConfig struct {
+	// Calls is the maximum number of API calls in progress in one process. The default is 64.
+	Calls int `yaml:"calls"`
+	// CallsPerAddress is the maximum number of API calls in progress from one client address. The
+	// default is 16.
+	CallsPerAddress int `yaml:"calls_per_address"`
+}
+
+const (
+	defaultCalls           = 64
+	defaultCallsPerAddress = 16
+)
+
+// check returns an error with a position if a limit is invalid.
+func (a APIConfig) check(data []byte) error {
+	return checkLimits(data, map[string]int{"api.calls": a.Calls, "api.calls_per_address": a.CallsPerAddress})
+}
+
+// checkLimits returns an error with a position if a limit is negative. 0 means the default.
+func checkLimits(data []byte, limits map[string]int) error {
+	for _, key := range slices.Sorted(maps.Keys(limits)) {
+		if n := limits[key]; n < 0 {
+			return strictyaml.PosAt(data, key).Errorf("%d: want 0 or more", n)
+		}
+	}
+	return nil
 }
 
 // A Source is a page to poll.
@@ -91,7 +128,50 @@ type FetchConfig struct {
 	IgnoreRobots bool                `yaml:"ignore_robots"` // ignore robots.txt
 	// PrivateAddresses allows fetching pages from this machine and from private
 	// networks.
-	PrivateAddresses bool `yaml:"private_addresses"`
+	PrivateAddresses PrivateAddresses `yaml:"private_addresses"`
+	// Ports are ports, besides 80 and 443, that API calls and redirects can use.
+	Ports []uint16 `yaml:"ports"`
+}
+
+// policy returns which addresses and ports the pages of API calls may have.
+func (f FetchConfig) policy() page.Policy {
+	p := f.PrivateAddresses.policy()
+	p.Ports = f.Ports
+	return p
+}
+
+// PrivateAddresses says which private addresses are allowed: true for all except those of cloud metadata, or a
+// list of networks.
+type PrivateAddresses struct {
+	All      bool
+	Networks []netip.Prefix
+}
+
+// UnmarshalYAML decodes true, false or a list of networks and IP addresses.
+func (a *PrivateAddresses) UnmarshalYAML(n ast.Node) error {
+	*a = PrivateAddresses{}
+	if n.Type() == ast.BoolType {
+		return strictyaml.DecodeNode(n, &a.All)
+	}
+	var texts []string
+	if n.Type() != ast.SequenceType || strictyaml.DecodeNode(n, &texts) != nil {
+		return strictyaml.PosOf(n).Errorf("want true, false or a list of networks such as [10.0.0.0/8]")
+	}
+	for _, text := range texts {
+		network, err := netguard.ParseNetwork(text)
+		if err != nil {
+			return strictyaml.PosOf(n).Errorf("%w", err)
+		}
+		a.Networks = append(a.Networks, network)
+	}
+	return nil
+}
+
+// isSet reports whether any private address is allowed.
+func (a PrivateAddresses) isSet() bool { return a.All || len(a.Networks) > 0 }
+
+func (a PrivateAddresses) policy() page.Policy {
+	return page.Policy{Private: a.All, Networks: a.Networks}
 }
 
 // TraceConfig holds the settings for recording the steps of jobs.
@@ -167,8 +247,9 @@ func LoadConfig(file string, optional bool) (Config, error) {
 		return c, fmt.Errorf("config %w", err)
 	}
 	c.profilesPos = strictyaml.PosAt(data, "profiles")
+	c.variables = strictyaml.EnvNames(data)
 	for _, check := range []func([]byte) error{c.checkNamespace, c.checkAliases, c.checkRequests, c.TLS.check,
-		c.Fanout.check} {
+		c.API.check, c.Fanout.check, c.Gateway.check} {
 		if err := check(data); err != nil {
 			return c, fmt.Errorf("config %w", strictyaml.InFile(file, err))
 		}
@@ -222,7 +303,7 @@ const slotWait = time.Second
 func (c Config) client(l page.HostLimiter) *page.Client {
 	return page.NewClient(page.Options{
 		PerHost: time.Duration(c.Fetch.PerHost), IgnoreRobots: c.Fetch.IgnoreRobots,
-		PrivateAddresses: c.Fetch.PrivateAddresses, MaxWait: slotWait, Limiter: l,
+		Policy: c.Fetch.policy(), MaxWait: slotWait, Limiter: l,
 	})
 }
 
@@ -308,7 +389,9 @@ func (c Config) addSource(
 	source := poll.Source{
 		URL: s.URL, Profile: p, Match: s.Match, Every: time.Duration(s.Every), Request: request, Zone: s.Zone,
 	}
-	resolved, err := source.Resolve(c.Fetch.PrivateAddresses)
+	allowed := c.Fetch.policy().Or(s.PrivateAddresses.policy()).Or(c.Requests[s.Request].PrivateAddresses.policy())
+	allowed.AnyPort = true
+	resolved, err := source.Resolve(allowed)
 	league := cmp.Or(s.League, p.Match.League.Value)
 	return scheduler.Activation{Source: resolved, By: scheduler.ByConfig, Sport: p.Sport, League: league,
 		LeagueKey: p.Match.LeagueKey.Value}, err

@@ -1,6 +1,7 @@
 package pipeline
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -8,11 +9,15 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/redis/go-redis/v9"
 
+	"github.com/matchwire/matchwire/broker"
+	"github.com/matchwire/matchwire/broker/rabbit"
 	"github.com/matchwire/matchwire/consumers"
 	"github.com/matchwire/matchwire/consumers/exec"
+	"github.com/matchwire/matchwire/internal/scheduler"
 	"github.com/matchwire/matchwire/internal/strictyaml"
 	"github.com/matchwire/matchwire/parser/poll"
 )
@@ -73,6 +78,43 @@ func newConsumers(
 	}
 	return all, handlers, nil
 }
+
+// subscriptions returns the subscriptions of the consumers and the scheduler, ordered by name.
+func subscriptions(all map[string]consumers.Consumer, s *scheduler.Scheduler) (found []broker.Subscription) {
+	for _, name := range slices.Sorted(maps.Keys(all)) {
+		found = append(found, all[name].Subscription(name))
+	}
+	return append(found, s.Consumer().Subscription(schedulerName))
+}
+
+// A BrokerObject is an exchange, a queue or a binding on RabbitMQ.
+type BrokerObject = rabbit.Object
+
+// Setup declares all exchanges, queues and bindings that the roles need with this config. It calls
+// report for each object. It fails at the first object that RabbitMQ refuses.
+func (p *Pipeline) Setup(ctx context.Context, report func(BrokerObject)) error {
+	all, _, err := newConsumers(p.config, p.plugins, true, nil, p.log)
+	if err != nil {
+		return err
+	}
+	b, err := p.servers.rabbit(p.config.Namespace, p.log)
+	if err != nil {
+		return err
+	}
+	defer b.Close()
+	ctx, cancel := context.WithTimeout(ctx, setupTimeout)
+	defer cancel()
+	if err := b.Reach(ctx); err != nil {
+		return err
+	}
+	polls := broker.Subscription{
+		Queue: broker.TaskQueue(poll.PagePoll), Exchange: broker.Tasks, Patterns: []string{poll.PagePoll},
+	}
+	return b.Setup(ctx, append(subscriptions(all, &scheduler.Scheduler{}), polls), report)
+}
+
+// setupTimeout is longer than a cluster needs to declare the queues of many consumers.
+const setupTimeout = 5 * time.Minute
 
 // newConsumer creates the named consumer and checks it.
 func (c Config) newConsumer(

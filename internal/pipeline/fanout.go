@@ -5,15 +5,20 @@ import (
 	"context"
 	"fmt"
 	"net"
+	"slices"
+	"strings"
 	"time"
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/matchwire/matchwire/consumers/scoreboard"
+	"github.com/matchwire/matchwire/event"
 	"github.com/matchwire/matchwire/fanout"
 	"github.com/matchwire/matchwire/fanout/access"
 	"github.com/matchwire/matchwire/fanout/eventlog"
 	"github.com/matchwire/matchwire/fanout/presence"
 	"github.com/matchwire/matchwire/health"
+	"github.com/matchwire/matchwire/internal/monitor"
 	"github.com/matchwire/matchwire/internal/strictyaml"
 )
 
@@ -40,6 +45,17 @@ type FanoutConfig struct {
 	// Connections is the maximum number of connections in one process. If it is 0,
 	// only the limit on open files applies.
 	Connections int `yaml:"connections"`
+	// ConnectionsPerAddress is the maximum number of connections from one client address in one
+	// process. If it is 0, it is a tenth of Connections, but at least 250.
+	ConnectionsPerAddress int `yaml:"connections_per_address"`
+	// Timelines is the maximum number of timelines with a delay, and also of timelines with a speed. The
+	// default is 256.
+	Timelines int `yaml:"timelines"`
+	// TimelinesPerAddress is the maximum number of timelines with a delay or a speed that one client
+	// address can use. The default is 32.
+	TimelinesPerAddress int `yaml:"timelines_per_address"`
+	// SnapshotMatches is the maximum number of matches in a snapshot. The default is 500.
+	SnapshotMatches int `yaml:"snapshot_matches"`
 	// Drain is the time limit for disconnecting the clients when a process stops. The
 	// default is 5s.
 	Drain strictyaml.Duration `yaml:"drain"`
@@ -54,8 +70,13 @@ func (f FanoutConfig) check(data []byte) error {
 			return strictyaml.PosAt(data, fmt.Sprintf("fanout.origins[%d]", i)).Errorf("%w", err)
 		}
 	}
-	if f.Connections < 0 {
-		return strictyaml.PosAt(data, "fanout.connections").Errorf("%d: want 0 or more", f.Connections)
+	err := checkLimits(data, map[string]int{
+		"fanout.connections": f.Connections, "fanout.connections_per_address": f.ConnectionsPerAddress,
+		"fanout.timelines": f.Timelines, "fanout.timelines_per_address": f.TimelinesPerAddress,
+		"fanout.snapshot_matches": f.SnapshotMatches,
+	})
+	if err != nil {
+		return err
 	}
 	if f.TokenDefault != "" && f.TokenDefault != "nothing" && f.TokenDefault != "everything" {
 		return strictyaml.PosAt(data, "fanout.token_default").Errorf("%q: want nothing or everything", f.TokenDefault)
@@ -80,8 +101,54 @@ func (p *Pipeline) fanoutOptions(parts *roleParts, listen string) (fanout.Option
 		Presence:    presence.NewStore(parts.redis, parts.prefix, parts.instance),
 		Tokens:      parts.guard.Streams, Trace: parts.trace, Log: p.log,
 		Origins: c.Origins, Connections: c.Connections, Drain: cmp.Or(time.Duration(c.Drain), defaultDrain),
+		ConnectionsPerAddress: c.ConnectionsPerAddress, Timelines: c.Timelines,
+		TimelinesPerAddress: c.TimelinesPerAddress, SnapshotMatches: c.SnapshotMatches,
+		Scoreboard: stateOnBoard(scoreboard.NewBoards(parts.redis, parts.prefix)),
 	}
 	return o, p.checkPublic("event streams", listen)
+}
+
+// stateOnBoard returns a function that returns the state of a match according to its scoreboard, or nil
+// if the match has none.
+func stateOnBoard(boards scoreboard.Boards) func(context.Context, string) (*eventlog.MatchState, error) {
+	return func(ctx context.Context, match string) (*eventlog.MatchState, error) {
+		b, ok, err := boards.Get(ctx, match)
+		if err != nil || !ok {
+			return nil, err
+		}
+		tid, _ := event.ParseTID(b.TID)
+		m := &eventlog.MatchState{
+			Match: event.Match{ID: b.Match, Home: b.Home, Away: b.Away, Start: b.Start, Status: b.Status,
+				Period: b.Period, Situation: b.Situation},
+			Sport: b.Sport, League: b.League, Score: b.Score, Shootout: b.Shootout, LineScore: b.LineScore,
+			Replay: b.Replay, Updated: b.Updated, TID: tid, Epoch: b.Epoch, Seq: b.Seq, Scoreboard: true,
+			Incidents: []*eventlog.Incident{},
+		}
+		if b.Stale != "" {
+			m.Match.Stale = &event.Stale{Since: b.StaleSince, Reason: b.Stale}
+		}
+		// The incidents of a state are in the order of their first reports.
+		slices.SortStableFunc(b.Incidents, func(x, y scoreboard.Incident) int { return cmp.Compare(x.First, y.First) })
+		for _, i := range b.Incidents {
+			if i.Action != event.Retracted {
+				m.Incidents = append(m.Incidents, incidentOnBoard(b, i))
+			}
+		}
+		return m, nil
+	}
+}
+
+// incidentOnBoard returns an incident of a scoreboard as an incident of a state. Score and Shootout are
+// those of the latest event about the incident.
+func incidentOnBoard(b scoreboard.Board, i scoreboard.Incident) *eventlog.Incident {
+	sport, rest, _ := strings.Cut(b.Event, ".") // the routing key of the latest event of the match
+	league, _, _ := strings.Cut(rest, ".")
+	return &eventlog.Incident{
+		Incident: i.ID, Key: sport + "." + league + "." + i.Kind.Word(i.Action), Kind: i.Kind, Detail: i.Detail,
+		Side: i.Side, Team: i.Team, Player: i.Player, Off: i.Off, Assist: i.Assist, Points: i.Points, Time: i.Time,
+		Clock: i.Clock, Score: i.Score, Shootout: i.Shootout, Winner: i.Winner, DecidedBy: i.DecidedBy,
+		Lineup: i.Lineup, Rev: i.Rev, Provisional: i.Provisional, TID: i.TID,
+	}
 }
 
 // streamKeys returns the keys that verify the tokens of stream clients, or nil if clients need no token.
@@ -128,7 +195,8 @@ func (p *Pipeline) startFanout(ctx context.Context, group *errgroup.Group, parts
 	hub := fanout.NewHub(options)
 	parts.web.Handle("/", hub.Handler())
 	parts.serves = true
-	parts.health.add(func(context.Context) []health.Issue { return hub.Health() })
+	parts.health.Add(monitor.Check{Name: "fanout", Ready: true,
+		Run: func(context.Context) []health.Issue { return hub.Health() }})
 	for _, c := range hub.Collectors() {
 		if err := parts.metrics.Register(c); err != nil {
 			return fmt.Errorf("registering metrics: %w", err)

@@ -7,55 +7,110 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/redis/go-redis/v9"
 	"golang.org/x/sync/errgroup"
 
 	"github.com/matchwire/matchwire/health"
 	"github.com/matchwire/matchwire/internal/gateway"
 	"github.com/matchwire/matchwire/internal/guard"
 	"github.com/matchwire/matchwire/internal/instances"
+	"github.com/matchwire/matchwire/internal/monitor"
+	"github.com/matchwire/matchwire/internal/strictyaml"
 )
 
-// A Gateway serves the API and the streams of all instances at one address.
+// GatewayConfig holds the settings of the gateway.
+type GatewayConfig struct {
+	// Connections is the maximum number of WebSockets and event streams together. If it is 0, only
+	// the limit on open files applies.
+	Connections int `yaml:"connections"`
+	// Drain is the time limit for disconnecting the clients when the gateway stops. The default is
+	// 5s.
+	Drain strictyaml.Duration `yaml:"drain"`
+}
+
+func (g GatewayConfig) check(data []byte) error {
+	if g.Connections < 0 {
+		return strictyaml.PosAt(data, "gateway.connections").Errorf("%d: want 0 or more", g.Connections)
+	}
+	return nil
+}
+
+// A Gateway serves the API and the streams of all instances at one address. It uses the settings of
+// the config for a listener: listen, tls, hosts, api_tokens and metrics.
 type Gateway struct {
-	Servers   Servers
-	Namespace string
-	Listen    string   // host:port
-	Hosts     []string // see Config.Hosts
-	Log       *slog.Logger
+	Config   Config
+	Servers  Servers // only Redis is used
+	Listen   string  // host:port; overrides the config
+	APIToken string  // an API token with all scopes, for the metrics; see [guard.Tokens]
+	Log      *slog.Logger
 	// OnListen, if not nil, is called with the address once the gateway listens.
 	OnListen func(net.Addr)
+
+	onStopDelay func() // see Pipeline.onStopDelay
 }
+
+// drainGrace is how long the gateway waits for clients to disconnect after the drain time.
+const drainGrace = 5 * time.Second
 
 // Run serves until ctx ends.
 func (g Gateway) Run(ctx context.Context) error {
-	store, stop, err := g.Servers.OpenRedis(ctx, g.Log)
+	store, closeStore, err := g.Servers.OpenRedis(ctx, g.Log)
 	if err != nil {
 		return err
 	}
-	defer stop()
-	registry := instances.New(store, prefix(g.Namespace))
-	proxy := &gateway.Gateway{List: registry.List, Log: g.Log}
-	h := &healthChecks{}
-	h.add(pingRedis(store))
-	h.add(func(context.Context) (all []health.Issue) {
-		issues := proxy.Health()
-		for _, text := range issues {
-			all = append(all, health.Issue{Text: text, Down: len(issues) == 2}) // down if both roles lack a healthy instance
-		}
-		return all
+	defer closeStore()
+	p := New(g.Config, g.Servers, g.Log, nil)
+	p.Listen, p.APIToken, p.onStopDelay = g.Listen, g.APIToken, g.onStopDelay
+	drain := cmp.Or(time.Duration(g.Config.Gateway.Drain), defaultDrain)
+	proxy := gateway.New(gateway.Options{
+		List: instances.New(store, prefix(g.Config.Namespace)).List, Log: g.Log,
+		Connections: g.Config.Gateway.Connections, Drain: drain,
 	})
-	listen := cmp.Or(g.Listen, DefaultListen)
-	guarding := &guard.Guard{Local: loopback(listen), Hosts: g.Hosts}
-	mux := http.NewServeMux()
-	h.handle(mux, guarding)
-	mux.Handle("/metrics", http.NotFoundHandler()) // the gateway has no metrics: scrape the instances
-	mux.Handle("/", proxy)
-	group, ctx := errgroup.WithContext(ctx)
-	group.Go(func() error { return proxy.Run(ctx) })
-	at, err := serve(ctx, group, listen, nil, guarding.CheckHost(mux))
+	parts, err := p.gatewayParts(proxy, store)
+	if err != nil {
+		return err
+	}
+	encrypted, err := g.Config.tlsConfig(g.Log)
+	if err != nil {
+		return err
+	}
+	group, working := errgroup.WithContext(ctx)
+	serving, stop := context.WithCancel(context.WithoutCancel(working))
+	defer stop()
+	group.Go(func() error {
+		<-working.Done()
+		parts.health.Stop()
+		if ctx.Err() != nil {
+			p.waitToStop(ctx)
+		}
+		stop()
+		return nil
+	})
+	group.Go(func() error { return proxy.Run(serving) })
+	group.Go(func() error {
+		parts.health.Run(serving)
+		return nil
+	})
+	group.Go(func() error {
+		<-serving.Done()
+		limit, cancel := context.WithTimeout(context.WithoutCancel(serving), drain+drainGrace)
+		defer cancel()
+		if err := proxy.Shutdown(limit); err != nil {
+			g.Log.Warn("some clients did not disconnect in time")
+		}
+		return nil
+	})
+	at, err := serve(serving, group, p.address(), encrypted, parts.guard.CheckHost(parts.web), g.Log)
 	if err != nil {
 		err = fmt.Errorf("gateway: %w (choose another address with --listen HOST:PORT)", err)
+	} else {
+		err = p.startMetrics(serving, group, parts)
+	}
+	if err != nil {
 		group.Go(func() error { return err })
 		return group.Wait()
 	}
@@ -64,4 +119,31 @@ func (g Gateway) Run(ctx context.Context) error {
 		g.OnListen(at)
 	}
 	return group.Wait()
+}
+
+// gatewayParts returns the health checks, the metrics and the handlers of a gateway.
+func (p *Pipeline) gatewayParts(proxy *gateway.Gateway, store redis.UniversalClient) (*roleParts, error) {
+	tokens, err := p.tokens()
+	if err != nil {
+		return nil, err
+	}
+	parts := &roleParts{
+		health: &monitor.Monitor{}, metrics: prometheus.NewRegistry(), web: http.NewServeMux(),
+		guard: &guard.Guard{Local: loopback(p.address()), Hosts: p.config.Hosts, Tokens: tokens},
+	}
+	// Without Redis, the gateway uses the previous list, so it stays ready.
+	parts.health.Add(monitor.Check{Name: "redis", Run: pingRedis(store)})
+	parts.health.Add(monitor.Check{Name: "instances", Ready: true, Run: func(context.Context) (all []health.Issue) {
+		issues, down := proxy.Health()
+		for _, text := range issues {
+			all = append(all, health.Issue{Text: text, Down: down})
+		}
+		return all
+	}})
+	parts.metrics.MustRegister(collectors.NewGoCollector(),
+		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	parts.metrics.MustRegister(proxy.Collectors()...)
+	parts.handleMetrics(parts.web, parts.guard)
+	parts.web.Handle("/", proxy)
+	return parts, nil
 }

@@ -13,12 +13,21 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/matchwire/matchwire/internal/instances"
+	"github.com/matchwire/matchwire/internal/monitor"
 )
 
-// Version returns the module version of this program, or "unknown".
+// version is the version of a program that was built without version control, as the Dockerfile does.
+// The build sets it with -ldflags "-X github.com/matchwire/matchwire/internal/pipeline.version=VERSION".
+var version string
+
+// Version returns the version that was set at build time, or the module version of this program, or
+// "unknown".
 func Version() string {
 	info, ok := debug.ReadBuildInfo()
-	if !ok {
+	switch {
+	case version != "":
+		return version
+	case !ok:
 		return "unknown"
 	}
 	return info.Main.Version
@@ -32,9 +41,10 @@ func hostname() string {
 	return name
 }
 
-// announce registers the process as an instance until ctx ends. With an embedded Redis it
-// does nothing, because no other process can read the registry.
-func (p *Pipeline) announce(ctx context.Context, group *errgroup.Group, parts *roleParts, roles []Role) {
+// announce registers the process as an instance until serving ends. When working ends, it announces
+// at once that the process is stopping. With an embedded Redis it does nothing, because no other
+// process can read the registry.
+func (p *Pipeline) announce(working, serving context.Context, group *errgroup.Group, parts *roleParts, roles []Role) {
 	if p.servers.Embedded() {
 		return
 	}
@@ -44,10 +54,15 @@ func (p *Pipeline) announce(ctx context.Context, group *errgroup.Group, parts *r
 	}
 	if parts.listen != "" {
 		self.Address = cmp.Or(p.Advertise, advertised(parts.listen))
+		self.TLS = p.config.TLS.Certificate != ""
 	}
 	group.Go(func() error {
-		instances.New(parts.redis, parts.prefix).Announce(ctx, p.log, func(ctx context.Context) instances.Instance {
-			self.Status, self.Issues = parts.health.status(ctx)
+		registry := instances.New(parts.redis, parts.prefix)
+		registry.Announce(serving, working.Done(), p.log, func(ctx context.Context) instances.Instance {
+			if working.Err() != nil {
+				parts.health.Stop()
+			}
+			self.Status, self.Issues = monitor.Status(parts.health.Health(ctx))
 			return self
 		})
 		return nil

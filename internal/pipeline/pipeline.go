@@ -27,7 +27,9 @@ import (
 	"github.com/matchwire/matchwire/internal/guard"
 	"github.com/matchwire/matchwire/internal/httpapi"
 	"github.com/matchwire/matchwire/internal/instances"
+	"github.com/matchwire/matchwire/internal/monitor"
 	"github.com/matchwire/matchwire/internal/outbox"
+	"github.com/matchwire/matchwire/internal/quota"
 	"github.com/matchwire/matchwire/internal/scheduler"
 	"github.com/matchwire/matchwire/internal/trace"
 	"github.com/matchwire/matchwire/parser/poll"
@@ -56,9 +58,14 @@ type Pipeline struct {
 	log     *slog.Logger
 	plugins []consumers.Plugin
 
+	// OnStart, if not nil, is called once all roles have been started. All secrets have then been read from the
+	// environment.
+	OnStart func()
 	// OnListen, if not nil, is called with the address once the process listens.
 	OnListen  func(net.Addr)
 	onMetrics func(net.Addr) // like OnListen, for the listener of the metrics
+	// onStopDelay, if not nil, is called in place of the delay before the process stops.
+	onStopDelay func()
 	// Listen is the host:port to serve on. It overrides the config. If it is set, the
 	// process serves /healthz even if no role serves HTTP.
 	Listen string
@@ -124,45 +131,123 @@ func (p *Pipeline) Run(ctx context.Context, roles ...Role) error {
 
 	stopTrace := p.startTrace(ctx, parts)
 	defer stopTrace()
-	group, ctx := errgroup.WithContext(ctx)
-	if err := p.start(ctx, group, parts, roles); err != nil {
+	group, working := errgroup.WithContext(ctx)
+	serving, stop := context.WithCancel(context.WithoutCancel(working))
+	defer stop()
+	group.Go(func() error {
+		<-working.Done()
+		parts.health.Stop()
+		if ctx.Err() != nil && parts.serves { // otherwise, a role has failed
+			p.waitToStop(ctx)
+		}
+		stop()
+		return nil
+	})
+	if err := p.start(working, serving, group, parts, roles); err != nil {
 		group.Go(func() error { return err }) // stops the roles that are already running
+	} else if p.OnStart != nil {
+		p.OnStart()
 	}
 	return group.Wait()
 }
 
 // start starts the roles, receivers before senders, then the outbox, the HTTP server and the
-// announcement of this instance.
-func (p *Pipeline) start(ctx context.Context, group *errgroup.Group, parts *roleParts, roles []Role) error {
+// announcement of this instance. The work of the roles ends with working. What clients need ends
+// with serving, which is later.
+func (p *Pipeline) start(
+	working, serving context.Context, group *errgroup.Group, parts *roleParts, roles []Role,
+) error {
 	parts.handleMetrics(parts.web, parts.guard)
 	for _, s := range []struct {
-		role  Role
-		start func(context.Context, *errgroup.Group, *roleParts) error
+		role    Role
+		clients bool // whether the role serves clients
+		start   func(context.Context, *errgroup.Group, *roleParts) error
 	}{
-		{RoleFanout, p.startFanout},
-		{RoleAPI, p.startAPI},
-		{RoleConsumers, p.startConsumers},
-		{RoleParser, p.startParser},
-		{RoleScheduler, p.startScheduler},
+		{RoleFanout, true, p.startFanout},
+		{RoleAPI, true, p.startAPI},
+		{RoleConsumers, false, p.startConsumers},
+		{RoleParser, false, p.startParser},
+		{RoleScheduler, false, p.startScheduler},
 	} {
 		if !slices.Contains(roles, s.role) {
 			continue
+		}
+		ctx := working
+		if s.clients {
+			ctx = serving
 		}
 		if err := s.start(ctx, group, parts); err != nil {
 			return err
 		}
 	}
 	if parts.emits {
-		p.startOutbox(ctx, group, parts)
+		p.startOutbox(serving, group, parts)
 	}
-	if err := p.startWeb(ctx, group, parts); err != nil {
+	if err := p.startWatch(serving, group, parts, roles); err != nil {
 		return err
 	}
-	if err := p.startMetrics(ctx, group, parts); err != nil {
+	group.Go(func() error {
+		parts.health.Run(serving)
+		return nil
+	})
+	if err := p.startWeb(serving, group, parts); err != nil {
 		return err
 	}
-	p.announce(ctx, group, parts, roles)
+	if err := p.startMetrics(serving, group, parts); err != nil {
+		return err
+	}
+	p.announce(working, serving, group, parts, roles)
 	return nil
+}
+
+// startWatch starts the watch for sources that no process polls. Every process has one. Only a
+// process with an outbox marks the matches as stale.
+func (p *Pipeline) startWatch(ctx context.Context, group *errgroup.Group, parts *roleParts, roles []Role) error {
+	if p.Feed != nil {
+		return nil // the feed has no schedule
+	}
+	watch := &scheduler.Watch{Schedule: parts.schedule, Down: needs(roles, RoleParser, RoleScheduler), Log: p.log}
+	if parts.emits {
+		var err error
+		store := poll.NewStore(parts.redis, parts.prefix)
+		if watch.Ingester, err = p.config.ingester(store, parts.outbox.Nudge, p.log); err != nil {
+			return err
+		}
+	}
+	parts.health.Add(monitor.Check{Name: "sources", Run: watch.Health})
+	group.Go(func() error { return watch.Run(ctx) })
+	return nil
+}
+
+// stopDelay returns how long a stopping process accepts clients.
+func (p *Pipeline) stopDelay() time.Duration {
+	switch {
+	case p.config.StopDelay != nil:
+		return time.Duration(*p.config.StopDelay)
+	case p.servers.Embedded(): // no other process can take the clients
+		return 0
+	}
+	return defaultStopDelay
+}
+
+// defaultStopDelay is longer than the gateway and most load balancers need to notice that a process
+// is not ready.
+const defaultStopDelay = 3 * time.Second
+
+// ErrInterrupted is the cause of a context that ends because a person has interrupted the program.
+// Run then stops without the delay for load balancers.
+var ErrInterrupted = errors.New("interrupted")
+
+// waitToStop waits for the delay unless ctx was interrupted.
+func (p *Pipeline) waitToStop(ctx context.Context) {
+	if errors.Is(context.Cause(ctx), ErrInterrupted) {
+		return
+	}
+	if p.onStopDelay != nil {
+		p.onStopDelay()
+		return
+	}
+	time.Sleep(p.stopDelay())
 }
 
 // roleParts holds the components that the roles of a process share.
@@ -178,10 +263,11 @@ type roleParts struct {
 	handlers  map[string]http.Handler // HTTP handlers of consumers, by name
 	library   profile.Library
 	scheduler *scheduler.Scheduler
-	health    *healthChecks
+	health    *monitor.Monitor
 	metrics   *prometheus.Registry
 
 	consumerMetrics *consumers.Metrics
+	progress        consumers.Progress // of the consumers
 
 	guard  *guard.Guard // for the handlers in web
 	web    *http.ServeMux
@@ -197,7 +283,7 @@ func (p *Pipeline) prepare(
 ) (parts *roleParts, err error) {
 	parts = &roleParts{
 		broker: b, redis: r, prefix: prefix(p.config.Namespace), instance: cmp.Or(p.Name, defaultName()),
-		health: &healthChecks{}, web: http.NewServeMux(), metrics: prometheus.NewRegistry(),
+		health: &monitor.Monitor{}, web: http.NewServeMux(), metrics: prometheus.NewRegistry(),
 	}
 	parts.metrics.MustRegister(collectors.NewGoCollector(),
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
@@ -210,12 +296,16 @@ func (p *Pipeline) prepare(
 	}
 	parts.outbox = outbox.NewRelay(outbox.NewStore(r, parts.prefix), b, parts.trace, p.log)
 	parts.schedule = scheduler.NewSchedule(r, parts.prefix, parts.outbox.Nudge)
-	parts.health.add(b.Health)
+	parts.health.Add(monitor.Check{Name: "broker", Run: b.Health,
+		Ready: needs(roles, RoleParser, RoleScheduler, RoleConsumers)})
+	queues := &queueHealth{broker: b, redis: r, prefix: parts.prefix}
+	parts.health.Add(monitor.Check{Name: "queues", Run: queues.check, Every: queueInterval})
 	store := p.newRedisHealth(r, parts.prefix, parts.instance, roles)
-	starting, cancel := context.WithTimeout(ctx, healthTimeout)
+	starting, cancel := context.WithTimeout(ctx, startTimeout)
 	store.check(starting) // logs wrong settings at startup
 	cancel()
-	parts.health.add(store.check)
+	parts.health.Add(monitor.Check{Name: "redis", Run: store.check,
+		Ready: needs(roles, RoleParser, RoleScheduler, RoleConsumers, RoleAPI)})
 	elsewhere := !slices.Contains(roles, RoleConsumers)
 	parts.consumers, parts.handlers, err = newConsumers(p.config, p.plugins, elsewhere, r, p.log)
 	if err != nil {
@@ -243,6 +333,14 @@ func (p *Pipeline) prepare(
 // handlerTimeout is the time limit of a request to the HTTP handler of a consumer.
 const handlerTimeout = 10 * time.Second
 
+// startTimeout is the time limit of the check of the settings of Redis at the start.
+const startTimeout = 2 * time.Second
+
+// needs reports whether a process that runs roles runs one of some.
+func needs(roles []Role, some ...Role) bool {
+	return slices.ContainsFunc(some, func(r Role) bool { return slices.Contains(roles, r) })
+}
+
 func joinRoles(roles []Role) string {
 	var s []string
 	for _, r := range roles {
@@ -254,13 +352,15 @@ func joinRoles(roles []Role) string {
 func (p *Pipeline) runner(parts *roleParts) consumers.Runner {
 	return consumers.Runner{
 		Broker: parts.broker, Redis: parts.redis, Prefix: parts.prefix,
-		Trace: parts.trace, Metrics: parts.consumerMetrics, Log: p.log,
+		Trace: parts.trace, Metrics: parts.consumerMetrics, Progress: &parts.progress, Log: p.log,
 	}
 }
 
 // startConsumers starts the consumers. It does not wait until their queues are bound: the
 // outbox also declares the queues before it publishes an event.
 func (p *Pipeline) startConsumers(ctx context.Context, group *errgroup.Group, parts *roleParts) error {
+	parts.health.Add(monitor.Check{Name: "consumers",
+		Run: func(context.Context) []health.Issue { return parts.progress.Health() }})
 	for _, name := range slices.Sorted(maps.Keys(parts.consumers)) {
 		p.startConsumer(ctx, group, parts, name, parts.consumers[name])
 	}
@@ -296,13 +396,16 @@ func (p *Pipeline) startAPI(_ context.Context, _ *errgroup.Group, parts *rolePar
 	api := &httpapi.API{
 		Schedule: parts.schedule, Profiles: parts.library, Boards: scoreboard.NewBoards(parts.redis, parts.prefix),
 		Traces: traceStore(p.config, parts.redis), Instances: instances.New(parts.redis, parts.prefix),
-		Guard: parts.guard, PrivateAddresses: p.config.Fetch.PrivateAddresses, Recorder: parts.trace, Log: p.log,
-		Requests: p.config.requestHosts(),
+		Guard: parts.guard, Pages: p.config.Fetch.policy(), Recorder: parts.trace, Log: p.log,
+		Requests: p.config.apiRequests(),
+		Calls: quota.New(cmp.Or(p.config.API.CallsPerAddress, defaultCallsPerAddress),
+			cmp.Or(p.config.API.Calls, defaultCalls)),
 	}
 	parts.web.Handle("/api/", api.Handler())
 	for name, h := range parts.handlers {
 		path := "/api/" + name
-		parts.web.Handle(path+"/", http.StripPrefix(path, http.TimeoutHandler(h, handlerTimeout, "")))
+		bounded := http.StripPrefix(path, http.TimeoutHandler(h, handlerTimeout, ""))
+		parts.web.Handle(path+"/", api.Limit(bounded))
 	}
 	parts.serves, parts.emits = true, true
 	return nil
@@ -337,7 +440,7 @@ func (p *Pipeline) startParser(ctx context.Context, group *errgroup.Group, parts
 	if worker.Requests, err = p.config.requests(); err != nil {
 		return err
 	}
-	parts.health.add(worker.Health)
+	parts.health.Add(monitor.Check{Name: "quarantine", Run: worker.Health})
 	s, ready := worker.Subscription(), make(chan struct{})
 	s.Ready = ready
 	group.Go(func() error { return parts.broker.Subscribe(ctx, s, worker.Handle) })
@@ -349,12 +452,13 @@ func (p *Pipeline) startParser(ctx context.Context, group *errgroup.Group, parts
 // consumers' queues before the first event, because the consumers may not have connected
 // to the broker yet.
 func (p *Pipeline) startOutbox(ctx context.Context, group *errgroup.Group, parts *roleParts) {
-	parts.health.add(func(context.Context) []health.Issue { return parts.outbox.Health() })
-	all := maps.Clone(parts.consumers)
-	all[schedulerName] = parts.scheduler.Consumer()
+	parts.health.Add(
+		monitor.Check{Name: "outbox", Run: func(context.Context) []health.Issue { return parts.outbox.Health() }},
+	)
+	all := subscriptions(parts.consumers, parts.scheduler)
 	group.Go(func() error {
-		for _, name := range slices.Sorted(maps.Keys(all)) {
-			if err := parts.broker.Declare(ctx, all[name].Subscription(name)); err != nil {
+		for _, s := range all {
+			if err := parts.broker.Declare(ctx, s); err != nil {
 				if ctx.Err() != nil {
 					return nil
 				}

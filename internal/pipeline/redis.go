@@ -12,6 +12,7 @@ import (
 
 	"github.com/alicebob/miniredis/v2"
 	"github.com/redis/go-redis/v9"
+	"github.com/redis/go-redis/v9/maintnotifications"
 )
 
 // Redis timeouts. The client obeys the deadline of a context, but not its cancellation.
@@ -67,6 +68,9 @@ func newRedisClient(o *redis.Options, timeout time.Duration) *redis.Client {
 	o.WriteTimeout = cmp.Or(o.WriteTimeout, attemptTimeout)
 	o.PoolTimeout = cmp.Or(o.PoolTimeout, attemptTimeout)
 	o.DialerRetries = 1 // the client retries the whole call instead
+	// Without these commands at the beginning of a connection, a user needs fewer rights.
+	o.DisableIdentity = true
+	o.MaintNotificationsConfig = &maintnotifications.Config{Mode: maintnotifications.ModeDisabled}
 	c := redis.NewClient(o)
 	c.AddHook(callTimeoutHook(timeout))
 	return c

@@ -50,19 +50,52 @@ func (p *Pipeline) newRedisHealth(r redis.UniversalClient, prefix, instance stri
 		writes: slices.ContainsFunc(roles, needsWrites), embedded: p.servers.Embedded()}
 }
 
-// check returns the issues of Redis. Only one call may run at a time.
+// check returns the issues of Redis, and of the clock of this machine. Only one call may run at a
+// time.
 func (h *redisHealth) check(ctx context.Context) []health.Issue {
-	err := h.redis.Set(ctx, h.probe, 1, probeTime).Err()
+	pipe := h.redis.Pipeline()
+	write, clock := pipe.Set(ctx, h.probe, 1, probeTime), pipe.Time(ctx)
+	asked := time.Now()
+	_, _ = pipe.Exec(ctx) // the commands have the errors
+	answered := time.Now()
+	err := write.Err()
 	var refusal redis.Error
 	if err != nil && !errors.As(err, &refusal) {
 		return []health.Issue{{Text: fmt.Sprintf("Redis does not answer: %v", err), Down: true}}
 	}
 	h.inspect(ctx)
+	all := slices.Clone(h.settings)
+	if clock.Err() == nil {
+		all = append(all, clockIssues(clock.Val(), asked, answered)...)
+	}
 	if err == nil {
-		return h.settings
+		return all
 	}
 	text := "Redis refuses writes: " + strings.TrimSuffix(err.Error(), ".") + advice(refusal)
-	return append([]health.Issue{{Text: text, Down: h.writes}}, h.settings...)
+	return append([]health.Issue{{Text: text, Down: h.writes}}, all...)
+}
+
+const (
+	// clockWarn is the difference between clocks above which poll tasks can expire too early.
+	clockWarn = time.Second
+	// clockDown is the difference above which tasks expire before a parser receives them.
+	clockDown = 10 * time.Second
+)
+
+// clockIssues compares the clock of this machine with the clock of Redis. Redis has answered with its
+// time between asked and answered.
+func clockIssues(redis, asked, answered time.Time) []health.Issue {
+	by, direction := asked.Sub(redis), "ahead of"
+	if redis.After(answered) {
+		by, direction = redis.Sub(answered), "behind"
+	}
+	if by < clockWarn {
+		return nil
+	}
+	return []health.Issue{
+		{Down: by >= clockDown, Text: fmt.Sprintf("the clock of this machine is %v %s the clock of Redis: "+
+			"set both, for example through NTP", by.Round(100*time.Millisecond), direction)},
+	}
 }
 
 // advice returns what an operator can do about an error reply, or "".
@@ -72,7 +105,7 @@ func advice(reply redis.Error) string {
 		{"OOM", "raise maxmemory"},
 		{"MISCONF", "free space on its disk, and see its log"},
 		{"NOREPLICAS", "connect its replicas, or lower min-replicas-to-write"},
-		{"NOPERM", "allow the user in REDIS_URL all commands on the keys mw:*"},
+		{"NOPERM", "give the user in REDIS_URL the rights of its role in deploy/redis/users.acl"},
 		{"NOAUTH", "set the password in REDIS_URL"},
 		{"WRONGPASS", "correct the password in REDIS_URL"},
 	} {
@@ -119,16 +152,22 @@ func inspectRedis(ctx context.Context, r redis.UniversalClient) (issues []health
 		return []health.Issue{{Text: err.Error(), Down: true}}, nil
 	}
 	if role := info["role"]; role == "slave" || role == "replica" {
-		issues = append(issues, health.Issue{Text: fmt.Sprintf("Redis is a replica of %s:%s, so it refuses or loses writes: "+
-			"set REDIS_URL to the primary", info["master_host"], info["master_port"])})
+		issues = append(
+			issues,
+			health.Issue{Text: fmt.Sprintf("Redis is a replica of %s:%s, so it refuses or loses writes: "+
+				"set REDIS_URL to the primary", info["master_host"], info["master_port"])},
+		)
 	}
 	if policy := info["maxmemory_policy"]; policy != "noeviction" {
 		issues = append(issues, health.Issue{Text: fmt.Sprintf("Redis removes data of matches when its memory is full "+
 			"(maxmemory-policy %s): set maxmemory-policy noeviction", policy)})
 	}
 	if aof := info["aof_enabled"]; aof == "0" || aof == "no" {
-		issues = append(issues, health.Issue{Text: "Redis loses recent data of matches when it restarts (appendonly no): " +
-			"set appendonly yes"})
+		issues = append(
+			issues,
+			health.Issue{Text: "Redis loses recent data of matches when it restarts (appendonly no): " +
+				"set appendonly yes"},
+		)
 	}
 	return issues, nil
 }

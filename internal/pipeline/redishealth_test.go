@@ -1,17 +1,20 @@
 package pipeline
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
 	"github.com/redis/go-redis/v9"
 
+	"github.com/matchwire/matchwire/internal/monitor"
 	"github.com/matchwire/matchwire/internal/testenv"
 )
 
@@ -52,10 +55,34 @@ func healthz(t *testing.T, url string, roles ...Role) (status int, body string) 
 		t.Fatal(err)
 	}
 	defer stop()
-	h := &healthChecks{}
-	h.add(p.newRedisHealth(store, "mw:", "test", roles).check)
+	h := &monitor.Monitor{}
+	h.Add(monitor.Check{Name: "redis", Run: p.newRedisHealth(store, "mw:", "test", roles).check})
+	runMonitor(t, h)
+	for { // until the first result
+		if status, body = answer(h, "/healthz"); !strings.Contains(body, "no result yet") {
+			return status, body
+		}
+	}
+}
+
+// runMonitor runs m until the test ends.
+func runMonitor(t *testing.T, m *monitor.Monitor) {
+	t.Helper()
+	ctx, stop := context.WithCancel(t.Context())
+	var running sync.WaitGroup
+	running.Go(func() { m.Run(ctx) })
+	t.Cleanup(func() {
+		stop()
+		running.Wait()
+	})
+}
+
+// answer returns the response of m, with details, to a request for path.
+func answer(m *monitor.Monitor, path string) (status int, body string) {
+	mux := http.NewServeMux()
+	m.Handle(mux, func(*http.Request) bool { return true })
 	response := httptest.NewRecorder()
-	h.serve(response, httptest.NewRequest(http.MethodGet, "/healthz", nil), true)
+	mux.ServeHTTP(response, httptest.NewRequest(http.MethodGet, path, nil))
 	return response.Code, response.Body.String()
 }
 
@@ -196,5 +223,36 @@ func TestCaseRedisClusterIsRefused(t *testing.T) {
 	h := &redisHealth{redis: r, probe: "mw:probe", log: slog.New(slog.DiscardHandler)}
 	if got := fmt.Sprint(h.check(t.Context())); !strings.Contains(got, "without cluster mode") {
 		t.Errorf("health is %s, want an issue about cluster mode", got)
+	}
+}
+
+// A wrong clock is an issue. A slow answer of Redis is not a wrong clock.
+func TestClockIssues(t *testing.T) {
+	now := time.Now()
+	for _, tc := range []struct {
+		redis time.Duration // the clock of Redis, relative to the clock of this machine
+		took  time.Duration // how long Redis took to answer
+		want  string
+		down  bool
+	}{
+		{0, 0, "", false},
+		{900 * time.Millisecond, 0, "", false},
+		{-900 * time.Millisecond, 0, "", false},
+		{2500 * time.Millisecond, 3 * time.Second, "", false}, // it may have answered 2.5 s after the question
+		{2 * time.Second, 0, "2s behind the clock of Redis", false},
+		{-2 * time.Second, 3 * time.Second, "2s ahead of the clock of Redis", false},
+		{-time.Minute, 0, "1m0s ahead of", true},
+		{time.Minute, 0, "1m0s behind", true},
+	} {
+		got := clockIssues(now.Add(tc.redis), now, now.Add(tc.took))
+		if tc.want == "" {
+			if got != nil {
+				t.Errorf("Redis %v, answer after %v: issues %v, want none", tc.redis, tc.took, got)
+			}
+			continue
+		}
+		if len(got) != 1 || !strings.Contains(got[0].Text, tc.want) || got[0].Down != tc.down {
+			t.Errorf("Redis %v, answer after %v: issues %v, want %q, down: %v", tc.redis, tc.took, got, tc.want, tc.down)
+		}
 	}
 }

@@ -17,6 +17,7 @@ import (
 	"github.com/goccy/go-yaml/ast"
 
 	"github.com/matchwire/matchwire/event"
+	"github.com/matchwire/matchwire/internal/httpapi"
 	"github.com/matchwire/matchwire/internal/redact"
 	"github.com/matchwire/matchwire/internal/strictyaml"
 	"github.com/matchwire/matchwire/parser/page"
@@ -32,6 +33,8 @@ type RequestConfig struct {
 	Body    strictyaml.Secret            `yaml:"body"`
 	Cookies bool                         `yaml:"cookies"` // send the cookies that the site has set
 	Proxy   strictyaml.Secret            `yaml:"proxy"`   // URL of an HTTP or SOCKS5 proxy
+	// PrivateAddresses are allowed in addition to those of [FetchConfig].
+	PrivateAddresses PrivateAddresses `yaml:"private_addresses"`
 }
 
 // A NamedRequest is a RequestConfig that sources and the API can use by name.
@@ -57,7 +60,8 @@ func (n *NamedRequest) UnmarshalYAML(node ast.Node) error {
 
 // isSet reports whether the config has any of the settings.
 func (r *RequestConfig) isSet() bool {
-	return r.Method != "" || len(r.Headers) > 0 || len(r.Query) > 0 || r.Body.IsSet() || r.Cookies || r.Proxy.IsSet()
+	return r.Method != "" || len(r.Headers) > 0 || len(r.Query) > 0 || r.Body.IsSet() || r.Cookies || r.Proxy.IsSet() ||
+		r.PrivateAddresses.isSet()
 }
 
 var requestName = regexp.MustCompile(`^[a-z0-9][a-z0-9_-]{0,59}$`)
@@ -113,6 +117,9 @@ func (r *RequestConfig) id() string {
 		}
 	}
 	fmt.Fprintf(&b, "%s %t\n", r.Method, r.Cookies)
+	if r.PrivateAddresses.isSet() {
+		fmt.Fprintln(&b, "private_addresses")
+	}
 	for _, name := range slices.Sorted(maps.Keys(r.Headers)) {
 		add("header", textproto.CanonicalMIMEHeaderKey(name), r.Headers[name], "")
 	}
@@ -130,7 +137,7 @@ var secretHeader = regexp.MustCompile(`(?i)auth|cookie|key|token|secret|session|
 
 // request reads the secrets, and returns the settings.
 func (r *RequestConfig) request(path func(string) string, hosts []string) (*page.Request, error) {
-	out := &page.Request{Method: r.Method, Cookies: r.Cookies, Hosts: hosts}
+	out := &page.Request{Method: r.Method, Cookies: r.Cookies, Hosts: hosts, Allow: r.PrivateAddresses.policy()}
 	var hidden []string
 	value := func(s strictyaml.Secret) (string, error) {
 		text, err := s.Value(path)
@@ -256,19 +263,27 @@ func (c Config) requests() (poll.Requests, error) {
 	return all, nil
 }
 
-// requestHosts returns the hosts of the named request settings.
-func (c Config) requestHosts() map[string][]string {
-	hosts := map[string][]string{}
+// policy returns the addresses and ports that the settings allow besides those of [FetchConfig].
+func (n NamedRequest) policy() page.Policy {
+	p := n.PrivateAddresses.policy()
+	p.AnyPort = true // hosts contains the ports
+	return p
+}
+
+// apiRequests returns the named request settings for the API.
+func (c Config) apiRequests() map[string]httpapi.Request {
+	all := map[string]httpapi.Request{}
 	for name, r := range c.Requests {
-		hosts[name] = r.Hosts
+		all[name] = httpapi.Request{Hosts: r.Hosts, Allow: r.policy()}
 	}
-	return hosts
+	return all
 }
 
 // PageRequest returns the URL and the settings of the request for a page, for commands that fetch a
 // single page. If name is not "", the request has the settings with this name. Otherwise, if the
 // config has a source with the URL, the request has the settings of the source. Placeholders such
-// as {date} in the URL and the settings are replaced with the date of now.
+// as {date} in the URL and the settings are replaced with the date of now. The request allows private
+// addresses, because the user of the command chose the URL.
 func (c Config) PageRequest(rawURL, name string, now time.Time) (string, *page.Request, error) {
 	zone := ""
 	if i := slices.IndexFunc(c.Sources, func(s Source) bool { return s.URL == rawURL }); i >= 0 && name == "" {
@@ -288,5 +303,6 @@ func (c Config) PageRequest(rawURL, name string, now time.Time) (string, *page.R
 		}
 		request = all[name]
 	}
+	request.Allow = request.Allow.Or(c.Fetch.policy()).Or(page.Policy{Private: true})
 	return poll.OnDay(event.Source{URL: rawURL, Zone: zone}, request, now)
 }

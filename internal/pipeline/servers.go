@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -25,36 +26,58 @@ type usageError struct{ error }
 
 func (e usageError) Unwrap() []error { return []error{e.error, ErrUsage} }
 
-// Servers holds the URLs of RabbitMQ and Redis. Either both are set or neither is. If
-// neither is set, the process uses embedded servers.
+// Servers holds the URLs of RabbitMQ and Redis. If neither is set, the process uses embedded
+// servers. A command that needs only one of the servers leaves the other URL unset.
 type Servers struct{ AMQP, Redis string }
 
 // ServersFrom reads the URLs from AMQP_URL and REDIS_URL, or from the files that
-// AMQP_URL_FILE and REDIS_URL_FILE name.
+// AMQP_URL_FILE and REDIS_URL_FILE name. Either both are set or neither is.
 func ServersFrom(getenv func(string) string) (Servers, error) {
-	amqp, err := envOrFile(getenv, "AMQP_URL")
+	s, err := AnyServersFrom(getenv)
 	if err != nil {
 		return Servers{}, err
 	}
-	redis, err := envOrFile(getenv, "REDIS_URL")
-	if err != nil {
-		return Servers{}, err
-	}
-	if (amqp == "") != (redis == "") {
+	if (s.AMQP == "") != (s.Redis == "") {
 		set, unset := "AMQP_URL", "REDIS_URL"
-		if amqp == "" {
+		if s.AMQP == "" {
 			set, unset = unset, set
 		}
 		err := fmt.Errorf("%s is set and %s is not: set both, or neither for embedded servers", set, unset)
 		return Servers{}, UsageError(err)
 	}
-	return Servers{AMQP: amqp, Redis: redis}, nil
+	return s, nil
+}
+
+// AnyServersFrom is like [ServersFrom], but accepts a single URL.
+func AnyServersFrom(getenv func(string) string) (s Servers, err error) {
+	if s.AMQP, err = envOrFile(getenv, "AMQP_URL"); err != nil {
+		return Servers{}, err
+	}
+	if s.Redis, err = envOrFile(getenv, "REDIS_URL"); err != nil {
+		return Servers{}, err
+	}
+	return s, nil
 }
 
 // APITokenFrom reads the API token from MATCHWIRE_API_TOKEN, or from the file that
 // MATCHWIRE_API_TOKEN_FILE names. It returns "" if neither is set.
 func APITokenFrom(getenv func(string) string) (string, error) {
 	return envOrFile(getenv, "MATCHWIRE_API_TOKEN")
+}
+
+// readLater are variables that Go's standard library can read at any time.
+var readLater = []string{
+	"HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "SSL_CERT_FILE", "SSL_CERT_DIR", "PATH", "HOME", "TMPDIR", "TZ",
+}
+
+// SecretVariables returns the names of the environment variables that can contain secrets and are no longer needed
+// when all roles have started: those that matchwire itself reads, and those that the config refers to.
+func (c Config) SecretVariables() []string {
+	names := append([]string{
+		"AMQP_URL", "REDIS_URL", "MATCHWIRE_API_TOKEN", "OTEL_EXPORTER_OTLP_HEADERS",
+		"OTEL_EXPORTER_OTLP_TRACES_HEADERS",
+	}, c.variables...)
+	return slices.DeleteFunc(names, func(name string) bool { return slices.Contains(readLater, strings.ToUpper(name)) })
 }
 
 // envOrFile returns the value of the environment variable name, or the trimmed content of
@@ -82,7 +105,7 @@ func envOrFile(getenv func(string) string, name string) (string, error) {
 }
 
 // Embedded reports whether the broker and Redis are embedded in this process.
-func (s Servers) Embedded() bool { return s.AMQP == "" }
+func (s Servers) Embedded() bool { return s == Servers{} }
 
 // OpenBroker returns a client for the RabbitMQ server, or a new in-memory broker. It does
 // not wait for a connection.

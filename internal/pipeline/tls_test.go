@@ -70,7 +70,7 @@ func TestServesOverTLS(t *testing.T) {
 		if r.ProtoMajor != 1 {
 			t.Errorf("the server offers %s, want only HTTP/1.1 for WebSockets", r.Proto)
 		}
-	}))
+	}), slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -140,6 +140,15 @@ func TestStreamsNeedTokensOrPermission(t *testing.T) {
 			"matchwire.yaml:4:7: fanout.origins[1]: origin \"a.example\"",
 		},
 		{"127.0.0.1:0", "fanout: {connections: -1}\n", ":1:23: fanout.connections: -1"},
+		{
+			"127.0.0.1:0", "fanout: {connections_per_address: -1}\n", "fanout.connections_per_address: -1: want 0 or more",
+		},
+		{"127.0.0.1:0", "fanout: {timelines: -1}\n", "fanout.timelines: -1: want 0 or more"},
+		{"127.0.0.1:0", "fanout: {timelines_per_address: -1}\n", "fanout.timelines_per_address: -1: want 0 or more"},
+		{"127.0.0.1:0", "fanout: {snapshot_matches: -1}\n", "fanout.snapshot_matches: -1: want 0 or more"},
+		{"127.0.0.1:0", "api: {calls: -1}\n", ":1:14: api.calls: -1: want 0 or more"},
+		{"127.0.0.1:0", "api: {calls_per_address: -1}\n", "api.calls_per_address: -1: want 0 or more"},
+		{"127.0.0.1:0", "gateway: {connections: -1}\n", ":1:24: gateway.connections: -1"},
 		{"127.0.0.1:0", "tls: {key: tls.key}\n", "tls: want both certificate and key"},
 	} {
 		file := filepath.Join(dir, "matchwire.yaml")

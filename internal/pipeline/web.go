@@ -4,21 +4,18 @@ import (
 	"cmp"
 	"context"
 	"crypto/tls"
-	"errors"
 	"fmt"
+	"log/slog"
 	"net"
 	"net/http"
-	"time"
+	"slices"
 
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 	"golang.org/x/sync/errgroup"
 
 	"github.com/matchwire/matchwire/internal/guard"
-)
-
-const (
-	shutdownTimeout = 10 * time.Second // maximum wait, after the context ends, before the server closes connections
-	requestGrace    = 3 * time.Second  // wait, after the context ends, before the server cancels requests in progress
+	"github.com/matchwire/matchwire/internal/httpserver"
+	"github.com/matchwire/matchwire/internal/monitor"
 )
 
 // startWeb starts the HTTP server with the handlers of all roles. It does nothing if no
@@ -31,7 +28,7 @@ func (p *Pipeline) startWeb(ctx context.Context, group *errgroup.Group, parts *r
 	if err != nil {
 		return err
 	}
-	at, err := serve(ctx, group, p.address(), encrypted, parts.guard.CheckHost(parts.web))
+	at, err := serve(ctx, group, p.address(), encrypted, parts.guard.CheckHost(parts.web), p.log)
 	if err != nil {
 		return fmt.Errorf("serving: %w (choose another address with --listen HOST:PORT)", err)
 	}
@@ -46,42 +43,18 @@ func (p *Pipeline) startWeb(ctx context.Context, group *errgroup.Group, parts *r
 // address returns the host:port to serve on.
 func (p *Pipeline) address() string { return cmp.Or(p.Listen, p.config.Listen, DefaultListen) }
 
-// serve listens on address, over TLS if encrypted is not nil. It returns the address of the
-// listener without waiting for requests. The server runs in group until ctx ends.
+// serve serves h on address. It returns the address of the listener without waiting for requests. The
+// server runs in group until ctx ends.
 func serve(
-	ctx context.Context, group *errgroup.Group, address string, encrypted *tls.Config, h http.Handler,
+	ctx context.Context, group *errgroup.Group, address string, encrypted *tls.Config, h http.Handler, log *slog.Logger,
 ) (net.Addr, error) {
-	listener, err := net.Listen("tcp", address)
-	if err != nil {
-		return nil, err
-	}
-	if encrypted != nil {
-		listener = tls.NewListener(listener, encrypted)
-	}
-	requests, cancelRequests := context.WithCancel(context.WithoutCancel(ctx))
-	server := &http.Server{
-		Handler: h, BaseContext: func(net.Listener) context.Context { return requests },
-		ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute,
-	}
-	group.Go(func() error {
-		if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
-			return fmt.Errorf("serving on %s: %w", address, err)
-		}
-		return nil
-	})
-	group.Go(func() error {
-		<-ctx.Done()
-		defer cancelRequests()
-		grace := time.AfterFunc(requestGrace, cancelRequests) // streams end only when cancelled
-		defer grace.Stop()
-		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), shutdownTimeout)
-		defer cancel()
-		if err := server.Shutdown(ctx); err != nil {
-			return server.Close()
-		}
-		return nil
-	})
-	return listener.Addr(), nil
+	s := &httpserver.Server{Address: address, TLS: encrypted, Handler: h, Exempt: isHealthCheck, Log: log}
+	return s.Listen(ctx, group)
+}
+
+// isHealthCheck reports whether a request is for a health endpoint.
+func isHealthCheck(r *http.Request) bool {
+	return slices.Contains([]string{"/livez", "/readyz", "/healthz"}, r.URL.Path)
 }
 
 // newGuard returns the guard for a listener. The guard accepts p.APIToken, the tokens in api_tokens of the
@@ -91,6 +64,12 @@ func (p *Pipeline) newGuard(listen string) (*guard.Guard, error) {
 	if err != nil {
 		return nil, err
 	}
+	tokens, err := p.tokens()
+	return &guard.Guard{Local: loopback(listen), Hosts: p.config.Hosts, Streams: keys, Tokens: tokens}, err
+}
+
+// tokens returns p.APIToken and the tokens in api_tokens of the config.
+func (p *Pipeline) tokens() (*guard.Tokens, error) {
 	file := p.config.APITokens
 	if file != "" {
 		file = p.config.resolve(file)
@@ -99,14 +78,20 @@ func (p *Pipeline) newGuard(listen string) (*guard.Guard, error) {
 	if err != nil {
 		return nil, UsageError(fmt.Errorf("config %s: api_tokens: %w", p.config.file, err))
 	}
-	return &guard.Guard{Local: loopback(listen), Hosts: p.config.Hosts, Streams: keys, Tokens: tokens}, nil
+	return tokens, nil
 }
 
 // handleMetrics adds the handlers of the metrics and the health checks to mux.
 func (parts *roleParts) handleMetrics(mux *http.ServeMux, g *guard.Guard) {
-	parts.health.handle(mux, g)
+	handleHealth(parts.health, mux, g)
 	metrics := promhttp.HandlerFor(parts.metrics, promhttp.HandlerOpts{})
 	mux.Handle("GET /metrics", g.Require(guard.Metrics, metrics))
+}
+
+// handleHealth adds the handlers of the health endpoints to mux. Only clients with the scope
+// [guard.Metrics] see the issues, which can name servers and sources.
+func handleHealth(m *monitor.Monitor, mux *http.ServeMux, g *guard.Guard) {
+	m.Handle(mux, func(r *http.Request) bool { return g.Allow(r, guard.Metrics) == nil })
 }
 
 // startMetrics starts the listener for metrics and health checks, if the config has one.
@@ -118,7 +103,7 @@ func (p *Pipeline) startMetrics(ctx context.Context, group *errgroup.Group, part
 	g := &guard.Guard{Local: loopback(address), Hosts: p.config.Hosts, Open: true}
 	mux := http.NewServeMux()
 	parts.handleMetrics(mux, g)
-	at, err := serve(ctx, group, address, nil, g.CheckHost(mux))
+	at, err := serve(ctx, group, address, nil, g.CheckHost(mux), p.log)
 	if err != nil {
 		return fmt.Errorf("metrics.listen: %w", err)
 	}

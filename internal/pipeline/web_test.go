@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"golang.org/x/sync/errgroup"
 
@@ -17,6 +18,7 @@ import (
 	"github.com/matchwire/matchwire/event"
 	"github.com/matchwire/matchwire/health"
 	"github.com/matchwire/matchwire/internal/guard"
+	"github.com/matchwire/matchwire/internal/monitor"
 	"github.com/matchwire/matchwire/internal/testenv"
 )
 
@@ -28,7 +30,7 @@ func TestServeEndsStreamsAtShutdown(t *testing.T) {
 		w.WriteHeader(http.StatusOK)
 		w.(http.Flusher).Flush()
 		<-r.Context().Done()
-	}))
+	}), slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -66,6 +68,14 @@ func TestGuardedEndpoints(t *testing.T) {
 		}
 	}()
 	main, own := "http://"+(<-listening).String(), "http://"+(<-metrics).String()
+	testenv.Eventually(t, func() bool {
+		resp, err := http.Get(main + "/healthz")
+		if err != nil {
+			return false
+		}
+		resp.Body.Close()
+		return resp.StatusCode == http.StatusOK
+	}, "the process to be healthy")
 	for _, tc := range []struct {
 		url     string
 		headers []string // names and values
@@ -109,15 +119,66 @@ func TestGuardedEndpoints(t *testing.T) {
 	}
 }
 
+// A process that receives the signal to stop is first not ready. It still answers, and it stops after the delay. If
+// it was interrupted, it stops without the delay.
+func TestStopsInTwoSteps(t *testing.T) {
+	t.Parallel()
+	for _, cause := range []error{nil, ErrInterrupted} {
+		log := slog.New(slog.DiscardHandler)
+		p := New(Config{}, Servers{}, log, shipped.Plugins())
+		p.Listen = "127.0.0.1:0"
+		listening := make(chan net.Addr, 1)
+		p.OnListen = func(at net.Addr) { listening <- at }
+		delayed, release := make(chan struct{}), make(chan struct{})
+		p.onStopDelay = func() {
+			close(delayed)
+			<-release
+		}
+		ctx, cancel := context.WithCancelCause(t.Context())
+		done := make(chan error, 1)
+		go func() { done <- p.Run(ctx) }()
+		url := "http://" + (<-listening).String()
+		get := func(path string) int {
+			resp, err := (&http.Client{Transport: &http.Transport{DisableKeepAlives: true}}).Get(url + path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			resp.Body.Close()
+			return resp.StatusCode
+		}
+		for get("/readyz") != http.StatusOK {
+			time.Sleep(10 * time.Millisecond) // until fanout has read the log
+		}
+		cancel(cause)
+		if cause == nil {
+			<-delayed
+			for path, want := range map[string]int{"/livez": 200, "/readyz": 503, "/healthz": 503, "/api/scoreboard": 200} {
+				if got := get(path); got != want {
+					t.Errorf("during the delay, %s has the status %d, want %d", path, got, want)
+				}
+			}
+			close(release)
+		}
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+		if resp, err := http.Get(url + "/livez"); err == nil {
+			resp.Body.Close()
+			t.Error("the process still answers after Run has returned")
+		}
+	}
+}
+
 // Only clients that may read the metrics see the texts of health issues.
 func TestHealthDetails(t *testing.T) {
 	t.Parallel()
-	h := &healthChecks{}
-	h.add(func(context.Context) []health.Issue {
+	h := &monitor.Monitor{}
+	h.Add(monitor.Check{Name: "broker", Run: func(context.Context) []health.Issue {
 		return []health.Issue{{Text: "broker amqp://mq.internal is down"}}
-	})
+	}})
+	runMonitor(t, h)
 	mux := http.NewServeMux()
-	h.handle(mux, &guard.Guard{Local: true})
+	handleHealth(h, mux, &guard.Guard{Local: true})
 	for header, want := range map[string]bool{"": true, "Via": false, "X-Real-Ip": false} {
 		r := httptest.NewRequest(http.MethodGet, "/healthz", nil)
 		if header != "" {

@@ -1,12 +1,10 @@
 package scheduler
 
 import (
-	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"slices"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -37,11 +35,12 @@ type LatestPoll struct {
 // slow poll sets the interval even if it ends after the next poll was due, so that slow sites are
 // polled less often. If the interval in ARGV[4] is empty, the script stops the source and writes
 // match_deactivated to the outbox.
-var savePoll = redis.NewScript(`
+var savePoll = redis.NewScript(indexing + `
 local had = redis.call('hget', KEYS[5], ARGV[1])
 if redis.call('hexists', KEYS[1], ARGV[1]) == 0 then return '' end
 if had and cjson.decode(had).due_ms > tonumber(ARGV[2]) then return '' end
 redis.call('hset', KEYS[5], ARGV[1], ARGV[3])
+show(ARGV[1], ARGV[6])
 if ARGV[4] ~= '' then
   redis.call('hset', KEYS[3], ARGV[1], ARGV[4])
   local tick = tonumber(redis.call('hget', KEYS[4], ARGV[1]) or '0')
@@ -51,7 +50,7 @@ if ARGV[4] ~= '' then
   if ARGV[5] == '1' or due < now then due = now + ARGV[4] end
   redis.call('zadd', KEYS[2], 'xx', string.format('%.0f', math.max(due, tick + ARGV[4])), ARGV[1])
 elseif redis.call('zrem', KEYS[2], ARGV[1]) == 1 then
-  redis.call('rpush', KEYS[6], ARGV[6])
+  redis.call('rpush', KEYS[6], ARGV[7])
   return 'stopped'
 elseif had == ARGV[3] then -- repeated
   return 'stopped'
@@ -87,9 +86,10 @@ func (s *Schedule) Polled(ctx context.Context, source string, p poll.Result) err
 	if err != nil {
 		return err
 	}
-	args := []any{source, p.Due.UnixMilli(), text, every.Milliseconds(), fromNow}
+	args := []any{source, p.Due.UnixMilli(), text, every.Milliseconds(), fromNow,
+		shown(entry.Activation, &out)}
 	if out.Stopped == "" {
-		err = savePoll.Run(ctx, s.redis, s.keys(), args...).Err()
+		err = errors.Join(savePoll.Run(ctx, s.redis, s.keys(), args...).Err(), s.expect(ctx, source, every))
 	} else {
 		args[3] = ""
 		var e event.Event
@@ -105,10 +105,11 @@ func (s *Schedule) Polled(ctx context.Context, source string, p poll.Result) err
 
 // removeStopped removes a source if it is stopped. It emits no event, because match_deactivated was
 // emitted when the source stopped.
-var removeStopped = redis.NewScript(`
+var removeStopped = redis.NewScript(indexing + `
 local had = redis.call('hget', KEYS[5], ARGV[1])
 if not had or not cjson.decode(had).stopped then return 0 end
 for _, i in ipairs({1, 3, 4, 5}) do redis.call('hdel', KEYS[i], ARGV[1]) end
+unlist(ARGV[1])
 return redis.call('zrem', KEYS[2], ARGV[1])`)
 
 func (s *Schedule) removeStopped(ctx context.Context, source string) error {
@@ -116,68 +117,4 @@ func (s *Schedule) removeStopped(ctx context.Context, source string) error {
 		return fmt.Errorf("removing stopped source %s: %w", source, err)
 	}
 	return nil
-}
-
-// An Entry is the state of a source on the schedule.
-type Entry struct {
-	Activation
-	Next     time.Time     // when the next poll is due; zero if the source is stopped
-	Interval time.Duration // the current interval between polls; 0 before the first poll
-	Latest   LatestPoll    // zero before the first poll
-}
-
-// Get returns the entry of a source. If no source has that ID, Get returns false.
-func (s *Schedule) Get(ctx context.Context, source string) (Entry, bool, error) {
-	pipe := s.redis.Pipeline()
-	activation, next := pipe.HGet(ctx, s.key("sources"), source), pipe.ZScore(ctx, s.key("due"), source)
-	interval, polled := pipe.HGet(ctx, s.key("interval"), source), pipe.HGet(ctx, s.key("polled"), source)
-	_, err := pipe.Exec(ctx)
-	if err != nil && !errors.Is(err, redis.Nil) {
-		return Entry{}, false, fmt.Errorf("reading the schedule of source %s: %w", source, err)
-	}
-	if activation.Val() == "" {
-		return Entry{}, false, nil
-	}
-	e, err := entry(activation.Val(), next.Val(), interval.Val(), polled.Val())
-	return e, true, err
-}
-
-// List returns all entries in the order in which the sources were activated.
-func (s *Schedule) List(ctx context.Context) ([]Entry, error) {
-	pipe := s.redis.Pipeline()
-	activations, next := pipe.HGetAll(ctx, s.key("sources")), pipe.ZRangeWithScores(ctx, s.key("due"), 0, -1)
-	intervals, polled := pipe.HGetAll(ctx, s.key("interval")), pipe.HGetAll(ctx, s.key("polled"))
-	if _, err := pipe.Exec(ctx); err != nil {
-		return nil, fmt.Errorf("reading the schedule: %w", err)
-	}
-	due := map[string]float64{}
-	for _, z := range next.Val() {
-		due[z.Member.(string)] = z.Score
-	}
-	all := []Entry{}
-	for id, text := range activations.Val() {
-		e, err := entry(text, due[id], intervals.Val()[id], polled.Val()[id])
-		if err != nil {
-			return nil, err
-		}
-		all = append(all, e)
-	}
-	slices.SortFunc(all, func(a, b Entry) int { return cmp.Or(a.Activated.Compare(b.Activated), cmp.Compare(a.ID, b.ID)) })
-	return all, nil
-}
-
-func entry(activation string, next float64, interval, polled string) (e Entry, err error) {
-	if err := json.Unmarshal([]byte(activation), &e.Activation); err != nil {
-		return e, fmt.Errorf("reading the schedule: %w", err)
-	}
-	if next > 0 {
-		e.Next = time.UnixMilli(int64(next)).UTC()
-	}
-	e.Interval = milliseconds(interval)
-	if polled != "" {
-		if err := json.Unmarshal([]byte(polled), &e.Latest); err != nil {
-			return e, fmt.Errorf("reading the schedule of source %s: %w", e.ID, err)
-		}
-	}
-	return e, nil
 }

@@ -25,10 +25,16 @@ import (
 //	mw:{schedule}:interval  hash of the current interval between two polls in milliseconds, by source ID
 //	mw:{schedule}:tick      hash of the tick of each source: the time at which its latest poll was due, Unix milliseconds
 //	mw:{schedule}:polled    hash of the results of the latest polls, each a [LatestPoll] (JSON), by source ID
+//	mw:{schedule}:order     sorted set of source IDs by the time of activation, Unix microseconds, each a different time
+//	mw:{schedule}:matches   sorted set of "<match ID> <source ID>" for each match that a source shows; all scores are 0
+//	mw:{schedule}:shown     hash of the matches of each source in that set: "<due_ms of the poll> <match ID> <match ID>…"
 //	mw:{schedule}:configs   sorted set of the fingerprints of configs, by generation; the last is in force
 //	mw:{schedule}:beat      counter that each scheduler whose config is in force increments when it checks that config
 //	mw:{schedule}:outbox    list of match_activated and match_deactivated events that the broker has not confirmed
 //	mw:{schedule}:reply:…   the reply of a script, for 30 seconds, in case the script is sent again
+//
+// The keys order, matches and shown are an index, which versions before this index do not update.
+// [Schedule.List] adds what is missing.
 //
 // If a reply is lost, the Redis client sends the script again. The scripts that change sources or
 // return due polls therefore return the same reply to a repeated call.
@@ -37,6 +43,7 @@ type Schedule struct {
 	prefix string
 	outbox *outbox.Store
 	nudge  func(outbox string)
+	index  indexChecks
 }
 
 // outboxName is the name of the schedule's outbox.
@@ -56,7 +63,7 @@ func (s *Schedule) key(what string) string { return s.prefix + "{schedule}:" + w
 
 func (s *Schedule) keys() []string {
 	return []string{s.key("sources"), s.key("due"), s.key("interval"), s.key("tick"), s.key("polled"),
-		s.outbox.Key(outboxName), s.key("configs"), s.key("beat")}
+		s.outbox.Key(outboxName), s.key("configs"), s.key("beat"), s.key("order"), s.key("matches"), s.key("shown")}
 }
 
 // keepReply is how long the reply of a script is stored. It is longer than the time for which
@@ -92,7 +99,7 @@ const (
 var ErrActiveWithOtherSettings = errors.New("the source is active with other settings: deactivate it first")
 
 // activate returns the activation that is in effect afterwards.
-var activate = redis.NewScript(superseded + `
+var activate = redis.NewScript(superseded + indexing + `
 local had = redis.call('hget', KEYS[1], ARGV[1])
 local polled = redis.call('hget', KEYS[5], ARGV[1])
 if had and not (polled and cjson.decode(polled).stopped) then return had end
@@ -100,7 +107,9 @@ redis.call('hset', KEYS[1], ARGV[1], ARGV[3])
 for i = 3, 5 do redis.call('hdel', KEYS[i], ARGV[1]) end
 local t = redis.call('time')
 redis.call('zadd', KEYS[2], t[1] * 1000 + math.floor(t[2] / 1000) + ARGV[4], ARGV[1])
-redis.call('rpush', KEYS[6], ARGV[5])
+place(ARGV[1], ARGV[5])
+show(ARGV[1], ARGV[6])
+redis.call('rpush', KEYS[6], ARGV[7])
 return ARGV[3]`)
 
 // activationTimeout is the time from an activation to the first poll if no scheduler receives the
@@ -127,7 +136,7 @@ func (s *Schedule) Activate(ctx context.Context, a Activation) (current Activati
 	_, err = s.writeEvent(ctx, activate, e, func(reply string) bool {
 		fresh = json.Unmarshal([]byte(reply), &current) == nil && current.Event == a.Event
 		return fresh
-	}, a.ID, a.Generation, text, activationTimeout.Milliseconds())
+	}, a.ID, a.Generation, text, activationTimeout.Milliseconds(), a.Activated.UnixMicro(), shown(a, nil))
 	if err != nil {
 		return a, false, fmt.Errorf("activating source %s: %w", a.ID, err)
 	}
@@ -140,14 +149,15 @@ func (s *Schedule) Activate(ctx context.Context, a Activation) (current Activati
 // deactivate returns the source ID, or "" if it removed nothing. It stores a marker that makes a
 // repeated call return the ID, although the source is already gone.
 var deactivate = redis.NewScript(`
-if redis.call('exists', KEYS[9]) == 1 then return ARGV[1] end` + superseded + `
+if redis.call('exists', KEYS[12]) == 1 then return ARGV[1] end` + superseded + indexing + `
 local had = redis.call('hget', KEYS[1], ARGV[1])
 if not had or ARGV[3] ~= '' and cjson.decode(had).event ~= ARGV[3] then return '' end
 redis.call('hdel', KEYS[1], ARGV[1])
 redis.call('zrem', KEYS[2], ARGV[1])
 for i = 3, 5 do redis.call('hdel', KEYS[i], ARGV[1]) end
+unlist(ARGV[1])
 redis.call('rpush', KEYS[6], ARGV[5])
-redis.call('set', KEYS[9], '1', 'px', ARGV[4])
+redis.call('set', KEYS[12], '1', 'px', ARGV[4])
 return ARGV[1]`)
 
 // Deactivate removes a source and emits match_deactivated under the TID of ctx. If no source has
@@ -247,6 +257,11 @@ func (s *Schedule) Begin(
 	if err != nil {
 		return tick, false, fmt.Errorf("scheduling source %s: %w", source, err)
 	}
+	if n >= 0 {
+		if err := s.expect(ctx, source, next); err != nil {
+			return tick, false, err
+		}
+	}
 	return time.UnixMilli(n).UTC(), n >= 0, nil
 }
 
@@ -261,7 +276,7 @@ type DuePoll struct {
 // polls do not accumulate during an outage. The script stores its reply, because a repeated call
 // does not find the polls again.
 var popDue = redis.NewScript(`
-local reply = redis.call('get', KEYS[9])
+local reply = redis.call('get', KEYS[12])
 if reply then return cjson.decode(reply) end
 local t = redis.call('time')
 local now = t[1] * 1000 + math.floor(t[2] / 1000)
@@ -284,7 +299,7 @@ for i = 1, #ids, 2 do
 end
 local first = redis.call('zrange', KEYS[2], 0, 0, 'withscores')
 if first[2] then out[1] = string.format('%.0f', first[2] - now) end
-if #out > 1 then redis.call('set', KEYS[9], cjson.encode(out), 'px', ARGV[3]) end
+if #out > 1 then redis.call('set', KEYS[12], cjson.encode(out), 'px', ARGV[3]) end
 return out`)
 
 // A PopID identifies one [Schedule.Pop], so that a Pop without a reply can be repeated. Each

@@ -78,3 +78,30 @@ func (s Secret) Value(path func(string) string) (string, error) {
 	}
 	return value, nil
 }
+
+// EnvNames returns the names of the environment variables that a document refers to as {env: NAME}.
+func EnvNames(data []byte) []string {
+	file, err := parse(data)
+	if err != nil {
+		return nil
+	}
+	names := &envFinder{}
+	for _, doc := range file.Docs {
+		if doc.Body != nil {
+			ast.Walk(names, doc.Body)
+		}
+	}
+	return names.found
+}
+
+type envFinder struct{ found []string }
+
+// Visit implements [ast.Visitor].
+func (f *envFinder) Visit(n ast.Node) ast.Visitor {
+	if v, ok := n.(*ast.MappingValueNode); ok && v.Key.GetToken().Value == "env" {
+		if name, ok := v.Value.(*ast.StringNode); ok {
+			f.found = append(f.found, name.Value)
+		}
+	}
+	return f
+}

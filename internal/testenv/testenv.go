@@ -82,6 +82,7 @@ func deleteNamespace(t testing.TB, url, ns string, pauses []time.Duration, queue
 	}
 	_ = ch.ExchangeDelete(ns+".live_events", false, false)
 	_ = ch.ExchangeDelete(ns+".tasks", false, false)
+	_ = ch.ExchangeDelete(ns+".retries", false, false)
 }
 
 // Redis returns the URL of an empty Redis database that no other test uses. When the test ends,

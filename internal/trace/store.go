@@ -92,18 +92,28 @@ func (s *Store) Write(ctx context.Context, spans []Span) error {
 var ErrNotFound = errors.New("no trace is stored: the job does not exist, its trace has expired, " +
 	"or the job was a poll without events")
 
-// read returns the stored spans of job t, ordered by start. There may be none.
-func (s *Store) read(ctx context.Context, t event.TID) ([]Span, error) {
-	texts, err := s.redis.LRange(ctx, s.spans(t), 0, -1).Result()
-	if err != nil {
-		return nil, fmt.Errorf("reading trace %s: %w", t, err)
-	}
-	all := make([]Span, len(texts))
-	for i, text := range texts {
-		if err := json.Unmarshal([]byte(text), &all[i]); err != nil {
+// spanSlice is the number of spans that are read at once, so that other clients of Redis do not wait.
+const spanSlice = 200
+
+// read returns the first n stored spans of job t, ordered by start. There may be fewer, or none.
+func (s *Store) read(ctx context.Context, t event.TID, n int) (all []Span, err error) {
+	for len(all) < n {
+		few := min(n-len(all), spanSlice)
+		texts, err := s.redis.LRange(ctx, s.spans(t), int64(len(all)), int64(len(all)+few-1)).Result()
+		if err != nil {
 			return nil, fmt.Errorf("reading trace %s: %w", t, err)
 		}
-		all[i].TID = t
+		for _, text := range texts {
+			one := Span{TID: t}
+			if err := json.Unmarshal([]byte(text), &one); err != nil {
+				return nil, fmt.Errorf("reading trace %s: %w", t, err)
+			}
+			one.TID = t
+			all = append(all, one)
+		}
+		if len(texts) < few {
+			break
+		}
 	}
 	slices.SortStableFunc(all, func(a, b Span) int { return a.Start.Compare(b.Start) })
 	return all, nil

@@ -46,18 +46,19 @@ func (t *Tree) RedactErrors() {
 
 // Tree returns the trace of a job. id is the TID of the job or the ID of a message that the job
 // created. The result also includes traces of the latest jobs that the schedule started because of
-// this job. The parameter jobs is the maximum number of these traces. If no trace is stored, Tree
-// returns ErrNotFound.
+// this job. The parameter jobs is the maximum number of these traces. There are fewer if all traces
+// together would have more than maxTreeSpans steps. If no trace is stored, Tree returns ErrNotFound.
 func (s *Store) Tree(ctx context.Context, id string, jobs int) (*Tree, error) {
 	tid, message, err := s.resolve(ctx, id)
 	if err != nil {
 		return nil, err
 	}
-	t, err := s.tree(ctx, tid)
+	t, n, err := s.tree(ctx, tid, maxTreeSpans)
 	if err != nil {
 		return nil, err
 	}
 	t.Message = message
+	room := maxTreeSpans - n // for the steps of the jobs
 	latest, total, err := s.caused(ctx, tid, jobs)
 	if err != nil {
 		return nil, err
@@ -66,28 +67,37 @@ func (s *Store) Tree(ctx context.Context, id string, jobs int) (*Tree, error) {
 	if len(t.Steps) == 0 && total == 0 {
 		return nil, ErrNotFound
 	}
-	for _, job := range latest {
-		sub, err := s.tree(ctx, job)
+	for _, job := range slices.Backward(latest) {
+		if room <= 0 {
+			break
+		}
+		sub, n, err := s.tree(ctx, job, room)
 		if err != nil {
 			return nil, err
 		}
+		room -= n
 		if len(sub.Steps) > 0 {
 			t.Jobs = append(t.Jobs, sub)
 		}
 	}
+	slices.Reverse(t.Jobs)
 	return t, nil
 }
 
-func (s *Store) tree(ctx context.Context, tid event.TID) (*Tree, error) {
-	spans, err := s.read(ctx, tid)
+// maxTreeSpans is the maximum number of steps in the result of Tree.
+const maxTreeSpans = 2 * maxSpans
+
+// tree returns the trace of a job without its jobs, and its number of steps, which is at most room.
+func (s *Store) tree(ctx context.Context, tid event.TID, room int) (*Tree, int, error) {
+	spans, err := s.read(ctx, tid, room)
 	if err != nil {
-		return nil, err
+		return nil, 0, err
 	}
-	t := &Tree{TID: tid, Steps: buildTree(spans), Cut: len(spans) >= maxSpans}
+	t := &Tree{TID: tid, Steps: buildTree(spans), Cut: len(spans) >= min(maxSpans, room)}
 	if len(spans) > 0 {
 		t.Start = spans[0].Start
 	}
-	return t, nil
+	return t, len(spans), nil
 }
 
 // buildTree returns the spans whose parent is not among spans. All other spans are their

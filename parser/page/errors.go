@@ -42,13 +42,29 @@ func (e *BusyError) Error() string {
 	return fmt.Sprintf("too many requests wait for the host: the next slot is in %v", e.Wait.Round(time.Millisecond))
 }
 
-// A PrivateError means that a URL's host resolves to an address on this machine or on a private
-// network. Clients of the API must not reach such addresses through matchwire.
-type PrivateError struct{ Host string }
+// A PrivateError means that a URL's host is, or resolves to, an address on this machine, on a private network or
+// of cloud metadata. Clients of the API must not reach such addresses through matchwire.
+type PrivateError struct {
+	Host     string
+	Metadata bool // whether it is a link-local address or an address of cloud metadata
+}
 
 func (e *PrivateError) Error() string {
+	if e.Metadata {
+		return fmt.Sprintf("%s is a link-local address or an address of cloud metadata: "+
+			"to allow it, list the address in fetch.private_addresses in matchwire.yaml", e.Host)
+	}
 	return fmt.Sprintf("%s is an address on this machine or on a private network: "+
 		"to allow it, set fetch.private_addresses in matchwire.yaml", e.Host)
+}
+
+// A PortError means that a page may not have the port of a URL. The URL comes from a client of the API or from
+// a redirect.
+type PortError struct{ Address string } // host:port
+
+func (e *PortError) Error() string {
+	return fmt.Sprintf("%s: API calls and redirects can use only the ports 80 and 443: "+
+		"to allow another port, list it in fetch.ports in matchwire.yaml", e.Address)
 }
 
 // PublicReason returns why a page could not be fetched, for events and the API. The reason does not
@@ -56,11 +72,14 @@ func (e *PrivateError) Error() string {
 func PublicReason(err error) string {
 	var refused *RefusedError
 	var private *PrivateError
+	var port *PortError
 	switch {
 	case errors.As(err, &refused):
 		return refused.Error()
 	case errors.As(err, &private):
 		return "the address of the page is on this machine or on a private network"
+	case errors.As(err, &port):
+		return "the site redirects the page to a port that is not allowed"
 	case errors.Is(err, context.DeadlineExceeded):
 		return "the site did not answer in time"
 	}

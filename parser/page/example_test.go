@@ -17,8 +17,8 @@ func ExampleFetcher_Fetch() {
 		"live.html": {Data: []byte("<h1>Toronto FC 1 : 0 Seattle Sounders FC</h1>"), ModTime: time.Unix(1e9, 0)},
 	}))
 	defer site.Close()
-	// PrivateAddresses is needed because the site is on this machine.
-	client := page.NewClient(page.Options{PerHost: time.Millisecond, PrivateAddresses: true})
+	// The policy is needed because the site is on this machine.
+	client := page.NewClient(page.Options{PerHost: time.Millisecond, Policy: page.Policy{Private: true}})
 	f, err := client.Fetcher(site.URL + "/live.html")
 	if err != nil {
 		fmt.Println(err)

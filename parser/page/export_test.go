@@ -1,4 +1,4 @@
 package page
 
-// NewClientOver is like NewClient, but uses the given transport.
+// NewClientOver is like NewClient, but uses the given transport and network.
 var NewClientOver = newClient

@@ -16,6 +16,7 @@ import (
 	"github.com/andybalholm/brotli"
 	"golang.org/x/sync/semaphore"
 
+	"github.com/matchwire/matchwire/internal/netguard"
 	"github.com/matchwire/matchwire/internal/retryafter"
 )
 
@@ -41,19 +42,14 @@ type Client struct {
 // NewClient returns a client. The client uses the proxies in the environment variables HTTP_PROXY,
 // HTTPS_PROXY and NO_PROXY.
 func NewClient(o Options) *Client {
-	t := http.DefaultTransport.(*http.Transport).Clone()
-	useProxyOfRequest(t)
-	if !o.PrivateAddresses {
-		restrictToPublic(t)
-	}
-	return newClient(t, o)
+	return newClient(http.DefaultTransport.(*http.Transport).Clone(), netguard.Network{}, o)
 }
 
-func newClient(transport *http.Transport, o Options) *Client {
-	transport.DisableCompression = true // the transport itself supports only gzip; see decompress
-	transport.ResponseHeaderTimeout = fetchTimeout
-	transport.MaxResponseHeaderBytes = 64 << 10
-	return &Client{newPoliteTransport(transport, o), semaphore.NewWeighted(maxLarge)}
+func newClient(base *http.Transport, n netguard.Network, o Options) *Client {
+	base.DisableCompression = true // the transport itself supports only gzip; see decompress
+	base.ResponseHeaderTimeout = fetchTimeout
+	base.MaxResponseHeaderBytes = 64 << 10
+	return &Client{newPoliteTransport(newGuardedTransport(base, n, o.Policy), o), semaphore.NewWeighted(maxLarge)}
 }
 
 // checkRedirect returns an error if a redirect must not be followed.
@@ -120,6 +116,7 @@ func (f *Fetcher) Fetch(ctx context.Context) (Page, error) {
 }
 
 func (f *Fetcher) fetch(ctx context.Context) (Page, error) {
+	ctx = netguard.WithPort(ctx, netguard.PortOf(f.url))
 	req, err := f.request.new(httptrace.WithClientTrace(ctx, f.timing()), f.url)
 	if err != nil {
 		return Page{}, err

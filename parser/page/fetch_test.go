@@ -15,7 +15,7 @@ import (
 
 func TestFetch(t *testing.T) {
 	s := parsertest.NewSite(t)
-	client := page.NewClient(page.Options{PerHost: time.Millisecond, PrivateAddresses: true})
+	client := page.NewClient(page.Options{PerHost: time.Millisecond, Policy: page.Policy{Private: true}})
 	f, err := client.Fetcher(s.URL + "/match")
 	if err != nil {
 		t.Fatal(err)

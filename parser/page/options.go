@@ -9,8 +9,8 @@ type Options struct {
 	PerHost time.Duration
 	// IgnoreRobots allows pages that robots.txt forbids. It is for your own sites.
 	IgnoreRobots bool
-	// PrivateAddresses allows pages on this machine and on private networks.
-	PrivateAddresses bool
+	// Policy says which addresses and ports pages may have.
+	Policy Policy
 	// MaxWait is the maximum time that a request waits for a slot at a host. If the wait would be
 	// longer, the request fails with a [BusyError]. 0 means 30 s.
 	MaxWait time.Duration

@@ -15,6 +15,7 @@ import (
 
 	"github.com/andybalholm/brotli"
 
+	"github.com/matchwire/matchwire/internal/netguard"
 	"github.com/matchwire/matchwire/internal/parsertest"
 	"github.com/matchwire/matchwire/parser/page"
 )
@@ -28,7 +29,7 @@ func fetcher(t *testing.T, o page.Options, url string) *page.Fetcher {
 	return f
 }
 
-var quick = page.Options{PerHost: time.Millisecond, PrivateAddresses: true}
+var quick = page.Options{PerHost: time.Millisecond, Policy: page.Policy{Private: true, AnyPort: true}}
 
 // A page with any supported encoding is decompressed. A page that is too large after decompression
 // is an error.
@@ -190,7 +191,7 @@ func TestRequestsAreSpaced(t *testing.T) {
 	}))
 	defer server.Close()
 	const gap = 40 * time.Millisecond
-	client := page.NewClient(page.Options{PerHost: gap, IgnoreRobots: true, PrivateAddresses: true})
+	client := page.NewClient(page.Options{PerHost: gap, IgnoreRobots: true, Policy: page.Policy{Private: true}})
 	var running sync.WaitGroup
 	for range 8 {
 		running.Go(func() {
@@ -217,7 +218,7 @@ func TestRedirectFromHTTPSToHTTP(t *testing.T) {
 	plain := parsertest.NewSite(t)
 	server := httptest.NewTLSServer(http.RedirectHandler(plain.URL, http.StatusFound))
 	defer server.Close()
-	client := page.NewClientOver(server.Client().Transport.(*http.Transport), quick)
+	client := page.NewClientOver(server.Client().Transport.(*http.Transport), netguard.Network{}, quick)
 	f, err := client.Fetcher(server.URL)
 	if err != nil {
 		t.Fatal(err)

@@ -27,6 +27,7 @@ type Request struct {
 	Body    string
 	Cookies bool     // send the cookies that the site has set in earlier responses to the same fetcher
 	Proxy   *url.URL // nil means the proxies in the environment
+	Allow   Policy   // allows addresses and ports that the policy of the client does not allow
 	// Hosts are the hosts that can receive the headers, the parameters and the body. Each includes
 	// its port, unless the port is the default. Nil means the host of the URL.
 	Hosts []string
@@ -128,8 +129,8 @@ func contentType(body string) string {
 
 type requestKey struct{}
 
-// requestOf returns the settings in the context of a request that new created. For other requests,
-// such as the request for robots.txt, it returns the zero value.
+// requestOf returns the settings of a request that new created, or of the page whose robots.txt is
+// requested.
 func requestOf(ctx context.Context) *Request {
 	if r, ok := ctx.Value(requestKey{}).(*Request); ok {
 		return r

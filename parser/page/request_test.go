@@ -52,7 +52,7 @@ func (s *recordingServer) received(t *testing.T) ([]*http.Request, []string) {
 
 func requestFetcher(t *testing.T, u string, r *page.Request) *page.Fetcher {
 	t.Helper()
-	f, err := page.NewClient(page.Options{PrivateAddresses: true, PerHost: time.Millisecond}).RequestFetcher(u, r)
+	f, err := page.NewClient(quick).RequestFetcher(u, r)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -28,7 +28,7 @@ func (p *politeTransport) checkRobots(h *host, r *http.Request) error {
 		case h.robots == nil:
 			err = fmt.Errorf("robots.txt: %w", err)
 			var busy *BusyError
-			if r.Context().Err() == nil && !errors.As(err, &busy) {
+			if r.Context().Err() == nil && !errors.As(err, &busy) && !isRefused(err) {
 				h.robotsExpires, h.robotsErr = now.Add(robotsFirstRetry), err
 			}
 			return err

@@ -60,7 +60,7 @@ func newDayCluster(
 		name = "keyed"
 	}
 	if c.source, err = (poll.Source{URL: site.URL + path, Profile: p, Every: time.Second, Request: name,
-		Zone: zone}).Resolve(true); err != nil {
+		Zone: zone}).Resolve(page.Policy{Private: true, AnyPort: true}); err != nil {
 		t.Fatal(err)
 	}
 	now := time.Time{}
@@ -198,7 +198,7 @@ func TestSourcesWithDifferentSettings(t *testing.T) {
 		{}, {Request: "a"}, {Request: "b"}, {Zone: "Europe/London"}, {Zone: "a"}, {Request: "a", Zone: "Europe/London"},
 	} {
 		s.URL, s.Profile = "https://site.example/{date:2006/01/02}?x={date}", p
-		resolved, err := s.Resolve(false)
+		resolved, err := s.Resolve(page.Policy{})
 		if s.Zone == "a" {
 			if err == nil || !strings.Contains(err.Error(), `zone "a": want a time zone like`) {
 				t.Errorf("zone a: error %v, want one", err)
@@ -219,7 +219,8 @@ func TestSourcesWithDifferentSettings(t *testing.T) {
 		"https://site.example/{dates}":   "want {date}, {date-1} or {date:LAYOUT}",
 		"https://site.example/{date--1}": "want {date}",
 	} {
-		if _, err := (poll.Source{URL: u, Profile: p}).Resolve(false); err == nil || !strings.Contains(err.Error(), want) {
+		_, err := poll.Source{URL: u, Profile: p}.Resolve(page.Policy{})
+		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: error %v, want %s", u, err, want)
 		}
 	}

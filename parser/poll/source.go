@@ -40,9 +40,9 @@ func (e *SourceError) Unwrap() error { return e.Err }
 
 // Resolve checks a source and returns it in the form that tasks and events contain. The URL must
 // have one of the profile's hosts. It must not contain a user or password, because events contain
-// the URL. It must not contain a private address, unless private is true. Either the profile or
+// the URL. It must not contain an address or a port that p refuses. Either the profile or
 // s.Match must give the match ID. The error is a [SourceError].
-func (s Source) Resolve(private bool) (event.Source, error) {
+func (s Source) Resolve(p page.Policy) (event.Source, error) {
 	fault := func(field string, err error) (event.Source, error) {
 		return event.Source{}, &SourceError{field, err}
 	}
@@ -53,8 +53,8 @@ func (s Source) Resolve(private bool) (event.Source, error) {
 	if u.User != nil {
 		return fault("url", fmt.Errorf("URL %q: remove the user or password, which every event would show", u.Redacted()))
 	}
-	if !private && page.IsPrivate(u) {
-		return fault("url", &page.PrivateError{Host: u.Hostname()})
+	if err := page.CheckAddress(u, p); err != nil {
+		return fault("url", err)
 	}
 	if err := s.Profile.CheckMatch(s.Match); err != nil {
 		return fault("match", err)

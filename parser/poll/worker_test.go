@@ -51,7 +51,8 @@ func newCluster(t *testing.T, r *redis.Client, n int, url, match string) *cluste
 		return nil
 	}
 	for range n {
-		client := page.NewClient(page.Options{PerHost: time.Millisecond, PrivateAddresses: true, MaxWait: time.Second,
+		client := page.NewClient(page.Options{
+			PerHost: time.Millisecond, Policy: page.Policy{Private: true}, MaxWait: time.Second,
 			Limiter: poll.NewRedisLimiter(r, "mw:")})
 		in := &poll.Ingester{Store: poll.NewStore(r, "mw:"), Log: slog.New(slog.NewTextHandler(&c.log, nil))}
 		c.workers = append(c.workers, poll.NewWorker(c.profiles, client, in, r, "mw:", nil, report))

@@ -12,6 +12,7 @@ import (
 	"github.com/goccy/go-yaml/ast"
 
 	"github.com/matchwire/matchwire/consumers"
+	"github.com/matchwire/matchwire/internal/netguard"
 	"github.com/matchwire/matchwire/internal/strictyaml"
 )
 
@@ -84,8 +85,9 @@ type env struct {
 type Options struct {
 	Timeout time.Duration // for one call; 10 s if 0
 	TLS     *tls.Config   // for SMTP servers; the default configuration if nil
-	// Transport sends HTTP requests. If nil, [http.DefaultTransport] sends them.
+	// Transport sends HTTP requests, to any address. If nil, a guarded transport sends them.
 	Transport http.RoundTripper
+	Network   netguard.Network // connects the guarded transports
 }
 
 func (o Options) timeout() time.Duration {
@@ -95,10 +97,18 @@ func (o Options) timeout() time.Duration {
 	return o.Timeout
 }
 
-// client returns an HTTP client. It does not follow redirects, because a redirect would send the
-// notification, and the secrets of its request, to another server.
-func (o Options) client() *http.Client {
-	return &http.Client{Timeout: o.timeout(), Transport: o.Transport,
+// configured is the policy for URLs from the config. They can have private addresses, but cloud metadata is never
+// a service for notifications.
+var configured = netguard.Policy{Private: true, AnyPort: true}
+
+// client returns an HTTP client for URLs with a policy. It does not follow redirects, because a redirect would
+// send the notification, and the secrets of its request, to another server.
+func (o Options) client(p netguard.Policy) *http.Client {
+	transport := o.Transport
+	if transport == nil {
+		transport = netguard.NewTransport(p, http.DefaultTransport.(*http.Transport), o.Network)
+	}
+	return &http.Client{Timeout: o.timeout(), Transport: transport,
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
 }
 

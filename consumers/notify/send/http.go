@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/matchwire/matchwire/broker"
+	"github.com/matchwire/matchwire/internal/netguard"
 	"github.com/matchwire/matchwire/internal/retryafter"
 )
 
@@ -37,7 +38,7 @@ type endpoint struct {
 // endpoint returns the endpoint of a service. Errors identify the service by kind, and by the
 // scheme and host of u. hidden are secrets that u does not contain.
 func (e env) endpoint(kind string, u *url.URL, hidden ...string) endpoint {
-	return endpoint{name: kind + " " + withoutSecrets(u), client: e.client(), secrets: newSecrets(u, hidden...)}
+	return endpoint{name: kind + " " + withoutSecrets(u), client: e.client(configured), secrets: newSecrets(u, hidden...)}
 }
 
 // A reply is a service's response.
@@ -113,7 +114,8 @@ func (e endpoint) noReply(err error) error {
 	}
 	err = fmt.Errorf("%s: %w", e.name, err)
 	var dial *net.OpError
-	if errors.As(err, &dial) && dial.Op == "dial" {
+	var refused *netguard.RefusedError
+	if errors.As(err, &dial) && dial.Op == "dial" || errors.As(err, &refused) {
 		return &RefusedError{Err: err}
 	}
 	return err

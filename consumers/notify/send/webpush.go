@@ -21,6 +21,7 @@ import (
 
 	"github.com/matchwire/matchwire/broker"
 	"github.com/matchwire/matchwire/event"
+	"github.com/matchwire/matchwire/internal/netguard"
 	"github.com/matchwire/matchwire/internal/strictyaml"
 )
 
@@ -33,7 +34,8 @@ type WebPush struct {
 	Contact strictyaml.Text `yaml:"contact"`
 	// TTL is how long a push service stores a message for a browser that is offline. The default is 1h.
 	TTL strictyaml.Duration `yaml:"ttl"`
-	// Services are additional hosts of push services. A leading dot matches all subdomains.
+	// Services are additional hosts of push services. A leading dot matches all subdomains. Only a host without a
+	// leading dot can have a private address or a port other than 443.
 	Services []string `yaml:"services"`
 }
 
@@ -71,7 +73,9 @@ type Push struct {
 	keys     Keys
 	contact  string
 	ttl      time.Duration
-	client   *http.Client
+	client   *http.Client // for endpoints at hosts that the config does not name, which must be public
+	own      *http.Client // for endpoints at hosts that the config names
+	ownHosts []string
 	services []string // allowed hosts; a leading dot matches all subdomains
 }
 
@@ -120,8 +124,8 @@ func readKeys(file string) (k Keys, err error) {
 }
 
 func (p WebPush) sender(e env) (Sender, error) {
-	s := &Push{contact: p.Contact.Value, ttl: cmp.Or(time.Duration(p.TTL), time.Hour), client: e.client(),
-		services: slices.Concat(knownServices, p.Services)}
+	s := &Push{contact: p.Contact.Value, ttl: cmp.Or(time.Duration(p.TTL), time.Hour), client: e.client(netguard.Policy{}),
+		own: e.client(configured), ownHosts: p.Services, services: slices.Concat(knownServices, p.Services)}
 	if reason := contactProblem(s.contact); reason != "" {
 		return nil, e.at(p.Contact).Errorf("contact %q: want mailto:… or https://… with a public domain, "+
 			"which push services require: %s", s.contact, reason)
@@ -190,9 +194,13 @@ func (p *Push) Send(ctx context.Context, to Recipient, n Notification) error {
 	if err != nil {
 		return ErrGone
 	}
+	client := p.client
+	if slices.Contains(p.ownHosts, u.Host) {
+		client = p.own
+	}
 	browser := &webpush.Subscription{Endpoint: to.Push.Endpoint, Keys: webpush.Keys(to.Push.Keys)}
 	resp, err := webpush.SendNotificationWithContext(ctx, body, browser, &webpush.Options{
-		HTTPClient: p.client, Subscriber: strings.TrimPrefix(p.contact, "mailto:"),
+		HTTPClient: client, Subscriber: strings.TrimPrefix(p.contact, "mailto:"),
 		Topic: n.Thread, TTL: int(p.ttl.Seconds()), Urgency: urgency,
 		VAPIDPublicKey: p.keys.Public, VAPIDPrivateKey: p.keys.Private,
 	})

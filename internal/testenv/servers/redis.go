@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"time"
 )
 
@@ -38,7 +39,7 @@ func Redis(args ...string) (*Server, error) {
 			_ = conn.SetDeadline(time.Now().Add(time.Second))
 			fmt.Fprint(conn, "PING\r\n")
 			reply, err := bufio.NewReader(conn).ReadString('\n')
-			if err == nil && reply != "+PONG\r\n" {
+			if err == nil && reply != "+PONG\r\n" && !strings.HasPrefix(reply, "-NOAUTH") {
 				err = fmt.Errorf("reply %q to PING", reply)
 			}
 			return err

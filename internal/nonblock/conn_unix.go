@@ -4,6 +4,7 @@ package nonblock
 
 import (
 	"errors"
+	"io"
 	"net"
 	"syscall"
 )
@@ -35,6 +36,28 @@ func (c Conn) Write(b []byte) (int, error) {
 	for {
 		n, err := syscall.Write(c.fd, b)
 		switch {
+		case err == nil:
+			return n, nil
+		case errors.Is(err, syscall.EINTR):
+		case errors.Is(err, syscall.EAGAIN):
+			return 0, nil
+		default:
+			return 0, err
+		}
+	}
+}
+
+// Read reads the bytes that have arrived, at most len(b), and returns their number. If no bytes have
+// arrived, it returns 0 and no error. At the end of the stream, it returns [io.EOF].
+func (c Conn) Read(b []byte) (int, error) {
+	if c.raw == nil {
+		return 0, nil
+	}
+	for {
+		n, err := syscall.Read(c.fd, b)
+		switch {
+		case err == nil && n == 0 && len(b) > 0:
+			return 0, io.EOF
 		case err == nil:
 			return n, nil
 		case errors.Is(err, syscall.EINTR):

@@ -1,0 +1,94 @@
+package app
+
+import (
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/pem"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+
+	"github.com/gorilla/websocket"
+)
+
+// An instance that serves TLS announces it, and a gateway that serves TLS connects to it over TLS. The
+// gateway starts with REDIS_URL alone. When it stops, its clients get a close frame. A gateway that
+// does not trust the certificate says so.
+func TestGatewayWithTLS(t *testing.T) {
+	w := newWorld(t)
+	site := httptest.NewTLSServer(nil) // only its certificate is used
+	defer site.Close()
+	dir := t.TempDir()
+	write := func(name, kind string, bytes []byte) string {
+		f := filepath.Join(dir, name)
+		if err := os.WriteFile(f, pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: bytes}), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return f
+	}
+	key, err := x509.MarshalPKCS8PrivateKey(site.TLS.Certificates[0].PrivateKey)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ca := write("tls.crt", "CERTIFICATE", site.Certificate().Raw)
+	write("tls.key", "PRIVATE KEY", key)
+	file := filepath.Join(dir, "matchwire.yaml")
+	if err := os.WriteFile(file, []byte("tls: {certificate: tls.crt, key: tls.key}\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	only := []string{"AMQP_URL=", "REDIS_URL=" + w.redisURL, "MATCHWIRE_NAMESPACE=" + w.namespace, "SSL_CERT_FILE=" + ca}
+	start(t, "msg=serving", w.env, "run", "fanout", "--listen", "127.0.0.1:0", "--config", file)
+	gateway := start(t, "tls=true", only, "gateway", "--listen", "127.0.0.1:0", "--config", file)
+
+	pool := x509.NewCertPool()
+	pool.AddCert(site.Certificate())
+	trusting := &tls.Config{RootCAs: pool}
+	client := http.Client{Transport: &http.Transport{TLSClientConfig: trusting}}
+	get := func(address, path string) (int, string) {
+		resp, err := client.Get("https://" + address + path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer resp.Body.Close()
+		b, _ := io.ReadAll(resp.Body)
+		return resp.StatusCode, string(b)
+	}
+	gateway.eventually("the live page", func() bool { code, _ := get(gateway.address(), "/"); return code == 200 })
+	conn, _, err := (&websocket.Dialer{TLSClientConfig: trusting}).Dial("wss://"+gateway.address()+"/ws", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	if _, b, err := conn.ReadMessage(); err != nil || !strings.Contains(string(b), "snapshot") {
+		t.Errorf("first frame %s, error %v; want a snapshot", b, err)
+	}
+
+	bad := start(t, "tls=true", append(only, "SSL_CERT_FILE="+write("none.pem", "NONE", nil)),
+		"gateway", "--listen", "127.0.0.1:0", "--config", file)
+	if code, body := get(bad.address(), "/"); code != 503 {
+		t.Errorf("gateway that does not trust the instance: status %d, body %s; want 503", code, body)
+	}
+	bad.eventually("the refused certificate in the health", func() bool {
+		_, body := get(bad.address(), "/healthz")
+		return strings.Contains(body, "is not trusted: add its authority to SSL_CERT_FILE")
+	})
+
+	closed := make(chan error, 1)
+	go func() {
+		for {
+			if _, _, err := conn.ReadMessage(); err != nil {
+				closed <- err
+				return
+			}
+		}
+	}()
+	gateway.stop(syscall.SIGTERM)
+	if err := <-closed; !websocket.IsCloseError(err, websocket.CloseServiceRestart) {
+		t.Errorf("the socket ended with %v, want 1012", err)
+	}
+}

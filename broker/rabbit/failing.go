@@ -1,0 +1,60 @@
+package rabbit
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/matchwire/matchwire/health"
+)
+
+// failingAfter is how long an operation fails before health reports it. A reconnection takes less.
+const failingAfter = 5 * time.Second
+
+// A failing holds the operations of a Broker whose latest attempt failed, such as the declaration
+// of a queue. The Broker repeats these operations until they succeed.
+type failing struct {
+	mu         sync.Mutex
+	operations map[string]failedOperation // by description
+}
+
+// A failedOperation is an operation that fails since a time.
+type failedOperation struct {
+	since time.Time // time of the first failure since the latest success
+	err   error     // latest error
+}
+
+// note records the result of an attempt. operation completes the sentence "cannot …".
+func (f *failing) note(operation string, err error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if err == nil {
+		delete(f.operations, operation)
+		return
+	}
+	if f.operations == nil {
+		f.operations = map[string]failedOperation{}
+	}
+	since := time.Now()
+	if earlier, ok := f.operations[operation]; ok {
+		since = earlier.since
+	}
+	f.operations[operation] = failedOperation{since, err}
+}
+
+// issues returns an issue for each operation that has failed for at least failingAfter, ordered by
+// description. Without these operations, the process cannot work.
+func (f *failing) issues() (all []health.Issue) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for _, operation := range slices.Sorted(maps.Keys(f.operations)) {
+		o := f.operations[operation]
+		if time.Since(o.since) >= failingAfter {
+			all = append(all, health.Issue{Down: true, Text: fmt.Sprintf("cannot %s since %s: %v",
+				operation, o.since.UTC().Format(time.TimeOnly), o.err)})
+		}
+	}
+	return all
+}

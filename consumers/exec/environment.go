@@ -1,0 +1,50 @@
+package exec
+
+import (
+	"fmt"
+	"os"
+	"regexp"
+	"runtime"
+	"slices"
+	"strings"
+)
+
+// inherited are the environment variables that every program receives. A variable whose name begins with LC_ is
+// inherited too.
+var inherited = []string{"PATH", "HOME", "LANG", "TZ", "TMPDIR"}
+
+// inheritedOnWindows are the variables without which many programs do not run on Windows.
+var inheritedOnWindows = []string{
+	"SystemRoot", "SystemDrive", "ComSpec", "PATHEXT", "TEMP", "TMP", "USERPROFILE",
+}
+
+var variableName = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
+
+// environment returns the environment of the program: a few variables of matchwire, and those that the settings
+// name. missing are the names in the settings that matchwire does not have.
+func environment(named []string) (env, missing []string, err error) {
+	for _, name := range named {
+		if !variableName.MatchString(name) {
+			return nil, nil, fmt.Errorf("env: %q: want the name of an environment variable", name)
+		}
+		if _, ok := os.LookupEnv(name); !ok {
+			missing = append(missing, name)
+		}
+	}
+	for _, variable := range os.Environ() {
+		name, _, _ := strings.Cut(variable, "=")
+		if isInherited(name) || slices.Contains(named, name) {
+			env = append(env, variable)
+		}
+	}
+	return env, missing, nil
+}
+
+// isInherited reports whether every program receives a variable.
+func isInherited(name string) bool {
+	same := func(other string) bool { return strings.EqualFold(name, other) } // names on Windows have no case
+	if runtime.GOOS == "windows" && slices.ContainsFunc(slices.Concat(inherited, inheritedOnWindows), same) {
+		return true
+	}
+	return slices.Contains(inherited, name) || strings.HasPrefix(name, "LC_")
+}

@@ -1,0 +1,76 @@
+package consumers
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/matchwire/matchwire/broker"
+	"github.com/matchwire/matchwire/health"
+)
+
+// A consumer is stuck if at least stuckAttempts attempts in a row failed, over at least stuckAfter.
+const (
+	stuckAttempts = 5
+	stuckAfter    = 10 * time.Second
+)
+
+// A Progress records which consumers of a process handle no event, because each attempt fails. The
+// zero Progress is ready for use. A nil *Progress records nothing.
+type Progress struct {
+	mu    sync.Mutex
+	stuck map[string]failures // by consumer
+}
+
+// failures are the failed attempts of a consumer since its latest success.
+type failures struct {
+	attempts int
+	since    time.Time
+	latest   error
+	outage   bool // each attempt failed because a server of matchwire is unavailable
+}
+
+// note records an attempt to handle an event. A permanent error is the fault of one event: the next
+// event may succeed.
+func (p *Progress) note(consumer string, d broker.Disposition, err error) {
+	if p == nil || d == broker.Postponed {
+		return
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if err == nil || errors.Is(err, broker.ErrPermanent) {
+		delete(p.stuck, consumer)
+		return
+	}
+	if p.stuck == nil {
+		p.stuck = map[string]failures{}
+	}
+	f, ok := p.stuck[consumer]
+	if !ok {
+		f = failures{since: time.Now(), outage: true}
+	}
+	f.attempts++
+	f.latest = err
+	f.outage = f.outage && d == broker.Outage
+	p.stuck[consumer] = f
+}
+
+// Health returns an issue for each consumer that handles no event, ordered by name. The issue is
+// Down if the reason is a server of matchwire. It is not Down if the reason is a service that only
+// this consumer needs, such as a webhook.
+func (p *Progress) Health() (all []health.Issue) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, name := range slices.Sorted(maps.Keys(p.stuck)) {
+		f := p.stuck[name]
+		if f.attempts < stuckAttempts || time.Since(f.since) < stuckAfter {
+			continue
+		}
+		all = append(all, health.Issue{Down: f.outage, Text: fmt.Sprintf("consumer %s has handled no event since %s: "+
+			"%d attempts failed, the last one with: %v", name, f.since.UTC().Format(time.TimeOnly), f.attempts, f.latest)})
+	}
+	return all
+}

@@ -1,0 +1,302 @@
+package eventlog_test
+
+import (
+	"bytes"
+	"compress/gzip"
+	"encoding/json"
+	"fmt"
+	"runtime"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/alicebob/miniredis/v2"
+	"github.com/redis/go-redis/v9"
+
+	"github.com/matchwire/matchwire/broker"
+	"github.com/matchwire/matchwire/event"
+	"github.com/matchwire/matchwire/fanout/eventlog"
+)
+
+// A log appends events to a History.
+type log struct {
+	t testing.TB
+	*eventlog.History
+	offset uint64
+}
+
+// emit appends an event about a match and returns the state of the match.
+func (l *log) emit(match string, at time.Time, d event.Data) *eventlog.MatchState {
+	l.t.Helper()
+	if d.Match == nil {
+		d.Match = &event.Match{ID: match, Home: "A", Away: "B", Status: event.Live}
+	}
+	e, err := event.Of("soccer.mls.goal", d, at)
+	if err != nil {
+		l.t.Fatal(err)
+	}
+	e.TID = event.NewTID()
+	m, err := broker.NewMessage(e)
+	if err != nil {
+		l.t.Fatal(err)
+	}
+	l.offset++
+	f, err := l.Append(broker.CursorAt(l.offset, e.ID), m, true)
+	if err != nil {
+		l.t.Fatal(err)
+	}
+	if f == nil {
+		return nil
+	}
+	return f.State
+}
+
+// ids returns the IDs of the matches, the one that changed last first.
+func ids(s eventlog.States) (all []string) {
+	for _, m := range s.Select(func(*eventlog.MatchState) bool { return true }) {
+		all = append(all, m.Match.ID)
+	}
+	return all
+}
+
+// The states of a History with a limit of matches are partial when a match was dropped whose latest
+// event is less than 7 days old, or was replayed.
+func TestPartialStates(t *testing.T) {
+	now := time.Now()
+	for _, tc := range []struct {
+		what    string
+		first   event.Data // of m0, which is dropped
+		at      time.Time  // of the first event
+		matches int        // m0, m1…
+		partial bool
+	}{
+		{"as many as the limit", event.Data{}, now, 3, false},
+		{"one more", event.Data{}, now, 4, true},
+		{"an old match is dropped", event.Data{}, now.Add(-7*24*time.Hour - time.Minute), 4, false},
+		{"a match that is a little younger", event.Data{}, now.Add(-7*24*time.Hour + time.Minute), 4, true},
+		{"a replay", event.Data{Replay: true}, now.AddDate(-10, 0, 0), 4, true},
+	} {
+		l := &log{t: t, History: eventlog.NewHistory(1<<20, eventlog.Beginning().WithMatches(3))}
+		tc.first.Epoch, tc.first.Seq = "e", 1
+		l.emit("m0", tc.at, tc.first)
+		for i := 1; i < tc.matches; i++ {
+			l.emit(fmt.Sprint("m", i), now, event.Data{Epoch: "e", Seq: 1})
+		}
+		place := l.Now()
+		if place.States.Partial() != tc.partial || place.States.Len() != 3 {
+			t.Errorf(
+				"%s: %d matches, partial %v, want 3 and %v",
+				tc.what,
+				place.States.Len(),
+				place.States.Partial(),
+				tc.partial,
+			)
+		}
+	}
+}
+
+// A state lacks incidents if its first event was not the first of the match, or if there were too many.
+func TestPartialState(t *testing.T) {
+	l := &log{t: t, History: eventlog.NewHistory(1<<20, eventlog.Beginning())}
+	now := time.Now()
+	for _, tc := range []struct {
+		match string
+		d     event.Data
+		want  bool
+	}{
+		{"m1", event.Data{Epoch: "e1", Seq: 1}, false},
+		{"m1", event.Data{Epoch: "e1", Seq: 7}, false}, // the events between have other topics, or are in the log twice
+		{"m2", event.Data{Epoch: "e1", Seq: 2}, true},
+		{"m2", event.Data{Epoch: "e1", Seq: 3}, true},
+		{"m2", event.Data{Epoch: "e2", Seq: 1}, false}, // reports all incidents again
+		{"m3", event.Data{}, false},                    // published by hand
+		{"m3", event.Data{Epoch: "e1", Seq: 1}, false},
+	} {
+		if m := l.emit(tc.match, now, tc.d); m.Partial != tc.want {
+			t.Errorf("after event %s/%d of %s: partial %v, want %v", tc.d.Epoch, tc.d.Seq, tc.match, m.Partial, tc.want)
+		}
+	}
+	for i := range int64(501) {
+		m := l.emit("m4", now, event.Data{Epoch: "e1", Seq: i + 1, Incident: fmt.Sprint("i", i)})
+		if want := i == 500; m.Partial != want {
+			t.Errorf("with %d incidents: partial %v, want %v", i+1, m.Partial, want)
+		}
+	}
+}
+
+// A new epoch begins without the score, the shoot-out, the line score and the incidents of the old
+// epoch. An event of the old epoch changes nothing, and neither does an older event without an epoch.
+func TestNewEpoch(t *testing.T) {
+	l := &log{t: t, History: eventlog.NewHistory(1<<20, eventlog.Beginning())}
+	now := time.Now()
+	line := &event.LineScore{Home: event.Line{{Runs: 1}}}
+	old := l.emit("m1", now, event.Data{Epoch: "e1", Seq: 1, Incident: "i1", Score: &event.Score{Home: 1},
+		Shootout: &event.Score{Home: 3}, LineScore: line})
+	if old.Score == nil || old.Shootout == nil || old.LineScore == nil || len(old.Incidents) != 1 {
+		t.Fatalf("state %+v, want a score, a shoot-out, a line score and an incident", old)
+	}
+	if m := l.emit("m1", now, event.Data{Epoch: "e1", Seq: 2, Incident: "i2"}); m.Score == nil || m.Shootout == nil ||
+		m.LineScore == nil || len(m.Incidents) != 2 {
+		t.Errorf(
+			"the next event has no score: state %+v, want the score, the shoot-out and the line score before it",
+			m,
+		)
+	}
+	m := l.emit("m1", now, event.Data{Epoch: "e2", Seq: 1, Incident: "i3"})
+	if m.Score != nil || m.Shootout != nil || m.LineScore != nil || len(m.Incidents) != 1 {
+		t.Errorf("after a new epoch: state %+v, want only the incident of its first event", m)
+	}
+	for what, d := range map[string]event.Data{
+		"old epoch": {Epoch: "e1", Seq: 9, Score: &event.Score{}}, "no epoch": {Score: &event.Score{}},
+	} {
+		if m := l.emit("m1", now.Add(time.Hour), d); m != nil {
+			t.Errorf("event of %s: state %+v, want no change", what, m)
+		}
+	}
+	l.emit("m2", now, event.Data{})
+	if m := l.emit("m2", now.Add(-time.Nanosecond), event.Data{Score: &event.Score{}}); m != nil {
+		t.Errorf("an older event without an epoch: state %+v, want no change", m)
+	}
+}
+
+// store returns Checkpoints in a new Redis server, and a client of the server.
+func store(t *testing.T) (*eventlog.Checkpoints, *redis.Client) {
+	r := redis.NewClient(&redis.Options{Addr: miniredis.RunT(t).Addr()})
+	t.Cleanup(func() { r.Close() })
+	return eventlog.NewCheckpoints(r, "mw:"), r
+}
+
+// A checkpoint keeps whether matches were dropped. A lower limit drops more, and a higher limit keeps
+// the mark of the matches that are gone.
+func TestPartialCheckpoint(t *testing.T) {
+	c, _ := store(t)
+	l := &log{t: t, History: eventlog.NewHistory(1<<20, eventlog.Beginning().WithMatches(3))}
+	emit := func(match string) { l.emit(match, time.Now(), event.Data{Epoch: "e", Seq: 1}) }
+	check := func(limit int, partial bool, want ...string) {
+		t.Helper()
+		cp, err := c.Startup(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		s := eventlog.NewHistory(1<<20, cp.WithMatches(limit)).Now().States
+		if got := ids(s); !slices.Equal(got, want) || s.Partial() != partial {
+			t.Errorf("limit %d: matches %v, partial %v, want %v and %v", limit, got, s.Partial(), want, partial)
+		}
+	}
+	for _, match := range []string{"m1", "m2", "m3"} {
+		emit(match)
+	}
+	if err := c.Save(t.Context(), l.Checkpoint()); err != nil {
+		t.Fatal(err)
+	}
+	check(3, false, "m3", "m2", "m1")
+	check(5, false, "m3", "m2", "m1")
+	check(2, true, "m3", "m2")
+	for range 3000 { // the next checkpoint must be far enough away
+		l.offset++
+	}
+	emit("m4")
+	if err := c.Save(t.Context(), l.Checkpoint()); err != nil {
+		t.Fatal(err)
+	}
+	if err := c.Save(t.Context(), l.Checkpoint()); err != nil {
+		t.Fatal(err)
+	}
+	at, err := c.Before(t.Context(), l.offset, time.Time{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, limit := range []int{3, 5} {
+		if s := eventlog.NewHistory(1<<20, at.WithMatches(limit)).Now().States; !s.Partial() ||
+			!slices.Equal(ids(s), []string{"m4", "m3", "m2"}) {
+			t.Errorf("limit %d: matches %v, partial %v, want m4, m3 and m2, and partial", limit, ids(s), s.Partial())
+		}
+	}
+}
+
+// A checkpoint of a version with the fixed limit of 500 matches does not say whether matches were
+// dropped. If it has 500, there may have been more, which changed before the first of them.
+func TestCheckpointOfAnOlderVersion(t *testing.T) {
+	now := time.Now()
+	for _, tc := range []struct {
+		matches int
+		first   time.Time // of the match that changed first
+		partial bool
+	}{{499, now, false}, {500, now, true}, {500, now.AddDate(0, 0, -8), false}} {
+		c, r := store(t)
+		var text bytes.Buffer
+		z := gzip.NewWriter(&text)
+		lines := json.NewEncoder(z)
+		cursor := broker.CursorAt(77, "e77").String()
+		if err := lines.Encode(map[string]any{"cursor": cursor, "read": now, "by_hand": []string{}}); err != nil {
+			t.Fatal(err)
+		}
+		for i := range tc.matches {
+			at := now
+			if i == 0 {
+				at = tc.first
+			}
+			state := eventlog.MatchState{Match: event.Match{ID: fmt.Sprint("m", i)}, Updated: at, TID: event.NewTID()}
+			if err := lines.Encode(&state); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := z.Close(); err != nil {
+			t.Fatal(err)
+		}
+		name := fmt.Sprintf("77 %d", now.UnixMilli())
+		r.ZAdd(t.Context(), "mw:{fanout}:checkpoints", redis.Z{Score: 77, Member: name})
+		r.HSet(t.Context(), "mw:{fanout}:states", name, text.Bytes())
+		cp, err := c.Startup(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		s := eventlog.NewHistory(1<<20, cp.WithMatches(1000)).Now().States
+		if s.Len() != tc.matches || s.Partial() != tc.partial {
+			t.Errorf("%d matches, the first changed at %v: %d matches, partial %v, want partial %v",
+				tc.matches, tc.first, s.Len(), s.Partial(), tc.partial)
+		}
+	}
+}
+
+// BenchmarkMatches measures the memory of a match with 30 incidents, and its size in a snapshot.
+// docs/live.md names the results.
+func BenchmarkMatches(b *testing.B) {
+	for b.Loop() {
+		const matches, incidents = 200, 30
+		heap := func() uint64 {
+			runtime.GC()
+			var m runtime.MemStats
+			runtime.ReadMemStats(&m)
+			return m.HeapAlloc
+		}
+		before := heap()
+		l := &log{t: b, History: eventlog.NewHistory(1, eventlog.Beginning().WithMatches(matches))} // without frames
+		for i := range matches {
+			for n := range int64(incidents) {
+				l.emit(fmt.Sprint("match-", i), time.Now(), event.Data{
+					Epoch: "0190b6a0-aaaa-7bbb-8ccc-ddddeeeeffff", Seq: n + 1, Rev: 1,
+					Incident: fmt.Sprintf("0190b6a0-aaaa-7bbb-8ccc-%012d", n), Player: fmt.Sprint("Player Number ", n),
+					Team: strings.Clone("Toronto FC"), Opponent: strings.Clone("New York City FC"), Side: event.Home,
+					Clock: &event.Clock{Period: "1h", Minute: int(n) + 1}, Score: &event.Score{Home: int(n)},
+				})
+			}
+		}
+		states := l.Now().States
+		l.DropAll()
+		plain, size := heap()-before, 0
+		for _, m := range states.Select(func(*eventlog.MatchState) bool { return true }) {
+			text, err := m.Encode()
+			if err != nil {
+				b.Fatal(err)
+			}
+			size += len(text)
+		}
+		b.ReportMetric(float64(plain)/matches, "B/match")
+		b.ReportMetric(float64(heap()-before)/matches, "B/match-encoded")
+		b.ReportMetric(float64(size)/matches, "B/match-in-snapshot")
+		runtime.KeepAlive(states)
+		runtime.KeepAlive(l)
+	}
+}

@@ -1,0 +1,122 @@
+package gateway
+
+import (
+	"context"
+	"errors"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/http/httputil"
+	"os"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+const (
+	headerTimeout = 15 * time.Second // longer than the time limit of an API call; streams send headers immediately
+	maxIdle       = 256              // maximum number of idle connections to an instance
+)
+
+// newProxy creates the proxy and its transport.
+func (g *Gateway) newProxy() {
+	g.transport = &http.Transport{
+		DialContext: func(ctx context.Context, _, address string) (net.Conn, error) { return g.dial(ctx, address, false) },
+		DialTLSContext: func(ctx context.Context, _, address string) (net.Conn, error) {
+			return g.dial(ctx, address, true)
+		},
+		ResponseHeaderTimeout: headerTimeout, MaxIdleConnsPerHost: maxIdle,
+		IdleConnTimeout: 90 * time.Second, DisableCompression: true,
+	}
+	g.proxy = &httputil.ReverseProxy{
+		Rewrite:       rewrite,
+		Transport:     (*balancer)(g),
+		FlushInterval: -1, // the body can be a stream
+		ErrorLog:      slog.NewLogLogger(g.log.Handler(), slog.LevelDebug),
+		ErrorHandler:  g.writeError,
+	}
+}
+
+// rewrite adds the headers of the gateway to a request.
+func rewrite(r *httputil.ProxyRequest) {
+	r.Out.URL.Scheme = "http"    // the balancer replaces it
+	r.Out.URL.Host = r.In.Host   // the balancer replaces it with the address of an instance
+	r.SetXForwarded()            // replaces the values of the client
+	r.Out.Header.Add("Via", via) // for the check of loops
+	r.Out.Host = r.In.Host       // fanout compares it with the Origin header
+}
+
+// A balancer is a Gateway that implements [http.RoundTripper]. It chooses an instance for each
+// request. If it cannot connect to the instance, it tries another instance.
+type balancer Gateway
+
+func (l *balancer) RoundTrip(r *http.Request) (*http.Response, error) {
+	g := (*Gateway)(l)
+	began := time.Now()
+	var response *http.Response
+	b, err := g.try(r, func(b *backend, encrypted bool) (err error) {
+		out := r.Clone(r.Context())
+		out.URL.Host = b.address
+		if encrypted {
+			out.URL.Scheme = "https"
+		}
+		if r.Body != nil && r.Body != http.NoBody {
+			out.Body = io.NopCloser(r.Body) // a failed dial would close r.Body
+		}
+		response, err = g.transport.RoundTrip(out) //nolint:bodyclose // the caller closes the body
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	response.Body = &closeBody{response.Body, sync.OnceFunc(func() { g.release(b) })}
+	g.metrics.responded(roleOf(r.URL.Path), response.StatusCode, began)
+	return response, nil
+}
+
+// A closeBody is a body that calls closed after it is closed.
+type closeBody struct {
+	io.ReadCloser
+	closed func()
+}
+
+func (c *closeBody) Close() error {
+	defer c.closed()
+	return c.ReadCloser.Close()
+}
+
+// slowKey is the context key of a flag: the client sent too little of the request body. The value is a
+// *[atomic.Bool].
+type slowKey struct{}
+
+// watchBody returns r with a body that sets the flag slowKey when a read of the body takes too long.
+// The server of the gateway sets the deadline.
+func watchBody(r *http.Request) *http.Request {
+	if r.Body == nil || r.Body == http.NoBody {
+		return r
+	}
+	slow := new(atomic.Bool)
+	r = r.WithContext(context.WithValue(r.Context(), slowKey{}, slow))
+	r.Body = &watchedBody{r.Body, slow}
+	return r
+}
+
+// isSlow reports whether the flag slowKey of r is set.
+func isSlow(r *http.Request) bool {
+	slow, ok := r.Context().Value(slowKey{}).(*atomic.Bool)
+	return ok && slow.Load()
+}
+
+type watchedBody struct {
+	io.ReadCloser
+	slow *atomic.Bool
+}
+
+func (w *watchedBody) Read(b []byte) (int, error) {
+	n, err := w.ReadCloser.Read(b)
+	if errors.Is(err, os.ErrDeadlineExceeded) {
+		w.slow.Store(true)
+	}
+	return n, err
+}

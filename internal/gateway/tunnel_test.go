@@ -1,0 +1,530 @@
+package gateway_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/gorilla/websocket"
+
+	"github.com/matchwire/matchwire/internal/gateway"
+	"github.com/matchwire/matchwire/internal/instances"
+	"github.com/matchwire/matchwire/internal/nonblock"
+)
+
+// lastFrame is the close frame of a stopping gateway.
+var lastFrame = string(frame(0x88, "\x03\xf4the gateway is stopping; reconnect with your cursor"))
+
+// Bytes pass in both directions unchanged, in any amount.
+func TestTunnelCopies(t *testing.T) {
+	t.Parallel()
+	c := newCluster(t)
+	client, instance := c.tunnel(c.rawInstance())
+	big := strings.Repeat("0123456789", 500_000)
+	for _, d := range []struct {
+		name     string
+		from, to *raw
+	}{{"to the instance", client, instance}, {"to the client", instance, client}} {
+		d.from.send('x')
+		if got := d.to.receive(1); got != "x" {
+			t.Errorf("%s: received %q, want x", d.name, got)
+		}
+		sent := make(chan error)
+		go func() {
+			_, err := io.WriteString(d.from, big)
+			sent <- err
+		}()
+		if got := d.to.receive(len(big)); got != big {
+			t.Errorf("%s: %d bytes differ", d.name, len(got))
+		}
+		if err := <-sent; err != nil {
+			t.Error(err)
+		}
+	}
+	client.Close()
+	instance.rest()
+	c.ended("websocket", "left")
+}
+
+// A stopping gateway sends a close frame to a client after the current frame.
+func TestShutdownAfterWholeFrame(t *testing.T) {
+	t.Parallel()
+	big := string(frame(0x81, strings.Repeat("x", 40_000)))
+	second := string(frame(0x81, "second"))
+	for _, tc := range []struct {
+		name          string
+		before, after string // sent by the instance before and after the call of Shutdown
+		want          string // received by the client after before
+	}{
+		{"between frames", second, "", lastFrame},
+		{"in a frame", big[:20_000], big[20_000:], big[20_000:] + lastFrame},
+		{"in the length", big[:2], big[2:], big[2:] + lastFrame},
+		{"in a frame, then a part of the next", big[:10], big[10:] + second + big[:20_000], big[10:] + second + lastFrame},
+		{"in a frame, then a close frame", second[:1],
+			second[1:] + string(frame(0x88, "")), second[1:] + string(frame(0x88, ""))},
+		{"after a close frame", string(frame(0x88, "\x03\xe9")), "", ""},
+		{"in a frame whose rest is missing", second[:4], "", ""},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			t.Parallel()
+			c := newClusterWith(t, gateway.Options{}, func(g *gateway.Gateway) {
+				stall := patience
+				if tc.name == "in a frame whose rest is missing" {
+					stall = 100 * time.Millisecond
+				}
+				g.SetLimits(stall, patience, patience, patience)
+			})
+			client, instance := c.tunnel(c.rawInstance())
+			instance.send([]byte(tc.before)...)
+			client.receive(len(tc.before))
+			done := make(chan error)
+			go func() { done <- c.gateway.Shutdown(t.Context()) }()
+			c.until("the gateway to stop", c.gateway.Stopping)
+			instance.send([]byte(tc.after)...)
+			if got := client.receive(len(tc.want)); got != tc.want {
+				t.Errorf("the client received %q, want %q", short(got), short(tc.want))
+			}
+			client.send('x') // still forwarded
+			if tc.want != "" {
+				instance.receive(1)
+			}
+			if got := client.rest(); got != "" {
+				t.Errorf("the client received %q more, want the end", short(got))
+			}
+			client.Close()
+			if err := <-done; err != nil {
+				t.Error(err)
+			}
+			c.ended("websocket", "stopped")
+		})
+	}
+}
+
+func short(s string) string {
+	if len(s) > 200 {
+		return fmt.Sprintf("%.80s … %s (%d bytes)", s, s[len(s)-100:], len(s))
+	}
+	return s
+}
+
+// Shutdown cuts the connections that are left when its context ends. A stopping gateway refuses
+// sockets.
+func TestShutdownIsBounded(t *testing.T) {
+	t.Parallel()
+	c := newClusterWith(t, gateway.Options{}, func(g *gateway.Gateway) {
+		g.SetLimits(patience, patience, patience, patience)
+	})
+	i := c.rawInstance()
+	client, _ := c.tunnel(i)
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan error)
+	go func() { done <- c.gateway.Shutdown(ctx) }()
+	if got := client.receive(len(lastFrame)); got != lastFrame {
+		t.Errorf("received %q, want %q", got, lastFrame)
+	}
+	c.refused("the gateway is stopping")
+	select {
+	case err := <-done:
+		t.Errorf("Shutdown returned %v although a client is connected", err)
+	default:
+	}
+	cancel()
+	if err := <-done; err == nil {
+		t.Error("Shutdown returned no error although it cut a connection")
+	}
+	client.rest()
+	c.ended("websocket", "stopped")
+}
+
+// refused opens a WebSocket and an event stream. The gateway must refuse them.
+func (c *cluster) refused(detail string) {
+	c.Helper()
+	_, socket, _ := websocket.DefaultDialer.Dial("ws"+strings.TrimPrefix(c.front.URL, "http")+"/ws", nil)
+	if socket == nil || socket.StatusCode != 503 || socket.Header.Get("Retry-After") == "" {
+		c.Errorf("WebSocket: response %v, want 503 with Retry-After", socket)
+		return
+	}
+	if b, _ := io.ReadAll(socket.Body); !strings.Contains(string(b), detail) {
+		c.Errorf("WebSocket: body %s, want %q", b, detail)
+	}
+	if code, body := c.get("/sse"); code != 503 || !strings.Contains(body, detail) {
+		c.Errorf("event stream: status %d, body %s; want 503 with %q", code, body, detail)
+	}
+}
+
+// If a protocol has no known frames, a stopping gateway cuts its connections.
+func TestShutdownOfOtherProtocol(t *testing.T) {
+	t.Parallel()
+	c := newCluster(t)
+	i := c.rawInstance()
+	client := c.connect()
+	client.open("other")
+	client.receive(7)
+	newRaw(t, <-i.sockets)
+	done := make(chan error)
+	go func() { done <- c.gateway.Shutdown(t.Context()) }()
+	if rest := client.rest(); rest != "" {
+		t.Errorf("received %q, want the end", rest)
+	}
+	client.Close()
+	if err := <-done; err != nil {
+		t.Error(err)
+	}
+	c.ended("other", "stopped")
+}
+
+// A stopping gateway sends an event close to the client of an event stream, after the current event.
+func TestShutdownEndsEventStreams(t *testing.T) {
+	t.Parallel()
+	const event, end = "id: 1\ndata: {}\n\n",
+		"event: close\ndata: {\"code\":1012,\"reason\":\"the gateway is stopping; reconnect with your cursor\"}\n\n"
+	for _, tc := range []struct {
+		name          string
+		before, after string // sent by the instance before and after the call of Shutdown
+		want          string // received by the client after before
+	}{
+		{"between events", event, "", end},
+		{"in an event", event[:9], event[9:] + event[:5], event[9:] + end},
+		{"in the end of an event", event[:len(event)-1], "\n", "\n" + end},
+		{"in an event whose rest is missing", event[:9], "", ""},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			t.Parallel()
+			c := newClusterWith(t, gateway.Options{}, func(g *gateway.Gateway) {
+				stall := patience
+				if tc.want == "" {
+					stall = 100 * time.Millisecond
+				}
+				g.SetLimits(stall, patience, patience, patience)
+			})
+			client, instance := c.eventStream(c.rawInstance())
+			instance.send([]byte(tc.before)...)
+			client.receive(len(tc.before))
+			done := make(chan error)
+			go func() { done <- c.gateway.Shutdown(t.Context()) }()
+			c.until("the gateway to stop", c.gateway.Stopping)
+			instance.send([]byte(tc.after)...)
+			if got := client.rest(); got != tc.want {
+				t.Errorf("the client received %q, want %q", got, tc.want)
+			}
+			client.Close()
+			if err := <-done; err != nil {
+				t.Error(err)
+			}
+			c.ended("sse", "stopped")
+		})
+	}
+}
+
+// A peer that accepts no bytes loses its connection, and the other peer too.
+func TestStalledPeer(t *testing.T) {
+	t.Parallel()
+	for _, tc := range []struct{ kind, why string }{
+		{"websocket", "slow"}, {"websocket", "instance"}, {"sse", "slow"},
+	} {
+		t.Run(tc.kind+" "+tc.why, func(t *testing.T) {
+			t.Parallel()
+			c := newClusterWith(t, gateway.Options{}, func(g *gateway.Gateway) {
+				g.SetLimits(100*time.Millisecond, patience, patience, patience)
+			})
+			open := c.tunnel
+			if tc.kind == "sse" {
+				open = c.eventStream
+			}
+			from, to := open(c.rawInstance())
+			if tc.why == "slow" {
+				from, to = to, from
+			}
+			from.flood()
+			c.ended(tc.kind, tc.why)
+			to.rest()
+		})
+	}
+}
+
+// flood sends bytes until that fails. It fails the test after a minute.
+func (r *raw) flood() {
+	r.Helper()
+	b := make([]byte, 64<<10)
+	for {
+		_, err := r.Write(b)
+		if timeout := net.Error(nil); errors.As(err, &timeout) && timeout.Timeout() {
+			r.Fatal("the connection is still open after a minute, although the peer accepts nothing")
+		}
+		if err != nil {
+			return
+		}
+	}
+}
+
+// A peer that accepts few bytes must accept a whole buffer within a limit.
+func TestTricklingPeer(t *testing.T) {
+	t.Parallel()
+	c := newClusterWith(t, gateway.Options{}, func(g *gateway.Gateway) {
+		g.SetLimits(patience, time.Millisecond, patience, patience)
+	})
+	client, instance := c.tunnel(c.rawInstance())
+	go func() {
+		var b [1]byte
+		for {
+			if _, err := client.Read(b[:]); err != nil {
+				return
+			}
+		}
+	}()
+	instance.flood()
+	c.ended("websocket", "slow")
+}
+
+// When one peer has closed its side, the other one must close its side within a limit.
+func TestHalfClosed(t *testing.T) {
+	t.Parallel()
+	for _, first := range []string{"client", "instance"} {
+		t.Run(first+" first", func(t *testing.T) {
+			t.Parallel()
+			c := newClusterWith(t, gateway.Options{}, func(g *gateway.Gateway) {
+				g.SetLimits(patience, patience, 100*time.Millisecond, patience)
+			})
+			closing, other := c.tunnel(c.rawInstance())
+			why := "left"
+			if first == "instance" {
+				closing, other, why = other, closing, "instance"
+			}
+			other.send([]byte("last")...)
+			closing.receive(4)
+			if err := closing.Conn.(*net.TCPConn).CloseWrite(); err != nil {
+				t.Fatal(err)
+			}
+			if rest := other.rest(); rest != "" {
+				t.Errorf("received %q, want the end", rest)
+			}
+			closing.rest() // ends although other is still open
+			c.ended("websocket", why)
+		})
+	}
+}
+
+// A tunnel without any bytes is closed. Bytes in one direction keep it open.
+func TestIdleTunnel(t *testing.T) {
+	t.Parallel()
+	c := newCluster(t)
+	i := c.rawInstance()
+	idle, _ := c.tunnel(i)
+	listening, pinging := c.tunnel(i)
+	sending, reading := c.tunnel(i)
+	since := time.Now()
+	pinging.send('x')
+	listening.receive(1)
+	sending.send('y')
+	reading.receive(1)
+	c.gateway.CloseIdle(since)
+	idle.rest()
+	c.ended("websocket", "idle")
+	pinging.send('x')
+	listening.receive(1)
+	sending.send('y')
+	reading.receive(1)
+}
+
+// Run closes idle tunnels and event streams.
+func TestRunClosesIdle(t *testing.T) {
+	t.Parallel()
+	c := newClusterWith(t, gateway.Options{}, func(g *gateway.Gateway) {
+		g.SetLimits(patience, patience, patience, time.Nanosecond)
+	})
+	client, _ := c.tunnel(c.rawInstance())
+	client.rest()
+	c.ended("websocket", "idle")
+}
+
+// The number of sockets and event streams is limited. Other requests are not.
+func TestConnectionLimit(t *testing.T) {
+	t.Parallel()
+	c := newClusterWith(t, gateway.Options{Connections: 2}, nil)
+	i := c.rawInstance()
+	client, _ := c.tunnel(i)
+	c.eventStream(i)
+	c.refused("too many connections")
+	if code, _ := c.get("/"); code != 400 { // from the instance
+		t.Errorf("other request: status %d, want 400", code)
+	}
+	full := func() bool {
+		issues, _ := c.gateway.Health()
+		return strings.Contains(strings.Join(issues, "\n"), "the gateway has its maximum of 2 connections")
+	}
+	if !full() {
+		t.Error("the health does not say that the gateway has its maximum of connections")
+	}
+	for _, kind := range []string{"websocket", "sse"} {
+		if n := c.metric("connections", "kind="+kind); n != 1 {
+			t.Errorf("%v connections of kind %s, want 1", n, kind)
+		}
+	}
+	client.Close()
+	c.until("a free place", func() bool { return !full() })
+	c.tunnel(i)
+}
+
+// The limit on open files determines the default of the limit on sockets. Each socket needs two files.
+func TestDefaultConnectionLimit(t *testing.T) {
+	t.Parallel()
+	got := gateway.New(gateway.Options{Log: slog.New(slog.DiscardHandler)}).MaxConnections()
+	if want := nonblock.MaxConnections() / 2; got != want || got == 0 {
+		t.Errorf("at most %d connections, want %d", got, want)
+	}
+}
+
+// An instance gets the same headers with a request for a WebSocket as with any other request. The
+// response of an instance that refuses a WebSocket arrives unchanged.
+func TestHeadersOfHandshake(t *testing.T) {
+	t.Parallel()
+	c := newCluster(t)
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.RequestURI() != "/a%2Fb?match=1&match=2" {
+			t.Errorf("the instance got a request for %s", r.URL.RequestURI())
+		}
+		r.Header.Set("Host", r.Host)
+		w.Header().Set("X-Answer", "yes")
+		w.Header().Set("Keep-Alive", "timeout=5")
+		w.WriteHeader(http.StatusForbidden)
+		_ = json.NewEncoder(w).Encode(r.Header)
+	}))
+	defer s.Close()
+	c.change(func([]instances.Instance) []instances.Instance {
+		return []instances.Instance{{Name: "a", Roles: []string{"fanout"}, Address: s.Listener.Addr().String()}}
+	})
+	c.awaitRefresh()
+	c.awaitRefresh()
+	ask := func(connection, upgrade string) http.Header {
+		req, err := http.NewRequest("GET", c.front.URL+"/a%2Fb?match=1&match=2", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		req.Host = "scores.example"
+		req.Header = http.Header{
+			"X-Forwarded-For":   {"1.2.3.4"},
+			"Forwarded":         {"for=1.2.3.4"},
+			"X-Forwarded-Proto": {"gopher"},
+			"X-Private": {
+				"secret",
+			},
+			"Origin":              {"https://scores.example"},
+			"Connection":          {connection},
+			"User-Agent":          {""},
+			"Proxy-Authorization": {"x"},
+		}
+		if upgrade != "" {
+			req.Header.Set("Upgrade", upgrade)
+		}
+		resp, err := http.DefaultClient.Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer resp.Body.Close()
+		var got http.Header
+		if err := json.NewDecoder(resp.Body).Decode(&got); err != nil || resp.StatusCode != 403 ||
+			resp.Header.Get("X-Answer") != "yes" || resp.Header.Get("Keep-Alive") != "" {
+			t.Fatalf(
+				"status %d, headers %v, error %v; want the response of the instance",
+				resp.StatusCode,
+				resp.Header,
+				err,
+			)
+		}
+		return got
+	}
+	plain, socket := ask("X-Private", ""), ask("Upgrade, X-Private", "websocket")
+	if socket.Get("Connection") != "Upgrade" || socket.Get("Upgrade") != "websocket" {
+		t.Errorf("handshake with headers %v, want Connection and Upgrade", socket)
+	}
+	socket.Del("Connection")
+	socket.Del("Upgrade")
+	plain.Del("Accept-Encoding")
+	socket.Del("Accept-Encoding")
+	if fmt.Sprint(plain) != fmt.Sprint(socket) {
+		t.Errorf("handshake with headers\n%v\nwant those of other requests:\n%v", socket, plain)
+	}
+	if socket.Get("Host") != "scores.example" || socket.Get("X-Forwarded-For") != "127.0.0.1" ||
+		socket.Get("X-Forwarded-Proto") != "http" || socket.Get("Via") != "1.1 matchwire-gateway" ||
+		socket.Get("X-Private") != "" || socket.Get("Forwarded") != "" {
+		t.Errorf("handshake with headers %v", socket)
+	}
+}
+
+// If an instance is unreachable, a socket goes to another instance. If the instance does not respond
+// to the handshake, the client gets an error.
+func TestHandshakeFails(t *testing.T) {
+	t.Parallel()
+	c := newCluster(t)
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	address := l.Addr().String()
+	l.Close()
+	c.change(func(list []instances.Instance) []instances.Instance {
+		return append(
+			list,
+			instances.Instance{Name: "gone", Roles: []string{"fanout"}, Address: address, Status: "pass"},
+		)
+	})
+	c.instance("fan-1", "fanout")
+	c.until("the instance", func() bool { code, _ := c.get("/"); return code == 200 })
+	for range 10 {
+		if _, name := c.socket(); name != "fan-1" {
+			t.Errorf("the socket went to %s, want fan-1", name)
+		}
+	}
+	if c.metric("dial_failures_total") == 0 {
+		t.Error("no failed dial was counted")
+	}
+	cut, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer cut.Close()
+	go func() {
+		for {
+			conn, err := cut.Accept()
+			if err != nil {
+				return
+			}
+			conn.Close()
+		}
+	}()
+	c.change(func([]instances.Instance) []instances.Instance {
+		return []instances.Instance{
+			{Name: "cut", Roles: []string{"fanout"}, Address: cut.Addr().String(), Status: "pass"},
+		}
+	})
+	c.awaitRefresh()
+	c.awaitRefresh()
+	_, resp, err := websocket.DefaultDialer.Dial("ws"+strings.TrimPrefix(c.front.URL, "http")+"/ws", nil)
+	if err == nil || resp == nil || resp.StatusCode != http.StatusBadGateway {
+		t.Errorf("response %v, error %v; want 502", resp, err)
+	}
+}
+
+// A request for a WebSocket that a gateway has forwarded is refused, like other requests.
+func TestRefusesLoopOfSockets(t *testing.T) {
+	t.Parallel()
+	c := newCluster(t)
+	c.change(func(list []instances.Instance) []instances.Instance {
+		return append(list, instances.Instance{
+			Name: "lost", Roles: []string{"fanout"}, Address: c.front.Listener.Addr().String(), Status: "pass",
+		})
+	})
+	c.until("508 for the loop", func() bool {
+		_, resp, _ := websocket.DefaultDialer.Dial("ws"+strings.TrimPrefix(c.front.URL, "http")+"/ws", nil)
+		return resp != nil && resp.StatusCode == http.StatusLoopDetected
+	})
+}

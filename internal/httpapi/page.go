@@ -1,0 +1,58 @@
+package httpapi
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"strconv"
+)
+
+// maxPage is the size of a list in a response, in bytes, above which the list ends. The rest is on
+// the next page.
+const maxPage = 2 << 20
+
+// A listing is the JSON of one page of a list.
+type listing struct {
+	text  []byte
+	count int
+	err   error // the first error of json.Marshal
+}
+
+// newListing returns an empty page. name is the member of the response that contains the list.
+func newListing(name string) *listing {
+	return &listing{text: fmt.Appendf(nil, `{%q:[`, name)}
+}
+
+// add appends an item. It reports whether the page has room for more.
+func (p *listing) add(v any) bool {
+	b, err := json.Marshal(v)
+	if err != nil {
+		p.err = err
+		return false
+	}
+	if p.count > 0 {
+		p.text = append(p.text, ',')
+	}
+	p.text = append(p.text, b...)
+	p.count++
+	return len(p.text) < maxPage
+}
+
+// close returns the complete page. next is the position of the next page, or "".
+func (p *listing) close(next string) ([]byte, error) {
+	if p.err != nil {
+		return nil, p.err
+	}
+	p.text = append(p.text, ']')
+	if next != "" {
+		p.text = fmt.Appendf(p.text, `,"next":%q`, next)
+	}
+	p.text = append(p.text, '}')
+	return p.text, nil
+}
+
+// invalidPosition returns the error for a parameter after that no response contained.
+func invalidPosition(after string) error {
+	detail := "after " + strconv.Quote(after) + ": want the value of next in a response"
+	return apiError{http.StatusBadRequest, detail, ""}
+}

@@ -1,0 +1,180 @@
+package httpserver
+
+import (
+	"bufio"
+	"context"
+	"crypto/tls"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+)
+
+// start starts a server with low limits and returns its address.
+func start(t *testing.T, l limits, secure *tls.Config, h http.HandlerFunc) string {
+	t.Helper()
+	ctx, stop := context.WithCancel(t.Context())
+	group, ctx := errgroup.WithContext(ctx)
+	s := &Server{Address: "127.0.0.1:0", TLS: secure, Handler: h, Log: slog.New(slog.DiscardHandler), limits: l,
+		Exempt: func(r *http.Request) bool { return r.URL.Path == "/livez" }}
+	at, err := s.Listen(ctx, group)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		stop()
+		if err := group.Wait(); err != nil {
+			t.Error(err)
+		}
+	})
+	return at.String()
+}
+
+// open connects and writes text.
+func open(t *testing.T, address, text string) net.Conn {
+	t.Helper()
+	c, err := net.Dial("tcp", address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { c.Close() })
+	if _, err := io.WriteString(c, text); err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+// answer returns the status line of the response on c.
+func answer(c net.Conn) (string, error) {
+	return bufio.NewReader(c).ReadString('\n')
+}
+
+const far = time.Hour // a limit that a test does not reach
+
+func ok(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "ok") }
+
+// Clients that send no complete header take the place of each other, not of a client that does.
+func TestSlowHeaders(t *testing.T) {
+	for _, secure := range []bool{false, true} {
+		t.Run(fmt.Sprintf("TLS %v", secure), func(t *testing.T) {
+			var config *tls.Config
+			if secure {
+				s := httptest.NewTLSServer(nil)
+				defer s.Close()
+				config = s.TLS
+			}
+			address := start(t, limits{connections: 4, requests: 3, header: far, body: far}, config, ok)
+			var slow []net.Conn
+			for range 20 {
+				slow = append(slow, open(t, address, "G"))
+			}
+			for i, c := range slow[:16] {
+				if line, err := answer(c); err == nil {
+					t.Errorf("slow connection %d got %q, want it closed", i, line)
+				}
+			}
+			client := &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}}}
+			url := "http://" + address
+			if secure {
+				url = "https://" + address
+			}
+			resp, err := client.Get(url)
+			if err != nil {
+				t.Fatalf("an honest client got %v", err)
+			}
+			resp.Body.Close()
+		})
+	}
+}
+
+// A client that sends no header in time is disconnected.
+func TestHeaderDeadline(t *testing.T) {
+	address := start(t, limits{connections: 4, requests: 3, header: 50 * time.Millisecond, body: far}, nil, ok)
+	if line, err := answer(open(t, address, "GET / HT")); err == nil && !strings.HasPrefix(line, "HTTP/1.1 4") {
+		t.Errorf("the answer is %q, want an error or no answer", line)
+	}
+}
+
+// While slow bodies take all requests, health checks are answered and other requests get 503. The
+// slow bodies end at their deadline.
+func TestSlowBodies(t *testing.T) {
+	reading := make(chan error, 3)
+	address := start(t, limits{connections: 10, requests: 3, header: far, body: 500 * time.Millisecond}, nil,
+		func(w http.ResponseWriter, r *http.Request) {
+			if r.Method == http.MethodPost {
+				reading <- nil
+				_, err := io.ReadAll(r.Body)
+				reading <- err
+			}
+			ok(w, r)
+		})
+	for range 3 {
+		open(t, address, "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\n{")
+	}
+	for range 3 {
+		if err := <-reading; err != nil { // the handler has begun
+			t.Fatal(err)
+		}
+	}
+	get := func(path string) int {
+		resp, err := http.Get("http://" + address + path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		resp.Body.Close()
+		return resp.StatusCode
+	}
+	if code := get("/livez"); code != http.StatusOK {
+		t.Errorf("/livez: status %d, want 200", code)
+	}
+	if code := get("/"); code != http.StatusServiceUnavailable {
+		t.Errorf("another request: status %d, want 503", code)
+	}
+	for range 3 {
+		if err := <-reading; err == nil {
+			t.Error("the slow body was read, want a deadline")
+		}
+	}
+	for get("/") != http.StatusOK { // the handlers end now
+		time.Sleep(time.Millisecond)
+	}
+}
+
+// A connection is still good after the deadline of its previous response, and after hijacking it
+// counts neither as a connection nor as a request.
+func TestHijackedConnectionsDoNotCount(t *testing.T) {
+	address := start(t, limits{connections: 2, requests: 1, header: far, body: far}, nil,
+		func(w http.ResponseWriter, r *http.Request) {
+			if r.URL.Path != "/ws" {
+				ok(w, r)
+				return
+			}
+			conn, _, err := w.(http.Hijacker).Hijack()
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			t.Cleanup(func() { conn.Close() })
+			_, _ = io.WriteString(conn, "HTTP/1.1 101 Switching Protocols\r\n\r\n")
+		})
+	var sockets []net.Conn
+	for range 5 {
+		c := open(t, address, "GET /ws HTTP/1.1\r\nHost: x\r\n\r\n")
+		if line, err := answer(c); err != nil || !strings.Contains(line, "101") {
+			t.Fatalf("the answer is %q, %v; want 101", line, err)
+		}
+		sockets = append(sockets, c)
+	}
+	resp, err := http.Get("http://" + address)
+	if err != nil || resp.StatusCode != http.StatusOK {
+		t.Fatalf("a request beside %d sockets got %v, %v", len(sockets), resp, err)
+	}
+	resp.Body.Close()
+}

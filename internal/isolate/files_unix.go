@@ -1,0 +1,15 @@
+//go:build unix
+
+package isolate
+
+import "syscall"
+
+// maxInherited is the number of file descriptors that closeOnExec covers. The numbers of inherited files are small.
+const maxInherited = 1024
+
+// closeOnExec makes programs that this process starts inherit only standard input, output and error.
+func closeOnExec() {
+	for fd := 3; fd < maxInherited; fd++ {
+		syscall.CloseOnExec(fd) // does nothing if the file is not open
+	}
+}

@@ -1,0 +1,8 @@
+//go:build !linux
+
+package isolate
+
+func process() error {
+	closeOnExec()
+	return nil
+}

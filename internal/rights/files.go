@@ -1,0 +1,160 @@
+package rights
+
+import (
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+)
+
+// Names of the files that Write writes.
+const (
+	DefinitionsFile = "rabbitmq/definitions.json"
+	ACLFile         = "redis/users.acl"
+	amqpFile        = "amqp_url"  // in the folder of a role
+	redisFile       = "redis_url" // in the folder of a role
+	tokenFile       = "api_token" // in the folder of the role api
+)
+
+// ErrURL marks an error about a URL in [Servers].
+var ErrURL = errors.New("without a user")
+
+// Servers holds the URLs of the servers without users.
+type Servers struct {
+	AMQP  string // the URLs of a cluster's nodes are separated by commas
+	Redis string
+}
+
+// Write writes the users of a namespace to files in a folder: the users of both servers with the
+// hashes of their passwords, and in a folder for each role the URLs with its password. The role api
+// also gets an API token. Passwords and the token are random. Write keeps those that it finds in the
+// folder. It returns the roles that got a new password.
+func Write(dir, namespace string, servers Servers) (created []string, err error) {
+	users := Users(namespace)
+	amqp, err := parse(servers.AMQP, "amqp", "amqps")
+	if err != nil {
+		return nil, fmt.Errorf("URL of RabbitMQ: %w", err)
+	}
+	redis, err := parse(servers.Redis, "redis", "rediss")
+	if err != nil {
+		return nil, fmt.Errorf("URL of Redis: %w", err)
+	}
+	passwords := map[string]string{}
+	for _, u := range users {
+		folder := filepath.Join(dir, u.Role)
+		password, err := existing(filepath.Join(folder, amqpFile), filepath.Join(folder, redisFile))
+		if err != nil {
+			return nil, err
+		}
+		if password == "" {
+			password = rand.Text()
+			created = append(created, u.Role)
+		}
+		passwords[u.Role] = password
+		if u.Rabbit != nil {
+			err = writeFile(filepath.Join(folder, amqpFile), 0o400, []byte(as(amqp, u.Name, password)))
+		}
+		if err == nil && u.Redis != nil {
+			err = writeFile(filepath.Join(folder, redisFile), 0o400, []byte(as(redis, u.Name, password)))
+		}
+		if err != nil {
+			return nil, err
+		}
+	}
+	token := filepath.Join(dir, "api", tokenFile)
+	if _, err := os.Stat(token); errors.Is(err, fs.ErrNotExist) {
+		if err := writeFile(token, 0o400, []byte(rand.Text())); err != nil {
+			return nil, err
+		}
+	}
+	vhost := strings.TrimPrefix(amqp[0].Path, "/")
+	if vhost == "" {
+		vhost = "/"
+	}
+	// The servers read these files as other users of the system.
+	definitions := Definitions(users, vhost, namespace, passwords)
+	if err := writeFile(filepath.Join(dir, DefinitionsFile), 0o444, definitions); err != nil {
+		return nil, err
+	}
+	return created, writeFile(filepath.Join(dir, ACLFile), 0o444, ACL(users, passwords))
+}
+
+// parse parses URLs that are separated by commas. Each must have one of the schemes, a host and no user.
+func parse(text string, schemes ...string) (all []*url.URL, err error) {
+	for _, one := range strings.Split(text, ",") {
+		u, err := url.Parse(strings.TrimSpace(one))
+		if err != nil || u.Host == "" || u.User != nil || u.Scheme != schemes[0] && u.Scheme != schemes[1] {
+			// err and the URL can contain a password.
+			return nil, fmt.Errorf("want %s://host:port or %s://host:port, %w", schemes[0], schemes[1], ErrURL)
+		}
+		all = append(all, u)
+	}
+	return all, nil
+}
+
+// as returns the URLs with a user.
+func as(urls []*url.URL, name, password string) string {
+	var all []string
+	for _, u := range urls {
+		c := *u
+		c.User = url.UserPassword(name, password)
+		all = append(all, c.String())
+	}
+	return strings.Join(all, ",")
+}
+
+// existing returns the password in the first of the files that exists, or "" if none exists.
+func existing(files ...string) (string, error) {
+	for _, name := range files {
+		text, err := os.ReadFile(name)
+		if errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		if err != nil {
+			return "", err
+		}
+		first, _, _ := strings.Cut(strings.TrimSpace(string(text)), ",")
+		if u, err := url.Parse(first); err == nil && u.User != nil {
+			if password, _ := u.User.Password(); password != "" {
+				return password, nil
+			}
+		}
+		return "", fmt.Errorf("%s: want a URL with a password: delete the file to create a new password", name)
+	}
+	return "", nil
+}
+
+// writeFile writes a file under a temporary name and then renames it, so that no reader sees a part of
+// it. It creates the folder of the file.
+func writeFile(name string, mode fs.FileMode, data []byte) error {
+	dir := filepath.Dir(name)
+	folder := fs.FileMode(0o700)
+	if mode&0o044 != 0 {
+		folder = 0o755
+	}
+	if err := os.MkdirAll(dir, folder); err != nil {
+		return err
+	}
+	f, err := os.CreateTemp(dir, ".new-*")
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(data)
+	if err == nil {
+		err = f.Chmod(mode)
+	}
+	if err == nil {
+		err = f.Sync()
+	}
+	if err = errors.Join(err, f.Close()); err == nil {
+		err = os.Rename(f.Name(), name)
+	}
+	if err != nil {
+		return errors.Join(err, os.Remove(f.Name()))
+	}
+	return nil
+}

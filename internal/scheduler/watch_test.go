@@ -1,0 +1,102 @@
+package scheduler_test
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"github.com/matchwire/matchwire/internal/outbox"
+	"github.com/matchwire/matchwire/internal/parsertest"
+	"github.com/matchwire/matchwire/internal/scheduler"
+	"github.com/matchwire/matchwire/internal/testenv"
+	"github.com/matchwire/matchwire/parser/page"
+	"github.com/matchwire/matchwire/parser/poll"
+	"github.com/matchwire/matchwire/parser/profile"
+)
+
+// All parsers have stopped. Another process reports the source that is no longer polled, and marks
+// its match as stale, once. The next poll makes both good again.
+func TestSourceThatNobodyPolls(t *testing.T) {
+	testenv.OnBothRedis(t, func(t *testing.T, r *redis.Client) {
+		s := scheduler.NewSchedule(r, "mw:", nil)
+		a, _, err := s.Activate(t.Context(), activation("https://a.example/", "m1"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, _, err := s.Begin(t.Context(), a.ID, a.Event, time.Second); err != nil {
+			t.Fatal(err)
+		}
+		in := &poll.Ingester{Store: poll.NewStore(r, "mw:"), Log: discard}
+		p, err := profile.Load("p.yaml", []byte(parsertest.SmallProfile))
+		if err != nil {
+			t.Fatal(err)
+		}
+		tracker := in.Track(p, "")
+		read := func(at time.Time) []string {
+			body := []byte(fmt.Sprintf(parsertest.SmallPage, 0))
+			events, err := tracker.Ingest(t.Context(), page.Page{URL: a.URL, Body: body, At: at})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := s.Polled(t.Context(), a.ID, poll.Result{Due: at, At: at}); err != nil {
+				t.Fatal(err)
+			}
+			return parsertest.Summary(events)
+		}
+		read(time.Now().Add(-5 * time.Minute))
+		watches := []*scheduler.Watch{
+			{Schedule: s, Ingester: in, Log: discard},
+			{Schedule: s, Ingester: in, Down: true, Log: discard},
+			{Schedule: s, Log: discard}, // a process without an outbox
+		}
+		look := func(step, want string) {
+			t.Helper()
+			for i, w := range watches {
+				if err := w.Look(t.Context()); err != nil {
+					t.Fatal(err)
+				}
+				h := w.Health(t.Context())
+				if want == "" && h != nil ||
+					want != "" && (len(h) != 1 || h[0].Down != w.Down || !strings.Contains(h[0].Text, want)) {
+					t.Errorf("%s: health of process %d is %v, want %q", step, i, h, want)
+				}
+			}
+		}
+		look("in time", "")
+		// The deadline passes.
+		deadline := func() float64 { return r.ZScore(t.Context(), "mw:{schedule}:deadline", a.ID).Val() }
+		if left := time.Until(time.UnixMilli(int64(deadline()))); left < time.Minute || left > 3*time.Minute {
+			t.Errorf("the deadline is in %v, want about two minutes", left)
+		}
+		if err := r.ZAdd(t.Context(), "mw:{schedule}:deadline", redis.Z{Score: 1, Member: a.ID}).Err(); err != nil {
+			t.Fatal(err)
+		}
+		look("overdue", "not polled on time: 1, for example "+a.ID)
+		messages, err := outbox.NewStore(r, "mw:").Oldest(t.Context(), "m1", 100)
+		if err != nil {
+			t.Fatal(err)
+		}
+		stale := 0
+		for _, m := range messages {
+			if strings.HasSuffix(m.Key, ".source_stale") {
+				stale++
+			}
+		}
+		if stale != 1 {
+			t.Errorf("%d events source_stale, want 1", stale)
+		}
+		parsertest.Expect(t, "polled again", read(time.Now()), "source_fresh m1: pages are usable again")
+		look("polled again", "")
+		// A source that is gone is not overdue.
+		if err := r.ZAdd(t.Context(), "mw:{schedule}:deadline", redis.Z{Score: 1, Member: a.ID}).Err(); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := s.Deactivate(t.Context(), a.ID, "test"); err != nil {
+			t.Fatal(err)
+		}
+		look("deactivated", "")
+	})
+}
