@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -164,6 +165,11 @@ func TestRights(t *testing.T) {
     keys: ["*.*.goal"]
 `, 1)
 	more = strings.Replace(more, "rules: [{topics: ['#']}]", "rules: [{topics: ['#']}, {before: 15m}]", 1)
+	page, err := url.Parse(w.site.urls[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	more = strings.Replace(more, "private_addresses: true", "private_addresses: true, ports: ["+page.Port()+"]", 1)
 	if err := os.WriteFile(config, []byte(more), 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -421,7 +427,7 @@ func (g *guarded) refuses() {
 		"scheduler": {{"hset", board, "f", "v"}, {"hset", "mw:{source:a}:watch", "f", "v"}, {"hget", "mw:push:site", "f"}},
 		"parser":    {{"hset", board, "f", "v"}, {"hgetall", "mw:push:site"}, {"publish", "mw:scoreboards:changes", "x"}},
 		"consumers": {{"hset", state, "f", "v"}, {"hset", sources, "f", "v"}, {"rpush", "mw:{m}:outbox", "v"}},
-		"fanout":    {{"hset", board, "f", "v"}, {"hget", board, "f"}, {"hget", state, "f"}, {"hget", "mw:push:site", "f"}},
+		"fanout":    {{"hset", board, "f", "v"}, {"hget", state, "f"}, {"hget", "mw:push:site", "f"}},
 		"api":       {{"hset", board, "f", "v"}, {"hset", "mw:notify:hook:{i}", "f", "v"}, {"get", "mw:handled:hook:e"}},
 		"gateway":   {{"hset", "mw:{instances}", "f", "v"}, {"hget", board, "f"}},
 		"operator":  {{"hset", state, "f", "v"}, {"hget", sources, "f"}, {"rpush", "mw:{m}:outbox", "v"}},
