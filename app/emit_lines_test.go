@@ -98,13 +98,13 @@ func TestEmitDoesNotWaitForAFullBatch(t *testing.T) {
 		w.Close()
 	}()
 	p := &batchRecorder{limit: 10}
-	first := publisherFunc(func(ctx context.Context, msgs ...broker.Message) (int, error) {
+	signaling := publisherFunc(func(ctx context.Context, msgs ...broker.Message) (int, error) {
 		if len(p.batches) == 0 {
 			defer close(published)
 		}
 		return p.Publish(ctx, msgs...)
 	})
-	if _, errs, err := emitFrom(t, in, first); err != nil || fmt.Sprint(p.batches) != "[[A] [B]]" {
+	if _, errs, err := emitFrom(t, in, signaling); err != nil || fmt.Sprint(p.batches) != "[[A] [B]]" {
 		t.Errorf("batches %v, error %v\n%s\nwant [[A] [B]]", p.batches, err, errs)
 	}
 }
@@ -149,7 +149,7 @@ func TestEmitReportsUnconfirmedLines(t *testing.T) {
 	unconfirmed := strings.Count(errs, "is not confirmed")
 	first, last := fmt.Sprintf("line %d: event ", maxBatch+5), fmt.Sprintf("line %d: event ", maxBatch+4+unconfirmed)
 	if !strings.Contains(errs, first) || !strings.Contains(errs, last) {
-		t.Errorf("the report has no %q and %q:\n%s", first, last, errs)
+		t.Errorf("the report does not contain both %q and %q:\n%s", first, last, errs)
 	}
 	want := fmt.Sprintf("stopped before line %d, %d of %d lines failed: %v",
 		maxBatch+5+unconfirmed, unconfirmed, maxBatch+4+unconfirmed, errDown)

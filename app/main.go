@@ -157,7 +157,7 @@ AMQP_URL and REDIS_URL are the URLs of the RabbitMQ and Redis servers. AMQP_URL_
 contain these URLs. Without these variables, the run command uses embedded servers. The demo command always uses
 embedded servers.
 
-Exit codes: 0 success, 1 failure, 2 wrong usage or configuration.`
+Exit codes: 0 success, 1 failure, 2 usage or configuration error.`
 
 // run parses args, runs the command and returns the exit code.
 func (p program) run(ctx context.Context, args []string) (code int) {

@@ -206,8 +206,8 @@ func TestParse(t *testing.T) {
 	}
 }
 
-// Each error names its cause. The exit code is 2 for wrong usage and 1 for other
-// failures.
+// Each error names its cause. The exit code is 2 for a usage or configuration error, and 1
+// for other failures.
 func TestErrors(t *testing.T) {
 	dir := t.TempDir()
 	write := func(name, text string) string {

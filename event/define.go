@@ -94,7 +94,7 @@ func definedSports() []Sport {
 func (d *Definition) check() error {
 	switch {
 	case !wordShape.MatchString(string(d.Name)) || len(d.Name) > maxSlug:
-		return invalid("name", "%q: want a word of a-z, 0-9 and _", d.Name)
+		return invalid("name", "%q: want at most %d characters of a-z and 0-9, with single _ between them", d.Name, maxSlug)
 	case rules[d.Name] != nil:
 		return invalid("name", "%q: matchwire knows this sport; write only its name", d.Name)
 	case len(d.Periods) == 0 || len(d.Periods) > maxDefinedPeriods:
@@ -104,7 +104,7 @@ func (d *Definition) check() error {
 	}
 	for i, p := range d.Periods {
 		if !wordShape.MatchString(string(p)) || slices.Contains(d.Periods[:i], p) {
-			return invalid("periods", "%q: want different words of a-z, 0-9 and _", p)
+			return invalid("periods", "%q: want different words of a-z and 0-9, with single _ between them", p)
 		}
 	}
 	switch {
@@ -136,7 +136,8 @@ func (d *Definition) check() error {
 func (d *Definition) checkKind(k Kind) error {
 	switch {
 	case !wordShape.MatchString(string(k)) || len(k) > maxSlug || BaseKind(string(k)) != k:
-		return invalid("kinds", "%q: want a word of a-z, 0-9 and _, without _corrected and _retracted", k)
+		return invalid("kinds", "%q: want at most %d characters of a-z and 0-9, with single _ between them, "+
+			"without the suffix _corrected or _retracted", k, maxSlug)
 	case slices.Contains(CommonKinds(), k):
 		return invalid("kinds", "%q: every sport has this kind", k)
 	case d.Counts == Goals && k != Goal && len(d.Kinds[k]) > 0:

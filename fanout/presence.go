@@ -16,7 +16,7 @@ func (h *Hub) ServePresence(w http.ResponseWriter, r *http.Request) {
 	if k := h.options.Tokens; k != nil {
 		claims, err := k.Verify(r)
 		if err == nil && len(claims.Topics)+len(claims.Match)+len(claims.Team) > 0 {
-			err = errors.New("the token restricts events, so it does not allow access to the presence")
+			err = errors.New("the token restricts events, so it does not allow access to /presence")
 		}
 		if err != nil {
 			h.refuse(w, http.StatusUnauthorized, err)
@@ -42,9 +42,9 @@ func (h *Hub) ServePresence(w http.ResponseWriter, r *http.Request) {
 
 // A presenceCache caches the presence of this node.
 type presenceCache struct {
-	mu      sync.Mutex
-	counted presence.Presence
-	at      time.Time
+	mu     sync.Mutex
+	latest presence.Presence
+	at     time.Time // when latest was counted
 }
 
 // presence returns the presence of this node, which may be up to a second old.
@@ -52,9 +52,9 @@ func (h *Hub) presence() presence.Presence {
 	h.counted.mu.Lock()
 	defer h.counted.mu.Unlock()
 	if time.Since(h.counted.at) > time.Second {
-		h.counted.counted, h.counted.at = h.countPresence(), time.Now()
+		h.counted.latest, h.counted.at = h.countPresence(), time.Now()
 	}
-	return h.counted.counted
+	return h.counted.latest
 }
 
 // countPresence counts the clients of this node. The cost depends on the number of groups, not on the

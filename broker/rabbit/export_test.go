@@ -19,5 +19,5 @@ func (b *Broker) SetReplyTimeout(d time.Duration) {
 // anything.
 func (b *Broker) SetVerifyInterval(d time.Duration) { b.verifyInterval = d }
 
-// SetLogAckDelay sets how long a delivery of the log waits for its acknowledgement.
+// SetLogAckDelay sets the maximum time before b acknowledges a delivery of the log.
 func (b *Broker) SetLogAckDelay(d time.Duration) { b.logAckDelay = d }

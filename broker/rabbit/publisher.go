@@ -35,8 +35,8 @@ func newPublisher(l, control *link, t *topology, log *slog.Logger) *publisher {
 	return &publisher{link: l, controlLink: control, topology: t, log: log, opening: newLock(), writing: newLock()}
 }
 
-// Publish sends msgs until all are confirmed or ctx ends. It sends an event with a seq only after the
-// previous event of the same match is confirmed.
+// Publish sends msgs until all are confirmed, ctx ends, or retrying cannot help. It sends an event with
+// a seq only after the previous event of the same match is confirmed.
 func (b *Broker) Publish(ctx context.Context, msgs ...broker.Message) (int, error) {
 	out := make([]outgoing, len(msgs))
 	for i, m := range msgs {

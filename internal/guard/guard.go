@@ -98,7 +98,7 @@ func (d *Denied) Write(w http.ResponseWriter) {
 	problem.Write(w, d.Status, d.detail, "")
 }
 
-// forwarded are the headers that proxies add to requests.
+// forwarded lists the headers that proxies add to requests.
 var forwarded = []string{"Via", "Forwarded", "X-Forwarded-For", "X-Real-Ip"}
 
 // isLocal reports whether a request comes from this machine, not through a proxy.

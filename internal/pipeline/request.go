@@ -193,7 +193,8 @@ func (c Config) checkRequests(data []byte) error {
 		r := c.Requests[name]
 		switch {
 		case !requestName.MatchString(name):
-			return strictyaml.PosAt(data, "requests").Errorf("request %q: want a name of a-z, 0-9, _ and -", name)
+			return strictyaml.PosAt(data, "requests").Errorf(
+				"request %q: want at most 60 characters from a-z, 0-9, _ and -, the first a letter or digit", name)
 		case len(r.Hosts) == 0:
 			return r.pos.Errorf("hosts is missing: set the hosts that can receive the settings")
 		}

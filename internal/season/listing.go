@@ -13,7 +13,7 @@ const (
 type listing struct {
 	home, away string    // placeholders; "" if the page always names the teams
 	named      float64   // time at which the page names the teams
-	start      time.Time // the kick-off at first; zero if it does not move
+	start      time.Time // the kick-off before it moves; zero if it does not move
 	moved      float64   // time at which the page shows the right kick-off
 }
 
@@ -44,8 +44,8 @@ func (g *generator) preview(at time.Time) Page {
 	return Page{At: at, Fault: Preview, Body: g.render(0, &p)}
 }
 
-// afterwards returns the pages after the last page of the match: nothing, many previews, or the next
-// game of the teams on the same day.
+// afterwards returns the pages after the last page of the match: none, eight previews, or the start of
+// another game of the teams.
 func (g *generator) afterwards(last time.Time) (pages []Page) {
 	switch g.rand.IntN(6) {
 	case 0:
@@ -66,8 +66,8 @@ func (g *generator) afterwards(last time.Time) (pages []Page) {
 	return pages
 }
 
-// secondGame returns the pages of the first minutes of another game. The home side scores in its third
-// minute.
+// secondGame returns the pages from five minutes before to ten minutes after the start of another
+// game. The home side scores in the third minute.
 func (g *generator) secondGame(start time.Time) (pages []Page) {
 	period := g.line.spans[0].period
 	score := g.match.sport.score

@@ -49,7 +49,7 @@ func lineRules(s event.Sport) string {
 	return "  home_line_score: .home td:not(.total)\n  away_line_score: .away td:not(.total)\n"
 }
 
-// withoutTally returns a style without the tally of a shoot-out.
+// withoutTally removes the tally of a shoot-out from s, and returns s.
 func withoutTally(s *Style) *Style {
 	s.Name, s.Tally = s.Name+", without tally", false
 	return s

@@ -47,7 +47,7 @@ type row struct {
 	fault  string  // name of the edit, or of the fault that removes the row
 }
 
-// shown returns the fact that the row shows at a time.
+// shown returns the fact that the row shows at a given time.
 func (s *row) shown(at float64) *Fact {
 	if s.first != nil && at < s.edited {
 		return s.first
@@ -155,8 +155,8 @@ func (g *generator) insert(s row) {
 	g.rows = slices.Insert(g.rows, i, s)
 }
 
-// invented returns an ordinary score of a side at a time, and whether the side can score at this
-// time. In cricket, the score belongs to the side that bats.
+// invented returns an ordinary score of a side at a given time, and whether the side can score at
+// that time. In cricket, the score belongs to the side that bats.
 func (g *generator) invented(side, player string, at float64) (Fact, bool) {
 	f := g.match.sport.score
 	f.Side, f.Player, f.At = side, player, at
@@ -223,7 +223,7 @@ func (g *generator) correctLate() {
 	}
 }
 
-// page returns the page at a time. Its rows can have faults, but the page as a whole has none.
+// page returns the page at a given time. Its rows can have faults, but the page as a whole has none.
 func (g *generator) page(at float64) Page {
 	p := Page{At: g.match.at(at), Start: g.match.Kickoff, Complete: true}
 	if !g.listing.start.IsZero() && at < g.listing.moved {
@@ -314,8 +314,8 @@ func lineOf(facts []*Fact) (line []periodScore) {
 // LineBehind means that the line score does not include the latest points.
 const LineBehind = "line score behind"
 
-// shownLine returns the points of each period as a page shows them at a time. In sports whose line
-// score adds up to the score, the result contains all periods so far. During play, it sometimes
+// shownLine returns the points of each period as a page shows them at a given time. In sports whose
+// line score adds up to the score, the result contains all periods so far. During play, it sometimes
 // lacks the points of the last lineBehind seconds.
 func (g *generator) shownLine(happened []*Fact, p *Page, at float64) []periodScore {
 	rules := g.match.Sport.Rules()

@@ -58,7 +58,7 @@ type pause struct {
 // long reports whether play continues on another day.
 func (p *pause) long() bool { return p.end-p.begin > 4*3600 }
 
-// elapsed returns the clock at a time of the span, in seconds since the start of the period.
+// elapsed returns the clock at a given time of the span, in seconds since the start of the period.
 func (s *span) elapsed(at float64) float64 {
 	if len(s.anchors) == 0 {
 		return at - s.begin
@@ -85,8 +85,8 @@ func (s *span) length() float64 { return s.elapsed(s.end) }
 // end returns the time at which the match ends.
 func (t *timeline) end() float64 { return t.spans[len(t.spans)-1].end }
 
-// suspended returns the timeline of a match that is suspended at a time and resumes after a number
-// of seconds. During this time, pages show the given status. suspended does not modify t. The time
+// suspended returns the timeline of a match that is suspended at the time at and resumes after a
+// number of seconds. Until it resumes, pages show the given status. suspended does not modify t. at
 // must be in a span.
 func (t *timeline) suspended(at, seconds float64, status string) timeline {
 	later := func(time float64) float64 {
@@ -143,7 +143,7 @@ const (
 	retired  = "RET"
 )
 
-// pauseAt returns the pause at a time, or nil.
+// pauseAt returns the pause at a given time, or nil.
 func (g *generator) pauseAt(at float64) *pause {
 	for i := range g.line.pauses {
 		if p := &g.line.pauses[i]; p.begin <= at && at < p.end {
@@ -153,7 +153,7 @@ func (g *generator) pauseAt(at float64) *pause {
 	return nil
 }
 
-// phase returns the phase at a time.
+// phase returns the phase at a given time.
 func (g *generator) phase(at float64) phase {
 	if at < 0 {
 		return phase{Status: pre}

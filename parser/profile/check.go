@@ -23,7 +23,7 @@ func (p *Profile) check(at func(path string) strictyaml.Pos) error {
 	case p.Name == "" && p.SportRule.name == "":
 		return at("profile").Errorf("set profile, sport and match: every profile needs them")
 	case !isSlug(p.Name):
-		return at("profile").Errorf("profile %q: want a name of a-z, 0-9 and -", p.Name)
+		return at("profile").Errorf("profile %q: want a name of a-z and 0-9, with single - between them", p.Name)
 	case p.Format != "" && p.Format != "html" && p.Format != "json":
 		return at("format").Errorf("format %q: want html or json", p.Format)
 	}
@@ -34,7 +34,7 @@ func (p *Profile) check(at func(path string) strictyaml.Pos) error {
 	for i, h := range p.Hosts {
 		if !hostShape.MatchString(h) {
 			pos := at(fmt.Sprintf("hosts[%d]", i))
-			return pos.Errorf("host %q: want a name like mysite.example, in lower case, without scheme and port", h)
+			return pos.Errorf("host %q: want a name like mysite.example, in lower case, without scheme or port", h)
 		}
 	}
 	for name := range p.Lengths {

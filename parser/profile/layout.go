@@ -65,7 +65,7 @@ func (p *Profile) setVariants(at func(path string) strictyaml.Pos) error {
 		pos := at(fmt.Sprintf("layouts[%d]", i))
 		switch {
 		case !isSlug(l.Name):
-			return pos.Errorf("layout %q: want a name of a-z, 0-9 and -", l.Name)
+			return pos.Errorf("layout %q: want a name of a-z and 0-9, with single - between them", l.Name)
 		case seen[l.Name]:
 			return pos.Errorf("layout %q: another layout has this name", l.Name)
 		case l.If.isSet() && !isTest(&l.If):

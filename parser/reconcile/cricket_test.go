@@ -25,7 +25,7 @@ func cricketAt(p event.Period, balls int, home, away event.Line, in ...observati
 	return o
 }
 
-// withStatus returns a page that shows another status, without a period and a clock.
+// withStatus returns a page that shows another status, without a period or a clock.
 func withStatus(o observation.Observation, status event.Status) observation.Observation {
 	o.Match.Status, o.Match.Period, o.Match.Clock = status, "", event.Clock{}
 	return o
@@ -49,7 +49,7 @@ func TestScoreAfterAWicket(t *testing.T) {
 	s := begin(t, cricketAt("inn1", 18, event.Line{inn(10, 0)}, nil))
 	s.expect(cricketAt("inn1", 24, event.Line{inn(18, 1)}, nil, four, wicket),
 		"boundary 3.2 home Root four 14-0", "wicket 3.4 home Root bowled 15-0", "score_change 4.0 18-0")
-	if got := s.lines; !slices.Equal(got, []string{"14/0 v ", "15/1 v ", "18/1 v "}) {
+	if got := s.lineScores; !slices.Equal(got, []string{"14/0 v ", "15/1 v ", "18/1 v "}) {
 		t.Errorf("line scores of the events %q, want 14/0, 15/1 and 18/1", got)
 	}
 	late := batted("boundary", "four", "Crawley", 19, &event.Score{Home: 12})

@@ -36,7 +36,8 @@ type story struct {
 	state reconcile.State
 	seq   int64
 	now   time.Duration // time of the latest page; the first page is at 20 seconds
-	lines []string      // the line scores of the events of the latest page
+
+	lineScores []string // of the events of the latest page
 
 	site, snapshot string    // site and snapshot of the next pages; may be ""
 	modified       time.Time // Last-Modified of the next pages; may be zero
@@ -83,10 +84,10 @@ func (s *story) read(o observation.Observation) []string {
 		s.t.Errorf("the same page again causes %d events, want none", len(more))
 	}
 	var lines []string
-	s.lines = nil
+	s.lineScores = nil
 	for _, e := range events {
 		if e.Data.LineScore != nil {
-			s.lines = append(s.lines, e.Data.LineScore.String())
+			s.lineScores = append(s.lineScores, e.Data.LineScore.String())
 		}
 		s.seq++
 		if e.Data.Seq != s.seq || e.Data.Epoch != "e1" {

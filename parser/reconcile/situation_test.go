@@ -209,8 +209,8 @@ func TestEachGoalHasItsLineScore(t *testing.T) {
 	ovechkin := goal(event.Away, "Ovechkin", "p1", 600)
 	s := &story{t: t, state: reconcile.State{Epoch: "e1"}}
 	s.read(hockey(200, 2, 1, byPeriod([]int{1, 1}, []int{1, 0}), crosby, malkin, ovechkin))
-	if want := []string{"1 v ", "1 v 1", "1 & 1 v 1 & 0"}; !slices.Equal(slices.Compact(s.lines), want) {
-		t.Errorf("line scores %q, want those after each goal: %q", s.lines, want)
+	if want := []string{"1 v ", "1 v 1", "1 & 1 v 1 & 0"}; !slices.Equal(slices.Compact(s.lineScores), want) {
+		t.Errorf("line scores %q, want those after each goal: %q", s.lineScores, want)
 	}
 	for n := range 3 {
 		s.snapshot = string(rune('a' + n))
@@ -245,7 +245,7 @@ func TestEventsHaveTheSets(t *testing.T) {
 	first := event.Score{Home: 5, Away: 4}
 	s := begin(t, withSets(tennisAt("s1", first), first))
 	s.read(withSets(tennisAt("s2", event.Score{}), event.Score{Home: 6, Away: 4}, event.Score{Away: 1}))
-	if want := []string{"6 v 4", "6 & 0 v 4 & 1"}; !slices.Equal(slices.Compact(s.lines), want) {
-		t.Errorf("sets of the events %q, want %q", s.lines, want)
+	if want := []string{"6 v 4", "6 & 0 v 4 & 1"}; !slices.Equal(slices.Compact(s.lineScores), want) {
+		t.Errorf("sets of the events %q, want %q", s.lineScores, want)
 	}
 }

@@ -83,7 +83,7 @@ const (
 	pushoverURL     = 512  // bytes in the URL
 )
 
-// pushoverSilent is the priority of a message without a sound and vibration.
+// pushoverSilent is the priority of a message without sound or vibration.
 const pushoverSilent = "-1"
 
 // Send sends n as plain text: html and monospace are not set. It omits a URL that is too long.
