@@ -108,7 +108,7 @@ func TestOfFillsInFactsFromTheKey(t *testing.T) {
 		}
 	}
 	if _, err := event.Of("soccer.mls.goal", event.Data{League: "Serie A"}, time.Now()); err == nil {
-		t.Error("Of accepts facts of another league than the key's")
+		t.Error("Of accepts facts of a league other than the key's")
 	}
 }
 

@@ -63,7 +63,7 @@ type Situation struct {
 	Strength string      `json:"strength,omitempty"` // ice hockey: players on the ice, the larger number first: "5-4"
 }
 
-// String returns the members of s as in JSON, without braces and quotes: "batting:away, balls:2, bases:[1,3]". It
+// String returns the members of s as in JSON, without braces or quotes: "batting:away, balls:2, bases:[1,3]". It
 // returns "" for nil.
 func (s *Situation) String() string {
 	if s == nil {

@@ -12,7 +12,7 @@ import (
 
 // Slug returns a name as one word of a routing key: "Primera División" becomes "primera_division",
 // "Łódź" becomes "lodz", and "Премьер-лига" becomes "premer_liga". The letters of other scripts are
-// transliterated. Two names can become the same word. A name without letters and digits becomes
+// transliterated. Two names can become the same word. A name without letters or digits becomes
 // "unknown". The word has at most maxSlug bytes.
 func Slug(name string) string {
 	var b strings.Builder
@@ -98,7 +98,7 @@ func HasKey(league string) bool { return Slug(league) != unknownSlug }
 
 // Fold returns the form that all spellings of a name share: in lower case, and without diacritics,
 // punctuation and spaces. It accepts any script. Latin letters that Unicode does not decompose,
-// such as ø, ł, ß and đ, become ASCII letters. A name without letters and digits becomes "".
+// such as ø, ł, ß and đ, become ASCII letters. A name without letters or digits becomes "".
 func Fold(name string) string {
 	if plain, ok := foldASCII(name); ok {
 		return plain

@@ -228,7 +228,7 @@ func TestSnapshotAppliesCorrectionsAndRetractions(t *testing.T) {
 	}
 }
 
-// Clients receive an event without epoch and seq, such as an event from matchwire emit, once. Such
+// Clients receive an event without an epoch or seq, such as an event from matchwire emit, once. Such
 // an event does not change a state from the parser.
 func TestEventsWithoutSeqReachClients(t *testing.T) {
 	b := memory.New(nil, nil)
@@ -262,7 +262,7 @@ func TestEventsWithoutSeqReachClients(t *testing.T) {
 	}
 	m := n.follow(t, "").read().Snapshot.Matches
 	if len(m) != 1 || m[0].Match.Home != "New York City FC" || len(m[0].Incidents) != 1 {
-		t.Errorf("the snapshot after an event without epoch and seq has %+v, want the state from the parser", m)
+		t.Errorf("the snapshot after an event without an epoch or seq has %+v, want the state from the parser", m)
 	}
 }
 

@@ -48,7 +48,7 @@ type link struct {
 // A node is one server of the broker.
 type node struct {
 	url     string
-	address string // url without user and password, for logs
+	address string // url without user or password, for logs
 }
 
 func newLink(nodes []node, name string, log *slog.Logger) *link {

@@ -36,7 +36,7 @@ var (
 	autolink = regexp.MustCompile(`<https?://[^>]*>`)
 )
 
-// markdownBlocks splits a file into blocks of prose and code blocks without html and json. A
+// markdownBlocks splits a file into blocks of prose and code blocks without html or json. A
 // paragraph, a list item, a heading or a table cell is a block of prose.
 func markdownBlocks(text string) (prose, code []block) {
 	var open *block // the paragraph, item or heading that may continue in the next line

@@ -34,7 +34,7 @@ func (p *Profile) check(at func(path string) strictyaml.Pos) error {
 	for i, h := range p.Hosts {
 		if !hostShape.MatchString(h) {
 			pos := at(fmt.Sprintf("hosts[%d]", i))
-			return pos.Errorf("host %q: want a name like mysite.example, in lower case, without scheme and port", h)
+			return pos.Errorf("host %q: want a name like mysite.example, in lower case, without a scheme or port", h)
 		}
 	}
 	for name := range p.Lengths {

@@ -63,9 +63,9 @@ func TestReplacedOrCorrected(t *testing.T) {
 	}
 }
 
-// If a fresh page in between shows the lower score, a goal of another player replaces the first
-// goal, even within two minutes. A goal of the same player is still the same goal. So is a goal of
-// any player if a page has listed the first goal again.
+// If a fresh page between the two goals shows the lower score, a goal of another player replaces the
+// first goal, even within two minutes. A goal of the same player is still the same goal. If a page
+// has listed the first goal again, a goal of any player is a correction of the first goal.
 func TestReplacedAfterALowerScore(t *testing.T) {
 	t.Parallel()
 	ann, ora := goalBy(event.Home, "Ann", at(40, 0)), goalBy(event.Home, "Ora", at(41, 0))
@@ -152,8 +152,8 @@ func TestOtherSiteReplacesNothing(t *testing.T) {
 	s.from("b").expect(firstHalf(42, event.Score{Home: 1}, ora))
 }
 
-// Without a score, the other goal is new at once. The first is retracted when pages have not listed it
-// for some time.
+// If the pages show no score, a goal that differs too much is new at once. The first goal is
+// retracted when pages have not listed it for some time.
 func TestReplacedWithoutAScore(t *testing.T) {
 	t.Parallel()
 	show := func(m int, in ...observation.Incident) observation.Observation {
@@ -171,8 +171,8 @@ func TestReplacedWithoutAScore(t *testing.T) {
 	s.expect(show(47, ora), "goal_retracted 12' home Ann 1-0")
 }
 
-// In sports with points, another player can reach the same score of a side in another period. Then
-// the first points are retracted, and the other points are new.
+// In sports with points, a page can replace points with points by another player in another period,
+// while the score stays the same. Then the first points are retracted, and the other points are new.
 func TestPointsReplaced(t *testing.T) {
 	t.Parallel()
 	show := func(q event.Period, sec int, score event.Score, in ...observation.Incident) observation.Observation {

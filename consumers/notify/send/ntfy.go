@@ -89,7 +89,7 @@ type ntfyMessage struct {
 
 // Priorities of a message, from 1 to 5.
 const (
-	ntfySilent = 2 // without a sound and vibration
+	ntfySilent = 2 // without sound or vibration
 	ntfyNormal = 3
 	ntfyUrgent = 4
 )
