@@ -151,7 +151,7 @@ func TestDecisions(t *testing.T) {
 	}
 }
 
-// The README has the two commands that set up everything: one runs the demo, and one runs the tests.
+// The README shows the command that runs the demo, and the command that runs the tests.
 func TestREADMECommands(t *testing.T) {
 	t.Parallel()
 	text := readFile(t, "README.md")

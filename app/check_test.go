@@ -144,7 +144,7 @@ func TestOtherFilesBesideProfiles(t *testing.T) {
 	}
 	for _, args := range [][]string{{"check", "matchwire.yaml"}, {"parse", "page.html", "-p", "sources.yaml"}} {
 		code, _, errs := call(t, "", nil, args...)
-		if code != 2 || !strings.Contains(errs, "yaml:1:1: not a profile: every") {
+		if code != 2 || !strings.Contains(errs, "yaml:1:1: not a profile: want") {
 			t.Errorf("%v: exit %d, want 2 and an error that the file is not a profile: %s", args, code, errs)
 		}
 	}

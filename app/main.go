@@ -85,7 +85,7 @@ type cli struct {
 	PS      psCmd      `cmd:"" name:"ps" help:"List the running instances and their health."`
 	Trace   traceCmd   `cmd:"" help:"Show the steps of a job, such as an API call, with times and outcomes."`
 	Dead    deadCmd    `cmd:"" help:"List, show, replay or delete dead letters."`
-	Token   tokenCmd   `cmd:"" help:"Make an API token."`
+	Token   tokenCmd   `cmd:"" help:"Create an API token."`
 
 	Rebuild rebuildCmd `cmd:"" help:"Rebuild a consumer's store from the event log."`
 

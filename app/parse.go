@@ -31,7 +31,7 @@ type parseCmd struct {
 
 func (p *parseCmd) Help() string {
 	return "For authors of profiles. Shows the matches and incidents on the page, and missing or contradictory data. " +
-		"For each rule of the profile, also shows the first value and the number of rows with a value."
+		"For each rule of the profile, parse also shows the first value and the number of rows with a value."
 }
 
 func (p *parseCmd) Run(ctx context.Context, c *console) error {

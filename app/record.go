@@ -26,7 +26,7 @@ type recordCmd struct {
 }
 
 func (r *recordCmd) Help() string {
-	return "Fetches the page at intervals. Each time the page changes, saves it in compressed form, " +
+	return "Fetches the page at intervals. Each time the page changes, record saves it in compressed form, " +
 		"with its headers and the time of the fetch. " +
 		"matchwire replay DIR replays the fixture with the original timing. " +
 		"record follows the same rules as run: it obeys robots.txt and Retry-After, and stops on a 403 response."

@@ -17,7 +17,9 @@ import (
 )
 
 // Bounds of the log and of each queue. The bounds in bytes count message bodies only. If a bound is
-// exceeded, the broker drops the oldest messages.
+// exceeded, the broker drops the oldest messages. maxQueueBytes also limits the messages
+// that wait for a retry in each queue. If there is no space for a retry, the broker drops the failed
+// message.
 const (
 	maxLogBytes    = 64 << 20
 	maxQueueBytes  = 64 << 20
@@ -35,8 +37,8 @@ type Broker struct {
 	history eventLog
 }
 
-// New returns an empty broker. pauses are the pauses before the second and each later attempt to
-// handle a message; nil means [broker.Pauses]. A nil log means [slog.Default].
+// New returns an empty broker. pauses holds the pause before each retry of a message; nil means
+// [broker.Pauses]. A nil log means [slog.Default].
 func New(pauses []time.Duration, log *slog.Logger) *Broker {
 	if pauses == nil {
 		pauses = broker.Pauses()
@@ -54,7 +56,7 @@ func (b *Broker) Health(context.Context) []health.Issue {
 	var all []health.Issue
 	for _, name := range slices.Sorted(maps.Keys(b.queues)) {
 		if n := b.queues[name].dropped; n > 0 {
-			all = append(all, health.Issue{Text: fmt.Sprintf("queue %q has dropped its %d oldest messages", name, n)})
+			all = append(all, health.Issue{Text: fmt.Sprintf("queue %q was full and has dropped %d messages", name, n)})
 		}
 		if n := len(b.queues[name].dead); n > 0 {
 			all = append(all, health.Issue{Text: fmt.Sprintf("queue %q has %d dead letters", name, n)})
@@ -98,8 +100,8 @@ func (b *Broker) declare(s broker.Subscription) *queue {
 	return b.queue(s.Queue, s.Exchange, s.Patterns...)
 }
 
-// queue binds the named queue to patterns and returns it. If the queue does not exist, queue
-// declares it. The caller must hold b.mu.
+// queue binds the named queue to patterns and returns it. It first creates the queue if there is
+// none. The caller must hold b.mu.
 func (b *Broker) queue(name string, from broker.Exchange, patterns ...string) *queue {
 	q := b.queues[name]
 	if q == nil {
@@ -158,8 +160,8 @@ func (b *Broker) next(ctx context.Context, q *queue) *item {
 	return nil
 }
 
-// settle retries or dead-letters a message whose handler returned err. It drops the message if err
-// is nil, or if there is no space for the retry.
+// settle retries or dead-letters a message whose handler returned err. If err is nil, it does
+// nothing. If there is no space for the retry, it drops the message.
 func (b *Broker) settle(name string, q *queue, m *item, err error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()

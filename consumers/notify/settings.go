@@ -252,7 +252,7 @@ func (r ruleSettings) checkOnly() error {
 	switch ends := slices.Contains(kinds, string(event.PeriodEnd)); {
 	case len(r.Only) == 0 || len(kinds) == 0:
 		return nil
-	case !slices.ContainsFunc(kinds, limits):
+	case !slices.ContainsFunc(kinds, onlyCanExclude):
 		return r.Only[0].Pos.Errorf("only: none of the kinds changes the score: add some, or remove only")
 	case ends != slices.Contains(values(r.Only), periodEnds):
 		return r.Only[0].Pos.Errorf("only: want %s here and period_end in kinds, or neither", periodEnds)

@@ -19,7 +19,7 @@ const maxEntries = 200
 type Filter struct {
 	Topics []string `json:"topics"` // AMQP topic patterns for the routing key
 	Match  []string `json:"match"`  // match IDs
-	Team   []string `json:"team"`   // team names, compared without accents and case
+	Team   []string `json:"team"`   // team names; accents and case are ignored
 
 	// Nothing is true if the Filter selects no event. Then all lists are empty.
 	Nothing bool `json:"-"`

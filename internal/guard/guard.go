@@ -21,7 +21,7 @@ type Scope string
 const (
 	Read    Scope = "read"    // scoreboards, which are public unless the streams need tokens
 	Operate Scope = "operate" // sources, traces and instances; it includes Read and Metrics
-	Change  Scope = "change"  // calls that change something; it includes Operate, but not Read and Metrics
+	Change  Scope = "change"  // calls that change something; it includes Operate, but not Read or Metrics
 	Metrics Scope = "metrics" // metrics and the details of the health
 )
 

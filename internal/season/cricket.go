@@ -293,7 +293,7 @@ type cricketIncident struct {
 	} `json:"score"` // of the innings, after the incident
 }
 
-// loadCricket sets the timeline of a match of cricket.
+// loadCricket sets the timeline of a cricket match.
 func loadCricket(line []byte, m *Match) error {
 	var in cricketFacts
 	err := json.Unmarshal(line, &in)

@@ -61,7 +61,7 @@ var soccerPeriods = []event.Period{event.FirstHalf, event.SecondHalf, event.Extr
 // kickEvery is the time between two kicks in a shoot-out, in seconds.
 const kickEvery = 50
 
-// loadSoccer sets the timeline of a match of soccer.
+// loadSoccer sets the timeline of a soccer match.
 func loadSoccer(line []byte, m *Match) error {
 	var in soccerFacts
 	if err := json.Unmarshal(line, &in); err != nil {

@@ -24,7 +24,7 @@ type sport struct {
 	score Fact
 
 	styles  []*Style // at least one
-	density int      // about how many times as many facts a match has as a match of soccer
+	density int      // rough number of facts in a match, relative to a soccer match
 	edits   []edit   // edits of rows that only this sport has
 
 	// faults are the names of the faults that the matches of the sport have, besides the names of

@@ -52,7 +52,7 @@ func tennisStyle(name string, s *Style, render func(*Style, *view) []byte) *Styl
 	return s
 }
 
-// loadTennis sets the timeline of a match of tennis. The source gives the time of each fact, in
+// loadTennis sets the timeline of a tennis match. The source gives the time of each fact, in
 // seconds since the first point.
 func loadTennis(line []byte, m *Match) error {
 	var in struct {

@@ -340,8 +340,8 @@ func TestOTLPGivesUp(t *testing.T) {
 	}
 }
 
-// If a collector rejects some spans of a batch, the error contains their number and the reason. The
-// collector has stored the rest of the batch, so the batch is not sent again.
+// If a collector rejects some spans of a batch, the error contains the number of rejected spans and
+// the reason. The collector has stored the rest of the batch, so the batch is not sent again.
 func TestOTLPPartialSuccess(t *testing.T) {
 	respond := func(rejected uint64, text string) func(http.ResponseWriter) {
 		return func(w http.ResponseWriter) {
@@ -362,7 +362,7 @@ func TestOTLPPartialSuccess(t *testing.T) {
 	}{
 		"all accepted":  {respond(0, ""), "", 0},
 		"some rejected": {respond(2, "too old"), "the collector rejected 2 spans: too old", 2},
-		"a warning":     {respond(0, "use gzip"), "the collector rejected 0 spans: use gzip", 0},
+		"a warning":     {respond(0, "use gzip"), "the collector accepted all spans, with a warning: use gzip", 0},
 		"not protobuf":  {status(200, "Content-Type", "application/x-protobuf"), "decoding the collector's response: ", 3},
 		"plain text":    {status(200, "Content-Type", "text/plain"), "", 0},
 	} {

@@ -68,9 +68,9 @@ func TestLoadErrors(t *testing.T) {
 		{"unknown notation", "clock: time", "clock: {css: time, as: sundial}", `as "sundial"`},
 		{"unknown zone", "league: .league", "start: {css: a, zone: Mars/Olympus}", `zone "Mars/Olympus"`},
 		{"zone by abbreviation", "league: .league", "start: {css: a, zone: CEST}", "want a time zone like Europe/Berlin"},
-		{"key without its mark", "league: .league", "homescore: .hs", "did you mean home_score?"},
-		{"lookbehind", "league: .league", "league: {css: a, regexp: '(?<=x)a'}", "have no lookahead and lookbehind"},
-		{"lookahead", "league: .league", "league: {css: a, regexp: 'a(?!x)'}", "have no lookahead and lookbehind"},
+		{"key without its underscore", "league: .league", "homescore: .hs", "did you mean home_score?"},
+		{"lookbehind", "league: .league", "league: {css: a, regexp: '(?<=x)a'}", "have no lookahead or lookbehind"},
+		{"lookahead", "league: .league", "league: {css: a, regexp: 'a(?!x)'}", "have no lookahead or lookbehind"},
 		{"reference", "league: .league", "league: {css: a, regexp: '(a)\\1'}", "have no references to groups"},
 		{"atomic group", "league: .league", "league: {css: a, regexp: '(?>a)'}", "have no atomic groups"},
 		{"possessive", "league: .league", "league: {css: a, regexp: 'a++b'}", "have no possessive repetition"},
@@ -305,8 +305,8 @@ func TestMinutesWithoutAPeriod(t *testing.T) {
 	}
 }
 
-// If a clock names its period, the half of 47' is not guessed. The match clock also sets the period
-// of a live match.
+// If a clock names its period, the profile does not guess the period of a minute such as 47'. The
+// match clock also sets the period of a live match.
 func TestClockNamesThePeriod(t *testing.T) {
 	t.Parallel()
 	p, err := profile.Load("x.yaml", []byte("profile: x\nsport: soccer\nformat: json\n"+

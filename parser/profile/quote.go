@@ -18,7 +18,7 @@ import (
 // maxQuote is the maximum length of a quote, in bytes.
 const maxQuote = 4 << 10
 
-// maxQuoteSteps is the number of steps for all quotes of a document.
+// maxQuoteSteps is the maximum number of steps for all quotes of a document.
 const maxQuoteSteps = budget.MaxSteps / 4
 
 // Quote returns the HTML or JSON at a path of the page; see event.Evidence. It truncates the text

@@ -170,7 +170,7 @@ var unsupported = []struct {
 	name  string
 	shape *regexp.Regexp
 }{
-	{"lookahead and lookbehind", regexp.MustCompile(`\(\?<?[=!]`)},
+	{"lookahead or lookbehind", regexp.MustCompile(`\(\?<?[=!]`)},
 	{"references to groups", regexp.MustCompile(`\\[1-9]`)},
 	{"atomic groups", regexp.MustCompile(`\(\?>`)},
 	{"possessive repetition", regexp.MustCompile(`[*+?}]\+`)},

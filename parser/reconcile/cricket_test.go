@@ -9,8 +9,8 @@ import (
 	"github.com/matchwire/matchwire/parser/reconcile"
 )
 
-// cricketAt returns a page of a match of cricket after a number of balls. The score has the runs of
-// each side in its latest innings.
+// cricketAt returns the observation of a cricket match after a number of balls. The score has the
+// runs of each side in its latest innings.
 func cricketAt(p event.Period, balls int, home, away event.Line, in ...observation.Incident) observation.Observation {
 	score := event.Score{}
 	if len(home) > 0 {
@@ -249,8 +249,8 @@ func TestTwoFoursInAnOver(t *testing.T) {
 }
 
 // The scorers take back four runs of an early over. The same page moves a six to the next ball. The
-// six is still the same incident, because the score after it has fallen by as much as the scores
-// after the balls around it.
+// six is still the same incident: the score after the six has fallen by four, and so have the scores
+// after the neighbouring balls.
 func TestSixMovesWhileRunsAreTakenBack(t *testing.T) {
 	t.Parallel()
 	rows := func(less, balls int) []observation.Incident {
@@ -344,9 +344,9 @@ func TestFourMovesToTheNextBall(t *testing.T) {
 		"boundary_corrected 0.5 home Browne four 8-0 time:0.4→0.5")
 }
 
-// A page that shows the end does not end the match if the batting side is a few runs behind.
-// Neither does it if the batting side is far ahead of a side that is all out. The pages do not name
-// the batting side. It is the side whose runs rose last.
+// A page that shows the end does not end the match if the batting side is a few runs behind, or far
+// ahead of a side that is all out. The pages do not name the batting side. It is the side whose runs
+// rose last.
 func TestEndWhileASideBats(t *testing.T) {
 	t.Parallel()
 	for name, tc := range map[string]struct {
@@ -410,8 +410,8 @@ func TestStrayEndOfALongMatch(t *testing.T) {
 	}
 }
 
-// Six runs become three in the break after the innings. Its pages show no clock. A stale copy of the
-// last over still shows the six runs. It is recognised by its clock.
+// In the break after the innings, six runs are corrected to three. The pages of the break show no
+// clock. A stale copy of the last over still shows the six runs. Its clock shows that it is stale.
 func TestStaleCopyAfterACorrectionInTheBreak(t *testing.T) {
 	t.Parallel()
 	at := func(status event.Status, balls, runs int, in ...observation.Incident) observation.Observation {

@@ -20,7 +20,7 @@ import (
 //   - In sports that count goals, the score equals the number of tracked goals.
 //   - Each correction and retraction supersedes the latest event of a tracked incident.
 //   - The same input gives the same state and events.
-//   - The events result in the incidents that the state tracks.
+//   - Applying the events in order gives the incidents that the state tracks.
 func FuzzMatch(f *testing.F) {
 	f.Add([]byte("\x00\x01\x02\x03\x04\x05\x06\x07\x08\x09\x0a\x0b\x0c\x0d\x0e\x0f"))
 	f.Add(bytes.Repeat([]byte("goal! \x10\x20\x30"), 20))

@@ -100,7 +100,7 @@ const replacedReason = "the page shows another one in its place"
 //   - The period of the row started after the goal was reported.
 //   - The row's clock is more than two minutes after the clock of the page that reported the goal.
 //   - Another player scored, in another period or more than two minutes apart.
-//   - A fresh page in between showed the score without the goal, and the player or the time differs.
+//   - A fresh page after the goal showed the score without it, and the player or the time differs.
 //
 // A provisional goal can always be corrected. So can a goal whose attributes another site has set,
 // while any other site is active.

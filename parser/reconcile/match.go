@@ -147,7 +147,7 @@ type draft struct {
 
 	rowsBefore  int  // number of incidents on the previous page of the same site
 	partBefore  int  // the index of the set before the page, or -1; see partOf
-	periodMoved bool // whether the page shows another period than the pages before
+	periodMoved bool // whether the page shows a different period than the pages before
 
 	shownScore  *event.Score // the page's score, including goals that were not played
 	tallyBefore *event.Score // the tally of the shoot-out before the page

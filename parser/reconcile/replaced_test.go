@@ -152,8 +152,8 @@ func TestOtherSiteReplacesNothing(t *testing.T) {
 	s.from("b").expect(firstHalf(42, event.Score{Home: 1}, ora))
 }
 
-// Without a score, the other goal is new at once. The first is retracted when pages have not listed it
-// for some time.
+// If the pages show no score, a goal that differs too much is new at once. The first goal is
+// retracted when pages have not listed it for some time.
 func TestReplacedWithoutAScore(t *testing.T) {
 	t.Parallel()
 	show := func(m int, in ...observation.Incident) observation.Observation {

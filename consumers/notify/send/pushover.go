@@ -50,7 +50,7 @@ func (p Pushover) sender(e env) (Sender, error) {
 	}
 	if p.Device.Value != "" && !pushoverDevices.MatchString(p.Device.Value) {
 		return nil, e.at(p.Device).Errorf("device %q: want names of devices, separated by commas: "+
-			"1 to 25 characters from A-Z, a-z, 0-9, _ and - each", p.Device.Value)
+			"each name has 1 to 25 of the characters A-Z, a-z, 0-9, _ and -", p.Device.Value)
 	}
 	s := &pushover{url: server + "/1/messages.json", token: token, user: user, device: p.Device.Value,
 		endpoint: e.endpoint("pushover", u, token, user)}
@@ -61,7 +61,7 @@ func (p Pushover) sender(e env) (Sender, error) {
 		if body.Status == 1 {
 			return nil
 		}
-		err := fmt.Errorf("%s: answered %d, but without status 1", s.name, r.status)
+		err := fmt.Errorf("%s: answered %d, but the status in the reply is not 1", s.name, r.status)
 		if text := s.description(r); text != "" {
 			return permanent(fmt.Errorf("%w (%s)", err, text))
 		}

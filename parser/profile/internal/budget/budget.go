@@ -13,7 +13,7 @@ const (
 	// MaxSteps is the number of steps of a budget. A step is a test of one element, a move to one
 	// node or the scan of a few bytes of text. About 50 million steps take a second.
 	MaxSteps = 200_000_000
-	// MaxQuerySteps is the number of instructions of one run of a jq query.
+	// MaxQuerySteps is the maximum number of instructions of one run of a jq query.
 	MaxQuerySteps = 10_000_000
 	// MaxQueryHeap is the number of bytes by which the heap of the process can grow during one run
 	// of a jq query.
