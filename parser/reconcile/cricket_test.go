@@ -25,7 +25,7 @@ func cricketAt(p event.Period, balls int, home, away event.Line, in ...observati
 	return o
 }
 
-// withStatus returns a page that shows another status, without a period or a clock.
+// withStatus returns o with another status, and without a period or a clock.
 func withStatus(o observation.Observation, status event.Status) observation.Observation {
 	o.Match.Status, o.Match.Period, o.Match.Clock = status, "", event.Clock{}
 	return o
