@@ -2,6 +2,7 @@ package reconcile_test
 
 import (
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -703,5 +704,32 @@ func TestUnwatchedEnd(t *testing.T) {
 		if end.Winner != event.Winner(event.Home) || end.DecidedBy != want {
 			t.Errorf("watched: %v: winner %q by %q, want home by %q", watched, end.Winner, end.DecidedBy, want)
 		}
+	}
+}
+
+// No page shows a period, but the line score has points of an overtime. So the overtime was played.
+func TestOvertimeInTheLineScore(t *testing.T) {
+	t.Parallel()
+	at := func(status event.Status, away int) observation.Observation {
+		o := observed(status, "", event.Score{Home: 93, Away: 93 + away})
+		o.Sport, o.LineScore = event.Basketball, byPeriod([]int{28, 29, 20, 16, 0}, []int{30, 28, 18, 17, away})
+		return o
+	}
+	s := begin(t, at(event.Suspended, 8))
+	s.now += 18 * time.Hour
+	for range 3 {
+		s.now += time.Hour
+		s.read(at(event.Final, 9))
+	}
+	var got []string
+	for _, in := range s.state.Tracked {
+		if in.Clock.Period == "ot1" || in.Kind == event.MatchEnd {
+			got = append(got, fmt.Sprint(in.Kind, " ", in.Winner, " ", in.DecidedBy))
+		}
+	}
+	slices.Sort(got)
+	want := []string{"match_end away extra_time", "period_end  ", "period_start  "}
+	if !slices.Equal(got, want) {
+		t.Errorf("tracked incidents of the overtime and the end: %q, want %q", got, want)
 	}
 }

@@ -21,7 +21,8 @@ func (d *draft) compareKicks() {
 }
 
 // pairKicks pairs one side's rows with its tracked kicks, first by player. It then pairs each
-// remaining row with an unpaired kick between the kicks of the neighbouring rows. It returns the
+// remaining row with an unpaired kick between the kicks of the neighbouring rows. If the row with
+// the other kick is missing from the page, the short form of a name decides. pairKicks returns the
 // indexes of the rows without such a kick, which are new kicks.
 func (d *draft) pairKicks(side event.Side) (unpaired []int) {
 	var rows []observation.Incident
@@ -49,13 +50,16 @@ func (d *draft) pairKicks(side event.Side) (unpaired []int) {
 			pairFirst(row, 0, len(kicks), samePlayer)
 		}
 	}
-	for row := range rows {
-		if places[row] > 0 {
-			continue
+	for _, matches := range []pairingRule{shortName, always} {
+		for row := range rows {
+			if places[row] == 0 {
+				from, to := placesBetween(places, row, len(kicks))
+				pairFirst(row, from, to, matches)
+			}
 		}
-		from, to := placesBetween(places, row, len(kicks))
-		pairFirst(row, from, to, always)
-		if places[row] == 0 {
+	}
+	for row, place := range places {
+		if place == 0 {
 			unpaired = append(unpaired, indexes[row])
 		}
 	}

@@ -43,6 +43,22 @@ func TestShootOutRows(t *testing.T) {
 	}
 }
 
+// If a kick's player is corrected while the row of an earlier kick is missing, the correction belongs to
+// the kick whose player has a similar name.
+func TestKickCorrectedWhileARowIsMissing(t *testing.T) {
+	t.Parallel()
+	so := func(in ...observation.Incident) observation.Observation {
+		return observed(event.Live, "so", event.Score{}, in...)
+	}
+	a, b := kick("away", "Oliver Stone", "scored"), kick("away", "Mistaken Jordan Ash", "scored")
+	corrected := kick("away", "Jordan Ash", "scored")
+	s := begin(t, so())
+	s.expect(so(a, b), "shootout_kick away Oliver Stone scored 0-0", "shootout_kick away Mistaken Jordan Ash scored 0-0")
+	s.expect(so(corrected),
+		"shootout_kick_corrected away Jordan Ash scored 0-0 player:Mistaken Jordan Ash→Jordan Ash")
+	s.expect(so(a, corrected))
+}
+
 // If a kick is listed twice, it counts once if the tally includes it once. A tally is accepted even
 // if rows are missing.
 func TestShootOutListedTwice(t *testing.T) {

@@ -126,8 +126,9 @@ func (d *draft) reportStartOrEnd(k event.Kind, p event.Period, phase int) {
 	}
 }
 
-// periodsShown returns the set of periods that the page shows, or whose start is tracked. reached
-// is the index of the latest such period, or -1 if there is none.
+// periodsShown returns the set of periods that the page shows, or whose start is tracked. A page
+// that names no period shows the periods with points in its line score. reached is the index of the
+// latest period in the set, or -1 if there is none.
 func (d *draft) periodsShown() (reached int, shown map[event.Period]bool) {
 	sport, status := d.obs.Sport, d.state.Match.Status
 	shown = map[event.Period]bool{}
@@ -142,6 +143,13 @@ func (d *draft) periodsShown() (reached int, shown map[event.Period]bool) {
 	}
 	if d.obs.Shootout != nil {
 		shown[event.ShootOut] = true
+	}
+	if line := d.obs.LineScore; line != nil && d.obs.Match.Period == "" && addsUp(sport) {
+		for i, p := range sport.Rules().Parts() {
+			if i < len(line.Home) && line.Home[i].Runs > 0 || i < len(line.Away) && line.Away[i].Runs > 0 {
+				shown[p] = true
+			}
+		}
 	}
 	if status.Over() && !d.isEnded() {
 		shown[d.state.Match.Period] = true // see inLastPeriod
