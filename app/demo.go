@@ -18,9 +18,9 @@ type demoCmd struct {
 
 func (d *demoCmd) Help() string {
 	return "Plays three recorded matches at the same time through an embedded broker and store, at 60 times real speed. " +
-		"Needs no servers and no network. Prints each event. " +
+		"The demo needs no servers and no network. It prints each event. " +
 		"If you name folders, the demo plays your recordings instead, with the profiles and consumers of the config. " +
-		"It sends the notifications, so you can test them. " +
+		"It then sends the notifications, so you can test them. " +
 		"It prints each notification that a channel sends. For each event without a notification, it prints the reason. " +
 		"--log-level info also logs the work of each role. Log lines with the same cause, such as a poll, " +
 		"have the same TID (transaction ID)."
