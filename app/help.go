@@ -15,7 +15,9 @@ var helpTexts = kong.Vars{
 	"run_advertise": "Address at which other instances reach this one (default: derived from the listen address).",
 
 	"check_profiles": "Profile files to test (default: check the config and test all its profiles).",
-	"demo_dirs":      "Fixture folders with your own recordings (default: three included matches).",
+	"check_update": "Save the current results of the sample pages as the expected results. " +
+		"Review the diff before you commit it.",
+	"demo_dirs": "Fixture folders with your own recordings (default: three included matches).",
 
 	"dead_list_consumer": "Consumer or queue whose dead letters to list " +
 		"(default: count the dead letters of each consumer in the config).",

@@ -19,7 +19,7 @@ type confirmChannel struct {
 
 	mu        sync.Mutex
 	returned  map[messageKey]struct{} // received from returns
-	exchanges bool                    // the exchanges and the log are declared
+	exchanges bool                    // whether the exchanges and the log are declared
 	tasks     map[string]*taskQueue   // key: task name
 }
 
