@@ -146,11 +146,11 @@ func TestReplayPrint(t *testing.T) {
 	}
 	_, ids2, tids2 := read()
 	if !slices.Equal(ids, ids2) {
-		t.Errorf("IDs differ between two runs:\n%v\n%v", ids, ids2)
+		t.Errorf("two runs have the IDs\n%v\n%v\nwant the same IDs", ids, ids2)
 	}
 	for _, tid := range tids2 {
 		if slices.Contains(tids, tid) {
-			t.Errorf("TID %s occurs in both runs", tid)
+			t.Errorf("TID %s occurs in both runs, want different TIDs", tid)
 		}
 	}
 }

@@ -206,8 +206,8 @@ func (p *process) address() string {
 }
 
 // If the roles run in several processes, an incident on a page causes a message, a notification, a
-// change of the scoreboard and a frame. All have the TID of the poll. Two processes with the role
-// consumers share the work.
+// scoreboard update and a frame. All have the TID of the poll. Two processes with the role consumers
+// share the work.
 func TestRolesInProcesses(t *testing.T) {
 	w := newWorld(t)
 	notified := &eventList{}

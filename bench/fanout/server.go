@@ -5,9 +5,12 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"maps"
 	"net"
 	"net/http"
 	"os"
+	"slices"
+	"strings"
 	"time"
 )
 
@@ -45,7 +48,7 @@ func serve(args []string) error {
 	_ = flags.Parse(args[1:])
 	build := builders[args[0]]
 	if build == nil {
-		return fmt.Errorf("serve %q: unknown server", args[0])
+		return fmt.Errorf("serve %q: want one of %s", args[0], strings.Join(slices.Sorted(maps.Keys(builders)), ", "))
 	}
 	s, err := build(from)
 	if err != nil {
