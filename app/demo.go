@@ -27,7 +27,7 @@ func (d *demoCmd) Help() string {
 }
 
 func (d *demoCmd) Run(ctx context.Context, c *console) error {
-	page, what := "", "three matches"
+	liveURL, what := "", "three matches"
 	demo := pipeline.Demo{Speed: float64(d.Speed), Plugins: c.plugins, Log: c.log}
 	if len(d.Dirs) > 0 {
 		var err error
@@ -45,8 +45,8 @@ func (d *demoCmd) Run(ctx context.Context, c *console) error {
 	}
 	demo.Config.Listen = d.Listen
 	demo.OnListen = func(at net.Addr) {
-		page = "http://" + browserAddress(at)
-		fmt.Fprintf(c.err, "\n  Live page:  %s\n\n", page)
+		liveURL = "http://" + browserAddress(at)
+		fmt.Fprintf(c.err, "\n  Live page:  %s\n\n", liveURL)
 		fmt.Fprintf(c.err, "  Replaying %s at %s. Press Ctrl-C to stop.\n\n", what, d.Speed)
 	}
 	var output sync.Mutex
@@ -66,7 +66,7 @@ func (d *demoCmd) Run(ctx context.Context, c *console) error {
 		}
 	}
 	demo.OnEnd = func() {
-		fmt.Fprintf(c.err, "\n  The matches have ended. The live page is available at %s until you press Ctrl-C.\n\n", page)
+		fmt.Fprintf(c.err, "\n  The matches have ended. The live page is available at %s until you press Ctrl-C.\n\n", liveURL)
 	}
 	return demo.Run(ctx)
 }
