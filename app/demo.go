@@ -66,7 +66,8 @@ func (d *demoCmd) Run(ctx context.Context, c *console) error {
 		}
 	}
 	demo.OnEnd = func() {
-		fmt.Fprintf(c.err, "\n  The matches have ended. The live page is available at %s until you press Ctrl-C.\n\n", liveURL)
+		const format = "\n  The matches have ended. The live page is available at %s until you press Ctrl-C.\n\n"
+		fmt.Fprintf(c.err, format, liveURL)
 	}
 	return demo.Run(ctx)
 }
