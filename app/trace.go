@@ -65,7 +65,7 @@ func (t *traceCmd) Run(ctx context.Context, c *console) error {
 // A treePrinter draws trees of steps on a terminal.
 type treePrinter struct {
 	out     io.Writer
-	rows    bool   // show the evidence of all events
+	rows    bool   // whether to show the evidence of all events
 	message string // ID of the event whose evidence is always shown
 }
 

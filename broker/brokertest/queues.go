@@ -213,8 +213,8 @@ func drains(t *testing.T, open func() broker.Broker) {
 	close(release)
 	s.stop()
 	wait(t, finished, "the handler to return")
-	got, again := collect(t, open(), "q", "a.#")
-	again.settle(t, b)
+	got, sub := collect(t, open(), "q", "a.#")
+	sub.settle(t, b)
 	got.check(t)
 }
 
@@ -231,8 +231,8 @@ func redelivers(t *testing.T, open func() broker.Broker) {
 	s.cancel()
 	close(release)
 	s.stop()
-	got, again := collect(t, open(), "q", "#")
+	got, sub := collect(t, open(), "q", "#")
 	got.wait(t, "1", "2")
-	again.settle(t, b)
+	sub.settle(t, b)
 	got.check(t, "1", "2")
 }

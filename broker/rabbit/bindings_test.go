@@ -25,8 +25,9 @@ type bindingsWorld struct {
 	broker  *rabbit.Broker
 	ch      *amqp.Channel
 
-	mu                      sync.Mutex
-	handled, worked, logged map[string]bool // by message ID
+	mu sync.Mutex
+	// The keys are the IDs of the messages that the subscription, the worker and the reader received.
+	handled, worked, logged map[string]bool
 }
 
 func newBindingsWorld(t *testing.T) *bindingsWorld {
