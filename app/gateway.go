@@ -12,10 +12,10 @@ type gatewayCmd struct {
 
 func (g *gatewayCmd) Help() string {
 	return "Reads the list of instances from Redis, as ps does. " +
-		"Forwards requests for /api to instances with the api role, " +
+		"The gateway forwards requests for /api to instances with the api role, " +
 		"and all other requests to instances with the fanout role. " +
-		"Prefers healthy instances, then the instance with the fewest requests in progress. " +
-		"Serves plain HTTP: for TLS, put a proxy in front."
+		"It prefers healthy instances, then the instance with the fewest requests in progress. " +
+		"The gateway serves plain HTTP: for TLS, put a proxy in front of it."
 }
 
 func (g *gatewayCmd) Run(ctx context.Context, c *console) error {

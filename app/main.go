@@ -102,7 +102,7 @@ type console struct {
 	closers       []func() // called by close
 }
 
-// servers returns the servers that the environment names.
+// servers returns the servers that the environment names. See [pipeline.ServersFrom].
 func (c *console) servers() (pipeline.Servers, error) { return pipeline.ServersFrom(c.getenv) }
 
 // requireServers is like servers for a command that cannot use embedded servers. If the

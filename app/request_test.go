@@ -90,7 +90,7 @@ func TestCaseRequestSettings(t *testing.T) {
 		write(t, map[string]string{"matchwire.yaml": settings})
 		code, out, errs := call(t, "", nil, "check")
 		if want == "" && code != 0 || want != "" && (code != exitUsage || !strings.Contains(errs, want)) {
-			t.Errorf("check of\n%s: exit %d, want %q:\n%s", settings, code, want, errs)
+			t.Errorf("check of\n%s: exit %d, want the error %q, or success if it is empty:\n%s", settings, code, want, errs)
 		}
 		testenv.NoSecret(t, out, errs)
 	}
@@ -210,6 +210,6 @@ func TestPollsWithRequestSettings(t *testing.T) {
 	testenv.NoSecret(t, p.output())
 	files, _ := filepath.Glob(filepath.Join(dir, "pages", "*"))
 	if len(files) == 0 {
-		t.Error("no saved page, want some")
+		t.Error("the folder of saved pages is empty, want at least one page")
 	}
 }

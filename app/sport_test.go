@@ -15,8 +15,8 @@ import (
 	"testing"
 )
 
-// The example sport in docs/profiles.md works. For the page in that section, matchwire sends exactly
-// the messages that the section shows.
+// The example in the section "Another sport" of docs/profiles.md works. For the page in that section,
+// matchwire sends exactly the messages that the section shows.
 func TestDocumentedSport(t *testing.T) {
 	t.Parallel()
 	text, err := os.ReadFile("../docs/profiles.md")

@@ -27,7 +27,7 @@ func (t *traceCmd) Help() string {
 		"Webhook calls contain the TID in the header X-Transaction-Id. " +
 		"A poll that the schedule starts is a separate job with a new TID. " +
 		"Below the job that activated a match, trace lists scheduled jobs that produced an event or failed. " +
-		"Traces are stored for 48 hours, unless trace.keep in the config sets another time."
+		"Traces are stored for 48 hours, unless trace.keep in the config sets a different duration."
 }
 
 func (t *traceCmd) Run(ctx context.Context, c *console) error {
@@ -65,7 +65,7 @@ func (t *traceCmd) Run(ctx context.Context, c *console) error {
 // A treePrinter draws trees of steps on a terminal.
 type treePrinter struct {
 	out     io.Writer
-	rows    bool   // show the evidence of all events
+	rows    bool   // whether to show the evidence of all events
 	message string // ID of the event whose evidence is always shown
 }
 
@@ -180,7 +180,7 @@ func sendStatus(n *trace.Node) string {
 			return "sent after " + brief(c.Start.Add(time.Duration(c.Took)).Sub(n.Start))
 		}
 	}
-	if n.Cause != nil { // recorded by the worker that received the task
+	if n.Cause != nil { // the worker that received the task recorded this node, so the task was sent
 		return "sent"
 	}
 	return "not sent yet"

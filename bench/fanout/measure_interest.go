@@ -29,12 +29,12 @@ func measureInterest(o *benchOptions) (table, []limit, error) {
 			return err
 		}
 		defer p.stop()
-		receivers := c.sockets / c.matches // number of sockets that receive an event
+		receivers := c.sockets / c.matches // number of sockets that receive each event
 
 		if err := p.pace(perSecond, perSecond, c.matches, perSecond*receivers, o.template); err != nil { // to warm up
 			return err
 		}
-		began, err := p.cpu()
+		beforeIdle, err := p.cpu()
 		if err != nil {
 			return err
 		}
@@ -50,7 +50,7 @@ func measureInterest(o *benchOptions) (table, []limit, error) {
 		if err != nil {
 			return err
 		}
-		idle := before - began // CPU time of idle sockets, such as for pings
+		idle := before - beforeIdle // CPU time of idle sockets, such as for pings
 		f.add(name, float64(after-before-idle)/float64(seconds*perSecond))
 		return p.allInOrder()
 	})

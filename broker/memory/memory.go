@@ -69,7 +69,7 @@ func (b *Broker) Health(context.Context) []health.Issue {
 func (b *Broker) Close() error { return nil }
 
 // Publish adds each event to the log and to the queues with a matching pattern. It adds each task
-// to the queue with its name.
+// to the queue for the task's name.
 func (b *Broker) Publish(_ context.Context, msgs ...broker.Message) (int, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()

@@ -2,7 +2,8 @@ package rabbit
 
 import "time"
 
-// SetQueueBytes sets the size limit of the queues and retry queues that b declares from now on.
+// SetQueueBytes sets the size limit, in bytes, of the queues and retry queues that b declares from
+// now on.
 func (b *Broker) SetQueueBytes(n int64) {
 	b.topology.queueBytes, b.topology.retryBytes = n, n
 }

@@ -15,7 +15,7 @@ import (
 )
 
 const (
-	nearlyFull         = 0.9  // share of the maximum size of a queue
+	nearlyFull         = 0.9  // share of its maximum size from which a queue counts as nearly full
 	defaultMessageSize = 1100 // in bytes, used until the first message is counted
 )
 
