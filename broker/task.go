@@ -31,7 +31,8 @@ var taskNamePattern = regexp.MustCompile(`^[a-z0-9_]+(\.[a-z0-9_]+)*$`)
 // CheckTaskName returns an error if name is not a valid task name.
 func CheckTaskName(name string) error {
 	if len(name) > 200 || !taskNamePattern.MatchString(name) {
-		return fmt.Errorf("task name %q: want words of a-z, 0-9 and _, separated by dots, like parser.page.poll", name)
+		return fmt.Errorf("task name %q: want at most 200 characters: words of a-z, 0-9 and _, "+
+			"separated by dots, like parser.page.poll", name)
 	}
 	return nil
 }

@@ -51,7 +51,7 @@ func TestBatcher(t *testing.T) {
 			case 1 <= i && i <= 3 && (err == nil || !strings.Contains(err.Error(), "no space")),
 				i == 5 && (err == nil || err.Error() != "five"),
 				(i == 0 || i == 4 || i > 5) && err != nil:
-				t.Errorf("item %d: unexpected error %v", i, err)
+				t.Errorf("item %d: error %v, want a panic for items 1 to 3, five for item 5, and nil for the others", i, err)
 			}
 		}
 	})

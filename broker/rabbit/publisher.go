@@ -157,7 +157,7 @@ func (p *publisher) write(ctx context.Context, out []outgoing) (*confirmChannel,
 	if err := p.writing.lock(ctx); err != nil {
 		return nil, nil, err
 	}
-	defer p.writing.unlock() // writeTimeout bounds a write
+	defer p.writing.unlock() // soon, because writeTimeout bounds a write
 	pending := make([]*amqp.DeferredConfirmation, 0, len(out))
 	for _, o := range out {
 		if p.link.blocked.Load() != nil {

@@ -129,7 +129,7 @@ func TestTopicsMatchAsInRabbitMQ(t *testing.T) {
 	t.Logf("compared %d pairs of pattern and key", len(patterns)*len(keys))
 }
 
-// A message from another program may have missing or malformed properties.
+// A message with missing or malformed properties, as from another program, reaches the handler.
 func TestMalformedPropertiesAreIgnored(t *testing.T) {
 	t.Parallel()
 	url, ns := testenv.AMQP(t, nil, "q")
@@ -231,7 +231,7 @@ func TestCutConnectionLosesNothing(t *testing.T) {
 			mu.Lock()
 			defer mu.Unlock()
 			if last != broker.Start && c.Offset <= last.Offset {
-				t.Errorf("cursor %v follows %v", c, last)
+				t.Errorf("cursor %v follows %v, want a greater offset", c, last)
 			}
 			last, logged[m.ID] = c, true
 			return nil

@@ -311,8 +311,8 @@ func TestAnswersOfServices(t *testing.T) {
 		"a proxy":          {"pushover", answer(200, "<html>"), again, "answered 200", 0},
 		"archived":         {"slack", answer(410, "channel_is_archived"), never, "channel_is_archived", 0},
 		"not ok":           {"slack", answer(200, "no_service"), never, "no_service", 0},
-		"a proxy of Slack": {"slack", answer(200, "<html>"), again, "answered 200, but not ok", 0},
-		"hidden":           {"slack", answer(404, "no_team\n"), never, "no_team", 0},
+		"a proxy of Slack": {"slack", answer(200, "<html>"), again, "answered 200, but the body is not ok", 0},
+		"newline":          {"slack", answer(404, "no_team\n"), never, "no_team", 0},
 		"parameters": {"telegram",
 			answer(429, `{"ok": false, "description": "Too Many Requests", "parameters": {"retry_after": 35}}`), later,
 			"Too Many Requests", 35 * time.Second},
@@ -388,7 +388,7 @@ func TestMatrixRepeats(t *testing.T) {
 	e := goal(t, nil)
 	c.cutAfterStoring(true)
 	if err := c.w.deliver(c.name, e); err == nil {
-		t.Fatal("deliver on a cut connection: got no error")
+		t.Fatal("deliver on a cut connection: got no error, want one")
 	}
 	c.cutAfterStoring(false)
 	if err := c.w.deliver(c.name, e); err != nil || c.called() != 2 || len(c.all()) != 1 {
@@ -438,7 +438,7 @@ func TestCaseTelegramGroupMoved(t *testing.T) {
 		mu.Unlock()
 		for i := range failures + 1 {
 			if err := w.deliver("tg", e); (err == nil) != (i == failures) {
-				t.Errorf("attempt %d of %d: %v", i+1, failures+1, err)
+				t.Errorf("attempt %d of %d: error %v, want an error only before the last attempt", i+1, failures+1, err)
 			}
 		}
 		mu.Lock()

@@ -16,7 +16,7 @@ import (
 // Redis. The name of a service's pause is paused:<service>.
 type rateLimiter struct {
 	limiter ratelimit.Limiter
-	prefix  string    // of the Redis key
+	prefix  string    // of the Redis keys
 	rate    send.Rate // zero for no limit
 }
 

@@ -19,12 +19,12 @@ func TestRuleMatchesEverySpelling(t *testing.T) {
 	}
 	for _, tc := range testenv.Spellings {
 		if !matches(tc.A, tc.B) || !matches(tc.B, tc.A) {
-			t.Errorf("rule %q does not match %q, or the reverse", tc.A, tc.B)
+			t.Errorf("rule %q does not match %q, or the reverse, want both to match", tc.A, tc.B)
 		}
 	}
 	for _, n := range testenv.DifferentNames {
 		if matches(n[0], n[1]) {
-			t.Errorf("rule %q matches the other name %q", n[0], n[1])
+			t.Errorf("rule %q matches the different name %q, want no match", n[0], n[1])
 		}
 	}
 }

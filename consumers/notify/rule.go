@@ -118,7 +118,7 @@ func (f filter) possible() bool {
 	return false
 }
 
-// keys returns the topic patterns that the channel's queue is bound with.
+// keys returns the topic patterns with which the channel's queue is bound.
 func (n *notifier) keys() []string {
 	var all []string
 	for _, r := range n.rules {
@@ -128,8 +128,8 @@ func (n *notifier) keys() []string {
 	return slices.Compact(all)
 }
 
-// quiet is a time of day in which news is suppressed. If a recipient was notified of an incident, its
-// corrections and its retraction are still sent.
+// quiet holds quiet hours: a part of each day in which news is suppressed. If a recipient was notified
+// of an incident, the corrections and the retraction of the incident are still sent.
 type quiet struct {
 	from, until time.Duration // since midnight; until is on the next day if it is less than from
 	zone        *time.Location

@@ -18,7 +18,7 @@ func contactProblem(contact string) string {
 	}
 	u, err := url.Parse(contact)
 	if err != nil {
-		return "not a URL"
+		return "it is not a URL"
 	}
 	switch u.Scheme {
 	case "https":
@@ -41,7 +41,7 @@ func contactProblem(contact string) string {
 var privateDomains = []string{"localhost", "local", "localdomain", "invalid", "test", "internal", "intranet", "private",
 	"lan", "home", "corp", "arpa", "onion", "alt"}
 
-// publicDomain matches a domain with at least two labels. The last contains a letter.
+// publicDomain matches a domain with at least two labels. The last label contains a letter.
 var publicDomain = regexp.MustCompile(`^([\pL\pN]([\pL\pN-]*[\pL\pN])?\.)+[\pL\pN-]*\pL[\pL\pN-]*$`)
 
 // hostProblem returns the reason why a host is not public, or "".

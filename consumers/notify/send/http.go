@@ -86,7 +86,7 @@ func (e endpoint) call(
 	return e.result(resp, err)
 }
 
-// result returns nil if the service accepted the request, else the classified error. If err is not
+// result returns nil if the service accepted the request, and otherwise the classified error. If err is not
 // nil, the request got no reply, and resp is not used. result closes the body of resp.
 func (e endpoint) result(resp *http.Response, err error) error {
 	if err != nil {
@@ -104,7 +104,7 @@ func (e endpoint) result(resp *http.Response, err error) error {
 	return e.classify(r, fmt.Errorf("%s: answered %s", e.name, resp.Status))
 }
 
-// noReply returns the error of a call without a reply. If there was no connection, it is a
+// noReply returns the error of a call without a reply. If there was no connection, the error is a
 // [RefusedError]. Otherwise the notification may have been delivered.
 func (e endpoint) noReply(err error) error {
 	var withURL *url.Error // its text contains the URL, which may be secret
