@@ -38,9 +38,10 @@ type Consumer struct {
 	Once bool
 	// Ordered handles the events of a match one at a time, in the order of (epoch, seq), in all
 	// processes that share the queue. If an event fails or is postponed, the later events of its
-	// match wait until the event is handled or dead-lettered. The queue receives all events of the
-	// sports in Keys, because the runner finds missing events by gaps in seq. Handle receives only
-	// events that match Keys.
+	// match wait until the event is handled or dead-lettered. The wait ends earlier if Handle returns
+	// an error from [Pass], or two minutes after the next attempt was due. The queue receives all
+	// events of the sports in Keys, because the runner finds missing events by gaps in seq. Handle
+	// receives only events that match Keys.
 	Ordered bool
 	// Early, if not nil, is called for an event that must wait for an earlier event of its match.
 	// Handle follows when the earlier events are finished. Only a consumer that sets Ordered can

@@ -207,7 +207,7 @@ func TestMistakesAreErrors(t *testing.T) {
 	}
 }
 
-// A second archive with another file stops. Otherwise each file would contain only part of the
+// A second archive with a different file stops. Otherwise each file would contain only part of the
 // events. A second archive with the same file runs.
 func TestSecondFileIsRefused(t *testing.T) {
 	r := newRedis(t)

@@ -205,8 +205,8 @@ func (h *harness) timeout() {
 	}
 }
 
-// shutdown checks that a consumer that is stopped loses no event. It must finish the events that it has
-// begun to handle, and handle the other events when it runs again.
+// shutdown checks that a consumer that is stopped loses no event. The consumer must finish the events
+// that it has begun to handle, and handle the other events when it runs again.
 func (h *harness) shutdown() {
 	var events []event.Event
 	for range 20 {

@@ -87,7 +87,7 @@ func (w *world) subscribe(body string) (int, string) {
 	return rec.Code, rec.Body.String()
 }
 
-// fromPage returns a request as push.js sends it. Each request comes from another address.
+// fromPage returns a request as push.js sends it. Each request comes from a different address.
 func fromPage(method, path, body string) *http.Request {
 	r := httptest.NewRequest(method, path, strings.NewReader(body))
 	r.Header.Set("Content-Type", "application/json")
@@ -96,7 +96,7 @@ func fromPage(method, path, body string) *http.Request {
 	return r
 }
 
-var pages atomic.Int64 // number of requests of fromPage
+var pages atomic.Int64 // number of requests that fromPage has returned
 
 // publicKey returns the public key of the channel phones.
 func (w *world) publicKey() string {
@@ -110,7 +110,7 @@ func (w *world) publicKey() string {
 // answerTimeout is the timeout of a channel whose service answers immediately.
 const answerTimeout = 10 * time.Second
 
-// trust lets channels accept the certificate of a test server.
+// trust lets channels accept the certificate of a test server. timeout limits each call.
 func trust(t *testing.T, s *httptest.Server, timeout time.Duration) {
 	notify.SetOptions(t, send.Options{Timeout: timeout, Transport: s.Client().Transport})
 }
@@ -128,7 +128,7 @@ func webPushSettings(s *service) string {
 		strings.TrimPrefix(s.URL, "https://") + "']}}\n"
 }
 
-// A newChannel function creates a channel. timeout limits the calls of its service.
+// A newChannel function creates a channel. timeout limits each call to its service.
 type newChannel func(t *testing.T, timeout time.Duration) channel
 
 // channels returns a constructor for each kind of channel that uses HTTP. Every setting that may be a

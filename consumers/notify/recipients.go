@@ -145,8 +145,8 @@ func (n *notifier) outcome(ctx context.Context, e event.Event, errs []error) err
 	return nil
 }
 
-// joined returns an error that wraps both all and err. count is the number of errors in all. If count is
-// 5 or more, joined returns all.
+// joined returns an error that wraps both all and err. count is the number of earlier errors. If count
+// is 5 or more, joined returns all.
 func joined(all, err error, count int) error {
 	const most = 5
 	switch {

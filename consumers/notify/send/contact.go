@@ -37,7 +37,7 @@ func contactProblem(contact string) string {
 	return fmt.Sprintf("the scheme is %q", u.Scheme)
 }
 
-// privateDomains are domains that do not exist in the public DNS.
+// privateDomains contains top-level domains that have no public hosts.
 var privateDomains = []string{"localhost", "local", "localdomain", "invalid", "test", "internal", "intranet", "private",
 	"lan", "home", "corp", "arpa", "onion", "alt"}
 
