@@ -27,8 +27,8 @@ type Batcher[T any] struct {
 	Timeout time.Duration
 
 	mu      sync.Mutex
-	writing int // batches in progress
-	waiting []*item[T]
+	writing int        // batches in progress
+	waiting []*item[T] // queued items
 }
 
 // defaultWriteTimeout is the default of Batcher.Timeout.

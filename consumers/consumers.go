@@ -203,18 +203,18 @@ type Runner struct {
 func (r Runner) Run(ctx context.Context, name string, c Consumer, ready chan<- struct{}) error {
 	log := r.Log.With("consumer", name)
 	marks := newMarks(r.Redis, r.Prefix+"handled:"+name+":", cmp.Or(r.lease, LeaseTime), log)
-	do := dispatcher{Consumer: c, log: log}
+	d := dispatcher{Consumer: c, log: log}
 	if c.Once {
-		do.marks = &marks
+		d.marks = &marks
 	}
 	if c.Ordered {
 		bounds := cmp.Or(r.bounds, defaultOrderBounds())
-		do.order = newOrder(r.Redis, r.Prefix+"order:"+name+":", c, bounds, log)
-		defer do.order.settling.Wait()
-		stopping := context.AfterFunc(ctx, do.order.stop)
+		d.order = newOrder(r.Redis, r.Prefix+"order:"+name+":", c, bounds, log)
+		defer d.order.settling.Wait()
+		stopping := context.AfterFunc(ctx, d.order.stop)
 		defer func() {
 			if stopping() {
-				do.order.stop()
+				d.order.stop()
 			}
 		}()
 	}
@@ -225,9 +225,9 @@ func (r Runner) Run(ctx context.Context, name string, c Consumer, ready chan<- s
 			ctx, step := r.begin(ctx, name, m)
 			defer step.End()
 			err := errors.New("the handler panicked") // replaced when the handler returns
-			counted := r.Metrics.begin(name, m)
-			defer func() { counted(err) }()
-			err = do.handle(ctx, m)
+			record := r.Metrics.begin(name, m)
+			defer func() { record(err) }()
+			err = d.handle(ctx, m)
 			traceOutcome(step, m, err)
 			return err
 		})
@@ -245,15 +245,15 @@ func (c Consumer) While(ctx context.Context, work func(context.Context) error) e
 	if c.Run == nil {
 		return work(ctx)
 	}
-	beside, handled := context.WithCancel(context.WithoutCancel(ctx))
+	runCtx, handled := context.WithCancel(context.WithoutCancel(ctx))
 	defer handled()
-	both, working := errgroup.WithContext(ctx)
-	both.Go(func() error {
+	group, workCtx := errgroup.WithContext(ctx)
+	group.Go(func() error {
 		defer handled()
-		return work(working)
+		return work(workCtx)
 	})
-	both.Go(func() error { return c.Run(beside) })
-	return both.Wait()
+	group.Go(func() error { return c.Run(runCtx) })
+	return group.Wait()
 }
 
 // begin starts a span for a message. A message without a TID belongs to no trace and gets no span.

@@ -508,7 +508,7 @@ func TestUnreachable(t *testing.T) {
 func zeros(n int) string { return strings.Repeat("AAAA", n/3) }
 
 // Each kind of channel satisfies the contract of every consumer.
-func TestAsAnyConsumer(t *testing.T) {
+func TestConsumerContract(t *testing.T) {
 	for kind, channel := range channels() {
 		t.Run(kind, func(t *testing.T) {
 			if kind != "webhook" && kind != "webpush" { // test one kind with one recipient, and one kind with several

@@ -417,7 +417,7 @@ func TestMailSecurity(t *testing.T) {
 }
 
 // A mail channel satisfies the contract of every consumer.
-func TestMailAsAnyConsumer(t *testing.T) {
+func TestMailConsumerContract(t *testing.T) {
 	consumertest.Run(t, func(t *testing.T) consumertest.Subject {
 		s := newMailServer(t)
 		answer := func(a string) func() func() {

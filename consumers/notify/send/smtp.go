@@ -289,11 +289,11 @@ func encodeHeader(text string) string {
 	if len(text) < 70 && !strings.Contains(text, "=?") && !strings.ContainsFunc(text, encode) {
 		return text
 	}
-	const most = 45 // maximum bytes in a word; an encoded word then has at most 72 characters
+	const maxBytes = 45 // in a word; an encoded word then has at most 72 characters
 	var words []string
 	word := ""
 	for _, c := range text {
-		if len(word)+utf8.RuneLen(c) > most {
+		if len(word)+utf8.RuneLen(c) > maxBytes {
 			words, word = append(words, word), ""
 		}
 		word += string(c)
