@@ -40,8 +40,8 @@ func CheckTaskName(name string) error {
 // TaskQueue returns the name of the queue for tasks with the given name.
 func TaskQueue(name string) string { return "task." + name }
 
-// NewTask returns a task with a new ID that was created at the given time. It encodes data as JSON.
-// If lifetime is positive, the task expires that long after at.
+// NewTask returns a task with a new ID. at is the time at which the task was created. NewTask encodes
+// data as JSON. If lifetime is positive, the task expires that long after at.
 func NewTask(name string, tid event.TID, data any, at time.Time, lifetime time.Duration) (Task, error) {
 	if err := CheckTaskName(name); err != nil {
 		return Task{}, err

@@ -121,7 +121,7 @@ type query struct {
 }
 
 // each calls f for each event that q selects, ordered by time, epoch and seq. If f returns an error,
-// each stops and returns this error. body is the event as JSON. It is valid until f returns.
+// each stops and returns this error. body is the event as JSON. body is valid until f returns.
 func (db *database) each(ctx context.Context, q query, f func(body []byte) error) error {
 	until := int64(1<<63 - 1)
 	if !q.until.IsZero() {

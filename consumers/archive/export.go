@@ -34,7 +34,7 @@ type Export struct {
 }
 
 // Validate checks the flags and arguments. It also prepares the selection of events for Run, so call
-// Validate before Run if you set a filter. The command line always calls it.
+// Validate before Run if you set Match, Since or Until. The command line always calls it.
 func (x *Export) Validate() (err error) {
 	x.query.match = x.Match
 	if x.query.since, err = parseTime("since", x.Since); err != nil {

@@ -9,7 +9,7 @@
 //   - Handle returns an error when its context ends.
 //   - A consumer that is stopped loses no event.
 //   - An unknown setting is an error.
-//   - No log line and no error contains a secret of the settings.
+//   - No log line or error contains a secret of the settings.
 //
 // Call [Run] in the tests of your consumer. Write other tests for the effects themselves.
 package consumertest
@@ -46,9 +46,9 @@ type Subject struct {
 	Event func() event.Event
 	// Effects returns the effects of all events so far, such as the rows of a table or the messages
 	// that a server received. If nothing has changed, Effects must return the same strings in the
-	// same order. Two subjects that have handled the same events must return the same strings. The
-	// order may differ, unless the consumer is ordered or can be rebuilt. So the effects must not
-	// include the time at which an event was handled.
+	// same order. Two subjects that have handled the same events must return the same strings, so
+	// the effects must not include the time at which an event was handled. The order may differ,
+	// unless the consumer is ordered or can be rebuilt.
 	//
 	// Each correction must change the effects. The correction in the tests changes only scorer and
 	// assist. If no effect contains the scorer, include the revision of the goal.

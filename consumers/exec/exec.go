@@ -13,8 +13,8 @@
 // standard input ends.
 //
 // Several copies of the program can run. Each copy handles one event at a time. A copy that exits,
-// times out or prints anything but an answer is killed and started again, after a pause. The event
-// that it was handling is retried.
+// times out or prints a line that is not an answer is killed and started again, after a pause. The
+// event that it was handling is retried.
 package exec
 
 import (

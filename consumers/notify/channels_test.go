@@ -249,7 +249,7 @@ func answer(code int, body string, header ...string) func(http.ResponseWriter) {
 	}
 }
 
-// What an error means for the event.
+// The meanings of an error for the event.
 const (
 	later = "later" // postponed
 	never = "never" // permanent

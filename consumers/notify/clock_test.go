@@ -16,7 +16,7 @@ import (
 	"github.com/matchwire/matchwire/internal/testenv"
 )
 
-// redisAt returns an embedded Redis and its client. The clock of this Redis shows the time at.
+// redisAt returns an embedded Redis and its client. at is the initial time of the clock of this Redis.
 func redisAt(t *testing.T, at time.Time) (*miniredis.Miniredis, *redis.Client) {
 	m := miniredis.RunT(t)
 	m.SetTime(at)

@@ -116,7 +116,7 @@ func TestRetractedWhileFailing(t *testing.T) {
 func TestCorrectionDoesNotOvertake(t *testing.T) {
 	w, s := newHookWorld(t, "kinds: [goal]")
 	e := consumertest.Goal()
-	begun, proceed := make(chan bool, 2), make(chan bool) // a second element, for a correction that is wrongly sent
+	begun, proceed := make(chan bool, 2), make(chan bool) // capacity 2, in case the correction is wrongly sent
 	s.set(func(rw http.ResponseWriter) { begun <- true; <-proceed; rw.WriteHeader(204) })
 	done := make(chan error)
 	go func() { done <- w.deliver("hook", e) }()

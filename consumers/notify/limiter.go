@@ -26,7 +26,7 @@ func (l rateLimiter) key() string { return l.prefix + "{turns}" }
 // is postponed.
 const maxSlotWait = 2 * time.Second
 
-// wait waits for a slot to call a service of the channel. service is "" if the channel has only one.
+// wait waits for a slot to call a service of the channel. service is "" if the channel has only one service.
 // If the service is paused, or no slot is free within maxSlotWait, wait returns an error from
 // [broker.Postpone].
 func (l rateLimiter) wait(ctx context.Context, service string) error {

@@ -7,7 +7,8 @@ import (
 	"github.com/matchwire/matchwire/internal/testenv"
 )
 
-// A rule matches a team or a player regardless of the spelling of the name.
+// A rule matches a team or a player regardless of the spelling of the name. It does not match a
+// different name.
 func TestRuleMatchesEverySpelling(t *testing.T) {
 	matches := func(rule, name string) bool {
 		byTeam := filter{Teams: []string{rule}}.matches(event.Event{Data: event.Data{Match: &event.Match{Home: name}}})

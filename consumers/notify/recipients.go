@@ -112,8 +112,8 @@ func (n *notifier) sendToAll(
 	return err
 }
 
-// partialWait is how long later events of a match wait for an event that only some recipients have received.
-// After that, a push service that is down delays only its own browsers.
+// partialWait is how long later events of a match wait for an event that only some recipients have
+// received. After that, a push service that is down delays only its own browsers.
 const partialWait = 45 * time.Second
 
 // outcome returns one error for an event that was sent to several recipients. If a retry can help for

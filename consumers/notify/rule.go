@@ -33,7 +33,7 @@ type filter struct {
 	// retraction.
 	Topics  []string `json:"topics,omitempty"`
 	Teams   []string `json:"teams,omitempty"`   // one of these teams must play in the match
-	Players []string `json:"players,omitempty"` // one must be the player, the assist or the player who goes off
+	Players []string `json:"players,omitempty"` // one must be the event's Player, Assist or Off
 	Kinds   []string `json:"kinds,omitempty"`
 	Only    only     `json:"only,omitempty"`
 

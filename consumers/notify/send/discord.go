@@ -51,7 +51,7 @@ type discord struct {
 }
 
 const (
-	discordLimit      = 2000    // length of a message in UTF-16 code units
+	discordLimit      = 2000    // maximum length of a message in UTF-16 code units
 	discordNoPreviews = 1 << 2  // flag SUPPRESS_EMBEDS
 	discordSilent     = 1 << 12 // flag SUPPRESS_NOTIFICATIONS
 )
