@@ -564,8 +564,9 @@ func TestDemoPrintsWhatChannelsSend(t *testing.T) {
 	for _, want := range []string{
 		"notify.out  sent: Goal for Ajax (30', Ajax 1–0 PSV)\n",
 		"notify.site  sent: Corrected: goal for Ajax: Luuk (30', Ajax 1–0 PSV; scorer → Luuk)\n",
-		"notify.site  suppressed: the page listed it more than 15 minutes of play after it happened [Goal for Ajax: Til (3'",
-		"notify.out  suppressed: the page listed it more than 15",
+		"notify.site  suppressed: the page listed the incident more than 15 minutes of play after it happened " +
+			"[Goal for Ajax: Til (3'",
+		"notify.out  suppressed: the page listed the incident more than 15",
 		"notify.de  waits: postponed until ",
 	} {
 		p.eventually(want, func() bool { return strings.Contains(p.output(), want) })

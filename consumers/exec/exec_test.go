@@ -159,7 +159,7 @@ func TestProgramThatCannotRunIsAnOutage(t *testing.T) {
 		unavailable = unavailable || errors.Is(handle("Fine"), broker.ErrUnavailable)
 	}
 	if !unavailable {
-		t.Error("no event failed with ErrUnavailable")
+		t.Error("no event failed with ErrUnavailable, want at least one")
 	}
 	if !strings.Contains(log.String(), "line=broken") || !strings.Contains(log.String(), "starting it again") {
 		t.Errorf("the log lacks the program's output or its restart:\n%s", log)
@@ -212,7 +212,7 @@ func TestEnvironmentLacksSecrets(t *testing.T) {
 	inFolder := func() bool { return strings.Contains(log.String(), "at "+os.TempDir()) }
 	testenv.Eventually(t, inFolder, "the program to run in the folder of the config; log:\n%s", log)
 	if !strings.Contains(log.String(), "FOR_THE_PROGRAM=seen") {
-		t.Errorf("a variable that is not secret is missing:\n%s", log)
+		t.Errorf("the program's environment lacks FOR_THE_PROGRAM=seen:\n%s", log)
 	}
 	testenv.NoSecret(t, log.String())
 }

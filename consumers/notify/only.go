@@ -11,8 +11,8 @@ import (
 )
 
 // only is the value of the setting "only". It selects some of the events that change the score or
-// end a period. Each element is leadChanges, periodEnds, or lastPrefix and a duration. All other
-// events match.
+// end a period. Each element is leadChanges, periodEnds, or lastPrefix and a duration. Events that
+// neither change the score nor end a period always match.
 type only []string
 
 const (
@@ -31,7 +31,7 @@ func checkOnly(word string) error {
 	}
 	if text, ok := strings.CutPrefix(word, lastPrefix); ok {
 		if d, err := time.ParseDuration(text); err != nil || d <= 0 || d > maxLast {
-			return fmt.Errorf("only: %q: want a duration like 5m, at most %v", word, maxLast)
+			return fmt.Errorf("only: %q: want a duration like 5m, above 0 and at most %v", word, maxLast)
 		}
 		return nil
 	}

@@ -38,7 +38,7 @@ type ntfy struct {
 var (
 	ntfyTopic = regexp.MustCompile(`^[A-Za-z0-9_-]{1,64}$`)
 	ntfyToken = tokenFormat{"ntfy.sh", regexp.MustCompile(`^tk_[a-z0-9]{29}$`),
-		"want an access token: tk_ and 29 characters"}
+		"want an access token: tk_ and 29 characters from a-z and 0-9"}
 )
 
 // ntfyPages are paths of an ntfy server that cannot be topics.

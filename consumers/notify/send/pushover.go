@@ -76,7 +76,7 @@ type pushover struct {
 	url, token, user, device string
 }
 
-// Limits of a message.
+// Maximum lengths in a message.
 const (
 	pushoverTitle   = 250  // runes in the title
 	pushoverMessage = 1024 // UTF-16 code units in the message
