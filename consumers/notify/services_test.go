@@ -32,8 +32,8 @@ import (
 // A shown is a notification that a service or a browser shows.
 type shown struct{ Title, Body string }
 
-// A service is a fake of a notification service. Tests can set its answer. It stores the
-// notifications that it shows, one for each thread.
+// A service is a fake notification service. Tests can set its answer. It stores the notifications
+// that it shows, one for each thread.
 type service struct {
 	*httptest.Server
 
@@ -187,19 +187,19 @@ func newHook(t testing.TB) *service {
 	})
 }
 
-// A subscribed holds the keys of a browser's subscription.
-type subscribed struct {
+// A browserKeys holds the keys of a browser's subscription.
+type browserKeys struct {
 	key  *ecdh.PrivateKey
 	auth []byte
 }
 
-// newBrowser returns a browser with new keys.
-func newBrowser(t testing.TB) subscribed {
+// newBrowser returns the keys of a new browser.
+func newBrowser(t testing.TB) browserKeys {
 	key, err := ecdh.P256().GenerateKey(rand.Reader)
 	if err != nil {
 		t.Fatal(err)
 	}
-	b := subscribed{key, make([]byte, 16)}
+	b := browserKeys{key, make([]byte, 16)}
 	if _, err := rand.Read(b.auth); err != nil {
 		t.Fatal(err)
 	}
@@ -209,13 +209,13 @@ func newBrowser(t testing.TB) subscribed {
 var b64 = base64.RawURLEncoding
 
 // subscription returns the browser's PushSubscription as JSON.
-func (b subscribed) subscription(endpoint string) string {
+func (b browserKeys) subscription(endpoint string) string {
 	return fmt.Sprintf(`{"endpoint": %q, "expirationTime": null, "keys": {"p256dh": %q, "auth": %q}}`,
 		endpoint, b64.EncodeToString(b.key.PublicKey().Bytes()), b64.EncodeToString(b.auth))
 }
 
-// decrypt decrypts a message by RFC 8291.
-func (b subscribed) decrypt(body []byte) ([]byte, error) {
+// decrypt decrypts a message as specified in RFC 8291.
+func (b browserKeys) decrypt(body []byte) ([]byte, error) {
 	if len(body) < 86 || body[20] != 65 {
 		return nil, errors.New("want at least 86 bytes and a key of 65 bytes")
 	}
@@ -275,7 +275,7 @@ func TestDecryptsTheExampleOfTheRFC(t *testing.T) {
 	}
 	const message = "DGv6ra1nlYgDCS1FRnbzlwAAEABBBP4z9KsN6nGRTbVYI_c7VJSPQTBtkgcy27mlmlMoZIIgDll6e3vCYLocInmYWAmS6" +
 		"TlzAC8wEqKK6PBru3jl7A_yl95bQpu6cVPTpK4Mqgkf1CXztLVBSt2Ks3oZwbuwXPXLWyouBWLVWGNWQexSgSxsj_Qulcy4a-fN"
-	plain, err := subscribed{key, bytes("BTBZMqHH6r4Tts7J_aSIgg")}.decrypt(bytes(message))
+	plain, err := browserKeys{key, bytes("BTBZMqHH6r4Tts7J_aSIgg")}.decrypt(bytes(message))
 	if err != nil || string(plain) != "When I grow up, I want to be a watermelon" {
 		t.Errorf("decrypt: got %q, %v, want the text of the RFC", plain, err)
 	}
@@ -283,7 +283,7 @@ func TestDecryptsTheExampleOfTheRFC(t *testing.T) {
 
 // newPushService starts a push service with a browser at each path. A browser shows one notification for
 // each tag. The service checks VAPID and the headers of RFC 8030. public returns the expected key.
-func newPushService(t testing.TB, browsers map[string]subscribed, public func() string) *service {
+func newPushService(t testing.TB, browsers map[string]browserKeys, public func() string) *service {
 	return serve(t, true, http.StatusCreated, "", func(s *service, r *http.Request, body []byte) (string, shown, error) {
 		b, ok := browsers[r.URL.Path]
 		if !ok {
@@ -314,7 +314,7 @@ func newPushService(t testing.TB, browsers map[string]subscribed, public func() 
 	})
 }
 
-// vapid returns an error if an Authorization header is invalid by RFC 8292.
+// vapid returns an error if an Authorization header is invalid according to RFC 8292.
 func vapid(header, audience, public string) error {
 	m := regexp.MustCompile(`^vapid t=([^.]+)\.([^.]+)\.([^,]+), k=(\S+)$`).FindStringSubmatch(header)
 	if m == nil || m[4] != public {

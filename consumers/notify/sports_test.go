@@ -189,8 +189,8 @@ func TestTextsOfSports(t *testing.T) {
 	}
 }
 
-// Each language names the same kinds and details. English lacks names for the kinds and details
-// that are English words in the code.
+// Each language names the same kinds and details. English needs no name for a kind or detail whose
+// identifier is already the English word.
 func TestLanguagesHaveTheSameNames(t *testing.T) {
 	de := notify.NameKeys("de")
 	for _, language := range []string{"es", "fr", "en"} {

@@ -14,7 +14,7 @@ import (
 )
 
 // goal returns a goal of Toronto FC in New York. change, if not nil, changes the data of the event.
-// It can set another kind.
+// It can set a different kind.
 func goal(t testing.TB, change func(*event.Data)) event.Event {
 	t.Helper()
 	c := event.SoccerMinute("", 6, 0)
@@ -212,7 +212,7 @@ func TestCustomTemplates(t *testing.T) {
 
 // The names in the definition of a sport replace the shipped names. The names in a text file
 // replace both. A text file can have a title for one sport, one detail or one number of points.
-func TestTextFilesBeforeDefinitions(t *testing.T) {
+func TestTextFilesOverrideDefinitions(t *testing.T) {
 	const sport = event.Sport("korfball")
 	if err := event.Define(event.Definition{
 		Name: sport, Periods: []event.Period{"q1", "q2"}, Counts: event.Points,
@@ -273,8 +273,8 @@ func TestTextFilesBeforeDefinitions(t *testing.T) {
 }
 
 // Every kind has a title in every language. No title contains an identifier of the code. Languages
-// other than English have a name for every kind, because the identifier of a kind is an English
-// word.
+// other than English have a name for every kind. English needs none, because the identifier of a
+// kind is an English word.
 func TestEveryKindHasTitles(t *testing.T) {
 	notify.Check(t)
 	missing := map[string]bool{}
@@ -284,7 +284,7 @@ func TestEveryKindHasTitles(t *testing.T) {
 			bad := func(text string) bool { return strings.Contains(line, text) }
 			if line == "" || bad("_") || bad("<no value>") || bad("{{") {
 				if e.Data.Match != nil {
-					t.Errorf("%s: %s: bad title or body %q", language, e.Type, line)
+					t.Errorf("%s: %s: got %q, want a text without identifiers and template actions", language, e.Type, line)
 				}
 			}
 			if !slices.Contains(event.KnownSports(), e.Data.Sport) { // another test has defined this sport
