@@ -43,7 +43,7 @@ func serveFanout(t *testing.T, b broker.Log) string {
 	return server.URL
 }
 
-// A client with another WebSocket library receives events with each compression mode, receives
+// A client with a different WebSocket library receives events with each compression mode, receives
 // pongs, and completes the closing handshake.
 func TestWebSocketClientOfAnotherLibrary(t *testing.T) {
 	b := memory.New(nil, nil)

@@ -51,7 +51,7 @@ func TestIncidentsInAnyOrder(t *testing.T) {
 		revision(t, "b", 1, event.New, "e2", 2, "Altidore"),
 		revision(t, "a", 2, event.Corrected, "e2", 3, "Osorio"),
 		revision(t, "b", 2, event.Retracted, "e2", 4, "Altidore"),
-		revision(t, "b2", 1, event.New, "e2", 5, "Morrow"), // the same goal after its retraction: another incident
+		revision(t, "b2", 1, event.New, "e2", 5, "Morrow"), // the same goal after its retraction: a new incident
 	}
 	for i := range events { // all incidents have the same clock, so their order depends on seq
 		c := event.SoccerMinute("", 10, 0)
