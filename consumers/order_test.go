@@ -228,10 +228,10 @@ func TestOrderedEarly(t *testing.T) {
 			early <- e.Data.Seq
 			return nil
 		}
-		over := make(chan struct{})
+		goOn := make(chan struct{})
 		h.process(c, func(e event.Event) error {
 			if e.Data.Seq == 1 {
-				<-over
+				<-goOn
 			}
 			return nil
 		})
@@ -240,7 +240,7 @@ func TestOrderedEarly(t *testing.T) {
 		if seq := <-early; seq != 2 {
 			t.Errorf("Early was called for event %d, want 2", seq)
 		}
-		close(over)
+		close(goOn)
 		if got := h.wait(2)["m"]; !slices.Equal(got, []int64{1, 2}) {
 			t.Errorf("handled %v, want 1, 2", got)
 		}

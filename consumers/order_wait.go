@@ -27,8 +27,8 @@ type orderWait struct {
 func (w *orderWait) until() time.Time { return w.began.Add(w.maxWait) }
 
 // wait returns nil when the event no longer has to wait for earlier events. If the event must wait,
-// wait first calls Early, and returns its error. If the event must continue to wait in the broker,
-// wait returns an error from [broker.Postpone].
+// wait first calls Early. If Early fails, wait returns the error of Early. If the event must continue
+// to wait in the broker, wait returns an error from [broker.Postpone].
 func (w *orderWait) wait(ctx context.Context) error {
 	state, err := w.enterOrPostpone(ctx)
 	if err != nil {

@@ -104,7 +104,7 @@ func (s *service) takeOnly() (n shown, active []string) {
 	return n, active
 }
 
-// next returns a new thread, for a service without threads. The caller holds s.mu.
+// next returns an unused thread ID, for a service without threads. The caller holds s.mu.
 func (s *service) next() string { return strconv.Itoa(len(s.shows)) }
 
 // A receiver checks a request. It returns the thread, and the notification that the service shows
@@ -217,7 +217,7 @@ func (b browserKeys) subscription(endpoint string) string {
 // decrypt decrypts a message as specified in RFC 8291.
 func (b browserKeys) decrypt(body []byte) ([]byte, error) {
 	if len(body) < 86 || body[20] != 65 {
-		return nil, errors.New("want at least 86 bytes and a key of 65 bytes")
+		return nil, fmt.Errorf("got %d bytes, want at least 86 and a key of 65 bytes", len(body))
 	}
 	salt, size, sender := body[:16], int(binary.BigEndian.Uint32(body[16:20])), body[21:86]
 	if len(body)-86 > size {
@@ -307,8 +307,11 @@ func newPushService(t testing.TB, browsers map[string]browserKeys, public func()
 			s.message(plain)
 		}
 		var m struct{ Title, Body, Tag, Type, ID, TID string }
-		if err := json.Unmarshal(plain, &m); err != nil || m.Tag != r.Header.Get("Topic") || m.ID == "" || m.TID == "" {
-			return "", shown{}, fmt.Errorf("invalid message %s: %w", plain, err)
+		if err := json.Unmarshal(plain, &m); err != nil {
+			return "", shown{}, fmt.Errorf("message %s: %w", plain, err)
+		}
+		if m.Tag != topic || m.ID == "" || m.TID == "" {
+			return "", shown{}, fmt.Errorf("message %s: want tag %q, an ID and a TID", plain, topic)
 		}
 		return r.URL.Path + " " + m.Tag, shown{m.Title, m.Body}, nil
 	})
@@ -323,8 +326,12 @@ func vapid(header, audience, public string) error {
 	point, err1 := b64.DecodeString(m[4])
 	claims, err2 := b64.DecodeString(m[2])
 	signature, err3 := b64.DecodeString(m[3])
-	if err := errors.Join(err1, err2, err3); err != nil || len(signature) != 64 || len(point) != 65 {
+	if err := errors.Join(err1, err2, err3); err != nil {
 		return fmt.Errorf("authorization %q: %w", header, err)
+	}
+	if len(signature) != 64 || len(point) != 65 {
+		return fmt.Errorf("authorization %q: got a signature of %d bytes and a key of %d bytes, want 64 and 65",
+			header, len(signature), len(point))
 	}
 	key, err := ecdsa.ParseUncompressedPublicKey(elliptic.P256(), point)
 	if err != nil {
@@ -338,10 +345,13 @@ func vapid(header, audience, public string) error {
 		Aud, Sub string
 		Exp      int64
 	}
-	err = json.Unmarshal(claims, &c)
-	left := time.Until(time.Unix(c.Exp, 0))
-	if err != nil || c.Aud != audience || c.Sub != "mailto:me@club.example" || left > 24*time.Hour || left < time.Minute {
+	if err := json.Unmarshal(claims, &c); err != nil {
 		return fmt.Errorf("claims %s: %w", claims, err)
+	}
+	const sub = "mailto:me@club.example"
+	left := time.Until(time.Unix(c.Exp, 0))
+	if c.Aud != audience || c.Sub != sub || left > 24*time.Hour || left < time.Minute {
+		return fmt.Errorf("claims %s: want aud %s, sub %s, and exp in 1 minute to 24 hours", claims, audience, sub)
 	}
 	return nil
 }

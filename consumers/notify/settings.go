@@ -49,7 +49,7 @@ type ruleSettings struct {
 	Only    []text              `yaml:"only"` // lead_changes, period_ends, last 5m
 	Quiet   *quietSettings      `yaml:"quiet"`
 	Delay   strictyaml.Duration `yaml:"delay"` // the spoiler delay
-	// Before, if not zero, is how long before the start of a match the rule sends a notification.
+	// Before, if not zero, is the time before kick-off at which the rule sends a notification.
 	Before   strictyaml.Duration `yaml:"before"`
 	Language text                `yaml:"language"`
 

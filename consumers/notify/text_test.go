@@ -146,7 +146,7 @@ func TestText(t *testing.T) {
 // The shipped languages describe goals, retractions and ends of periods.
 func TestLanguages(t *testing.T) {
 	ownGoal := goal(t, func(d *event.Data) { d.Player, d.Detail = "Brillant", event.OwnGoal })
-	back := goal(t, func(d *event.Data) { d.Kind, d.Action = event.Goal, event.Retracted })
+	retracted := goal(t, func(d *event.Data) { d.Kind, d.Action = event.Goal, event.Retracted })
 	end := goal(t, func(d *event.Data) {
 		*d = event.Data{League: "MLS", Kind: event.PeriodEnd, Match: d.Match, Score: d.Score,
 			Clock: &event.Clock{Period: "1h"}}
@@ -174,7 +174,7 @@ func TestLanguages(t *testing.T) {
 			"pour Toronto FC : Sebastian Giovinco (6', New York City FC 0–1 Toronto FC)",
 			"Fin : 1re mi-temps (New York City FC 0–1 Toronto FC)"},
 	} {
-		for i, e := range []event.Event{ownGoal, back, end} {
+		for i, e := range []event.Event{ownGoal, retracted, end} {
 			if got := notify.Describe(t, "", language, e); got != want[i] {
 				t.Errorf("text in %s\ngot  %s\nwant %s", language, got, want[i])
 			}
@@ -284,7 +284,7 @@ func TestEveryKindHasTitles(t *testing.T) {
 			bad := func(text string) bool { return strings.Contains(line, text) }
 			if line == "" || bad("_") || bad("<no value>") || bad("{{") {
 				if e.Data.Match != nil {
-					t.Errorf("%s: %s: got %q, want a text without identifiers and template actions", language, e.Type, line)
+					t.Errorf("%s: %s: got %q, want a text without identifiers or template actions", language, e.Type, line)
 				}
 			}
 			if !slices.Contains(event.KnownSports(), e.Data.Sport) { // another test has defined this sport

@@ -68,11 +68,11 @@ func TestIncidentsInAnyOrder(t *testing.T) {
 			if got := incidents(t, r); got != want {
 				t.Errorf("seed %d: incidents are %s, want %s", seed, got, want)
 			}
-			board := r.PTTL(t.Context(), scoreboard.Key("mw:", "m1")).Val()
-			inc := r.PTTL(t.Context(), scoreboard.IncidentsKey("mw:", "m1")).Val()
-			if inc < time.Hour || inc > board+time.Second {
+			boardTTL := r.PTTL(t.Context(), scoreboard.Key("mw:", "m1")).Val()
+			incidentsTTL := r.PTTL(t.Context(), scoreboard.IncidentsKey("mw:", "m1")).Val()
+			if incidentsTTL < time.Hour || incidentsTTL > boardTTL+time.Second {
 				t.Errorf("the incidents expire in %v, want an hour or more, and no later than the board, which expires in %v",
-					inc, board)
+					incidentsTTL, boardTTL)
 			}
 			r.FlushDB(t.Context())
 		}

@@ -28,8 +28,8 @@ import (
 type WebPush struct {
 	// Keys is the path of the file that "matchwire notify keys" creates.
 	Keys strictyaml.Text `yaml:"keys"`
-	// Contact is the address for complaints from push services: mailto:… or https://…, with a public
-	// domain.
+	// Contact is the address where push services can reach the operator: mailto:… or https://…, with a
+	// public domain.
 	Contact strictyaml.Text `yaml:"contact"`
 	// TTL is how long a push service stores a message for a browser that is offline. The default is 1h.
 	TTL strictyaml.Duration `yaml:"ttl"`
