@@ -27,7 +27,7 @@ type onceHarness struct {
 	*testing.T
 	broker  *memory.Broker
 	results chan result // of all handlers
-	retries int         // retries before a message is dead-lettered
+	retries int         // number of retries before a message is dead-lettered
 }
 
 // A result is the error that a handler returned for a message.

@@ -196,7 +196,7 @@ type orderState struct {
 	result int
 	in     time.Duration // how long the wait can still take, for orderRetrying and orderMissing
 	age    time.Duration // time since the event first arrived
-	last   int64         // the field last of the record
+	last   int64         // the field "last" of the record
 }
 
 // enter registers an event as under way.

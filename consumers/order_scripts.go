@@ -9,7 +9,7 @@ import "github.com/redis/go-redis/v9"
 //	now      the time in Unix milliseconds
 //	older    whether the epoch is older than the record's
 //	record   the fields of the record; after a change of the epoch, only those that are still needed
-//	last     the field last of the record; 0 in a new epoch
+//	last     the field "last" of the record; 0 in a new epoch
 //	number   a function that formats a number without an exponent
 //	store    a function that stores a field of the record
 const orderRecord = `
@@ -55,7 +55,7 @@ const (
 //   - one of the results above
 //   - how long the wait can still take, in milliseconds, for orderRetrying and orderMissing
 //   - the time since the event first arrived, in milliseconds
-//   - the field last of the record
+//   - the field "last" of the record
 //
 // ARGV[4] is how long the event counts as under way. The event waits for a missing event for at most
 // ARGV[5] if no event of the epoch has been handled, and otherwise for at most ARGV[6]. These times

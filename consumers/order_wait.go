@@ -19,7 +19,7 @@ type orderWait struct {
 	began   time.Time
 	maxWait time.Duration // the longest wait, from began
 	due     time.Time     // when the next attempt of an earlier event became due; zero if it is not due yet
-	last    int64         // the field last of the record, as read most recently
+	last    int64         // the field "last" of the record, as read most recently
 	moved   time.Time     // time of the latest change of last
 }
 

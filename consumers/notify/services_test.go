@@ -294,7 +294,8 @@ func newPushService(t testing.TB, browsers map[string]browserKeys, public func()
 		if err != nil || ttl < 0 || !ntfySequence.MatchString(topic) || len(topic) > 32 ||
 			r.Header.Get("Content-Encoding") != "aes128gcm" ||
 			!slices.Contains([]string{"very-low", "low", "normal", "high"}, r.Header.Get("Urgency")) {
-			return "", shown{}, fmt.Errorf("invalid headers %v", r.Header)
+			return "", shown{}, fmt.Errorf("headers %v: want a TTL of 0 or more, a topic of at most 32 characters, "+
+				"Content-Encoding aes128gcm and an urgency of RFC 8030", r.Header)
 		}
 		if err := vapid(r.Header.Get("Authorization"), s.URL, public()); err != nil {
 			return "", shown{}, err

@@ -43,8 +43,8 @@ func (p *WebPush) UnmarshalYAML(n ast.Node) error {
 	return mapping(n, (*plain)(p), "{keys: FILE, contact: mailto:…}")
 }
 
-// knownServices are the push services of Chrome, Firefox, Edge and Safari. A leading dot matches all
-// subdomains.
+// knownServices contains the hosts of the push services of Chrome, Firefox, Edge and Safari. A leading
+// dot matches all subdomains.
 var knownServices = []string{
 	"fcm.googleapis.com", "jmt17.google.com", ".push.services.mozilla.com", ".notify.windows.com", ".push.apple.com",
 }
