@@ -92,7 +92,7 @@ func TestLinks(t *testing.T) {
 		}
 	}
 	if links == 0 {
-		t.Error("no relative links found")
+		t.Error("found no relative links, want one or more")
 	}
 }
 

@@ -139,7 +139,7 @@ func channels() map[string]newChannel {
 		"webpush": func(t *testing.T, timeout time.Duration) channel {
 			b := newBrowser(t)
 			var w *world
-			s := newPushService(t, map[string]subscribed{"/" + secret: b}, func() string { return w.publicKey() })
+			s := newPushService(t, map[string]browserKeys{"/" + secret: b}, func() string { return w.publicKey() })
 			trust(t, s.Server, timeout)
 			w = newWorld(t, webPushSettings(s))
 			if code, body := w.subscribe(`{"subscription": ` + b.subscription(s.URL+"/"+secret) + `}`); code != 201 {

@@ -223,7 +223,7 @@ func TestMistakes(t *testing.T) {
 		{"channels:\n  hook: {webpush: {keys: none.json, contact: 'mailto:a@b.example'}}",
 			"2:26: channels.hook.webpush.keys: open "},
 		{"channels:\n  hook: {webpush: {keys: bad.json, contact: 'mailto:a@b.example'}}",
-			"not a file that matchwire notify keys created"},
+			`not a file that "matchwire notify keys" created`},
 		{"channels: {}", "channels: want at least one"},
 		{"rules: []", "rules: want at least one"},
 		{"channels:\n  a: {log: {}}\n  b: {log: {}}\nrules:\n  - to: [a]",

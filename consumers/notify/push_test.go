@@ -20,7 +20,7 @@ import (
 // returns the subscription of browser i as JSON.
 func phones(t *testing.T, n int) (w *world, s *service, subscription func(i int) string) {
 	t.Helper()
-	browsers := map[string]subscribed{}
+	browsers := map[string]browserKeys{}
 	for i := range n {
 		browsers[fmt.Sprint("/", i)] = newBrowser(t)
 	}
