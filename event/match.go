@@ -46,7 +46,7 @@ type Situation struct {
 	Serving    Side `json:"serving,omitempty"`    // tennis: the side that serves
 	PowerPlay  Side `json:"power_play,omitempty"` // ice hockey: the side with more players on the ice
 
-	Balls   *int  `json:"balls,omitempty"` // baseball: the count of the batter
+	Balls   *int  `json:"balls,omitempty"` // baseball: the balls in the batter's count
 	Strikes *int  `json:"strikes,omitempty"`
 	Outs    *int  `json:"outs,omitempty"`
 	Bases   []int `json:"bases,omitzero"` // occupied bases in ascending order; empty if there are none, nil if unknown
@@ -69,7 +69,7 @@ func (s *Situation) String() string {
 	if s == nil {
 		return ""
 	}
-	text, _ := json.Marshal(s) // cannot fail: it contains only texts and numbers
+	text, _ := json.Marshal(s) // cannot fail: s contains only strings, numbers and booleans
 	return situationText.Replace(string(text[1 : len(text)-1]))
 }
 
@@ -92,7 +92,7 @@ type GamePoints struct {
 }
 
 // check returns an error if no page of a sport can show the situation. Such a situation has a
-// member of another sport, a number out of bounds, or a side other than home and away. s can be
+// member of another sport, a number out of bounds, or a side other than home or away. s can be
 // nil.
 func (s *Situation) check(sport Sport) error {
 	if s == nil {

@@ -43,12 +43,12 @@ type Rules struct {
 	Half, ExtraHalf int
 
 	// LeastPeriod is the last period that every match has, unless rain or a mercy rule ends the
-	// match. LeastLength is the minimum length of such a period in any competition.
+	// match. LeastLength is the minimum length of this period in any competition.
 	LeastPeriod Period
 	LeastLength time.Duration
 
 	// UsualLengths are the lengths of a period in all usual competitions, in ascending order. They
-	// are set if the clock shows the seconds of a period or the minutes from kick-off.
+	// are empty for soccer, whose halves have 45 minutes, and for sports without a match clock.
 	UsualLengths []time.Duration
 
 	Kinds  []Kind         // kinds of incidents that a page can show, without those that every sport has
@@ -212,7 +212,7 @@ func numbered(prefix string, n int) []Period {
 	return all
 }
 
-// minutes returns lengths of periods.
+// minutes converts numbers of minutes to durations.
 func minutes(lengths ...time.Duration) []time.Duration {
 	for i := range lengths {
 		lengths[i] *= time.Minute
