@@ -184,7 +184,7 @@ func TestSnapshotThenEvents(t *testing.T) {
 	}
 }
 
-// The log may contain an event twice, and out of order. Clients receive each event once, in order.
+// The log may contain an event twice, and events out of order. Clients receive each event once, in order.
 func TestEachEventOnceAndInOrder(t *testing.T) {
 	b := memory.New(nil, nil)
 	n := newNode(t, b)
@@ -206,11 +206,11 @@ func TestEachEventOnceAndInOrder(t *testing.T) {
 
 func TestSnapshotAppliesCorrectionsAndRetractions(t *testing.T) {
 	b := memory.New(nil, nil)
-	same := func(action event.Action, player string) func(*event.Data) {
+	sameIncident := func(action event.Action, player string) func(*event.Data) {
 		return func(d *event.Data) { d.Incident, d.Action, d.Player, d.Rev = "i", action, player, int(d.Seq) }
 	}
-	publishNth(t, b, "m1", "soccer.mls.goal", 1, same(event.New, "Pogba"))
-	publishNth(t, b, "m1", "soccer.mls.goal_corrected", 2, same(event.Corrected, "Behich"))
+	publishNth(t, b, "m1", "soccer.mls.goal", 1, sameIncident(event.New, "Pogba"))
+	publishNth(t, b, "m1", "soccer.mls.goal_corrected", 2, sameIncident(event.Corrected, "Behich"))
 	publishNth(t, b, "m2", "ice_hockey.nhl.goal", 1, nil)
 	publishNth(t, b, "m2", "ice_hockey.nhl.goal", 2, nil)
 	publishNth(t, b, "m2", "ice_hockey.nhl.goal_retracted", 3, func(d *event.Data) {

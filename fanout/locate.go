@@ -53,10 +53,10 @@ func (h *Hub) probeLog(ctx context.Context, c broker.Cursor) eventlog.Location {
 	}
 	p := h.probe
 	p.cursors[c] = eventlog.Ahead
-	first := !h.probing
+	idle := !h.probing
 	h.probing = true
 	h.mu.Unlock()
-	if first && !h.start(h.runProbes) {
+	if idle && !h.start(h.runProbes) {
 		return eventlog.Ahead
 	}
 	select {
