@@ -63,8 +63,8 @@ import (
 	"github.com/matchwire/matchwire/internal/trace"
 )
 
-// historyBytes is the approximate maximum size of the frames in memory, in bytes. Clients
-// can resume from these frames without a read of the log.
+// historyBytes is the approximate maximum size, in bytes, of the frames that a node keeps in memory.
+// Clients can resume from these frames without a read of the log.
 const historyBytes = 32 << 20
 
 // Options holds the settings of a [Hub]. Only Log is required. By default, every client may connect
