@@ -22,7 +22,8 @@ type Definition struct {
 	Half, ExtraHalf int
 
 	// Kinds holds the kinds of incidents that a page can show, with the points that one incident can add to
-	// the score. Kinds without points do not change the score.
+	// the score. Kinds without points do not change the score. If Counts is Goals, a goal always adds one
+	// point, even if Kinds does not list it.
 	Kinds map[Kind][]int
 
 	Names map[string]string // names of kinds and periods in messages

@@ -51,9 +51,9 @@ type Situation struct {
 	Outs    *int  `json:"outs,omitempty"`
 	Bases   []int `json:"bases,omitzero"` // occupied bases in ascending order; empty if there are none, nil if unknown
 
-	Down     int    `json:"down,omitempty"`       // American football
+	Down     int    `json:"down,omitempty"`       // American football: 1 to 4
 	Distance int    `json:"distance,omitempty"`   // yards to the line to gain
-	Goal     bool   `json:"goal_to_go,omitempty"` // the line to gain is the goal line; there is then no Distance
+	Goal     bool   `json:"goal_to_go,omitempty"` // the line to gain is the goal line; Distance is then 0
 	BallOn   string `json:"ball_on,omitempty"`    // where the ball is, such as "KC 35"
 
 	Target       int     `json:"target,omitempty"`        // cricket: the runs with which the batting side wins

@@ -78,7 +78,7 @@ func slugText(r rune) (text string, separates bool) {
 	return text, false
 }
 
-// slugASCII returns the letters, digits and spaces of a text, in lower case.
+// slugASCII returns the ASCII letters, digits and spaces of a text, in lower case.
 func slugASCII(text string) string {
 	return strings.Map(func(r rune) rune {
 		if r = unicode.ToLower(r); isSlugRune(r) || r == ' ' {

@@ -48,7 +48,8 @@ type Rules struct {
 	LeastLength time.Duration
 
 	// UsualLengths are the lengths of a period in all usual competitions, in ascending order. They
-	// are empty for soccer, whose halves have 45 minutes, and for sports without a match clock.
+	// are empty for soccer, whose halves always have 45 minutes, for sports without a match clock, and
+	// for sports that Define has added.
 	UsualLengths []time.Duration
 
 	Kinds  []Kind         // kinds of incidents that a page can show, without those that every sport has

@@ -177,7 +177,8 @@ func (k *Keys) Verify(r *http.Request) (Claims, error) {
 	return Claims{Topics: c.Topics, Match: c.Match, Team: c.Team, Expires: c.ExpiresAt.Time}, nil
 }
 
-// candidates returns the keys that match the algorithm and the key ID of a token.
+// candidates returns the keys that match the algorithm and the key ID of a token. If the key or the
+// token has no key ID, only the algorithm must match.
 func (k *Keys) candidates(t *jwt.Token) (any, error) {
 	var set jwt.VerificationKeySet
 	id, _ := t.Header["kid"].(string)
