@@ -22,7 +22,7 @@ const (
 	maxFrame      = 16 << 10         // maximum size of a frame from a client, in bytes
 	frameBurst    = 50               // maximum number of frames that a client may send at once
 	framesASecond = 5                // maximum number of frames that a client may send per second, on average
-	chunkBytes    = 32 << 10         // maximum number of bytes written at once to a client that is behind
+	chunkBytes    = 32 << 10         // approximate number of bytes written at once to a client that is behind
 )
 
 // A client is one connection. The goroutine that sends a frame writes it with mu held, without

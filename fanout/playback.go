@@ -16,7 +16,7 @@ import (
 const (
 	maxSharedPlaybacks = 8         // maximum number of shared playbacks at a time
 	maxSearches        = 8         // maximum number of unshared playbacks at a time that have no timeline yet
-	playbackBytes      = 4 << 20   // maximum number of bytes that a live playback reads ahead of its clients
+	playbackBytes      = 4 << 20   // approximate number of bytes that a live playback reads ahead of its clients
 	pacedBytes         = 256 << 10 // the same for a playback with a delay or a speed
 	maxStallSeconds    = 10        // maximum time, in seconds, that one client may stall a playback with other clients
 )
