@@ -25,7 +25,7 @@ const ContentType = "application/cloudevents+json"
 type Event struct {
 	SpecVersion     string    `json:"specversion"`           // "1.0"
 	ID              string    `json:"id"`                    // a UUID; the same facts have the same ID in every process
-	Source          string    `json:"source"`                // "/parser/<profile>", or the name of another publisher
+	Source          string    `json:"source"`                // the publisher, such as "/parser/<profile>" or "/emit"
 	Type            string    `json:"type"`                  // the routing key
 	Subject         string    `json:"subject,omitempty"`     // the match ID
 	Time            time.Time `json:"time"`                  // when the page with the facts was fetched, UTC

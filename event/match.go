@@ -19,8 +19,8 @@ type Match struct {
 	Clock  Clock     `json:"clock,omitzero"`   // the match clock, if the page shows one
 	Stale  *Stale    `json:"stale,omitempty"`  // nil while a source of the match has usable pages
 
-	// Situation is the state of play. It is nil if the page does not show it, and before and after
-	// the match.
+	// Situation is the state of play. It is nil before and after the match, and if the page does not
+	// show the state of play.
 	Situation *Situation `json:"situation,omitempty"`
 }
 

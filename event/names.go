@@ -97,7 +97,7 @@ func isSlugRune(r rune) bool {
 func HasKey(league string) bool { return Slug(league) != unknownSlug }
 
 // Fold returns the form that all spellings of a name share: in lower case, and without diacritics,
-// punctuation or spaces. It accepts any script. Latin letters that Unicode does not decompose,
+// punctuation or spaces. Fold accepts any script. Latin letters that Unicode does not decompose,
 // such as ø, ł, ß and đ, become ASCII letters. A name without letters or digits becomes "".
 func Fold(name string) string {
 	if plain, ok := foldASCII(name); ok {

@@ -91,7 +91,7 @@ type Bounds struct {
 	Leap     int // points of both sides in ten minutes; 0 if the score can change by any number
 
 	// The next three bounds apply to the side with fewer points. A bound of 0 means that the sport
-	// has no such bound. A page with a higher number is about another sport.
+	// has no such bound. A page with a higher number is about a different sport.
 
 	Both  int // points
 	Early int // points shortly after the start of a match

@@ -71,7 +71,7 @@ func TestEveryGoalOnce(t *testing.T) {
 			for _, line := range w.lines() {
 				words := strings.Fields(line)
 				if got[words[1]] != "" {
-					t.Errorf("goal written twice: %s", line)
+					t.Errorf("goal written twice, want once: %s", line)
 				}
 				got[words[1]] = words[0]
 			}

@@ -105,8 +105,8 @@ func (c *client) remove() {
 	c.hub.removeConnection()
 }
 
-// awaitClose reads until the client closes its side, for at most closeTimeout. It returns at once
-// unless the client is closing. Reading is necessary: if the node closes a connection with unread
+// awaitClose reads until the client closes its side, for at most closeTimeout. awaitClose returns at
+// once unless the client is closing. Reading is necessary: if the node closes a connection with unread
 // bytes, the kernel resets the connection, and the client may not receive the last frame.
 func (c *client) awaitClose() {
 	c.mu.Lock()

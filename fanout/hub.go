@@ -4,7 +4,7 @@
 //
 // The first frame for a client is a snapshot with a cursor. Then the client receives each later
 // event that its filter selects, once. A client that reconnects with a cursor receives the events
-// that it missed. They come from memory or from the log. If the log no longer has these events, the
+// that it missed. The missed events come from memory or from the log. If the log no longer has them, the
 // first frame is a snapshot again. The hub does not wait for slow clients. If too many bytes wait
 // for a client, the hub closes the connection, and the client reconnects with its cursor. A client
 // with conflate=true receives a snapshot instead.

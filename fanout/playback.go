@@ -256,7 +256,8 @@ func (p *playback) subscribe(a *admission, at broker.Cursor, f *eventlog.Frame, 
 
 // switchHistory waits until the history of the hub has all frames that the clients still need, and
 // then calls replaceHistory. It returns false if the hub no longer has the frames that follow the
-// frames of the playback. Then the playback must continue to read. It returns true if ctx ends.
+// frames of the playback. Then the playback must continue to read. If ctx ends, switchHistory
+// returns true.
 func (p *playback) switchHistory(ctx context.Context) bool {
 	for {
 		replaced := false
@@ -273,8 +274,8 @@ func (p *playback) switchHistory(ctx context.Context) bool {
 }
 
 // replaceHistory makes the timeline use the history of the hub. If the pace is live, it moves the
-// clients to the live timeline. It returns false if the history of the hub does not have all frames
-// that the clients need. Call it between rounds only.
+// clients to the live timeline. replaceHistory returns false if the history of the hub does not have
+// all frames that the clients need. Call it between rounds only.
 func (p *playback) replaceHistory() bool {
 	t := p.timeline
 	if !p.hub.history.Covers(t.needed()) {

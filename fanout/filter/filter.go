@@ -172,12 +172,12 @@ func (f Filter) Within(allowed *Filter) error {
 	}
 	for _, id := range f.Match {
 		if len(allowed.Match) > 0 && !slices.Contains(allowed.Match, id) {
-			return fmt.Errorf("match %q: the token does not allow it", id)
+			return fmt.Errorf("match %q: the token does not allow this match", id)
 		}
 	}
 	for _, t := range f.Team {
 		if len(allowed.Team) > 0 && !slices.Contains(allowed.Teams(), FoldTeam(t)) {
-			return fmt.Errorf("team %q: the token does not allow it", t)
+			return fmt.Errorf("team %q: the token does not allow this team", t)
 		}
 	}
 	return nil
