@@ -87,7 +87,7 @@ func TestSameFactsHaveTheSameID(t *testing.T) {
 		d := goal()
 		change(&d)
 		if c, _ := event.Of("soccer.mls.goal", d, time.Now()); c.ID == a.ID {
-			t.Errorf("an event with another %s has the same ID", name)
+			t.Errorf("an event with a different %s has the same ID", name)
 		}
 	}
 }

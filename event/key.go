@@ -104,7 +104,7 @@ func CheckPattern(p string) error {
 		}
 	}
 	if !patternShape.MatchString(p) || len(words)-hashes > 3 || hashes == 0 && len(words) != 3 {
-		return fmt.Errorf("topic pattern %q matches no event: want three words like soccer.mls.*, "+
+		return fmt.Errorf("topic pattern %q matches no event: want three words of a-z, 0-9 and _, like soccer.mls.*, "+
 			"where * is any word and # any number of words", p)
 	}
 	return nil

@@ -15,7 +15,8 @@ const maxDeflated = 256 << 10
 
 // subscribe adds a client to the timeline and sends its first frame. If cursor is nil, the first
 // frame is a snapshot. Otherwise the client continues after the cursor. The outcome is retry if the
-// timeline has ended, the node is stopping, or the cursor is no longer in memory.
+// timeline has ended, the node is stopping, or the cursor is no longer in memory. The outcome is
+// unavailable if the snapshot cannot be encoded.
 func (t *timeline) subscribe(c *client, f filter.Filter, cursor *broker.Cursor) outcome {
 	t.mu.Lock()
 	defer t.mu.Unlock()

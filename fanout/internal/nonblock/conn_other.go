@@ -10,5 +10,5 @@ func New(net.Conn) (c Conn) { return c }
 // Write writes nothing.
 func (c Conn) Write([]byte) (int, error) { return 0, nil }
 
-// MaxConnections returns the number of connections that the process should accept.
+// MaxConnections returns the maximum number of connections that the process should accept.
 func MaxConnections() int { return 10_000 }

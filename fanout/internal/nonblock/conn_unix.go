@@ -26,8 +26,8 @@ func New(conn net.Conn) (c Conn) {
 	return c
 }
 
-// Write writes as many bytes of b as the kernel accepts at once, and returns their number. If the
-// kernel accepts no bytes, this is not an error.
+// Write writes as many bytes of b as the kernel accepts at once, and returns the number of written
+// bytes. It is not an error if the kernel accepts no bytes.
 func (c Conn) Write(b []byte) (int, error) {
 	if c.raw == nil {
 		return 0, nil
@@ -46,8 +46,9 @@ func (c Conn) Write(b []byte) (int, error) {
 	}
 }
 
-// MaxConnections returns the number of connections that the process should accept: the limit on open
-// files less 500 for other purposes, but at least 100. If the limit is unknown, it returns 1000.
+// MaxConnections returns the maximum number of connections that the process should accept: the limit
+// on open files less 500 for other purposes, but at least 100. If the limit is unknown, it returns
+// 1000.
 func MaxConnections() int {
 	var limit syscall.Rlimit
 	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit); err != nil {
