@@ -194,7 +194,7 @@ func (c Config) checkRequests(data []byte) error {
 		switch {
 		case !requestName.MatchString(name):
 			return strictyaml.PosAt(data, "requests").Errorf(
-				"request %q: want at most 60 characters from a-z, 0-9, _ and -, the first a letter or digit", name)
+				"request %q: want 1 to 60 characters from a-z, 0-9, _ and -, the first a letter or digit", name)
 		case len(r.Hosts) == 0:
 			return r.pos.Errorf("hosts is missing: set the hosts that can receive the settings")
 		}
