@@ -23,7 +23,7 @@ import (
 	"github.com/matchwire/matchwire/parser/poll"
 )
 
-// A RequestConfig holds settings for the requests of sources. Each value is a string, {file: NAME} or
+// A RequestConfig holds settings for the requests of sources. A secret is a string, {file: NAME} or
 // {env: NAME}.
 type RequestConfig struct {
 	Method  string                       `yaml:"method"`  // GET or POST; POST by default if there is a body
@@ -62,11 +62,11 @@ func (r *RequestConfig) isSet() bool {
 
 var requestName = regexp.MustCompile(`^[a-z0-9][a-z0-9_-]{0,59}$`)
 
-// inlinePrefix is the prefix of the name of the settings of a single source. A name in requests
-// cannot begin with this prefix.
+// inlinePrefix is the prefix of the names that id returns. A name in requests cannot begin with this
+// prefix.
 const inlinePrefix = "source:"
 
-// check checks the settings, without reading secrets from files and the environment. at is the
+// check checks the settings, without reading secrets from files or the environment. at is the
 // position of the settings.
 func (r *RequestConfig) check(at strictyaml.Pos) error {
 	if !slices.Contains([]string{"", http.MethodGet, http.MethodPost}, r.Method) {
@@ -92,7 +92,7 @@ func (r *RequestConfig) check(at strictyaml.Pos) error {
 		}
 	}
 	if err := poll.CheckDates(r.Body.Literal()); err != nil {
-		return r.Body.Pos.Errorf("%w", errors.New("body: want {date}, {date-1} or {date:LAYOUT}"))
+		return r.Body.Pos.Errorf("%w", errors.New("body: unknown placeholder: want {date}, {date-1} or {date:LAYOUT}"))
 	}
 	if literal := r.Proxy.Literal(); literal != "" {
 		if _, err := page.CheckProxy(literal); err != nil {
@@ -231,7 +231,7 @@ func (c Config) requestOf(s *Source) (string, error) {
 	return s.Request, nil
 }
 
-// requests reads the secrets of all request settings in the config.
+// requests returns all request settings in the config, by name. It reads the secrets in the settings.
 func (c Config) requests() (poll.Requests, error) {
 	all := poll.Requests{}
 	add := func(name string, r *RequestConfig, hosts []string) error {

@@ -19,8 +19,8 @@ import (
 //	<pause>   when the pause of that name ends
 //
 // A key expires a minute after the last of these times. The client repeats a command whose reply
-// was lost. So the script stores a reply that changes the state, for keepReply, in the separate key
-// <key>:<request ID>. On a Redis Cluster, key must contain a hash tag.
+// was lost. So if a request changes the state, the script stores the reply in the separate key
+// <key>:<request ID>, for keepReply. On a Redis Cluster, key must contain a hash tag.
 type Limiter struct{ Redis redis.UniversalClient }
 
 // A Request asks for a slot.

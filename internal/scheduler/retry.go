@@ -13,7 +13,7 @@ type retry struct {
 	least, most  time.Duration // shortest and longest pause between two attempts; the pause doubles at each failure
 
 	attempts      int       // consecutive failures
-	since, logged time.Time // of the first failure in a row, and of the latest logged failure
+	since, logged time.Time // times of the first of these failures and of the latest logged failure
 }
 
 const logFailureEvery = time.Minute // shortest interval between two logged failures
