@@ -28,7 +28,7 @@ const (
 	dialTimeout       = 3 * time.Second
 	headerTimeout     = 15 * time.Second // longer than the time limit of an API call; streams send headers immediately
 	maxIdle           = 256              // maximum number of idle connections to an instance
-	unreachablePeriod = 5 * time.Second  // time after a failed connection in which acquire prefers other instances
+	unreachablePeriod = 5 * time.Second  // time after a failed dial in which acquire prefers other instances
 )
 
 // A Gateway forwards HTTP requests, including WebSockets and event streams. Set
@@ -143,8 +143,8 @@ func roleOf(path string) string {
 	return "fanout"
 }
 
-// acquire chooses the backend for a request and counts the request. It returns nil if no instance
-// runs the role, except for instances that were tried. It prefers healthy instances, then healthy instances that were
+// acquire chooses the backend for a request and counts the request. It returns nil if no untried
+// instance runs the role. It prefers healthy instances, then healthy instances that were
 // recently unreachable. Unhealthy instances come last. They may be the only choice if RabbitMQ or
 // Redis is down. Among instances of the same rank, it chooses the instance with the fewest requests
 // in progress.

@@ -23,8 +23,8 @@ import (
 	"github.com/matchwire/matchwire/parser/poll"
 )
 
-// A RequestConfig holds settings for the requests of sources. A secret is a string, {file: NAME} or
-// {env: NAME}.
+// A RequestConfig holds settings for the requests of sources. A value of type Secret is a string,
+// {file: NAME} or {env: NAME} in the config.
 type RequestConfig struct {
 	Method  string                       `yaml:"method"`  // GET or POST; POST by default if there is a body
 	Headers map[string]strictyaml.Secret `yaml:"headers"` // additional headers

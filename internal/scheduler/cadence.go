@@ -65,9 +65,9 @@ func (c course) interval(every time.Duration, p poll.Result) time.Duration {
 	return max(d, p.Wait, min(p.Fresh, longestFreshness), siteShare*p.Took, time.Second)
 }
 
-// shortest returns the interval for the match that requires the most frequent polls. While a match is
-// live, the interval is shorter after a score, and longer if the page did not change. If the page has
-// no matches, the interval is 8 * every.
+// shortest returns the interval for the match that requires the most frequent polls. If this interval
+// is at most every, it becomes shorter after a score, and is doubled if the page does not change. If
+// the page has no matches, the interval is 8 * every.
 func (c course) shortest(every time.Duration, p poll.Result) time.Duration {
 	d := max(longestInterval, every)
 	for _, m := range p.Matches {

@@ -41,7 +41,8 @@ type sport struct {
 	// up the points.
 	tally func(facts []*Fact, p event.Period) Score
 
-	// matchClock is the clock of the match, if it is more exact than the clock of rows.
+	// matchClock returns the clock of the match, in sports in which it is more exact than the clock of
+	// rows. The default is clock.
 	matchClock func(p event.Period, elapsed float64) event.Clock
 
 	// ownRows adds rows and faults that only this sport has.
