@@ -107,7 +107,7 @@ func TestCheck(t *testing.T) {
 		t.Fatal(err)
 	}
 	code, out, _ = call(t, "", nil, "check", "sites/other.yaml")
-	if code != 1 || !strings.Contains(out, "sites/other/c.html.expect.json: no such page") {
+	if code != 1 || !strings.Contains(out, "sites/other/c.html.expect.json: the sample page c.html is missing") {
 		t.Errorf("exit %d, want 1 and the failed check in:\n%s", code, out)
 	}
 	write(t, map[string]string{"sites/other.yaml": tinyProfile + "    shirt: u\n"})

@@ -118,7 +118,7 @@ func (g *Gateway) refresh(ctx context.Context) error {
 	return nil
 }
 
-// Health returns an issue for each role that no healthy instance runs.
+// Health returns an issue for each of the roles api and fanout that no healthy instance runs.
 func (g *Gateway) Health() (issues []string) {
 	g.mu.Lock()
 	defer g.mu.Unlock()

@@ -41,7 +41,7 @@ type Latest struct {
 	Took     trace.Millis  `json:"took_ms"` // response time of the site
 	Problem  string        `json:"problem,omitempty"`
 	Failures int           `json:"failures,omitempty"` // number of consecutive failures
-	Matches  []event.Match `json:"matches,omitempty"`  // the first few matches on the page
+	Matches  []event.Match `json:"matches,omitempty"`  // at most 100, from the latest usable page
 }
 
 // matchOf returns the JSON form of a schedule entry.

@@ -129,7 +129,7 @@ func (r *Relay) Health() []health.Issue {
 	if failed == 0 {
 		return nil
 	}
-	return []health.Issue{{Text: fmt.Sprintf("cannot publish the messages of %d outboxes in Redis, the first since %s: %v",
+	return []health.Issue{{Text: fmt.Sprintf("cannot publish the messages of %d outboxes in Redis, failing since %s: %v",
 		failed, oldest.since.UTC().Format(time.RFC3339), oldest.err)}}
 }
 

@@ -312,8 +312,9 @@ func (k *checker) checkFolder(
 			n, more := checkFixture(ctx, f, p)
 			pages, errs = pages+n, append(errs, more...)
 		case strings.HasSuffix(name, expectExt):
-			if _, err := fs.Stat(in, path.Join(dir, strings.TrimSuffix(e.Name(), expectExt))); err != nil {
-				errs = append(errs, name+": no such page")
+			sample := strings.TrimSuffix(e.Name(), expectExt)
+			if _, err := fs.Stat(in, path.Join(dir, sample)); err != nil {
+				errs = append(errs, fmt.Sprintf("%s: the sample page %s is missing", name, sample))
 			}
 		default:
 			pages++

@@ -47,7 +47,7 @@ func remainingOf15(c event.Clock) string {
 	return fmt.Sprintf("%d:%02d", left/60, left%60)
 }
 
-// footballPacing is the pacing of a game of three hours.
+// footballPacing is the pacing of a game that lasts three hours.
 var footballPacing = pacing{perSecond: 2.4, stop: 38, otherwise: 120,
 	breaks: map[event.Period]float64{"q3": 780, "ot1": 180}}
 

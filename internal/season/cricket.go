@@ -440,7 +440,7 @@ func (b *scorer) playOver(over int, deliveries string, last bool) error {
 	return nil
 }
 
-// pauseOf returns a pause of a match of several days.
+// pauseOf returns a break in a match of several days.
 func pauseOf(begin, seconds float64) pause { return pause{begin, begin + seconds, onBreak} }
 
 // setBalls sets the number of balls that were bowled in the innings.

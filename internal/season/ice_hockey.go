@@ -36,7 +36,7 @@ const (
 	ShootoutGoal = "goal of the shoot-out in the score"
 )
 
-// hockeyPacing is the pacing of a game of two and a half hours.
+// hockeyPacing is the pacing of a game that lasts two and a half hours.
 var hockeyPacing = pacing{perSecond: 1.7, stop: 25, otherwise: 1080,
 	breaks: map[event.Period]float64{"ot1": 120, event.ShootOut: 180}}
 
