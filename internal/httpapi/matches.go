@@ -148,7 +148,7 @@ func (a *API) source(r *http.Request) (scheduler.Activation, error) {
 		Match   string         `json:"match"`
 		League  string         `json:"league"`
 		Every   event.Interval `json:"every"`
-		Request string         `json:"request"` // name of the settings, not the settings: events contain it
+		Request string         `json:"request"` // name of the settings; events must not contain the settings
 		Zone    string         `json:"zone"`
 	}
 	in := json.NewDecoder(r.Body)

@@ -156,8 +156,7 @@ func (k *checker) checkShipped(ctx context.Context) error {
 }
 
 // age returns the version of a profile and the last day on which the profile worked, each followed by
-// a comma.
-// It omits a value that the profile does not have.
+// a comma. It omits a value that the profile does not have.
 func age(p *profile.Profile) string {
 	var text string
 	if p.Version > 0 {

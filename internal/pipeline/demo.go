@@ -138,7 +138,7 @@ type observed struct {
 
 	mu      sync.Mutex
 	keys    map[string][]string // topic patterns by consumer
-	tried   map[delivery]bool   // the attempts
+	tried   map[delivery]bool   // the deliveries that were tried
 	waiting map[string]bool     // the consumers whose latest attempt failed or was postponed
 	changed chan struct{}       // closed and replaced after each attempt
 }

@@ -128,7 +128,8 @@ func (r *RequestConfig) id() string {
 // secretHeader matches the names of headers whose literal values are secret.
 var secretHeader = regexp.MustCompile(`(?i)auth|cookie|key|token|secret|session|signature`)
 
-// request reads the secrets, and returns the settings.
+// request reads the secrets, and returns the settings. path resolves the file names of secrets. For
+// hosts, see [page.Request].
 func (r *RequestConfig) request(path func(string) string, hosts []string) (*page.Request, error) {
 	out := &page.Request{Method: r.Method, Cookies: r.Cookies, Hosts: hosts}
 	var hidden []string
@@ -269,7 +270,7 @@ func (c Config) requestHosts() map[string][]string {
 // PageRequest returns the URL and the settings of the request for a page, for commands that fetch a
 // single page. If name is not "", the request has the settings with this name. Otherwise, if the
 // config has a source with the URL, the request has the settings of the source. Placeholders such
-// as {date} in the URL and the settings are replaced with the date of now.
+// as {date} in the URL and the settings are replaced with dates relative to now.
 func (c Config) PageRequest(rawURL, name string, now time.Time) (string, *page.Request, error) {
 	zone := ""
 	if i := slices.IndexFunc(c.Sources, func(s Source) bool { return s.URL == rawURL }); i >= 0 && name == "" {

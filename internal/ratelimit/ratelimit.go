@@ -108,8 +108,8 @@ redis.call('hset', KEYS[1], ARGV[1], string.format('%.0f', ends))
 redis.call('pexpire', KEYS[1], math.max(math.ceil(ends - now) + 60000, redis.call('pttl', KEYS[1])))
 return 1`)
 
-// Pause starts the named pause of a key. Until the pause ends, requests with this pause reserve no
-// slot. Pause never shortens a pause.
+// Pause starts the named pause of a key, which ends after wait. Until then, requests with this pause
+// reserve no slot. Pause never shortens a pause.
 func (l Limiter) Pause(ctx context.Context, key, name string, wait time.Duration) error {
 	return pause.Run(ctx, l.Redis, []string{key}, name, wait.Milliseconds()).Err()
 }

@@ -29,7 +29,7 @@ import (
 //     old config restarts during a deploy, the new config stays in force.
 const (
 	configEvery  = 5 * time.Second // interval between two checks of the config in force
-	absentChecks = 4               // checks without a new beat before a waiting scheduler begins a generation
+	absentChecks = 4               // number of checks without a new beat before a waiting scheduler begins a generation
 	keepConfigs  = 100             // maximum number of configs whose generation is stored
 )
 

@@ -12,7 +12,7 @@ type retry struct {
 	fails, again string        // log messages for a failure and for the next success
 	least, most  time.Duration // shortest and longest pause between two attempts; the pause doubles at each failure
 
-	attempts      int       // consecutive failures
+	attempts      int       // number of consecutive failures
 	since, logged time.Time // times of the first of these failures and of the latest logged failure
 }
 

@@ -126,7 +126,7 @@ func loadBaseball(line []byte, m *Match) error {
 			Play   int          `json:"play"` // number of plays so far in the game
 			Kind   string       `json:"kind"`
 			Detail string       `json:"detail"`
-			Side   string       `json:"side"` // "" for a review of the umpires
+			Side   string       `json:"side"` // "" for a review by the umpires
 			Player string       `json:"player"`
 			Runs   int          `json:"runs"`
 		} `json:"incidents"`

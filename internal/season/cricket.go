@@ -274,7 +274,7 @@ type cricketFacts struct {
 		} `json:"penalty_runs"`
 		Balls []string `json:"balls"` // for each over: its deliveries
 	} `json:"innings"`
-	Overs  int `json:"overs"` // overs of an innings; 0 in matches of several days
+	Overs  int `json:"overs"` // maximum number of overs in an innings; 0 in matches of several days
 	Result struct {
 		Winner string `json:"winner"`
 	} `json:"result"`

@@ -109,7 +109,7 @@ func (g *generator) strike(fault string, where int) { g.struck[strike{fault, whe
 // Render returns the match as polls at intervals of 5 to 90 seconds would see it. The same seed
 // results in the same pages. The constants for faults list the possible faults of the pages.
 func (m *Match) Render(seed uint64) *Rendering {
-	const rarely = 4 // one of this many matches has the rare style
+	const rarely = 4 // one in this many matches has the rare style
 	separate := rand.New(rand.NewPCG(seed, ^Hash([]byte(m.ID))))
 	if m.sport.rare != nil && separate.IntN(rarely) == 0 {
 		return m.render(seed, m.sport.rare)

@@ -13,7 +13,7 @@ import (
 const (
 	LateRow       = "late row"         // the row appears after its score change
 	VanishedRow   = "vanished row"     // the row vanishes for a while
-	EditedPlayer  = "edited player"    // the row shows another player at first
+	EditedPlayer  = "edited player"    // the row shows the wrong player at first
 	EditedClock   = "edited clock"     // the row shows an earlier clock at first
 	RemovedScore  = "score taken back" // the row and its points are removed
 	ReplacedScore = "score replaced"   // another score replaces the score between two polls

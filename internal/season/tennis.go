@@ -178,7 +178,7 @@ func gamesOfSet(facts []*Fact, p event.Period) Score {
 // possible if the set is won, or if the score may count sets.
 func isSetWon(p *Page) bool {
 	most, least := max(p.Score.Home, p.Score.Away), min(p.Score.Home, p.Score.Away)
-	begins := most == 0 // the page may show only the sets before
+	begins := most == 0 // the page may show only the previous sets
 	return begins || most > 5 && most > least+1 || most == 7 || most+least == event.Tennis.Index(p.period)+1
 }
 
