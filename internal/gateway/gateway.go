@@ -184,7 +184,7 @@ func (g *Gateway) release(b *backend) {
 	b.inProgress--
 }
 
-// releaseUnreachable is like release, but for a request that could not be sent. It also marks b as
+// releaseUnreachable counts a request to b that could not be sent as ended. It also marks b as
 // unreachable.
 func (g *Gateway) releaseUnreachable(b *backend) {
 	g.mu.Lock()
