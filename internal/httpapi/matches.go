@@ -103,8 +103,8 @@ func notActive(r *http.Request) error {
 }
 
 // activate adds a page to the schedule. After saving the schedule, it responds with 201. If
-// the page was already in the schedule, it responds with 200, or with 409 if the settings
-// differ.
+// the page was already in the schedule, it responds with 200, or with 409 if the profile or
+// the interval differs.
 func (a *API) activate(w http.ResponseWriter, r *http.Request) error {
 	requested, err := a.source(r)
 	if err != nil {
