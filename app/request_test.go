@@ -84,7 +84,7 @@ func TestCaseRequestSettings(t *testing.T) {
 			`matchwire.yaml:4:8: sources[0]: request "api" is only for other.example`},
 		{"requests:\n  api: {headers: {x-key: a}}\n", "matchwire.yaml:2:8: requests.api: hosts is missing"},
 		{"requests:\n  api: {hosts: ['https://x']}\n", `host "https://x": want a host like api.example`},
-		{"requests:\n  A P I: {hosts: [x]}\n", `request "A P I": want at most 60 characters from a-z`},
+		{"requests:\n  A P I: {hosts: [x]}\n", `request "A P I": want 1 to 60 characters from a-z`},
 	} {
 		settings, want := tc[0], tc[1]
 		write(t, map[string]string{"matchwire.yaml": settings})

@@ -28,7 +28,7 @@ const (
 	dialTimeout       = 3 * time.Second
 	headerTimeout     = 15 * time.Second // longer than the time limit of an API call; streams send headers immediately
 	maxIdle           = 256              // maximum number of idle connections to an instance
-	unreachablePeriod = 5 * time.Second  // time during which acquire prefers other healthy instances
+	unreachablePeriod = 5 * time.Second  // time after a failed dial in which acquire prefers other instances
 )
 
 // A Gateway forwards HTTP requests, including WebSockets and event streams. Set
@@ -55,7 +55,8 @@ type backend struct {
 	unreachableUntil time.Time // until then, acquire prefers other healthy instances
 }
 
-// serves reports whether the instance runs a role, and whether it is also healthy.
+// serves reports whether the instance runs a role, and whether it is also healthy. An instance that
+// is gone runs no role.
 func (b *backend) serves(role string) (runs, healthy bool) {
 	runs = !b.Gone() && slices.Contains(b.Roles, role)
 	return runs, runs && b.Status != "fail"
@@ -89,10 +90,10 @@ func (g *Gateway) refresh(ctx context.Context) error {
 	}
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	now := map[string]*backend{}
+	next := map[string]*backend{}
 	for _, i := range all {
 		if i.Address == "" {
-			continue
+			continue // the instance does not serve HTTP
 		}
 		b := g.backends[i.Address]
 		if b == nil {
@@ -100,24 +101,24 @@ func (g *Gateway) refresh(ctx context.Context) error {
 			g.Log.Info("instance found", "instance", i.Name, "address", i.Address, "roles", i.Roles)
 		}
 		b.Instance = i
-		now[i.Address] = b
+		next[i.Address] = b
 	}
 	for address, b := range g.backends {
-		if now[address] != nil {
+		if next[address] != nil {
 			continue
 		}
 		if b.Roles != nil {
-			g.Log.Info("instance gone", "instance", b.Name, "address", address, "requests", b.inProgress)
+			g.Log.Info("instance left the registry", "instance", b.Name, "address", address, "requests", b.inProgress)
 		}
-		if b.Roles = nil; b.inProgress > 0 { // keep the count: the instance can come back
-			now[address] = b
+		if b.Roles = nil; b.inProgress > 0 { // keep the count: the instance can return
+			next[address] = b
 		}
 	}
-	g.backends = now
+	g.backends = next
 	return nil
 }
 
-// Health returns an issue for each role that no healthy instance runs.
+// Health returns an issue for each of the roles api and fanout that no healthy instance runs.
 func (g *Gateway) Health() (issues []string) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -142,8 +143,8 @@ func roleOf(path string) string {
 	return "fanout"
 }
 
-// acquire chooses the backend for a request and counts the request. It returns nil if every
-// instance with the role was tried. It prefers healthy instances, then healthy instances that were
+// acquire chooses the backend for a request and counts the request. It returns nil if no untried
+// instance runs the role. It prefers healthy instances, then healthy instances that were
 // recently unreachable. Unhealthy instances come last. They may be the only choice if RabbitMQ or
 // Redis is down. Among instances of the same rank, it chooses the instance with the fewest requests
 // in progress.
@@ -183,7 +184,7 @@ func (g *Gateway) release(b *backend) {
 	b.inProgress--
 }
 
-// releaseUnreachable is like release for a request that could not be sent. It marks b as
+// releaseUnreachable counts a request to b that could not be sent as ended. It also marks b as
 // unreachable.
 func (g *Gateway) releaseUnreachable(b *backend) {
 	g.mu.Lock()
@@ -214,7 +215,7 @@ func (g *Gateway) start() {
 	}
 }
 
-// via is the value of the header Via in forwarded requests.
+// via is the value that the gateway adds to the header Via of each request.
 const via = "1.1 matchwire-gateway"
 
 // ServeHTTP forwards a request. It refuses a request that a gateway has already forwarded, because

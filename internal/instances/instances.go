@@ -136,7 +136,7 @@ return all`)
 
 // List returns the instances in the registry, sorted by name. A killed instance stays
 // in the list, and is [Instance.Gone] after 15 seconds. After ten minutes, the next
-// announcement of another instance removes the killed instance.
+// announcement by another instance removes the killed instance.
 func (r *Registry) List(ctx context.Context) ([]Instance, error) {
 	found, err := list.Run(ctx, r.redis, r.keys).StringSlice()
 	if err != nil {

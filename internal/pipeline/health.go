@@ -20,8 +20,8 @@ const (
 type healthChecks struct {
 	mu      sync.Mutex
 	checks  []func(context.Context) []health.Issue
-	checked time.Time
-	latest  []health.Issue
+	checked time.Time      // when the checks ran last
+	latest  []health.Issue // the issues that they found
 }
 
 func (h *healthChecks) add(check func(context.Context) []health.Issue) {

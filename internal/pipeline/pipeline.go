@@ -77,7 +77,7 @@ type Pipeline struct {
 	// Feed, if not nil, replaces polling in the roles parser and scheduler. If it
 	// returns an error, Run stops.
 	Feed func(ctx context.Context, lib profile.Library, in *poll.Ingester) error
-	// Observe, if not nil, replaces each consumer, and each part of a consumer.
+	// Observe, if not nil, returns the replacement of each consumer and each part of a consumer.
 	Observe func(name string, c consumers.Consumer) consumers.Consumer
 }
 
@@ -131,7 +131,7 @@ func (p *Pipeline) Run(ctx context.Context, roles ...Role) error {
 	return group.Wait()
 }
 
-// start starts the roles, receivers before senders, then the outbox, the HTTP server and the
+// start starts the roles, receivers before senders, then the outbox, the HTTP listeners and the
 // announcement of this instance.
 func (p *Pipeline) start(ctx context.Context, group *errgroup.Group, parts *roleParts, roles []Role) error {
 	parts.handleMetrics(parts.web, parts.guard)
@@ -211,11 +211,11 @@ func (p *Pipeline) prepare(
 	parts.outbox = outbox.NewRelay(outbox.NewStore(r, parts.prefix), b, parts.trace, p.log)
 	parts.schedule = scheduler.NewSchedule(r, parts.prefix, parts.outbox.Nudge)
 	parts.health.add(b.Health)
-	store := p.newRedisHealth(r, parts.prefix, parts.instance, roles)
+	redisCheck := p.newRedisHealth(r, parts.prefix, parts.instance, roles)
 	starting, cancel := context.WithTimeout(ctx, healthTimeout)
-	store.check(starting) // logs wrong settings at startup
+	redisCheck.check(starting) // logs wrong settings at startup
 	cancel()
-	parts.health.add(store.check)
+	parts.health.add(redisCheck.check)
 	elsewhere := !slices.Contains(roles, RoleConsumers)
 	parts.consumers, parts.handlers, err = newConsumers(p.config, p.plugins, elsewhere, r, p.log)
 	if err != nil {

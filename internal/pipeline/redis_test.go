@@ -57,7 +57,7 @@ func TestRedisStalls(t *testing.T) {
 		})
 		if response.Code != http.StatusServiceUnavailable ||
 			!strings.Contains(response.Body.String(), "Redis does not answer") {
-			t.Errorf("/healthz: response %d %s, want 503 and the issue of Redis", response.Code, response.Body)
+			t.Errorf("/healthz: response %d %s, want 503 and Redis does not answer", response.Code, response.Body)
 		}
 	})
 	t.Run("ListInstances", func(t *testing.T) {

@@ -126,9 +126,9 @@ func longSentences(file string, b block) []finding {
 
 var stop = regexp.MustCompile(`[.!?]["'’”)*_]*\s+`)
 
-// sentenceLength returns the length of the first sentence of text, in bytes. A full stop ends a
-// sentence if white space follows, and if the next character is not a lower-case letter. So "e.g.
-// this" and "3.5 s" do not end a sentence.
+// sentenceLength returns the length of the first sentence of text, in bytes. A full stop, an
+// exclamation mark or a question mark ends a sentence if white space follows and the next character is
+// not a lower-case letter. So the full stops in "e.g. this" and "3.5 s" do not end a sentence.
 func sentenceLength(text string) int {
 	for _, at := range stop.FindAllStringIndex(text, -1) {
 		if next, _ := utf8.DecodeRuneInString(text[at[1]:]); !unicode.IsLower(next) {

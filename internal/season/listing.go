@@ -9,7 +9,7 @@ const (
 )
 
 // A listing describes the page before a match: it shows placeholders until the teams are known, and
-// another kick-off until the kick-off moves. Times are seconds since kick-off.
+// the old kick-off until the kick-off moves. Times are seconds since kick-off.
 type listing struct {
 	home, away string    // placeholders; "" if the page always names the teams
 	named      float64   // time at which the page names the teams
@@ -17,7 +17,8 @@ type listing struct {
 	moved      float64   // time at which the page shows the right kick-off
 }
 
-// earliestListing is the time of the first poll of a match whose listing changes.
+// earliestListing is the time of the first poll of a match whose listing changes, in seconds since
+// kick-off.
 const earliestListing = -900
 
 // newListing returns the listing of a match. In two of three matches it is zero.

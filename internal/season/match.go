@@ -116,7 +116,8 @@ func (m *Match) team(side string) string {
 	return m.Away
 }
 
-// EarliestEnd returns a time. A page that shows the end of the match before that time is wrong.
+// EarliestEnd returns the earliest time at which a page may show the end of the match. A page that
+// shows it before that time is wrong.
 func (m *Match) EarliestEnd() time.Time { return m.at(m.strayUntil) }
 
 // at converts a number of seconds after kick-off to a time.

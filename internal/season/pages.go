@@ -10,7 +10,7 @@ import (
 	"github.com/matchwire/matchwire/event"
 )
 
-// A view holds all facts that a page can show.
+// A view holds everything that a page can show.
 type view struct {
 	*Page
 	match      *Match
