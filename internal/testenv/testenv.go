@@ -1,5 +1,5 @@
 // Package testenv provides real servers, faulty connections and test data to tests. Each test has
-// its own namespace or database, so it does not change other data on the servers.
+// its own namespace or database, so tests do not change other data on the servers.
 package testenv
 
 import (

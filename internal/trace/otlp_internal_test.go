@@ -43,7 +43,7 @@ type collector struct {
 	accepted  []*tracepb.TracesData
 }
 
-// newCollector returns a collector, which the caller starts. It sends responses to the first
+// newCollector returns a collector, which the caller starts. The collector sends responses to the first
 // requests, and 200 to later requests.
 func newCollector(t *testing.T, responses ...func(w http.ResponseWriter)) *collector {
 	t.Helper()
@@ -486,7 +486,7 @@ func TestOTLPInvalidVariables(t *testing.T) {
 		"insecure https":  {"TRACES_INSECURE", "true", "PREFIX_TRACES_INSECURE is true, but"},
 		"batch":           {"OTEL_BSP_MAX_QUEUE_SIZE", "-1", `OTEL_BSP_MAX_QUEUE_SIZE is "-1": want a positive number`},
 		"resource":        {"OTEL_RESOURCE_ATTRIBUTES", "a=b,c", "OTEL_RESOURCE_ATTRIBUTES: item 2: want name=value"},
-		"TLS for http":    {"CERTIFICATE", "", "is not https://, but a certificate is configured"},
+		"TLS for http":    {"CERTIFICATE", "", "want an https:// URL, because a certificate is configured"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			env := map[string]string{"OTEL_EXPORTER_OTLP_ENDPOINT": endpoint}
