@@ -9,7 +9,7 @@ import (
 
 // A Fact is something that happened in a match.
 type Fact struct {
-	Kind, Detail, Side, Player, Off string
+	Kind, Detail, Side, Player, Off string // as in [event.Data]
 
 	Clock event.Clock // as pages show it; the period is always set
 	At    float64     // seconds since kick-off, breaks included
@@ -122,7 +122,7 @@ func (t *timeline) suspended(at, seconds float64, status string) timeline {
 	return next
 }
 
-// A phase is what a page says about the course of a match.
+// A phase holds the status, period and clock that a page shows.
 type phase struct {
 	Status string       // one of the constants below
 	Period event.Period // of a live match or a break, or the unusual last period of a match that has ended; else ""
@@ -198,7 +198,8 @@ func (g *generator) phase(at float64) phase {
 // finalAfter is the time from the end of a match until its page says that the end is final, in seconds.
 const finalAfter = 300
 
-// breakAfter returns the period that pages name in the break after a period.
+// breakAfter returns the period that pages name in the break after p. If the sport has no period for
+// that break, it returns p.
 func breakAfter(s event.Sport, p event.Period) event.Period {
 	periods := s.Rules().Periods
 	if i := s.Index(p); i >= 0 && i+1 < len(periods) && periods[i+1].IsBreak() {

@@ -13,7 +13,7 @@ func TestContradictions(t *testing.T) {
 	got := o.Contradictions()
 	want := "incidents: the listed goals add up to 1-1, but the score is 2-1"
 	if len(got) != 1 || !strings.HasPrefix(got[0].String(), want) {
-		t.Errorf("a score with a goal that is not listed: problems %v, want one", got)
+		t.Errorf("a score with a goal that is not listed: problems %v, want one that begins with %q", got, want)
 	}
 	for name, change := range map[string]func(*Observation){
 		"the score agrees":                  func(o *Observation) { o.Score = &event.Score{Home: 1, Away: 1} },

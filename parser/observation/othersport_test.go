@@ -6,7 +6,7 @@ import (
 	"github.com/matchwire/matchwire/event"
 )
 
-// If a page shows facts that are impossible in its sport, the page is about another sport.
+// OtherSport returns a problem for facts that are impossible in the sport of the observation.
 func TestOtherSport(t *testing.T) {
 	t.Parallel()
 	at := func(home, away int) *event.Score { return &event.Score{Home: home, Away: away} }

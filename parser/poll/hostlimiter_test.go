@@ -43,7 +43,7 @@ func TestLimiterIsShared(t *testing.T) {
 		}
 		var busy *page.BusyError
 		if !errors.As(err, &busy) || busy.Wait < 15*time.Second {
-			t.Errorf("reserving a slot at a host with 20 s of reserved slots: %v, want a BusyError", err)
+			t.Errorf("reserving a slot at a host with 20 s of reserved slots: %v, want a BusyError that waits 15s or more", err)
 		}
 	})
 }

@@ -62,7 +62,7 @@ func (in *Ingester) reconcile(
 	ctx context.Context, o observation.Observation, from reconcile.Provenance,
 ) (out outcome, err error) {
 	if o.Match.ID == "" {
-		return out, fmt.Errorf("the page has no valid match ID for %s v %s: set match, in matchwire.yaml or fixture.yaml",
+		return out, fmt.Errorf("the page has no valid match ID for %s v %s: set match in matchwire.yaml or fixture.yaml",
 			o.Match.Home, o.Match.Away)
 	}
 	o.Match.ID += in.Suffix

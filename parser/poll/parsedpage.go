@@ -28,8 +28,8 @@ type parsedPage struct {
 }
 
 // parse parses a page. If prev has the same body, and the facts on the page do not depend on the
-// time, parse returns prev. If the deadline passes before the end of parsing, the page is parsed
-// again at the next poll.
+// time, parse returns prev. If ctx ends before the page is parsed, or parsing takes too long, the
+// page is parsed again at the next poll.
 func parse(ctx context.Context, by *profile.Profile, p page.Page, prev *parsedPage) *parsedPage {
 	hash := xxhash.Sum64(p.Body)
 	if hash == prev.hash && prev.snapshot != "" && !by.DependsOnTime() {

@@ -20,7 +20,7 @@ type run struct {
 	worker  *Worker
 	poll    Poll
 	task    string   // ID of the task
-	tracker *Tracker // tracker of the page; nil if the worker does not have the source's profile
+	tracker *Tracker // tracker of the page; set by track
 	request *page.Request
 	url     string // URL of the page, with dates instead of placeholders
 	cached  string // key of the page in the cache
@@ -71,8 +71,8 @@ func (r *run) setRequest() error {
 	return nil
 }
 
-// pollPage polls the page of a day, or the only page of the source. It returns the new state of the
-// page, and sets the result.
+// pollPage polls the page of a day, or the only page of the source if day is the zero time. It
+// returns the new state of the page, and sets the result.
 func (r *run) pollPage(ctx context.Context, by *profile.Profile, state sourceState, day time.Time) sourceState {
 	r.result = Result{Due: r.poll.Due}
 	r.url, r.cached = r.poll.Source.URL, r.poll.Source.ID
@@ -138,7 +138,7 @@ func (r *run) track(by *profile.Profile, state sourceState) {
 }
 
 // cachedPage removes the page from the cache and returns it. If the cache does not contain the
-// page, cachedPage returns an empty cachedPage.
+// page, cachedPage returns a new fetcher without a page.
 func (r *run) cachedPage(day time.Time) (*cachedPage, error) {
 	if cached := r.worker.cache.get(r.cached); cached != nil {
 		return cached, nil
