@@ -57,11 +57,11 @@ func styleOf(s event.Sport, listed bool) *season.Style {
 	return all[slices.IndexFunc(all, func(s *season.Style) bool { return s.Listed == listed })]
 }
 
-// readByAnother renders the pages of a match in style, and reads them with the profile of by, a
-// style of another sport.
-func readByAnother(t *testing.T, m *season.Match, style, by *season.Style) {
+// readByAnother renders the pages of a match in style, and reads them with the profile of
+// other, a style of another sport.
+func readByAnother(t *testing.T, m *season.Match, style, other *season.Style) {
 	t.Helper()
-	prof, err := by.Profile()
+	prof, err := other.Profile()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -81,6 +81,6 @@ func readByAnother(t *testing.T, m *season.Match, style, by *season.Style) {
 	}
 	if refused == 0 || len(kinds) > 0 {
 		t.Errorf("%s, read as %s: %d of %d pages refused, events %v, want 1 or more and no events",
-			style.Name, by.Name, refused, len(rendered.Pages), kinds)
+			style.Name, other.Name, refused, len(rendered.Pages), kinds)
 	}
 }

@@ -142,7 +142,7 @@ func otlpPairs(variable, text string) (map[string]string, error) {
 	return pairs, nil
 }
 
-// tls returns the TLS configuration, or nil if the environment names no certificate and no key.
+// tls returns the TLS configuration, or nil if the environment names no certificate or key.
 func (env otlpEnv) tls() (*tls.Config, error) {
 	ca, caVariable := env.get("CERTIFICATE")
 	cert, certVariable := env.get("CLIENT_CERTIFICATE")

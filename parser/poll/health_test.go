@@ -13,7 +13,7 @@ import (
 	"github.com/matchwire/matchwire/internal/parsertest"
 )
 
-// After two minutes without a usable page, a match becomes stale. An event reports this once. The
+// A match becomes stale after two minutes without a usable page. An event reports this once. The
 // next usable page makes the match fresh. Neither change causes other events.
 func TestStaleMatchBecomesFresh(t *testing.T) {
 	w := parsertest.Track(t, parsertest.Ingester(t), parsertest.SmallProfile)

@@ -37,7 +37,7 @@ type Ingester struct {
 type PageKeeper interface {
 	// Keep saves a page and returns its location, or "" if it did not save the page. why describes
 	// the problem.
-	Keep(p page.Page, by *profile.Profile, match, why string) (string, error)
+	Keep(p page.Page, prof *profile.Profile, match, why string) (string, error)
 }
 
 // Track returns a tracker for a source whose pages have the profile p. match is the match ID, or ""

@@ -14,8 +14,7 @@ import (
 
 // The limits for a source whose polls do not end.
 const (
-	// maxUnended is the number of polls in a row after which a source is quarantined, if none of
-	// these polls ended.
+	// A source is quarantined after maxUnended polls in a row that did not end.
 	maxUnended        = 3
 	firstQuarantine   = 5 * time.Minute
 	longestQuarantine = 6 * time.Hour
