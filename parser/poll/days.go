@@ -48,10 +48,8 @@ func (s sourceState) onDay(day time.Time) sourceState {
 		return s
 	}
 	next := sourceState{
-		Day: day.Format(
-			time.DateOnly,
-		), Activated: s.Activated, Forbidden: s.Forbidden, Failures: s.Failures, Usable: s.Usable,
-		Problems: s.Problems, Warning: s.Warning,
+		Day: day.Format(time.DateOnly), Activated: s.Activated, Forbidden: s.Forbidden, Failures: s.Failures,
+		Usable: s.Usable, Problems: s.Problems, Warning: s.Warning,
 	}
 	if s.Day == day.AddDate(0, 0, -1).Format(time.DateOnly) {
 		s.Previous = nil

@@ -12,7 +12,7 @@ import (
 	"github.com/matchwire/matchwire/parser/poll"
 )
 
-// Two limiters in one Redis share the slots and the pause of a host.
+// Two limiters in the same Redis database share the slots and the pause of a host.
 func TestLimiterIsShared(t *testing.T) {
 	testenv.OnBothRedis(t, func(t *testing.T, r *redis.Client) {
 		ctx := t.Context()
