@@ -283,7 +283,7 @@ func TestOTLPTimeout(t *testing.T) {
 	}
 }
 
-// The OTLP specification lists the responses after which a client may retry a request.
+// Write retries a request only after the responses for which the OTLP specification allows a retry.
 func TestOTLPRetries(t *testing.T) {
 	type responses = []func(http.ResponseWriter)
 	cut := func(http.ResponseWriter) { panic(http.ErrAbortHandler) }
@@ -327,7 +327,7 @@ func TestOTLPRetries(t *testing.T) {
 	}
 }
 
-// When the time for a batch is over, the error contains the latest response of the collector.
+// If ctx ends before Write can retry, the error contains the latest response of the collector.
 func TestOTLPGivesUp(t *testing.T) {
 	c := newCollector(t, status(503, "Retry-After", "30"))
 	c.Start()

@@ -153,7 +153,7 @@ func TestHeldPageIsLoggedOnce(t *testing.T) {
 	}
 }
 
-// If the context ends while a page is ingested, the same page is ingested normally the next time.
+// If the context ends while a page is ingested, the next Ingest of the same page succeeds.
 func TestIngestAgainAfterCancel(t *testing.T) {
 	w := parsertest.Track(t, parsertest.Ingester(t), parsertest.SmallProfile)
 	cancelled, cancel := context.WithCancel(t.Context())
