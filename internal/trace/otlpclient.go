@@ -63,7 +63,8 @@ func newOTLPClient(c otlpConfig, userAgent string) *otlpClient {
 }
 
 // post sends the encoded spans. It retries if there is no response, or if the response has status
-// 429, 502, 503 or 504. It stops retrying when ctx ends or retryFor has passed.
+// 429, 502, 503 or 504. It stops retrying when ctx ends, or if the next attempt would begin
+// after retryFor.
 func (c *otlpClient) post(ctx context.Context, body []byte) error {
 	if c.config.gzip {
 		var b bytes.Buffer
@@ -162,8 +163,8 @@ func partialSuccess(response []byte) error {
 	return &partial
 }
 
-// fields calls f for each field of a protobuf message. n is the field's number. Its value is in
-// bytes or varint, depending on its wire type; values of other types are skipped.
+// fields calls f for each field of a protobuf message. n is the field's number. The value of
+// the field is in bytes or varint, depending on the wire type. For other wire types, both are zero.
 func fields(message []byte, f func(n protowire.Number, bytes []byte, varint uint64) error) error {
 	for len(message) > 0 {
 		n, kind, size := protowire.ConsumeTag(message)

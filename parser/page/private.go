@@ -55,9 +55,9 @@ func ResolvesToPrivate(ctx context.Context, u *url.URL) bool {
 }
 
 // restrictToPublic makes a transport connect only to public addresses, and to the proxies in the
-// environment and in the settings of a request. It checks an address when dialing, so a name cannot
-// resolve to another address after the check. A proxy resolves names itself. So with a proxy, the
-// check covers only URLs that contain an IP address or localhost.
+// environment and in the settings of a request. The transport checks an address when dialing, so a
+// name cannot resolve to another address after the check. A proxy resolves names itself. So with a
+// proxy, the check covers only URLs that contain an IP address or localhost.
 func restrictToPublic(t *http.Transport) {
 	anyDialer := &net.Dialer{Timeout: fetchTimeout, KeepAlive: 30 * time.Second}
 	publicDialer := &net.Dialer{

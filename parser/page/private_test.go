@@ -34,12 +34,12 @@ func TestPrivateAddresses(t *testing.T) {
 		}
 		u, err := page.CheckURL(raw)
 		if err != nil || !page.IsPrivate(u) {
-			t.Errorf("IsPrivate is false for %s (%v)", host, err)
+			t.Errorf("IsPrivate is false for %s, error %v, want true", host, err)
 		}
 	}
 	for _, host := range []string{"93.184.216.34", "example.org", "[2606:2800:220:1:248:1893:25c8:1946]"} {
 		if u, err := page.CheckURL("https://" + host + "/"); err != nil || page.IsPrivate(u) {
-			t.Errorf("IsPrivate is true for %s (%v)", host, err)
+			t.Errorf("IsPrivate is true for %s, error %v, want false", host, err)
 		}
 	}
 	if s.Count() != 0 {

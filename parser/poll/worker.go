@@ -30,7 +30,7 @@ type Worker struct {
 	ingester *Ingester
 	sources  sourceStore
 	cache    pageCache
-	pages    *semaphore.Weighted // limits the pages that are parsed at a time, see pageWeight
+	pages    *semaphore.Weighted // limits the total size of the pages that are parsed at a time, see pageWeight
 	held     quarantine
 	trace    *trace.Recorder
 	report   Report

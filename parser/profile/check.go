@@ -139,18 +139,18 @@ func (p *Profile) checkMatch() error {
 // set in a sport whose score contains the line score.
 func (p *Profile) checkLineScore() error {
 	home, away := &p.Match.HomeLineScore, &p.Match.AwayLineScore
-	first := home
+	rule := home
 	if !home.isSet() {
-		first = away
+		rule = away
 	}
 	rules := p.Sport.Rules()
 	switch {
-	case !first.isSet():
+	case !rule.isSet():
 		return nil
 	case rules.SetScore || rules.InningsScore:
-		return first.pos.Errorf("in %s, home_score and away_score contain the line score: remove the rule", p.Sport)
+		return rule.pos.Errorf("in %s, home_score and away_score contain the line score: remove the rule", p.Sport)
 	case home.isSet() != away.isSet():
-		return first.pos.Errorf("set both home_line_score and away_line_score, or neither")
+		return rule.pos.Errorf("set both home_line_score and away_line_score, or neither")
 	}
 	return nil
 }
@@ -208,8 +208,8 @@ func (p *Profile) checkIncidents(in *IncidentRules, pos strictyaml.Pos) error {
 	for _, e := range in.Kind.outcomes() {
 		kind, _, _ := strings.Cut(e.value, " ")
 		if p.Sport.Scores(event.Kind(kind)) && !p.Sport.Rules().CountsGoals && !in.HomeScore.isSet() {
-			return e.pos.Errorf("kind %q: set home_score and away_score: the score after the incident identifies the incident; "+
-				"if the rows show no score, remove the kind: score_change then reports changes of the score", kind)
+			return e.pos.Errorf("kind %q: set home_score and away_score, because the score after an incident identifies it; "+
+				"if the rows show no score, remove the kind, and score_change reports the changes of the score", kind)
 		}
 	}
 	return errors.Join(

@@ -39,7 +39,7 @@ func Redis(args ...string) (*Server, error) {
 			fmt.Fprint(conn, "PING\r\n")
 			reply, err := bufio.NewReader(conn).ReadString('\n')
 			if err == nil && reply != "+PONG\r\n" {
-				err = fmt.Errorf("reply %q to PING", reply)
+				err = fmt.Errorf("reply %q to PING, want +PONG", reply)
 			}
 			return err
 		},
