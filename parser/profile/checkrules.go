@@ -7,8 +7,8 @@ import (
 	"github.com/matchwire/matchwire/internal/strictyaml"
 )
 
-// check returns an error if the members of a rule contradict each other. It also compiles the
-// selectors in when.
+// check returns an error if the members of a rule contradict each other, or if the rule has no
+// source. It also compiles the selectors in when.
 func (r *Rule) check() error {
 	sources := 0
 	for _, set := range []bool{r.CSS != nil, r.JQ != nil, r.When.entries != nil, r.Join != nil, r.Value != ""} {
@@ -18,7 +18,7 @@ func (r *Rule) check() error {
 	}
 	switch {
 	case r.From != nil && (r.JQ == nil || len(r.From) == 0):
-		return r.pos.Errorf("from needs rules, and jq that computes a value from their values")
+		return r.pos.Errorf("from needs rules, and a jq query that computes a value from their values")
 	case r.All && (r.CSS == nil && r.JQ == nil || r.From != nil || r.Inherit):
 		return r.pos.Errorf("all needs css or jq, and cannot be combined with from or inherit")
 	case sources > 1:

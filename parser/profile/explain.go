@@ -19,8 +19,8 @@ type Finding struct {
 	First     string `json:"first"`  // the first value; "" if there is none
 }
 
-// Explain returns a finding for every rule of the profile, in the order of docs/profiles.md. It
-// helps authors of profiles.
+// Explain returns a finding for each rule in empty, matches, match, incidents and lineups, in this
+// order. The findings help authors of profiles.
 func (p *Profile) Explain(ctx context.Context, pg page.Page) ([]Finding, error) {
 	d, err := p.Parse(ctx, pg)
 	if err != nil {

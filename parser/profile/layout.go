@@ -155,7 +155,7 @@ func (d *Document) chooseLayout(ctx context.Context, page any) error {
 		base.Name, strings.Join(reasons, "; "))
 }
 
-// An embedding is the JSON in an HTML page, or the error of finding it.
+// An embedding is the JSON in an HTML page, or the error that explains why it was not found.
 type embedding struct {
 	json any
 	err  error

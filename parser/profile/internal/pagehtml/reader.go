@@ -82,9 +82,9 @@ func (r *reader) check() error {
 	return nil
 }
 
-// cut returns the length of the next chunk, which is a prefix of b, and its maximum growth. Any
-// text counts as the attributes of a formatting element, because a tag can have begun before the
-// chunk.
+// cut returns the length of the next chunk, which is a prefix of b, and the maximum growth of the
+// tree. Any text counts as the attributes of a formatting element, because a tag can have begun
+// before the chunk.
 func (r *reader) cut(b []byte) (at, growth int) {
 	formatting := r.state.formatting() + r.state.attr.Len() + 2
 	attributes := 0
