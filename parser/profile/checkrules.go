@@ -84,8 +84,8 @@ func (p *Profile) checkMembers() error {
 	}
 	for _, rules := range []map[*Rule]bool{lists, clocks, scores, times} {
 		for r := range maps.Clone(rules) {
-			for i := range r.first {
-				rules[&r.first[i]] = true
+			for i := range r.alternatives {
+				rules[&r.alternatives[i]] = true
 			}
 		}
 	}
@@ -147,11 +147,11 @@ func onlyFindsRows(r *Rule) bool {
 
 // findsRows reports whether a rule, and all its alternatives, can find rows.
 func findsRows(r *Rule) bool {
-	if r.first == nil {
+	if r.alternatives == nil {
 		return r.CSS != nil || r.JQ != nil
 	}
-	for i := range r.first {
-		if !findsRows(&r.first[i]) {
+	for i := range r.alternatives {
+		if !findsRows(&r.alternatives[i]) {
 			return false
 		}
 	}

@@ -38,7 +38,7 @@ func (r *Rule) text(ctx context.Context, on row) (string, error) {
 // choose is like text. It also returns the alternative that has the value, or r if r has no
 // alternatives.
 func (r *Rule) choose(ctx context.Context, on row) (string, *Rule, error) {
-	if r.first != nil {
+	if r.alternatives != nil {
 		return r.firstText(ctx, on)
 	}
 	text, err := r.ownText(ctx, on)
@@ -85,8 +85,8 @@ func (r *Rule) ownText(ctx context.Context, on row) (string, error) {
 func (r *Rule) firstText(ctx context.Context, on row) (string, *Rule, error) {
 	var missing []string
 	var unmatched mismatch
-	for i := range r.first {
-		text, chosen, err := r.first[i].choose(ctx, on)
+	for i := range r.alternatives {
+		text, chosen, err := r.alternatives[i].choose(ctx, on)
 		if err == nil {
 			return text, chosen, nil
 		}

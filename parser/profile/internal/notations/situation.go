@@ -134,7 +134,8 @@ func rate(m event.Member, text string) (float64, error) {
 	return n, nil
 }
 
-// setPoints sets the points of one side in a game of tennis. AD, Adv and A mean advantage.
+// setPoints sets the points of one side in a tennis game: of returns the member for this side. AD,
+// Adv and A mean advantage.
 func setPoints(s *event.Situation, m event.Member, text string, of func(*event.GamePoints) *string) error {
 	switch strings.ToLower(text) {
 	case "a", "ad", "adv", "advantage":
