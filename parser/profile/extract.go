@@ -11,8 +11,9 @@ import (
 	"github.com/matchwire/matchwire/parser/profile/internal/budget"
 )
 
-// ExtractTimeout is the maximum duration of each call of Parse, Observations, Quote, Extract and
-// Explain. Without it, a query of a profile could run forever.
+// ExtractTimeout is the maximum duration of each call of Parse, Observations, Quote and Extract.
+// Explain takes at most twice as long, because it also parses the page. Without a limit, a query of
+// a profile could run forever.
 const ExtractTimeout = 10 * time.Second
 
 var errTimeout = fmt.Errorf("no result within %v, the time limit for a page: a query of the profile does not end, "+

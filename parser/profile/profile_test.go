@@ -299,7 +299,7 @@ func TestMinutesWithoutAPeriod(t *testing.T) {
 		}
 		for _, e := range events {
 			if e.Data.Kind == event.PeriodStart || e.Data.Kind == event.PeriodEnd {
-				t.Errorf("a goal at %d': unexpected event %s", minute, parsertest.Line(e))
+				t.Errorf("a goal at %d': event %s, want no start or end of a period", minute, parsertest.Line(e))
 			}
 		}
 	}

@@ -81,7 +81,7 @@ func TestShippedProfiles(t *testing.T) {
 		}
 		for i := range p.Layouts {
 			if l := p.Layouts[i].Name; layouts[name+" "+l] == 0 {
-				t.Errorf("profile %s: layout %s has no sample page", name, l)
+				t.Errorf("profile %s: layout %s has no sample page, want one", name, l)
 			}
 		}
 	}

@@ -184,7 +184,7 @@ func (d *draft) correct(at int, row observation.Incident) {
 // player. If addOnly is true, update sets only attributes that the incident lacks.
 func (tracked *TrackedIncident) update(row *observation.Incident, addOnly bool) map[string]event.Change {
 	edits := map[string]event.Change{}
-	text := func(name string, old *string, now string) {
+	setText := func(name string, old *string, now string) {
 		if now != "" && event.Fold(now) != event.Fold(*old) && (*old == "" || !addOnly && !observation.Damaged(now)) {
 			edits[name] = event.Change{Old: *old, New: now}
 			*old = now
@@ -195,12 +195,12 @@ func (tracked *TrackedIncident) update(row *observation.Incident, addOnly bool) 
 		edits["kind"] = event.Change{Old: string(tracked.Kind), New: string(row.Kind)}
 		tracked.Kind = row.Kind
 	}
-	text("player", &tracked.Player, row.Player)
+	setText("player", &tracked.Player, row.Player)
 	if row.Detail == event.PenaltyTry && !addOnly {
 		clearText(edits, "player", &tracked.Player, row.Player)
 	}
-	text("off", &tracked.Off, row.Off)
-	text("assist", &tracked.Assist, row.Assist)
+	setText("off", &tracked.Off, row.Off)
+	setText("assist", &tracked.Assist, row.Assist)
 	// If the player changes, the other old attributes may be wrong too. For example, the goal of
 	// the new player may not be an own goal.
 	player, otherPlayer := edits["player"]

@@ -16,8 +16,8 @@ import (
 const maxBallOn = 40
 
 var (
-	counted  = regexp.MustCompile(`(?i)^(\d+)(?:st|nd|rd|th)?$`) // 3 or 3rd
-	strength = regexp.MustCompile(`(?i)^(\d) ?(?:-|–|:|x|vs?\.?|on|-on-) ?(\d)$`)
+	numberText = regexp.MustCompile(`(?i)^(\d+)(?:st|nd|rd|th)?$`) // 3 or 3rd
+	strength   = regexp.MustCompile(`(?i)^(\d) ?(?:-|–|:|x|vs?\.?|on|-on-) ?(\d)$`)
 )
 
 // noBases contains the texts for empty bases.
@@ -78,7 +78,7 @@ func side(text string) (event.Side, error) {
 // within returns the number in a text, such as 3 or 3rd. It returns an error if the number is out
 // of bounds.
 func within(m event.Member, text string) (int, error) {
-	found := counted.FindStringSubmatch(text)
+	found := numberText.FindStringSubmatch(text)
 	if found == nil {
 		return 0, fmt.Errorf("%q is not a number", clip(text))
 	}

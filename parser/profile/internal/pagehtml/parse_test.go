@@ -62,7 +62,7 @@ func FuzzParse(f *testing.F) {
 			t.Fatal(err)
 		}
 		if a, b := render(t, got), render(t, want); a != b {
-			t.Errorf("the tree differs from the tree of html.Parse:\n%s\n%s", a, b)
+			t.Errorf("the tree is\n%s\nwant the tree of html.Parse:\n%s", a, b)
 		}
 	})
 }
