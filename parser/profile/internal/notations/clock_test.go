@@ -318,7 +318,8 @@ func FuzzClock(f *testing.F) {
 		if s.CountsMinutes() && c.Known() {
 			again, err := parseClock(s, "minute", c.Period, c.String())
 			if c.Elapsed = again.Elapsed; err != nil || again != c {
-				t.Errorf("%s %q: clock %+v, but its text %q is %+v, error %v, want the same clock", s, text, c, c.String(), again, err)
+				t.Errorf("%s %q: clock %+v, but its text %q is %+v, error %v, want the same clock",
+					s, text, c, c.String(), again, err)
 			}
 		}
 	})
