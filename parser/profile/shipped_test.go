@@ -440,8 +440,8 @@ func TestCaseLabelsOfBBCScores(t *testing.T) {
 	})
 }
 
-// The number in an image's class is the number of red cards of the team before the image. Each card
-// is one event, and the image is the evidence of the event.
+// The number in the class of an image is the number of red cards of the team named before the image.
+// Each card is one event, and the image is the evidence of the event.
 func TestCaseRedCardImages(t *testing.T) {
 	t.Parallel()
 	lib := shipped(t)

@@ -116,7 +116,7 @@ func (r *reader) cut(b []byte) (at, growth int) {
 	}
 }
 
-// formattingElements are the elements that the parser reopens.
+// formattingElements contains the elements that the parser reopens.
 var formattingElements = map[atom.Atom]bool{
 	atom.A: true, atom.B: true, atom.Big: true, atom.Code: true, atom.Em: true, atom.Font: true, atom.I: true,
 	atom.Nobr: true, atom.S: true, atom.Small: true, atom.Strike: true, atom.Strong: true, atom.Tt: true, atom.U: true,
