@@ -205,7 +205,8 @@ func (p *Profile) File() string { return p.file }
 // ManyMatches reports whether the profile is for pages with several matches.
 func (p *Profile) ManyMatches() bool { return p.variants[0].Matches.isSet() }
 
-// DependsOnTime reports whether the observation of an unchanged page can change.
+// DependsOnTime reports whether a query of the profile uses the time of the page. If so, the
+// observation of an unchanged page can change.
 func (p *Profile) DependsOnTime() bool { return p.usesNow }
 
 // CheckMatch returns an error if a source with this profile cannot have this match ID. A source

@@ -138,7 +138,7 @@ func TestProblems(t *testing.T) {
 		<p class=hs>2</p><p class=as>0</p><p class=status>Live</p>
 		<li class=h><u class=kind>Goal</u><time>5'</time><b>P</b></li>`)
 	if len(problems) != 1 || problems[0].String() != "incidents: the listed goals add up to 1-0, but the score is 2-0" {
-		t.Errorf("a page that contradicts itself: problems %v, want one", problems)
+		t.Errorf("a page that contradicts itself: problems %v, want only that the goals do not add up", problems)
 	}
 }
 
@@ -299,7 +299,7 @@ func TestMinutesWithoutAPeriod(t *testing.T) {
 		}
 		for _, e := range events {
 			if e.Data.Kind == event.PeriodStart || e.Data.Kind == event.PeriodEnd {
-				t.Errorf("a goal at %d': unexpected event %s", minute, parsertest.Line(e))
+				t.Errorf("a goal at %d': event %s, want no start or end of a period", minute, parsertest.Line(e))
 			}
 		}
 	}

@@ -162,7 +162,7 @@ func TestResultsInCricket(t *testing.T) {
 			func(in reconcile.TrackedIncident) bool { return in.Kind == event.MatchEnd },
 		)
 		if i < 0 {
-			t.Errorf("%s: no end of the match", tc.name)
+			t.Errorf("%s: no match_end is tracked, want one", tc.name)
 			continue
 		}
 		if in := &s.state.Tracked[i]; string(in.Winner)+" "+string(in.DecidedBy) != tc.want {
@@ -248,10 +248,10 @@ func TestTwoFoursInAnOver(t *testing.T) {
 		"boundary_corrected 3.2 home Pope four 23-0 time:3.3→3.2")
 }
 
-// The scorers take back four runs of an early over. The same page moves a six to the next ball. The
-// six is still the same incident: the score after the six has fallen by four, and so have the scores
-// after the neighbouring balls.
-func TestSixMovesWhileRunsAreTakenBack(t *testing.T) {
+// The scorers cancel four runs of an early over. The same page moves a six to the next ball. The six
+// is still the same incident: the score after the six is four lower than before, and so are the
+// scores after the neighbouring balls.
+func TestSixMovesWhileRunsAreCancelled(t *testing.T) {
 	t.Parallel()
 	rows := func(less, balls int) []observation.Incident {
 		return []observation.Incident{
@@ -289,9 +289,9 @@ func TestSixMovesWhileRunsAreTakenBack(t *testing.T) {
 	}
 }
 
-// A review takes a wicket back. The innings then has one wicket less, and the row of the wicket
-// vanishes.
-func TestWicketTakenBack(t *testing.T) {
+// If a review cancels a wicket, the innings has one wicket less, and the row of the wicket is
+// missing. The wicket is then retracted.
+func TestWicketCancelled(t *testing.T) {
 	t.Parallel()
 	wicket := batted("wicket", "lbw", "Root", 20, &event.Score{Home: 10})
 	review := batted("review", "upheld", "Root", 20, nil)
@@ -410,8 +410,9 @@ func TestStrayEndOfALongMatch(t *testing.T) {
 	}
 }
 
-// In the break after the innings, six runs are corrected to three. The pages of the break show no
-// clock. A stale copy of the last over still shows the six runs. Its clock shows that it is stale.
+// In the break after the innings, the site lowers the score by three runs. The pages of the break
+// show no clock. A stale copy of a page from the last over, which still shows the higher score, has
+// no events. The clock of the copy shows that it is stale.
 func TestStaleCopyAfterACorrectionInTheBreak(t *testing.T) {
 	t.Parallel()
 	at := func(status event.Status, balls, runs int, in ...observation.Incident) observation.Observation {
@@ -443,6 +444,6 @@ func TestStaleCopyAfterACorrectionInTheBreak(t *testing.T) {
 		t.Fatalf("events %q, want score_change 169-0", lines)
 	}
 	if events := read("last over", last); len(events) > 0 {
-		t.Errorf("a stale copy has the events %q, want none", events)
+		t.Errorf("a stale copy causes the events %q, want none", events)
 	}
 }

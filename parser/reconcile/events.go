@@ -136,13 +136,13 @@ func (ch *change) kicksScored(kick *TrackedIncident) int {
 // subtracts what new and corrected kicks add. If no kick is tracked, it returns the tally before
 // the page.
 func (d *draft) kicksBefore() *event.Score {
-	tally, any := event.Score{}, false
+	tally, found := event.Score{}, false
 	for i := range d.state.Tracked {
 		if tracked := &d.state.Tracked[i]; tracked.Kind.IsKick() {
-			tally, any = tally.Add(tracked.Side, observation.KickGoals(tracked.Detail)), true
+			tally, found = tally.Add(tracked.Side, observation.KickGoals(tracked.Detail)), true
 		}
 	}
-	if !any {
+	if !found {
 		return d.tallyBefore
 	}
 	for i := range d.changes {

@@ -82,9 +82,9 @@ func (r *reader) check() error {
 	return nil
 }
 
-// cut returns the length of the next chunk, which is a prefix of b, and its maximum growth. Any
-// text counts as the attributes of a formatting element, because a tag can have begun before the
-// chunk.
+// cut returns the length of the next chunk, which is a prefix of b, and the maximum growth of the
+// tree. Any text counts as the attributes of a formatting element, because a tag can have begun
+// before the chunk.
 func (r *reader) cut(b []byte) (at, growth int) {
 	formatting := r.state.formatting() + r.state.attr.Len() + 2
 	attributes := 0
@@ -116,7 +116,7 @@ func (r *reader) cut(b []byte) (at, growth int) {
 	}
 }
 
-// formattingElements are the elements that the parser reopens.
+// formattingElements contains the elements that the parser reopens.
 var formattingElements = map[atom.Atom]bool{
 	atom.A: true, atom.B: true, atom.Big: true, atom.Code: true, atom.Em: true, atom.Font: true, atom.I: true,
 	atom.Nobr: true, atom.S: true, atom.Small: true, atom.Strike: true, atom.Strong: true, atom.Tt: true, atom.U: true,
