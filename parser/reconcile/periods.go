@@ -10,7 +10,8 @@ import (
 )
 
 // reopenPeriods retracts ends, and starts of later periods, that the page contradicts. For example,
-// an earlier page showed full time at half time, or play continues after full time was shown.
+// an earlier page showed full time at half time, or play continues after full time was shown. If the
+// page shows that the match has not begun, reopenPeriods retracts all starts and ends.
 func (d *draft) reopenPeriods() {
 	status, sport := d.state.Match.Status, d.obs.Sport
 	if status == event.Scheduled && d.before.Rank() > 0 {
@@ -249,7 +250,7 @@ func (d *draft) isNew(at int) bool {
 func (d *draft) result(end *TrackedIncident) results.Result {
 	switch d.state.Match.Status {
 	case event.Retired:
-		return results.Result{By: event.ByRetirement} // the score does not show who gave up
+		return results.Result{By: event.ByRetirement} // the score does not show who retired
 	case event.Awarded:
 		return results.Awarded(d.shownScore, d.wasPlayed())
 	}

@@ -41,7 +41,7 @@ func Several(line *event.LineScore) bool {
 // reports whether the site shows all innings. wickets reports whether the site shows wickets. If it
 // does, an innings without wickets is all out. The line score is nil if it is not known to which
 // innings the runs belong. In other sports, Complete returns both unchanged, or a nil line score if
-// it does not fit the score.
+// it does not fit the score. If the page has no score, Complete returns nil for both.
 func (known Known) Complete(o *observation.Observation, all, wickets bool) (*event.Score, *event.LineScore) {
 	switch rules := o.Sport.Rules(); {
 	case o.Score == nil:
@@ -91,8 +91,8 @@ func (known Known) Complete(o *observation.Observation, all, wickets bool) (*eve
 }
 
 // before returns the line score before the page. The saved line score may be unknown, because no
-// page has named the innings. Then a score that falls can show it: a side that has begun its second
-// innings had one innings before.
+// page has named the innings. Then before can infer it from a score that falls: a side that has begun
+// its second innings had one innings before.
 func (known Known) before(o *observation.Observation, score *event.Score) *event.LineScore {
 	innings, before := known.begun(o)
 	if began := known.Began(o, score); known.LineScore != nil || before > 0 || innings < 3 || len(began) != innings-2 {
@@ -215,8 +215,9 @@ func More(was, now *event.LineScore) bool {
 
 // After returns the line score after an incident in the latest innings of a side. was is the line
 // score before the incident, and shown is the line score of the page. runs are the runs of the
-// innings after the incident. After returns was if was or shown is nil. It does not modify was or
-// shown.
+// innings after the incident, and wicket reports whether the incident is a wicket. After returns was
+// if was or shown is nil. It also returns was if shown has fewer innings of the side than was, or at
+// least two more. It does not modify was or shown.
 func After(was, shown *event.LineScore, side event.Side, runs int, wicket bool) *event.LineScore {
 	if was == nil || shown == nil || len(shown.Of(side)) == 0 {
 		return was
