@@ -233,11 +233,11 @@ func (p *Provenance) isOtherSite(reader string) bool {
 	return !strings.HasPrefix(reader, p.Site+" ")
 }
 
-// seenRecently reports whether any reader that satisfies is had an accepted page within [StaleAfter]
-// before at.
-func (s *State) seenRecently(at time.Time, is func(reader string) bool) bool {
+// seenRecently reports whether any reader for which matches returns true had an accepted page within
+// [StaleAfter] before at.
+func (s *State) seenRecently(at time.Time, matches func(reader string) bool) bool {
 	for reader, last := range s.Seen {
-		if is(reader) && at.Sub(last) < StaleAfter {
+		if matches(reader) && at.Sub(last) < StaleAfter {
 			return true
 		}
 	}

@@ -89,7 +89,7 @@ func TestRecorder(t *testing.T) {
 		page, err := f.Page(fp)
 		if err != nil || string(page.Body) != pages[i] ||
 			!page.At.Equal(parsertest.Noon.Add(time.Duration(i)*15*time.Second)) {
-			t.Errorf("page %d: %q at %v, %v, want %q", i, page.Body, page.At, err, pages[i])
+			t.Errorf("page %d: %q at %v, error %v, want %q, %d seconds after noon", i, page.Body, page.At, err, pages[i], i*15)
 		}
 		if i != 1 && (page.Header.Get("ETag") != `"v1"` || page.Header.Get("Content-Type") == "") {
 			t.Errorf("page %d: headers %v, want the ETag and the Content-Type", i, page.Header)
