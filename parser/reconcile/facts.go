@@ -62,8 +62,8 @@ func mergeFacts(known *State, o *observation.Observation, from *Provenance, v ve
 }
 
 // situationAfter returns the situation after a page, and the site that showed it. A page without a
-// situation clears the situation of its own site. Only matches in play have a situation. status is
-// the status after the page.
+// situation clears the situation of its own site. Only matches that are played or interrupted have a
+// situation. status is the status after the page.
 func situationAfter(known *State, o *observation.Observation, from *Provenance, status event.Status) (
 	now *event.Situation, site string,
 ) {

@@ -15,7 +15,9 @@ const (
 	// round times, or correct them by a minute.
 	kickoffJitter = 5 * time.Minute
 	// If a page after the end of the match shows a kick-off that differs by at least otherKickoff,
-	// the page is about another match. Two matches of the same teams cannot begin within an hour.
+	// the page is about another match. Two matches of the same teams cannot begin within an hour. A
+	// page during the match is about another match if its kick-off is at least otherKickoff after the
+	// earlier kick-off and after the first page in play.
 	otherKickoff = time.Hour
 	// If a page after the start of the match shows a kick-off that differs by at least
 	// latestKickoff, the page is about another match.
@@ -32,7 +34,7 @@ const maxEarlier = 8
 type Kickoff struct {
 	Reported time.Time   `json:"reported"`         // the latest time that an event has reported
 	Earlier  []time.Time `json:"earlier"`          // kick-offs reported before Reported, in the order of the reports
-	Return   *Hold       `json:"return,omitempty"` // consecutive pages that show one of Earlier; nil if the latest has none
+	Return   *Hold       `json:"return,omitempty"` // consecutive pages showing one of Earlier; nil if the latest has none
 }
 
 // checkKickoff returns an error that wraps [ErrOtherMatch] if the page's kick-off shows that the page

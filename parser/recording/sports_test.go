@@ -21,7 +21,7 @@ import (
 func TestSports(t *testing.T) {
 	goldens, err := filepath.Glob("../../fixtures/*/*/events.txt")
 	if err != nil || len(goldens) < 10 {
-		t.Fatalf("%d fixtures, %v, want at least 10", len(goldens), err)
+		t.Fatalf("%d fixtures, error %v, want at least 10", len(goldens), err)
 	}
 	for _, golden := range goldens {
 		dir := filepath.Dir(golden)

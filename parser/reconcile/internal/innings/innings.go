@@ -40,8 +40,9 @@ func Several(line *event.LineScore) bool {
 // Complete returns the page's score and line score in cricket, completed from earlier pages. all
 // reports whether the site shows all innings. wickets reports whether the site shows wickets. If it
 // does, an innings without wickets is all out. The line score is nil if it is not known to which
-// innings the runs belong. In other sports, Complete returns both unchanged, or a nil line score if
-// it does not fit the score. If the page has no score, Complete returns nil for both.
+// innings the runs belong. In other sports, Complete returns the page's score, and the line score that
+// [observation.Observation.LineOf] returns for it. If the page has no score, Complete returns nil for
+// both.
 func (known Known) Complete(o *observation.Observation, all, wickets bool) (*event.Score, *event.LineScore) {
 	switch rules := o.Sport.Rules(); {
 	case o.Score == nil:
@@ -170,8 +171,8 @@ func showsInnings(o *observation.Observation) bool {
 }
 
 // Batting returns the side whose runs or wickets are higher on a page than before, or that has
-// begun an innings. If both sides qualify, the side that did not bat before has batted last. If
-// neither does, Batting returns was.
+// begun an innings. If both sides qualify, the side other than was has batted last. Then Batting
+// returns that side, or "" if was is "". If neither side qualifies, it returns was.
 func (known Known) Batting(was event.Side, score *event.Score, line *event.LineScore) event.Side {
 	var risen []event.Side
 	for _, side := range sides {
