@@ -105,7 +105,7 @@ type tally struct {
 	scoring, found int            // number of facts that change the score, and of those that are tracked
 	lost           int            // number of facts without an incident
 	doubled        int            // number of different incidents that are tracked more often than they happened
-	spurious       int            // number of events that no fresh page showed
+	spurious       int            // number of events that no fresh page explains
 	other          int            // number of other errors
 	faults         map[string]int // how often each fault struck
 

@@ -198,7 +198,7 @@ func TestMatchAcceptsNames(t *testing.T) {
 	// The names become known at kick-off.
 	s := begin(t, named(event.Scheduled, "2A", "2B"))
 	s.expect(named(event.Live, "Ayr", "Raith"), "match_start 0-0")
-	// If consumers know the match, they receive the new names in an event of their own.
+	// If consumers know the match, the new names cause an event.
 	s = begin(t, named(event.Scheduled, "2A", "2B"))
 	s.expect(named(event.Postponed, "2A", "2B"), "status_change postponed 0-0")
 	s.expect(named(event.Postponed, "Ayr", "Raith"), "status_change postponed 0-0")

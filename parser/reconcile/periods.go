@@ -127,8 +127,8 @@ func (d *draft) reportStartOrEnd(k event.Kind, p event.Period, phase int) {
 	}
 }
 
-// periodsShown returns the set of periods that the page shows, or whose start is tracked. reached
-// is the index of the latest such period, or -1 if there is none.
+// periodsShown returns the set of periods that the page shows or implies, or whose start is tracked.
+// reached is the index of the latest such period, or -1 if there is none.
 func (d *draft) periodsShown() (reached int, shown map[event.Period]bool) {
 	sport, status := d.obs.Sport, d.state.Match.Status
 	shown = map[event.Period]bool{}
