@@ -209,8 +209,8 @@ func (d *draft) pairClosest(rows []observation.Incident, side event.Side, added 
 	return left
 }
 
-// difference returns how much a row differs from a tracked goal. The player counts more than the
-// clock.
+// difference returns how much a row differs from a tracked goal. A different player counts more than
+// any difference between the clocks.
 func difference(row observation.Incident, tracked *TrackedIncident) int {
 	const otherPlayer, unknownClock, maxMinutes = 1000, 100, 500
 	cost := 1
