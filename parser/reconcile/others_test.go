@@ -67,7 +67,7 @@ func TestRowsWithoutDetails(t *testing.T) {
 }
 
 // If the row of a player's first penalty is temporarily missing, the row of the second penalty does
-// not replace the first.
+// not replace the first penalty.
 func TestTwoPenaltiesForOnePlayer(t *testing.T) {
 	t.Parallel()
 	foul := func(seconds int) observation.Incident {

@@ -68,7 +68,7 @@ func allOf(rules ...pairingRule) pairingRule {
 }
 
 // The functions below are pairing rules. Each reports whether the row and the tracked incident have
-// the property in its name.
+// the property that the name of the function states.
 
 func sameKind(row observation.Incident, tracked *TrackedIncident) bool {
 	return row.Kind == tracked.Kind
@@ -118,7 +118,8 @@ func sameMinute(row observation.Incident, tracked *TrackedIncident) bool {
 	return row.Clock.Minute > 0 && row.Clock.CountedOn() == tracked.Clock.CountedOn()
 }
 
-// notAfter holds if the row's clock is at most two minutes after the clock of the tracked incident.
+// notAfter holds if the row's clock is at most two minutes after the clock of the tracked incident. If
+// the clocks cannot be compared, it holds unless the row is in a later period.
 func (d *draft) notAfter(row observation.Incident, tracked *TrackedIncident) bool {
 	at, was := row.Clock, tracked.Clock
 	switch {

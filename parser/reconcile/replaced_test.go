@@ -92,7 +92,8 @@ func TestReplacedAfterALowerScore(t *testing.T) {
 		"period_start 2h 1-0", "goal_corrected 59' home Ora 1-0 player:→Ora time:40'→59'")
 }
 
-// The goals of a side are compared as sets: the goals that are still listed do not change.
+// The goals of a side are compared regardless of their order: the goals that are still listed do not
+// change.
 func TestSetsOfGoals(t *testing.T) {
 	t.Parallel()
 	goal := func(player string, minute int) observation.Incident { return goalBy(event.Home, player, at(minute, 0)) }

@@ -6,8 +6,8 @@ import (
 	"github.com/matchwire/matchwire/event"
 )
 
-// ofInnings returns the result of a cricket match. With one innings a side, the score does not show who
-// won, because rain can change the target.
+// ofInnings returns the result of a cricket match. With one innings per side, the score does not show
+// who won, because rain can change the target.
 func (o *Observed) ofInnings() Result {
 	latest := -1
 	for _, p := range o.Periods {
@@ -40,7 +40,7 @@ func (o *Observed) ofInnings() Result {
 	return Result{event.Draw, event.ByRegulation} // the other side was still batting
 }
 
-// TwoInnings reports whether a match has two innings a side. Such a match has an innings of more
+// TwoInnings reports whether a match has two innings per side. Such a match has an innings of more
 // than 60 overs, or an innings after the second that is longer than a super over. longest is the
 // number of balls in the longest innings, and later is the number of balls in the longest innings
 // after the second.
