@@ -82,5 +82,5 @@ size: ## Build with empty caches. Print the CPU time (second line: user, system)
 bench-fanout: ## Compare fan-out with other servers (half an hour on an idle machine).
 	$(with_servers) go run -C bench/fanout .
 
-update: ## Replace the expected events of the fixtures with the current events. Review the diff.
+update: ## Replace the expected events of the fixtures with the current events. Review the diff before you commit it.
 	go test ./parser/recording -run "TestFixtures|TestSports" -update

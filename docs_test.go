@@ -92,7 +92,7 @@ func TestLinks(t *testing.T) {
 		}
 	}
 	if links == 0 {
-		t.Error("no relative links found")
+		t.Error("found no relative links, want one or more")
 	}
 }
 
@@ -151,7 +151,7 @@ func TestDecisions(t *testing.T) {
 	}
 }
 
-// The README has the two commands that set up everything: one runs the demo, and one runs the tests.
+// The README shows the command that runs the demo, and the command that runs the tests.
 func TestREADMECommands(t *testing.T) {
 	t.Parallel()
 	text := readFile(t, "README.md")

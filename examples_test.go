@@ -27,7 +27,7 @@ func TestEveryPublicPackageHasAnExample(t *testing.T) {
 		has := hasExample(t, dir)
 		switch reason := withoutExample[dir]; {
 		case !has && reason == "":
-			t.Errorf("package %s has no example", dir)
+			t.Errorf("package %s has no example: add one, or add the package to withoutExample", dir)
 		case has && reason != "":
 			t.Errorf("package %s has an example: remove the package from withoutExample", dir)
 		}

@@ -79,10 +79,10 @@ func TestEventSchema(t *testing.T) {
 		}
 	}
 	t.Logf("%v", seen)
-	for _, kind := range []string{"goal", "goal_corrected", "goal_retracted", "yellow_card", "substitution",
+	for _, word := range []string{"goal", "goal_corrected", "goal_retracted", "yellow_card", "substitution",
 		"match_start", "period_end", "status_change"} {
-		if seen[kind] == 0 {
-			t.Errorf("the season has no event of kind %s, so the schema was not tested with this kind", kind)
+		if seen[word] == 0 {
+			t.Errorf("the season has no %s event, so the schema was not tested with such an event", word)
 		}
 	}
 }

@@ -11,7 +11,7 @@ import (
 
 type checkCmd struct {
 	Profiles []string `arg:"" optional:"" name:"profile" help:"${check_profiles}"`
-	Update   bool     `help:"Save the current results of the sample pages as the expected results. Then review the diff."`
+	Update   bool     `help:"${check_update}"`
 	Schema   bool     `help:"Print the JSON Schema of profiles, for editors, and exit."`
 }
 

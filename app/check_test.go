@@ -91,8 +91,8 @@ func TestCheck(t *testing.T) {
 	}
 	write(t, map[string]string{"sites/other/c.html": "<h1>gone</h1>"})
 	code, out, _ = call(t, "", nil, "check", "sites/other.yaml")
-	if code != 1 || !strings.Contains(out, `"unusable": "the page names neither team`) {
-		t.Errorf("exit %d, want 1 and the failed check in:\n%s", code, out)
+	if want := `"unusable": "the page names neither team`; code != 1 || !strings.Contains(out, want) {
+		t.Errorf("exit %d, want 1 and %s in:\n%s", code, want, out)
 	}
 	// The expected result can be that a page is unusable. An expectation file without its
 	// page is an error.
@@ -107,8 +107,8 @@ func TestCheck(t *testing.T) {
 		t.Fatal(err)
 	}
 	code, out, _ = call(t, "", nil, "check", "sites/other.yaml")
-	if code != 1 || !strings.Contains(out, "sites/other/c.html.expect.json: no such page") {
-		t.Errorf("exit %d, want 1 and the failed check in:\n%s", code, out)
+	if want := "sites/other/c.html.expect.json: the sample page c.html is missing"; code != 1 || !strings.Contains(out, want) {
+		t.Errorf("exit %d, want 1 and %s in:\n%s", code, want, out)
 	}
 	write(t, map[string]string{"sites/other.yaml": tinyProfile + "    shirt: u\n"})
 	if code, _, errs := call(t, "", nil, "check"); code != 2 || !strings.Contains(errs, `other.yaml:16:5`) {
@@ -117,8 +117,8 @@ func TestCheck(t *testing.T) {
 }
 
 // The folder of profiles can contain other YAML files, such as the config itself. check lists the
-// files that it ignores. A file that looks like a profile must be a valid profile. So must a file
-// that a command names as a profile.
+// files that it ignores. A file that looks like a profile, or that a command names as a profile,
+// must be a valid profile.
 func TestOtherFilesBesideProfiles(t *testing.T) {
 	t.Chdir(t.TempDir())
 	write(t, map[string]string{
@@ -144,17 +144,18 @@ func TestOtherFilesBesideProfiles(t *testing.T) {
 	}
 	for _, args := range [][]string{{"check", "matchwire.yaml"}, {"parse", "page.html", "-p", "sources.yaml"}} {
 		code, _, errs := call(t, "", nil, args...)
-		if code != 2 || !strings.Contains(errs, "yaml:1:1: not a profile: every") {
+		if code != 2 || !strings.Contains(errs, "yaml:1:1: not a profile: want") {
 			t.Errorf("%v: exit %d, want 2 and an error that the file is not a profile: %s", args, code, errs)
 		}
 	}
 	for name, text := range map[string]string{
-		"profile": "profile: x\n", "sport": "sports: soccer\nmatch: {home: .h}\n", "syntax": "profile: [\n", "empty": "",
+		"only a name": "profile: x\n", "a misspelt key": "sports: soccer\nmatch: {home: .h}\n",
+		"a syntax error": "profile: [\n", "no content": "",
 	} {
 		write(t, map[string]string{"new.yaml": text})
 		code, _, errs := call(t, "", nil, "parse", "page.html", "-p", "tiny")
 		if code == 0 || !strings.Contains(errs, "new.yaml:") {
-			t.Errorf("a profile with a wrong %s: exit %d, want an error: %s", name, code, errs)
+			t.Errorf("a profile with %s: exit %d, want an error that names new.yaml: %s", name, code, errs)
 		}
 	}
 }
@@ -193,7 +194,7 @@ func TestCheckFixtureAmongSamples(t *testing.T) {
 	}
 }
 
-// record saves a page when it changes, with a copy of the profile. replay replays the
+// record saves each new version of a page, and a copy of the profile. replay replays the
 // recording.
 func TestRecord(t *testing.T) {
 	var polls atomic.Int64

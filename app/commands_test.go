@@ -42,8 +42,8 @@ func TestDocumentedCommands(t *testing.T) {
 	}
 }
 
-// subcommandHelp returns the help of a subcommand such as archive export. It returns "" if
-// the first word of rest is not a subcommand.
+// subcommandHelp returns the output of matchwire COMMAND WORD --help, where WORD is the first word
+// of rest, such as a subcommand. It returns "" if rest has no words.
 func subcommandHelp(t *testing.T, command, rest string) string {
 	t.Helper()
 	words := strings.Fields(rest)

@@ -108,7 +108,7 @@ func (d *deadListCmd) Run(ctx context.Context, c *console) error {
 }
 
 // partsError returns an error that lists the parts of a consumer. Each part has its own queue.
-// partsError returns nil if the consumer has no parts or the config is invalid.
+// partsError returns nil if the consumer has no parts or the config cannot be loaded.
 func (c *console) partsError(consumer string) error {
 	config, err := c.config()
 	if err != nil {
@@ -245,8 +245,8 @@ type selection struct {
 var errAllFound = errors.New("all selected dead letters found")
 
 // walk calls act for each selected dead letter and performs the action that act returns:
-// keep, requeue or discard. It returns the number of calls of act. If the queue has no
-// dead letter with a selected ID, walk returns an error after the last call of act.
+// keep, requeue or discard. It returns the number of calls of act. If a selected ID is not
+// in the queue, walk returns an error after the last call of act.
 func (s selection) walk(
 	ctx context.Context, c *console, queue string, act func(broker.DeadLetter) broker.DeadAction,
 ) (int, error) {

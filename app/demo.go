@@ -18,16 +18,16 @@ type demoCmd struct {
 
 func (d *demoCmd) Help() string {
 	return "Plays three recorded matches at the same time through an embedded broker and store, at 60 times real speed. " +
-		"Needs no servers and no network. Prints each event. " +
+		"The demo needs no servers and no network. It prints each event. " +
 		"If you name folders, the demo plays your recordings instead, with the profiles and consumers of the config. " +
-		"It sends the notifications, so you can test them. " +
+		"It then sends the notifications, so you can test them. " +
 		"It prints each notification that a channel sends. For each event without a notification, it prints the reason. " +
 		"--log-level info also logs the work of each role. Log lines with the same cause, such as a poll, " +
 		"have the same TID (transaction ID)."
 }
 
 func (d *demoCmd) Run(ctx context.Context, c *console) error {
-	page, what := "", "three matches"
+	liveURL, what := "", "three matches"
 	demo := pipeline.Demo{Speed: float64(d.Speed), Plugins: c.plugins, Log: c.log}
 	if len(d.Dirs) > 0 {
 		var err error
@@ -45,8 +45,8 @@ func (d *demoCmd) Run(ctx context.Context, c *console) error {
 	}
 	demo.Config.Listen = d.Listen
 	demo.OnListen = func(at net.Addr) {
-		page = "http://" + browserAddress(at)
-		fmt.Fprintf(c.err, "\n  Live page:  %s\n\n", page)
+		liveURL = "http://" + browserAddress(at)
+		fmt.Fprintf(c.err, "\n  Live page:  %s\n\n", liveURL)
 		fmt.Fprintf(c.err, "  Replaying %s at %s. Press Ctrl-C to stop.\n\n", what, d.Speed)
 	}
 	var output sync.Mutex
@@ -66,7 +66,8 @@ func (d *demoCmd) Run(ctx context.Context, c *console) error {
 		}
 	}
 	demo.OnEnd = func() {
-		fmt.Fprintf(c.err, "\n  The matches have ended. The live page is available at %s until you press Ctrl-C.\n\n", page)
+		const format = "\n  The matches have ended. The live page is available at %s until you press Ctrl-C.\n\n"
+		fmt.Fprintf(c.err, format, liveURL)
 	}
 	return demo.Run(ctx)
 }

@@ -21,7 +21,7 @@ import (
 )
 
 // A pattern is an example in docs/profiles.md.
-type pattern struct{ title, page, ext, profile, gives string }
+type pattern struct{ title, page, ext, profile, result string }
 
 // patterns returns all patterns in docs/profiles.md.
 func patterns(t *testing.T) []pattern {
@@ -64,15 +64,15 @@ func TestDocumentedPatterns(t *testing.T) {
 			for line := range strings.Lines(result) {
 				lines = append(lines, strings.Join(strings.Fields(line), " "))
 			}
-			wanted := strings.Split(strings.TrimSpace(p.gives), "\n")
+			wanted := strings.Split(strings.TrimSpace(p.result), "\n")
 			for _, want := range wanted {
 				if !slices.Contains(lines, want) {
 					t.Errorf("parse does not print %q:\n%s", want, out)
 				}
 			}
-			event := regexp.MustCompile(`^([a-z]+\d|\dh|et\d|so) `)
+			incidentOrMatch := regexp.MustCompile(`^([a-z]+\d|\dh|et\d|so) `)
 			for _, line := range lines {
-				if event.MatchString(line) && !slices.Contains(wanted, line) {
+				if incidentOrMatch.MatchString(line) && !slices.Contains(wanted, line) {
 					t.Errorf("parse prints %q, which docs/profiles.md does not show", line)
 				}
 			}

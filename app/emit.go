@@ -88,7 +88,7 @@ func (e *emitCmd) checkKey() error {
 	}
 	err := event.CheckKnownKey(e.Key)
 	if err != nil && event.CheckKey(e.Key) == nil {
-		err = fmt.Errorf("%w --any-kind publishes it anyway", err)
+		err = fmt.Errorf("%w (--any-kind publishes it anyway)", err)
 	}
 	return err
 }

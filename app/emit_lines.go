@@ -30,7 +30,8 @@ type lineEmitter struct {
 	failed int // number of lines whose event is invalid or not confirmed
 }
 
-// run emits events until standard input ends, the broker does not confirm an event, or ctx ends.
+// run emits events until standard input ends or cannot be read, an event cannot be published or
+// printed, or ctx ends.
 func (l *lineEmitter) run(ctx context.Context) error {
 	l.bar = newProgress(l.err, "event", 0)
 	defer l.bar.end()
@@ -124,8 +125,8 @@ type lineBatch struct {
 	err   error // why no further lines follow: io.EOF, or an error of the reader
 }
 
-// readBatches reads in and sends the lines in batches. It stops after a batch with an error. If ctx
-// ends, it stops after the current read, because a read of a terminal cannot be interrupted.
+// readBatches reads lines from in and sends them in batches. It stops after a batch with an error.
+// If ctx ends, it stops after the current read, because a read of a terminal cannot be interrupted.
 func readBatches(ctx context.Context, in io.Reader) <-chan lineBatch {
 	batches := make(chan lineBatch)
 	go func() {
@@ -145,7 +146,8 @@ func readBatches(ctx context.Context, in io.Reader) <-chan lineBatch {
 	return batches
 }
 
-// readBatch waits for a line. It returns the line and the lines after it that r has already buffered.
+// readBatch waits for a line. It returns the line and the complete lines after it that r has already
+// buffered, at most maxBatch lines in total.
 func readBatch(r *bufio.Reader) (b lineBatch) {
 	for b.err == nil && len(b.lines) < maxBatch {
 		if len(b.lines) > 0 {

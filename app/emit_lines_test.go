@@ -18,7 +18,7 @@ import (
 )
 
 // A batchRecorder is a [broker.Publisher] that records the players of the batches that it receives.
-// It confirms at most limit events in all.
+// It confirms at most limit events in total.
 type batchRecorder struct {
 	batches [][]string
 	limit   int
@@ -87,7 +87,7 @@ func TestEmitPublishesLinesInBatches(t *testing.T) {
 	}
 }
 
-// An event does not wait for the line after it.
+// emit publishes an event without waiting for the line after it.
 func TestEmitDoesNotWaitForAFullBatch(t *testing.T) {
 	in, w := io.Pipe()
 	published := make(chan struct{})
@@ -98,13 +98,13 @@ func TestEmitDoesNotWaitForAFullBatch(t *testing.T) {
 		w.Close()
 	}()
 	p := &batchRecorder{limit: 10}
-	first := publisherFunc(func(ctx context.Context, msgs ...broker.Message) (int, error) {
+	signaling := publisherFunc(func(ctx context.Context, msgs ...broker.Message) (int, error) {
 		if len(p.batches) == 0 {
 			defer close(published)
 		}
 		return p.Publish(ctx, msgs...)
 	})
-	if _, errs, err := emitFrom(t, in, first); err != nil || fmt.Sprint(p.batches) != "[[A] [B]]" {
+	if _, errs, err := emitFrom(t, in, signaling); err != nil || fmt.Sprint(p.batches) != "[[A] [B]]" {
 		t.Errorf("batches %v, error %v\n%s\nwant [[A] [B]]", p.batches, err, errs)
 	}
 }
@@ -138,8 +138,8 @@ func TestEmitReportsInvalidLines(t *testing.T) {
 	}
 }
 
-// If the broker does not confirm all events, emit stops. It reports each line without a
-// confirmation, and where to continue.
+// If the broker does not confirm all events, emit stops. It reports each line with an unconfirmed
+// event, and the line at which to continue.
 func TestEmitReportsUnconfirmedLines(t *testing.T) {
 	p := &batchRecorder{limit: maxBatch + 3}
 	out, errs, err := emitFrom(t, strings.NewReader("\n"+numberedLines(3*maxBatch)), p)
@@ -149,7 +149,7 @@ func TestEmitReportsUnconfirmedLines(t *testing.T) {
 	unconfirmed := strings.Count(errs, "is not confirmed")
 	first, last := fmt.Sprintf("line %d: event ", maxBatch+5), fmt.Sprintf("line %d: event ", maxBatch+4+unconfirmed)
 	if !strings.Contains(errs, first) || !strings.Contains(errs, last) {
-		t.Errorf("the report has no %q and %q:\n%s", first, last, errs)
+		t.Errorf("the report does not contain both %q and %q:\n%s", first, last, errs)
 	}
 	want := fmt.Sprintf("stopped before line %d, %d of %d lines failed: %v",
 		maxBatch+5+unconfirmed, unconfirmed, maxBatch+4+unconfirmed, errDown)
@@ -171,13 +171,14 @@ func TestEmitIsInterrupted(t *testing.T) {
 	}
 	l.tid = event.NewTID()
 	go fmt.Fprint(w, numberedLines(1))
-	if err := l.run(ctx); err == nil || err.Error() != "stopped before line 2, 0 of 1 lines failed: interrupted" {
-		t.Errorf("error %v, want one that says \"stopped before line 2\"", err)
+	const want = "stopped before line 2, 0 of 1 lines failed: interrupted"
+	if err := l.run(ctx); err == nil || err.Error() != want {
+		t.Errorf("error %v, want %s", err, want)
 	}
 }
 
-// Emitting lines in batches is several times as fast as emitting them one by one, even if all
-// events belong to one match. The events arrive in order.
+// Emitting lines in batches is at least three times as fast as emitting them one by one, even if
+// all events belong to one match. The events arrive in order.
 func TestCaseEmitRate(t *testing.T) {
 	w := newWorld(t)
 	b, err := rabbit.New(w.amqp, rabbit.Options{Namespace: w.namespace, Log: slog.New(slog.DiscardHandler)})

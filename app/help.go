@@ -22,7 +22,9 @@ var helpTexts = kong.Vars{
 	"run_advertise": "Address at which other instances reach this one (default: derived from the listen address).",
 
 	"check_profiles": "Profile files to test (default: check the config and test all its profiles).",
-	"demo_dirs":      "Fixture folders with your own recordings (default: three included matches).",
+	"check_update": "Save the current results of the sample pages as the expected results. " +
+		"Review the diff before you commit it.",
+	"demo_dirs": "Fixture folders with your own recordings (default: three included matches).",
 
 	"health_url": "URL of a health check (default: an endpoint of the process at the address in the config). " +
 		"Pass the URL if the process serves HTTPS.",
@@ -33,7 +35,7 @@ var helpTexts = kong.Vars{
 	"page_request": "Name of request settings under requests in the config " +
 		"(default: the settings of the source with this URL, if the config has such a source).",
 	"replay_as_live": "Handle the pages as live pages: use the live state and the original match IDs, " +
-		"and let consumers send notifications. Fails if matchwire already has state for a match.",
+		"and let consumers send notifications. The replay fails if matchwire already has state for a match.",
 	"token_scopes":   "What the token allows: read, operate, change or metrics.",
 	"record_profile": "Name or file of the profile. A file is copied into the fixture.",
 	"trace_jobs":     "Maximum number of scheduled jobs to show. If there are more, only the latest are shown.",

@@ -125,7 +125,7 @@ type cli struct {
 	PS      psCmd      `cmd:"" name:"ps" help:"List the running instances and their health."`
 	Trace   traceCmd   `cmd:"" help:"Show the steps of a job, such as an API call, with times and outcomes."`
 	Dead    deadCmd    `cmd:"" help:"List, show, replay or delete dead letters."`
-	Token   tokenCmd   `cmd:"" help:"Make an API token."`
+	Token   tokenCmd   `cmd:"" help:"Create an API token."`
 	Users   usersCmd   `cmd:"" help:"Make users of RabbitMQ and Redis for the roles, with random passwords."`
 	Setup   setupCmd   `cmd:"" help:"Declare all exchanges and queues on RabbitMQ."`
 	Health  healthCmd  `cmd:"" help:"Check the health of one process."`
@@ -145,7 +145,7 @@ type console struct {
 	closers       []func() // called by close
 }
 
-// servers returns the servers that the environment names.
+// servers returns the servers that the environment names. See [pipeline.ServersFrom].
 func (c *console) servers() (pipeline.Servers, error) { return pipeline.ServersFrom(c.getenv) }
 
 // requireServers is like servers for a command that cannot use embedded servers. If the
@@ -218,7 +218,7 @@ AMQP_URL and REDIS_URL are the URLs of the RabbitMQ and Redis servers. AMQP_URL_
 contain these URLs. Without these variables, the run command uses embedded servers. The demo command always uses
 embedded servers.
 
-Exit codes: 0 success, 1 failure, 2 wrong usage or configuration.`
+Exit codes: 0 success, 1 failure, 2 usage or configuration error.`
 
 // run parses args, runs the command and returns the exit code.
 func (p program) run(ctx context.Context, args []string) (code int) {

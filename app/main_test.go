@@ -146,11 +146,11 @@ func TestReplayPrint(t *testing.T) {
 	}
 	_, ids2, tids2 := read()
 	if !slices.Equal(ids, ids2) {
-		t.Errorf("IDs differ between two runs:\n%v\n%v", ids, ids2)
+		t.Errorf("two runs have the IDs\n%v\n%v\nwant the same IDs", ids, ids2)
 	}
 	for _, tid := range tids2 {
 		if slices.Contains(tids, tid) {
-			t.Errorf("TID %s occurs in both runs", tid)
+			t.Errorf("TID %s occurs in both runs, want different TIDs", tid)
 		}
 	}
 }
@@ -194,7 +194,8 @@ func TestParse(t *testing.T) {
 	in := got.Observations[0].Incidents
 	if len(in) != 5 || in[1].Detail != "penalty" || in[4].Side != "away" || got.Problems == nil ||
 		in[4].Clock.Minute != 90 || in[4].Clock.Stoppage != 1 {
-		t.Errorf("parse --json printed %s, want 5 incidents and no problems", out)
+		t.Errorf("parse --json printed %s, want 5 incidents, the second a penalty, the last by the away side in 90+1', "+
+			"and a list of problems", out)
 	}
 	body, err := os.ReadFile(page)
 	if err != nil {
@@ -206,8 +207,8 @@ func TestParse(t *testing.T) {
 	}
 }
 
-// Each error names its cause. The exit code is 2 for wrong usage and 1 for other
-// failures.
+// Each error names its cause. The exit code is 2 for a usage or configuration error, and 1
+// for other failures.
 func TestErrors(t *testing.T) {
 	dir := t.TempDir()
 	write := func(name, text string) string {
@@ -421,7 +422,7 @@ func TestErrors(t *testing.T) {
 		{"bad key", both, []string{"emit", "goal", "{}"}, 2, `"goal"`},
 		{
 			"unknown kind", both, []string{"emit", "soccer.mls.gaol"},
-			2, `routing key "soccer.mls.gaol": soccer has no kind "gaol"; did you mean "goal"? --any-kind publishes it anyway`,
+			2, `routing key "soccer.mls.gaol": soccer has no kind "gaol"; did you mean "goal"? (--any-kind publishes it anyway)`,
 		},
 		{
 			"kind of another sport", both, []string{"emit", "soccer.mls.touchdown", "{}"},
@@ -477,7 +478,7 @@ func TestErrors(t *testing.T) {
 			}
 			testenv.NoSecret(t, errs.String())
 			if out.Len() > 0 {
-				t.Errorf("unexpected standard output:\n%s", out.String())
+				t.Errorf("standard output:\n%s\nwant none", out.String())
 			}
 		})
 	}

@@ -31,7 +31,7 @@ type parseCmd struct {
 
 func (p *parseCmd) Help() string {
 	return "For authors of profiles. Shows the matches and incidents on the page, and missing or contradictory data. " +
-		"For each rule of the profile, also shows the first value and the number of rows with a value."
+		"For each rule of the profile, parse also shows the first value and the number of rows with a value."
 }
 
 func (p *parseCmd) Run(ctx context.Context, c *console) error {
@@ -102,8 +102,8 @@ func noMatch(problems []observation.Problem) error {
 	return nil
 }
 
-// showProfile prints the name of the profile, and its version and date if it has them. If the
-// profile has layouts, showProfile also prints the layout of the page.
+// showProfile prints the name of the profile. It also prints the profile's version, the layout of
+// the page, and the last day when the profile worked, if they are known.
 func showProfile(w io.Writer, p *profile.Profile, d *profile.Document) error {
 	line := "profile " + p.Name
 	if p.Version > 0 {
@@ -140,13 +140,13 @@ func printJSON(
 
 // read fetches the page from a URL, or reads it from a file or standard input. It fetches a URL
 // only if the profile is for the host of the URL.
-func (p *parseCmd) read(ctx context.Context, c *console, by *profile.Profile) (page.Page, error) {
+func (p *parseCmd) read(ctx context.Context, c *console, profile *profile.Profile) (page.Page, error) {
 	if strings.HasPrefix(p.Page, "http://") || strings.HasPrefix(p.Page, "https://") {
 		url, request, err := pageRequest(c, p.Page, p.Request)
 		if err != nil {
 			return page.Page{}, err
 		}
-		if _, err := by.CheckURL(url); err != nil {
+		if _, err := profile.CheckURL(url); err != nil {
 			return page.Page{}, pipeline.UsageError(err)
 		}
 		f, err := page.NewClient(page.Options{}).RequestFetcher(url, request)

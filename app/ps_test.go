@@ -15,7 +15,7 @@ import (
 	"github.com/matchwire/matchwire/internal/instances"
 )
 
-// ps lists the instances while they run.
+// ps lists the running instances.
 func TestPS(t *testing.T) {
 	w := newWorld(t)
 	env := map[string]string{"AMQP_URL": w.amqp, "REDIS_URL": w.redisURL}

@@ -14,7 +14,7 @@ type rebuildCmd struct {
 func (r *rebuildCmd) Help() string {
 	return "Passes every event in the log to the consumer again. Use this command if the store has lost data. " +
 		"The log holds at most seven days and 10 GB of events. " +
-		"Does not overwrite newer data, so consumers can keep running. Sends no notifications."
+		"A rebuild does not overwrite newer data, so consumers can keep running. It sends no notifications."
 }
 
 func (r *rebuildCmd) Run(ctx context.Context, c *console) error {

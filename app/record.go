@@ -26,7 +26,7 @@ type recordCmd struct {
 }
 
 func (r *recordCmd) Help() string {
-	return "Fetches the page at intervals. Each time the page changes, saves it in compressed form, " +
+	return "Fetches the page at intervals. record saves each new version of the page in compressed form, " +
 		"with its headers and the time of the fetch. " +
 		"matchwire replay DIR replays the fixture with the original timing. " +
 		"record follows the same rules as run: it obeys robots.txt and Retry-After, and stops on a 403 response."
@@ -101,8 +101,8 @@ func copyFile(from, to string) error {
 	return os.WriteFile(to, data, 0o644)
 }
 
-// record records the page until ctx ends, r.For has passed or the site forbids the page. It returns
-// the number of pages that it saved.
+// record records the page until ctx ends, r.For has passed, the site forbids the page, or a page
+// cannot be saved. It returns the number of pages that it saved, and an error if there are none.
 func (r *recordCmd) record(
 	ctx context.Context, c *console, s poll.Source, request *page.Request, recorder *recording.Recorder,
 ) (saved int, err error) {
@@ -134,7 +134,8 @@ func (r *recordCmd) record(
 	return saved, err
 }
 
-// summary describes a page on one line: its match or number of matches, and its problems.
+// summary describes a page on one line: the match or the number of matches, and the number of
+// problems. For an unusable page, it gives the reason.
 func summary(ctx context.Context, p *profile.Profile, fetched page.Page) string {
 	all, problems, err := p.Extract(ctx, fetched)
 	switch {

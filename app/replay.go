@@ -48,7 +48,7 @@ func (s *speed) UnmarshalText(b []byte) error {
 	return nil
 }
 
-// String returns a description such as "60 times real speed".
+// String returns a description such as "2 times real speed".
 func (s speed) String() string {
 	switch s {
 	case 0:

@@ -84,13 +84,13 @@ func TestCaseRequestSettings(t *testing.T) {
 			`matchwire.yaml:4:8: sources[0]: request "api" is only for other.example`},
 		{"requests:\n  api: {headers: {x-key: a}}\n", "matchwire.yaml:2:8: requests.api: hosts is missing"},
 		{"requests:\n  api: {hosts: ['https://x']}\n", `host "https://x": want a host like api.example`},
-		{"requests:\n  A P I: {hosts: [x]}\n", `request "A P I": want a name of a-z`},
+		{"requests:\n  A P I: {hosts: [x]}\n", `request "A P I": want 1 to 60 characters from a-z`},
 	} {
 		settings, want := tc[0], tc[1]
 		write(t, map[string]string{"matchwire.yaml": settings})
 		code, out, errs := call(t, "", nil, "check")
 		if want == "" && code != 0 || want != "" && (code != exitUsage || !strings.Contains(errs, want)) {
-			t.Errorf("check of\n%s: exit %d, want %q:\n%s", settings, code, want, errs)
+			t.Errorf("check of\n%s: exit %d, want the error %q, or success if it is empty:\n%s", settings, code, want, errs)
 		}
 		testenv.NoSecret(t, out, errs)
 	}
@@ -211,6 +211,6 @@ func TestPollsWithRequestSettings(t *testing.T) {
 	testenv.NoSecret(t, p.output())
 	files, _ := filepath.Glob(filepath.Join(dir, "pages", "*"))
 	if len(files) == 0 {
-		t.Error("no saved page, want some")
+		t.Error("the folder of saved pages is empty, want at least one page")
 	}
 }

@@ -92,8 +92,8 @@ type receiver struct {
 	*httptest.Server
 
 	mu    sync.Mutex
-	shows map[string]string
-	n     int
+	shows map[string]string // key: thread; value: title
+	n     int               // number of calls
 }
 
 func newReceiver(t *testing.T, thread, title string) *receiver {

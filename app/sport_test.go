@@ -15,8 +15,8 @@ import (
 	"testing"
 )
 
-// The example sport in docs/profiles.md works. From its page, the phone receives exactly the
-// messages that the section shows.
+// The example in the section "Another sport" of docs/profiles.md works. For the page in that section,
+// matchwire sends exactly the messages that the section shows.
 func TestDocumentedSport(t *testing.T) {
 	t.Parallel()
 	text, err := os.ReadFile("../docs/profiles.md")
@@ -87,6 +87,6 @@ fetch: {private_addresses: true, ignore_robots: true}
 	}
 	p.eventually("the last message", func() bool { return slices.Contains(got(), want[len(want)-1]) })
 	if !slices.Equal(got(), want) {
-		t.Errorf("the phone got\n%s\nwant\n%s", strings.Join(got(), "\n"), strings.Join(want, "\n"))
+		t.Errorf("messages\n%s\nwant\n%s", strings.Join(got(), "\n"), strings.Join(want, "\n"))
 	}
 }

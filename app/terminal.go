@@ -39,8 +39,8 @@ func terminal(stream any) *os.File {
 
 const bar = "=============================="
 
-// step counts one more unit as done. At most every 200 ms, it updates the progress line with the
-// count and note. If the line is on the terminal, step always updates it for the last unit.
+// step counts one more unit as done. It updates the progress line with the count and note, at most
+// every 200 ms. If the line is on the terminal, step always updates it for the last unit.
 func (p *progress) step(note string) {
 	p.done++
 	last := p.shown && p.done == p.total

@@ -27,7 +27,7 @@ func (t *traceCmd) Help() string {
 		"Webhook calls contain the TID in the header X-Transaction-Id. " +
 		"A poll that the schedule starts is a separate job with a new TID. " +
 		"Below the job that activated a match, trace lists scheduled jobs that produced an event or failed. " +
-		"Traces are stored for 48 hours, unless trace.keep in the config sets another time."
+		"Traces are stored for 48 hours, unless trace.keep in the config sets a different duration."
 }
 
 func (t *traceCmd) Run(ctx context.Context, c *console) error {
@@ -65,7 +65,7 @@ func (t *traceCmd) Run(ctx context.Context, c *console) error {
 // A treePrinter draws trees of steps on a terminal.
 type treePrinter struct {
 	out     io.Writer
-	rows    bool   // show the evidence of all events
+	rows    bool   // whether to show the evidence of all events
 	message string // ID of the event whose evidence is always shown
 }
 
@@ -87,11 +87,12 @@ func (p *treePrinter) tree(t *trace.Tree) {
 	}
 }
 
-// scheduled draws a scheduled job, and the time since the start of by, the job that scheduled it.
-func (p *treePrinter) scheduled(job, by *trace.Tree) {
+// scheduled draws a scheduled job, and how long after parent it started. parent is the job that
+// scheduled it.
+func (p *treePrinter) scheduled(job, parent *trace.Tree) {
 	after := ""
-	if !by.Start.IsZero() {
-		after = " " + brief(job.Start.Sub(by.Start)) + " later"
+	if !parent.Start.IsZero() {
+		after = " " + brief(job.Start.Sub(parent.Start)) + " later"
 	}
 	fmt.Fprintf(p.out, "\nscheduled%s: job %s, %s\n", after, job.TID, job.Start.Local().Format(timeLayout))
 	p.nodes(job.Steps, "", job.Start)
@@ -171,15 +172,15 @@ func outcome(n *trace.Node) string {
 	return strings.Join(parts, ": ")
 }
 
-// sendStatus returns whether the message of a Create node was sent, and the time until the
-// broker confirmed it, if that time is recorded.
+// sendStatus returns a text that says whether the message of a Create node was sent. The text
+// includes the time until the broker confirmed the message, if that time is recorded.
 func sendStatus(n *trace.Node) string {
 	for _, c := range n.Children {
 		if c.Op == trace.Send {
 			return "sent after " + brief(c.Start.Add(time.Duration(c.Took)).Sub(n.Start))
 		}
 	}
-	if n.Cause != nil {
+	if n.Cause != nil { // the worker that received the task recorded this node, so the task was sent
 		return "sent"
 	}
 	return "not sent yet"

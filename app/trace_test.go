@@ -25,13 +25,12 @@ import (
 // An otlpCollector is a test server that receives spans like an OpenTelemetry collector.
 type otlpCollector struct {
 	*httptest.Server
-	mu      sync.Mutex
-	spans   []*otlp.Span
-	service map[string]bool // instances that have sent spans
+	mu    sync.Mutex
+	spans []*otlp.Span
 }
 
 func newCollector(t *testing.T) *otlpCollector {
-	c := &otlpCollector{service: map[string]bool{}}
+	c := &otlpCollector{}
 	c.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		body, _ := io.ReadAll(r.Body)
 		testenv.NoSecret(t, body)
@@ -43,11 +42,6 @@ func newCollector(t *testing.T) *otlpCollector {
 		c.mu.Lock()
 		defer c.mu.Unlock()
 		for _, rs := range req.ResourceSpans {
-			for _, a := range rs.Resource.Attributes {
-				if a.Key == "service.instance.id" {
-					c.service[a.Value.GetStringValue()] = true
-				}
-			}
 			for _, ss := range rs.ScopeSpans {
 				c.spans = append(c.spans, ss.Spans...)
 			}
@@ -217,7 +211,7 @@ consumers:
 		t.Errorf("span of the first poll: %+v, want instance two and the URL of the page", n.Span)
 	}
 	if goal.TID == tid {
-		t.Error("the scheduled poll has the TID of the call, want another TID")
+		t.Error("the scheduled poll has the TID of the call, want a different TID")
 	}
 	// The trace leads from the call to a goal of a scheduled job, and from the goal back to
 	// the page.

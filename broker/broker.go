@@ -13,8 +13,8 @@ type Publisher interface {
 	// confirmed message is in every queue whose bindings match it. Publish declares the queue of a
 	// task if that queue does not exist. After a lost connection, it sends unconfirmed messages
 	// again, so a message may arrive twice, with the same ID. Publish returns the number n of
-	// confirmed messages, which are msgs[:n]. If ctx ends before all messages are confirmed,
-	// Publish returns an error.
+	// confirmed messages, which are msgs[:n]. If ctx ends before all messages are confirmed, or if
+	// retrying cannot help, Publish returns an error.
 	Publish(ctx context.Context, msgs ...Message) (int, error)
 }
 

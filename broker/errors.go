@@ -13,7 +13,7 @@ var ErrUnavailable = errors.New("unavailable")
 func Unavailable(err error) error { return marked{err, ErrUnavailable} }
 
 // Postpone returns an error. A handler that returns this error postpones the message: the attempt
-// does not count, and the message is redelivered at about the time until, or earlier. After an
+// does not count, and the message is redelivered at about the time in until, or earlier. After an
 // early redelivery, the handler must postpone the message again. reason appears in the trace.
 func Postpone(until time.Time, reason string) error { return &PostponedError{until, reason} }
 

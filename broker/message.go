@@ -16,7 +16,7 @@ const (
 	// LiveEvents is a topic exchange for events. It routes a copy to the log and to each queue with
 	// a matching pattern.
 	LiveEvents Exchange = iota
-	// Tasks is a direct exchange for tasks. It routes a task to the queue with its name.
+	// Tasks is a direct exchange for tasks. It routes a task to the queue for the task's name.
 	Tasks
 )
 

@@ -12,7 +12,7 @@ func Pauses() []time.Duration {
 	return []time.Duration{time.Second, 5 * time.Second, 30 * time.Second, 2 * time.Minute, 10 * time.Minute}
 }
 
-// maxReason bounds the reason that is stored with a dead letter, in bytes.
+// maxReason is the maximum length of a stored reason, in bytes, without the ellipsis.
 const maxReason = 4 << 10
 
 // Reason returns the text of err to store with a message. The text is valid UTF-8. If it is longer

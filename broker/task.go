@@ -31,7 +31,8 @@ var taskNamePattern = regexp.MustCompile(`^[a-z0-9_]+(\.[a-z0-9_]+)*$`)
 // CheckTaskName returns an error if name is not a valid task name.
 func CheckTaskName(name string) error {
 	if len(name) > 200 || !taskNamePattern.MatchString(name) {
-		return fmt.Errorf("task name %q: want words of a-z, 0-9 and _, separated by dots, like parser.page.poll", name)
+		return fmt.Errorf("task name %q: want at most 200 characters: words of a-z, 0-9 and _, "+
+			"separated by dots, like parser.page.poll", name)
 	}
 	return nil
 }
@@ -39,8 +40,8 @@ func CheckTaskName(name string) error {
 // TaskQueue returns the name of the queue for tasks with the given name.
 func TaskQueue(name string) string { return "task." + name }
 
-// NewTask returns a task with a new ID that was created at the given time. It encodes data as JSON.
-// If lifetime is positive, the task expires that long after at.
+// NewTask returns a task with a new ID. at is the time at which the task was created. NewTask encodes
+// data as JSON. If lifetime is positive, the task expires that long after at.
 func NewTask(name string, tid event.TID, data any, at time.Time, lifetime time.Duration) (Task, error) {
 	if err := CheckTaskName(name); err != nil {
 		return Task{}, err

@@ -44,8 +44,8 @@ func Work(ctx context.Context, s Subscription, h Handler, log *slog.Logger, next
 	p.workers.Wait()
 }
 
-// A pool runs a fixed number of workers. A worker is one goroutine. If the handler of a worker is
-// abandoned, another goroutine replaces the worker. Workers reuse their goroutines, so the stack
+// A pool runs a fixed number of workers, each in one goroutine. If the handler of a worker is
+// abandoned, another goroutine continues the worker. Workers reuse their goroutines, so the stack
 // does not have to grow for each delivery.
 type pool struct {
 	handle    Handler
@@ -57,7 +57,7 @@ type pool struct {
 }
 
 // work runs a worker until there are no more deliveries. It returns earlier if its handler was
-// abandoned and another goroutine has replaced it.
+// abandoned and another goroutine continues the worker.
 func (p *pool) work(ctx context.Context) {
 	for {
 		d, ok := p.next()
@@ -71,7 +71,7 @@ func (p *pool) work(ctx context.Context) {
 	}
 }
 
-// do handles one delivery. It reports false if another goroutine has replaced this goroutine.
+// do handles one delivery. It reports false if another goroutine continues the worker.
 func (p *pool) do(ctx context.Context, d Delivery) bool {
 	m := d.Message
 	if !m.Expires.IsZero() && !time.Now().Before(m.Expires) {
@@ -94,7 +94,7 @@ func (p *pool) do(ctx context.Context, d Delivery) bool {
 			return
 		}
 		d.Settle(fmt.Errorf("the handler did not return within %v", p.timeout))
-		p.work(ctx) // replaces the goroutine of the handler
+		p.work(ctx) // continues the worker
 	})
 	limited, cancel := context.WithTimeout(ctx, p.timeout)
 	err := p.handleRecovering(limited, m)

@@ -12,7 +12,7 @@ import (
 )
 
 // A Batcher writes items in batches. Items that arrive while the maximum number of writes is in
-// progress are queued, and written together in the next batch. A Batcher does not wait for a batch
+// progress are queued, and written together in the next batches. A Batcher does not wait for a batch
 // to fill: if a write can begin, an item is written at once. It starts no goroutine: the caller of Do
 // whose item is the first of a batch writes the batch.
 type Batcher[T any] struct {
@@ -27,8 +27,8 @@ type Batcher[T any] struct {
 	Timeout time.Duration
 
 	mu      sync.Mutex
-	writing int // batches in progress
-	waiting []*item[T]
+	writing int        // batches in progress
+	waiting []*item[T] // queued items
 }
 
 // defaultWriteTimeout is the default of Batcher.Timeout.

@@ -17,13 +17,13 @@ import (
 // error. A panic fails only the batch that is being written.
 func TestBatcher(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		goOn := make(chan bool)
+		proceed := make(chan bool)
 		var batches [][]int
 		b := consumers.Batcher[int]{MaxItems: 3, Write: func(_ context.Context, batch []int) []error {
 			batches = append(batches, batch)
 			switch batch[0] {
 			case 0:
-				<-goOn
+				<-proceed
 			case 1:
 				panic("no space")
 			}
@@ -41,7 +41,7 @@ func TestBatcher(t *testing.T) {
 			all.Go(func() { errs[i] = b.Do(t.Context(), i) })
 			synctest.Wait()
 		}
-		close(goOn)
+		close(proceed)
 		all.Wait()
 		if len(batches) != 4 || len(batches[1]) != 3 || len(batches[3]) != 1 {
 			t.Errorf("batches are %v, want batches of 1, 3, 3 and 1 items", batches)
@@ -51,7 +51,7 @@ func TestBatcher(t *testing.T) {
 			case 1 <= i && i <= 3 && (err == nil || !strings.Contains(err.Error(), "no space")),
 				i == 5 && (err == nil || err.Error() != "five"),
 				(i == 0 || i == 4 || i > 5) && err != nil:
-				t.Errorf("item %d: unexpected error %v", i, err)
+				t.Errorf("item %d: error %v, want a panic for items 1 to 3, five for item 5, and nil for the others", i, err)
 			}
 		}
 	})
@@ -90,11 +90,11 @@ func TestBatcherContexts(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				goOn := make(chan bool)
+				proceed := make(chan bool)
 				var batches [][]string
 				b := consumers.Batcher[string]{MaxItems: 10, Write: func(ctx context.Context, batch []string) []error {
 					batches = append(batches, batch)
-					<-goOn
+					<-proceed
 					errs := make([]error, len(batch))
 					for i := range errs {
 						errs[i] = ctx.Err()
@@ -140,10 +140,10 @@ func TestBatcherContexts(t *testing.T) {
 					}
 				}
 				cancel(func(i item) bool { return i.cancelled })
-				goOn <- true
+				proceed <- true
 				synctest.Wait()
 				cancel(func(i item) bool { return i.during })
-				close(goOn)
+				close(proceed)
 				all.Wait()
 				if len(batches) > 1 && !reflect.DeepEqual(batches[1], tc.wrote) || len(batches) > 2 ||
 					len(tc.wrote) > 0 != (len(batches) == 2) {

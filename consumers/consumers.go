@@ -38,9 +38,10 @@ type Consumer struct {
 	Once bool
 	// Ordered handles the events of a match one at a time, in the order of (epoch, seq), in all
 	// processes that share the queue. If an event fails or is postponed, the later events of its
-	// match wait until the event is handled or dead-lettered. The queue receives all events of the
-	// sports in Keys, because the runner finds missing events by gaps in seq. Handle receives only
-	// events that match Keys.
+	// match wait until the event is handled or dead-lettered. The wait ends earlier if Handle returns
+	// an error from [Pass], or two minutes after the next attempt was due. The queue receives all
+	// events of the sports in Keys, because the runner finds missing events by gaps in seq. Handle
+	// receives only events that match Keys.
 	Ordered bool
 	// Early, if not nil, is called for an event that must wait for an earlier event of its match.
 	// Handle follows when the earlier events are finished. Only a consumer that sets Ordered can
@@ -115,14 +116,14 @@ const MaxTimeout = 25 * time.Minute
 // CheckTimeout returns an error if d is longer than [MaxTimeout].
 func CheckTimeout(d time.Duration) error {
 	if d > MaxTimeout {
-		return fmt.Errorf("%v: want at most %v, because RabbitMQ takes back an event that is not acknowledged "+
+		return fmt.Errorf("%v: want at most %v, because RabbitMQ redelivers an event that is not acknowledged "+
 			"within 30 minutes (consumer_timeout)", d, MaxTimeout)
 	}
 	return nil
 }
 
 // Check returns an error if the consumer or one of its parts has no handler or no keys, has a key that
-// can match no event, or has a timeout above [MaxTimeout].
+// cannot match any event, or has a timeout above [MaxTimeout].
 func (c Consumer) Check() error {
 	for name, part := range c.Parts {
 		if err := part.Check(); err != nil {
@@ -149,8 +150,9 @@ func (c Consumer) Check() error {
 }
 
 // Subscription returns the broker subscription of c under the given consumer name. If c is ordered,
-// the limit also allows for events that wait in this process for earlier events, and the timeout
-// includes that wait.
+// the subscription differs from the fields of c. Its patterns match all events of the sports in Keys.
+// Its limit also counts events that wait in this process for earlier events. Its timeout includes
+// that wait.
 func (c Consumer) Subscription(name string) broker.Subscription {
 	s := broker.Subscription{Queue: QueueName(name), Patterns: c.Keys, Limit: c.Limit, Timeout: c.timeout()}
 	if c.Ordered {
@@ -197,23 +199,24 @@ type Runner struct {
 	bounds orderBounds   // the zero value means defaultOrderBounds
 }
 
-// Run delivers the events of a consumer's queue to the consumer until ctx ends. Then it waits for the
-// events that are being handled. ready, if not nil, is closed when the queue is bound.
+// Run delivers the events of a consumer's queue to the consumer until ctx ends, or until c.Run or the
+// subscription fails. Then it waits for the events that are being handled. ready, if not nil, is
+// closed when the queue is bound.
 func (r Runner) Run(ctx context.Context, name string, c Consumer, ready chan<- struct{}) error {
 	log := r.Log.With("consumer", name)
 	marks := newMarks(r.Redis, r.Prefix+"handled:"+name+":", cmp.Or(r.lease, LeaseTime), log)
-	do := delivery{Consumer: c, log: log}
+	d := dispatcher{Consumer: c, log: log}
 	if c.Once {
-		do.marks = &marks
+		d.marks = &marks
 	}
 	if c.Ordered {
 		bounds := cmp.Or(r.bounds, defaultOrderBounds())
-		do.order = newOrder(r.Redis, r.Prefix+"order:"+name+":", c, bounds, log)
-		defer do.order.settling.Wait()
-		stopping := context.AfterFunc(ctx, do.order.stop)
+		d.order = newOrder(r.Redis, r.Prefix+"order:"+name+":", c, bounds, log)
+		defer d.order.settling.Wait()
+		stopping := context.AfterFunc(ctx, d.order.stop)
 		defer func() {
 			if stopping() {
-				do.order.stop()
+				d.order.stop()
 			}
 		}()
 	}
@@ -229,7 +232,7 @@ func (r Runner) Run(ctx context.Context, name string, c Consumer, ready chan<- s
 				counted(err)
 				r.Progress.note(name, broker.Classify(err, m.Last), err)
 			}()
-			err = do.handle(ctx, m)
+			err = d.handle(ctx, m)
 			traceOutcome(step, m, err)
 			return err
 		})
@@ -241,20 +244,21 @@ func (r Runner) Run(ctx context.Context, name string, c Consumer, ready chan<- s
 }
 
 // While runs c.Run while work handles events. The context of c.Run ends when work returns. The
-// context of work ends when c.Run fails. While returns the first error, after both have returned.
+// context of work ends when ctx ends or c.Run fails. While returns the first error, after both have
+// returned.
 func (c Consumer) While(ctx context.Context, work func(context.Context) error) error {
 	if c.Run == nil {
 		return work(ctx)
 	}
-	beside, handled := context.WithCancel(context.WithoutCancel(ctx))
+	runCtx, handled := context.WithCancel(context.WithoutCancel(ctx))
 	defer handled()
-	both, working := errgroup.WithContext(ctx)
-	both.Go(func() error {
+	group, workCtx := errgroup.WithContext(ctx)
+	group.Go(func() error {
 		defer handled()
-		return work(working)
+		return work(workCtx)
 	})
-	both.Go(func() error { return c.Run(beside) })
-	return both.Wait()
+	group.Go(func() error { return c.Run(runCtx) })
+	return group.Wait()
 }
 
 // begin starts a span for a message. A message without a TID belongs to no trace and gets no span.
@@ -283,8 +287,8 @@ func traceOutcome(step *trace.Active, m broker.Message, err error) {
 	}
 }
 
-// A delivery handles the messages of a consumer.
-type delivery struct {
+// A dispatcher passes the messages of a queue to the handler of a consumer.
+type dispatcher struct {
 	Consumer
 	marks *marks // nil unless the consumer sets Once
 	order *order // nil unless the consumer sets Ordered
@@ -292,7 +296,7 @@ type delivery struct {
 }
 
 // handle decodes a message, calls the consumer's handler and logs the outcome.
-func (d delivery) handle(ctx context.Context, m broker.Message) error {
+func (d dispatcher) handle(ctx context.Context, m broker.Message) error {
 	// Not every event matches Keys. The queue may have bindings from earlier settings, and an
 	// ordered consumer receives all events of its sports.
 	wanted := event.MatchAny(d.Keys, m.Key)
@@ -326,7 +330,7 @@ func (d delivery) handle(ctx context.Context, m broker.Message) error {
 
 // handleEvent calls the consumer's handler. If the consumer is ordered, handleEvent first waits for
 // earlier events. If the consumer sets Once, handleEvent skips an event that was handled before.
-func (d delivery) handleEvent(ctx context.Context, m broker.Message, e event.Event) error {
+func (d dispatcher) handleEvent(ctx context.Context, m broker.Message, e event.Event) error {
 	h := d.Handle
 	if d.marks != nil {
 		h = func(ctx context.Context, e event.Event) error { return d.marks.once(ctx, e, d.Handle) }

@@ -132,7 +132,7 @@ func (m marks) once(ctx context.Context, e event.Event, h func(context.Context, 
 		if handled {
 			m.finish(ctx, keys, token, log)
 		} else if err := m.abandon(ctx, keys, token); err != nil {
-			log.Warn("failed attempt not removed: other processes wait until its mark expires", "error", err)
+			log.Warn("mark of a failed attempt not removed: other processes wait until it expires", "error", err)
 		}
 	}()
 	if err := h(ctx, e); err != nil {
@@ -183,7 +183,7 @@ func (m marks) finish(ctx context.Context, keys []string, token string, log *slo
 		case err == nil && ours:
 			return
 		case err == nil:
-			log.Warn("the lease expired while the event was handled: it may be handled twice")
+			log.Warn("the lease expired while the event was handled: the event may be handled twice")
 			return
 		case !errors.Is(RedisError(err), broker.ErrUnavailable):
 			log.Warn("event not marked as handled", "error", err)
@@ -217,12 +217,12 @@ type attempt struct {
 	until time.Time // when the attempt counts as hung; zero means never
 }
 
-// hungAfter is how long after the deadline of its context a handler counts as hung. The broker waits
-// for the handler equally long.
+// hungAfter is the time after which a handler counts as hung, from the deadline of its context. The
+// broker waits for the handler for the same time.
 const hungAfter = time.Second
 
-// begin adds an attempt and returns it. It returns false if another attempt is running and has not
-// hung.
+// begin adds an attempt and returns it. It returns false if another attempt with the same key is
+// running and has not hung.
 func (a *attempts) begin(ctx context.Context, key string) (*attempt, bool) {
 	a.mu.Lock()
 	defer a.mu.Unlock()

@@ -27,7 +27,7 @@ type onceHarness struct {
 	*testing.T
 	broker  *memory.Broker
 	results chan result // of all handlers
-	retries int         // retries before a message is dead-lettered
+	retries int         // number of retries before a message is dead-lettered
 }
 
 // A result is the error that a handler returned for a message.
@@ -246,14 +246,14 @@ func TestOnceAfterAnAttemptWithoutAReply(t *testing.T) {
 		p.LoseReplies(0)
 		for _, err := range b.acknowledged(1) {
 			if !errors.Is(err, io.EOF) { // the connection was lost before LoseReplies(0)
-				t.Errorf("a later attempt failed: %v", err)
+				t.Errorf("a later attempt failed with %v, want only EOF", err)
 			}
 		}
 		c.want(t, 2)
 	})
 }
 
-// lostReplies is a hook that drops the replies of the next commands.
+// lostReplies is a hook that discards the replies to the next commands.
 type lostReplies struct {
 	// executed has an element for each of the next commands: whether Redis executes the command
 	// before the reply is lost. The commands after these are not affected.

@@ -95,9 +95,10 @@ func newOrder(r redis.UniversalClient, prefix string, c Consumer, bounds orderBo
 // the end of its event.
 func (o *order) stop() { close(o.stopped) }
 
-// handle calls h when all earlier events of the match are finished. It postpones the event if that
-// takes too long. If no key of the consumer matches the event, handle only stores that the event is
-// finished.
+// handle calls h when all earlier events of the match are finished. If the wait takes too long,
+// handle postpones the event. If h reports that a server is unavailable, handle calls h again while
+// the event may wait in this process. If no key of the consumer matches the event, handle only
+// stores that the event is finished.
 func (o *order) handle(ctx context.Context, m broker.Message, e event.Event, h handler) error {
 	wanted := event.MatchAny(o.keys, m.Key)
 	if e.Subject == "" || e.Data.Epoch == "" || e.Data.Seq < 1 {
@@ -195,7 +196,7 @@ type orderState struct {
 	result int
 	in     time.Duration // how long the wait can still take, for orderRetrying and orderMissing
 	age    time.Duration // time since the event first arrived
-	last   int64         // the field last of the record
+	last   int64         // the field "last" of the record
 }
 
 // enter registers an event as under way.

@@ -3,12 +3,14 @@ package consumers
 import "github.com/redis/go-redis/v9"
 
 // orderRecord is the beginning of each script of [order]. It reads the record of a match. KEYS[1] is
-// the record, ARGV[1] the epoch and ARGV[2] the seq of an event, ARGV[3] how long to keep the record.
-// The script then has these variables:
+// the record, ARGV[1] the epoch and ARGV[2] the seq of an event, ARGV[3] how long to keep the record,
+// in milliseconds. The script then has these variables:
 //
+//	now      the time in Unix milliseconds
 //	older    whether the epoch is older than the record's
 //	record   the fields of the record; after a change of the epoch, only those that are still needed
-//	last     the field last of the record; 0 in a new epoch
+//	last     the field "last" of the record; 0 in a new epoch
+//	number   a function that formats a number without an exponent
 //	store    a function that stores a field of the record
 const orderRecord = `
 local epoch, seq = ARGV[1], tonumber(ARGV[2])
@@ -42,7 +44,7 @@ end
 // Results of enterOrder.
 const (
 	orderReady    = iota // all earlier events are finished
-	orderNone            // the event is not ordered: later events have passed it, or its epoch is old
+	orderNone            // the event need not wait: it is finished, later events have passed it, or its epoch is old
 	orderRunning         // an earlier event is under way
 	orderRetrying        // an earlier event waits for another attempt
 	orderMissing         // an earlier event has not arrived
@@ -53,10 +55,11 @@ const (
 //   - one of the results above
 //   - how long the wait can still take, in milliseconds, for orderRetrying and orderMissing
 //   - the time since the event first arrived, in milliseconds
-//   - the field last of the record
+//   - the field "last" of the record
 //
 // ARGV[4] is how long the event counts as under way. The event waits for a missing event for at most
-// ARGV[5] if no event of the epoch has been handled, and otherwise for at most ARGV[6].
+// ARGV[5] if no event of the epoch has been handled, and otherwise for at most ARGV[6]. These times
+// are in milliseconds.
 var enterOrder = redis.NewScript(orderRecord + `
 if older or seq <= last then return {1, 0, 0, last} end
 local name = number(seq)

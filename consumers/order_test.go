@@ -67,7 +67,7 @@ func (h *orderHarness) process(c consumers.Consumer, fail func(event.Event) erro
 	return stop
 }
 
-// publish publishes an event of a match with this kind.
+// publish publishes an event of this kind for a match.
 func (h *orderHarness) publish(match string, seq int64, kind event.Kind) {
 	h.Helper()
 	e, err := event.Of("soccer.mls."+string(kind), event.Data{
@@ -108,13 +108,13 @@ func TestOrderedInThreeProcesses(t *testing.T) {
 	testenv.OnBothRedis(t, func(t *testing.T, r *redis.Client) {
 		h := newOrderHarness(t, r, time.Millisecond, 10*time.Millisecond, 20*time.Millisecond, 40*time.Millisecond)
 		const matches, events = 20, 12
-		failed := map[string]int{}
+		attempts := map[string]int{} // by event ID
 		for range 3 {
 			h.process(goals, func(e event.Event) error {
 				time.Sleep(time.Duration(rand.IntN(3)) * time.Millisecond)
 				h.mu.Lock()
-				failed[e.ID]++
-				attempt := failed[e.ID]
+				attempts[e.ID]++
+				attempt := attempts[e.ID]
 				h.mu.Unlock()
 				switch n := rand.IntN(12); {
 				case attempt > 3:
@@ -228,10 +228,10 @@ func TestOrderedEarly(t *testing.T) {
 			early <- e.Data.Seq
 			return nil
 		}
-		over := make(chan struct{})
+		goOn := make(chan struct{})
 		h.process(c, func(e event.Event) error {
 			if e.Data.Seq == 1 {
-				<-over
+				<-goOn
 			}
 			return nil
 		})
@@ -240,7 +240,7 @@ func TestOrderedEarly(t *testing.T) {
 		if seq := <-early; seq != 2 {
 			t.Errorf("Early was called for event %d, want 2", seq)
 		}
-		close(over)
+		close(goOn)
 		if got := h.wait(2)["m"]; !slices.Equal(got, []int64{1, 2}) {
 			t.Errorf("handled %v, want 1, 2", got)
 		}

@@ -19,15 +19,16 @@ type orderWait struct {
 	began   time.Time
 	maxWait time.Duration // the longest wait, from began
 	due     time.Time     // when the next attempt of an earlier event became due; zero if it is not due yet
-	last    int64         // the field last of the record, as read most recently
+	last    int64         // the field "last" of the record, as read most recently
 	moved   time.Time     // time of the latest change of last
 }
 
 // until returns when the wait in this process ends.
 func (w *orderWait) until() time.Time { return w.began.Add(w.maxWait) }
 
-// wait returns nil when all earlier events are finished. If the event must continue to wait in the
-// broker, wait returns an error from [broker.Postpone].
+// wait returns nil when the event no longer has to wait for earlier events. If the event must wait,
+// wait first calls Early. If Early fails, wait returns the error of Early. If the event must continue
+// to wait in the broker, wait returns an error from [broker.Postpone].
 func (w *orderWait) wait(ctx context.Context) error {
 	state, err := w.enterOrPostpone(ctx)
 	if err != nil {
@@ -62,7 +63,7 @@ const orderOutage = 5 * time.Second
 
 // enterOrPostpone calls enter. While Redis is unavailable, enterOrPostpone repeats the call for as
 // long as the event may wait in this process. After that, it returns an error from
-// [broker.Postpone].
+// [broker.Postpone]. It returns other errors of enter at once.
 func (w *orderWait) enterOrPostpone(ctx context.Context) (orderState, error) {
 	for {
 		state, err := w.enter(ctx, w.event)
@@ -119,7 +120,7 @@ func (w *orderWait) pause(s orderState) bool {
 }
 
 // sleep sleeps for d and returns true. If the event may not wait that long in this process, sleep
-// returns false at once.
+// returns false at once. It also returns false if the consumer stops.
 func (w *orderWait) sleep(d time.Duration) bool {
 	until := time.Now().Add(d)
 	return !until.After(w.until()) && w.sleepUntil(until, nil)

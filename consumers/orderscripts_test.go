@@ -107,11 +107,11 @@ func TestOrderRecordWhenRepliesAreLost(t *testing.T) {
 			m.enter("a", 1, orderReady)
 			m.leave("a", 1, time.Hour)
 			m.enter("a", 2, orderRetrying)
-			expired := func(seq string) { m.direct.HSet(m.Context(), m.key("m"), seq, "1 1 1") }
-			expired("1")
+			expire := func(seq string) { m.direct.HSet(m.Context(), m.key("m"), seq, "1 1 1") }
+			expire("1")
 			m.enter("a", 2, orderReady)
 			m.enter("b", 1, orderRunning)
-			expired("a:2")
+			expire("a:2")
 			m.enter("b", 1, orderReady)
 			m.leave("b", 1, finished)
 			m.fields("epoch", "last")

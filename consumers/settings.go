@@ -19,8 +19,8 @@ func (e *SettingError) Error() string { return fmt.Sprintf("%s: %v", e.Path, e.E
 
 func (e *SettingError) Unwrap() error { return e.Err }
 
-// CheckKeys returns a [SettingError] for the first topic pattern in the setting "keys" that can
-// match no event.
+// CheckKeys returns a [SettingError] for the first topic pattern in the setting "keys" that cannot
+// match any event.
 func CheckKeys(keys []string) error {
 	for i, k := range keys {
 		if err := event.CheckTopic(k); err != nil {

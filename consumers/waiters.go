@@ -27,14 +27,14 @@ type waiter struct {
 }
 
 // add adds an event to the events of its match. The caller must call leave.
-func (all *waiters) add(e event.Event) *waiter {
-	w := &waiter{waiters: all, match: e.Subject, epoch: e.Data.Epoch, seq: e.Data.Seq}
-	all.mu.Lock()
-	defer all.mu.Unlock()
-	match := all.byMatch[w.match]
+func (ws *waiters) add(e event.Event) *waiter {
+	w := &waiter{waiters: ws, match: e.Subject, epoch: e.Data.Epoch, seq: e.Data.Seq}
+	ws.mu.Lock()
+	defer ws.mu.Unlock()
+	match := ws.byMatch[w.match]
 	if match == nil {
 		match = &matchWaiters{all: map[*waiter]bool{}, changed: make(chan struct{})}
-		all.byMatch[w.match] = match
+		ws.byMatch[w.match] = match
 	}
 	match.all[w] = true
 	return w

@@ -274,7 +274,7 @@ func TestActivation(t *testing.T) {
 	})
 }
 
-// An invalid request results in an error that names the mistake, and has no effect.
+// For an invalid request, the API returns an error that names the mistake, and changes nothing.
 func TestInvalidRequests(t *testing.T) {
 	onBothRedis(t, func(s *server) {
 		const traceparent = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"

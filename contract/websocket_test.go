@@ -43,9 +43,9 @@ func serveFanout(t *testing.T, b broker.Log) string {
 	return server.URL
 }
 
-// A client with another WebSocket library receives events with each compression mode, receives
+// A client with a different WebSocket library receives events with each compression mode, receives
 // pongs, and completes the closing handshake.
-func TestWebSocketClientOfAnotherLibrary(t *testing.T) {
+func TestClientWithDifferentWebSocketLibrary(t *testing.T) {
 	b := memory.New(nil, nil)
 	url := strings.Replace(serveFanout(t, b), "http", "ws", 1)
 	for name, mode := range map[string]websocket.CompressionMode{

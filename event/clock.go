@@ -26,7 +26,7 @@ const (
 	Bottom Half = "bottom"
 )
 
-// Index returns 1 for Top, 2 for Bottom and 0 for "".
+// Index returns 1 for Top, 2 for Bottom, 0 for "", and -1 for any other value.
 func (h Half) Index() int { return slices.Index([]Half{"", Top, Bottom}, h) }
 
 // IsZero reports whether no field of c is set.
@@ -132,10 +132,10 @@ func (c Clock) Before(s Sport, d Clock) bool {
 	return c.Half.Index() < d.Half.Index()
 }
 
-// Known reports whether c contains the half of an inning, or a time within the period.
+// Known reports whether c contains a time within the period, or the half of an inning.
 func (c Clock) Known() bool { return c.Timed() || c.Half != "" }
 
-// Timed reports whether c contains a time within the period.
+// Timed reports whether c contains a time within the period: a minute, seconds or, in cricket, balls.
 func (c Clock) Timed() bool { return c.Minute > 0 || c.Elapsed > 0 || c.Balls > 0 }
 
 // CountedOn returns the minute on a clock that continues in stoppage time: 93 for 90+3'.

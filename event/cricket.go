@@ -21,7 +21,7 @@ var cricket = Rules{
 	Situation: []Member{{Name: "batting"}, {"target", 1, 2000}, {"required_rate", 0, 3000}},
 
 	// The records: Victoria scored 1,107 in one innings in 1926, and Sri Lanka scored 952–6 in
-	// 1997. A Test of ten days in 1939 had more than 800 overs. A new innings can change the score
+	// 1997. A ten-day Test in 1939 had more than 800 overs. A new innings can change the score
 	// by any number, so Leap is 0.
 	Bounds: Bounds{Score: 2000, Listed: 2000, Rows: 1500},
 }

@@ -22,7 +22,8 @@ type Definition struct {
 	Half, ExtraHalf int
 
 	// Kinds holds the kinds of incidents that a page can show, with the points that one incident can add to
-	// the score. Kinds without points do not change the score.
+	// the score. Kinds without points do not change the score. If Counts is Goals, a goal always adds one
+	// point, even if Kinds does not list it.
 	Kinds map[Kind][]int
 
 	Names map[string]string // names of kinds and periods in messages
@@ -46,19 +47,19 @@ type definedSport struct {
 	rules      *Rules
 }
 
-// defined holds a definedSport by Sport.
+// defined maps each added Sport to its definedSport.
 var defined sync.Map
 
 // Define adds a sport. The sport can then be used like the known sports. Define returns a
 // [*DefinitionError] if a member is invalid. A sport cannot change while the process runs: Define
-// returns an error if the sport exists with another definition.
+// returns an error if the sport exists with a different definition.
 func Define(d Definition) error {
 	if err := d.check(); err != nil {
 		return err
 	}
 	before, exists := defined.LoadOrStore(d.Name, definedSport{d, d.rules()})
 	if exists && !reflect.DeepEqual(before.(definedSport).definition, d) {
-		return fmt.Errorf("sport %s has another definition in this process: "+
+		return fmt.Errorf("sport %s has a different definition in this process: "+
 			"give all its profiles the same definition, and restart after a change", d.Name)
 	}
 	return nil
@@ -94,7 +95,7 @@ func definedSports() []Sport {
 func (d *Definition) check() error {
 	switch {
 	case !wordShape.MatchString(string(d.Name)) || len(d.Name) > maxSlug:
-		return invalid("name", "%q: want a word of a-z, 0-9 and _", d.Name)
+		return invalid("name", "%q: want at most %d characters of a-z and 0-9, with single _ between them", d.Name, maxSlug)
 	case rules[d.Name] != nil:
 		return invalid("name", "%q: matchwire knows this sport; write only its name", d.Name)
 	case len(d.Periods) == 0 || len(d.Periods) > maxDefinedPeriods:
@@ -104,17 +105,17 @@ func (d *Definition) check() error {
 	}
 	for i, p := range d.Periods {
 		if !wordShape.MatchString(string(p)) || slices.Contains(d.Periods[:i], p) {
-			return invalid("periods", "%q: want different words of a-z, 0-9 and _", p)
+			return invalid("periods", "%q: want different words of a-z and 0-9, with single _ between them", p)
 		}
 	}
 	switch {
 	case d.Half < 0 || d.Half > 90 || d.ExtraHalf < 0 || d.ExtraHalf > 90:
-		return invalid("half", "want 1 to 90 minutes")
+		return invalid("half", "%d and extra_half %d: want 0 to 90 minutes", d.Half, d.ExtraHalf)
 	case d.Half > 0 && !(d.has(FirstHalf) && d.has(SecondHalf)):
 		return invalid("half", "the periods must include %s and %s", FirstHalf, SecondHalf)
 	case d.Half > 0 && d.has(ExtraFirst) != (d.ExtraHalf > 0):
-		return invalid("extra_half", "want the minutes of a half of extra time, and the periods %s and %s",
-			ExtraFirst, ExtraSecond)
+		return invalid("extra_half", "%d: want the minutes of a half of extra time together with the periods %s and %s, "+
+			"or 0 without these periods", d.ExtraHalf, ExtraFirst, ExtraSecond)
 	}
 	if d.Periods[0].IsBreak() || d.Periods[len(d.Periods)-1].IsBreak() {
 		return invalid("periods", "a break cannot be the first or the last period")
@@ -132,11 +133,12 @@ func (d *Definition) check() error {
 	return nil
 }
 
-// checkKind returns a [*DefinitionError] if the sport cannot have kind k.
+// checkKind returns a [*DefinitionError] if the sport cannot have kind k with its points.
 func (d *Definition) checkKind(k Kind) error {
 	switch {
 	case !wordShape.MatchString(string(k)) || len(k) > maxSlug || BaseKind(string(k)) != k:
-		return invalid("kinds", "%q: want a word of a-z, 0-9 and _, without _corrected and _retracted", k)
+		return invalid("kinds", "%q: want at most %d characters of a-z and 0-9, with single _ between them, "+
+			"without the suffix _corrected or _retracted", k, maxSlug)
 	case slices.Contains(CommonKinds(), k):
 		return invalid("kinds", "%q: every sport has this kind", k)
 	case d.Counts == Goals && k != Goal && len(d.Kinds[k]) > 0:

@@ -8,7 +8,7 @@ import (
 	"github.com/matchwire/matchwire/event"
 )
 
-// handball returns a definition of handball under the given name. Each test uses another name,
+// handball returns a definition of handball under the given name. Each test uses a different name,
 // because a process can define a sport only once.
 func handball(name event.Sport) event.Definition {
 	return event.Definition{
@@ -31,10 +31,11 @@ func TestDefine(t *testing.T) {
 	r := sport.Rules()
 	if r.LastRegulationPeriod != "2h" || r.OvertimeAfter != "2h" || !r.CountsGoals || !sport.Scores("goal") ||
 		sport.Scores("red_card") || !slices.Contains(event.Sports(), sport) {
-		t.Errorf("the rules are %+v", r)
+		t.Errorf("rules %+v of sports %v, want 2h as the end of regulation time, and only goals in the score",
+			r, event.Sports())
 	}
 	if c := sport.AtMinute("", 31, 0); c.Period != "2h" {
-		t.Errorf("minute 31 is in %s, want the second half", c.Period)
+		t.Errorf("minute 31 is in period %s, want 2h", c.Period)
 	}
 	for _, key := range []string{"beach_handball.ehf.goal", "beach_handball.ehf.two_minutes_retracted"} {
 		if err := event.CheckKnownKey(key); err != nil {
@@ -42,15 +43,16 @@ func TestDefine(t *testing.T) {
 		}
 	}
 	if err := event.CheckKnownKey("beach_handball.ehf.touchdown"); err == nil {
-		t.Error("the sport has a kind that its definition lacks")
+		t.Error("CheckKnownKey accepts a kind that the definition lacks")
 	}
 	if err := event.Define(handball(sport)); err != nil {
-		t.Errorf("defined twice in the same way: %v", err)
+		t.Errorf("Define with the same definition again: error %v, want none", err)
 	}
 	other := handball(sport)
 	other.Half = 20
 	if err := event.Define(other); err == nil || sport.Rules().Half != 30 {
-		t.Errorf("defined again with other halves: error %v, a half has %d minutes", err, sport.Rules().Half)
+		t.Errorf("Define with halves of 20 instead of 30 minutes: error %v, halves of %d minutes, want an error and 30",
+			err, sport.Rules().Half)
 	}
 }
 
@@ -63,7 +65,7 @@ func TestDefineCountsSets(t *testing.T) {
 		t.Fatal(err)
 	}
 	if r := sport.Rules(); r.LastRegulationPeriod != "" || r.LeastPeriod != "" || !r.NoDraw || r.OvertimeAfter != "s5" {
-		t.Errorf("the rules are %+v", r)
+		t.Errorf("rules %+v, want no period that every match has, no draw, and overtime after s5", r)
 	}
 }
 

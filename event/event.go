@@ -20,12 +20,12 @@ import (
 // ContentType is the media type of an encoded event.
 const ContentType = "application/cloudevents+json"
 
-// An Event reports that an incident is new, corrected or retracted, or that a match changed status.
+// An Event reports that an incident is new, corrected or retracted, or that a match or a source changed state.
 // It is a CloudEvents 1.0 object; tid and causationid are extension attributes.
 type Event struct {
 	SpecVersion     string    `json:"specversion"`           // "1.0"
 	ID              string    `json:"id"`                    // a UUID; the same facts have the same ID in every process
-	Source          string    `json:"source"`                // "/parser/<profile>", or the name of another publisher
+	Source          string    `json:"source"`                // the publisher, such as "/parser/<profile>" or "/emit"
 	Type            string    `json:"type"`                  // the routing key
 	Subject         string    `json:"subject,omitempty"`     // the match ID
 	Time            time.Time `json:"time"`                  // when the page with the facts was fetched, UTC
@@ -86,7 +86,7 @@ func (d *Data) Key() string {
 	return Key(d.Sport, cmp.Or(d.LeagueKey, d.League), d.Kind.Word(d.Action))
 }
 
-// A Change holds the old and the new value of a member that changed. A kick-off time is in RFC 3339, UTC.
+// A Change holds the old and the new value of a changed member. A kick-off time is in RFC 3339, UTC.
 type Change struct {
 	Old string `json:"old"`
 	New string `json:"new"`
@@ -101,8 +101,8 @@ type Evidence struct {
 
 // Of returns an event with the given routing key, facts and time. It sets the ID, and sets empty
 // facts from the key and the clock. If the match has no status, the status becomes Live. The caller
-// must set the TID. Of returns an error if the facts contradict the key, or if the situation is
-// impossible in the sport.
+// must set the TID. Of returns an error if the key, the match ID or the status is invalid, if the
+// facts contradict the key, or if the situation is impossible in the sport.
 func Of(key string, d Data, at time.Time) (Event, error) {
 	if err := CheckKey(key); err != nil {
 		return Event{}, err
@@ -217,7 +217,7 @@ func Decode(body []byte) (Event, error) {
 }
 
 // Position returns the position of the event in the order of its match. To compare positions,
-// compare the epochs as text, then the seqs. Manually emitted events have no epoch. They come
+// compare the epochs as text, then the sequence numbers. Manually emitted events have no epoch. They come
 // before all events from the parser, ordered by time.
 func (e Event) Position() (epoch string, seq int64) {
 	if e.Data.Epoch == "" {

@@ -54,14 +54,14 @@ func TestDecodeRejectsInvalidEvents(t *testing.T) {
 	_, m := encode(t, "soccer.mls.goal", goal())
 	whole := string(m.Body)
 	for name, body := range map[string]string{
-		"not JSON":     "goal!",
-		"empty":        "",
-		"an array":     "[]",
-		"no version":   strings.Replace(whole, `"1.0"`, `"0.3"`, 1),
-		"no id":        `{"specversion":"1.0","type":"a.b.c"}`,
-		"bad type":     strings.Replace(whole, `"type":"soccer.mls.goal"`, `"type":"goal"`, 1),
-		"bad tid":      strings.Replace(whole, `"tid":"`, `"tid":"x`, 1),
-		"wrong member": strings.Replace(whole, `"rev":1`, `"rev":"one"`, 1),
+		"not JSON":    "goal!",
+		"empty":       "",
+		"an array":    "[]",
+		"bad version": strings.Replace(whole, `"1.0"`, `"0.3"`, 1),
+		"no id":       `{"specversion":"1.0","type":"a.b.c"}`,
+		"bad type":    strings.Replace(whole, `"type":"soccer.mls.goal"`, `"type":"goal"`, 1),
+		"bad tid":     strings.Replace(whole, `"tid":"`, `"tid":"x`, 1),
+		"bad rev":     strings.Replace(whole, `"rev":1`, `"rev":"one"`, 1),
 	} {
 		if _, err := event.Decode([]byte(body)); err == nil {
 			t.Errorf("Decode of an invalid event (%s) returned no error", name)
@@ -87,7 +87,7 @@ func TestSameFactsHaveTheSameID(t *testing.T) {
 		d := goal()
 		change(&d)
 		if c, _ := event.Of("soccer.mls.goal", d, time.Now()); c.ID == a.ID {
-			t.Errorf("an event with another %s has the same ID", name)
+			t.Errorf("an event with a different %s has the same ID", name)
 		}
 	}
 }
@@ -108,7 +108,7 @@ func TestOfFillsInFactsFromTheKey(t *testing.T) {
 		}
 	}
 	if _, err := event.Of("soccer.mls.goal", event.Data{League: "Serie A"}, time.Now()); err == nil {
-		t.Error("Of accepts facts of another league than the key's")
+		t.Error("Of accepts facts whose league differs from the league in the key")
 	}
 }
 
@@ -207,7 +207,7 @@ func TestLineScore(t *testing.T) {
 		t.Errorf("total %v of %d innings, want %v of 4", got, l.Innings(), want)
 	}
 	if got := (&event.LineScore{Home: l.Home[:1]}).String(); got != "428/6d v " {
-		t.Errorf("line score %q before the second side bats", got)
+		t.Errorf("line score %q before the second side bats, want \"428/6d v \"", got)
 	}
 }
 

@@ -20,7 +20,8 @@ var keyShape = regexp.MustCompile(`^[a-z0-9]+(_[a-z0-9]+)*(\.[a-z0-9]+(_[a-z0-9]
 // CheckKey returns an error if key is not a valid routing key.
 func CheckKey(key string) error {
 	if len(key) > 255 || !keyShape.MatchString(key) {
-		return fmt.Errorf("routing key %q: want <sport>.<league>.<kind>, each of a-z, 0-9 and _", key)
+		return fmt.Errorf("routing key %q: want <sport>.<league>.<kind> in at most 255 characters, "+
+			"each word of a-z and 0-9, with single _ between them", key)
 	}
 	return nil
 }
@@ -103,7 +104,7 @@ func CheckPattern(p string) error {
 		}
 	}
 	if !patternShape.MatchString(p) || len(words)-hashes > 3 || hashes == 0 && len(words) != 3 {
-		return fmt.Errorf("topic pattern %q matches no event: want three words like soccer.mls.*, "+
+		return fmt.Errorf("topic pattern %q matches no event: want three words of a-z, 0-9 and _, like soccer.mls.*, "+
 			"where * is any word and # any number of words", p)
 	}
 	return nil

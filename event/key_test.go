@@ -11,8 +11,7 @@ import (
 	"github.com/matchwire/matchwire/internal/testenv"
 )
 
-// League names in any script have readable keys. The different names of this test have different
-// keys.
+// League names in any script have readable keys. All names in this test have different keys.
 func TestCaseKeysOfAllScripts(t *testing.T) {
 	t.Parallel()
 	seen := map[string]string{}
@@ -57,7 +56,7 @@ func TestCaseKeysOfAllScripts(t *testing.T) {
 }
 
 // The keys of names in Latin letters must not change, because consumers have bound queues with
-// them. latinSlug is the rule that all versions use for these names.
+// them. latinSlug implements the rule that all versions use for these names.
 func TestLatinKeysAreFixed(t *testing.T) {
 	t.Parallel()
 	latinSlug := func(name string) string {

@@ -49,7 +49,7 @@ const (
 // IsKick reports whether incidents of kind k are the kicks or attempts of a shoot-out.
 func (k Kind) IsKick() bool { return k == ShootoutKick || k == ShootoutAttempt }
 
-// Details of a goal and of a card, and outcomes of a shoot-out kick.
+// Details of a goal, a try or a card, and outcomes of a shoot-out kick.
 const (
 	OwnGoal      = "own_goal" // the event's team is the team that gets the goal
 	PenaltyGoal  = "penalty"
@@ -134,7 +134,7 @@ func Statuses() []Status {
 func (s Status) Over() bool { return s == Ended || s == Final }
 
 // Decided reports whether the match has a result: it is over, was awarded, or ended when a player
-// retired. Only such a match has a match_end.
+// retired. Only such a match has a match_end event.
 func (s Status) Decided() bool { return s.Over() || s == Awarded || s == Retired }
 
 // Rank orders statuses by the progress of the match: 0 before kick-off, 1 while the match is played

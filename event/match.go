@@ -19,8 +19,8 @@ type Match struct {
 	Clock  Clock     `json:"clock,omitzero"`   // the match clock, if the page shows one
 	Stale  *Stale    `json:"stale,omitempty"`  // nil while a source of the match has usable pages
 
-	// Situation is the state of play. It is nil if the page does not show it, and before and after
-	// the match.
+	// Situation is the state of play. It is nil before and after the match, and if the page does not
+	// show the state of play.
 	Situation *Situation `json:"situation,omitempty"`
 }
 
@@ -46,14 +46,14 @@ type Situation struct {
 	Serving    Side `json:"serving,omitempty"`    // tennis: the side that serves
 	PowerPlay  Side `json:"power_play,omitempty"` // ice hockey: the side with more players on the ice
 
-	Balls   *int  `json:"balls,omitempty"` // baseball: the count of the batter
+	Balls   *int  `json:"balls,omitempty"` // baseball: the balls in the batter's count
 	Strikes *int  `json:"strikes,omitempty"`
 	Outs    *int  `json:"outs,omitempty"`
 	Bases   []int `json:"bases,omitzero"` // occupied bases in ascending order; empty if there are none, nil if unknown
 
-	Down     int    `json:"down,omitempty"`       // American football
+	Down     int    `json:"down,omitempty"`       // American football: 1 to 4
 	Distance int    `json:"distance,omitempty"`   // yards to the line to gain
-	Goal     bool   `json:"goal_to_go,omitempty"` // the line to gain is the goal line; there is then no Distance
+	Goal     bool   `json:"goal_to_go,omitempty"` // the line to gain is the goal line; Distance is then 0
 	BallOn   string `json:"ball_on,omitempty"`    // where the ball is, such as "KC 35"
 
 	Target       int     `json:"target,omitempty"`        // cricket: the runs with which the batting side wins
@@ -63,13 +63,13 @@ type Situation struct {
 	Strength string      `json:"strength,omitempty"` // ice hockey: players on the ice, the larger number first: "5-4"
 }
 
-// String returns the members of s as in JSON, without braces and quotes: "batting:away, balls:2, bases:[1,3]". It
+// String returns the members of s as in JSON, without braces or quotes: "batting:away, balls:2, bases:[1,3]". It
 // returns "" for nil.
 func (s *Situation) String() string {
 	if s == nil {
 		return ""
 	}
-	text, _ := json.Marshal(s) // cannot fail: it contains only texts and numbers
+	text, _ := json.Marshal(s) // cannot fail: s contains only strings, numbers and booleans
 	return situationText.Replace(string(text[1 : len(text)-1]))
 }
 
@@ -92,7 +92,7 @@ type GamePoints struct {
 }
 
 // check returns an error if no page of a sport can show the situation. Such a situation has a
-// member of another sport, a number out of bounds, or a side other than home and away. s can be
+// member of another sport, a number out of bounds, or a side other than home or away. s can be
 // nil.
 func (s *Situation) check(sport Sport) error {
 	if s == nil {

@@ -12,8 +12,8 @@ import (
 
 // Slug returns a name as one word of a routing key: "Primera División" becomes "primera_division",
 // "Łódź" becomes "lodz", and "Премьер-лига" becomes "premer_liga". The letters of other scripts are
-// transliterated. Two names can become the same word. A name without letters and digits becomes
-// "unknown". The word has at most maxSlug bytes.
+// transliterated. Two names can become the same word. A name without letters or digits becomes
+// "unknown". The word has at most 100 bytes.
 func Slug(name string) string {
 	var b strings.Builder
 	gap := false
@@ -66,8 +66,8 @@ func slugText(r rune) (text string, separates bool) {
 	if r == 'ə' { // unidecode returns @
 		return "e", false
 	}
-	// Diacritics have no text. The vowel signs of Indian and Thai scripts are also marks, but they
-	// have a text.
+	// Diacritics have no text. The vowel signs of Indian and Thai scripts are also marks, but
+	// unidecode transliterates them.
 	if unicode.Is(unicode.Mn, r) && (r < 0x900 || r > 0x1cff) {
 		return "", false
 	}
@@ -78,7 +78,7 @@ func slugText(r rune) (text string, separates bool) {
 	return text, false
 }
 
-// slugASCII returns the letters, digits and spaces of a text, in lower case.
+// slugASCII returns the ASCII letters, digits and spaces of a text, in lower case.
 func slugASCII(text string) string {
 	return strings.Map(func(r rune) rune {
 		if r = unicode.ToLower(r); isSlugRune(r) || r == ' ' {
@@ -97,8 +97,8 @@ func isSlugRune(r rune) bool {
 func HasKey(league string) bool { return Slug(league) != unknownSlug }
 
 // Fold returns the form that all spellings of a name share: in lower case, and without diacritics,
-// punctuation and spaces. It accepts any script. Latin letters that Unicode does not decompose,
-// such as ø, ł, ß and đ, become ASCII letters. A name without letters and digits becomes "".
+// punctuation or spaces. Fold accepts any script. Latin letters that Unicode does not decompose,
+// such as ø, ł, ß and đ, become ASCII letters. A name without letters or digits becomes "".
 func Fold(name string) string {
 	if plain, ok := foldASCII(name); ok {
 		return plain

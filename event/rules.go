@@ -43,12 +43,13 @@ type Rules struct {
 	Half, ExtraHalf int
 
 	// LeastPeriod is the last period that every match has, unless rain or a mercy rule ends the
-	// match. LeastLength is the minimum length of such a period in any competition.
+	// match. LeastLength is the minimum length of this period in any competition.
 	LeastPeriod Period
 	LeastLength time.Duration
 
 	// UsualLengths are the lengths of a period in all usual competitions, in ascending order. They
-	// are set if the clock shows the seconds of a period or the minutes from kick-off.
+	// are empty for soccer, whose halves always have 45 minutes, for sports without a match clock, and
+	// for sports that Define has added.
 	UsualLengths []time.Duration
 
 	Kinds  []Kind         // kinds of incidents that a page can show, without those that every sport has
@@ -90,7 +91,7 @@ type Bounds struct {
 	Leap     int // points of both sides in ten minutes; 0 if the score can change by any number
 
 	// The next three bounds apply to the side with fewer points. A bound of 0 means that the sport
-	// has no such bound. A page with a higher number is about another sport.
+	// has no such bound. A page with a higher number is about a different sport.
 
 	Both  int // points
 	Early int // points shortly after the start of a match
@@ -212,7 +213,7 @@ func numbered(prefix string, n int) []Period {
 	return all
 }
 
-// minutes returns lengths of periods.
+// minutes converts numbers of minutes to durations.
 func minutes(lengths ...time.Duration) []time.Duration {
 	for i := range lengths {
 		lengths[i] *= time.Minute

@@ -6,8 +6,8 @@ import (
 	"strings"
 )
 
-// A Score counts goals, points or runs by side. In cricket, it counts the runs of the latest innings of
-// each side, or of all innings if the pages show only the totals.
+// A Score counts the goals, points, runs, games or sets of each side. In cricket, it counts the runs
+// of the latest innings of each side, or of all innings if the pages show only the totals.
 type Score struct {
 	Home int `json:"home"`
 	Away int `json:"away"`
@@ -16,7 +16,7 @@ type Score struct {
 // String returns the score as "home-away".
 func (s Score) String() string { return fmt.Sprintf("%d-%d", s.Home, s.Away) }
 
-// Of returns the goals, points or runs of one side.
+// Of returns the score of one side.
 func (s Score) Of(side Side) int {
 	if side == Home {
 		return s.Home
@@ -190,7 +190,7 @@ const (
 	ByRegulation Decision = "regulation" // in the regular playing time
 	ByExtraTime  Decision = "extra_time" // in extra time, overtime or extra innings
 	ByShootout   Decision = "shootout"
-	ByRetirement Decision = "retirement" // a player or team gave up
+	ByRetirement Decision = "retirement" // a player or team retired
 	ByWalkover   Decision = "walkover"   // awarded, without any play
 	ByAward      Decision = "award"      // awarded after play, or it is unknown whether the match was played
 )

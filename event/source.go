@@ -15,14 +15,14 @@ type Source struct {
 	URL     string   `json:"url"`               // can contain {date}, see docs/sources.md
 	Profile string   `json:"profile"`           // name of the profile for the page
 	Match   string   `json:"match,omitempty"`   // match ID; "" if the page contains it or has many matches
-	Every   Interval `json:"every"`             // interval of polls while a match is live
+	Every   Interval `json:"every"`             // interval between polls while a match is live
 	Request string   `json:"request,omitempty"` // name of the request settings in the config; they can contain secrets
 	Zone    string   `json:"zone,omitempty"`    // time zone of {date}; "" means UTC
 }
 
-// SourceID returns the ID of a source. The same URL and match have the same ID, so a source that is
+// SourceID returns the ID of a source. The same arguments give the same ID, so a source that is
 // activated twice has one schedule. others are further settings that determine the fetched page. An
-// empty one has no effect.
+// empty setting has no effect.
 func SourceID(url, match string, others ...string) string {
 	text := url + "\n" + match
 	for i, other := range others {

@@ -9,9 +9,9 @@ import (
 	"github.com/google/uuid"
 )
 
-// A TID is a transaction ID, the ID of a job. A job without a cause gets a new TID. All messages
-// that the job causes have the same TID. The text of a TID is a UUID. The 32 hex digits of the UUID
-// are also the job's W3C trace ID. The zero TID means that there is no TID.
+// A TID is a transaction ID, the ID of a job. Each job has its own TID, and all messages that the job
+// causes have this TID. The text of a TID is a UUID. The 32 hex digits of the UUID are also the job's
+// W3C trace ID. The zero TID means that there is no TID.
 type TID [16]byte
 
 // NewTID returns the TID of a new job. It is a UUIDv7, so TIDs sort by time.

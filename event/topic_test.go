@@ -62,7 +62,7 @@ func FuzzMatchTopic(f *testing.F) {
 	})
 }
 
-// byRegexp matches a pattern by a regular expression. In the expression, every word ends with a
+// byRegexp is MatchTopic, implemented with a regular expression. In the expression, every word ends with a
 // dot, so # becomes (word.)* and needs no special case.
 func byRegexp(pattern, key string) bool {
 	const word = `[^.]*\.`

@@ -10,7 +10,7 @@ import (
 
 // CheckKind returns an error if k is neither a common kind nor a kind of incident in the sport. If
 // s is "", the kind of any sport is valid. The error contains the kind with the most similar
-// spelling, or all kinds of the sport.
+// spelling, or all valid kinds.
 func CheckKind(s Sport, k Kind) error {
 	kinds := kindsOf(s)
 	if slices.Contains(kinds, k) {

@@ -1,4 +1,4 @@
-// Package examples_test builds the examples and runs each against a real broker.
+// Package examples_test builds the examples and runs each of them with a real broker.
 package examples_test
 
 import (
@@ -56,14 +56,14 @@ func TestEveryGoalOnce(t *testing.T) {
 			published := w.goals()
 			w.replay()
 			w.until("the first goals", func() bool { return len(w.lines()) >= 4 })
-			var more sync.WaitGroup
-			more.Go(func() { w.replay(); w.replay() })
+			var replays sync.WaitGroup
+			replays.Go(func() { w.replay(); w.replay() })
 			w.until("more goals", func() bool { return len(w.lines()) >= 12 })
 			consumer.kill()
-			more.Wait()
+			replays.Wait()
 			w.replay() // while the consumer is down
 			consumer = example.start(w)
-			w.emit("Marker") // published last, so the file has any duplicate before this goal
+			w.emit("Marker") // published last, so any duplicates are in the file before this goal
 			w.until("the last goal", func() bool { return strings.Contains(file(w.file).String(), "Marker") })
 			consumer.stop()
 
@@ -71,7 +71,7 @@ func TestEveryGoalOnce(t *testing.T) {
 			for _, line := range w.lines() {
 				words := strings.Fields(line)
 				if got[words[1]] != "" {
-					t.Errorf("goal written twice: %s", line)
+					t.Errorf("goal written twice, want once: %s", line)
 				}
 				got[words[1]] = words[0]
 			}

@@ -21,7 +21,7 @@ func (h *Hub) accept(w http.ResponseWriter, r *http.Request) (req request, ok bo
 			r.Header.Get("Origin"))
 		return req, h.refuse(w, http.StatusForbidden, err)
 	}
-	if r.Method != http.MethodGet { // HEAD
+	if r.Method != http.MethodGet { // HEAD, which the patterns of Handler accept too
 		return req, h.refuse(w, http.StatusMethodNotAllowed, fmt.Errorf("method %s: want GET", r.Method))
 	}
 	req, err := parseRequest(r.URL.Query(), r.Header.Get("Last-Event-ID"), time.Now())
@@ -44,9 +44,9 @@ func (h *Hub) accept(w http.ResponseWriter, r *http.Request) (req request, ok bo
 	return req, true
 }
 
-// authorize verifies the token of r, if tokens are required. It stores the expiry of the token and
-// the filter that the token allows in req. If err is not nil, status is the HTTP status of the error
-// response.
+// authorize verifies the token of r, if tokens are required. It stores in req the expiry of the
+// token and the filter that the token allows. If err is not nil, status is the HTTP status of the
+// error response.
 func (h *Hub) authorize(r *http.Request, req *request) (status int, err error) {
 	if h.options.Tokens == nil {
 		return 0, nil

@@ -54,8 +54,8 @@ func metric(t *testing.T, h *fanout.Hub, name string) (sum float64) {
 	return sum
 }
 
-// loadKeys loads the keys in a new file with the given text. With these Keys, a token without
-// claims allows everything.
+// loadKeys loads the keys in a new file with the given text. With these Keys, a token that has only
+// an expiry allows everything.
 func loadKeys(t *testing.T, text string) *access.Keys {
 	t.Helper()
 	return loadKeysWith(t, text, access.Policy{AllowAll: true})
@@ -137,7 +137,7 @@ func TestTokens(t *testing.T) {
 		"PEM":                        {pemText, ed, 101},
 		"PEM after a comment":        {"# of the login server\n" + pemText, ed, 101},
 		"no token":                   {secretFile, "", 401},
-		"another secret":             {"secret:" + strings.Repeat("x", 32), hs, 401},
+		"wrong secret":               {"secret:" + strings.Repeat("x", 32), hs, 401},
 		"the public key as a secret": {pemText, hs256(string(public), jwt.MapClaims{"exp": soon}), 401},
 		"PEM as a secret":            {pemText, hs256(pemText, jwt.MapClaims{"exp": soon}), 401},
 		"unsigned":                   {secretFile, none, 401},
@@ -162,7 +162,8 @@ func TestTokens(t *testing.T) {
 	}
 }
 
-// A policy requires claims. A token without claims allows nothing, unless the policy allows everything.
+// Verify refuses a token without a claim that the policy requires. It refuses a token that does not
+// say what it allows, unless the policy has AllowAll.
 func TestTokenPolicy(t *testing.T) {
 	t.Parallel()
 	now := time.Now()
@@ -181,11 +182,11 @@ func TestTokenPolicy(t *testing.T) {
 		"no claims":              {access.Policy{}, jwt.MapClaims{"exp": now.Add(time.Hour).Unix()}, "no claim topics"},
 		"no claims, all allowed": {access.Policy{AllowAll: true}, jwt.MapClaims{"exp": now.Add(time.Hour).Unix()}, ""},
 		"issuer":                 {access.Policy{Issuer: "club"}, claims(jwt.MapClaims{"iss": "club"}), ""},
-		"another issuer":         {access.Policy{Issuer: "club"}, claims(jwt.MapClaims{"iss": "Club"}), "iss"},
+		"wrong issuer":           {access.Policy{Issuer: "club"}, claims(jwt.MapClaims{"iss": "Club"}), "iss"},
 		"no issuer":              {access.Policy{Issuer: "club"}, claims(nil), "iss"},
 		"audience":               {access.Policy{Audience: "live"}, claims(jwt.MapClaims{"aud": "live"}), ""},
 		"one of two audiences":   {access.Policy{Audience: "live"}, claims(jwt.MapClaims{"aud": []string{"x", "live"}}), ""},
-		"another audience":       {access.Policy{Audience: "live"}, claims(jwt.MapClaims{"aud": "shop"}), "aud"},
+		"wrong audience":         {access.Policy{Audience: "live"}, claims(jwt.MapClaims{"aud": "shop"}), "aud"},
 		"no audience":            {access.Policy{Audience: "live"}, claims(nil), "aud"},
 		"short lifetime":         {access.Policy{Lifetime: time.Hour}, claims(jwt.MapClaims{"iat": now.Unix()}), ""},
 		"long lifetime": {access.Policy{Lifetime: time.Hour}, claims(jwt.MapClaims{"iat": now.Add(-time.Hour).Unix()}),
@@ -206,7 +207,7 @@ func TestTokenPolicy(t *testing.T) {
 	}
 }
 
-// A token restricts the events of its client. When it expires, the node closes the connection.
+// A token restricts the events of its client. When the token expires, the node closes the connection.
 func TestTokenClaims(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := memory.New(nil, nil)
@@ -378,7 +379,7 @@ func TestCodecsCarryTheSameFrames(t *testing.T) {
 	first, second, third := plain.read(), deflated.read(), sse.read()
 	if first.Cursor != second.Cursor || first.Cursor != third.Cursor ||
 		first.Snapshot == nil || second.Snapshot == nil || third.Snapshot == nil {
-		t.Fatalf("first frames: plain %+v, deflated %+v, SSE %+v, want snapshots with one cursor", first, second, third)
+		t.Fatalf("first frames: plain %+v, deflated %+v, SSE %+v, want snapshots with the same cursor", first, second, third)
 	}
 	for i := range int64(300) {
 		publishNth(t, b, "m1", "soccer.mls.goal", i+1, func(d *event.Data) {

@@ -36,7 +36,7 @@ type outcome int
 const (
 	admitted    outcome = iota
 	retry               // try again: the client's place is now in memory, or the timeline has ended
-	cursorGone          // the log has no message, or another message, at the client's cursor
+	cursorGone          // the log has no message, or a different message, at the client's cursor
 	notInMemory         // the client's place is in the log but not in memory
 	unavailable         // too many timelines or playbacks, the log cannot be read, or the time limit has passed
 	addressFull         // clients with the client's address use too many timelines
@@ -218,8 +218,8 @@ func (h *Hub) removeTimeline(t *timeline) bool {
 	return true
 }
 
-// unshareDelay ends the sharing of t, so that new clients with its delay get another timeline. mu is
-// held.
+// unshareDelay ends the sharing of t, so that new clients with its delay get a different timeline.
+// h.mu is held.
 func (h *Hub) unshareDelay(t *timeline) {
 	maps.DeleteFunc(h.delayed, func(_ time.Duration, o *timeline) bool { return o == t })
 }

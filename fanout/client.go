@@ -15,14 +15,14 @@ import (
 
 // Limits of one connection.
 const (
-	maxLag        = 1 << 20          // bytes of events that may wait for a connected client
+	maxLag        = 1 << 20          // maximum number of bytes of events that may wait for a connected client
 	writeTimeout  = 10 * time.Second // time within which a client must accept some bytes
 	pingInterval  = 25               // seconds between two pings
 	maxSilence    = 60               // seconds within which a WebSocket client must send something
 	maxFrame      = 16 << 10         // maximum size of a frame from a client, in bytes
-	frameBurst    = 50               // frames that a client may send at once
-	framesASecond = 5                // frames that a client may send on average
-	chunkBytes    = 32 << 10         // bytes written at once to a client that is behind
+	frameBurst    = 50               // maximum number of frames that a client may send at once
+	framesASecond = 5                // maximum number of frames that a client may send per second, on average
+	chunkBytes    = 32 << 10         // approximate number of bytes written at once to a client that is behind
 )
 
 // A client is one connection. The goroutine that sends a frame writes it with mu held, without
@@ -92,7 +92,7 @@ func newClient(h *Hub, conn net.Conn, codec wire.Codec) *client {
 func (c *client) heard() { c.lastHeard.Store(time.Now().Unix()) }
 
 // check closes the client if its token has expired. If ping is true, check aborts a WebSocket
-// client that was silent for more than maxSilence, and pings any other client. The timeline calls
+// client that has been silent for more than maxSilence, and pings any other client. The timeline calls
 // check between rounds. At that time, a client that is not behind has received everything before
 // at.position.
 func (c *client) check(now int64, ping bool, at *cursorFrame) {

@@ -32,7 +32,7 @@ const (
 )
 
 // close sends a close frame with a code and a reason, and closes the node's side of the connection.
-// It drops all waiting frames.
+// It discards all waiting frames.
 func (c *client) close(code int, reason string, why endReason) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -105,8 +105,8 @@ func (c *client) remove() {
 	c.hub.removeConnection(c.address)
 }
 
-// awaitClose reads until the client closes its side, for at most closeTimeout. It returns at once
-// unless the client is closing. Reading is necessary: if the node closes a connection with unread
+// awaitClose reads until the client closes its side, for at most closeTimeout. awaitClose returns at
+// once unless the client is closing. Reading is necessary: if the node closes a connection with unread
 // bytes, the kernel resets the connection, and the client may not receive the last frame.
 func (c *client) awaitClose() {
 	c.mu.Lock()
@@ -169,9 +169,9 @@ func (t *timeline) moveToPlace(p eventlog.Place) {
 	t.position.Store(p.Position)
 }
 
-// closeAll closes all clients one after the other, over the time of Options.Drain, so that they do
-// not all reconnect to other nodes at once. Then it waits up to closeTimeout until all clients have
-// disconnected, and aborts the remaining connections.
+// closeAll closes all clients one after the other, within Options.Drain, so that they do not all
+// reconnect to other nodes at once. Then it waits up to closeTimeout for all clients to disconnect,
+// and aborts the remaining connections.
 func (h *Hub) closeAll() {
 	h.mu.Lock()
 	close(h.stopping) // from now on, no timeline accepts a client

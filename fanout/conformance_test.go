@@ -67,7 +67,7 @@ func (c *rawClient) send(first byte, payload string) { c.write(masked(first, pay
 // write writes b. It ignores errors, because the node may have closed the connection.
 func (c *rawClient) write(b []byte) { _, _ = c.conn.Write(b) }
 
-// masked returns a masked frame. first is its first byte.
+// masked returns a masked frame. first is the first byte of the frame.
 func masked(first byte, payload string) []byte {
 	b := []byte{first}
 	switch n := len(payload); {
@@ -112,7 +112,8 @@ func (c *rawClient) next() (first byte, payload []byte, err error) {
 	return h[0], payload, err
 }
 
-// rest reads all frames up to the end of the connection, and returns a summary of each.
+// rest reads all frames up to the end of the connection, and returns a summary of each. The summary
+// of a text message is its first 12 bytes.
 func (c *rawClient) rest() string {
 	c.t.Helper()
 	var all []string

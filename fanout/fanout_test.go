@@ -184,7 +184,7 @@ func TestSnapshotThenEvents(t *testing.T) {
 	}
 }
 
-// The log may contain an event twice, and out of order. Clients receive each event once, in order.
+// The log may contain an event twice, and events out of order. Clients receive each event once, in order.
 func TestEachEventOnceAndInOrder(t *testing.T) {
 	b := memory.New(nil, nil)
 	n := newNode(t, b)
@@ -206,11 +206,11 @@ func TestEachEventOnceAndInOrder(t *testing.T) {
 
 func TestSnapshotAppliesCorrectionsAndRetractions(t *testing.T) {
 	b := memory.New(nil, nil)
-	same := func(action event.Action, player string) func(*event.Data) {
+	sameIncident := func(action event.Action, player string) func(*event.Data) {
 		return func(d *event.Data) { d.Incident, d.Action, d.Player, d.Rev = "i", action, player, int(d.Seq) }
 	}
-	publishNth(t, b, "m1", "soccer.mls.goal", 1, same(event.New, "Pogba"))
-	publishNth(t, b, "m1", "soccer.mls.goal_corrected", 2, same(event.Corrected, "Behich"))
+	publishNth(t, b, "m1", "soccer.mls.goal", 1, sameIncident(event.New, "Pogba"))
+	publishNth(t, b, "m1", "soccer.mls.goal_corrected", 2, sameIncident(event.Corrected, "Behich"))
 	publishNth(t, b, "m2", "ice_hockey.nhl.goal", 1, nil)
 	publishNth(t, b, "m2", "ice_hockey.nhl.goal", 2, nil)
 	publishNth(t, b, "m2", "ice_hockey.nhl.goal_retracted", 3, func(d *event.Data) {
@@ -228,7 +228,7 @@ func TestSnapshotAppliesCorrectionsAndRetractions(t *testing.T) {
 	}
 }
 
-// Clients receive an event without epoch and seq, such as an event from matchwire emit, once. Such
+// Clients receive an event without epoch or seq, such as an event from matchwire emit, once. Such
 // an event does not change a state from the parser.
 func TestEventsWithoutSeqReachClients(t *testing.T) {
 	b := memory.New(nil, nil)
@@ -262,7 +262,7 @@ func TestEventsWithoutSeqReachClients(t *testing.T) {
 	}
 	m := n.follow(t, "").read().Snapshot.Matches
 	if len(m) != 1 || m[0].Match.Home != "New York City FC" || len(m[0].Incidents) != 1 {
-		t.Errorf("the snapshot after an event without epoch and seq has %+v, want the state from the parser", m)
+		t.Errorf("the snapshot after an event without epoch or seq has %+v, want the state from the parser", m)
 	}
 }
 
@@ -516,10 +516,10 @@ func TestNodeStartsFromCheckpoint(t *testing.T) {
 		saved := afterScripts(r)
 		shared := eventlog.NewCheckpoints(r, "mw:").Every(500)
 		old := newNodeWith(t, b, shared)
-		first := old.follow(t, "match=m0")
-		first.read()
+		oldClient := old.follow(t, "match=m0")
+		oldClient.read()
 		publishNth(t, b, "m0", "soccer.mls.goal", 1, nil)
-		_, early := first.event()
+		_, early := oldClient.event()
 		savedCount := func() int { return int(r.ZCard(t.Context(), "mw:{fanout}:checkpoints").Val()) }
 		for i := 1; i < events; i++ {
 			// A checkpoint is due 500 events after the previous checkpoint. Wait until the latest checkpoint is saved.
@@ -577,21 +577,21 @@ func TestNodeStartsFromCheckpoint(t *testing.T) {
 func TestCheckpointOfAnotherLog(t *testing.T) {
 	shared, saved := watchedCheckpoints(t)
 	shared.Every(500)
-	first := memory.New(nil, nil)
-	n := newNodeWith(t, first, shared)
+	oldLog := memory.New(nil, nil)
+	n := newNodeWith(t, oldLog, shared)
 	c := n.follow(t, "")
 	c.read()
 	c.conn.Close()
 	for i := range 600 {
-		publishNth(t, first, "gone", "soccer.mls.goal", int64(i+1), nil)
+		publishNth(t, oldLog, "gone", "soccer.mls.goal", int64(i+1), nil)
 	}
 	<-saved
 	n.stop()
-	second := memory.New(nil, nil)
-	publishNth(t, second, "here", "soccer.mls.goal", 1, nil)
-	f := newNodeWith(t, second, shared).follow(t, "").read()
+	newLog := memory.New(nil, nil)
+	publishNth(t, newLog, "here", "soccer.mls.goal", 1, nil)
+	f := newNodeWith(t, newLog, shared).follow(t, "").read()
 	if len(f.Snapshot.Matches) != 1 || f.Snapshot.Matches[0].Match.ID != "here" {
-		t.Errorf("snapshot %+v, want only the match of the second log", f.Snapshot)
+		t.Errorf("snapshot %+v, want only the match of the new log", f.Snapshot)
 	}
 }
 

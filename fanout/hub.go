@@ -4,9 +4,10 @@
 //
 // The first frame for a client is a snapshot with a cursor. Then the client receives each later
 // event that its filter selects, once. A client that reconnects with a cursor receives the events
-// that it missed. They come from memory or from the log. If the log no longer has these events, the
+// that it missed. The missed events come from memory or from the log. If the log no longer has them, the
 // first frame is a snapshot again. The hub does not wait for slow clients. If too many bytes wait
-// for a client, the hub closes its connection, and the client reconnects with its cursor.
+// for a client, the hub closes the connection, and the client reconnects with its cursor. A client
+// with conflate=true receives a snapshot instead.
 //
 // # How a client connects
 //
@@ -65,8 +66,8 @@ import (
 	"github.com/matchwire/matchwire/internal/trace"
 )
 
-// historyBytes is the approximate size, in bytes, of the frames that a node keeps in memory. Clients
-// can resume from these frames without a read of the log.
+// historyBytes is the approximate maximum size, in bytes, of the frames that a node keeps in memory.
+// Clients can resume from these frames without a read of the log.
 const historyBytes = 32 << 20
 
 // Options holds the settings of a [Hub]. Only Log is required. By default, every client may connect
@@ -209,7 +210,7 @@ func (h *Hub) start(f func(context.Context)) bool {
 }
 
 // begin creates the history and the live timeline at a checkpoint. It starts the live timeline and
-// the reports of the presence.
+// the presence reports.
 func (h *Hub) begin(ctx context.Context, log broker.Log) {
 	cp, err := h.options.Checkpoints.Startup(ctx)
 	switch {

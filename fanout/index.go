@@ -123,7 +123,7 @@ func (x *index) editLists(g *group, change func([]*group) []*group) {
 		f = *f.Allowed
 	}
 	switch {
-	case f.Nothing:
+	case f.Nothing: // g is in no list, so find does not find g
 	case len(f.Match) > 0:
 		in(x.byMatch, f.Match)
 	case len(f.Team) > 0:

@@ -36,8 +36,8 @@ func (h *Hub) locate(ctx context.Context, c broker.Cursor) eventlog.Location {
 	}
 }
 
-// A probe reads the log from the latest message that the node has read to the end of the log, to
-// locate cursors that are ahead.
+// A probe locates cursors that are ahead of the node. It reads the log to its end, starting after the
+// latest message that the node has read.
 type probe struct {
 	cursors map[broker.Cursor]eventlog.Location // Ahead or Unknown
 	done    chan struct{}                       // closed when cursors has the results
@@ -53,10 +53,10 @@ func (h *Hub) probeLog(ctx context.Context, c broker.Cursor) eventlog.Location {
 	}
 	p := h.probe
 	p.cursors[c] = eventlog.Ahead
-	first := !h.probing
+	idle := !h.probing
 	h.probing = true
 	h.mu.Unlock()
-	if first && !h.start(h.runProbes) {
+	if idle && !h.start(h.runProbes) {
 		return eventlog.Ahead
 	}
 	select {

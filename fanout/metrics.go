@@ -42,7 +42,7 @@ func newMetrics() metrics {
 		}, []string{"why"}),
 		lag: prometheus.NewHistogram(prometheus.HistogramOpts{
 			Name:    "matchwire_fanout_lag_seconds",
-			Help:    "Time from reading a page until its event was written to all clients subscribed to it.",
+			Help:    "Time from reading a page until its event was written to all clients that receive the event.",
 			Buckets: []float64{.005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30, 60, 300},
 		}),
 	}

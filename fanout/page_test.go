@@ -219,7 +219,7 @@ func TestLivePage(t *testing.T) {
 }
 
 // The live page shows the score by period as a table, and the situation in words. It shows no
-// situation if the latest event has none, in a break, and after the match.
+// situation in a break, after the match, or if the latest event has none.
 func TestLivePageShowsThePlay(t *testing.T) {
 	t.Parallel()
 	b := memory.New(nil, nil)

@@ -17,9 +17,9 @@ import (
 const (
 	maxSharedPlaybacks = 8         // maximum number of shared playbacks at a time; half of it with clients of one address
 	maxSearches        = 8         // maximum number of unshared playbacks at a time that have no timeline yet
-	playbackBytes      = 4 << 20   // bytes of frames that a live playback reads ahead of its clients
-	pacedBytes         = 256 << 10 // bytes that a playback with a delay or a speed reads ahead
-	maxStallSeconds    = 10        // seconds that one client may stall a playback that has other clients
+	playbackBytes      = 4 << 20   // approximate number of bytes that a live playback reads ahead of its clients
+	pacedBytes         = 256 << 10 // the same for a playback with a delay or a speed
+	maxStallSeconds    = 10        // maximum time, in seconds, that one client may stall a playback with other clients
 )
 
 // errInMemory ends a read of the log, because the rest of the log is in memory or no client is left.
@@ -217,8 +217,9 @@ func (p *playback) receive(ctx context.Context, at broker.Cursor, m broker.Messa
 	return nil
 }
 
-// awaitProgress waits until clients may have received something. After each second of waiting, it
-// counts a stall of the slowest clients. It returns false if ctx ends.
+// awaitProgress waits until clients may have received something, but at most a second. After each
+// second of waiting, summed over the calls, it counts a stall of the slowest clients. It returns
+// false if ctx ends.
 func (p *playback) awaitProgress(ctx context.Context) bool {
 	began := time.Now()
 	second := time.NewTimer(time.Second - p.waited)
@@ -235,9 +236,9 @@ func (p *playback) awaitProgress(ctx context.Context) bool {
 	return true
 }
 
-// admit admits the waiting clients that start at the message whose cursor is at. f is the frame of
-// the message, or nil if the message has no frame. Clients whose cursor is not in the log get the
-// outcome cursorGone.
+// admit admits the waiting clients that start at the latest message. at is the cursor of the message.
+// f is the frame of the message, or nil if the message has no frame. Clients whose cursor is not in
+// the log get the outcome cursorGone.
 func (p *playback) admit(at broker.Cursor, f *eventlog.Frame, stop func()) {
 	for len(p.waiting) > 0 {
 		a := p.waiting[0]
@@ -280,7 +281,8 @@ func (p *playback) subscribe(a *admission, at broker.Cursor, f *eventlog.Frame, 
 
 // switchHistory waits until the history of the hub has all frames that the clients still need, and
 // then calls replaceHistory. It returns false if the hub no longer has the frames that follow the
-// frames of the playback. Then the playback must continue to read. It returns true if ctx ends.
+// frames of the playback. Then the playback must continue to read. If ctx ends, switchHistory
+// returns true.
 func (p *playback) switchHistory(ctx context.Context) bool {
 	for {
 		replaced := false
@@ -297,8 +299,8 @@ func (p *playback) switchHistory(ctx context.Context) bool {
 }
 
 // replaceHistory makes the timeline use the history of the hub. If the pace is live, it moves the
-// clients to the live timeline. It returns false if the history of the hub does not have all frames
-// that the clients need. Call it between rounds only.
+// clients to the live timeline. replaceHistory returns false if the history of the hub does not have
+// all frames that the clients need. Call it between rounds only.
 func (p *playback) replaceHistory() bool {
 	t := p.timeline
 	if !p.hub.history.Covers(t.needed()) {

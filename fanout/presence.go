@@ -19,7 +19,7 @@ func (h *Hub) ServePresence(w http.ResponseWriter, r *http.Request) {
 	if k := h.options.Tokens; k != nil {
 		claims, err := k.Verify(r)
 		if err == nil && len(claims.Topics)+len(claims.Match)+len(claims.Team) > 0 {
-			err = errors.New("the token restricts events, so it does not allow access to the presence")
+			err = errors.New("the token restricts events, so it does not allow access to /presence")
 		}
 		if err != nil {
 			h.refuse(w, http.StatusUnauthorized, err)
@@ -41,8 +41,8 @@ func (h *Hub) ServePresence(w http.ResponseWriter, r *http.Request) {
 type presenceCache struct {
 	group   singleflight.Group // of reads of the presence of other nodes
 	mu      sync.Mutex
-	counted presence.Presence // of this node
-	at      time.Time         // when counted was counted
+	latest  presence.Presence // of this node
+	at      time.Time         // when latest was counted
 	total   presence.Presence // of all nodes
 	totalAt time.Time         // value of at when total was computed
 }
@@ -83,9 +83,9 @@ func (h *Hub) presence() presence.Presence {
 	h.counted.mu.Lock()
 	defer h.counted.mu.Unlock()
 	if time.Since(h.counted.at) > time.Second {
-		h.counted.counted, h.counted.at = h.countPresence(), time.Now()
+		h.counted.latest, h.counted.at = h.countPresence(), time.Now()
 	}
-	return h.counted.counted
+	return h.counted.latest
 }
 
 // countPresence counts the clients of this node. The cost depends on the number of groups, not on the

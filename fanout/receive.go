@@ -14,8 +14,8 @@ import (
 	"github.com/matchwire/matchwire/fanout/internal/wire"
 )
 
-// setHandlers sets the handlers for control frames. These handlers reply in place of the default
-// handlers of gorilla/websocket.
+// setHandlers sets the maximum size of a frame and the handlers for control frames. These handlers
+// reply in place of the default handlers of gorilla/websocket.
 func (c *client) setHandlers(ws *websocket.Conn) {
 	ws.SetReadLimit(maxFrame)
 	ws.SetPongHandler(func(string) error { c.heard(); return nil })
@@ -118,7 +118,7 @@ func (c *client) handleMessage(b []byte) error {
 		return errors.New("frame: want a JSON object with subscribe, unsubscribe or ping")
 	}
 	if _, err := d.Token(); !errors.Is(err, io.EOF) {
-		return errors.New("frame: want one JSON object, got more")
+		return errors.New("frame: want one JSON object, got more data after it")
 	}
 	switch {
 	case m.Subscribe != nil:

@@ -44,8 +44,8 @@ func (c *client) write(b []byte) {
 	c.startDrain()
 }
 
-// writeNow writes as many bytes of b as the kernel accepts at once, and returns their number. Call it
-// only while nothing waits. mu is held.
+// writeNow writes as many bytes of b as the kernel accepts at once, and returns the number of written
+// bytes. Call it only while nothing waits. mu is held.
 func (c *client) writeNow(b []byte) int {
 	n, err := c.direct.Write(b)
 	if err != nil {
@@ -96,7 +96,7 @@ func (c *client) advance(frames []*eventlog.Frame, n int) {
 	}
 }
 
-// tooSlow closes a client that is too slow. If conflate is set, it instead drops everything that
+// tooSlow closes a client that is too slow. If conflate is set, it instead discards everything that
 // waits, and makes drain send a snapshot. mu is held.
 func (c *client) tooSlow() {
 	c.pending, c.lag = nil, 0
@@ -117,7 +117,7 @@ func (c *client) startDrain() {
 }
 
 // drain sends waiting frames, until the client has received everything. If the client accepts
-// nothing for writeTimeout, drain aborts it.
+// nothing for writeTimeout, drain aborts the client.
 func (c *client) drain() {
 	for {
 		_ = c.conn.SetWriteDeadline(time.Now().Add(writeTimeout))
@@ -235,9 +235,9 @@ func (c *client) prepare(o *chunk) (next uint64, state drainState) {
 // written frame, then frames of client.pending, then frames of the history.
 type chunk struct {
 	bytes   []byte            // the bytes to write
-	pending int               // number of frames of client.pending in bytes
-	frames  []*eventlog.Frame // frames of the history in bytes
-	buffer  []byte            // memory for bytes
+	pending int               // how many frames of client.pending the field bytes contains
+	frames  []*eventlog.Frame // the frames of the history that the field bytes contains
+	buffer  []byte            // memory for the field bytes
 }
 
 var chunks = sync.Pool{New: func() any { return &chunk{buffer: make([]byte, 0, 2*chunkBytes)} }}

@@ -13,10 +13,10 @@ func TestPendingFramesAreSentInParts(t *testing.T) {
 	long := strings.Repeat("x", 2*chunkBytes)
 	pending := [][]byte{[]byte("a frame;"), []byte("another;"), []byte(long), []byte("the last")}
 	want := append(bytes.Clone(partial), bytes.Join(pending, nil)...)
-	for first := 1; first < 60; first++ {
+	for firstSize := 1; firstSize < 60; firstSize++ {
 		c := &client{hub: &Hub{}, partial: partial, pending: append([][]byte{}, pending...)}
 		var got []byte
-		for step := first; ; step = 1 << 30 {
+		for step := firstSize; ; step = 1 << 30 {
 			o := &chunk{}
 			next := c.fill(o)
 			if len(o.bytes) == 0 {
@@ -28,7 +28,7 @@ func TestPendingFramesAreSentInParts(t *testing.T) {
 		}
 		if !bytes.Equal(got, want) {
 			t.Fatalf("after a first write of %d bytes: sent %d bytes beginning with %.80q, want %d bytes in order",
-				first, len(got), got, len(want))
+				firstSize, len(got), got, len(want))
 		}
 	}
 }

@@ -74,7 +74,7 @@ func (s *source) read() frame {
 	_, data := s.next()
 	var f frame
 	if err := json.Unmarshal([]byte(data), &f); err != nil {
-		s.t.Fatalf("%s: %v", data, err)
+		s.t.Fatalf("decoding the data %s: %v", data, err)
 	}
 	if f.Cursor != s.id {
 		s.t.Errorf("event ID %q, want the cursor %q", s.id, f.Cursor)

@@ -11,8 +11,8 @@ import (
 	"github.com/matchwire/matchwire/fanout/internal/wire"
 )
 
-// maxDeflated is the size in bytes above which snapshots are not compressed. While a snapshot is
-// compressed, the other clients of the timeline wait.
+// maxDeflated is the size in bytes above which snapshots are not compressed. While the node
+// compresses a snapshot, the other clients of the timeline wait.
 const maxDeflated = 256 << 10
 
 // subscribe adds a client to the timeline and sends its first frame. If cursor is nil, the first
@@ -151,7 +151,7 @@ func (c *client) awaitTimeline() *timeline {
 	return c.timeline
 }
 
-// notify wakes awaitTimeline, if it waits. mu is held.
+// notify wakes all callers that wait in awaitTimeline. mu is held.
 func (c *client) notify() {
 	if c.changed != nil {
 		close(c.changed)

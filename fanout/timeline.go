@@ -157,9 +157,9 @@ var always = func() chan struct{} {
 	return c
 }()
 
-// betweenRounds makes run call do between two rounds, and waits until do has returned. During the
-// call, clients that are not behind have received everything before position. betweenRounds returns
-// false if ctx ends first.
+// betweenRounds lets run call the function do between two rounds, and waits until do has returned.
+// During the call, clients that are not behind have received everything before position.
+// betweenRounds returns false if ctx ends first.
 func (t *timeline) betweenRounds(ctx context.Context, do func()) bool {
 	done := make(chan struct{})
 	select {

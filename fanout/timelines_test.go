@@ -74,8 +74,8 @@ func TestDelay(t *testing.T) {
 	})
 }
 
-// With from and speed, a client receives a playback of the log, from memory or from the broker. The
-// first frame is a snapshot at the time from.
+// A client with the parameters from and speed receives a playback of the log, from memory or from the
+// broker. The first frame is a snapshot of the state at the time in from.
 func TestPlayback(t *testing.T) {
 	testenv.NotShort(t)
 	t.Parallel()
@@ -218,7 +218,7 @@ func TestDelayAfterLive(t *testing.T) {
 }
 
 // An event that is published long after its page was read does not change the delay of other
-// events. Events before it in the log are not sent too early.
+// events. Events before the late event in the log are not sent too early.
 func TestDelayWithLateEvents(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := memory.New(nil, nil)

@@ -91,7 +91,7 @@ func readings(t *testing.T, sport event.Sport, pages string) string {
 	var out strings.Builder
 	for line := range strings.Lines(pages) {
 		if strings.HasPrefix(line, "  ") {
-			continue // the notification that the golden file has so far
+			continue // a notification that the golden file expects
 		}
 		out.WriteString(line)
 		if line = strings.TrimSpace(line); line != "" {
@@ -217,7 +217,7 @@ func fanPage(t *testing.T, line string) page.Page {
 		}
 		m := fanRow.FindStringSubmatch(row)
 		if m == nil {
-			t.Fatalf("%q is not a row", row)
+			t.Fatalf("row %q: want a match of %s", row, fanRow)
 		}
 		fmt.Fprintf(&b, "<li data-kind=\"%s\" data-side=%s data-period=\"%s\"><time>%s</time> <b>%s</b> <u>%s</u></li>\n",
 			strings.TrimSpace(m[3]+" "+m[4]), m[5], m[1], html.EscapeString(m[2]), strings.Trim(m[6], "-"), m[7])

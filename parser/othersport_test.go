@@ -13,8 +13,9 @@ import (
 	"github.com/matchwire/matchwire/parser/profile"
 )
 
-// twins are pairs of sports whose pages show periods and clocks in the same way. Only some scores
-// show which of the two sports a page is about. Before such a score, the parser accepts the pages.
+// twins maps each sport of a pair to the other. The pages of both sports show periods and clocks in
+// the same way. Only some scores show which of the two sports a page is about. Before such a score,
+// the parser accepts the pages.
 var twins = map[event.Sport]event.Sport{
 	event.Soccer: event.Rugby, event.Rugby: event.Soccer,
 	event.Basketball: event.AmericanFootball, event.AmericanFootball: event.Basketball,
@@ -56,11 +57,11 @@ func styleOf(s event.Sport, listed bool) *season.Style {
 	return all[slices.IndexFunc(all, func(s *season.Style) bool { return s.Listed == listed })]
 }
 
-// readByAnother renders the pages of a match in style, and reads them with the profile of by, a
-// style of another sport.
-func readByAnother(t *testing.T, m *season.Match, style, by *season.Style) {
+// readByAnother renders the pages of a match in style, and reads them with the profile of
+// other, a style of another sport.
+func readByAnother(t *testing.T, m *season.Match, style, other *season.Style) {
 	t.Helper()
-	prof, err := by.Profile()
+	prof, err := other.Profile()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -79,7 +80,7 @@ func readByAnother(t *testing.T, m *season.Match, style, by *season.Style) {
 		}
 	}
 	if refused == 0 || len(kinds) > 0 {
-		t.Errorf("%s, read as %s: %d of %d pages refused, events %v, want no events", style.Name, by.Name, refused,
-			len(rendered.Pages), kinds)
+		t.Errorf("%s, read as %s: %d of %d pages refused, events %v, want 1 or more and no events",
+			style.Name, other.Name, refused, len(rendered.Pages), kinds)
 	}
 }

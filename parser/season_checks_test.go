@@ -164,7 +164,7 @@ func (c *checker) see(p *season.Page) {
 }
 
 // keyOf returns the attributes of a fact that must be the same in a row of a page and in the event
-// that reports it. In sports that count goals, these are the kind, the side and the player. In
+// that reports the row. In sports that count goals, these are the kind, the side and the player. In
 // other sports, these are all attributes, because the rows show the score.
 func (c *checker) keyOf(f *season.Fact) string {
 	if c.countsGoals() {
@@ -282,9 +282,9 @@ func (c *checker) checkNewGoal(e *event.Event) {
 	}
 }
 
-// checkRetracted checks a retraction. Only scores that were taken back or replaced may be
-// retracted. In sports that count goals, the page may not show which goal was taken back. So any
-// goal of a side may be retracted if the page shows fewer goals of the side than are tracked.
+// checkRetracted checks a retraction. Only scores that were cancelled or replaced may be retracted.
+// In sports that count goals, a page does not always show which goal was cancelled. So any goal of a
+// side may be retracted if the page shows fewer goals of the side than are tracked.
 func (c *checker) checkRetracted(e *event.Event) {
 	d := e.Data
 	was, ok := c.tracked[d.Incident]
@@ -296,7 +296,7 @@ func (c *checker) checkRetracted(e *event.Event) {
 		replaced = replaced && !c.latest[string(d.Kind)+string(d.Side)+d.Player] || c.fewer[d.Side]
 		replaced = replaced && d.Kind == event.Goal
 	}
-	if c.match.Sport.Rules().SetScore && d.Side != "" { // a page may not show which game was taken back
+	if c.match.Sport.Rules().SetScore && d.Side != "" { // a page does not always show which game was cancelled
 		period := d.Clock.Period
 		replaced = c.gamesTracked(period, d.Side) >= event.Score(c.now.Line(period)).Of(d.Side)
 	}
@@ -359,7 +359,7 @@ type kickoffs struct {
 	moved, reported int       // number of moves that pages showed before the match, and of kickoff_changed events
 }
 
-// show counts a move if a current page shows another kick-off than the previous current page. It
+// show counts a move if a current page shows a different kick-off from the previous current page. It
 // ignores moves that pages show after the kick-off of the match.
 func (k *kickoffs) show(p *season.Page, m *season.Match) {
 	if !p.Current() {
@@ -485,10 +485,10 @@ func (c *checker) setOf(f *season.Fact) *event.Score {
 	return &sets[i]
 }
 
-// inningsOf returns two scores of the innings in which a fact happened: runs at the end of the
-// match, and after directly after the fact. Both contain only the runs of the batting side. runs is
-// nil if the state does not have the innings. Without a line score, the state has only the latest
-// innings of each side.
+// inningsOf returns two scores of the innings in which a fact happened. runs is the score at the end
+// of the match, or nil if the state does not have the innings. after is the score directly after the
+// fact. Both contain only the runs of the batting side. Without a line score, the state has only the
+// latest innings of each side.
 func (c *checker) inningsOf(f *season.Fact) (runs, after *event.Score) {
 	side, earlier := event.Side(f.Side), map[event.Period]bool{}
 	for i := range c.rendered.Facts {
@@ -662,7 +662,7 @@ func isStartOrEnd(k event.Kind) bool {
 	return k == event.MatchStart || k == event.MatchEnd || k == event.PeriodStart || k == event.PeriodEnd
 }
 
-// compareResult compares the final score, the winner and the kick-off with the facts.
+// compareResult compares the status, the final score, the winner and the kick-off with the facts.
 func (c *checker) compareResult() {
 	m, s := c.match, &c.state
 	want := event.Final

@@ -78,8 +78,8 @@ func TestSeason(t *testing.T) {
 	}
 }
 
-// report prints the sums of a sport. It fails if a match was wrong. If the season is complete, it also
-// fails if a fault never struck.
+// report logs the sums of a sport. It fails the test if a match was wrong. If all matches of the season
+// were read, report also fails the test if a fault never struck.
 func (s *tally) report(t *testing.T, sport event.Sport, complete bool) {
 	t.Logf("%s: matches %d/%d scoring %d/%d lost %d doubled %d spurious %d",
 		sport, s.right, s.matches, s.found, s.scoring, s.lost, s.doubled, s.spurious)
@@ -105,7 +105,7 @@ type tally struct {
 	scoring, found int            // number of facts that change the score, and of those that are tracked
 	lost           int            // number of facts without an incident
 	doubled        int            // number of different incidents that are tracked more often than they happened
-	spurious       int            // number of events that no fresh page showed
+	spurious       int            // number of events that no fresh page explains
 	other          int            // number of other errors
 	faults         map[string]int // how often each fault struck
 

@@ -1,6 +1,6 @@
-// Package profiles embeds the profiles that matchwire ships. Each profile has sample pages. These
-// were written for matchwire, in the markup of the site. Your own profiles are in the folder that
-// matchwire.yaml names.
+// Package profiles embeds the profiles that matchwire ships. Each profile has sample pages, which
+// were written for matchwire in the markup of the profile's site. Your own profiles are in the folder
+// that matchwire.yaml names.
 package profiles
 
 import "embed"

@@ -118,7 +118,7 @@ func (o *benchOptions) rotate(measure string, names []string, run func(name stri
 	}
 }
 
-// orDefault returns n, or def if n is 0.
+// orDefault returns n if it is positive, otherwise def.
 func orDefault(n, def int) int {
 	if n > 0 {
 		return n

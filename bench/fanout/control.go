@@ -12,8 +12,8 @@ import (
 )
 
 // control runs the commands for a server until in ends. It reads one command per line and runs the
-// commands in order. Before it replies to a command, it passes the events of all earlier commands
-// to the server. The commands are:
+// commands in order. It passes the events of a command to the server before it runs the next
+// command. The commands are:
 //
 //	event JSON                          broadcast one event
 //	burst N [matches M] JSON            broadcast N events as fast as possible
@@ -22,8 +22,9 @@ import (
 //	memory                              collect garbage; reply: memory BYTES, the resident memory
 //	sockets                             reply: sockets N, the number of connected sockets
 //
-// JSON is the template for a [stamper]. Events are numbered from the start. Event i belongs to
-// match m<i mod M>, or to m0 if the command has no matches. Each match has its own seq.
+// JSON is the template for a [stamper]. The events of all commands together are numbered from 0.
+// Event i belongs to match m<i mod M>, or to m0 if the command has no matches. Each match has its
+// own seq.
 func control(in *bufio.Reader, out io.Writer, broadcast func([]byte) error) error {
 	before, err := openSockets()
 	if err != nil {

@@ -5,8 +5,8 @@ import (
 	"time"
 )
 
-// A histogram counts durations in buckets. The width of a bucket is less than 1 % of the durations
-// in it.
+// A histogram counts durations in buckets. The width of a bucket is 1 ns, or less than 1 % of the
+// durations in it.
 type histogram struct {
 	buckets [64 << histogramBits]int64
 	count   int64

@@ -11,11 +11,11 @@ import (
 )
 
 const (
-	handshakesAtOnce = 256
+	handshakesAtOnce = 256 // maximum number of concurrent handshakes
 	handshakeTimeout = 30 * time.Second
 )
 
-// connect opens all sockets in the background, a bounded number at a time. The first channel
+// connect opens all sockets in the background, at most handshakesAtOnce at a time. The first channel
 // receives each socket after its handshake. The second channel receives the first error.
 func connect(o loadOptions) (chan *socket, chan error) {
 	opened, failed := make(chan *socket, handshakesAtOnce), make(chan error, 1)
@@ -83,7 +83,7 @@ func handshake(c net.Conn, host, path string) ([]byte, error) {
 		response = append(response, b[:n]...)
 		if head, rest, ok := bytes.Cut(response, []byte("\r\n\r\n")); ok {
 			if !bytes.HasPrefix(head, []byte("HTTP/1.1 101 ")) {
-				return nil, fmt.Errorf("handshake: the server answered %.200q", response)
+				return nil, fmt.Errorf("handshake: the server answered %.200q, want status 101", response)
 			}
 			return rest, nil
 		}

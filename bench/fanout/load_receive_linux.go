@@ -23,8 +23,8 @@ func (c *counts) add(d counts) {
 // A socket is one connection of the load process.
 type socket struct {
 	fd     int
-	idle   bool   // whether the process never reads from it
-	open   bool   // whether it counts as connected
+	idle   bool   // whether the process never reads from the socket
+	open   bool   // whether the socket counts as connected
 	rest   []byte // beginning of an incomplete frame
 	seq    int64  // seq of the last event; 0 before the first
 	counts counts
@@ -44,7 +44,7 @@ type receiver struct {
 	counts     counts
 	latency    histogram
 	gaps       int64 // number of missed events
-	duplicates int64 // number of repeated events
+	duplicates int64 // number of events that were repeated or out of order
 	closed     int   // number of sockets that ended
 }
 

@@ -11,7 +11,10 @@ func measureInterest(o *benchOptions) (table, []limit, error) {
 	const perSecond = 50
 	sockets, seconds := orDefault(o.sockets, 18_000), orDefault(o.seconds, 8)
 	matches := min(200, sockets/10)
-	if matches == 0 || sockets%matches != 0 {
+	if matches == 0 {
+		return table{}, nil, fmt.Errorf("%d sockets: want at least 10", sockets)
+	}
+	if sockets%matches != 0 {
 		return table{}, nil, fmt.Errorf("%d sockets: want a multiple of %d, the number of matches", sockets, matches)
 	}
 	loads := map[string]workload{
@@ -26,12 +29,12 @@ func measureInterest(o *benchOptions) (table, []limit, error) {
 			return err
 		}
 		defer p.stop()
-		each := c.sockets / c.matches // number of sockets that receive an event
+		receivers := c.sockets / c.matches // number of sockets that receive each event
 
-		if err := p.pace(perSecond, perSecond, c.matches, perSecond*each, o.template); err != nil { // to warm up
+		if err := p.pace(perSecond, perSecond, c.matches, perSecond*receivers, o.template); err != nil { // to warm up
 			return err
 		}
-		began, err := p.cpu()
+		beforeIdle, err := p.cpu()
 		if err != nil {
 			return err
 		}
@@ -40,14 +43,14 @@ func measureInterest(o *benchOptions) (table, []limit, error) {
 		if err != nil {
 			return err
 		}
-		if err := p.pace(seconds*perSecond, perSecond, c.matches, seconds*perSecond*each, o.template); err != nil {
+		if err := p.pace(seconds*perSecond, perSecond, c.matches, seconds*perSecond*receivers, o.template); err != nil {
 			return err
 		}
 		after, err := p.cpu()
 		if err != nil {
 			return err
 		}
-		idle := before - began // CPU time of idle sockets, such as for pings
+		idle := before - beforeIdle // CPU time of idle sockets, such as for pings
 		f.add(name, float64(after-before-idle)/float64(seconds*perSecond))
 		return p.allInOrder()
 	})

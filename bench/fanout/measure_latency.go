@@ -90,7 +90,8 @@ func latencyOf(name, url, namespace, template string, sockets, perSecond, second
 	return p.load.call(5, "latency")
 }
 
-// startRabbit returns the value of AMQP_URL. If AMQP_URL is not set, it starts a RabbitMQ server.
+// startRabbit returns the URL of the RabbitMQ server that AMQP_URL names. If AMQP_URL is not set, it
+// starts a server, and stop stops that server.
 func startRabbit() (url string, stop func(), err error) {
 	if url := os.Getenv("AMQP_URL"); url != "" {
 		return url, func() {}, nil

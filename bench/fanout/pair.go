@@ -16,7 +16,7 @@ type pair struct {
 type workload struct {
 	sockets int
 	matches int  // socket i subscribes to match m<i mod matches>; 0: each socket subscribes to all matches
-	idle    int  // the load process never reads from every idle-th socket; 0: it reads from all
+	idle    int  // every idle-th socket is idle: the load process never reads from it; 0: no socket is idle
 	check   bool // whether to count missed events and duplicates
 }
 
@@ -150,14 +150,16 @@ func (p *pair) memory() (float64, error) {
 	return n[0], nil
 }
 
-// allInOrder returns an error if a socket was closed, missed an event, or received an event twice.
+// allInOrder returns an error if a socket was closed, missed an event, or received an event twice or
+// out of order.
 func (p *pair) allInOrder() error {
 	n, err := p.load.call(3, "check")
 	if err != nil {
 		return err
 	}
 	if n[0]+n[1]+n[2] > 0 {
-		return fmt.Errorf("%v events missed, %v received twice, %v sockets closed", n[0], n[1], n[2])
+		return fmt.Errorf("%v events missed, %v received twice or out of order, %v sockets closed; want none",
+			n[0], n[1], n[2])
 	}
 	return nil
 }

@@ -11,7 +11,7 @@ import (
 	"time"
 )
 
-// replyTimeout is how long the runner waits for a reply. It is longer than waitTimeout.
+// replyTimeout is the maximum time that the runner waits for a reply. It is longer than waitTimeout.
 const replyTimeout = 90 * time.Second
 
 // A process is a serve or load process of this program.
@@ -53,8 +53,8 @@ func start(args ...string) (*process, error) {
 	return p, nil
 }
 
-// stop closes the standard input of the process and waits for the process. After 10 s it kills the
-// process.
+// stop closes the standard input of the process and waits until the process ends. If it does not end
+// within 10 s, stop kills the process.
 func (p *process) stop() {
 	p.in.Close()
 	kill := time.AfterFunc(10*time.Second, func() { _ = p.cmd.Process.Kill() })

@@ -7,7 +7,7 @@ import (
 	"github.com/matchwire/matchwire/event"
 )
 
-// epoch is the epoch of all events.
+// epoch is the value of Epoch in all events of the benchmark.
 const epoch = "01a208bc-3d52-7e84-b02f-a01650e93b2a"
 
 // sample returns an encoded goal of about 1,100 bytes, like an event from the parser. A [stamper]

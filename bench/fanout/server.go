@@ -5,9 +5,12 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"maps"
 	"net"
 	"net/http"
 	"os"
+	"slices"
+	"strings"
 	"time"
 )
 
@@ -40,12 +43,12 @@ func serve(args []string) error {
 	listen := flags.String("listen", "127.0.0.1:0", "the address to serve on")
 	var from logSource
 	flags.StringVar(&from.url, "amqp", "",
-		"URL of a RabbitMQ to read events from, instead of standard input; only for bare and matchwire")
+		"URL of a RabbitMQ server to read events from, instead of standard input; only for bare and matchwire")
 	flags.StringVar(&from.namespace, "namespace", "", "the namespace of the event log")
 	_ = flags.Parse(args[1:])
 	build := builders[args[0]]
 	if build == nil {
-		return fmt.Errorf("serve %q: unknown server", args[0])
+		return fmt.Errorf("serve %q: want one of %s", args[0], strings.Join(slices.Sorted(maps.Keys(builders)), ", "))
 	}
 	s, err := build(from)
 	if err != nil {

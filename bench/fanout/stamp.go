@@ -32,7 +32,7 @@ const (
 // A stamper creates events from a template.
 type stamper struct {
 	parts []part
-	size  int // approximate size of an event
+	size  int // approximate size of an event, in bytes
 }
 
 // A part is a piece of the template and the placeholder after it. The last part has no placeholder.

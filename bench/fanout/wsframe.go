@@ -23,8 +23,8 @@ type wsFrame struct {
 	payload []byte
 }
 
-// cutFrame parses the first frame in b and returns the bytes after the frame. ok is false if the
-// frame is incomplete. In that case, rest is b.
+// cutFrame returns the first frame in b and the bytes after that frame. ok is false if the frame is
+// incomplete. In that case, rest is b.
 func cutFrame(b []byte) (f wsFrame, rest []byte, ok bool, err error) {
 	if len(b) < 2 {
 		return f, b, false, nil

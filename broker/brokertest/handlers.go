@@ -17,10 +17,10 @@ import (
 
 func acknowledges(t *testing.T, open func() broker.Broker) {
 	b := open()
-	first, s := collect(t, b, "q", "#")
+	got, s := collect(t, b, "q", "#")
 	publish(t, b, Message("a.b.c", "1"))
 	s.settle(t, b)
-	first.check(t, "1")
+	got.check(t, "1")
 	s.stop()
 	again, s := collect(t, open(), "q", "#")
 	s.settle(t, b)
@@ -69,7 +69,7 @@ func retries(t *testing.T, open func() broker.Broker) {
 		defer mu.Unlock()
 		at, attempts = append(at, time.Now()), append(attempts, m.Attempt)
 		if m.Key != "soccer.mls.goal" {
-			t.Errorf("attempt %d has key %q", m.Attempt, m.Key)
+			t.Errorf("attempt %d has key %q, want soccer.mls.goal", m.Attempt, m.Key)
 		}
 		if len(at) < 4 {
 			return errors.New("not yet")
@@ -141,7 +141,8 @@ func exhausted(t *testing.T, open func() broker.Broker) {
 	publish(t, b, Message("a.b.c", "1"))
 	letters := dead(t, b, "q")
 	if l := letters[0]; l.Attempt != 4 || l.Reason != "attempt 4 failed" || tried.Load() != 4 || l.Key != "a.b.c" {
-		t.Errorf("dead letter %+v after %d attempts, want message 1 after 4 attempts", l, tried.Load())
+		t.Errorf("dead letter %+v after %d attempts, want the error of the last attempt as the reason, after 4 attempts",
+			l, tried.Load())
 	}
 }
 
@@ -260,7 +261,7 @@ func deadActions(t *testing.T, open func() broker.Broker) {
 		return broker.Keep, nil
 	})
 	if !errors.Is(err, enough) {
-		t.Errorf("WalkDead: %v, want the error of h", err)
+		t.Errorf("WalkDead: %v, want the handler's error", err)
 	}
 	got.wait(t, "0", "3")
 	s.settle(t, b)

@@ -104,8 +104,8 @@ func logGone(t *testing.T, open func() broker.Broker) {
 	publish(t, b, Message("a.b.c", "1"), Message("a.b.c", "2"))
 	_, at := read(t, b, broker.Start, 2)
 	for name, c := range map[string]broker.Cursor{
-		"a cursor with another ID": broker.CursorAt(at[0].Offset, "other"),
-		"a cursor beyond the end":  broker.CursorAt(at[1].Offset+1000, "2"),
+		"a cursor with the wrong ID": broker.CursorAt(at[0].Offset, "other"),
+		"a cursor beyond the end":    broker.CursorAt(at[1].Offset+1000, "2"),
 	} {
 		ctx, cancel := context.WithTimeout(t.Context(), waitTimeout)
 		err := b.ReadLog(ctx, c, nil, func(broker.Cursor, broker.Message) error {
@@ -131,11 +131,11 @@ func logError(t *testing.T, open func() broker.Broker) {
 
 func logOrder(t *testing.T, open func() broker.Broker) {
 	b := open()
-	const publishers, each = 4, 50
+	const publishers, perPublisher = 4, 50
 	var wg sync.WaitGroup
 	for p := range publishers {
 		wg.Go(func() {
-			for i := 0; i < each; i += 5 {
+			for i := 0; i < perPublisher; i += 5 {
 				var batch []broker.Message
 				for j := range 5 {
 					m := Message("a.b.c", fmt.Sprintf("%d/%03d", p, i+j))
@@ -149,15 +149,15 @@ func logOrder(t *testing.T, open func() broker.Broker) {
 		})
 	}
 	wg.Wait()
-	ids, at := read(t, b, broker.Start, publishers*each)
+	ids, at := read(t, b, broker.Start, publishers*perPublisher)
 	last := map[byte]string{}
 	for i, id := range ids {
 		if id <= last[id[0]] {
-			t.Fatalf("message %s follows %s", id, last[id[0]])
+			t.Fatalf("message %s follows %s, want the messages of each publisher in order", id, last[id[0]])
 		}
 		last[id[0]] = id
 		if i > 0 && at[i].Offset <= at[i-1].Offset {
-			t.Fatalf("offset %d follows %d", at[i].Offset, at[i-1].Offset)
+			t.Fatalf("offset %d follows %d, want growing offsets", at[i].Offset, at[i-1].Offset)
 		}
 	}
 }

@@ -38,7 +38,7 @@ func routes(t *testing.T, open func() broker.Broker) {
 	b := open()
 	msgs := []broker.Message{Message("soccer.mls.goal", "1"), Message("soccer.mls.red_card", "2"),
 		Message("ice_hockey.nhl.goal", "3")}
-	check := []func(){}
+	checks := []func(){}
 	for _, tc := range []struct {
 		queue, pattern string
 		want           []string
@@ -50,14 +50,14 @@ func routes(t *testing.T, open func() broker.Broker) {
 		{"two", "*.mls", nil},
 	} {
 		got, s := collect(t, b, tc.queue, tc.pattern)
-		check = append(check, func() {
+		checks = append(checks, func() {
 			s.settle(t, b)
 			got.check(t, tc.want...)
 		})
 	}
 	publish(t, b, msgs...)
-	for _, c := range check {
-		c()
+	for _, check := range checks {
+		check()
 	}
 }
 
@@ -71,13 +71,13 @@ func oneCopy(t *testing.T, open func() broker.Broker) {
 
 func everyQueue(t *testing.T, open func() broker.Broker) {
 	b := open()
-	one, first := collect(t, b, "one", "#")
-	two, second := collect(t, b, "two", "#")
+	gotOne, subOne := collect(t, b, "one", "#")
+	gotTwo, subTwo := collect(t, b, "two", "#")
 	publish(t, b, Message("a.b.c", "1"), Message("a.b.c", "2"))
-	first.settle(t, b)
-	second.settle(t, b)
-	one.check(t, "1", "2")
-	two.check(t, "1", "2")
+	subOne.settle(t, b)
+	subTwo.settle(t, b)
+	gotOne.check(t, "1", "2")
+	gotTwo.check(t, "1", "2")
 }
 
 // A barrier blocks its callers until two have called wait.
@@ -97,7 +97,7 @@ func (b *barrier) wait() {
 
 // shared checks that two subscribers, each with one handler at a time, share the published
 // messages, and that each message is handled once. publish publishes several messages and returns
-// the IDs of the messages. last publishes one more message.
+// the IDs of the messages. last publishes one more message and returns its ID.
 func shared(t *testing.T, subscribe func(broker.Handler), publish func() (ids []string), last func() (id string)) {
 	t.Helper()
 	var got box
@@ -213,8 +213,8 @@ func drains(t *testing.T, open func() broker.Broker) {
 	close(release)
 	s.stop()
 	wait(t, finished, "the handler to return")
-	got, again := collect(t, open(), "q", "a.#")
-	again.settle(t, b)
+	got, sub := collect(t, open(), "q", "a.#")
+	sub.settle(t, b)
 	got.check(t)
 }
 
@@ -231,8 +231,8 @@ func redelivers(t *testing.T, open func() broker.Broker) {
 	s.cancel()
 	close(release)
 	s.stop()
-	got, again := collect(t, open(), "q", "#")
+	got, sub := collect(t, open(), "q", "#")
 	got.wait(t, "1", "2")
-	again.settle(t, b)
+	sub.settle(t, b)
 	got.check(t, "1", "2")
 }

@@ -14,7 +14,7 @@ import (
 // taskName is the name of all tasks in these tests.
 const taskName = "page.poll"
 
-// task returns the message of a new task.
+// task returns the message of a new task. If lifetime is 0, the task does not expire.
 func task(t *testing.T, lifetime time.Duration) broker.Message {
 	t.Helper()
 	task, err := broker.NewTask(taskName, event.NewTID(), map[string]string{"match": "m1"}, time.Now(), lifetime)
@@ -108,7 +108,7 @@ func taskRetries(t *testing.T, open func() broker.Broker) {
 			}
 			return errors.New("not now")
 		}
-		if m.Attempt == 3 { // a third attempt at the task late would have come earlier
+		if m.Attempt == 3 { // a third attempt at late would have begun before this attempt
 			close(third)
 			return nil
 		}

@@ -54,14 +54,14 @@ func (b *Broker) ReadLog(ctx context.Context, from broker.Cursor, caughtUp chan<
 	if err != nil {
 		return err
 	}
-	check := func() {
+	closeCaughtUp := func() {
 		if caughtUp != nil && at >= tail {
 			close(caughtUp)
 			caughtUp = nil
 		}
 	}
 	for {
-		check()
+		closeCaughtUp()
 		b.mu.Lock()
 		if at < b.history.first {
 			b.mu.Unlock()
@@ -78,7 +78,7 @@ func (b *Broker) ReadLog(ctx context.Context, from broker.Cursor, caughtUp chan<
 				return err
 			}
 			at++
-			check()
+			closeCaughtUp()
 		}
 		if len(batch) > 0 {
 			continue

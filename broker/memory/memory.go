@@ -17,7 +17,9 @@ import (
 )
 
 // Bounds of the log and of each queue. The bounds in bytes count message bodies only. If a bound is
-// exceeded, the broker drops the oldest messages.
+// exceeded, the broker drops the oldest messages. maxQueueBytes also limits the messages
+// that wait for a retry in each queue. If there is no space for a retry, the broker drops the failed
+// message.
 const (
 	maxLogBytes    = 64 << 20
 	maxQueueBytes  = 64 << 20
@@ -35,8 +37,8 @@ type Broker struct {
 	history eventLog
 }
 
-// New returns an empty broker. pauses are the pauses before the second and each later attempt to
-// handle a message; nil means [broker.Pauses]. A nil log means [slog.Default].
+// New returns an empty broker. pauses holds the pause before each retry of a message; nil means
+// [broker.Pauses]. A nil log means [slog.Default].
 func New(pauses []time.Duration, log *slog.Logger) *Broker {
 	if pauses == nil {
 		pauses = broker.Pauses()
@@ -82,7 +84,7 @@ func (b *Broker) QueueHealth(_ context.Context, queues []string) (map[string][]h
 func (b *Broker) Close() error { return nil }
 
 // Publish adds each event to the log and to the queues with a matching pattern. It adds each task
-// to the queue with its name.
+// to the queue for the task's name.
 func (b *Broker) Publish(_ context.Context, msgs ...broker.Message) (int, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -113,8 +115,8 @@ func (b *Broker) declare(s broker.Subscription) *queue {
 	return b.queue(s.Queue, s.Exchange, s.Patterns...)
 }
 
-// queue binds the named queue to patterns and returns it. If the queue does not exist, queue
-// declares it. The caller must hold b.mu.
+// queue binds the named queue to patterns and returns it. It first creates the queue if there is
+// none. The caller must hold b.mu.
 func (b *Broker) queue(name string, from broker.Exchange, patterns ...string) *queue {
 	q := b.queues[name]
 	if q == nil {
@@ -173,8 +175,8 @@ func (b *Broker) next(ctx context.Context, q *queue) *item {
 	return nil
 }
 
-// settle retries or dead-letters a message whose handler returned err. It drops the message if err
-// is nil, or if there is no space for the retry.
+// settle retries or dead-letters a message whose handler returned err. If err is nil, it does
+// nothing. If there is no space for the retry, it drops the message.
 func (b *Broker) settle(name string, q *queue, m *item, err error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()

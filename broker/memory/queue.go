@@ -11,7 +11,7 @@ import (
 type item struct {
 	broker.Message
 	firstSeen time.Time
-	outages   int // attempts that failed in an outage or were postponed
+	outages   int // number of attempts that failed in an outage or were postponed
 }
 
 // A queue stores messages until a worker receives them. The mutex of the broker guards all
@@ -32,7 +32,7 @@ func (q *queue) matches(key string) bool {
 	return q.exchange == broker.LiveEvents && event.MatchAny(q.patterns, key)
 }
 
-// push adds m and drops the oldest messages while the queue exceeds its bound.
+// push adds m. While the queue exceeds its bound, push drops the oldest message, but never m.
 func (q *queue) push(m *item) {
 	q.items = append(q.items, m)
 	q.bytes += len(m.Body)

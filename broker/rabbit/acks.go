@@ -68,7 +68,7 @@ func (a *acks) run() {
 	}
 }
 
-// send acknowledges a batch. The gap is the first tag that has not been added yet. send needs one
+// send acknowledges a batch. The gap is the first tag that has not been added yet. send sends one
 // acknowledgement for all tags before the gap, and one for each tag after the gap.
 func (a *acks) send(batch []uint64) error {
 	slices.Sort(batch)

@@ -29,9 +29,9 @@ import (
 // which are declared as in production. The result is the median of the ratios.
 
 const (
-	window   = 1000 // messages in flight
-	prefetch = 100
-	rounds   = 5
+	window   = 1000 // maximum number of messages in flight
+	prefetch = 100  // maximum number of unacknowledged deliveries
+	rounds   = 5    // number of runs of each variant
 )
 
 // A bench contains a Broker and a bare channel that use the same exchanges, log and two queues.
@@ -321,8 +321,8 @@ func BenchmarkLatency(tb *testing.B) {
 			complete <- struct{}{}
 		}
 	}
-	// pace publishes one message per millisecond. It returns the median latency after all messages
-	// are handled.
+	// pace publishes one message per millisecond. It waits until all messages are handled, and
+	// returns the median latency.
 	pace := func(publish func(broker.Message)) float64 {
 		all = nil
 		tick := time.NewTicker(time.Millisecond)

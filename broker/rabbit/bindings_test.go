@@ -25,8 +25,9 @@ type bindingsWorld struct {
 	broker  *rabbit.Broker
 	ch      *amqp.Channel
 
-	mu                      sync.Mutex
-	handled, worked, logged map[string]bool // by message ID
+	mu sync.Mutex
+	// The keys are the IDs of the messages that the subscription, the worker and the reader received.
+	handled, worked, logged map[string]bool
 }
 
 func newBindingsWorld(t *testing.T) *bindingsWorld {
@@ -68,7 +69,7 @@ func newBindingsWorld(t *testing.T) *bindingsWorld {
 	<-ready
 	<-caughtUp
 	for _, e := range []string{"live_events", "tasks"} {
-		eventually(t, "the witness of "+e, func() bool { return w.exists(e + ".witness") })
+		eventually(t, "the exchange "+e+".witness", func() bool { return w.exists(e + ".witness") })
 	}
 	return w
 }
@@ -79,14 +80,14 @@ func (w *bindingsWorld) exists(exchange string) bool {
 	return ch.ExchangeDeclarePassive(w.ns+"."+exchange, "fanout", true, true, false, false, nil) == nil
 }
 
-// received reports whether a map contains the ID.
+// received reports whether in contains the ID.
 func (w *bindingsWorld) received(in map[string]bool, id string) bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return in[id]
 }
 
-// emitUntil publishes messages on a bare channel, without matchwire, until one of them is received.
+// emitUntil publishes messages on a bare channel, without matchwire, until in contains one of them.
 func (w *bindingsWorld) emitUntil(exchange, key string, in map[string]bool) {
 	w.Helper()
 	n := 0
@@ -106,7 +107,7 @@ func (w *bindingsWorld) emitUntil(exchange, key string, in map[string]bool) {
 	})
 }
 
-// health waits until health contains each of the texts.
+// health waits until Health reports an issue with each of the texts.
 func (w *bindingsWorld) health(texts ...string) {
 	w.Helper()
 	for _, text := range texts {

@@ -6,7 +6,7 @@ import (
 	amqp "github.com/rabbitmq/amqp091-go"
 )
 
-// maxReturns is the capacity of the channel from which unroutable receives returned messages.
+// maxReturns is the capacity of the Go channel from which unroutable receives returned messages.
 const maxReturns = 1 << 14
 
 // A confirmChannel is a channel in confirm mode. It records the messages that the broker returned,
@@ -19,7 +19,7 @@ type confirmChannel struct {
 
 	mu        sync.Mutex
 	returned  map[messageKey]struct{} // received from returns
-	exchanges bool                    // the exchanges and the log are declared
+	exchanges bool                    // whether the exchanges and the log are declared
 	tasks     map[string]*taskQueue   // key: task name
 }
 

@@ -41,8 +41,8 @@ func (c *connection) IsClosed() bool {
 
 // await runs request, which waits for the broker, and returns the error of request. If ctx ends,
 // await returns the error of ctx, and request continues in the background. If the broker does not
-// answer within timeout, await drops the connection, which also ends request, and returns
-// errNoReply.
+// answer within timeout, await drops the connection, which also ends request. If the connection is
+// dropped, also by another call, await returns errNoReply.
 func (c *connection) await(ctx context.Context, timeout time.Duration, request func() error) error {
 	done := make(chan error, 1)
 	timer := time.AfterFunc(timeout, c.drop)
@@ -104,7 +104,7 @@ func (c *channel) call(ctx context.Context, request func(*amqp.Channel) error) e
 	})
 }
 
-// callResult is like call, for a request that returns a result. It passes the result through a
+// callResult is like call, for a request that returns a result. It passes the result through a Go
 // channel, because the request may continue in the background and must not share memory with the
 // caller.
 func callResult[T any](ctx context.Context, c *channel, request func(*amqp.Channel) (T, error)) (result T, err error) {

@@ -13,7 +13,7 @@ import (
 )
 
 const (
-	// requeueBatch is the number of dead letters that are requeued at a time.
+	// requeueBatch is the maximum number of dead letters that are requeued together.
 	requeueBatch = 16
 	// walkWindow is the maximum number of unacknowledged deliveries of a window. RabbitMQ forwards
 	// at most 32 acknowledgements to a quorum queue at a time and delays the rest. If the channel

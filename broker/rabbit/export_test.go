@@ -2,7 +2,8 @@ package rabbit
 
 import "time"
 
-// SetQueueBytes sets the size limit of the queues and retry queues that b declares from now on.
+// SetQueueBytes sets the size limit, in bytes, of the queues and retry queues that b declares from
+// now on.
 func (b *Broker) SetQueueBytes(n int64) {
 	b.topology.queueBytes, b.topology.retryBytes = n, n
 }
@@ -19,5 +20,5 @@ func (b *Broker) SetReplyTimeout(d time.Duration) {
 // anything.
 func (b *Broker) SetVerifyInterval(d time.Duration) { b.verifyInterval = d }
 
-// SetLogAckDelay sets how long a delivery of the log waits for its acknowledgement.
+// SetLogAckDelay sets the maximum time before b acknowledges a delivery of the log.
 func (b *Broker) SetLogAckDelay(d time.Duration) { b.logAckDelay = d }

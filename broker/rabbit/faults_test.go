@@ -37,11 +37,11 @@ func TestSubscriptionWaitsForAFreeChannel(t *testing.T) {
 		}
 		return nil
 	}, "a.#")
-	two, endTwo := context.WithCancel(t.Context())
+	ctxTwo, endTwo := context.WithCancel(t.Context())
 	defer endTwo()
 	ready, twoEnded := make(chan struct{}), make(chan error, 1)
 	go func() {
-		twoEnded <- b.Subscribe(two, broker.Subscription{Queue: "two", Patterns: []string{"b.#"}, Ready: ready}, nil)
+		twoEnded <- b.Subscribe(ctxTwo, broker.Subscription{Queue: "two", Patterns: []string{"b.#"}, Ready: ready}, nil)
 	}()
 	<-ready
 	if _, err := b.Publish(t.Context(), brokertest.Message("a.b.c", "1")); err != nil {
@@ -49,12 +49,12 @@ func TestSubscriptionWaitsForAFreeChannel(t *testing.T) {
 	}
 	<-began
 
-	three, endThree := context.WithCancel(t.Context())
+	ctxThree, endThree := context.WithCancel(t.Context())
 	defer endThree()
 	threeReady, threeEnded := make(chan struct{}), make(chan error, 1)
 	go func() {
 		s := broker.Subscription{Queue: "three", Patterns: []string{"c.#"}, Ready: threeReady}
-		threeEnded <- b.Subscribe(three, s, nil)
+		threeEnded <- b.Subscribe(ctxThree, s, nil)
 	}()
 	refusals := func() int { return strings.Count(log.String(), amqp.ErrChannelMax.Reason) }
 	eventually(t, "two attempts to open a third channel", func() bool { return refusals() >= 2 })
@@ -62,7 +62,7 @@ func TestSubscriptionWaitsForAFreeChannel(t *testing.T) {
 	if h := b.Health(t.Context()); len(h) != 1 || h[0].Down || !strings.Contains(h[0].Text, "no free channel") {
 		t.Errorf("health without a free channel is %+v, want one issue that names the cause", h)
 	}
-	endTwo() // frees its channel
+	endTwo() // frees the channel of the subscription
 	select {
 	case <-threeReady:
 	case <-time.After(waitTimeout):
@@ -77,7 +77,7 @@ func TestSubscriptionWaitsForAFreeChannel(t *testing.T) {
 	}
 	for line := range strings.Lines(log.String()) {
 		if strings.Contains(line, "lost") && !strings.Contains(line, "three") {
-			t.Errorf("another subscription was lost: %s", line)
+			t.Errorf("a subscription other than three was lost: %s", line)
 		}
 	}
 }

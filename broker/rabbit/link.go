@@ -16,9 +16,9 @@ import (
 const (
 	dialTimeout  = 5 * time.Second  // shorter than the deadlines of callers, so that they can dial a second node
 	heartbeat    = 10 * time.Second // interval of AMQP heartbeats
-	replyTimeout = 10 * time.Second // time for the broker to answer a request, such as a declaration
-	writeTimeout = 5 * time.Second  // time for the network to accept a write
-	closeTimeout = time.Second      // time for the broker to answer a close
+	replyTimeout = 10 * time.Second // maximum time for the broker to answer a request, such as a declaration
+	writeTimeout = 5 * time.Second  // maximum time for the network to accept a write
+	closeTimeout = time.Second      // maximum time for the broker to answer a close
 )
 
 var (
@@ -48,7 +48,7 @@ type link struct {
 // A node is one server of the broker.
 type node struct {
 	url     string
-	address string // url without user and password, for logs
+	address string // url without user or password, for logs
 }
 
 func newLink(nodes []node, name string, log *slog.Logger) *link {

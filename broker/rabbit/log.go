@@ -13,10 +13,10 @@ import (
 
 const (
 	logPrefetch = 1000            // maximum number of unacknowledged deliveries
-	logAcks     = logPrefetch / 4 // deliveries per acknowledgement
+	logAcks     = logPrefetch / 4 // maximum number of deliveries per acknowledgement
 	// logAckDelay is the maximum time before a delivery is acknowledged, together with later
-	// deliveries. The broker closes the channel if a delivery is not acknowledged within its
-	// consumer_timeout.
+	// deliveries. The broker closes the channel if a delivery is not acknowledged within the
+	// broker's consumer_timeout.
 	logAckDelay = 10 * time.Second
 
 	// RabbitMQ has no request for the last offset of a stream. The tail method consumes the last
@@ -33,7 +33,7 @@ const (
 
 // ReadLog reads the stream. It compares the first delivery with the cursor, because RabbitMQ
 // reports no error for a wrong offset. In a stream that was deleted and declared again, the offset
-// belongs to another message. For an offset beyond the end, RabbitMQ delivers nothing. For an
+// belongs to a different message. For an offset beyond the end, RabbitMQ delivers nothing. For an
 // offset that was truncated, RabbitMQ starts at a later message.
 func (b *Broker) ReadLog(ctx context.Context, from broker.Cursor, caughtUp chan<- struct{},
 	h func(broker.Cursor, broker.Message) error) error {
@@ -60,8 +60,8 @@ func (b *Broker) ReadLog(ctx context.Context, from broker.Cursor, caughtUp chan<
 	return err
 }
 
-// A logReader is one call of ReadLog. When it loses its channel, it continues after the last
-// message.
+// A logReader is one call of ReadLog. When it loses its channel, it continues after the last message
+// handled.
 type logReader struct {
 	b           *Broker
 	begin       any            // stream offset to consume from: "first", an int64, or nil for the end
@@ -75,7 +75,8 @@ type logReader struct {
 	handlerErr  error  // error from handle
 }
 
-// read reads on one channel until the channel is lost, ctx ends, or handle fails.
+// read reads on one channel until the channel is lost, ctx ends, or handle fails. If the stream does
+// not contain the message at beginCursor, read returns [broker.ErrCursorGone].
 func (r *logReader) read(ctx context.Context) error {
 	if r.handled {
 		r.begin, r.beginCursor = int64(r.last.Offset), &r.last
@@ -207,7 +208,7 @@ func (b *Broker) tail(ctx context.Context, idle time.Duration) (int64, error) {
 	}
 	defer end.Stop()
 	var busy <-chan time.Time // fires if events keep arriving for tailMax
-	for unacked := 1; ; unacked++ {
+	for delivered := 1; ; delivered++ {
 		select {
 		case <-ctx.Done():
 			return 0, ctx.Err()
@@ -222,7 +223,7 @@ func (b *Broker) tail(ctx context.Context, idle time.Duration) (int64, error) {
 			if tail, err = streamOffset(d); err != nil {
 				return 0, err
 			}
-			if unacked%logAcks == 0 {
+			if delivered%logAcks == 0 {
 				if err := d.Ack(true); err != nil {
 					return 0, err
 				}

@@ -12,7 +12,8 @@ import (
 // noticeTime is how long Health reports a notice.
 const noticeTime = 15 * time.Minute
 
-// notices holds texts about recent events that an operator should know about.
+// notices holds texts about recent problems that an operator should know about. The subject of a text
+// is the name of a queue or exchange.
 type notices struct {
 	mu    sync.Mutex
 	texts map[string]string    // by subject

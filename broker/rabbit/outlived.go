@@ -14,8 +14,8 @@ import (
 const pruneAbove = 1000
 
 // attempts records the handler calls of a subscription. A call can outlive the channel of its
-// delivery. This happens if the connection is lost, or if the broker takes the message back because
-// the handler has run for longer than consumer_timeout. The broker then redelivers the message. The
+// delivery. This happens if the connection is lost, or if the broker closes the channel because the
+// handler has run for longer than consumer_timeout. The broker then redelivers the message. The
 // redelivery gets the outcome of the call, so a slow handler does not handle the same message again
 // and again.
 //
@@ -33,8 +33,8 @@ type attemptKey struct {
 
 // An attempt is a handler call.
 type attempt struct {
-	done chan struct{} // closed when the call has returned or is abandoned
-	err  error         // the error of the call, valid after done is closed
+	done chan struct{} // closed by finish
+	err  error         // the error of the call; valid after done is closed
 }
 
 func newAttempts() *attempts { return &attempts{all: map[attemptKey]*attempt{}} }

@@ -35,8 +35,8 @@ func newPublisher(l, control *link, t *topology, log *slog.Logger) *publisher {
 	return &publisher{link: l, controlLink: control, topology: t, log: log, opening: newLock(), writing: newLock()}
 }
 
-// Publish sends msgs until all are confirmed or ctx ends. It sends an event with a seq only after the
-// previous event of the same match is confirmed.
+// Publish sends msgs until all are confirmed, ctx ends, or retrying cannot help. It sends an event with
+// a seq only after the previous event of the same match is confirmed.
 func (b *Broker) Publish(ctx context.Context, msgs ...broker.Message) (int, error) {
 	out := make([]outgoing, len(msgs))
 	for i, m := range msgs {
@@ -92,10 +92,10 @@ func (p *publisher) send(ctx context.Context, out []outgoing) (int, error) {
 // fan-out, skips an event that it has already processed. It also skips an event with a lower seq
 // than the last event. So the log may contain duplicates, but the first copy of seq n must precede
 // the first copy of n+1. If n and n+1 were in flight at the same time, the broker could refuse n
-// and still store n+1. It refuses a message with a nack, or, while the log is not bound, with a
-// return. The publisher would then send n again. But the log would contain n+1 before n, and the
-// reader would skip n. AMQP cannot make one message depend on another, so the publisher has to
-// wait.
+// and still store n+1. The broker refuses a message with a nack. While the log is not bound, it
+// returns the message. The publisher would then send n again. But the log would contain n+1 before
+// n, and the reader would skip n. AMQP cannot make one message depend on another, so the publisher
+// has to wait.
 //
 // Events of different matches, events without a seq, tasks, and copies for other queues can be in
 // flight together.
@@ -157,7 +157,7 @@ func (p *publisher) write(ctx context.Context, out []outgoing) (*confirmChannel,
 	if err := p.writing.lock(ctx); err != nil {
 		return nil, nil, err
 	}
-	defer p.writing.unlock() // writeTimeout bounds a write
+	defer p.writing.unlock() // soon, because writeTimeout bounds a write
 	pending := make([]*amqp.DeferredConfirmation, 0, len(out))
 	for _, o := range out {
 		if p.link.blocked.Load() != nil {

@@ -56,7 +56,7 @@ type Broker struct {
 	verifying      sync.Once
 	stopVerifying  func()                   // nil if no verification runs
 	verified       chan struct{}            // closed when verification has ended
-	witnessed      map[broker.Exchange]bool // whether the witness existed at the latest verification
+	witnessed      map[broker.Exchange]bool // whether a verification has found or declared the witness
 }
 
 // New returns a Broker for an amqp:// or amqps:// URL. For a cluster, pass the URLs of its nodes
@@ -112,8 +112,8 @@ func vhostPath(v string) string {
 	return "/" + v
 }
 
-// Reach checks whether the broker is available, by connecting to it. It retries until ctx ends,
-// unless retrying cannot help, and returns the last error.
+// Reach connects to the broker to check whether it is available. Reach retries until it succeeds or
+// ctx ends, unless retrying cannot help. If it does not succeed, it returns the last error.
 func (b *Broker) Reach(ctx context.Context) error { return b.consumeLink.reach(ctx) }
 
 // Close closes the connections. Calls in progress fail.

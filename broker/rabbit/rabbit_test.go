@@ -130,7 +130,7 @@ func TestTopicsMatchAsInRabbitMQ(t *testing.T) {
 	t.Logf("compared %d pairs of pattern and key", len(patterns)*len(keys))
 }
 
-// A message from another program may have missing or malformed properties.
+// A message with missing or malformed properties, as from another program, reaches the handler.
 func TestMalformedPropertiesAreIgnored(t *testing.T) {
 	t.Parallel()
 	url, ns := testenv.AMQP(t, nil, "q")
@@ -232,7 +232,7 @@ func TestCutConnectionLosesNothing(t *testing.T) {
 			mu.Lock()
 			defer mu.Unlock()
 			if last != broker.Start && c.Offset <= last.Offset {
-				t.Errorf("cursor %v follows %v", c, last)
+				t.Errorf("cursor %v follows %v, want a greater offset", c, last)
 			}
 			last, logged[m.ID] = c, true
 			return nil
@@ -311,7 +311,7 @@ func TestStalledConnection(t *testing.T) {
 			t.Errorf("Publish: %v, want deadline exceeded", err)
 		}
 	case <-time.After(8 * time.Second):
-		t.Fatal("Publish did not return after its context ended")
+		t.Fatal("Publish did not return within 8 s, want it to return when its context ends after 1 s")
 	}
 	p.Flow()
 	select {
@@ -320,7 +320,7 @@ func TestStalledConnection(t *testing.T) {
 			t.Error(err)
 		}
 	case <-time.After(30 * time.Second):
-		t.Fatal("Publish did not recover")
+		t.Fatal("Publish did not succeed within 30 s after the network recovered")
 	}
 	for {
 		select {
@@ -329,7 +329,7 @@ func TestStalledConnection(t *testing.T) {
 				return
 			}
 		case <-time.After(30 * time.Second):
-			t.Fatal("the message did not arrive")
+			t.Fatal("the message \"after\" did not arrive within 30 s")
 		}
 	}
 }
@@ -675,14 +675,14 @@ func TestStalledWriteDoesNotBlock(t *testing.T) {
 	for i := range 300 {
 		all = append(all, broker.Message{Key: "a.b.c", ID: fmt.Sprint(i), Body: bytes.Repeat([]byte("x"), 100_000)})
 	}
-	within := func(most time.Duration, what string, f func()) {
+	within := func(limit time.Duration, what string, f func()) {
 		t.Helper()
 		done := make(chan struct{})
 		go func() { f(); close(done) }()
 		select {
 		case <-done:
-		case <-time.After(most):
-			t.Fatalf("%s took longer than %v", what, most)
+		case <-time.After(limit):
+			t.Fatalf("%s took longer than %v", what, limit)
 		}
 	}
 	within(20*time.Second, "publishing", func() {

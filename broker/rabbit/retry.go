@@ -9,10 +9,10 @@ import (
 	"github.com/cenkalti/backoff/v5"
 )
 
-// maxPause is the maximum pause between two attempts. Jitter changes the pause by up to half.
+// maxPause is the maximum pause between two attempts, before jitter changes it by up to half.
 const maxPause = 4 * time.Second
 
-// retry calls try, with growing pauses, until it succeeds or ctx ends. It also returns if the
+// retry calls try, with growing pauses, until try succeeds or ctx ends. It also returns if the
 // Broker is closed, the broker refuses a declaration, or permanent reports true for the error. It
 // logs text before each further attempt.
 func retry(ctx context.Context, log *slog.Logger, text string, permanent func(error) bool, try func() error) error {

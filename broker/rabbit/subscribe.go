@@ -93,7 +93,7 @@ func (b *Broker) subscribe(ctx context.Context, s broker.Subscription, calls *at
 	lost := make(chan struct{}) // closed when the AMQP channel is closed
 	go func() {
 		defer close(lost)
-		e := <-closed // the client closes this Go channel when it closes the AMQP channel
+		e := <-closed // the AMQP client closes this Go channel when the AMQP channel is closed
 		b.noteTimeout(queue, e)
 		end(closeReason(e))
 	}()
@@ -156,8 +156,8 @@ func (b *Broker) subscribe(ctx context.Context, s broker.Subscription, calls *at
 	}
 }
 
-// maxWait returns how long a redelivery waits for the handler of its message. [broker.Work] abandons a
-// handler earlier, unless many abandoned handlers still run.
+// maxWait returns the maximum time that a redelivery waits for the handler of its message.
+// [broker.Work] abandons a handler earlier, unless many abandoned handlers still run.
 func maxWait(s broker.Subscription) time.Duration { return s.Timeout + time.Minute }
 
 var timeoutUsed = regexp.MustCompile(`Timeout value used: (\d+) ms`)
@@ -172,7 +172,7 @@ func (b *Broker) noteTimeout(queue string, e *amqp.Error) {
 	if ms := timeoutUsed.FindStringSubmatch(e.Reason); ms != nil {
 		limit = "its consumer_timeout of " + ms[1] + " ms"
 	}
-	b.notices.add(queue, fmt.Sprintf("queue %q: at %s, the broker took back a message whose handler ran longer than %s: "+
+	b.notices.add(queue, fmt.Sprintf("queue %q: at %s, the broker requeued a message whose handler ran longer than %s: "+
 		"set a shorter timeout for the consumer, or a longer consumer_timeout", queue,
 		time.Now().UTC().Format(time.TimeOnly), limit))
 }
@@ -193,7 +193,8 @@ func consume(ctx context.Context, ch *channel, queue, tag string, prefetch int,
 	return deliveries, nil
 }
 
-// closeReason returns why a channel was closed. e is nil if the broker cancelled the consumer.
+// closeReason returns why the deliveries of a channel ended. e is nil if the broker cancelled the
+// consumer.
 func closeReason(e *amqp.Error) error {
 	if e == nil {
 		return errors.New("the broker cancelled the consumer")
@@ -230,7 +231,7 @@ func (b *Broker) settle(ctx context.Context, queue string, d amqp.Delivery, m br
 
 // publishCopies publishes copies of messages to queues, without retries. It returns the number n of
 // confirmed copies, which are those of out[:n]. It continues when ctx ends, because the handler has
-// already finished.
+// already finished. It returns after confirmTimeout at the latest.
 func (b *Broker) publishCopies(ctx context.Context, out ...outgoing) (int, error) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), confirmTimeout)
 	defer cancel()

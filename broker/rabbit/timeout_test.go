@@ -118,7 +118,8 @@ func TestCaseConsumerTimeout(t *testing.T) {
 				strings.Contains(issue.Text, "consumer_timeout of 1000 ms")
 		}
 		if !found {
-			t.Errorf("%s: health %v does not name the consumer_timeout", name, b.Health(t.Context()))
+			t.Errorf("%s: health %v, want an issue with the queue and its consumer_timeout of 1000 ms",
+				name, b.Health(t.Context()))
 		}
 	}
 }

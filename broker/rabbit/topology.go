@@ -228,8 +228,8 @@ func declareError(kind, name string, err error) error {
 	}
 	var e *amqp.Error
 	if errors.As(err, &e) && e.Code == amqp.PreconditionFailed {
-		return fmt.Errorf("%w: %s %q exists with other arguments (%s): wait until it is empty and delete it, "+
-			"or move its messages with a shovel; matchwire declares it again at its next start",
+		return fmt.Errorf("%w: %s %q exists with other arguments (%s): delete it when it contains no messages, "+
+			"or move its messages with a shovel first; matchwire declares it again at its next start",
 			errRefused, kind, name, strings.TrimSpace(e.Reason))
 	}
 	return fmt.Errorf("declaring %s %q: %w", kind, name, err)

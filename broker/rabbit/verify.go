@@ -39,7 +39,7 @@ func (b *Broker) startVerifying(ctx context.Context) {
 
 // verify repeats all declarations of this Broker: exchanges, the log, queues and bindings. RabbitMQ
 // accepts a repeated declaration, and creates an object that is missing. Then verify reports exchanges
-// whose witness is gone.
+// whose witness is gone, and declares the witness again.
 func (b *Broker) verify(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, max(verifyInterval, replyTimeout))
 	defer cancel()
@@ -87,7 +87,7 @@ func (t *topology) declareKnown(ctx context.Context, control *link) error {
 	return errors.Join(errs...)
 }
 
-// witness returns the name of the witness of an exchange e. The witness is another exchange, which
+// witness returns the name of the witness of exchange e. The witness is another exchange, which
 // is bound to e and carries no messages. When e is deleted, RabbitMQ deletes the binding. That was
 // the last binding of the witness, so RabbitMQ deletes the witness too. So the absence of the
 // witness shows that e was deleted, even if e was declared again. AMQP cannot list the bindings

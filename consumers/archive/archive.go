@@ -101,8 +101,8 @@ func (a *archive) write(ctx context.Context, batch []event.Event) []error {
 	return errs
 }
 
-// classify makes an error of the file or the disk wrap [broker.ErrUnavailable]. It returns any other
-// error unchanged.
+// classify makes a timeout, or an error of the file or the disk, wrap [broker.ErrUnavailable]. It
+// returns any other error unchanged.
 func classify(err error) error {
 	if errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled) {
 		return broker.Unavailable(err) // probably another program has locked the file
@@ -119,7 +119,7 @@ func classify(err error) error {
 	return err
 }
 
-// open returns the database. If the database is not open, it claims the file and opens it.
+// open returns the database. If the database is not open, open claims the file and opens it.
 func (a *archive) open(ctx context.Context) (*database, error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()

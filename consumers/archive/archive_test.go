@@ -156,7 +156,7 @@ func TestExport(t *testing.T) {
 	rows, err := csv.NewReader(strings.NewReader(csvText)).ReadAll()
 	if err != nil || len(rows) != 3 || rows[0][13] != "player" || rows[1][13] != "Sebastian Giovinco" ||
 		rows[2][13] != "Jonathan Osorio" || rows[1][16] != "6'" {
-		t.Errorf("exported CSV rows %v, error %v; want a header and two goals at 6'", rows, err)
+		t.Errorf("exported CSV rows %v, error %v; want a header and two goals, the first at 6'", rows, err)
 	}
 	for x, want := range map[*archive.Export]int{
 		{Format: "jsonl", Match: goal.Subject}:                                         4,
@@ -207,7 +207,7 @@ func TestMistakesAreErrors(t *testing.T) {
 	}
 }
 
-// A second archive with another file stops. Otherwise each file would contain only part of the
+// A second archive with a different file stops. Otherwise each file would contain only part of the
 // events. A second archive with the same file runs.
 func TestSecondFileIsRefused(t *testing.T) {
 	r := newRedis(t)

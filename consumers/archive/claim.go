@@ -26,7 +26,7 @@ if file and file ~= ARGV[1] then return file end
 redis.call('set', KEYS[1], ARGV[1], 'px', ARGV[2])
 return ''`)
 
-// An otherFileError reports that another file is claimed. A file is HOST:PATH.
+// An otherFileError reports that another file is claimed. Each file has the form HOST:PATH.
 type otherFileError struct{ ours, other string }
 
 func (o *otherFileError) Error() string {

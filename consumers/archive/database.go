@@ -117,11 +117,11 @@ func (db *database) insert(ctx context.Context, events []event.Event) error {
 // A query selects events.
 type query struct {
 	match        string    // match ID; "" selects the events of all matches
-	since, until time.Time // since is inclusive, until exclusive; a zero time is no bound
+	since, until time.Time // since is inclusive, until is exclusive; a zero time means no bound
 }
 
-// each calls f for each event that q selects, ordered by time, epoch and seq. body is the event as JSON.
-// It is valid until f returns.
+// each calls f for each event that q selects, ordered by time, epoch and seq. If f returns an error,
+// each stops and returns this error. body is the event as JSON. body is valid until f returns.
 func (db *database) each(ctx context.Context, q query, f func(body []byte) error) error {
 	until := int64(1<<63 - 1)
 	if !q.until.IsZero() {

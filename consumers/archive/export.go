@@ -25,15 +25,16 @@ type Commands struct {
 // Export prints events from the archive.
 type Export struct {
 	Format string   `help:"jsonl (whole events) or csv (facts, one line per event)." enum:"jsonl,csv" default:"jsonl"`
-	Match  string   `help:"Only events of this match." placeholder:"ID"`
-	Since  string   `help:"Only events from this time on, such as 2026-11-28 or 2026-11-28T15:04:05Z." placeholder:"TIME"`
-	Until  string   `help:"Only events before this time." placeholder:"TIME"`
-	Keys   []string `arg:"" optional:"" name:"pattern" help:"Only events that match a topic pattern, such as *.*.goal."`
+	Match  string   `help:"Print only events of this match." placeholder:"ID"`
+	Since  string   `help:"Print only events since TIME, such as 2026-11-28 or 2026-11-28T15:04:05Z." placeholder:"TIME"`
+	Until  string   `help:"Print only events before TIME." placeholder:"TIME"`
+	Keys   []string `arg:"" optional:"" name:"pattern" help:"Print only events that match a pattern, such as *.*.goal."`
 
 	query query
 }
 
-// Validate checks the flags and arguments. Call it before Run, as the command line does.
+// Validate checks the flags and arguments. It also prepares the selection of events for Run, so call
+// Validate before Run if you set Match, Since or Until. The command line always calls it.
 func (x *Export) Validate() (err error) {
 	x.query.match = x.Match
 	if x.query.since, err = parseTime("since", x.Since); err != nil {
@@ -78,7 +79,7 @@ func (x *Export) Run(ctx context.Context, h consumers.Host, out io.Writer) (err 
 	return errors.Join(err, flush())
 }
 
-// parseTime parses the value of a flag. A date is midnight UTC. An empty value is the zero time.
+// parseTime parses the value of a flag. A date means midnight UTC. An empty value means the zero time.
 func parseTime(flag, text string) (time.Time, error) {
 	if text == "" {
 		return time.Time{}, nil
@@ -98,8 +99,8 @@ var columns = []string{
 	"clock", "period", "status", "backfill", "replay", "incident", "rev", "id", "tid",
 }
 
-// printer returns a function that prints an event in the format, and a function that flushes the
-// output.
+// printer returns a function that prints an event in the given format, and a function that flushes
+// the output.
 func printer(format string, out io.Writer) (printEvent func(event.Event, []byte) error, flush func() error) {
 	if format == "jsonl" {
 		w := bufio.NewWriter(out)

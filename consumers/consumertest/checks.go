@@ -39,7 +39,7 @@ func (h *harness) corrections() {
 	for _, e := range []event.Event{goal, corrected, retracted} {
 		what := "an effect of " + e.Type
 		if e.Data.Action == event.Corrected {
-			what += ", which changes only scorer and assist: if a result has no scorer, include its stored revision"
+			what += ", which changes only scorer and assist: if no effect contains the scorer, include the revision of the goal"
 		}
 		h.publish(e)
 		h.until(what, func() bool { return !slices.Equal(h.Effects(), before) })
@@ -77,8 +77,8 @@ func (h *harness) anyOrder() {
 	}
 }
 
-// order checks that an ordered consumer has the effects of a burst of events in the same order as
-// the effects of single events.
+// order checks that an ordered consumer has the same effects, in the same order, after a burst of
+// events as after single events. If Fail is not nil, the first attempts of the burst fail.
 func (h *harness) order() {
 	for _, c := range h.parts {
 		if !c.Ordered {
@@ -121,7 +121,7 @@ func (h *harness) order() {
 	}
 }
 
-// following returns the n-th event after e in its match, from 0.
+// following returns the n-th event after e in the match of e. n starts at 0.
 func following(e event.Event, n int) event.Event {
 	next := Other(e, n)
 	next.Data.Seq = e.Data.Seq + int64(n+1)
@@ -205,8 +205,8 @@ func (h *harness) timeout() {
 	}
 }
 
-// shutdown checks that a consumer that is stopped loses no event. It must finish the events that it has
-// begun to handle, and handle the other events when it runs again.
+// shutdown checks that a consumer that is stopped loses no event. The consumer must finish the events
+// that it has begun to handle, and handle the other events when it runs again.
 func (h *harness) shutdown() {
 	var events []event.Event
 	for range 20 {
@@ -289,7 +289,7 @@ func Other(goal event.Event, n int) event.Event {
 	return publishable(d)
 }
 
-// Corrected returns the correction of a goal. The corrected goal has a different scorer.
+// Corrected returns the correction of a goal. The corrected goal has a different scorer and no assist.
 func Corrected(e event.Event) event.Event {
 	d := e.Data
 	d.Action, d.Rev, d.Seq, d.Supersedes = event.Corrected, d.Rev+1, d.Seq+1, e.ID
@@ -318,7 +318,7 @@ func minute(m int) *event.Clock {
 func publishable(d event.Data) event.Event {
 	e, err := event.Of(d.Key(), d, time.Now())
 	if err != nil {
-		panic(err) // the facts of this file are valid
+		panic(err) // the facts in this file are valid
 	}
 	e.Source, e.TID = "/parser/consumertest", event.NewTID()
 	return e

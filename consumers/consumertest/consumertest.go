@@ -3,12 +3,13 @@
 //   - An event that is delivered more than once has its effect once.
 //   - Corrections and retractions have an effect, if the consumer subscribes to them.
 //   - A consumer that can be rebuilt accepts events in any order.
-//   - An ordered consumer has its effects in the order of the match, even if an event fails at first.
+//   - An ordered consumer has the effects of a match in the order of its events, even if an event
+//     fails at first.
 //   - An event that fails temporarily is retried. An event that fails permanently is dead-lettered.
 //   - Handle returns an error when its context ends.
 //   - A consumer that is stopped loses no event.
 //   - An unknown setting is an error.
-//   - No log line and no error contains a secret of the settings.
+//   - No log line or error contains a secret of the settings.
 //
 // Call [Run] in the tests of your consumer. Write other tests for the effects themselves.
 package consumertest
@@ -44,15 +45,16 @@ type Subject struct {
 	// If Event is nil, Run uses [Goal].
 	Event func() event.Event
 	// Effects returns the effects of all events so far, such as the rows of a table or the messages
-	// that a server received. Equal effects must be equal strings in the same order. Two subjects
-	// that handle the same events must have equal effects, in any order. So the effects must not
-	// include the time at which an event was handled.
+	// that a server received. If nothing has changed, Effects must return the same strings in the
+	// same order. Two subjects that have handled the same events must return the same strings, so
+	// the effects must not include the time at which an event was handled. The order may differ,
+	// unless the consumer is ordered or can be rebuilt.
 	//
 	// Each correction must change the effects. The correction in the tests changes only scorer and
-	// assist. If a result has no scorer, include its stored revision.
+	// assist. If no effect contains the scorer, include the revision of the goal.
 	Effects func() []string
 	// Fail makes a dependency of the consumer fail temporarily. Refuse makes the dependency refuse
-	// every event permanently. Hang makes the dependency stop answering. Each effect lasts until
+	// every event permanently. Hang makes the dependency stop answering. Each change lasts until
 	// undo is called. If one of these functions is nil, Run skips the check for it.
 	Fail, Refuse, Hang func() (undo func())
 }
@@ -126,7 +128,7 @@ func newHarness(t *testing.T, s Subject) *harness {
 		h.Event = Goal
 	}
 	if e := h.Event(); !h.subscribes(e) {
-		t.Fatalf("the consumer does not subscribe to %s: set Subject.Event to return another event", e.Type)
+		t.Fatalf("the consumer does not subscribe to %s: set Subject.Event to a function that returns another event", e.Type)
 	}
 	if h.Effects == nil {
 		t.Fatal("Subject.Effects is nil")
@@ -258,7 +260,7 @@ func (h *harness) subscribes(e event.Event) bool {
 	return false
 }
 
-// dead returns the oldest dead letters of each part, at most 10.
+// dead returns the oldest dead letters of each part, at most 10 per part.
 func (h *harness) dead() (all []broker.DeadLetter) {
 	h.Helper()
 	for part := range h.parts {

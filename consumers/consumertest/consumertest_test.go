@@ -167,7 +167,7 @@ func TestFaultsAreDetected(t *testing.T) {
 	for _, tc := range []struct{ fault, check, message string }{
 		{"duplicate event", "duplicate_event", "after one delivery"},
 		{"corrections", "corrections", ""},
-		{"corrections of a counter", "corrections", `include its stored revision; effects ["goals 1"]`},
+		{"corrections of a counter", "corrections", `include the revision of the goal; effects ["goals 1"]`},
 		{"any order", "any_order", "in reverse order"},
 		{"temporary failure", "temporary_failure", ""},
 		{"permanent failure", "permanent_failure", ""},

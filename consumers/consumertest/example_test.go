@@ -10,7 +10,7 @@ import (
 	"github.com/matchwire/matchwire/event"
 )
 
-// The test of a consumer that collects the scorers.
+// This test checks a consumer that collects the scorers of goals.
 func ExampleRun() {
 	// In your test: func TestConsumerContract(t *testing.T) { ... }
 	_ = func(t *testing.T) {

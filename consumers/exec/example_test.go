@@ -13,7 +13,7 @@ import (
 	"github.com/matchwire/matchwire/event"
 )
 
-// This program answers every event with ok.
+// This consumer runs a program that answers every event with ok.
 func ExampleNew() {
 	c, err := exec.New(consumers.Host{
 		Settings: func(into any) error {

@@ -13,8 +13,8 @@
 // standard input ends.
 //
 // Several copies of the program can run. Each copy handles one event at a time. A copy that exits,
-// times out or prints anything but an answer is killed and started again, after a pause. The event
-// that it was handling is retried.
+// times out or prints a line that is not an answer is killed and started again, after a pause. The
+// event that it was handling is retried.
 package exec
 
 import (
@@ -77,7 +77,7 @@ type request struct {
 	outcome chan<- error    // buffered, so that sending does not block
 }
 
-// New returns a consumer that runs the program that its settings name.
+// New returns a consumer that runs the program given in its settings.
 func New(h consumers.Host) (consumers.Consumer, error) {
 	set := Settings{Processes: 1, Timeout: strictyaml.Duration(30 * time.Second)}
 	if err := h.Settings(&set); err != nil {
@@ -122,8 +122,8 @@ func New(h consumers.Host) (consumers.Consumer, error) {
 }
 
 // resolve sets the path of the program and its working directory, which is the folder of the config
-// file. It looks up a name without a slash in PATH, and resolves any other name relative to that
-// folder.
+// file. It looks up a name without a slash in PATH. It resolves any other name relative to the
+// folder of the config file.
 func (p *program) resolve(name string, inConfigFolder func(string) string) (err error) {
 	if p.dir, err = filepath.Abs(inConfigFolder(".")); err != nil {
 		return err

@@ -159,7 +159,7 @@ func TestProgramThatCannotRunIsAnOutage(t *testing.T) {
 		unavailable = unavailable || errors.Is(handle("Fine"), broker.ErrUnavailable)
 	}
 	if !unavailable {
-		t.Error("no event failed with ErrUnavailable")
+		t.Error("no event failed with ErrUnavailable, want at least one")
 	}
 	if !strings.Contains(log.String(), "line=broken") || !strings.Contains(log.String(), "starting it again") {
 		t.Errorf("the log lacks the program's output or its restart:\n%s", log)

@@ -63,7 +63,7 @@ func TestInBrowser(t *testing.T) {
 		const { active } = (await navigator.serviceWorker.getRegistrations())[0];
 		while (active.state !== "activated") await new Promise((r) => setTimeout(r, 10));
 		return "subscribed"`); got != "subscribed" {
-		t.Fatalf("subscribe script: got %q", got)
+		t.Fatalf("subscribe script: got %q, want subscribed", got)
 	}
 	if n := w.redis.HLen(t.Context(), "mw:push:phones").Val(); n != 1 {
 		t.Fatalf("stored subscriptions: got %d, want 1", n)

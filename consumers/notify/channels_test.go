@@ -87,7 +87,7 @@ func (w *world) subscribe(body string) (int, string) {
 	return rec.Code, rec.Body.String()
 }
 
-// fromPage returns a request as push.js sends it. Each request comes from another address.
+// fromPage returns a request as push.js sends it. Each request comes from a different address.
 func fromPage(method, path, body string) *http.Request {
 	r := httptest.NewRequest(method, path, strings.NewReader(body))
 	r.Header.Set("Content-Type", "application/json")
@@ -96,7 +96,7 @@ func fromPage(method, path, body string) *http.Request {
 	return r
 }
 
-var pages atomic.Int64 // number of requests of fromPage
+var pages atomic.Int64 // number of requests that fromPage has returned
 
 // publicKey returns the public key of the channel phones.
 func (w *world) publicKey() string {
@@ -110,7 +110,7 @@ func (w *world) publicKey() string {
 // answerTimeout is the timeout of a channel whose service answers immediately.
 const answerTimeout = 10 * time.Second
 
-// trust lets channels accept the certificate of a test server.
+// trust lets channels accept the certificate of a test server. timeout limits each call.
 func trust(t *testing.T, s *httptest.Server, timeout time.Duration) {
 	notify.SetOptions(t, send.Options{Timeout: timeout, Transport: s.Client().Transport})
 }
@@ -128,7 +128,7 @@ func webPushSettings(s *service) string {
 		strings.TrimPrefix(s.URL, "https://") + "']}}\n"
 }
 
-// A newChannel function creates a channel. timeout limits the calls of its service.
+// A newChannel function creates a channel. timeout limits each call to its service.
 type newChannel func(t *testing.T, timeout time.Duration) channel
 
 // channels returns a constructor for each kind of channel that uses HTTP. Every setting that may be a
@@ -139,7 +139,7 @@ func channels() map[string]newChannel {
 		"webpush": func(t *testing.T, timeout time.Duration) channel {
 			b := newBrowser(t)
 			var w *world
-			s := newPushService(t, map[string]subscribed{"/" + secret: b}, func() string { return w.publicKey() })
+			s := newPushService(t, map[string]browserKeys{"/" + secret: b}, func() string { return w.publicKey() })
 			trust(t, s.Server, timeout)
 			w = newWorld(t, webPushSettings(s))
 			if code, body := w.subscribe(`{"subscription": ` + b.subscription(s.URL+"/"+secret) + `}`); code != 201 {
@@ -249,7 +249,7 @@ func answer(code int, body string, header ...string) func(http.ResponseWriter) {
 	}
 }
 
-// What an error means for the event.
+// The meanings of an error for the event.
 const (
 	later = "later" // postponed
 	never = "never" // permanent
@@ -311,8 +311,8 @@ func TestAnswersOfServices(t *testing.T) {
 		"a proxy":          {"pushover", answer(200, "<html>"), again, "answered 200", 0},
 		"archived":         {"slack", answer(410, "channel_is_archived"), never, "channel_is_archived", 0},
 		"not ok":           {"slack", answer(200, "no_service"), never, "no_service", 0},
-		"a proxy of Slack": {"slack", answer(200, "<html>"), again, "answered 200, but not ok", 0},
-		"hidden":           {"slack", answer(404, "no_team\n"), never, "no_team", 0},
+		"a proxy of Slack": {"slack", answer(200, "<html>"), again, "answered 200, but the body is not ok", 0},
+		"newline":          {"slack", answer(404, "no_team\n"), never, "no_team", 0},
 		"parameters": {"telegram",
 			answer(429, `{"ok": false, "description": "Too Many Requests", "parameters": {"retry_after": 35}}`), later,
 			"Too Many Requests", 35 * time.Second},
@@ -388,7 +388,7 @@ func TestMatrixRepeats(t *testing.T) {
 	e := goal(t, nil)
 	c.cutAfterStoring(true)
 	if err := c.w.deliver(c.name, e); err == nil {
-		t.Fatal("deliver on a cut connection: got no error")
+		t.Fatal("deliver on a cut connection: got no error, want one")
 	}
 	c.cutAfterStoring(false)
 	if err := c.w.deliver(c.name, e); err != nil || c.called() != 2 || len(c.all()) != 1 {
@@ -438,7 +438,7 @@ func TestCaseTelegramGroupMoved(t *testing.T) {
 		mu.Unlock()
 		for i := range failures + 1 {
 			if err := w.deliver("tg", e); (err == nil) != (i == failures) {
-				t.Errorf("attempt %d of %d: %v", i+1, failures+1, err)
+				t.Errorf("attempt %d of %d: error %v, want an error only before the last attempt", i+1, failures+1, err)
 			}
 		}
 		mu.Lock()
@@ -508,7 +508,7 @@ func TestUnreachable(t *testing.T) {
 func zeros(n int) string { return strings.Repeat("AAAA", n/3) }
 
 // Each kind of channel satisfies the contract of every consumer.
-func TestAsAnyConsumer(t *testing.T) {
+func TestConsumerContract(t *testing.T) {
 	for kind, channel := range channels() {
 		t.Run(kind, func(t *testing.T) {
 			if kind != "webhook" && kind != "webpush" { // test one kind with one recipient, and one kind with several

@@ -206,7 +206,7 @@ func newMatrix(t testing.TB, token string) *service {
 	})
 }
 
-// newTelegram starts a Bot API.
+// newTelegram starts a server with the Bot API.
 func newTelegram(t testing.TB, token string) *service {
 	const reply = `{"ok": true}`
 	return serve(t, false, http.StatusOK, reply, func(s *service, r *http.Request, body []byte) (string, shown, error) {

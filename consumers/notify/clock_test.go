@@ -16,7 +16,7 @@ import (
 	"github.com/matchwire/matchwire/internal/testenv"
 )
 
-// redisAt returns an embedded Redis whose clock shows at, and its client.
+// redisAt returns an embedded Redis and its client. at is the initial time of the clock of this Redis.
 func redisAt(t *testing.T, at time.Time) (*miniredis.Miniredis, *redis.Client) {
 	m := miniredis.RunT(t)
 	m.SetTime(at)

@@ -26,7 +26,7 @@ func hookSettings(s *service) string {
 	return "channels:\n  hook: {webhook: {url: '" + s.URL + "', secret: " + webhookSecret + "}}\n"
 }
 
-// titles returns the notifications that a service shows, without their threads.
+// titles returns the sorted notifications that a service shows, without their threads.
 func titles(s *service) string {
 	var all []string
 	for _, line := range s.all() {
@@ -116,7 +116,7 @@ func TestRetractedWhileFailing(t *testing.T) {
 func TestCorrectionDoesNotOvertake(t *testing.T) {
 	w, s := newHookWorld(t, "kinds: [goal]")
 	e := consumertest.Goal()
-	begun, proceed := make(chan bool, 2), make(chan bool) // a second element, for a correction that is wrongly sent
+	begun, proceed := make(chan bool, 2), make(chan bool) // capacity 2, in case the correction is wrongly sent
 	s.set(func(rw http.ResponseWriter) { begun <- true; <-proceed; rw.WriteHeader(204) })
 	done := make(chan error)
 	go func() { done <- w.deliver("hook", e) }()
@@ -136,8 +136,8 @@ func TestCorrectionDoesNotOvertake(t *testing.T) {
 	}
 }
 
-// A rule with only suppresses the baskets that it does not match. If a basket was sent, its
-// corrections and its retraction are sent too, even if they do not match. Corrections and
+// A rule with the setting "only" suppresses the baskets that it does not match. If a basket was sent,
+// its corrections and its retraction are sent too, even if they do not match. Corrections and
 // retractions of other baskets are not sent.
 func TestOnlyAndCorrections(t *testing.T) {
 	basket := func(incident string, points, home, away int) event.Event {
@@ -457,7 +457,8 @@ func TestRules(t *testing.T) {
 	}
 }
 
-// A rate of 3/h allows three notifications at once. It postpones other events, each to a different time.
+// A channel with a rate of 3/h sends three notifications at once. It postpones other events, each to a
+// different time.
 func TestRate(t *testing.T) {
 	s := newHook(t)
 	w := newWorld(t, "channels:\n  hook: {rate: 3/h, webhook: {url: '"+s.URL+"', secret: "+webhookSecret+"}}\n")
@@ -480,7 +481,7 @@ func TestRate(t *testing.T) {
 	}
 }
 
-// A Retry-After pauses the whole channel.
+// A Retry-After header pauses the whole channel.
 func TestPause(t *testing.T) {
 	w, s := newHookWorld(t, "kinds: [goal]")
 	s.set(func(rw http.ResponseWriter) { rw.Header().Set("Retry-After", "300"); rw.WriteHeader(429) })

@@ -13,7 +13,7 @@ import (
 // unless folder is "".
 func Describe(t testing.TB, folder, language string, e event.Event) string {
 	t.Helper()
-	all := english()
+	all := shippedTexts()
 	if folder != "" {
 		custom, err := loadTexts(folder, false)
 		if err != nil {
@@ -40,14 +40,15 @@ func Check(t testing.TB) {
 // Names reports whether a shipped language itself has words for a kind. It ignores the English
 // fallback.
 func Names(language string, k event.Kind) bool {
-	l := english()[language]
+	l := shippedTexts()[language]
 	return l != nil && (l.Kinds[string(k)] != "" || l.templates[string(k)] != nil)
 }
 
 // NameKeys returns the keys of the names of kinds and details that a shipped language itself has.
 func NameKeys(language string) []string {
 	var keys []string
-	for table, n := range map[string]names{"kinds": english()[language].Kinds, "details": english()[language].Details} {
+	l := shippedTexts()[language]
+	for table, n := range map[string]names{"kinds": l.Kinds, "details": l.Details} {
 		for key := range n {
 			keys = append(keys, table+" "+key)
 		}
@@ -67,7 +68,7 @@ func SetOptions(t testing.TB, o send.Options) {
 }
 
 // Render returns the English description of an event.
-func Render(e event.Event) Text { return english().render(e, false, "en") }
+func Render(e event.Event) Text { return shippedTexts().render(e, false, "en") }
 
 // SetRemindEvery changes the interval at which upcoming matches are read, until the test ends.
 func SetRemindEvery(t testing.TB, d time.Duration) {

@@ -14,7 +14,7 @@ import (
 	"github.com/matchwire/matchwire/internal/testenv"
 )
 
-// hostile are names with the markup of each service, as a page could contain them.
+// hostile contains names with the markup of each service. A page could contain such names.
 var hostile = []string{
 	"@everyone @here @channel @all @room @goals <!channel> <!here|x> <@U123> <@&42> <@!42> <#C1|general> <users/all> " +
 		"~town-square #hash",
@@ -35,7 +35,7 @@ var hostile = []string{
 	strings.Repeat("漢*_[<@", 60),
 }
 
-// lineStarts are names that are markup at the beginning of a line.
+// lineStarts contains names that are markup at the beginning of a line.
 var lineStarts = []string{"# heading", "-# small", "> quote", ">>> quote", "- item", "* item", "+ item", "1. item",
 	"2) item", "===", "---", "~~~", "```"}
 

@@ -28,7 +28,7 @@ func longPast(e event.Event) bool {
 }
 
 // played returns the minimum duration of play in a match until a time, without stoppage time. In a
-// break and after the end, the period counts in full. If the page shows no clock, only the earlier
+// break and after the end, the latest period counts in full. If the page shows no clock, only the earlier
 // periods count. The result is at most the time since kick-off, because some competitions play
 // shorter periods.
 func played(s event.Sport, m event.Match, at time.Time) time.Duration {
@@ -59,7 +59,7 @@ func played(s event.Sport, m event.Match, at time.Time) time.Duration {
 	return total
 }
 
-// playTime returns the duration of play before a clock time, and whether it is known.
+// playTime returns the duration of play before a clock time, and whether this duration is known.
 func playTime(s event.Sport, c event.Clock) (time.Duration, bool) {
 	if s.CountsMinutes() {
 		return time.Duration(c.Minute) * time.Minute, c.Minute > 0

@@ -8,7 +8,7 @@ import (
 )
 
 // An incident is too late if the page lists it after more than 15 minutes of play. In a break,
-// after the end and without a clock, the period of the match determines the time that was played.
+// after the end or without a clock, the period of the match determines the time that was played.
 func TestListedTooLate(t *testing.T) {
 	soccer := func(minute int) event.Clock { return event.SoccerMinute("", minute, 0) }
 	rugby := func(minute int) event.Clock { return event.Rugby.AtMinute("", minute, 0) }

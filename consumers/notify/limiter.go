@@ -16,7 +16,7 @@ import (
 // Redis. The name of a service's pause is paused:<service>.
 type rateLimiter struct {
 	limiter ratelimit.Limiter
-	prefix  string    // of the Redis key
+	prefix  string    // of the Redis keys
 	rate    send.Rate // zero for no limit
 }
 
@@ -26,7 +26,7 @@ func (l rateLimiter) key() string { return l.prefix + "{turns}" }
 // is postponed.
 const maxSlotWait = 2 * time.Second
 
-// wait waits for a slot to call a service of the channel. service is "" if the channel has only one.
+// wait waits for a slot to call a service of the channel. service is "" if the channel has only one service.
 // If the service is paused, or no slot is free within maxSlotWait, wait returns an error from
 // [broker.Postpone].
 func (l rateLimiter) wait(ctx context.Context, service string) error {

@@ -320,7 +320,7 @@ func TestMailSentAgainHasTheSameID(t *testing.T) {
 	s.set(".", "cut")
 	e := consumertest.Goal()
 	if err := w.deliver("mail", e); err == nil {
-		t.Fatal("deliver on a cut connection: got no error")
+		t.Fatal("deliver on a cut connection: got no error, want one")
 	}
 	s.set(".", "")
 	if err := w.deliver("mail", e); err != nil {
@@ -376,7 +376,7 @@ func TestMailSecurity(t *testing.T) {
 	login := "\x00me\x00" + testenv.Secret
 	const user = ", user: me, password: " + testenv.Secret + ", to: [desk@club.example]"
 	for name, tc := range map[string]struct {
-		settings string
+		settings string // a leading "x, " is removed
 		prepare  func(s *mailServer)
 		want     string // part of the error; "" for no error
 	}{
@@ -417,7 +417,7 @@ func TestMailSecurity(t *testing.T) {
 }
 
 // A mail channel satisfies the contract of every consumer.
-func TestMailAsAnyConsumer(t *testing.T) {
+func TestMailConsumerContract(t *testing.T) {
 	consumertest.Run(t, func(t *testing.T) consumertest.Subject {
 		s := newMailServer(t)
 		answer := func(a string) func() func() {

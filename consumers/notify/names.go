@@ -9,15 +9,15 @@ import (
 	"github.com/matchwire/matchwire/event"
 )
 
-// names are the names of kinds, details, periods and so on in one language, by key. A key
+// names maps keys to the names of kinds, details, periods and so on in one language. A key
 // QUALIFIER.KEY is for one sport or kind only. A # at the end of a key stands for a number, which
-// replaces each # of the name.
+// replaces each # in the name.
 type names map[string]string
 
 var number = regexp.MustCompile(`[0-9]+$`)
 
-// of returns the name of a key, or "". It uses the first qualifier that has a name for the key.
-// Empty qualifiers have no effect.
+// of returns the name of a key, or "". It uses the first qualifier that has a name for the key. If
+// none has, it uses the name without a qualifier. Empty qualifiers have no effect.
 func (n names) of(key string, qualifiers ...string) string {
 	digits := number.FindString(key)
 	stem := strings.TrimSuffix(key, digits)
@@ -47,9 +47,9 @@ func (t texts) inOrder(code string) []*language {
 }
 
 // translate returns the name of key in a language, or else in English. table returns the names of a
-// language. defined is the name in the definition of a sport, or "". It takes precedence over the
-// shipped names, but not over the names in text files. If there is no name, translate returns key
-// with spaces in place of underscores.
+// language. defined is the name in the definition of a sport, or "". defined takes precedence over
+// the shipped names, but not over the names in text files. If there is no name, translate returns
+// key with spaces in place of underscores.
 func (t texts) translate(
 	table func(*language) names, key, defined, code string, qualifiers ...string,
 ) string {

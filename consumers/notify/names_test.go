@@ -7,7 +7,8 @@ import (
 	"github.com/matchwire/matchwire/internal/testenv"
 )
 
-// A rule matches a team or a player regardless of the spelling of the name.
+// A rule matches a team or a player regardless of the spelling of the name. It does not match a
+// different name.
 func TestRuleMatchesEverySpelling(t *testing.T) {
 	matches := func(rule, name string) bool {
 		byTeam := filter{Teams: []string{rule}}.matches(event.Event{Data: event.Data{Match: &event.Match{Home: name}}})
@@ -19,12 +20,12 @@ func TestRuleMatchesEverySpelling(t *testing.T) {
 	}
 	for _, tc := range testenv.Spellings {
 		if !matches(tc.A, tc.B) || !matches(tc.B, tc.A) {
-			t.Errorf("rule %q does not match %q, or the reverse", tc.A, tc.B)
+			t.Errorf("rule %q does not match %q, or the reverse, want both to match", tc.A, tc.B)
 		}
 	}
 	for _, n := range testenv.DifferentNames {
 		if matches(n[0], n[1]) {
-			t.Errorf("rule %q matches the other name %q", n[0], n[1])
+			t.Errorf("rule %q matches the different name %q, want no match", n[0], n[1])
 		}
 	}
 }

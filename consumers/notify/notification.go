@@ -10,7 +10,7 @@ import (
 	"github.com/matchwire/matchwire/event"
 )
 
-// A Notification describes an event to a recipient. It is the default body of a webhook's request.
+// A Notification describes an event to a recipient. Its JSON is the default body of a webhook's request.
 type Notification = send.Notification
 
 // silent reports whether the notification of an event should make no sound. replaces is true if an

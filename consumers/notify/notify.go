@@ -4,7 +4,8 @@
 //
 // Each channel has its own queue, so a slow channel does not delay the others. A channel sends each
 // revision of an incident once, even if processes restart. If a process is killed, the few
-// notifications that it was sending may be sent again, with the same webhook-id or Topic.
+// notifications that it was sending may be sent again, with the same webhook-id (webhooks) or Topic
+// (Web Push).
 //
 // A recipient that was notified of an incident is also notified of its corrections and its
 // retraction. Other recipients get the latest revision as news.
@@ -65,8 +66,8 @@ func New(h consumers.Host) (consumers.Consumer, error) {
 
 const (
 	eventsAtOnce   = 8                // events that one process handles concurrently on a channel
-	sendTimeout    = 30 * time.Second // for an event on a channel with one recipient
-	severalTimeout = 5 * time.Minute  // for an event on a channel with several recipients
+	sendTimeout    = 30 * time.Second // time limit for an event on a channel with one recipient
+	severalTimeout = 5 * time.Minute  // time limit for an event on a channel with several recipients
 )
 
 // A notifier sends the notifications of one channel.
@@ -130,7 +131,7 @@ func (n *notifier) handle(ctx context.Context, e event.Event) error {
 	return n.sendTo(ctx, e, r, reason, recipients, state)
 }
 
-// sendTo sends an event to those recipients that [incidentState.decideTarget] chooses. r is the rule
+// sendTo sends an event to the recipients that [incidentState.decideTarget] chooses. r is the rule
 // that matches the event, or nil. reason is the reason to suppress the event, or "".
 func (n *notifier) sendTo(
 	ctx context.Context, e event.Event, r *rule, reason string, recipients []recipient, state *incidentState,
@@ -209,7 +210,7 @@ func (n *notifier) logSuppressed(ctx context.Context, e event.Event, reason stri
 
 // languageOf returns the language of a rule. If r is nil, it returns the default language.
 func (n *notifier) languageOf(r *rule) string {
-	if r == nil { // no rule matches the correction e, but one matched the original event
+	if r == nil { // no rule matches the correction, but one matched the original event
 		return n.language
 	}
 	return r.language
@@ -220,7 +221,7 @@ func (n *notifier) languageOf(r *rule) string {
 const (
 	noRule     = "no rule matches"
 	quietHours = "quiet hours"
-	late       = "the page listed it more than 15 minutes of play after it happened"
+	late       = "the page listed the incident more than 15 minutes of play after it happened"
 )
 
 // suppressReason returns the reason to suppress an event, or "". r is the rule that matches the event,

@@ -10,8 +10,9 @@ import (
 	"github.com/matchwire/matchwire/event"
 )
 
-// An only selects some of the events that change the score or end a period. Each element is
-// leadChanges, periodEnds, or lastPrefix and a duration. An only matches all other events.
+// only is the value of the setting "only". It selects some of the events that change the score or
+// end a period. Each element is leadChanges, periodEnds, or lastPrefix and a duration. Events that
+// neither change the score nor end a period always match.
 type only []string
 
 const (
@@ -23,28 +24,28 @@ const (
 // maxLast is the longest duration after lastPrefix.
 const maxLast = time.Hour
 
-// checkOnly returns an error if a word of an only is invalid.
+// checkOnly returns an error if an element of the setting "only" is invalid.
 func checkOnly(word string) error {
 	if word == leadChanges || word == periodEnds {
 		return nil
 	}
 	if text, ok := strings.CutPrefix(word, lastPrefix); ok {
 		if d, err := time.ParseDuration(text); err != nil || d <= 0 || d > maxLast {
-			return fmt.Errorf("only: %q: want a duration like 5m, at most %v", word, maxLast)
+			return fmt.Errorf("only: %q: want a duration like 5m, above 0 and at most %v", word, maxLast)
 		}
 		return nil
 	}
 	return fmt.Errorf("only: %q: want %s, %s, or one like %q", word, leadChanges, periodEnds, lastPrefix+"5m")
 }
 
-// limits reports whether an only can exclude events of this kind, in any sport.
-func limits(kind string) bool {
+// onlyCanExclude reports whether the setting "only" can exclude events of this kind, in any sport.
+func onlyCanExclude(kind string) bool {
 	k := event.Kind(kind)
 	return k == event.PeriodEnd || k == event.ScoreChange ||
 		slices.ContainsFunc(event.Sports(), func(s event.Sport) bool { return s.Scores(k) })
 }
 
-// kindsWithOnly returns the default kinds of a rule with an only.
+// kindsWithOnly returns the default kinds of a rule that sets "only".
 func kindsWithOnly(o only) []string {
 	all := append(slices.Clone(defaultKinds), string(event.ScoreChange))
 	if slices.Contains(o, periodEnds) {
@@ -125,7 +126,7 @@ func scoreMove(d *event.Data) (before, after event.Score, known bool) {
 }
 
 // inLast reports whether an event is in overtime, or in the last part of regulation time. last is
-// the length of that part. It returns false for a sport without a clock, except in overtime.
+// the length of that part. For a sport without a clock, inLast returns true only in overtime.
 func inLast(d *event.Data, last time.Duration) bool {
 	var c event.Clock
 	if d.Clock != nil {

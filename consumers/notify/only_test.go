@@ -13,7 +13,7 @@ import (
 	"github.com/matchwire/matchwire/event"
 )
 
-// The setting only of a rule selects some score changes and period ends. The rule still matches all
+// The setting "only" of a rule selects some score changes and period ends. The rule still matches all
 // other events.
 func TestOnly(t *testing.T) {
 	score := func(home, away int) *event.Score { return &event.Score{Home: home, Away: away} }
@@ -60,17 +60,17 @@ func TestOnly(t *testing.T) {
 		"overtime":                  {lastMinutes, basket(home, 2, score(99, 95), "ot1", 5*time.Minute), true},
 		"either": {[]string{leadChanges, "last 2m"},
 			basket(home, 2, score(99, 95), "q4", time.Minute), true},
-		"time-out":                   {leads, event.Data{Sport: event.Basketball, Kind: "timeout"}, true},
-		"end of a period":            {ends, endOfPeriod, true},
-		"end of a period, not asked": {leads, endOfPeriod, false},
-		"basket, not asked":          {ends, basket(home, 3, score(51, 50), "q4", time.Minute), false},
-		"start of a period":          {ends, event.Data{Sport: event.Basketball, Kind: event.PeriodStart}, true},
-		"scorer corrected":           {leads, corrected, true},
-		"score corrected":            {leads, changed(corrected, "50-50", "51-50"), false},
-		"scoreboard, lead changes":   {leads, changed(scoreboard, "20-18", "20-21"), true},
-		"scoreboard, same leader":    {leads, changed(scoreboard, "18-19", "20-21"), false},
-		"scoreboard, unknown before": {leads, scoreboard, false},
-		"scoreboard, late":           {lastMinutes, changed(scoreboard, "18-19", "20-21"), true},
+		"time-out":                      {leads, event.Data{Sport: event.Basketball, Kind: "timeout"}, true},
+		"end of a period":               {ends, endOfPeriod, true},
+		"end of a period, not selected": {leads, endOfPeriod, false},
+		"basket, not selected":          {ends, basket(home, 3, score(51, 50), "q4", time.Minute), false},
+		"start of a period":             {ends, event.Data{Sport: event.Basketball, Kind: event.PeriodStart}, true},
+		"scorer corrected":              {leads, corrected, true},
+		"score corrected":               {leads, changed(corrected, "50-50", "51-50"), false},
+		"scoreboard, lead changes":      {leads, changed(scoreboard, "20-18", "20-21"), true},
+		"scoreboard, same leader":       {leads, changed(scoreboard, "18-19", "20-21"), false},
+		"scoreboard, unknown before":    {leads, scoreboard, false},
+		"scoreboard, late":              {lastMinutes, changed(scoreboard, "18-19", "20-21"), true},
 		"penalty try": {leads,
 			points(event.Rugby, "try", home, 7, score(10, 7), event.Rugby.AtMinute("1h", 20, 0)), true},
 		"conversion of the leader": {leads,
@@ -104,7 +104,7 @@ func TestOnly(t *testing.T) {
 
 var basketLine = regexp.MustCompile(`^- (Q\d) \| (\d\d):(\d\d)\.\d+ \| (\w+) \| (\d) \| (.+?) \| (\d+)-(\d+) \|`)
 
-// A real game has 120 baskets. A rule with lead_changes matches few of them, because the home team
+// In a real game with 120 baskets, a rule with lead_changes matches few of them, because the home team
 // leads for most of the game.
 func TestOnlyOfABasketballGame(t *testing.T) {
 	f, err := os.Open(filepath.Join("..", "..", "..", "shared", "facts", "nba-0022000001.md"))
@@ -116,7 +116,7 @@ func TestOnlyOfABasketballGame(t *testing.T) {
 	leads := filter{Kinds: []string{"basket"}, Only: only{leadChanges}}
 	late := filter{Kinds: []string{"basket"}, Only: only{leadChanges, "last 2m"}}
 	var baskets, changes, lateToo int
-	var leader int // 1 if the home team leads, -1 if the other team leads
+	var leader int // 1 if the home team leads, -1 if the away team leads, 0 if the score is level
 	for lines := bufio.NewScanner(f); lines.Scan(); {
 		m := basketLine.FindStringSubmatch(lines.Text())
 		if m == nil {
@@ -138,7 +138,8 @@ func TestOnlyOfABasketballGame(t *testing.T) {
 			now = -1
 		}
 		if leads.matches(e) != (now != leader) {
-			t.Errorf("%v at %v: matches %t, leader %d, previous leader %d", d.Score, d.Clock, leads.matches(e), now, leader)
+			t.Errorf("%v at %v: matches %t, leader %d, previous leader %d, want a match only if the leader changes",
+				d.Score, d.Clock, leads.matches(e), now, leader)
 		}
 		leader = now
 		for f, count := range map[*int]bool{&baskets: all.matches(e), &changes: leads.matches(e), &lateToo: late.matches(e)} {

@@ -187,7 +187,7 @@ func TestOrderDuringASpoilerDelay(t *testing.T) {
 }
 
 // A push service that is down delays the other browsers only for a short time.
-func TestOneBrowserDoesNotHoldUpTheOthers(t *testing.T) {
+func TestOneBrowserDoesNotDelayTheOthers(t *testing.T) {
 	w, s, subscription := phones(t, 1)
 	w.mustSubscribe(`{"subscription": ` + subscription(0) + `}`)
 	down := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {

@@ -20,7 +20,7 @@ import (
 // returns the subscription of browser i as JSON.
 func phones(t *testing.T, n int) (w *world, s *service, subscription func(i int) string) {
 	t.Helper()
-	browsers := map[string]subscribed{}
+	browsers := map[string]browserKeys{}
 	for i := range n {
 		browsers[fmt.Sprint("/", i)] = newBrowser(t)
 	}
@@ -192,9 +192,9 @@ func TestSubscribing(t *testing.T) {
 	}
 }
 
-// One address can subscribe few browsers. Another site's page cannot subscribe, because a browser
-// asks for permission before it sends JSON to another site. If a channel is full, a new
-// subscription replaces the oldest subscription that has never received a notification.
+// One client address can subscribe only 20 browsers at once. Another site's page cannot subscribe,
+// because a browser asks for permission before it sends JSON to another site. If a channel is full, a
+// new subscription replaces the oldest subscription that has never received a notification.
 func TestFakeSubscriptions(t *testing.T) {
 	w, s, subscription := phones(t, 1)
 	good := subscription(0)
@@ -232,7 +232,7 @@ func TestFakeSubscriptions(t *testing.T) {
 		}
 	}
 	if accepted != 20 {
-		t.Errorf("%d of 100 subscriptions of one address were accepted, want 20", accepted)
+		t.Errorf("%d of 100 subscriptions from one address were accepted, want 20", accepted)
 	}
 	if rec := post("application/json", "192.0.2.1:1", fake(3)); rec.Code != http.StatusCreated {
 		t.Errorf("a browser that is subscribed changes its filter: status %d, want 201", rec.Code)

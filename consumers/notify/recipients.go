@@ -106,15 +106,15 @@ func (n *notifier) sendToAll(
 	}
 	_ = sending.Wait()
 	err := n.outcome(ctx, e, errs)
-	if err != nil && slices.Contains(errs, nil) && time.Since(due) > holdUp {
+	if err != nil && slices.Contains(errs, nil) && time.Since(due) > partialWait {
 		err = consumers.Pass(err)
 	}
 	return err
 }
 
-// holdUp is how long later events of a match wait for an event that only some recipients have received.
-// After that, a push service that is down delays only its own browsers.
-const holdUp = 45 * time.Second
+// partialWait is how long later events of a match wait for an event that only some recipients have
+// received. After that, a push service that is down delays only its own browsers.
+const partialWait = 45 * time.Second
 
 // outcome returns one error for an event that was sent to several recipients. If a retry can help for
 // any recipient, outcome returns an error that is not permanent. If push services permanently refuse
@@ -145,14 +145,14 @@ func (n *notifier) outcome(ctx context.Context, e event.Event, errs []error) err
 	return nil
 }
 
-// joined returns an error that wraps both all and err. count is the number of errors in all. If count is
-// 5 or more, joined returns all.
+// joined returns an error that wraps both all and err. count is the number of earlier errors. If count
+// is 5 or more, joined returns all.
 func joined(all, err error, count int) error {
-	const most = 5
+	const maxErrors = 5
 	switch {
 	case all == nil:
 		return err
-	case count >= most:
+	case count >= maxErrors:
 		return all
 	}
 	return fmt.Errorf("%w; %w", all, err)

@@ -78,8 +78,8 @@ func (n *notifier) remindAll(ctx context.Context, locks deliveries, longest time
 	return errors.Join(all...)
 }
 
-// reminder returns the event that a notification before kick-off describes. The same match and time
-// before kick-off always have the same ID.
+// reminder returns the event that a notification before kick-off describes. Events for the same match
+// and the same time before kick-off have the same ID.
 func reminder(d event.Data, before time.Duration, now time.Time) (event.Event, error) {
 	d.Kind, d.Action, d.Rev = kickoffSoon, event.New, 1
 	d.Incident = event.IncidentID(string(kickoffSoon), d.Match.ID, before.String())

@@ -84,8 +84,8 @@ func (w *world) remind(n int, l *fixtureList) (stop func()) {
 	return stop
 }
 
-// A rule with before sends one notification for each match, even after a restart. If the kick-off
-// moves, the notification moves too.
+// A rule with the setting "before" sends one notification for each match, even after a restart. If the
+// kick-off moves, the notification moves too.
 func TestReminders(t *testing.T) {
 	notify.SetRemindEvery(t, 20*time.Millisecond)
 	var mu sync.Mutex
@@ -153,7 +153,7 @@ func TestReminders(t *testing.T) {
 	}
 }
 
-// If a channel has only a rule with before, its consumer receives no events of a match.
+// If the only rule of a channel sets "before", the consumer of the channel receives no match events.
 func TestOnlyReminders(t *testing.T) {
 	w := newWorld(t, "channels:\n  site: {log: {}}\nrules:\n  - {before: 15m}\n")
 	part := w.Parts["site"]

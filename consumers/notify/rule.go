@@ -33,7 +33,7 @@ type filter struct {
 	// retraction.
 	Topics  []string `json:"topics,omitempty"`
 	Teams   []string `json:"teams,omitempty"`   // one of these teams must play in the match
-	Players []string `json:"players,omitempty"` // one must be the player, the assist or the player who goes off
+	Players []string `json:"players,omitempty"` // one must be the event's Player, Assist or Off
 	Kinds   []string `json:"kinds,omitempty"`
 	Only    only     `json:"only,omitempty"`
 
@@ -118,7 +118,7 @@ func (f filter) possible() bool {
 	return false
 }
 
-// keys returns the topic patterns that the channel's queue is bound with.
+// keys returns the topic patterns with which the channel's queue is bound.
 func (n *notifier) keys() []string {
 	var all []string
 	for _, r := range n.rules {
@@ -128,8 +128,8 @@ func (n *notifier) keys() []string {
 	return slices.Compact(all)
 }
 
-// quiet is a time of day in which news is suppressed. If a recipient was notified of an incident, its
-// corrections and its retraction are still sent.
+// quiet holds quiet hours: a part of each day in which news is suppressed. If a recipient was notified
+// of an incident, the corrections and the retraction of the incident are still sent.
 type quiet struct {
 	from, until time.Duration // since midnight; until is on the next day if it is less than from
 	zone        *time.Location

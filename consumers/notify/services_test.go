@@ -32,8 +32,8 @@ import (
 // A shown is a notification that a service or a browser shows.
 type shown struct{ Title, Body string }
 
-// A service is a fake of a notification service. Tests can set its answer. It stores the
-// notifications that it shows, one for each thread.
+// A service is a fake notification service. Tests can set its answer. It stores the notifications
+// that it shows, one for each thread.
 type service struct {
 	*httptest.Server
 
@@ -104,7 +104,7 @@ func (s *service) takeOnly() (n shown, active []string) {
 	return n, active
 }
 
-// next returns a new thread, for a service without threads. The caller holds s.mu.
+// next returns an unused thread ID, for a service without threads. The caller holds s.mu.
 func (s *service) next() string { return strconv.Itoa(len(s.shows)) }
 
 // A receiver checks a request. It returns the thread, and the notification that the service shows
@@ -187,19 +187,19 @@ func newHook(t testing.TB) *service {
 	})
 }
 
-// A subscribed holds the keys of a browser's subscription.
-type subscribed struct {
+// A browserKeys holds the keys of a browser's subscription.
+type browserKeys struct {
 	key  *ecdh.PrivateKey
 	auth []byte
 }
 
-// newBrowser returns a browser with new keys.
-func newBrowser(t testing.TB) subscribed {
+// newBrowser returns the keys of a new browser.
+func newBrowser(t testing.TB) browserKeys {
 	key, err := ecdh.P256().GenerateKey(rand.Reader)
 	if err != nil {
 		t.Fatal(err)
 	}
-	b := subscribed{key, make([]byte, 16)}
+	b := browserKeys{key, make([]byte, 16)}
 	if _, err := rand.Read(b.auth); err != nil {
 		t.Fatal(err)
 	}
@@ -209,15 +209,15 @@ func newBrowser(t testing.TB) subscribed {
 var b64 = base64.RawURLEncoding
 
 // subscription returns the browser's PushSubscription as JSON.
-func (b subscribed) subscription(endpoint string) string {
+func (b browserKeys) subscription(endpoint string) string {
 	return fmt.Sprintf(`{"endpoint": %q, "expirationTime": null, "keys": {"p256dh": %q, "auth": %q}}`,
 		endpoint, b64.EncodeToString(b.key.PublicKey().Bytes()), b64.EncodeToString(b.auth))
 }
 
-// decrypt decrypts a message by RFC 8291.
-func (b subscribed) decrypt(body []byte) ([]byte, error) {
+// decrypt decrypts a message as specified in RFC 8291.
+func (b browserKeys) decrypt(body []byte) ([]byte, error) {
 	if len(body) < 86 || body[20] != 65 {
-		return nil, errors.New("want at least 86 bytes and a key of 65 bytes")
+		return nil, fmt.Errorf("got %d bytes, want at least 86 and a key of 65 bytes", len(body))
 	}
 	salt, size, sender := body[:16], int(binary.BigEndian.Uint32(body[16:20])), body[21:86]
 	if len(body)-86 > size {
@@ -275,7 +275,7 @@ func TestDecryptsTheExampleOfTheRFC(t *testing.T) {
 	}
 	const message = "DGv6ra1nlYgDCS1FRnbzlwAAEABBBP4z9KsN6nGRTbVYI_c7VJSPQTBtkgcy27mlmlMoZIIgDll6e3vCYLocInmYWAmS6" +
 		"TlzAC8wEqKK6PBru3jl7A_yl95bQpu6cVPTpK4Mqgkf1CXztLVBSt2Ks3oZwbuwXPXLWyouBWLVWGNWQexSgSxsj_Qulcy4a-fN"
-	plain, err := subscribed{key, bytes("BTBZMqHH6r4Tts7J_aSIgg")}.decrypt(bytes(message))
+	plain, err := browserKeys{key, bytes("BTBZMqHH6r4Tts7J_aSIgg")}.decrypt(bytes(message))
 	if err != nil || string(plain) != "When I grow up, I want to be a watermelon" {
 		t.Errorf("decrypt: got %q, %v, want the text of the RFC", plain, err)
 	}
@@ -283,7 +283,7 @@ func TestDecryptsTheExampleOfTheRFC(t *testing.T) {
 
 // newPushService starts a push service with a browser at each path. A browser shows one notification for
 // each tag. The service checks VAPID and the headers of RFC 8030. public returns the expected key.
-func newPushService(t testing.TB, browsers map[string]subscribed, public func() string) *service {
+func newPushService(t testing.TB, browsers map[string]browserKeys, public func() string) *service {
 	return serve(t, true, http.StatusCreated, "", func(s *service, r *http.Request, body []byte) (string, shown, error) {
 		b, ok := browsers[r.URL.Path]
 		if !ok {
@@ -294,7 +294,8 @@ func newPushService(t testing.TB, browsers map[string]subscribed, public func() 
 		if err != nil || ttl < 0 || !ntfySequence.MatchString(topic) || len(topic) > 32 ||
 			r.Header.Get("Content-Encoding") != "aes128gcm" ||
 			!slices.Contains([]string{"very-low", "low", "normal", "high"}, r.Header.Get("Urgency")) {
-			return "", shown{}, fmt.Errorf("invalid headers %v", r.Header)
+			return "", shown{}, fmt.Errorf("headers %v: want a TTL of 0 or more, a topic of at most 32 characters, "+
+				"Content-Encoding aes128gcm and an urgency of RFC 8030", r.Header)
 		}
 		if err := vapid(r.Header.Get("Authorization"), s.URL, public()); err != nil {
 			return "", shown{}, err
@@ -307,14 +308,17 @@ func newPushService(t testing.TB, browsers map[string]subscribed, public func() 
 			s.message(plain)
 		}
 		var m struct{ Title, Body, Tag, Type, ID, TID string }
-		if err := json.Unmarshal(plain, &m); err != nil || m.Tag != r.Header.Get("Topic") || m.ID == "" || m.TID == "" {
-			return "", shown{}, fmt.Errorf("invalid message %s: %w", plain, err)
+		if err := json.Unmarshal(plain, &m); err != nil {
+			return "", shown{}, fmt.Errorf("message %s: %w", plain, err)
+		}
+		if m.Tag != topic || m.ID == "" || m.TID == "" {
+			return "", shown{}, fmt.Errorf("message %s: want tag %q, an ID and a TID", plain, topic)
 		}
 		return r.URL.Path + " " + m.Tag, shown{m.Title, m.Body}, nil
 	})
 }
 
-// vapid returns an error if an Authorization header is invalid by RFC 8292.
+// vapid returns an error if an Authorization header is invalid according to RFC 8292.
 func vapid(header, audience, public string) error {
 	m := regexp.MustCompile(`^vapid t=([^.]+)\.([^.]+)\.([^,]+), k=(\S+)$`).FindStringSubmatch(header)
 	if m == nil || m[4] != public {
@@ -323,8 +327,12 @@ func vapid(header, audience, public string) error {
 	point, err1 := b64.DecodeString(m[4])
 	claims, err2 := b64.DecodeString(m[2])
 	signature, err3 := b64.DecodeString(m[3])
-	if err := errors.Join(err1, err2, err3); err != nil || len(signature) != 64 || len(point) != 65 {
+	if err := errors.Join(err1, err2, err3); err != nil {
 		return fmt.Errorf("authorization %q: %w", header, err)
+	}
+	if len(signature) != 64 || len(point) != 65 {
+		return fmt.Errorf("authorization %q: got a signature of %d bytes and a key of %d bytes, want 64 and 65",
+			header, len(signature), len(point))
 	}
 	key, err := ecdsa.ParseUncompressedPublicKey(elliptic.P256(), point)
 	if err != nil {
@@ -338,10 +346,13 @@ func vapid(header, audience, public string) error {
 		Aud, Sub string
 		Exp      int64
 	}
-	err = json.Unmarshal(claims, &c)
-	left := time.Until(time.Unix(c.Exp, 0))
-	if err != nil || c.Aud != audience || c.Sub != "mailto:me@club.example" || left > 24*time.Hour || left < time.Minute {
+	if err := json.Unmarshal(claims, &c); err != nil {
 		return fmt.Errorf("claims %s: %w", claims, err)
+	}
+	const sub = "mailto:me@club.example"
+	left := time.Until(time.Unix(c.Exp, 0))
+	if c.Aud != audience || c.Sub != sub || left > 24*time.Hour || left < time.Minute {
+		return fmt.Errorf("claims %s: want aud %s, sub %s, and exp in 1 minute to 24 hours", claims, audience, sub)
 	}
 	return nil
 }

@@ -20,8 +20,8 @@ import (
 
 // Settings holds the settings of the notify consumer.
 type Settings struct {
-	// MaxAge is the maximum age of an event that is sent. The default is 1h. It matters after an
-	// outage of the consumer.
+	// MaxAge is the maximum age of an event for which notify sends a notification. The default is 1h.
+	// This setting matters after an outage of the consumer.
 	MaxAge strictyaml.Duration `yaml:"max_age"`
 	// Language is the language of rules that set none. The default is en.
 	Language text `yaml:"language"`
@@ -33,7 +33,7 @@ type Settings struct {
 	// Channels holds the channels by name. The default is one channel, which only logs.
 	Channels map[string]send.Channel `yaml:"channels"`
 	// Rules choose events for channels. By default, every channel gets goals, red cards, starts and
-	// ends of matches, and other changes of status.
+	// ends of matches, new kick-off times, and other changes of status.
 	Rules []ruleSettings `yaml:"rules"`
 }
 
@@ -49,7 +49,7 @@ type ruleSettings struct {
 	Only    []text              `yaml:"only"` // lead_changes, period_ends, last 5m
 	Quiet   *quietSettings      `yaml:"quiet"`
 	Delay   strictyaml.Duration `yaml:"delay"` // the spoiler delay
-	// Before, if not zero, is how long before the start of a match the rule sends a notification.
+	// Before, if not zero, is the time before kick-off at which the rule sends a notification.
 	Before   strictyaml.Duration `yaml:"before"`
 	Language text                `yaml:"language"`
 
@@ -238,7 +238,7 @@ func (p plan) checkRule(r ruleSettings, h consumers.Host) (plannedRule, error) {
 	return planned, err
 }
 
-// checkOnly returns an error if the setting only is invalid, or does not fit the kinds of the rule.
+// checkOnly returns an error if the setting "only" is invalid, or does not fit the kinds of the rule.
 func (r ruleSettings) checkOnly() error {
 	if r.Only != nil && len(r.Only) == 0 {
 		return r.pos.Errorf("only: want at least one of %s, %s and %q", leadChanges, periodEnds, lastPrefix+"5m")
@@ -252,21 +252,22 @@ func (r ruleSettings) checkOnly() error {
 	switch ends := slices.Contains(kinds, string(event.PeriodEnd)); {
 	case len(r.Only) == 0 || len(kinds) == 0:
 		return nil
-	case !slices.ContainsFunc(kinds, limits):
-		return r.Only[0].Pos.Errorf("only: none of the kinds changes the score: add some, or remove only")
+	case !slices.ContainsFunc(kinds, onlyCanExclude):
+		return r.Only[0].Pos.Errorf("only: none of the kinds changes the score: add one that does, or remove only")
 	case ends != slices.Contains(values(r.Only), periodEnds):
 		return r.Only[0].Pos.Errorf("only: want %s here and period_end in kinds, or neither", periodEnds)
 	}
 	return nil
 }
 
-// Bounds of the setting before.
+// Bounds of the setting "before".
 const (
 	minBefore = time.Minute
 	maxBefore = 24 * time.Hour
 )
 
-// checkBefore returns an error if the rule sets before together with a setting that chooses events.
+// checkBefore returns an error if the setting "before" is out of bounds, or if the rule combines it
+// with a setting that chooses events instead of matches.
 func (r ruleSettings) checkBefore() error {
 	before := time.Duration(r.Before)
 	if before == 0 {
@@ -279,7 +280,7 @@ func (r ruleSettings) checkBefore() error {
 		"kinds": len(r.Kinds) > 0, "only": len(r.Only) > 0, "players": len(r.Players) > 0, "delay": r.Delay > 0,
 	} {
 		if set {
-			return r.pos.Errorf("before: a notification before kick-off has no %s: remove it, or write another rule", name)
+			return r.pos.Errorf("before: a notification before kick-off has no %s: remove it, or use a separate rule", name)
 		}
 	}
 	for _, t := range r.Topics {
@@ -308,7 +309,7 @@ func (q quietSettings) hours(pos strictyaml.Pos) (*quiet, error) {
 		*b.into = time.Duration(t.Hour())*time.Hour + time.Duration(t.Minute())*time.Minute
 	}
 	if hours.from == hours.until {
-		return nil, q.From.Pos.Errorf("quiet: from and until are both %s", q.From.Value)
+		return nil, q.From.Pos.Errorf("quiet: from and until are both %s: want two different times", q.From.Value)
 	}
 	if q.Zone.Value != "" {
 		zone, err := event.LoadZone(q.Zone.Value)

@@ -22,18 +22,18 @@ func TestCorrectionSound(t *testing.T) {
 		e     event.Event
 		sound bool // with the default setting
 	}{
-		"another scorer":      {corrected(event.Soccer, event.Goal, change("player", "Ann", "Ora")), true},
-		"no scorer":           {corrected(event.Soccer, event.Goal, change("player", "Ann", "")), true},
-		"an own goal":         {corrected(event.Soccer, event.Goal, change("detail", "", event.OwnGoal)), true},
-		"no own goal":         {corrected(event.Soccer, event.Goal, change("detail", event.OwnGoal, "penalty")), true},
-		"another team":        {corrected(event.Rugby, "try", change("team", "A", "B")), true},
-		"a touchdown":         {corrected(event.AmericanFootball, "touchdown", change("player", "Ann", "Ora")), true},
-		"the first name":      {corrected(event.Soccer, event.Goal, change("player", "", "Ann")), false},
-		"a penalty":           {corrected(event.Soccer, event.Goal, change("detail", "", event.PenaltyGoal)), false},
-		"the minute":          {corrected(event.Soccer, event.Goal, change("time", "12'", "13'")), false},
-		"the assist":          {corrected(event.Soccer, event.Goal, change("assist", "Bea", "Cat")), false},
-		"a card":              {corrected(event.Soccer, event.RedCard, change("player", "Ann", "Ora")), false},
-		"a goal is retracted": {retracted, false},
+		"a different scorer":   {corrected(event.Soccer, event.Goal, change("player", "Ann", "Ora")), true},
+		"a removed scorer":     {corrected(event.Soccer, event.Goal, change("player", "Ann", "")), true},
+		"an own goal":          {corrected(event.Soccer, event.Goal, change("detail", "", event.OwnGoal)), true},
+		"no own goal":          {corrected(event.Soccer, event.Goal, change("detail", event.OwnGoal, "penalty")), true},
+		"a different team":     {corrected(event.Rugby, "try", change("team", "A", "B")), true},
+		"a touchdown":          {corrected(event.AmericanFootball, "touchdown", change("player", "Ann", "Ora")), true},
+		"a newly known scorer": {corrected(event.Soccer, event.Goal, change("player", "", "Ann")), false},
+		"a penalty":            {corrected(event.Soccer, event.Goal, change("detail", "", event.PenaltyGoal)), false},
+		"the minute":           {corrected(event.Soccer, event.Goal, change("time", "12'", "13'")), false},
+		"the assist":           {corrected(event.Soccer, event.Goal, change("assist", "Bea", "Cat")), false},
+		"a card":               {corrected(event.Soccer, event.RedCard, change("player", "Ann", "Ora")), false},
+		"a goal is retracted":  {retracted, false},
 	} {
 		for sound, want := range map[send.CorrectionSound]bool{
 			"": tc.sound, send.SoundScorer: tc.sound, send.SoundAll: true, send.SoundNone: false,

@@ -189,8 +189,8 @@ func TestTextsOfSports(t *testing.T) {
 	}
 }
 
-// Each language names the same kinds and details. English lacks names for the kinds and details
-// that are English words in the code.
+// Each language names the same kinds and details. English needs no name for a kind or detail whose
+// identifier is already the English word.
 func TestLanguagesHaveTheSameNames(t *testing.T) {
 	de := notify.NameKeys("de")
 	for _, language := range []string{"es", "fr", "en"} {
@@ -198,13 +198,13 @@ func TestLanguagesHaveTheSameNames(t *testing.T) {
 		for _, key := range keys {
 			qualified := strings.Contains(strings.SplitN(key, " ", 2)[1], ".")
 			if !slices.Contains(de, key) && !(qualified && strings.HasPrefix(key, "details ")) {
-				t.Errorf("languages/%s.yaml has a name for %s, but languages/de.yaml has not", language, key)
+				t.Errorf("languages/%s.yaml has a name for %s, but languages/de.yaml has none", language, key)
 			}
 		}
 		for _, key := range de {
 			if language != "en" && !slices.Contains(keys, key) && !strings.Contains(key, ".extra_time") &&
 				!strings.Contains(key, ".shootout") {
-				t.Errorf("languages/de.yaml has a name for %s, but languages/%s.yaml has not", key, language)
+				t.Errorf("languages/de.yaml has a name for %s, but languages/%s.yaml has none", key, language)
 			}
 		}
 	}

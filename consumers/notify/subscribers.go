@@ -40,8 +40,8 @@ type subscriber struct {
 // subscribers stores the subscribers of one Web Push channel in Redis:
 //
 //	<key>            hash: a JSON object by subscription ID
-//	<key>:unproven   sorted set: the IDs that have never received a notification, by the Unix time
-//	                 at which they subscribed
+//	<key>:unproven   sorted set: the IDs of subscriptions that have never received a notification,
+//	                 by the Unix time of the subscription
 type subscribers struct {
 	redis redis.UniversalClient
 	key   string
@@ -161,7 +161,7 @@ func (s *subscribers) add(ctx context.Context, one subscriber) error {
 	return err
 }
 
-// check returns an error if the subscription, the filter or the language is invalid. The page
+// check returns an error if the subscription, the filter or the language is invalid. The client
 // receives the text of the error.
 func (s *subscribers) check(one subscriber) error {
 	u, err := url.Parse(one.Subscription.Endpoint)
@@ -174,7 +174,7 @@ func (s *subscribers) check(one subscriber) error {
 	key, err1 := decodeKey(one.Subscription.Keys.P256dh)
 	auth, err2 := decodeKey(one.Subscription.Keys.Auth)
 	if err1 != nil || err2 != nil || len(auth) != 16 {
-		return errors.New("keys: want p256dh and auth of the browser's subscription")
+		return errors.New("keys: want p256dh and auth (16 bytes) of the browser's subscription, in base64")
 	}
 	if _, err := ecdh.P256().NewPublicKey(key); err != nil {
 		return errors.New("keys: p256dh is not a point on the curve P-256")
@@ -303,9 +303,9 @@ func (s *subscribers) limit(r *http.Request, one subscriber) (time.Duration, err
 	return 0, nil
 }
 
-// body decodes the JSON body of a request. If the body is not valid JSON, it responds with the
-// error and returns false. It requires the content type of JSON, because browsers send JSON to
-// another site only with the permission of that site.
+// body decodes the JSON body of a request. If the content type or the body is invalid, body responds
+// with the error and returns false. It requires the content type application/json, because browsers
+// send JSON to another site only with the permission of that site.
 func body(w http.ResponseWriter, r *http.Request, into any) bool {
 	if kind, _, err := mime.ParseMediaType(r.Header.Get("Content-Type")); err != nil || kind != "application/json" {
 		problem.Write(w, http.StatusUnsupportedMediaType, "want Content-Type: application/json", "")

@@ -45,8 +45,8 @@ const (
 	maxBody  = 1000 // runes
 )
 
-// english returns the shipped texts of all languages.
-var english = sync.OnceValue(func() texts {
+// shippedTexts returns the shipped texts of all languages.
+var shippedTexts = sync.OnceValue(func() texts {
 	t, err := loadTexts("", false)
 	if err != nil {
 		panic(err) // a shipped file is invalid
@@ -55,7 +55,7 @@ var english = sync.OnceValue(func() texts {
 })
 
 // Line returns an English description of an event on one line.
-func Line(e event.Event) string { return english().render(e, false, "en").Line() }
+func Line(e event.Event) string { return shippedTexts().render(e, false, "en").Line() }
 
 var languageCode = regexp.MustCompile(`^[a-z]{2,3}(-[A-Za-z0-9]{2,8})*$`)
 
@@ -86,8 +86,8 @@ func (t texts) has(code string) bool { return t[code] != nil }
 // languages returns the sorted language codes.
 func (t texts) languages() []string { return slices.Sorted(maps.Keys(t)) }
 
-// loadTexts loads the shipped languages, then those in folder unless it is "". If optional is true,
-// folder may be missing.
+// loadTexts loads the shipped languages, then those in folder unless folder is "". If optional is
+// true, folder may be missing.
 func loadTexts(folder string, optional bool) (texts, error) {
 	all := texts{}
 	base, err := fs.Sub(shipped, "languages")
@@ -223,8 +223,7 @@ func (l *language) parseTemplate(name string, t text) error {
 	return nil
 }
 
-// plain returns an error of a template without its position in the template, because the caller adds the
-// position in the file.
+// plain returns an error of a template without the prefix "template: ", because the caller adds its own.
 func plain(err error) error {
 	text := err.Error()
 	if i := strings.LastIndex(text, ": "); strings.HasPrefix(text, "template: ") && i > 0 {
@@ -237,7 +236,7 @@ func plain(err error) error {
 func shortened(s string) string { return fmt.Sprintf("template %q", send.Cut(s, 80)) }
 
 // check executes every template of a language with [samples], so that an invalid template is found at
-// start.
+// startup.
 func (t texts) check(code string) error {
 	l := t[code]
 	for _, e := range samples() {

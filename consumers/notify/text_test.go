@@ -14,7 +14,7 @@ import (
 )
 
 // goal returns a goal of Toronto FC in New York. change, if not nil, changes the data of the event.
-// It can set another kind.
+// It can set a different kind.
 func goal(t testing.TB, change func(*event.Data)) event.Event {
 	t.Helper()
 	c := event.SoccerMinute("", 6, 0)
@@ -146,7 +146,7 @@ func TestText(t *testing.T) {
 // The shipped languages describe goals, retractions and ends of periods.
 func TestLanguages(t *testing.T) {
 	ownGoal := goal(t, func(d *event.Data) { d.Player, d.Detail = "Brillant", event.OwnGoal })
-	back := goal(t, func(d *event.Data) { d.Kind, d.Action = event.Goal, event.Retracted })
+	retracted := goal(t, func(d *event.Data) { d.Kind, d.Action = event.Goal, event.Retracted })
 	end := goal(t, func(d *event.Data) {
 		*d = event.Data{League: "MLS", Kind: event.PeriodEnd, Match: d.Match, Score: d.Score,
 			Clock: &event.Clock{Period: "1h"}}
@@ -174,7 +174,7 @@ func TestLanguages(t *testing.T) {
 			"pour Toronto FC : Sebastian Giovinco (6', New York City FC 0–1 Toronto FC)",
 			"Fin : 1re mi-temps (New York City FC 0–1 Toronto FC)"},
 	} {
-		for i, e := range []event.Event{ownGoal, back, end} {
+		for i, e := range []event.Event{ownGoal, retracted, end} {
 			if got := notify.Describe(t, "", language, e); got != want[i] {
 				t.Errorf("text in %s\ngot  %s\nwant %s", language, got, want[i])
 			}
@@ -212,7 +212,7 @@ func TestCustomTemplates(t *testing.T) {
 
 // The names in the definition of a sport replace the shipped names. The names in a text file
 // replace both. A text file can have a title for one sport, one detail or one number of points.
-func TestTextFilesBeforeDefinitions(t *testing.T) {
+func TestTextFilesOverrideDefinitions(t *testing.T) {
 	const sport = event.Sport("korfball")
 	if err := event.Define(event.Definition{
 		Name: sport, Periods: []event.Period{"q1", "q2"}, Counts: event.Points,
@@ -273,8 +273,8 @@ func TestTextFilesBeforeDefinitions(t *testing.T) {
 }
 
 // Every kind has a title in every language. No title contains an identifier of the code. Languages
-// other than English have a name for every kind, because the identifier of a kind is an English
-// word.
+// other than English have a name for every kind. English needs none, because the identifier of a
+// kind is an English word.
 func TestEveryKindHasTitles(t *testing.T) {
 	notify.Check(t)
 	missing := map[string]bool{}
@@ -284,7 +284,7 @@ func TestEveryKindHasTitles(t *testing.T) {
 			bad := func(text string) bool { return strings.Contains(line, text) }
 			if line == "" || bad("_") || bad("<no value>") || bad("{{") {
 				if e.Data.Match != nil {
-					t.Errorf("%s: %s: bad title or body %q", language, e.Type, line)
+					t.Errorf("%s: %s: got %q, want a text without identifiers or template actions", language, e.Type, line)
 				}
 			}
 			if !slices.Contains(event.KnownSports(), e.Data.Sport) { // another test has defined this sport

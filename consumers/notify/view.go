@@ -19,20 +19,20 @@ type view struct {
 	Team, Opponent      string
 	Player, Assist, Off string
 	Who                 string // player and detail, like "Ann, penalty"; only the player if Kind contains the detail
-	Points              int    // that the incident added to the score; 0 if unknown, and for goals
+	Points              int    // that the incident added to the score; 0 if unknown or for a goal
 	Home, Away          string
 	Score, Shootout     *event.Score     // after the event; nil if unknown
-	For, Against        int              // the scores of Team and of the opponent
-	LineScore           *event.LineScore // the innings of cricket after the event; nil if unknown
+	For, Against        int              // the scores of Team and Opponent
+	LineScore           *event.LineScore // the cricket innings after the event; nil if unknown
 	Time                string           // on the match clock, like "90+1'"
 	Period              string           // translated
-	InPeriod            string           // Period, or "" if the clock counts from the start of the match
+	InPeriod            string           // Period; "" if the title has it or the clock counts from the start
 	Status              string           // translated
 	In                  string           // time until kick-off, like "1 h 30 min"; only before kick-off
 	Reason              string           // why the incident was corrected or retracted
 	Changes             []change         // made by a correction or a new kick-off time
-	Winner              string           // match_end: the team that won; "" for a draw, and if unknown
-	DecidedBy           string           // match_end: translated; "" if in regular time, and if unknown
+	Winner              string           // match_end: the team that won; "" for a draw or if unknown
+	DecidedBy           string           // match_end: translated; "" for regular time or if unknown
 	Formation           string           // lineup
 	Lineup              string           // lineup: the names of the starters
 	Title               string           // correction or retraction: the title of the incident as news

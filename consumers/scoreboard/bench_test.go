@@ -85,13 +85,14 @@ func BenchmarkUpdates(b *testing.B) {
 	var ratios, rates, idle []float64
 	for b.Loop() {
 		for i := range rounds {
-			var o, f time.Duration
+			var oursTook, bareTook time.Duration
 			if i%2 == 0 {
-				f, o = bare(), ours()
+				bareTook, oursTook = bare(), ours()
 			} else {
-				o, f = ours(), bare()
+				oursTook, bareTook = ours(), bare()
 			}
-			ratios, rates = append(ratios, f.Seconds()/o.Seconds()), append(rates, n/o.Seconds())
+			ratios = append(ratios, bareTook.Seconds()/oursTook.Seconds())
+			rates = append(rates, n/oursTook.Seconds())
 			one := median(func(e event.Event) { _ = c.Handle(b.Context(), e) })
 			raw := median(func(e event.Event) {
 				r.EvalSha(b.Context(), sha, scoreboard.Keys("mw:", e.Subject), scoreboard.Args(e, time.Hour)...)

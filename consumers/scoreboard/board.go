@@ -37,7 +37,7 @@ type Board struct {
 	Replay     bool         `json:"replay,omitempty"`
 	Stale      string       `json:"stale,omitempty"` // why the source is stale; "" if it is not
 	StaleSince time.Time    `json:"stale_since,omitzero"`
-	Epoch      string       `json:"epoch,omitempty"` // of the latest event, like the members below
+	Epoch      string       `json:"epoch,omitempty"` // of the latest event, like Seq, Event, ID and TID
 	Seq        int64        `json:"seq,omitempty"`
 	Event      string       `json:"event"` // event type
 	ID         string       `json:"id"`
@@ -75,7 +75,8 @@ func (b Boards) Get(ctx context.Context, match string) (found Board, ok bool, er
 }
 
 // ordered decodes incidents and sorts them in the order in which they happened: by clock, then by the
-// seq of their first revision. The ends of periods and of the match come last.
+// seq of their first revision. The end of a period is the last incident of the period, and the end of
+// the match is the last of all.
 func ordered(s event.Sport, fields map[string]string) ([]Incident, error) {
 	all := make([]Incident, 0, len(fields))
 	for id, text := range fields {
@@ -255,7 +256,7 @@ func decode[T any](text string) *T {
 	return v
 }
 
-// tally returns a score, or nil unless both values are numbers.
+// tally returns a score, or nil if a value is not a number.
 func tally(home, away string) *event.Score {
 	h, err1 := strconv.Atoi(home)
 	a, err2 := strconv.Atoi(away)

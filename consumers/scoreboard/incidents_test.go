@@ -51,7 +51,7 @@ func TestIncidentsInAnyOrder(t *testing.T) {
 		revision(t, "b", 1, event.New, "e2", 2, "Altidore"),
 		revision(t, "a", 2, event.Corrected, "e2", 3, "Osorio"),
 		revision(t, "b", 2, event.Retracted, "e2", 4, "Altidore"),
-		revision(t, "b2", 1, event.New, "e2", 5, "Morrow"), // the same goal after its retraction: another incident
+		revision(t, "b2", 1, event.New, "e2", 5, "Morrow"), // the same goal after its retraction: a new incident
 	}
 	for i := range events { // all incidents have the same clock, so their order depends on seq
 		c := event.SoccerMinute("", 10, 0)
@@ -68,11 +68,11 @@ func TestIncidentsInAnyOrder(t *testing.T) {
 			if got := incidents(t, r); got != want {
 				t.Errorf("seed %d: incidents are %s, want %s", seed, got, want)
 			}
-			board := r.PTTL(t.Context(), scoreboard.Key("mw:", "m1")).Val()
-			inc := r.PTTL(t.Context(), scoreboard.IncidentsKey("mw:", "m1")).Val()
-			if inc < time.Hour || inc > board+time.Second {
+			boardTTL := r.PTTL(t.Context(), scoreboard.Key("mw:", "m1")).Val()
+			incidentsTTL := r.PTTL(t.Context(), scoreboard.IncidentsKey("mw:", "m1")).Val()
+			if incidentsTTL < time.Hour || incidentsTTL > boardTTL+time.Second {
 				t.Errorf("the incidents expire in %v, want an hour or more, and no later than the board, which expires in %v",
-					inc, board)
+					incidentsTTL, boardTTL)
 			}
 			r.FlushDB(t.Context())
 		}

@@ -7,11 +7,11 @@
 //	mw:scoreboards:live       the same for the matches in play
 //	mw:scoreboards:changes    pub/sub channel: the JSON of a [Change] for every change of a board
 //
-// Neither duplicates nor the order of arrival changes the result. A script compares and writes in
-// one step. The state of a match comes from the event with the highest (epoch, seq), and each
-// incident from its highest revision in the latest epoch. If an incident is retracted and then
-// reported again, it counts as another incident. A later epoch removes all data of an earlier
-// epoch.
+// Neither duplicates nor the order of arrival changes the result. A script compares an event with
+// the stored state and writes the event in one step. The state of a match comes from the event with
+// the highest (epoch, seq), and each incident from its highest revision in the latest epoch. If an
+// incident is retracted and then reported again, it counts as a new incident. A later epoch removes
+// all data of an earlier epoch.
 //
 // Events that arrive during a write are written together in the next pipeline.
 package scoreboard
@@ -39,7 +39,7 @@ type Settings struct {
 
 const (
 	maxBatch  = 256 // maximum number of updates in a pipeline
-	maxWrites = 2   // pipelines in progress: one is filled while Redis executes the other
+	maxWrites = 2   // maximum number of pipelines: one is filled while Redis executes the other
 )
 
 // A scoreboard writes events to their boards.

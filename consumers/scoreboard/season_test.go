@@ -120,7 +120,7 @@ func differences(b scoreboard.Board, m *season.Match, facts []season.Fact) (wron
 	if m.Shootout != nil && b.Shootout != nil {
 		same("shoot-out", *b.Shootout, event.Score(*m.Shootout))
 	} else {
-		same("whether there is a shoot-out", b.Shootout != nil, m.Shootout != nil)
+		same("presence of a shoot-out", b.Shootout != nil, m.Shootout != nil)
 	}
 	onBoard, happened := map[string]int{}, map[string]int{}
 	var order []event.Clock

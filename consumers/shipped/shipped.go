@@ -1,7 +1,7 @@
 // Package shipped lists the consumers that come with matchwire.
 //
 // To add a consumer, write a package for it, declare its plugin in a new file of this package, and add
-// the plugin to the list all. To add a consumer from another module, use app.WithConsumer.
+// the plugin to the variable "all". To add a consumer from another module, use app.WithConsumer.
 package shipped
 
 import (

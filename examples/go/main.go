@@ -1,5 +1,5 @@
 // This program is matchwire with an additional consumer, goals. The consumer has its own section in
-// matchwire.yaml, as every consumer has.
+// matchwire.yaml, like every consumer.
 package main
 
 import (

@@ -15,8 +15,8 @@ import (
 	"github.com/matchwire/matchwire/fanout/access"
 )
 
-// FuzzKeys checks that no client can sign tokens with the text of a file of public keys. Only a secret after
-// "secret:" signs tokens. No token and no file makes Verify or LoadKeys panic.
+// FuzzKeys checks that no client can sign tokens with the text of a file of public keys. The text is
+// a secret only after "secret:". No token or file makes Verify or LoadKeys panic.
 func FuzzKeys(f *testing.F) {
 	const public = "MCowBQYDK2VwAyEAGb9ECWmEzf6FQbrBZ9w7lshQhqowtrbLDFw4rXAxZuE="
 	for _, file := range []string{
@@ -42,7 +42,7 @@ func FuzzKeys(f *testing.F) {
 			return err
 		}
 		if err := verify(text); err == nil {
-			t.Errorf("a file %q and the token %q: valid, want an error", file, text)
+			t.Errorf("key file %q, token %q: Verify returned no error", file, text)
 		}
 		trimmed := bytes.TrimSpace(file)
 		for _, secret := range [][]byte{file, trimmed, bytes.TrimPrefix(trimmed, []byte("secret:"))} {
@@ -52,7 +52,7 @@ func FuzzKeys(f *testing.F) {
 				t.Fatal(err)
 			}
 			if err := verify(token); err == nil && !bytes.HasPrefix(trimmed, []byte("secret:")) {
-				t.Errorf("the text %q of a file of public keys signs tokens", file)
+				t.Errorf("key file %q: Verify accepts a token that was signed with the text of the file", file)
 			}
 		}
 	})

@@ -30,8 +30,8 @@ const (
 
 // Keys verifies the tokens of clients. The keys are in a file, which is read again when it changes.
 // The file contains a JWK set, Ed25519 public keys as PEM, or "secret:" and a secret of at least 32
-// bytes for HS256. Text without the prefix "secret:" is never used as a secret. It may be a public
-// key in another format, and anyone could sign tokens with a public key that is used as a secret.
+// bytes for HS256. Text without the prefix "secret:" is never used as a secret. Such text may be a
+// public key in another format, and anyone could sign tokens with a public key that is used as a secret.
 type Keys struct {
 	file   *reload.File[[]key]
 	policy Policy
@@ -184,7 +184,8 @@ func (k *Keys) Verify(r *http.Request) (Claims, error) {
 	return Claims{Topics: c.Topics, Match: c.Match, Team: c.Team, Expires: c.ExpiresAt.Time}, nil
 }
 
-// candidates returns the keys that match the algorithm and the key ID of a token.
+// candidates returns the keys that match the algorithm and the key ID of a token. If the key or the
+// token has no key ID, only the algorithm must match.
 func (k *Keys) candidates(t *jwt.Token) (any, error) {
 	var set jwt.VerificationKeySet
 	id, _ := t.Header["kid"].(string)

@@ -45,7 +45,7 @@ func CheckOrigin(o string) error {
 	u, err := url.Parse(strings.Replace(o, "://*.", "://", 1))
 	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || strings.Contains(u.Host, "*") ||
 		u.Path != "" || u.RawQuery != "" || u.User != nil {
-		return fmt.Errorf("origin %q: want https://example.org, or https://*.example.org", o)
+		return fmt.Errorf("origin %q: want an origin like https://example.org or https://*.example.org", o)
 	}
 	return nil
 }

@@ -17,7 +17,7 @@ type Policy struct {
 	Audience  string        // a member of the claim aud; "" accepts any audience
 	Lifetime  time.Duration // maximum time from iat to exp; 0 for no maximum
 	NotBefore bool          // the claim nbf is required; if a token has nbf, nbf is always checked
-	AllowAll  bool          // a token without topics, match and team allows everything
+	AllowAll  bool          // a token without topics, match or team allows everything
 }
 
 type tokenClaims struct {
@@ -27,14 +27,14 @@ type tokenClaims struct {
 	Team   []string `json:"team"`
 }
 
-// check returns an error if the policy refuses a token with claims c, whose signature and times are
-// valid.
+// check returns an error if the policy refuses a token with claims c. The caller must already have
+// checked the signature and the times of the token.
 func (p Policy) check(c *tokenClaims) error {
 	switch {
 	case p.Issuer != "" && c.Issuer != p.Issuer:
-		return errors.New("the token has another issuer: see its claim iss")
+		return errors.New("the token has the wrong issuer: see its claim iss")
 	case p.Audience != "" && !slices.Contains(c.Audience, p.Audience):
-		return errors.New("the token is for another audience: see its claim aud")
+		return errors.New("the token has the wrong audience: see its claim aud")
 	case p.NotBefore && c.NotBefore == nil:
 		return errors.New("the token has no claim nbf")
 	case p.Lifetime > 0 && c.IssuedAt == nil:

@@ -19,8 +19,9 @@ import (
 )
 
 const (
-	// checkpointInterval is the number of messages between two checkpoints. A node starts at the
-	// second latest checkpoint, so it has the frames of the last 5,000 to 10,000 messages in memory.
+	// checkpointInterval is the number of messages after which a node saves the next checkpoint. A
+	// node starts at the second latest checkpoint, so it has the frames of the last 5,000 to 10,000
+	// messages in memory.
 	checkpointInterval = 5000
 	checkpointTimeout  = 10 * time.Second // maximum time of the Redis commands in one call
 	// clockSkew is the maximum assumed difference between the clocks of parser workers.
@@ -32,7 +33,7 @@ const (
 //
 //	mw:{fanout}:checkpoints  sorted set of checkpoint names, by log offset: the latest two, and 62
 //	                         spread over the rest of the log. A name is the offset, a space, and the
-//	                         time when the page was read, in Unix milliseconds.
+//	                         time when the message's page was read, in Unix milliseconds.
 //	mw:{fanout}:states       hash from a name to the checkpoint, as gzipped JSON lines
 //
 // A nil *Checkpoints has no checkpoints.
@@ -48,7 +49,8 @@ func NewCheckpoints(r redis.UniversalClient, prefix string) *Checkpoints {
 		interval: checkpointInterval}
 }
 
-// Every sets the number of messages between two checkpoints, and returns c. It is for tests.
+// Every sets the number of messages after which a node saves the next checkpoint, and returns c. It
+// is for tests.
 func (c *Checkpoints) Every(messages uint64) *Checkpoints {
 	c.interval = messages
 	return c

@@ -185,14 +185,14 @@ func (all States) Select(wanted func(*MatchState) bool) []*MatchState {
 type fold struct {
 	states      States
 	events      int64     // number of events that changed a state
-	unsequenced recentIDs // IDs of events without epoch and seq, such as those from matchwire emit
+	unsequenced recentIDs // IDs of events without epoch or seq, such as those from matchwire emit
 }
 
 func newFold() fold {
 	return fold{states: NewStates(DefaultMatches), unsequenced: recentIDs{has: map[string]bool{}}}
 }
 
-// maxRecent is the maximum number of IDs that a fold stores to detect copies of events without epoch and seq.
+// maxRecent is the maximum number of IDs that a fold stores to detect copies of events without epoch or seq.
 const maxRecent = 10_000
 
 // recentIDs is a set of the maxRecent IDs that were added last.

@@ -25,9 +25,9 @@ type History struct {
 	bytes     int           // estimated memory of the frames
 	floor     broker.Cursor // cursor of the message before the first frame; Start at the beginning of the log
 	floorRead time.Time     // when the page of the message at floor was read
-	base      States        // states of all matches at floor
+	base      States        // states of all matches before the first frame
 	last      broker.Cursor // cursor of the latest message, framed or not
-	fold      fold          // states of all matches at last
+	fold      fold          // states of all matches after the latest message
 	grown     chan struct{} // closed and replaced when a frame is added
 	keepFrom  uint64        // frames from this position on are not dropped, even beyond the limit
 }
@@ -110,7 +110,7 @@ func (h *History) DropAll() {
 
 // KeepAll keeps all frames until the next call of Shrink, even beyond the limit. last is the cursor
 // of the message before the first frame. read is when the page of that message was read. states are
-// the states of all matches at last.
+// the states of all matches after that message.
 func (h *History) KeepAll() (last broker.Cursor, read time.Time, states States) {
 	h.mu.Lock()
 	defer h.mu.Unlock()

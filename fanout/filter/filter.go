@@ -19,11 +19,12 @@ const maxEntries = 200
 type Filter struct {
 	Topics []string `json:"topics"` // AMQP topic patterns for the routing key
 	Match  []string `json:"match"`  // match IDs
-	Team   []string `json:"team"`   // team names, compared without accents and case
+	Team   []string `json:"team"`   // team names; case, accents, spaces and punctuation are ignored
 
 	// Nothing is true if the Filter selects no event. Then all lists are empty.
 	Nothing bool `json:"-"`
-	// Allowed is the Filter of the client's token. If it is not nil, it must select an event too.
+	// Allowed is the Filter of the client's token. If Allowed is not nil, the Filter selects only
+	// events that Allowed selects too.
 	Allowed *Filter `json:"-"`
 
 	teams []string // result of Teams; nil if New did not compute it
@@ -37,7 +38,7 @@ func New(topics, matches, teams []string) Filter {
 }
 
 // Parse parses a query like topics=a,b&match=ID&team=NAME, and checks the resulting Filter. It
-// ignores the parameter nothing.
+// ignores the parameter "nothing".
 func Parse(q url.Values) (Filter, error) {
 	f := New(split(q["topics"]), split(q["match"]), q["team"])
 	return f, f.Check()
@@ -140,7 +141,7 @@ func (f Filter) SelectsEveryTopic() bool {
 	return len(f.Topics) == 0 && (f.Allowed == nil || f.Allowed.SelectsEveryTopic())
 }
 
-// SelectsMatch reports whether f selects some events of m. m may be nil.
+// SelectsMatch reports whether f can select events of m. It ignores topic patterns. m may be nil.
 func (f Filter) SelectsMatch(m *event.Match) bool {
 	if f.Nothing || len(f.Match) > 0 && (m == nil || !slices.Contains(f.Match, m.ID)) {
 		return false
@@ -171,12 +172,12 @@ func (f Filter) Within(allowed *Filter) error {
 	}
 	for _, id := range f.Match {
 		if len(allowed.Match) > 0 && !slices.Contains(allowed.Match, id) {
-			return fmt.Errorf("match %q: the token does not allow it", id)
+			return fmt.Errorf("match %q: the token does not allow this match", id)
 		}
 	}
 	for _, t := range f.Team {
 		if len(allowed.Team) > 0 && !slices.Contains(allowed.Teams(), FoldTeam(t)) {
-			return fmt.Errorf("team %q: the token does not allow it", t)
+			return fmt.Errorf("team %q: the token does not allow this team", t)
 		}
 	}
 	return nil

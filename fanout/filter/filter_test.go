@@ -30,7 +30,7 @@ func TestTeamInEverySpelling(t *testing.T) {
 	}
 	for _, n := range testenv.DifferentNames {
 		if selects(n[0], n[1]) {
-			t.Errorf("team=%s selects %q", n[0], n[1])
+			t.Errorf("team=%s selects %q, which is the name of a different team", n[0], n[1])
 		}
 	}
 }

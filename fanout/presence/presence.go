@@ -11,8 +11,8 @@ import (
 // maxCounts is the maximum length of each list of a Presence.
 const maxCounts = 1000
 
-// A Presence counts clients, in total and by filter entry. The lists are in descending order of
-// clients.
+// A Presence counts clients, in total and by filter entry. The lists are sorted by the number of
+// clients, highest first.
 type Presence struct {
 	Nodes       int     `json:"nodes"`
 	Connections int     `json:"connections"`
@@ -40,8 +40,8 @@ func (p Presence) Add(o Presence) Presence {
 	}
 }
 
-// sum merges counts with equal names. It returns at most maxCounts counts, in descending order of
-// clients.
+// sum merges counts with equal names. It returns at most maxCounts counts, sorted by the number of
+// clients, highest first.
 func sum(counts []Count) []Count {
 	clients := map[string]int{} // by name
 	for _, c := range counts {

@@ -31,7 +31,7 @@ type receiver struct {
 	fails    float64            // share of the requests that it answers with 429 or 503
 	accepted map[string][]int64 // seqs of the accepted events in the order of arrival, by match
 	ids      map[string]int     // number of copies of each accepted event, by ID
-	late     []time.Duration    // time from an event to its first copy
+	late     []time.Duration    // time from an event to the arrival of its first copy
 }
 
 func (v *receiver) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -66,8 +66,7 @@ func (v *receiver) count() int {
 }
 
 // check fails the test unless the channel received the events of each match in the order of want.
-// An event may be repeated directly after its first copy, but at most repeats times in all matches
-// together.
+// Events may be repeated directly after their first copy, but at most repeats times in total.
 func (v *receiver) check(t *testing.T, name string, want map[string][]int64, repeats int) {
 	t.Helper()
 	v.mu.Lock()

@@ -17,7 +17,7 @@ import (
 const (
 	recoverWithin = 10 * time.Second // longest permitted time from the end of a fault to the recovery
 	patience      = 2 * time.Minute  // longest wait for a condition
-	notifyLimit   = 8                // number of notifications that one process sends at the same time
+	notifyLimit   = 8                // maximum number of notifications that one process sends at the same time
 )
 
 // A result is a row of the table, for one fault.
@@ -105,8 +105,8 @@ func (w *world) rebuild() {
 }
 
 // check fails the test if events are lost or doubled, or if the recovery or a notification is late.
-// With the race detector, it ignores all times, because the detector slows down all processes. Only
-// in the long form, it checks how late the notifications are.
+// With the race detector, it ignores all times, because the detector slows down all processes. It
+// checks how late the notifications are only in the long form.
 func (w *world) check(f fault, r result) {
 	w.Helper()
 	if r.lost > 0 || r.doubled > 0 {
@@ -172,18 +172,18 @@ func (w *world) table(results []result) {
 // size returns the wave for each fault, without a name. The waves of all faults together have about
 // the given number of incidents. A wave is never smaller than in the short form.
 func size(incidents, faults int) wave {
-	each := incidents / faults / slots
+	perPage := incidents / faults / slots
 	w := wave{matches: 5, rows: 40, step: 4}
-	if each > 1000 {
+	if perPage > 1000 {
 		w = wave{matches: 25, rows: 100, step: 4}
-		w.rows = (each/w.matches/10 + 1) * 10
+		w.rows = (perPage/w.matches/10 + 1) * 10
 	}
 	return w
 }
 
 // incidents returns the value of MATCHWIRE_CHAOS_EVENTS, or 0 if the variable is not set. The value
-// is the number of incidents in the long form of the tests, which make chaos runs. The value 0
-// selects the short form, which make test runs.
+// is the number of incidents in the long form of the tests, which "make chaos" runs. The value 0
+// selects the short form, which "make test" runs.
 func incidents(t *testing.T) int {
 	n, err := strconv.Atoi(cmp.Or(os.Getenv("MATCHWIRE_CHAOS_EVENTS"), "0"))
 	if err != nil {

@@ -98,7 +98,7 @@ func (w *world) checkReplicated() {
 		}
 	}
 	if queues < 3 {
-		w.Errorf("%d queues, want at least 3:\n%s", queues, out)
+		w.Errorf("found %d queues, want at least 3:\n%s", queues, out)
 	}
 }
 

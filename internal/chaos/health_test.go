@@ -35,7 +35,7 @@ func TestHealth(t *testing.T) {
 		})
 		t.Logf("%d %+v", code, health)
 		if (code != http.StatusOK) != (status == "fail") {
-			t.Errorf("HTTP status %d with health status %q", code, status)
+			t.Errorf("HTTP status %d with health status %q, want 200 unless the health status is fail", code, status)
 		}
 	}
 	want("pass", "")

@@ -27,7 +27,7 @@ import (
 // apply with the race detector, which needs several times as much memory.
 const memoryBound = 192 << 20
 
-// longPatience is how long a test waits until millions of messages are handled.
+// longPatience is the longest wait for the handling of millions of messages.
 const longPatience = 15 * time.Minute
 
 // The memory of a process does not grow with the data on the servers: a long log, queues of
@@ -43,10 +43,10 @@ func TestMemoryIsBounded(t *testing.T) {
 	t.Cleanup(func() { b.Close() })
 
 	w.fanout.start(fanoutReady)
-	published := w.publish(b, 0, logged)
+	rate := w.publish(b, 0, logged)
 	// RabbitMQ updates its message counts periodically.
 	w.within(longPatience, "all events in the log", func() bool { return w.waiting("live_events.log") >= logged })
-	w.checkMemory(w.fanout, fmt.Sprintf("while %d events were published, %.0f a second", logged, published))
+	w.checkMemory(w.fanout, fmt.Sprintf("while %d events were published, %.0f a second", logged, rate))
 	w.fanout.stop()
 	began := time.Now()
 	w.fanout.start(fanoutReady)
@@ -91,10 +91,10 @@ func TestMemoryIsBounded(t *testing.T) {
 
 // publish publishes n events. Each match has 100 events, which are published in order. 200 matches
 // are played at the same time. from is the number of events published before. n and from are
-// multiples of 20,000. It returns the number of events published per second.
+// multiples of 20,000. publish returns the number of events published per second.
 func (w *world) publish(b broker.Publisher, from, n int) float64 {
 	w.Helper()
-	const writers, batch, matches, each = 4, 500, 200, 100
+	const writers, batch, matches, perMatch = 4, 500, 200, 100
 	began := time.Now()
 	var writing sync.WaitGroup
 	for writer := range writers {
@@ -103,8 +103,8 @@ func (w *world) publish(b broker.Publisher, from, n int) float64 {
 				msgs := make([]broker.Message, min(batch, n/writers-at))
 				for i := range msgs {
 					round, match := (at+i)/(matches/writers), (at+i)%(matches/writers)*writers+writer
-					seq := int64(round%each) + 1
-					id := fmt.Sprintf("memory-%d-%d", from/(matches*each)+round/each, match)
+					seq := int64(round%perMatch) + 1
+					id := fmt.Sprintf("memory-%d-%d", from/(matches*perMatch)+round/perMatch, match)
 					e, err := event.Of("soccer.mls.goal", event.Data{
 						Player: "Giovinco", Incident: fmt.Sprintf("%s-%d", id, seq), Rev: 1,
 						Score:    &event.Score{Home: int(seq)},
@@ -187,6 +187,6 @@ func (w *world) checkPeak(peak int64, what string) {
 	w.Helper()
 	w.Logf("peak of %4d MiB: %s", peak>>20, what)
 	if peak > memoryBound && !testenv.Race {
-		w.Errorf("%s: peak of %d MiB, want at most %d", what, peak>>20, memoryBound>>20)
+		w.Errorf("%s: peak of %d MiB, want at most %d MiB", what, peak>>20, memoryBound>>20)
 	}
 }

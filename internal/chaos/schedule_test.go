@@ -124,7 +124,7 @@ func TestSchedule(t *testing.T) {
 	for i := range 3 {
 		schedulers[i].start(`"consumer":"scheduler","keys"`)
 	}
-	var shares [2][3]int // number of polls of each scheduler and of each worker, counted from when all of them run
+	var shares [2][3]int // number of polls of each scheduler and of each worker while all of them run
 	count := func(sign int) {
 		for i := range 3 {
 			shares[0][i] += sign * strings.Count(schedulers[i].output(), `"msg":"poll due"`)
@@ -140,7 +140,7 @@ func TestSchedule(t *testing.T) {
 	time.Sleep(time.Duration(rounds/2) * every)
 
 	done := map[string]int{}
-	polls, late, first := 0, []float64{}, map[string]polledLine{}
+	polls, late, firstPolls := 0, []float64{}, map[string]polledLine{}
 	for _, w := range workers {
 		for line := range strings.Lines(w.output()) {
 			var p polledLine
@@ -149,19 +149,19 @@ func TestSchedule(t *testing.T) {
 			}
 			polls++
 			done[p.Source+" "+p.Due.String()]++
-			if had, ok := first[p.Source]; !ok || p.Due.Before(had.Due) {
-				first[p.Source] = p
+			if had, ok := firstPolls[p.Source]; !ok || p.Due.Before(had.Due) {
+				firstPolls[p.Source] = p
 			}
 			if p.Due.Before(killed.Add(-every)) {
 				late = append(late, sites[p.URL].late(p.Due, every))
 			}
 		}
 	}
-	var began []float64 // lateness of the first polls, which are due at the same time
-	for _, p := range first {
-		began = append(began, sites[p.URL].late(p.Due, every))
+	var firstLate []float64 // lateness of the first polls, which are due at the same time
+	for _, p := range firstPolls {
+		firstLate = append(firstLate, sites[p.URL].late(p.Due, every))
 	}
-	slices.Sort(began)
+	slices.Sort(firstLate)
 	for tick, n := range done {
 		if n != 1 {
 			t.Errorf("poll %s was done %d times, want once", tick, n)
@@ -185,7 +185,7 @@ func TestSchedule(t *testing.T) {
 	t.Logf("%d matches every %v: %d polls, %d requests, late by p50 %.1f %%, p99 %.1f %%, at most %.1f %% of the interval",
 		matches, every, polls, requests, 100*late[len(late)/2], 100*p99, 100*late[len(late)-1])
 	t.Logf("first polls, all due at once: late by p50 %.1f %%, at most %.1f %%",
-		100*began[len(began)/2], 100*began[len(began)-1])
+		100*firstLate[len(firstLate)/2], 100*firstLate[len(firstLate)-1])
 	t.Logf("shares of schedulers %v, of workers %v", shares[0], shares[1])
 	t.Logf("longest time between two polls of a match %.2f intervals, with one scheduler and one worker killed", longest)
 	for i, name := range []string{"schedulers", "workers"} {

@@ -55,7 +55,7 @@ func TestStartOnALongLog(t *testing.T) {
 	t.Logf("%d events published in %.0f s; after a restart the node was ready in %.2f s, with the same snapshot: %v",
 		events, published.Seconds(), ready.Seconds(), before == after)
 	if before != after {
-		t.Errorf("snapshot before the restart:\n%.2000s\nand after:\n%.2000s", before, after)
+		t.Errorf("snapshot after the restart:\n%.2000s\nwant the snapshot from before:\n%.2000s", after, before)
 	}
 	if ready > 2*time.Second && !testenv.Race {
 		t.Errorf("ready after %v, want at most 2 s", ready)

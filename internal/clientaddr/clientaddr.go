@@ -1,4 +1,4 @@
-// Package clientaddr finds the address of an HTTP client, for limits on each client.
+// Package clientaddr finds the address of an HTTP client, for limits per client.
 package clientaddr
 
 import (
@@ -14,7 +14,8 @@ import (
 //
 // If the request comes from this machine or from a private network, a proxy may have forwarded it.
 // In that case, Of uses the last public address in X-Forwarded-For, which is the address that the
-// proxy saw.
+// proxy saw. Of ignores all addresses before text that is not an address. If no public address is
+// left, Of uses a private address.
 func Of(r *http.Request) string {
 	peer, err := netip.ParseAddrPort(r.RemoteAddr)
 	if err != nil {

@@ -137,7 +137,8 @@ func (c *cluster) awaitRefresh() {
 	}
 }
 
-// socket opens a WebSocket through the gateway and returns the name of its instance.
+// socket opens a WebSocket through the gateway. It returns the WebSocket and the name of the
+// instance.
 func (c *cluster) socket() (*websocket.Conn, string) {
 	c.Helper()
 	conn, _, err := websocket.DefaultDialer.Dial("ws"+strings.TrimPrefix(c.front.URL, "http")+"/ws", nil)
@@ -152,8 +153,8 @@ func (c *cluster) socket() (*websocket.Conn, string) {
 	return conn, string(name)
 }
 
-// The path of a request determines the role that gets the request. Query, headers and
-// body arrive unchanged.
+// The gateway chooses an instance with the role that serves the path of a request. The
+// query, headers and body arrive unchanged.
 func TestForwardsByPath(t *testing.T) {
 	t.Parallel()
 	c := newCluster(t)
@@ -213,11 +214,11 @@ func TestBalancesSockets(t *testing.T) {
 		return len(seen) == 3
 	})
 	has := map[string]int{}
-	var first *websocket.Conn
+	var fan0 *websocket.Conn
 	for range 9 {
 		conn, name := c.socket()
-		if has[name]++; name == "fan-0" && first == nil {
-			first = conn
+		if has[name]++; name == "fan-0" && fan0 == nil {
+			fan0 = conn
 		}
 	}
 	if has["fan-0"] < 2 || has["fan-1"] < 2 || has["fan-2"] < 2 {
@@ -229,8 +230,8 @@ func TestBalancesSockets(t *testing.T) {
 		return list[1:]
 	})
 	c.until("the unhealthy instance", func() bool { _, body := c.get("/"); return strings.HasPrefix(body, "fan-1") })
-	_ = first.WriteMessage(websocket.TextMessage, []byte("still here"))
-	if _, b, err := first.ReadMessage(); string(b) != "still here" || err != nil {
+	_ = fan0.WriteMessage(websocket.TextMessage, []byte("still here"))
+	if _, b, err := fan0.ReadMessage(); string(b) != "still here" || err != nil {
 		t.Errorf("socket of an instance that left: message %q, error %v; want an echo", b, err)
 	}
 	c.change(func(list []instances.Instance) []instances.Instance {
@@ -282,7 +283,7 @@ func TestRefreshKeepsRequestsInProgress(t *testing.T) {
 }
 
 // If an instance advertises the gateway's own address, the gateway breaks the loop
-// and names the cause.
+// and names the cause in the response.
 func TestRefusesLoop(t *testing.T) {
 	t.Parallel()
 	c := newCluster(t)
@@ -297,7 +298,7 @@ func TestRefusesLoop(t *testing.T) {
 	})
 }
 
-// If an instance is unreachable, its request goes to another instance, with its body.
+// If an instance is unreachable, the gateway sends the request and its body to another instance.
 func TestRetriesUnreachableInstance(t *testing.T) {
 	t.Parallel()
 	c := newCluster(t)
@@ -312,7 +313,7 @@ func TestRetriesUnreachableInstance(t *testing.T) {
 	})
 	c.instance("api-1", "api")
 	reached := 0
-	c.until("20 responses of the reachable instance", func() bool {
+	c.until("20 responses from the reachable instance", func() bool {
 		resp, err := http.Post(c.front.URL+"/api/matches", "text/plain", strings.NewReader("once"))
 		if err != nil {
 			t.Fatal(err)

@@ -14,15 +14,15 @@ import (
 	"github.com/matchwire/matchwire/internal/problem"
 )
 
-// A Scope is a group of endpoints. An API token has one scope or several.
+// A Scope is a group of endpoints. An API token has one or more scopes.
 type Scope string
 
 // All scopes.
 const (
 	Read    Scope = "read"    // scoreboards, which are public unless the streams need tokens
 	Operate Scope = "operate" // sources, traces and instances; it includes Read and Metrics
-	Change  Scope = "change"  // calls that change something; it includes Operate, but not Read and Metrics
-	Metrics Scope = "metrics" // metrics and the details of the health
+	Change  Scope = "change"  // calls that change something; it includes Operate, but not Read or Metrics
+	Metrics Scope = "metrics" // metrics and the details on /healthz
 )
 
 // Scopes returns all scopes.
@@ -32,7 +32,7 @@ func Scopes() []Scope { return []Scope{Read, Operate, Change, Metrics} }
 // several goroutines.
 //
 // If only this machine can connect to the listener, the scopes Operate and Metrics need no token.
-// They do need a token if a proxy has forwarded the request, because its client can be anywhere.
+// They do need a token if a proxy has forwarded the request, because the client can be anywhere.
 type Guard struct {
 	// Local means that only this machine can connect to the listener.
 	Local bool
@@ -40,7 +40,8 @@ type Guard struct {
 	Open bool
 	// Hosts are the names, besides localhost, under which browsers may reach a local listener.
 	Hosts []string
-	// Streams verifies the tokens of stream clients. If it is nil, the scope Read is open.
+	// Streams verifies the tokens of stream clients. If it is nil, the scope Read needs no
+	// token.
 	Streams *access.Keys
 	// Tokens are the API tokens; can be nil.
 	Tokens *Tokens
@@ -69,8 +70,8 @@ func (g *Guard) Allow(r *http.Request, s Scope) error {
 	case invalid != nil:
 		return &Denied{http.StatusUnauthorized, invalid.Error()}
 	case len(claims.Topics)+len(claims.Match)+len(claims.Team) > 0 && !slices.Contains(claims.Match, r.PathValue("id")):
-		return &Denied{http.StatusForbidden, "the token restricts events: it allows only the scoreboards of the matches in " +
-			"its claim match"}
+		return &Denied{http.StatusForbidden, "the token restricts events: it allows only the scoreboards of the matches " +
+			"that its claim \"match\" lists"}
 	}
 	return nil
 }
@@ -98,7 +99,7 @@ func (d *Denied) Write(w http.ResponseWriter) {
 	problem.Write(w, d.Status, d.detail, "")
 }
 
-// forwarded are the headers that proxies add to requests.
+// forwarded lists the headers that proxies add to requests.
 var forwarded = []string{"Via", "Forwarded", "X-Forwarded-For", "X-Real-Ip"}
 
 // isLocal reports whether a request comes from this machine, not through a proxy.
@@ -124,7 +125,7 @@ func (g *Guard) CheckHost(h http.Handler) http.Handler {
 	})
 }
 
-// isName reports whether a host, with or without a port, is a name of a local listener.
+// isName reports whether a host, with or without a port, is a name or address of a local listener.
 func (g *Guard) isName(host string) bool {
 	name := host
 	if h, _, err := net.SplitHostPort(host); err == nil {

@@ -19,7 +19,7 @@ import (
 
 var discard = slog.New(slog.DiscardHandler)
 
-// write writes a file to a new folder and returns its path.
+// write writes a file to a new folder and returns the path of the file.
 func write(t *testing.T, text string) string {
 	t.Helper()
 	file := filepath.Join(t.TempDir(), "file")
@@ -29,7 +29,8 @@ func write(t *testing.T, text string) string {
 	return file
 }
 
-// tokens loads a file with a new token for each scope, and returns these tokens by scope.
+// tokens loads a file with a new token for each scope. It also returns the secret of each token, by
+// scope.
 func tokens(t *testing.T) (*guard.Tokens, map[guard.Scope]string) {
 	t.Helper()
 	text, secrets := "tokens:\n", map[guard.Scope]string{}
@@ -54,7 +55,7 @@ func status(g *guard.Guard, r *http.Request, s guard.Scope) int {
 	return http.StatusOK
 }
 
-// A remote request needs a token for each scope, except for Read if the streams need no tokens. A
+// A remote request needs a token for every scope, except for Read if the streams need no tokens. A
 // local request needs a token only for Change. A request through a proxy counts as remote.
 func TestScopes(t *testing.T) {
 	t.Parallel()
@@ -70,7 +71,7 @@ func TestScopes(t *testing.T) {
 		name   string
 		guard  *guard.Guard
 		token  string
-		header string // a header of a proxy
+		header string // a header that a proxy adds
 		want   map[guard.Scope]int
 	}{
 		{"local", local, "", "", map[guard.Scope]int{read: 200, operate: 200, change: 401, metrics: 200}},
@@ -194,7 +195,7 @@ func TestTokensFile(t *testing.T) {
 	const hash = "2c26b46b68ffc68ff99b453c1d30413413422d706483bfa0f98a5e886266e7ae"
 	for text, want := range map[string]string{
 		"tokens:\n  - {name: ops, sha256: " + secret + ", scopes: [operate]}\n": "file:2:5: tokens[0]: sha256 of ops: " +
-			"want the 64 digits",
+			"want the 64 hexadecimal digits",
 		"tokens:\n  - {name: ops, sha256: " + hash + "}\n": "want at least one of read, " +
 			"operate, change, metrics",
 		"tokens:\n  - {name: ops, sha256: " + hash + ", scopes: [admin]}\n": `scope "admin" of ops: want one of`,

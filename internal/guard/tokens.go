@@ -19,12 +19,12 @@ import (
 	"github.com/matchwire/matchwire/internal/strictyaml"
 )
 
-const tokensInterval = 10 * time.Second // time between two checks whether the file has changed
+const tokensInterval = 10 * time.Second // time between two checks of the file for changes
 
 // Tokens holds the API tokens. A nil *Tokens has no tokens.
 type Tokens struct {
 	file  *reload.File[[]Token] // nil if there is no file
-	fixed []Token
+	fixed []Token               // tokens that are not in the file
 }
 
 // A Token is an API token in the file of tokens. The file contains only the hash of the token.
@@ -48,9 +48,8 @@ func NewToken(name string, scopes ...Scope) (secret string, t Token) {
 	return secret, Token{Name: name, SHA256: hex.EncodeToString(sum[:]), Scopes: scopes}
 }
 
-// LoadTokens returns the tokens in a file. It reads the file again when the file changes. If file
-// is "", there is no file. all is an additional token that has all scopes. If all is "", there is
-// no such token.
+// LoadTokens returns the tokens in a file, which is read again when it changes. If file is "", there
+// is no file. all is an additional token that has all scopes. If all is "", there is no such token.
 func LoadTokens(file, all string, log *slog.Logger) (*Tokens, error) {
 	t := &Tokens{}
 	if all != "" {
@@ -99,7 +98,8 @@ func (t *Token) check() error {
 	case t.Name == "":
 		return errors.New("name: want a name, which logs and errors show")
 	case err != nil || len(sum) != sha256.Size:
-		return fmt.Errorf("sha256 of %s: want the 64 digits that matchwire token prints, not the token itself", t.Name)
+		return fmt.Errorf("sha256 of %s: want the 64 hexadecimal digits that matchwire token prints, not the token itself",
+			t.Name)
 	case len(t.Scopes) == 0:
 		return fmt.Errorf("scopes of %s: want at least one of %s", t.Name, joined(Scopes()))
 	}
@@ -158,7 +158,7 @@ func (t *Tokens) allow(r *http.Request, s Scope) error {
 	return nil
 }
 
-// has reports whether a token has a scope.
+// has reports whether a token has a scope, or has another scope that includes it.
 func (t *Token) has(s Scope) bool {
 	return slices.Contains(t.Scopes, s) || slices.Contains(t.Scopes, Change) && s == Operate ||
 		slices.Contains(t.Scopes, Operate) && (s == Read || s == Metrics)

@@ -41,7 +41,7 @@ type Latest struct {
 	Took     trace.Millis  `json:"took_ms"` // response time of the site
 	Problem  string        `json:"problem,omitempty"`
 	Failures int           `json:"failures,omitempty"` // number of consecutive failures
-	Matches  []event.Match `json:"matches,omitempty"`  // the first few matches on the page
+	Matches  []event.Match `json:"matches,omitempty"`  // at most 100, from the latest usable page
 }
 
 // matchOf returns the JSON form of a schedule entry.
@@ -98,8 +98,9 @@ func notActive(r *http.Request) error {
 	return apiError{http.StatusNotFound, detail, ""}
 }
 
-// activate adds a page to the schedule. After saving the schedule, it responds with 201,
-// or with 200 if the page was already on the schedule with the same settings.
+// activate adds a page to the schedule. After saving the schedule, it responds with 201. If
+// the page was already in the schedule, it responds with 200, or with 409 if the profile or
+// the interval differs.
 func (a *API) activate(w http.ResponseWriter, r *http.Request) error {
 	requested, err := a.source(r)
 	if err != nil {
@@ -107,8 +108,8 @@ func (a *API) activate(w http.ResponseWriter, r *http.Request) error {
 	}
 	active, created, err := a.Schedule.Activate(r.Context(), requested)
 	if errors.Is(err, scheduler.ErrActiveWithOtherSettings) {
-		detail := "the match is active with other settings, profile " + active.Profile +
-			" and every " + active.Every.String() + ": DELETE /api/matches/" + active.ID + " first"
+		detail := "the match is active with other settings (profile " + active.Profile +
+			", every " + active.Every.String() + "): DELETE /api/matches/" + active.ID + " first"
 		return apiError{http.StatusConflict, detail, ""}
 	}
 	if err != nil {
@@ -130,8 +131,8 @@ func (a *API) activate(w http.ResponseWriter, r *http.Request) error {
 	return writeJSON(w, status, matchOf(e))
 }
 
-// source returns the activation in the request body. Its errors about the request are
-// apiErrors.
+// source returns the activation in the request body. Its errors are apiErrors, except for an
+// [http.MaxBytesError] if the body is too large.
 func (a *API) source(r *http.Request) (scheduler.Activation, error) {
 	var none scheduler.Activation
 	if kind, _, err := mime.ParseMediaType(r.Header.Get("Content-Type")); err != nil || kind != "application/json" {
@@ -143,7 +144,7 @@ func (a *API) source(r *http.Request) (scheduler.Activation, error) {
 		Match   string         `json:"match"`
 		League  string         `json:"league"`
 		Every   event.Interval `json:"every"`
-		Request string         `json:"request"` // only the name, because events and responses contain it
+		Request string         `json:"request"` // name of the settings; events must not contain the settings
 		Zone    string         `json:"zone"`
 	}
 	in := json.NewDecoder(r.Body)

@@ -147,7 +147,7 @@ const maxListed = 1000
 // List returns the instances in the registry, sorted by name. If there are more than maxListed, it
 // returns those that announced themselves last. A killed instance stays
 // in the list, and is [Instance.Gone] after 15 seconds. After ten minutes, the next
-// announcement of another instance removes the killed instance.
+// announcement by another instance removes the killed instance.
 func (r *Registry) List(ctx context.Context) ([]Instance, error) {
 	found, err := list.Run(ctx, r.redis, r.keys, maxListed).StringSlice()
 	if err != nil {

@@ -71,7 +71,7 @@ func TestInstanceIsListedWhileAnnounced(t *testing.T) {
 		}
 		got.SilentSeconds = 0
 		if all[0].Name != "a" || !reflect.DeepEqual(got, b) {
-			t.Errorf("listed %+v, want a and b", all)
+			t.Errorf("listed %+v, want a and %+v", all, b)
 		}
 		cancel()
 		<-done

@@ -1,5 +1,5 @@
 // Package licences contains the licences of all modules that are linked into the program. The
-// command in the folder generate writes its files.
+// command in the folder generate writes the embedded files.
 package licences
 
 import _ "embed"
@@ -10,7 +10,8 @@ import _ "embed"
 //go:embed modules.txt
 var Modules string
 
-// Texts contains the full texts of the licences. A list of the modules precedes each text.
+// Texts contains the full texts of the licences. Each text follows a list of the modules with this
+// text.
 //
 //go:embed texts.txt
 var Texts string

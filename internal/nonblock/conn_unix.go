@@ -27,8 +27,8 @@ func New(conn net.Conn) (c Conn) {
 	return c
 }
 
-// Write writes as many bytes of b as the kernel accepts at once, and returns their number. If the
-// kernel accepts no bytes, this is not an error.
+// Write writes as many bytes of b as the kernel accepts at once, and returns the number of written
+// bytes. It is not an error if the kernel accepts no bytes.
 func (c Conn) Write(b []byte) (int, error) {
 	if c.raw == nil {
 		return 0, nil

@@ -129,7 +129,7 @@ func (r *Relay) Health() []health.Issue {
 	if failed == 0 {
 		return nil
 	}
-	return []health.Issue{{Text: fmt.Sprintf("cannot publish the messages of %d outboxes in Redis, the first since %s: %v",
+	return []health.Issue{{Text: fmt.Sprintf("cannot publish the messages of %d outboxes in Redis, failing since %s: %v",
 		failed, oldest.since.UTC().Format(time.RFC3339), oldest.err)}}
 }
 
@@ -138,7 +138,7 @@ func (r *Relay) Health() []health.Issue {
 func (r *Relay) dispatch(
 	ctx context.Context, sweep <-chan time.Time, work chan<- string, done <-chan string,
 ) error {
-	busy, again := map[string]bool{}, map[string]bool{} // again: nudged while busy
+	busy, again := map[string]bool{}, map[string]bool{} // again: added while busy
 	var waiting []string
 	add := func(name string) {
 		switch {
@@ -184,7 +184,8 @@ func (r *Relay) dispatch(
 	}
 }
 
-// Flush publishes the messages in an outbox until the outbox is empty or an error occurs.
+// Flush publishes the messages in an outbox until the outbox is empty or an error occurs. It unmarks
+// the empty outbox.
 func (r *Relay) Flush(ctx context.Context, name string) error {
 	for {
 		msgs, err := r.store.Oldest(ctx, name, flushBatch)

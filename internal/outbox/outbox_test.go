@@ -85,7 +85,8 @@ func TestUnmarkUsesRedisClock(t *testing.T) {
 			t.Fatal(err)
 		}
 		if names, err := s.Pending(t.Context()); len(names) != tc.want || err != nil {
-			t.Errorf("unmarked %v after the mark: pending outboxes %v, error %v, want %d", tc.after, names, err, tc.want)
+			t.Errorf("unmarked %v after the mark: pending outboxes %v, error %v, want %d outboxes",
+				tc.after, names, err, tc.want)
 		}
 	}
 }

@@ -57,7 +57,7 @@ func (s *Store) Mark(ctx context.Context, name string) error {
 	return markScript.Run(ctx, s.redis, []string{s.namesKey()}, name).Err()
 }
 
-// Oldest returns the oldest messages in an outbox, at most n.
+// Oldest returns at most n messages from an outbox, oldest first.
 func (s *Store) Oldest(ctx context.Context, name string, n int) ([]broker.Message, error) {
 	texts, err := s.redis.LRange(ctx, s.Key(name), 0, int64(n-1)).Result()
 	if err != nil {

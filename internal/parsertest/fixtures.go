@@ -47,7 +47,7 @@ func Ingester(t testing.TB) *poll.Ingester {
 	return &poll.Ingester{Store: Store(t), Log: slog.New(slog.DiscardHandler)}
 }
 
-// Play replays a fixture with the ingester in and returns the events.
+// Play replays a fixture through an ingester, and returns the events.
 func Play(t testing.TB, in *poll.Ingester, f *recording.Fixture) []event.Event {
 	t.Helper()
 	var all []event.Event

@@ -13,5 +13,5 @@ func Provenance(at time.Time) reconcile.Provenance {
 	return reconcile.Provenance{TID: event.NewTID(), Site: "/parser/test", At: at}
 }
 
-// Noon is the time before the first page of an invented match.
+// Noon is the time at which tests with invented matches begin.
 var Noon = time.Date(2026, 11, 28, 12, 0, 0, 0, time.UTC)

@@ -155,8 +155,8 @@ func (k *checker) checkShipped(ctx context.Context) error {
 	return nil
 }
 
-// age returns the version of a profile and the last day when it worked, each followed by a comma.
-// It omits a value that the profile does not have.
+// age returns the version of a profile and the last day on which the profile worked, each followed by
+// a comma. It omits a value that the profile does not have.
 func age(p *profile.Profile) string {
 	var text string
 	if p.Version > 0 {
@@ -184,7 +184,8 @@ func Plural(n int, noun string) string {
 }
 
 // checkFixture parses every page of a fixture. Each page must be usable and have no
-// problems. It returns the number of different pages, and an error for each problem.
+// problems. It returns the number of different pages, and the problems of each page as
+// summarized by problemLines.
 func checkFixture(ctx context.Context, f *recording.Fixture, p *profile.Profile) (pages int, errs []string) {
 	seen := map[string]bool{}
 	for _, fp := range f.Pages {
@@ -261,8 +262,8 @@ func (k *checker) checkFile(ctx context.Context, name string) error {
 	return nil
 }
 
-// kept returns the part of a result's Detail that says how many problems are now in expectation
-// files. It returns "" if n is 0.
+// kept returns the part of a result's Detail that shows how many problems or unusable pages are now
+// in expectation files. It returns "" if n is 0.
 func kept(n int, noun string) string {
 	if n == 0 {
 		return ""
@@ -310,8 +311,9 @@ func (k *checker) checkFolder(
 			n, more := checkFixture(ctx, f, p)
 			pages, errs = pages+n, append(errs, more...)
 		case strings.HasSuffix(name, expectExt):
-			if _, err := fs.Stat(in, path.Join(dir, strings.TrimSuffix(e.Name(), expectExt))); err != nil {
-				errs = append(errs, name+": no such page")
+			sample := strings.TrimSuffix(e.Name(), expectExt)
+			if _, err := fs.Stat(in, path.Join(dir, sample)); err != nil {
+				errs = append(errs, fmt.Sprintf("%s: the sample page %s is missing", name, sample))
 			}
 		default:
 			pages++

@@ -112,10 +112,10 @@ type Source struct {
 	URL     string              `yaml:"url"`
 	Profile string              `yaml:"profile"` // a name or a file
 	Match   string              `yaml:"match"`   // match ID, for a page without a match ID
-	League  string              `yaml:"league"`  // league of match_activated; by default the league that the profile sets
+	League  string              `yaml:"league"`  // league in match_activated events; by default the profile's league
 	Every   strictyaml.Duration `yaml:"every"`   // interval while a match is live; 15s by default
 	Zone    string              `yaml:"zone"`    // time zone of {date}; UTC by default
-	Request string              `yaml:"request"` // name of settings in requests
+	Request string              `yaml:"request"` // name of an entry in requests
 
 	RequestConfig `yaml:",inline"` // settings for this source only
 
@@ -229,8 +229,9 @@ func checkRenamed(data []byte) error {
 	return nil
 }
 
-// LoadConfig reads a config file. If the file does not exist and optional is set,
-// LoadConfig returns an empty Config.
+// LoadConfig reads and checks a config file. It also defines the sports of the config's
+// profiles. If the file does not exist and optional is set, LoadConfig returns an empty
+// Config.
 func LoadConfig(file string, optional bool) (Config, error) {
 	data, err := os.ReadFile(file)
 	if errors.Is(err, fs.ErrNotExist) && optional {
@@ -355,12 +356,12 @@ func samePage(a, b scheduler.Activation) bool {
 
 // duplicate returns the error for the source s, which polls the same page as c.Sources[same].
 func (c Config) duplicate(s Source, same int) error {
-	first := c.Sources[same]
-	if first.Match != s.Match {
+	earlier := c.Sources[same]
+	if earlier.Match != s.Match {
 		return fmt.Errorf("match %q: the source in line %d has the same page with match %q: a page shows one match",
-			s.Match, first.pos.Line, first.Match)
+			s.Match, earlier.pos.Line, earlier.Match)
 	}
-	return fmt.Errorf("duplicate source %s: the source in line %d is the same", s.URL, first.pos.Line)
+	return fmt.Errorf("duplicate source %s: the source in line %d is the same", s.URL, earlier.pos.Line)
 }
 
 // addSource returns s as an activation. If s names its profile by file, addSource adds

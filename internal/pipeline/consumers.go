@@ -150,7 +150,7 @@ func (c Config) newConsumer(
 // with that name, or [exec.New] if the settings have the key exec.
 func (c Config) maker(name string, plugins []consumers.Plugin) (consumers.Maker, error) {
 	if name == schedulerName {
-		return nil, errors.New("the scheduler is a role: matchwire run scheduler")
+		return nil, errors.New("the scheduler is a role: start it with matchwire run scheduler")
 	}
 	var names []string
 	for _, p := range plugins {
@@ -187,7 +187,7 @@ func (c Config) Host(name string, r redis.UniversalClient, log *slog.Logger) con
 // becomes part of the names of queues and Redis keys.
 func CheckConsumerName(name string) error {
 	if !consumerNamePattern.MatchString(name) {
-		return fmt.Errorf("consumer %q: want at most 60 characters from a-z, 0-9, _ and -, the first a letter or digit", name)
+		return fmt.Errorf("consumer %q: want 1 to 60 characters from a-z, 0-9, _ and -, the first a letter or digit", name)
 	}
 	return nil
 }

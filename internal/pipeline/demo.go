@@ -48,7 +48,8 @@ type Demo struct {
 const maxHandling = time.Minute
 
 // Run plays the fixtures. Unless Speed is 1, Run plays a page only after the consumers have tried
-// to handle the events of the previous page. Run serves the live page until ctx ends.
+// to handle the events of the previous page, or after a minute. Run serves the live page until ctx
+// ends.
 func (d Demo) Run(ctx context.Context) error {
 	matches := d.Fixtures
 	if matches == nil {
@@ -84,7 +85,7 @@ func (d Demo) Run(ctx context.Context) error {
 			// published. At a greater speed, the correction could be published first, and notify
 			// would then not send the event.
 			replayer.Each = func(ctx context.Context, _ page.Page, events []event.Event) error {
-				observed.attempted(ctx, events, maxHandling)
+				observed.awaitAttempts(ctx, events, maxHandling)
 				return nil
 			}
 		}
@@ -133,21 +134,22 @@ func (a Attempt) Line() string {
 
 // An observed records the attempts of consumers to handle events.
 type observed struct {
-	each func(Attempt) // may be nil; called for one attempt at a time
+	onAttempt func(Attempt) // may be nil; called for one attempt at a time
 
 	mu      sync.Mutex
 	keys    map[string][]string // topic patterns by consumer
-	tried   map[delivered]bool  // the attempts
+	tried   map[delivery]bool   // the deliveries that were tried
 	waiting map[string]bool     // the consumers whose latest attempt failed or was postponed
 	changed chan struct{}       // closed and replaced after each attempt
 }
 
-// A delivered names a consumer and the ID of an event that was delivered to the consumer.
-type delivered struct{ consumer, event string }
+// A delivery identifies the delivery of an event to a consumer, by the consumer's name and the
+// event's ID.
+type delivery struct{ consumer, event string }
 
-func newObserved(each func(Attempt)) *observed {
-	return &observed{each: each, keys: map[string][]string{}, tried: map[delivered]bool{}, waiting: map[string]bool{},
-		changed: make(chan struct{})}
+func newObserved(onAttempt func(Attempt)) *observed {
+	return &observed{onAttempt: onAttempt, keys: map[string][]string{}, tried: map[delivery]bool{},
+		waiting: map[string]bool{}, changed: make(chan struct{})}
 }
 
 // observe returns the consumer with a handler that reports each attempt.
@@ -159,27 +161,27 @@ func (o *observed) observe(name string, c consumers.Consumer) consumers.Consumer
 		err := handle(ctx, e)
 		o.mu.Lock()
 		defer o.mu.Unlock()
-		o.tried[delivered{name, e.ID}], o.waiting[name] = true, err != nil
+		o.tried[delivery{name, e.ID}], o.waiting[name] = true, err != nil
 		close(o.changed)
 		o.changed = make(chan struct{})
-		if o.each != nil {
-			o.each(Attempt{name, e, outcome(), err})
+		if o.onAttempt != nil {
+			o.onAttempt(Attempt{name, e, outcome(), err})
 		}
 		return err
 	}
 	return c
 }
 
-// attempted waits until each consumer of the events has tried to handle them, or until most has passed. It does not
-// wait for a consumer that will try an earlier event again.
-func (o *observed) attempted(ctx context.Context, events []event.Event, most time.Duration) {
-	ctx, cancel := context.WithTimeout(ctx, most)
+// awaitAttempts waits until every consumer of the events has tried to handle them, until timeout has passed or until
+// ctx ends. It does not wait for a consumer that will try an earlier event again.
+func (o *observed) awaitAttempts(ctx context.Context, events []event.Event, timeout time.Duration) {
+	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	for i := range events {
 		for name, keys := range o.keys {
-			for event.MatchAny(keys, events[i].Type) && !o.tried[delivered{name, events[i].ID}] && !o.waiting[name] &&
+			for event.MatchAny(keys, events[i].Type) && !o.tried[delivery{name, events[i].ID}] && !o.waiting[name] &&
 				ctx.Err() == nil {
 				changed := o.changed
 				o.mu.Unlock()

@@ -34,7 +34,7 @@ type FanoutConfig struct {
 	TokenAudience  string              `yaml:"token_audience"`
 	TokenLifetime  strictyaml.Duration `yaml:"token_lifetime"`
 	TokenNotBefore bool                `yaml:"token_not_before"`
-	// TokenDefault is what a token without the claims topics, match and team allows: nothing
+	// TokenDefault is what a token with none of the claims topics, match and team allows: nothing
 	// or everything. The default is nothing.
 	TokenDefault string `yaml:"token_default"`
 	// Anybody allows clients without a token even if other machines can connect.

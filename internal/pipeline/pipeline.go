@@ -84,7 +84,7 @@ type Pipeline struct {
 	// Feed, if not nil, replaces polling in the roles parser and scheduler. If it
 	// returns an error, Run stops.
 	Feed func(ctx context.Context, lib profile.Library, in *poll.Ingester) error
-	// Observe, if not nil, replaces each consumer, and each part of a consumer.
+	// Observe, if not nil, returns the replacement of each consumer and each part of a consumer.
 	Observe func(name string, c consumers.Consumer) consumers.Consumer
 }
 

@@ -52,8 +52,8 @@ func (p *Pipeline) Rebuild(ctx context.Context, name string, progress func()) (e
 	return events, err
 }
 
-// rebuild calls c.Handle for the events in the log that match c.Keys, at most c.Limit calls
-// at a time.
+// rebuild calls c.Handle for the events in the log that match c.Keys. It runs at most c.Limit
+// calls at the same time, or one if c.Limit is 0.
 func rebuild(ctx context.Context, events broker.Log, c consumers.Consumer, progress func()) (int, error) {
 	reading, stopReading := context.WithCancel(ctx)
 	defer stopReading()

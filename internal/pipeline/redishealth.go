@@ -15,7 +15,7 @@ import (
 )
 
 const (
-	probeTime       = time.Minute      // when the key of a write probe expires
+	probeTime       = time.Minute      // time until the key of a write probe expires
 	inspectInterval = 30 * time.Second // time between two inspections of the settings of Redis
 )
 
@@ -35,7 +35,7 @@ type redisHealth struct {
 	redis    redis.UniversalClient
 	log      *slog.Logger
 	probe    string // key that each check writes
-	writes   bool   // whether the process cannot work while Redis refuses writes
+	writes   bool   // the process cannot work while Redis refuses writes
 	embedded bool   // an embedded Redis has no settings to inspect
 
 	inspected time.Time
@@ -98,7 +98,7 @@ func clockIssues(redis, asked, answered time.Time) []health.Issue {
 	}
 }
 
-// advice returns what an operator can do about an error reply, or "".
+// advice returns ": " and what an operator can do about an error reply, or "".
 func advice(reply redis.Error) string {
 	for _, a := range []struct{ prefix, text string }{
 		{"READONLY", "set REDIS_URL to the primary, not to a replica"},
@@ -117,7 +117,8 @@ func advice(reply redis.Error) string {
 }
 
 // inspect updates h.settings, at most once per inspectInterval. It logs each new issue, and logs when
-// all issues are resolved.
+// all issues are resolved. If it cannot read the settings, it keeps the issues of the previous
+// inspection.
 func (h *redisHealth) inspect(ctx context.Context) {
 	if h.embedded || time.Since(h.inspected) < inspectInterval {
 		return
@@ -184,8 +185,8 @@ func checkMode(info map[string]string) error {
 	return nil
 }
 
-// redisInfo returns the fields of INFO. If the server refuses INFO or omits a field, redisInfo
-// reads the settings with CONFIG GET. It returns an error if a setting is still unknown.
+// redisInfo returns the fields of INFO. If the server refuses INFO or INFO lacks a setting, redisInfo
+// reads the setting with CONFIG GET. It returns an error if a setting is still unknown.
 func redisInfo(ctx context.Context, r redis.UniversalClient) (map[string]string, error) {
 	info := map[string]string{}
 	text, err := r.Info(ctx).Result()

@@ -38,9 +38,9 @@ func (r Replay) DryRun(ctx context.Context) error {
 	return r.play(ctx, ingester, nil)
 }
 
-// Publish plays the fixtures and publishes their events. Before it reads the next page, it waits
-// until the broker has confirmed the events of the page. Unless AsLive is set, it uses its own
-// state and adds a suffix to match IDs, so that it does not change live matches.
+// Publish plays the fixtures and publishes their events. After each page, it waits until the broker
+// has confirmed the events of that page. Unless AsLive is set, it uses its own state and adds a
+// suffix to match IDs, so that it does not change live matches.
 func (r Replay) Publish(ctx context.Context, s Servers, namespace string) error {
 	broker, err := s.OpenBroker(namespace, r.Log)
 	if err != nil {

@@ -24,8 +24,8 @@ import (
 	"github.com/matchwire/matchwire/parser/poll"
 )
 
-// A RequestConfig holds settings for the requests of sources. Each value is a string, {file: NAME} or
-// {env: NAME}.
+// A RequestConfig holds settings for the requests of sources. A value of type Secret is a string,
+// {file: NAME} or {env: NAME} in the config.
 type RequestConfig struct {
 	Method  string                       `yaml:"method"`  // GET or POST; POST by default if there is a body
 	Headers map[string]strictyaml.Secret `yaml:"headers"` // additional headers
@@ -66,11 +66,11 @@ func (r *RequestConfig) isSet() bool {
 
 var requestName = regexp.MustCompile(`^[a-z0-9][a-z0-9_-]{0,59}$`)
 
-// inlinePrefix is the prefix of the name of the settings of a single source. A name in requests
-// cannot begin with this prefix.
+// inlinePrefix is the prefix of the names that id returns. A name in requests cannot begin with this
+// prefix.
 const inlinePrefix = "source:"
 
-// check checks the settings, without reading secrets from files and the environment. at is the
+// check checks the settings, without reading secrets from files or the environment. at is the
 // position of the settings.
 func (r *RequestConfig) check(at strictyaml.Pos) error {
 	if !slices.Contains([]string{"", http.MethodGet, http.MethodPost}, r.Method) {
@@ -96,7 +96,7 @@ func (r *RequestConfig) check(at strictyaml.Pos) error {
 		}
 	}
 	if err := poll.CheckDates(r.Body.Literal()); err != nil {
-		return r.Body.Pos.Errorf("%w", errors.New("body: want {date}, {date-1} or {date:LAYOUT}"))
+		return r.Body.Pos.Errorf("%w", errors.New("body: unknown placeholder: want {date}, {date-1} or {date:LAYOUT}"))
 	}
 	if literal := r.Proxy.Literal(); literal != "" {
 		if _, err := page.CheckProxy(literal); err != nil {
@@ -135,7 +135,8 @@ func (r *RequestConfig) id() string {
 // secretHeader matches the names of headers whose literal values are secret.
 var secretHeader = regexp.MustCompile(`(?i)auth|cookie|key|token|secret|session|signature`)
 
-// request reads the secrets, and returns the settings.
+// request reads the secrets, and returns the settings. path resolves the file names of secrets. For
+// hosts, see [page.Request].
 func (r *RequestConfig) request(path func(string) string, hosts []string) (*page.Request, error) {
 	out := &page.Request{Method: r.Method, Cookies: r.Cookies, Hosts: hosts, Allow: r.PrivateAddresses.policy()}
 	var hidden []string
@@ -200,7 +201,8 @@ func (c Config) checkRequests(data []byte) error {
 		r := c.Requests[name]
 		switch {
 		case !requestName.MatchString(name):
-			return strictyaml.PosAt(data, "requests").Errorf("request %q: want a name of a-z, 0-9, _ and -", name)
+			return strictyaml.PosAt(data, "requests").Errorf(
+				"request %q: want 1 to 60 characters from a-z, 0-9, _ and -, the first a letter or digit", name)
 		case len(r.Hosts) == 0:
 			return r.pos.Errorf("hosts is missing: set the hosts that can receive the settings")
 		}
@@ -237,7 +239,7 @@ func (c Config) requestOf(s *Source) (string, error) {
 	return s.Request, nil
 }
 
-// requests reads the secrets of all request settings in the config.
+// requests returns all request settings in the config, by name. It reads the secrets in the settings.
 func (c Config) requests() (poll.Requests, error) {
 	all := poll.Requests{}
 	add := func(name string, r *RequestConfig, hosts []string) error {

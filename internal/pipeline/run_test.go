@@ -60,7 +60,7 @@ func TestAddedConsumer(t *testing.T) {
 	select {
 	case e := <-goals:
 		if e.Data.Player != "P" || e.Subject != "m1" {
-			t.Errorf("the consumer received %+v, want a goal of P in m1", e)
+			t.Errorf("the consumer received %+v, want a goal by P in m1", e)
 		}
 	case err := <-done:
 		t.Fatalf("Run returned early: %v", err)

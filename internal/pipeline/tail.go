@@ -11,10 +11,10 @@ import (
 	"github.com/matchwire/matchwire/event"
 )
 
-// Tail reads new events until ctx ends or each returns an error. It calls onReady when it starts to
-// read. It calls each for every event that matches a pattern, with the event and its encoded form.
+// Tail reads new events until ctx ends or onEvent returns an error. It calls onReady when it starts to
+// read. It calls onEvent for each event that matches a pattern, with the event and its encoded form.
 func Tail(ctx context.Context, s Servers, namespace string, patterns []string, log *slog.Logger,
-	onReady func(), each func(event.Event, []byte) error) error {
+	onReady func(), onEvent func(event.Event, []byte) error) error {
 	for _, p := range patterns {
 		if err := event.CheckTopic(p); err != nil {
 			return UsageError(err)
@@ -43,7 +43,7 @@ func Tail(ctx context.Context, s Servers, namespace string, patterns []string, l
 			log.Warn("cannot decode message as event", "key", m.Key, "error", err)
 			return nil
 		}
-		return each(e, m.Body)
+		return onEvent(e, m.Body)
 	})
 }
 

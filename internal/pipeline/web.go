@@ -57,8 +57,8 @@ func isHealthCheck(r *http.Request) bool {
 	return slices.Contains([]string{"/livez", "/readyz", "/healthz"}, r.URL.Path)
 }
 
-// newGuard returns the guard for a listener. The guard accepts p.APIToken, the tokens in api_tokens of the
-// config, and stream tokens.
+// newGuard returns the guard for a listener. The guard accepts p.APIToken, the tokens in the file that
+// api_tokens names in the config, and stream tokens.
 func (p *Pipeline) newGuard(listen string) (*guard.Guard, error) {
 	keys, err := p.streamKeys()
 	if err != nil {

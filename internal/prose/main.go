@@ -44,7 +44,8 @@ type finding struct {
 
 func (f finding) String() string { return fmt.Sprintf("%s:%d: %s", f.file, f.line, f.text) }
 
-// run prints the findings in root, or their number by folder, and returns the exit code.
+// run prints the findings in root, or with count, the number of findings in each folder. It returns
+// the exit code.
 func run(out io.Writer, root fs.FS, count bool) (int, error) {
 	rules, err := loadRules(wordsText, retiredText)
 	if err != nil {

@@ -36,7 +36,7 @@ var (
 	autolink = regexp.MustCompile(`<https?://[^>]*>`)
 )
 
-// markdownBlocks splits a file into blocks of prose and code blocks without html and json. A
+// markdownBlocks splits a file into blocks of prose, and code blocks other than html and json. A
 // paragraph, a list item, a heading or a table cell is a block of prose.
 func markdownBlocks(text string) (prose, code []block) {
 	var open *block // the paragraph, item or heading that may continue in the next line
@@ -126,9 +126,9 @@ func longSentences(file string, b block) []finding {
 
 var stop = regexp.MustCompile(`[.!?]["'’”)*_]*\s+`)
 
-// sentenceLength returns the length of the first sentence of text, in bytes. A full stop ends a
-// sentence if white space follows, and if the next character is not a lower-case letter. So "e.g.
-// this" and "3.5 s" do not end a sentence.
+// sentenceLength returns the length of the first sentence of text, in bytes. A full stop, an
+// exclamation mark or a question mark ends a sentence if white space follows and the next character is
+// not a lower-case letter. So the full stops in "e.g. this" and "3.5 s" do not end a sentence.
 func sentenceLength(text string) int {
 	for _, at := range stop.FindAllStringIndex(text, -1) {
 		if next, _ := utf8.DecodeRuneInString(text[at[1]:]); !unicode.IsLower(next) {

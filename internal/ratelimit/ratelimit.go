@@ -19,8 +19,8 @@ import (
 //	<pause>   when the pause of that name ends
 //
 // A key expires a minute after the last of these times. The client repeats a command whose reply
-// was lost. So the script stores a reply that changes the state, for keepReply, in the separate key
-// <key>:<request ID>. On a Redis Cluster, key must contain a hash tag.
+// was lost. So if a request changes the state, the script stores the reply in the separate key
+// <key>:<request ID>, for keepReply. On a Redis Cluster, key must contain a hash tag.
 type Limiter struct{ Redis redis.UniversalClient }
 
 // A Request asks for a slot.
@@ -108,8 +108,8 @@ redis.call('hset', KEYS[1], ARGV[1], string.format('%.0f', ends))
 redis.call('pexpire', KEYS[1], math.max(math.ceil(ends - now) + 60000, redis.call('pttl', KEYS[1])))
 return 1`)
 
-// Pause starts the named pause of a key. Until the pause ends, requests with this pause reserve no
-// slot. Pause never shortens a pause.
+// Pause starts the named pause of a key, which ends after wait. Until then, requests with this pause
+// reserve no slot. Pause never shortens a pause.
 func (l Limiter) Pause(ctx context.Context, key, name string, wait time.Duration) error {
 	return pause.Run(ctx, l.Redis, []string{key}, name, wait.Milliseconds()).Err()
 }

@@ -12,19 +12,19 @@ import (
 	"github.com/matchwire/matchwire/internal/testenv"
 )
 
-// A want is the expected reply to a request.
-type want struct {
+// A reply is the result of a request.
+type reply struct {
 	wait    time.Duration
 	verdict ratelimit.Verdict
 }
 
-func reserve(t *testing.T, l ratelimit.Limiter, key string, r ratelimit.Request) want {
+func reserve(t *testing.T, l ratelimit.Limiter, key string, r ratelimit.Request) reply {
 	t.Helper()
 	wait, verdict, err := l.Reserve(t.Context(), key, r)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return want{wait.Round(time.Second), verdict}
+	return reply{wait.Round(time.Second), verdict}
 }
 
 // Processes share the slots of a key, on an embedded and on a real Redis.
@@ -32,11 +32,11 @@ func TestSlotsAreShared(t *testing.T) {
 	testenv.OnBothRedis(t, func(t *testing.T, r *redis.Client) {
 		one, two := ratelimit.Limiter{Redis: r}, ratelimit.Limiter{Redis: r}
 		minute := ratelimit.Request{Gap: time.Minute, MaxWait: time.Hour}
-		got := []want{
+		got := []reply{
 			reserve(t, one, "a", minute), reserve(t, two, "a", minute), reserve(t, one, "a", minute),
 			reserve(t, two, "b", minute),
 		}
-		if w := []want{{0, 0}, {time.Minute, 0}, {2 * time.Minute, 0}, {0, 0}}; !slices.Equal(got, w) {
+		if w := []reply{{0, 0}, {time.Minute, 0}, {2 * time.Minute, 0}, {0, 0}}; !slices.Equal(got, w) {
 			t.Errorf("got %v, want %v", got, w)
 		}
 	})
@@ -53,16 +53,16 @@ func TestRedisClockDecides(t *testing.T) {
 	t.Run("burst", func(t *testing.T) {
 		at(0)
 		three := ratelimit.Request{Gap: 20 * time.Second, Burst: 3, MaxWait: 2 * time.Second}
-		var got []want
+		var got []reply
 		for range 5 {
 			got = append(got, reserve(t, l, "burst", three))
 		}
-		busy := want{20 * time.Second, ratelimit.Busy}
-		if w := []want{{}, {}, {}, busy, busy}; !slices.Equal(got, w) {
+		busy := reply{20 * time.Second, ratelimit.Busy}
+		if w := []reply{{}, {}, {}, busy, busy}; !slices.Equal(got, w) {
 			t.Errorf("at once: %v, want %v", got, w)
 		}
 		at(19 * time.Second)
-		if got, w := reserve(t, l, "burst", three), (want{time.Second, ratelimit.Reserved}); got != w {
+		if got, w := reserve(t, l, "burst", three), (reply{time.Second, ratelimit.Reserved}); got != w {
 			t.Errorf("after 19 s: %v, want %v", got, w)
 		}
 		at(100 * time.Second)
@@ -70,18 +70,18 @@ func TestRedisClockDecides(t *testing.T) {
 		for range 4 {
 			got = append(got, reserve(t, l, "burst", three))
 		}
-		if w := []want{{}, {}, {}, busy}; !slices.Equal(got, w) {
+		if w := []reply{{}, {}, {}, busy}; !slices.Equal(got, w) {
 			t.Errorf("after a break: %v, want %v", got, w)
 		}
 	})
 	t.Run("queue", func(t *testing.T) {
 		at(0)
 		queue := ratelimit.Request{Gap: time.Minute, Queue: true}
-		var got []want
+		var got []reply
 		for range 4 {
 			got = append(got, reserve(t, l, "queue", queue))
 		}
-		w := []want{{}, {time.Minute, ratelimit.Busy}, {2 * time.Minute, ratelimit.Busy}, {3 * time.Minute, ratelimit.Busy}}
+		w := []reply{{}, {time.Minute, ratelimit.Busy}, {2 * time.Minute, ratelimit.Busy}, {3 * time.Minute, ratelimit.Busy}}
 		if !slices.Equal(got, w) {
 			t.Errorf("got %v, want %v", got, w)
 		}
@@ -95,14 +95,14 @@ func TestRedisClockDecides(t *testing.T) {
 			}
 		}
 		at(57 * time.Second)
-		if got, w := reserve(t, l, "pause", free), (want{3 * time.Second, ratelimit.Paused}); got != w {
+		if got, w := reserve(t, l, "pause", free), (reply{3 * time.Second, ratelimit.Paused}); got != w {
 			t.Errorf("after 57 s: %v, want %v", got, w)
 		}
-		if got := reserve(t, l, "pause", ratelimit.Request{Pause: "another"}); got != (want{}) {
+		if got := reserve(t, l, "pause", ratelimit.Request{Pause: "another"}); got != (reply{}) {
 			t.Errorf("another pause: %v, want a slot", got)
 		}
 		at(61 * time.Second)
-		if got := reserve(t, l, "pause", free); got != (want{}) {
+		if got := reserve(t, l, "pause", free); got != (reply{}) {
 			t.Errorf("after 61 s: %v, want a slot", got)
 		}
 	})
@@ -121,7 +121,7 @@ func TestKeysExpire(t *testing.T) {
 	}
 	for _, key := range []string{"slot", "pause"} {
 		if ttl := m.TTL(key).Round(time.Second); ttl != 61*time.Minute {
-			t.Errorf("%s expires after %v, want the hour and a minute", key, ttl)
+			t.Errorf("%s expires after %v, want an hour and a minute", key, ttl)
 		}
 	}
 }

@@ -18,11 +18,11 @@ func TestRepeatedRequestsReserveOneSlot(t *testing.T) {
 		l := ratelimit.Limiter{Redis: lossy}
 		patient := ratelimit.Request{Gap: time.Minute, MaxWait: time.Minute}
 		queued := ratelimit.Request{Gap: time.Minute, Queue: true}
-		var got []want
+		var got []reply
 		for _, r := range []ratelimit.Request{patient, patient, queued, queued} {
 			got = append(got, reserve(t, l, "{a}", r))
 		}
-		w := []want{
+		w := []reply{
 			{0, ratelimit.Reserved}, {time.Minute, ratelimit.Reserved},
 			{2 * time.Minute, ratelimit.Busy}, {3 * time.Minute, ratelimit.Busy},
 		}

@@ -9,15 +9,15 @@ import (
 	"strings"
 )
 
-// Secrets are texts that must not appear in an error, a log or a saved page, in the order of
-// decreasing length. The zero value redacts nothing.
+// Secrets are texts that must not appear in an error, a log or a saved page, longest first. The zero
+// value redacts nothing.
 type Secrets []string
 
 // shortest is the length in bytes of the shortest text that is redacted. Redacting a shorter text
 // would also hide ordinary words.
 const shortest = 5
 
-// New returns the texts in all encodings that a service may use. It omits texts that are too short.
+// New returns the texts and their encodings for URLs and in base64. It omits texts that are too short.
 func New(texts ...string) Secrets {
 	var all Secrets
 	for _, s := range texts {

@@ -44,7 +44,7 @@ func (f *File[T]) Value() T {
 	return f.value
 }
 
-// load calls read if the modification time has changed. Every caller except Open holds mu.
+// load reads the value if the modification time has changed. Every caller except Open holds mu.
 func (f *File[T]) load() error {
 	f.checked = time.Now()
 	info, err := os.Stat(f.name)

@@ -46,7 +46,7 @@ func (c course) follow(p poll.Result) course {
 	return c
 }
 
-// done reports whether all matches have been over for overFor, after which polling ends.
+// done reports whether all matches have been over for overFor at the given time. Then polling ends.
 func (c course) done(at time.Time) bool { return !c.Over.IsZero() && at.Sub(c.Over) >= overFor }
 
 // interval returns the time from the poll p to the next poll. every is the source's interval while
@@ -65,8 +65,9 @@ func (c course) interval(every time.Duration, p poll.Result) time.Duration {
 	return max(d, p.Wait, min(p.Fresh, longestFreshness), siteShare*p.Took, time.Second)
 }
 
-// shortest returns the interval for the match that requires the most frequent polls. If the page
-// has no matches, it is 8 * every.
+// shortest returns the interval for the match that requires the most frequent polls. If this interval
+// is at most every, it becomes shorter after a score, and is doubled if the page does not change. If
+// the page has no matches, the interval is 8 * every.
 func (c course) shortest(every time.Duration, p poll.Result) time.Duration {
 	d := max(longestInterval, every)
 	for _, m := range p.Matches {

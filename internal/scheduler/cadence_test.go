@@ -99,7 +99,7 @@ func TestDone(t *testing.T) {
 	c = course{}
 	for _, in := range []time.Duration{0, time.Hour} {
 		if c = c.follow(at(in, event.Final, true)); c.done(now.Add(in)) {
-			t.Errorf("polling of a list page ends after %v", in)
+			t.Errorf("polling of a list page ends after %v, want no end", in)
 		}
 	}
 }

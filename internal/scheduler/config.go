@@ -22,15 +22,15 @@ import (
 // the config:
 //
 //   - A scheduler that starts with an unknown config begins a generation.
-//   - A scheduler with another config waits. It polls the sources on the schedule.
+//   - A scheduler with another config waits. It still publishes tasks for the sources on the schedule.
 //   - At each check, a scheduler whose config is in force increments a counter, the beat. If the
 //     beat does not change for a while, a waiting scheduler begins a generation. So a rollback
 //     takes effect when the last scheduler with the new config has stopped. If a scheduler with the
 //     old config restarts during a deploy, the new config stays in force.
 const (
 	configEvery  = 5 * time.Second // interval between two checks of the config in force
-	absentChecks = 4               // checks without a new beat before a waiting scheduler begins a generation
-	keepConfigs  = 100             // number of configs whose generation is stored
+	absentChecks = 4               // number of checks without a new beat before a waiting scheduler begins a generation
+	keepConfigs  = 100             // maximum number of configs whose generation is stored
 )
 
 // ErrSuperseded reports that a config with a newer generation is in force.
@@ -73,16 +73,17 @@ return {own, 1, tostring(redis.call('incr', KEYS[8]))}`)
 // join checks which config is in force and updates c. fingerprint identifies the scheduler's
 // config. join brings this config into force if the rules above require it.
 func (s *Schedule) join(ctx context.Context, fingerprint string, c *ownConfig) error {
-	absent, first := "", 1
+	absentBeat, isFirst := "", 1
 	if c.absent >= absentChecks {
-		absent = c.beat
+		absentBeat = c.beat
 	}
 	if c.joined {
-		first = 0
+		isFirst = 0
 	}
-	found, err := joinConfigs.Run(ctx, s.redis, s.keys(), fingerprint, c.generation, absent, first, keepConfigs).Slice()
+	found, err := joinConfigs.Run(
+		ctx, s.redis, s.keys(), fingerprint, c.generation, absentBeat, isFirst, keepConfigs).Slice()
 	if err != nil {
-		c.absent = 0 // other schedulers may not reach Redis either
+		c.absent = 0 // other schedulers may also be unable to reach Redis
 		return fmt.Errorf("checking which config is in force: %w", err)
 	}
 	beat := fmt.Sprint(found[2])
@@ -152,7 +153,7 @@ func (s *Scheduler) ensure(ctx context.Context, c *ownConfig) error {
 
 // apply activates the sources of the config, deactivates other sources that a config activated, and
 // removes sources that stopped long ago. It does not change other sources that API calls activated.
-// restart also reactivates stopped sources of the config.
+// If restart is set, apply also reactivates stopped sources of the config.
 func (s *Scheduler) apply(ctx context.Context, generation int64, restart bool) error {
 	all, err := s.Schedule.List(ctx)
 	if err != nil {
@@ -184,8 +185,8 @@ func (s *Scheduler) apply(ctx context.Context, generation int64, restart bool) e
 	return nil
 }
 
-// applySource activates one source with the settings of the config. restart also reactivates a
-// stopped source. e is the entry of the source if it is active.
+// applySource activates one source with the settings of the config. If restart is set, applySource
+// also reactivates a stopped source. If active is set, e is the entry of the source.
 func (s *Scheduler) applySource(ctx context.Context, want Activation, e Entry, active, restart bool) error {
 	differs := active &&
 		(e.Profile != want.Profile || e.Every != want.Every || e.Sport != want.Sport || e.League != want.League ||

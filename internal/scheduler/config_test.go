@@ -142,7 +142,7 @@ func TestConfigInForce(t *testing.T) {
 			d.want("when the config is absent", before)
 			d.start("new 1", after)
 			d.rounds(10)
-			d.want("the new scheduler crashes again", before)
+			d.want("the new scheduler is restarted", before)
 			d.stop("old 1")
 			d.rounds(absentChecks + 1)
 			d.want("the deploy continues", after)

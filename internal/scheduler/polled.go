@@ -22,7 +22,7 @@ type LatestPoll struct {
 	At       time.Time     `json:"at"`
 	Took     time.Duration `json:"took"` // response time of the site, in nanoseconds
 	Problem  string        `json:"problem,omitempty"`
-	Failures int           `json:"failures,omitempty"` // consecutive failed polls
+	Failures int           `json:"failures,omitempty"` // number of consecutive failed polls
 	Stopped  string        `json:"stopped,omitempty"`  // why polling has stopped; "" if it has not
 	// Matches lists the first matches of the page. If the poll failed, it lists the matches of the
 	// latest usable page.

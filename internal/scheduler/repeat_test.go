@@ -56,7 +56,8 @@ func TestScheduleWhenRepliesAreLost(t *testing.T) {
 			t.Error(err)
 		}
 		if e, ok, err := s.Get(ctx, a.ID); !ok || err != nil || e.Next.Sub(due) < time.Second || len(e.Latest.Matches) != 1 {
-			t.Errorf("polled: entry %+v, found %v, error %v", e, ok, err)
+			t.Errorf("polled: entry %+v, found %v, error %v; want one match and the next poll a second after %v or later",
+				e, ok, err, due)
 		}
 		if err := s.Polled(ctx, a.ID, poll.Result{Due: due.Add(time.Second), At: time.Now(), Stop: "forbidden"}); err != nil {
 			t.Error(err)

@@ -12,8 +12,8 @@ type retry struct {
 	fails, again string        // log messages for a failure and for the next success
 	least, most  time.Duration // shortest and longest pause between two attempts; the pause doubles at each failure
 
-	attempts      int       // consecutive failures
-	since, logged time.Time // of the first failure in a row, and of the latest logged failure
+	attempts      int       // number of consecutive failures
+	since, logged time.Time // times of the first of these failures and of the latest logged failure
 }
 
 const logFailureEvery = time.Minute // shortest interval between two logged failures

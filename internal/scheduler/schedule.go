@@ -118,7 +118,7 @@ const activationTimeout = time.Minute
 
 // Activate adds a source and emits match_activated under the TID of ctx, in one step. The scheduler
 // that receives the event begins the polls. If the source is already active, it stays unchanged and
-// fresh is false. If the active source has another profile or interval than a, the error is
+// fresh is false. If the active source has a different profile or interval, the error is
 // ErrActiveWithOtherSettings. A stopped source is reactivated. current is the activation that is in
 // effect afterwards. If a has a generation and a newer generation is in force, the error wraps
 // ErrSuperseded.

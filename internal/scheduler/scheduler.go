@@ -1,4 +1,4 @@
-// Package scheduler decides when pages are polled. It is a consumer: when it receives a
+// Package scheduler decides when pages are polled. A [Scheduler] is a consumer: when it receives a
 // match_activated event, it immediately publishes the first task to poll the page, under the TID of
 // the event. It publishes the later tasks when they are due. Each later task has a new TID, and its
 // cause is the match_activated event.
@@ -61,8 +61,8 @@ func (s *Scheduler) handleActivation(ctx context.Context, e event.Event) error {
 	if source == nil || source.Every < event.Interval(time.Second) {
 		return broker.Permanent(errors.New("the event has no source, or the interval of its source is below a second"))
 	}
-	// This spreads the polls of sources that are activated at the same time.
 	every := time.Duration(source.Every)
+	// The random delay of the second poll spreads the polls of sources that are activated at the same time.
 	tick, current, err := s.Schedule.Begin(ctx, source.ID, e.ID, every/2+rand.N(every))
 	if err != nil {
 		return consumers.RedisError(err)

@@ -47,7 +47,7 @@ func remainingOf15(c event.Clock) string {
 	return fmt.Sprintf("%d:%02d", left/60, left%60)
 }
 
-// footballPacing is the pacing of a game of three hours.
+// footballPacing is the pacing of a game that lasts three hours.
 var footballPacing = pacing{perSecond: 2.4, stop: 38, otherwise: 120,
 	breaks: map[event.Period]float64{"q3": 780, "ot1": 180}}
 
@@ -65,7 +65,7 @@ func otherPlayAtFirst(_ *rand.Rand, f *Fact) bool {
 	return true
 }
 
-// loadAmericanFootball sets the timeline of a game of American football.
+// loadAmericanFootball sets the timeline of an American football game.
 func loadAmericanFootball(line []byte, m *Match) error {
 	var in struct {
 		Periods   map[event.Period]float64 `json:"periods"` // clock at the end of the period, in seconds
@@ -88,7 +88,7 @@ func loadAmericanFootball(line []byte, m *Match) error {
 	}
 	m.spread(in.Periods, footballPacing)
 	if now := m.addUp(); now != m.Final || len(m.spans) < 4 {
-		return fmt.Errorf("%d periods, and the points add up to %v, want four or more and %v", len(m.spans), now, m.Final)
+		return fmt.Errorf("%d periods and %v points, want at least 4 periods and %v points", len(m.spans), now, m.Final)
 	}
 	m.strayUntil = m.spans[3].begin
 	m.Winner, m.By = m.Final.leader(event.Draw), event.ByRegulation

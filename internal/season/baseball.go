@@ -114,19 +114,19 @@ func withHalves(s *Style) *Style {
 	return s
 }
 
-// loadBaseball sets the timeline of a game of baseball. Its plays are spread over the length of the game.
+// loadBaseball sets the timeline of a baseball game. It spreads the plays over the length of the game.
 func loadBaseball(line []byte, m *Match) error {
 	var in struct {
 		Game      int                    `json:"game"`
 		Minutes   float64                `json:"minutes"`
-		Periods   map[event.Period][]int `json:"periods"` // the last play of the top and of the bottom
+		Periods   map[event.Period][]int `json:"periods"` // numbers of the last plays of the top and the bottom
 		Incidents []struct {
 			Period event.Period `json:"period"`
 			Half   event.Half   `json:"half"`
 			Play   int          `json:"play"` // number of plays so far in the game
 			Kind   string       `json:"kind"`
 			Detail string       `json:"detail"`
-			Side   string       `json:"side"` // "" for a review of the umpires
+			Side   string       `json:"side"` // "" for a review by the umpires
 			Player string       `json:"player"`
 			Runs   int          `json:"runs"`
 		} `json:"incidents"`
@@ -168,7 +168,7 @@ func loadBaseball(line []byte, m *Match) error {
 		at += pause
 	}
 	if now := m.addUp(); now != m.Final || len(m.spans) == 0 {
-		return fmt.Errorf("%d innings, and %v runs, want %v", len(m.spans), now, m.Final)
+		return fmt.Errorf("%d innings and %v runs, want at least 1 inning and %v runs", len(m.spans), now, m.Final)
 	}
 	m.strayUntil = m.spans[min(8, len(m.spans)-1)].begin
 	m.Winner, m.By = m.Final.leader(""), event.ByRegulation
@@ -188,11 +188,11 @@ func otherHitAtFirst(_ *rand.Rand, f *Fact) bool {
 	return other != ""
 }
 
-// runsAtFirst changes a play with count runs to a play with first runs.
-func runsAtFirst(f *Fact, count, first int) bool {
-	ok := f.Kind == "run" && f.Points == count
+// runsAtFirst changes the runs of a play from right to wrong.
+func runsAtFirst(f *Fact, right, wrong int) bool {
+	ok := f.Kind == "run" && f.Points == right
 	if ok {
-		f.Points = first
+		f.Points = wrong
 	}
 	return ok
 }

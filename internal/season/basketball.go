@@ -32,11 +32,11 @@ var basketball = &sport{
 func twoAtFirst(_ *rand.Rand, f *Fact) bool   { return pointsAtFirst(f, 3, 2) }
 func threeAtFirst(_ *rand.Rand, f *Fact) bool { return pointsAtFirst(f, 2, 3) }
 
-// pointsAtFirst changes the points of a jump shot from count to first.
-func pointsAtFirst(f *Fact, count, first int) bool {
-	ok := f.Detail == "jump_shot" && f.Points == count
+// pointsAtFirst changes the points of a jump shot from right to wrong.
+func pointsAtFirst(f *Fact, right, wrong int) bool {
+	ok := f.Detail == "jump_shot" && f.Points == right
 	if ok {
-		f.Points = first
+		f.Points = wrong
 	}
 	return ok
 }
@@ -46,7 +46,7 @@ func elapsedClock(p event.Period, elapsed float64) event.Clock {
 	return event.Clock{Period: p, Elapsed: int(elapsed)}
 }
 
-// loadBasketball sets the timeline of a game of basketball. The source gives the real minute of
+// loadBasketball sets the timeline of a basketball game. The source gives the real minute of
 // each play.
 func loadBasketball(line []byte, m *Match) error {
 	var in struct {
@@ -67,7 +67,9 @@ func loadBasketball(line []byte, m *Match) error {
 		return err
 	}
 	var now Score
-	late := 0.0 // a period begins at least a minute after the period before, even if the facts overlap
+	// late is the number of seconds by which the timeline is later than the source. It makes each period
+	// begin at least a minute after the previous period, even if the periods overlap in the source.
+	late := 0.0
 	for _, p := range event.Basketball.Rules().Periods {
 		wall, played := in.Wall[p]
 		if !played {
@@ -102,7 +104,7 @@ func loadBasketball(line []byte, m *Match) error {
 		m.spans = append(m.spans, s)
 	}
 	if now != m.Final || len(m.spans) < 4 {
-		return fmt.Errorf("%d periods, and the baskets add up to %v, want four or more and %v", len(m.spans), now, m.Final)
+		return fmt.Errorf("%d periods and %v points, want at least 4 periods and %v points", len(m.spans), now, m.Final)
 	}
 	m.strayUntil = m.spans[3].begin
 	m.Winner, m.By = m.Final.leader(""), event.ByRegulation

@@ -8,7 +8,7 @@ type pacing struct {
 	perSecond float64                  // real seconds that one second of the clock takes
 	stop      float64                  // real seconds for which the clock stops after each fact
 	breaks    map[event.Period]float64 // real seconds before each period except for the first
-	otherwise float64                  // break before a period that is not in breaks
+	otherwise float64                  // real seconds before a period that is not in breaks
 }
 
 // spread sets the spans of a match, and the times of its facts, from the clocks of the facts. lengths

@@ -56,7 +56,7 @@ const (
 	declared                 // the side declares
 )
 
-// An innings is the state of an innings of cricket, without the runs.
+// An innings is the state of a cricket innings, without the runs.
 type innings struct {
 	side               string
 	wickets            int
@@ -207,7 +207,8 @@ func cricketClock(p event.Period, elapsed float64) event.Clock {
 	return event.Clock{Period: p, Balls: int(elapsed)}
 }
 
-// latestRunsOf sets the score after each fact. It counts the runs of the latest innings of each side.
+// latestRunsOf sets the score after each fact, and returns the last score. A score counts only the
+// runs of the latest innings of each side.
 func latestRunsOf(facts []*Fact, _ event.Period) (now Score) {
 	for _, f := range facts {
 		if f.Mark == begins || f.Mark == followOn {
@@ -223,16 +224,17 @@ func latestRunsOf(facts []*Fact, _ event.Period) (now Score) {
 func fourAtFirst(_ *rand.Rand, f *Fact) bool { return boundaryAtFirst(f, 6, 4, "four") }
 func sixAtFirst(_ *rand.Rand, f *Fact) bool  { return boundaryAtFirst(f, 4, 6, "six") }
 
-// boundaryAtFirst changes a boundary of count runs to a boundary of first runs.
-func boundaryAtFirst(f *Fact, count, first int, detail string) bool {
-	ok := f.Kind == "boundary" && f.Points == count
+// boundaryAtFirst changes the runs of a boundary from right to wrong. detail is the name of the wrong
+// boundary.
+func boundaryAtFirst(f *Fact, right, wrong int, detail string) bool {
+	ok := f.Kind == "boundary" && f.Points == right
 	if ok {
-		f.Points, f.Detail = first, detail
+		f.Points, f.Detail = wrong, detail
 	}
 	return ok
 }
 
-// caughtAtFirst changes how a batter was out to caught.
+// caughtAtFirst changes the detail of a wicket to caught.
 func caughtAtFirst(_ *rand.Rand, f *Fact) bool {
 	ok := f.Kind == "wicket" && f.Detail != "caught"
 	if ok {
@@ -250,13 +252,13 @@ const (
 	night          = 64_000
 )
 
-// The number of overs of a day and of a session, in matches of several days.
+// The numbers of overs in a day and in a session, in matches of several days.
 const (
 	oversOfDay     = 90
 	oversOfSession = 30
 )
 
-// cricketFacts holds the facts of one match, from one line of a file about cricket.
+// cricketFacts holds the facts of one match, from one line of a cricket file.
 type cricketFacts struct {
 	Date      string `json:"date"` // the first day
 	Incidents []cricketIncident
@@ -272,13 +274,13 @@ type cricketFacts struct {
 		} `json:"penalty_runs"`
 		Balls []string `json:"balls"` // for each over: its deliveries
 	} `json:"innings"`
-	Overs  int `json:"overs"` // overs of an innings; 0 in matches of several days
+	Overs  int `json:"overs"` // maximum number of overs in an innings; 0 in matches of several days
 	Result struct {
 		Winner string `json:"winner"`
 	} `json:"result"`
 }
 
-// A cricketIncident is an incident in a file about cricket.
+// A cricketIncident is an incident in a cricket file.
 type cricketIncident struct {
 	Period event.Period `json:"period"`
 	Ball   string       `json:"ball"`  // the delivery, such as 14.3; "" at the end of an over
@@ -293,7 +295,7 @@ type cricketIncident struct {
 	} `json:"score"` // of the innings, after the incident
 }
 
-// loadCricket sets the timeline of a match of cricket.
+// loadCricket sets the timeline of a cricket match.
 func loadCricket(line []byte, m *Match) error {
 	var in cricketFacts
 	err := json.Unmarshal(line, &in)
@@ -333,12 +335,12 @@ func loadCricket(line []byte, m *Match) error {
 		}
 		b.endInnings()
 		if b.runs != i.Runs || b.wickets != i.Wickets || len(b.queue) > 0 {
-			return fmt.Errorf("%s ends with %d/%d and %d other incidents, want %d/%d", i.Period, b.runs, b.wickets,
-				len(b.queue), i.Runs, i.Wickets)
+			return fmt.Errorf("%s ends with %d/%d and %d unplayed incidents, want %d/%d and none", i.Period, b.runs,
+				b.wickets, len(b.queue), i.Runs, i.Wickets)
 		}
 	}
 	if total != m.Final || len(m.spans) < 2 {
-		return fmt.Errorf("%d innings, and the runs add up to %v, want two or more and %v", len(m.spans), total, m.Final)
+		return fmt.Errorf("%d innings and %v runs, want at least 2 innings and %v runs", len(m.spans), total, m.Final)
 	}
 	facts := make([]*Fact, len(m.facts))
 	for i := range m.facts {
@@ -400,7 +402,7 @@ func (b *scorer) endInnings() {
 }
 
 // playOver adds the deliveries of an over. Each delivery is a text: the runs, w for a wide, n for a
-// no-ball, and a W for each wicket.
+// no-ball, and a W for each wicket. last means that the over is the last over of the innings.
 func (b *scorer) playOver(over int, deliveries string, last bool) error {
 	ball := 0 // number of legal balls
 	for _, text := range strings.Fields(deliveries) {
@@ -438,7 +440,7 @@ func (b *scorer) playOver(over int, deliveries string, last bool) error {
 	return nil
 }
 
-// pauseOf returns a pause of a match of several days.
+// pauseOf returns a break in a match of several days.
 func pauseOf(begin, seconds float64) pause { return pause{begin, begin + seconds, onBreak} }
 
 // setBalls sets the number of balls that were bowled in the innings.
@@ -448,7 +450,7 @@ func (b *scorer) setBalls(n int) {
 	b.clock.Balls = n
 }
 
-// deliver adds a delivery, and the incidents that happened in it.
+// deliver adds a delivery, and the incidents of the delivery.
 func (b *scorer) deliver(label string, runs, wickets int) {
 	happened := func(i *cricketIncident) bool {
 		return i.Ball == label && i.Score.Runs <= b.runs+runs && i.Score.Wickets <= b.wickets+wickets

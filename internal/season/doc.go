@@ -27,7 +27,7 @@
 //   - styles: at least a list of rows and a scoreboard. Each style has a profile, and a notation of
 //     clocks. All sports share the code of the list and the scoreboard. For other markup, write
 //     another render function.
-//   - density: about how many times as many facts a match has as a match of soccer. A higher
+//   - density: rough number of facts in a match, relative to a soccer match. A higher
 //     density makes the faults of single rows rarer.
 //   - edits: the edits of rows that only this sport has, such as two points that become three.
 //

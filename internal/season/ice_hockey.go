@@ -36,7 +36,7 @@ const (
 	ShootoutGoal = "goal of the shoot-out in the score"
 )
 
-// hockeyPacing is the pacing of a game of two and a half hours.
+// hockeyPacing is the pacing of a game that lasts two and a half hours.
 var hockeyPacing = pacing{perSecond: 1.7, stop: 25, otherwise: 1080,
 	breaks: map[event.Period]float64{"ot1": 120, event.ShootOut: 180}}
 
@@ -60,7 +60,7 @@ func evenAtFirst(_ *rand.Rand, f *Fact) bool {
 	return ok
 }
 
-// loadIceHockey sets the timeline of a game of ice hockey.
+// loadIceHockey sets the timeline of an ice hockey game.
 func loadIceHockey(line []byte, m *Match) error {
 	var in struct {
 		Periods   map[event.Period]float64 `json:"periods"` // clock at the end of the period, in seconds
@@ -94,7 +94,7 @@ func loadIceHockey(line []byte, m *Match) error {
 	}
 	m.spread(in.Periods, hockeyPacing)
 	if now := m.addUp(); now != in.Goals || len(m.spans) < 3 {
-		return fmt.Errorf("%d periods, and %v goals, want three or more and %v", len(m.spans), now, in.Goals)
+		return fmt.Errorf("%d periods and %v goals, want at least 3 periods and %v goals", len(m.spans), now, in.Goals)
 	}
 	m.strayUntil = m.spans[2].begin
 	m.Final, m.Winner, m.By = in.Goals, in.Goals.leader(""), event.ByRegulation

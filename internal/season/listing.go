@@ -9,15 +9,16 @@ const (
 )
 
 // A listing describes the page before a match: it shows placeholders until the teams are known, and
-// another kick-off until the kick-off moves. Times are seconds since kick-off.
+// the old kick-off until the kick-off moves. Times are seconds since kick-off.
 type listing struct {
 	home, away string    // placeholders; "" if the page always names the teams
 	named      float64   // time at which the page names the teams
-	start      time.Time // the kick-off at first; zero if it does not move
+	start      time.Time // the kick-off before it moves; zero if it does not move
 	moved      float64   // time at which the page shows the right kick-off
 }
 
-// earliestListing is the time of the first poll of a match whose listing changes.
+// earliestListing is the time of the first poll of a match whose listing changes, in seconds since
+// kick-off.
 const earliestListing = -900
 
 // newListing returns the listing of a match. In two of three matches it is zero.
@@ -44,8 +45,8 @@ func (g *generator) preview(at time.Time) Page {
 	return Page{At: at, Fault: Preview, Body: g.render(0, &p)}
 }
 
-// afterwards returns the pages after the last page of the match: nothing, many previews, or the next
-// game of the teams on the same day.
+// afterwards returns the pages after the last page of the match: none, eight previews, or the start of
+// another game of the teams.
 func (g *generator) afterwards(last time.Time) (pages []Page) {
 	switch g.rand.IntN(6) {
 	case 0:
@@ -66,8 +67,8 @@ func (g *generator) afterwards(last time.Time) (pages []Page) {
 	return pages
 }
 
-// secondGame returns the pages of the first minutes of another game. The home side scores in its third
-// minute.
+// secondGame returns the pages from five minutes before to ten minutes after the start of another
+// game. The home side scores in the third minute.
 func (g *generator) secondGame(start time.Time) (pages []Page) {
 	period := g.line.spans[0].period
 	score := g.match.sport.score

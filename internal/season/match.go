@@ -15,7 +15,7 @@ import (
 // A Match holds the facts of one match. It is one line of a JSON Lines file.
 type Match struct {
 	ID          string      `json:"id"`
-	Sport       event.Sport `json:"sport"` // missing in the files of soccer
+	Sport       event.Sport `json:"sport"` // missing in soccer files
 	Competition string      `json:"competition"`
 	Kickoff     time.Time   `json:"kickoff"`
 	Home        string      `json:"home"`
@@ -116,10 +116,11 @@ func (m *Match) team(side string) string {
 	return m.Away
 }
 
-// EarliestEnd returns the time before which any page that shows the end of the match is wrong.
+// EarliestEnd returns the earliest time at which a page may show the end of the match. A page that
+// shows it before that time is wrong.
 func (m *Match) EarliestEnd() time.Time { return m.at(m.strayUntil) }
 
-// at returns the time that is a number of seconds after kick-off.
+// at converts a number of seconds after kick-off to a time.
 func (m *Match) at(seconds float64) time.Time {
 	return m.Kickoff.Add(time.Duration(seconds * float64(time.Second)))
 }

@@ -10,7 +10,7 @@ import (
 	"github.com/matchwire/matchwire/event"
 )
 
-// A view holds all facts that a page can show.
+// A view holds everything that a page can show.
 type view struct {
 	*Page
 	match      *Match
@@ -20,7 +20,7 @@ type view struct {
 	total      Score  // the score that the page shows; in ice hockey, it includes a goal for the winner of a shoot-out
 }
 
-// render returns the body of the page p at a time.
+// render returns the body of the page p. at is the time in seconds since kick-off.
 func (g *generator) render(at float64, p *Page) []byte {
 	v := view{Page: p, match: g.match, home: g.match.Home, away: g.match.Away, total: p.Score}
 	if g.listing.home != "" && at < g.listing.named {
@@ -42,7 +42,7 @@ func (g *generator) render(at float64, p *Page) []byte {
 	return g.style.render(g.style, &v)
 }
 
-// score returns the score of a side as a page of a style shows it.
+// score returns the score of a side as pages of style s show it.
 func (v *view) score(s *Style, side string) string {
 	if s.score != nil {
 		return s.score(v, side)
@@ -112,7 +112,8 @@ func renderBoard(s *Style, v *view) []byte {
 	return []byte(b.String())
 }
 
-// writeState writes the league, the status, the clock and the kick-off, and the tally of a shoot-out.
+// writeState writes the league, the status, the clock and the kick-off. If the page shows the winner
+// or the tally of a shoot-out, writeState writes them too.
 func (v *view) writeState(b *strings.Builder, s *Style) {
 	fmt.Fprintf(b, "<p class=league>%s</p><p class=status>%s</p><p class=clock>%s</p><p class=start>%s</p>\n",
 		v.match.Competition, v.status(), s.clock(v.phase.Clock), v.Start.Format(time.RFC3339))

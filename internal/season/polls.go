@@ -54,7 +54,7 @@ func (p *Page) Line(period event.Period) Score {
 	return Score{}
 }
 
-// LineScore returns the line score of a scoreboard whose facts are current. It is nil if the page shows none.
+// LineScore returns the line score of a scoreboard whose facts are current, or nil if the page shows no line score.
 func (p *Page) LineScore() *event.LineScore {
 	if p.line == nil {
 		return nil
@@ -72,7 +72,7 @@ type Rendering struct {
 	Style  *Style
 	Pages  []Page
 	Facts  []Fact         // on the last page of the match
-	Line   string         // cricket: the innings, as an event.LineScore returns them; "" if the pages do not show all
+	Line   string         // cricket: the innings, in the format of event.LineScore; "" if the pages do not show all
 	Silent bool           // cricket: the pages do not show whether the last innings was a super over
 	Spans  []string       // the periods that were played
 	Faults map[string]int // how often each fault struck
@@ -80,15 +80,15 @@ type Rendering struct {
 
 // A generator generates the pages of a match. Times are seconds since kick-off.
 type generator struct {
-	match   *Match
-	rand    *rand.Rand
-	apart   *rand.Rand // for choices that must not change the other random choices
-	style   *Style
-	line    timeline
-	rows    []row
-	missing map[int][2]float64 // times at which a row vanishes and returns, by the index of the row
-	listing listing            // what the page shows before the match
-	ahead   ahead              // when the clock is ahead
+	match    *Match
+	rand     *rand.Rand
+	separate *rand.Rand // for choices that must not change the other random choices
+	style    *Style
+	line     timeline
+	rows     []row
+	missing  map[int][2]float64 // times at which a row vanishes and returns, by the index of the row
+	listing  listing            // what the page shows before the match
+	ahead    ahead              // when the clock is ahead
 
 	corrected float64 // time of the correction after the match; 0 if there is none
 	struck    map[strike]bool
@@ -109,9 +109,9 @@ func (g *generator) strike(fault string, where int) { g.struck[strike{fault, whe
 // Render returns the match as polls at intervals of 5 to 90 seconds would see it. The same seed
 // results in the same pages. The constants for faults list the possible faults of the pages.
 func (m *Match) Render(seed uint64) *Rendering {
-	const rarely = 4 // one of this many matches has the rare style
-	apart := rand.New(rand.NewPCG(seed, ^Hash([]byte(m.ID))))
-	if m.sport.rare != nil && apart.IntN(rarely) == 0 {
+	const rarely = 4 // one in this many matches has the rare style
+	separate := rand.New(rand.NewPCG(seed, ^Hash([]byte(m.ID))))
+	if m.sport.rare != nil && separate.IntN(rarely) == 0 {
 		return m.render(seed, m.sport.rare)
 	}
 	return m.render(seed, nil)
@@ -122,7 +122,7 @@ func (m *Match) Render(seed uint64) *Rendering {
 func (m *Match) render(seed uint64, style *Style) *Rendering {
 	r := rand.New(rand.NewPCG(seed, Hash([]byte(m.ID))))
 	g := &generator{
-		match: m, rand: r, apart: rand.New(rand.NewPCG(^seed, Hash([]byte(m.ID)))), style: m.sport.styles[0],
+		match: m, rand: r, separate: rand.New(rand.NewPCG(^seed, Hash([]byte(m.ID)))), style: m.sport.styles[0],
 		line: m.timeline, missing: map[int][2]float64{},
 		struck: map[strike]bool{}}
 	if n := len(m.sport.styles); n > 1 {

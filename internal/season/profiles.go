@@ -7,7 +7,7 @@ import (
 	"github.com/matchwire/matchwire/event"
 )
 
-// listStyle returns the style of renderList. as is the notation of clocks in the profile.
+// listStyle returns a style that renders pages with renderList. as is the notation of clocks in the profile.
 func listStyle(s event.Sport, as string, clock func(event.Clock) string) *Style {
 	profile := matchProfile(s, "list-"+as, as, ".home", ".away", ".hs", ".as") + listRules(s, as)
 	return &Style{Name: fmt.Sprintf("%s list, %s", s, as), Listed: true, Tally: true, render: renderList, clock: clock,
@@ -34,7 +34,7 @@ func listRules(s event.Sport, as string) string {
 `, strings.Join(kinds, ", "), as)
 }
 
-// boardStyle returns the style of renderBoard. as is the notation of clocks in the profile.
+// boardStyle returns a style that renders pages with renderBoard. as is the notation of clocks in the profile.
 func boardStyle(s event.Sport, as string, clock func(event.Clock) string) *Style {
 	return &Style{Name: fmt.Sprintf("%s board, %s", s, as), Tally: true, render: renderBoard, clock: clock,
 		profile: matchProfile(s, "board-"+as, as, ".home .team", ".away .team", ".home .total", ".away .total") +
@@ -49,7 +49,7 @@ func lineRules(s event.Sport) string {
 	return "  home_line_score: .home td:not(.total)\n  away_line_score: .away td:not(.total)\n"
 }
 
-// withoutTally returns a style without the tally of a shoot-out.
+// withoutTally removes the tally of a shoot-out from s, and returns s.
 func withoutTally(s *Style) *Style {
 	s.Name, s.Tally = s.Name+", without tally", false
 	return s

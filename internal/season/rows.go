@@ -13,7 +13,7 @@ import (
 const (
 	LateRow       = "late row"         // the row appears after its score change
 	VanishedRow   = "vanished row"     // the row vanishes for a while
-	EditedPlayer  = "edited player"    // the row shows another player at first
+	EditedPlayer  = "edited player"    // the row shows the wrong player at first
 	EditedClock   = "edited clock"     // the row shows an earlier clock at first
 	RemovedScore  = "score taken back" // the row and its points are removed
 	ReplacedScore = "score replaced"   // another score replaces the score between two polls
@@ -40,14 +40,14 @@ const (
 // A row is a row of the page and its changes over time.
 type row struct {
 	Fact
-	delay  float64 // time from the score change to the row
+	delay  float64 // seconds from the score change to the row
 	until  float64 // time at which the row and its points are removed; 0 if the row stays
 	first  *Fact   // the facts that the row shows before the edit; nil if it is never edited
 	edited float64 // time of the edit
 	fault  string  // name of the edit, or of the fault that removes the row
 }
 
-// shown returns the fact that the row shows at a time.
+// shown returns the fact that the row shows at a given time.
 func (s *row) shown(at float64) *Fact {
 	if s.first != nil && at < s.edited {
 		return s.first
@@ -55,7 +55,7 @@ func (s *row) shown(at float64) *Fact {
 	return &s.Fact
 }
 
-// chance reports whether a random event with probability 1/n occurs.
+// chance returns true with probability 1/n.
 func (g *generator) chance(n int) bool { return g.rand.IntN(n) == 0 }
 
 // addRows adds the rows of a sport other than soccer, and decides which rows are late, edited, removed or
@@ -126,7 +126,7 @@ func earlierAtFirst(r *rand.Rand, f *Fact) bool {
 	return true
 }
 
-// anySide returns a side.
+// anySide returns a random side.
 func (g *generator) anySide() string { return []string{"home", "away"}[g.rand.IntN(2)] }
 
 // otherSide returns the opponent of a side.
@@ -155,8 +155,8 @@ func (g *generator) insert(s row) {
 	g.rows = slices.Insert(g.rows, i, s)
 }
 
-// invented returns an ordinary score of a side at a time, and whether the side can score at this
-// time. In cricket, the score belongs to the side that bats.
+// invented returns an ordinary score of a side at a given time, and whether the side can score at
+// that time. In cricket, the score belongs to the side that bats.
 func (g *generator) invented(side, player string, at float64) (Fact, bool) {
 	f := g.match.sport.score
 	f.Side, f.Player, f.At = side, player, at
@@ -186,8 +186,8 @@ func (g *generator) addRemovedScore() {
 // addReplaced adds a score that is cancelled when its side scores again, so that no page shows a
 // lower score. The scores are at least apart seconds from each other.
 func (g *generator) addReplaced(apart float64) {
-	for _, at := range g.rand.Perm(len(g.line.facts)) {
-		next := g.line.facts[at]
+	for _, i := range g.rand.Perm(len(g.line.facts)) {
+		next := g.line.facts[i]
 		if next.Points < g.match.sport.score.Points || next.Unlisted {
 			continue
 		}
@@ -200,8 +200,8 @@ func (g *generator) addReplaced(apart float64) {
 	}
 }
 
-// showsClock reports whether the row of a fact that happened at a time shows the clock c, before or
-// after an edit.
+// showsClock reports whether the row of a fact that happened at the given time shows the clock c,
+// before or after an edit.
 func (g *generator) showsClock(at float64, c event.Clock) bool {
 	return slices.ContainsFunc(g.rows, func(s row) bool {
 		return s.At == at && (s.Clock == c || s.first != nil && s.first.Clock == c)
@@ -223,7 +223,7 @@ func (g *generator) correctLate() {
 	}
 }
 
-// page returns the page at a time. Its rows can have faults, but the page as a whole has none.
+// page returns the page at a given time. Its rows can have faults, but the page as a whole has none.
 func (g *generator) page(at float64) Page {
 	p := Page{At: g.match.at(at), Start: g.match.Kickoff, Complete: true}
 	if !g.listing.start.IsZero() && at < g.listing.moved {
@@ -314,15 +314,15 @@ func lineOf(facts []*Fact) (line []periodScore) {
 // LineBehind means that the line score does not include the latest points.
 const LineBehind = "line score behind"
 
-// shownLine returns the points of each period as a page shows them at a time. In sports whose line
-// score adds up to the score, the result contains all periods so far. During play, it sometimes
+// shownLine returns the points of each period as a page shows them at a given time. In sports whose
+// line score adds up to the score, the result contains all periods so far. During play, it sometimes
 // lacks the points of the last lineBehind seconds.
 func (g *generator) shownLine(happened []*Fact, p *Page, at float64) []periodScore {
 	rules := g.match.Sport.Rules()
 	if rules.SetScore || rules.InningsScore {
 		return lineOf(happened)
 	}
-	if !p.phase.over() && !g.style.Listed && g.apart.IntN(30) == 0 {
+	if !p.phase.over() && !g.style.Listed && g.separate.IntN(30) == 0 {
 		before := slices.DeleteFunc(slices.Clone(happened), func(f *Fact) bool { return f.At > at-lineBehind })
 		if len(before) < len(happened) {
 			g.strike(LineBehind, int(at))

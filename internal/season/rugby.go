@@ -80,7 +80,7 @@ func otherTryAtFirst(r *rand.Rand, f *Fact) bool {
 	return true
 }
 
-// otherGoalAtFirst changes a penalty goal to a drop goal, and the other way round.
+// otherGoalAtFirst changes a penalty goal to a drop goal, or a drop goal to a penalty goal.
 func otherGoalAtFirst(_ *rand.Rand, f *Fact) bool {
 	if f.Points != 3 {
 		return false
@@ -89,7 +89,7 @@ func otherGoalAtFirst(_ *rand.Rand, f *Fact) bool {
 	return true
 }
 
-// loadRugby sets the timeline of a match of rugby.
+// loadRugby sets the timeline of a rugby match.
 func loadRugby(line []byte, m *Match) error {
 	var in struct {
 		Periods   map[event.Period]int `json:"periods"` // the last minute of the period
@@ -114,11 +114,11 @@ func loadRugby(line []byte, m *Match) error {
 	}
 	m.Home, m.Away = cmp.Or(m.Home, "Hosts"), cmp.Or(m.Away, "Visitors") // the source lacks some names
 	const halfTime = 900                                                 // seconds
-	const afterwards = 100                                               // the least stoppage time of a half, in seconds
+	const leastStoppage = 100                                            // shortest stoppage time of a half, in seconds
 	at := 0.0
 	for _, p := range []event.Period{event.FirstHalf, event.SecondHalf} {
 		start, _ := event.Rugby.Minutes(p)
-		length := float64(in.Periods[p]-start)*60 + afterwards
+		length := float64(in.Periods[p]-start)*60 + leastStoppage
 		m.spans = append(m.spans, span{period: p, begin: at, end: at + length})
 		at += length + halfTime
 	}

@@ -25,7 +25,7 @@ var soccer = &sport{
 // BecameOwnGoal means that a goal becomes an own goal.
 const BecameOwnGoal = "goal becomes an own goal"
 
-// soccerFacts holds the facts of one match, from one line of a file about soccer.
+// soccerFacts holds the facts of one match, from one line of a soccer file.
 type soccerFacts struct {
 	Periods   map[event.Period]float64 `json:"periods"` // length in seconds of "1h", "2h", "et1" and "et2"
 	Incidents []struct {
@@ -52,7 +52,8 @@ type soccerFacts struct {
 	} `json:"shootout"`
 }
 
-// soccerBreaks is the length of the break before each period, in seconds. The first period has none.
+// soccerBreaks holds the length of the break before each period, in seconds. There is no break before
+// the first period.
 var soccerBreaks = map[event.Period]float64{"2h": 900, "et1": 300, "et2": 120, "so": 300}
 
 // soccerPeriods lists the periods in the order of play, without the shoot-out.
@@ -61,7 +62,7 @@ var soccerPeriods = []event.Period{event.FirstHalf, event.SecondHalf, event.Extr
 // kickEvery is the time between two kicks in a shoot-out, in seconds.
 const kickEvery = 50
 
-// loadSoccer sets the timeline of a match of soccer.
+// loadSoccer sets the timeline of a soccer match.
 func loadSoccer(line []byte, m *Match) error {
 	var in soccerFacts
 	if err := json.Unmarshal(line, &in); err != nil {
@@ -203,8 +204,8 @@ func (g *generator) addSoccerRows() {
 // addCancelledGoal adds a goal that is cancelled when its side scores another goal. The goals are
 // at least six minutes apart.
 func (g *generator) addCancelledGoal() {
-	for _, at := range g.rand.Perm(len(g.line.facts)) {
-		next := g.line.facts[at]
+	for _, i := range g.rand.Perm(len(g.line.facts)) {
+		next := g.line.facts[i]
 		if next.Kind != "goal" {
 			continue
 		}

@@ -24,7 +24,7 @@ type sport struct {
 	score Fact
 
 	styles  []*Style // at least one
-	density int      // about how many times as many facts a match has as a match of soccer
+	density int      // rough number of facts in a match, relative to a soccer match
 	edits   []edit   // edits of rows that only this sport has
 
 	// faults are the names of the faults that the matches of the sport have, besides the names of
@@ -41,7 +41,8 @@ type sport struct {
 	// up the points.
 	tally func(facts []*Fact, p event.Period) Score
 
-	// matchClock is the clock of the match, if it is more exact than the clock of rows.
+	// matchClock returns the clock of the match, in sports in which it is more exact than the clock of
+	// rows. The default is clock.
 	matchClock func(p event.Period, elapsed float64) event.Clock
 
 	// ownRows adds rows and faults that only this sport has.
@@ -58,8 +59,8 @@ type sport struct {
 	apart       float64 // shortest time between a score and the score that replaces it, in seconds; 0 means 240
 	sidePlayers bool    // the sides are players, who score everything
 	gameClock   bool    // pages show a clock that officials can put back
-	rainIn      int     // rain stops one of this many matches for up to an hour; 0 means none
-	suspendedIn int     // one of this many matches is suspended, and resumed on another day; 0 means none
+	rainIn      int     // rain stops one in this many matches for up to an hour; 0 means none
+	suspendedIn int     // one in this many matches is suspended, and resumed on another day; 0 means none
 }
 
 // sports lists all sports that have pages.
@@ -121,7 +122,7 @@ func Faults(name event.Sport) []string {
 // An edit is a way in which a site edits a row later.
 type edit struct {
 	name   string
-	rarity int // one of rarity × density rows is edited in this way
+	rarity int // one in rarity × density rows is edited in this way
 
 	// wrong changes a fact to what the row shows before the edit. It returns false if the fact cannot be
 	// edited in this way.
@@ -139,11 +140,11 @@ type Style struct {
 	Several bool
 
 	render  func(s *Style, v *view) []byte
-	score   func(v *view, side string) string // the score of a side as a text; nil means the number of points
+	score   func(v *view, side string) string // the score of a side as text; nil means the number of points
 	clock   func(event.Clock) string          // formats a clock
 	profile string                            // the profile of the pages, in YAML
 
-	// line returns the line score that the pages show, as a text. It is nil if the sport has none.
+	// line returns the line score that the pages show, as text. It is nil if the sport has none.
 	line       func([]periodScore) string
 	allInnings bool // cricket: the pages show all innings of a side
 

@@ -52,7 +52,7 @@ func tennisStyle(name string, s *Style, render func(*Style, *view) []byte) *Styl
 	return s
 }
 
-// loadTennis sets the timeline of a match of tennis. The source gives the time of each fact, in
+// loadTennis sets the timeline of a tennis match. The source gives the time of each fact, in
 // seconds since the first point.
 func loadTennis(line []byte, m *Match) error {
 	var in struct {
@@ -121,8 +121,9 @@ func loadTennis(line []byte, m *Match) error {
 	return nil
 }
 
-// playMatchTieBreak replaces the last set by a match tie-break: the first player with ten points, and at least
-// two more than the other, wins the set. Pages have no rows for the points. It returns the points.
+// playMatchTieBreak replaces the last set with a match tie-break, and returns its points. The first
+// player with at least ten points, and at least two more than the other, wins the set. Pages have no
+// rows for the points.
 func (m *Match) playMatchTieBreak() Score {
 	const perPoint = 40 // seconds
 	last := &m.spans[len(m.spans)-1]
@@ -177,11 +178,12 @@ func gamesOfSet(facts []*Fact, p event.Period) Score {
 // possible if the set is won, or if the score may count sets.
 func isSetWon(p *Page) bool {
 	most, least := max(p.Score.Home, p.Score.Away), min(p.Score.Home, p.Score.Away)
-	begins := most == 0 // the page may show only the sets before
+	begins := most == 0 // the page may show only the previous sets
 	return begins || most > 5 && most > least+1 || most == 7 || most+least == event.Tennis.Index(p.period)+1
 }
 
-// addTennisRows adds a game that the page first gives to the other player.
+// addTennisRows counts the rare situations of the match. It adds a game that the page first gives to
+// the other player.
 func (g *generator) addTennisRows() {
 	if g.match.By == event.ByRetirement {
 		g.strike(Retired, 0)

@@ -9,7 +9,7 @@ import (
 
 // A Fact is something that happened in a match.
 type Fact struct {
-	Kind, Detail, Side, Player, Off string
+	Kind, Detail, Side, Player, Off string // as in [event.Data]
 
 	Clock event.Clock // as pages show it; the period is always set
 	At    float64     // seconds since kick-off, breaks included
@@ -46,7 +46,8 @@ type span struct {
 	special bool // an ordinary score is impossible, as in a match tie-break
 }
 
-// An anchor is a time and the clock at this time, in seconds since the start of the period.
+// An anchor is a time at which the clock is known. elapsed is the clock at that time, in seconds since
+// the start of the period.
 type anchor struct{ at, elapsed float64 }
 
 // A pause is a time within a period in which the match is not played.
@@ -55,10 +56,10 @@ type pause struct {
 	status     string // as pages show it, such as stopped
 }
 
-// long reports whether play continues on another day.
+// long reports whether the pause lasts more than four hours. Play then continues on another day.
 func (p *pause) long() bool { return p.end-p.begin > 4*3600 }
 
-// elapsed returns the clock at a time of the span, in seconds since the start of the period.
+// elapsed returns the clock at a given time of the span, in seconds since the start of the period.
 func (s *span) elapsed(at float64) float64 {
 	if len(s.anchors) == 0 {
 		return at - s.begin
@@ -85,9 +86,9 @@ func (s *span) length() float64 { return s.elapsed(s.end) }
 // end returns the time at which the match ends.
 func (t *timeline) end() float64 { return t.spans[len(t.spans)-1].end }
 
-// suspended returns the timeline of a match that is suspended at a time and resumes after a number
-// of seconds. During this time, pages show the given status. suspended does not modify t. The time
-// must be in a span.
+// suspended returns the timeline of a match that is suspended at the time at and resumes after
+// the given number of seconds. Until play resumes, pages show the given status. suspended does not
+// modify t. at must be in a span.
 func (t *timeline) suspended(at, seconds float64, status string) timeline {
 	later := func(time float64) float64 {
 		if time > at {
@@ -121,10 +122,10 @@ func (t *timeline) suspended(at, seconds float64, status string) timeline {
 	return next
 }
 
-// A phase is what a page says about the course of a match.
+// A phase holds the status, period and clock that a page shows.
 type phase struct {
 	Status string       // one of the constants below
-	Period event.Period // of a live match or a break, or the unusual period after which the match ended; else ""
+	Period event.Period // of a live match or a break, or the unusual last period of a match that has ended; else ""
 	Clock  event.Clock  // of a live match, if the page shows one; else zero
 }
 
@@ -143,7 +144,7 @@ const (
 	retired  = "RET"
 )
 
-// pauseAt returns the pause at a time, or nil.
+// pauseAt returns the pause at a given time, or nil.
 func (g *generator) pauseAt(at float64) *pause {
 	for i := range g.line.pauses {
 		if p := &g.line.pauses[i]; p.begin <= at && at < p.end {
@@ -153,7 +154,8 @@ func (g *generator) pauseAt(at float64) *pause {
 	return nil
 }
 
-// phase returns the phase at a time.
+// phase returns the phase at a given time. If the clock of the page is ahead at that time, phase
+// counts the fault [ClockPutBack].
 func (g *generator) phase(at float64) phase {
 	if at < 0 {
 		return phase{Status: pre}
@@ -196,7 +198,8 @@ func (g *generator) phase(at float64) phase {
 // finalAfter is the time from the end of a match until its page says that the end is final, in seconds.
 const finalAfter = 300
 
-// breakAfter returns the period that pages name in the break after a period.
+// breakAfter returns the period that pages name in the break after p. If the sport has no period for
+// that break, it returns p.
 func breakAfter(s event.Sport, p event.Period) event.Period {
 	periods := s.Rules().Periods
 	if i := s.Index(p); i >= 0 && i+1 < len(periods) && periods[i+1].IsBreak() {

@@ -2,7 +2,7 @@
 package spelling
 
 // Distance returns the minimum number of edits that turn a into b. An edit inserts, removes or
-// replaces a byte, or swaps two neighbours.
+// replaces a byte, or swaps two adjacent bytes. Swapped bytes are not edited again.
 func Distance(a, b string) int {
 	rows := make([][]int, len(a)+1)
 	for i := range rows {

@@ -50,7 +50,7 @@ var unusual = []struct{ characters, name, remedy string }{
 
 // CheckCharacters returns an error if a text contains, outside quotes, an invisible character or a
 // character that looks like another, such as a no-break space. Use it for texts in a formal
-// language.
+// language, such as CSS selectors.
 func CheckCharacters(text string) error {
 	var quote rune
 	for _, r := range text {

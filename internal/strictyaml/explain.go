@@ -32,9 +32,9 @@ func explain(err error, v any, path string, roots ...ast.Node) error {
 	return at.Errorf("%s", message(fault, typeAt(reflect.TypeOf(v), relative(at.Path, path))))
 }
 
-// relative returns the part of a path below another path, which begins with $.
-func relative(path, below string) string {
-	return strings.TrimPrefix(strings.TrimPrefix(path, withoutRoot(below)), ".")
+// relative returns path relative to base. base begins with $, and path does not.
+func relative(path, base string) string {
+	return strings.TrimPrefix(strings.TrimPrefix(path, withoutRoot(base)), ".")
 }
 
 // A nodeFinder is an [ast.Visitor] that finds the first node at a position.
@@ -76,7 +76,7 @@ func message(e yaml.Error, t reflect.Type) string {
 		switch {
 		case misplaced.Expected == ast.SequenceType && scalar && strings.HasPrefix(value, "-"):
 			return "want a list: put a space after each -"
-		case misplaced.Expected == ast.SequenceType && scalar && isText(t):
+		case misplaced.Expected == ast.SequenceType && scalar && isTextList(t):
 			return fmt.Sprintf("want a list: write [%s]", strings.Trim(value, "[]"))
 		case misplaced.Expected == ast.SequenceType:
 			return "want a list, such as [a, b]"
@@ -103,7 +103,7 @@ func message(e yaml.Error, t reflect.Type) string {
 	return fmt.Sprintf("%q: want %s", value, want)
 }
 
-// isText reports whether t is a list of texts that are not secrets.
-func isText(t reflect.Type) bool {
+// isTextList reports whether t is a list of texts that are not secrets.
+func isTextList(t reflect.Type) bool {
 	return t != nil && t.Kind() == reflect.Slice && t.Elem().Kind() == reflect.String
 }

@@ -16,7 +16,7 @@ type document struct {
 	List    []inner             `yaml:"list"`
 }
 
-// An error names the key, and suggests a correction.
+// An error says where the fault is, and suggests a correction.
 func TestErrorsSayWhatToWrite(t *testing.T) {
 	t.Parallel()
 	const indent = "indent a key exactly as far as the other keys of its mapping"
@@ -77,7 +77,8 @@ func TestErrorsSayWhatToWrite(t *testing.T) {
 	}
 }
 
-// A byte order mark is not part of the document. A document in another encoding is an error.
+// A byte order mark is not part of the document. A document that is not in UTF-8 is an
+// error.
 func TestEncodings(t *testing.T) {
 	t.Parallel()
 	const mark = "\ufeff"

@@ -15,7 +15,7 @@ type Secret struct {
 	Pos             Pos // zero if the document does not have the secret
 }
 
-// UnmarshalYAML decodes one of the three forms. A number counts as a string.
+// UnmarshalYAML decodes one of the three forms. A number or a boolean counts as a string.
 func (s *Secret) UnmarshalYAML(n ast.Node) error {
 	s.Pos = PosOf(n)
 	wrong := s.Pos.Errorf("want a string, {file: NAME} or {env: NAME}")
@@ -57,7 +57,7 @@ func (s Secret) Reference() string {
 // Literal returns the text in the document. It is "" for a reference.
 func (s Secret) Literal() string { return s.text }
 
-// Value returns the text of the secret, without spaces around it. path returns the path of a file
+// Value returns the text of the secret, without white space around it. path returns the path of a file
 // that the document names. Value returns an error if the text is empty or cannot be read.
 func (s Secret) Value(path func(string) string) (string, error) {
 	value, from := s.text, "the text"

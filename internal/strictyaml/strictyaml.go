@@ -12,7 +12,7 @@ import (
 	"github.com/goccy/go-yaml/parser"
 )
 
-// Decode decodes a document in UTF-8 into v. Errors contain file, the name of its source.
+// Decode decodes a document in UTF-8 into v. Errors contain file, the name of the document.
 func Decode(file string, data []byte, v any) error {
 	data, err := utf8Text(data)
 	if err != nil {
@@ -100,7 +100,7 @@ func InFile(file string, err error) error {
 	return fmt.Errorf("%s: %w", file, err)
 }
 
-// A Raw is a part of a document whose decoding is deferred, like a
+// A Raw is a part of a document whose decoding is deferred, like
 // [encoding/json.RawMessage].
 type Raw struct {
 	Pos
@@ -114,7 +114,7 @@ func (r *Raw) UnmarshalYAML(n ast.Node) error {
 }
 
 // Decode decodes the part into v. If the part is missing or null, v is unchanged.
-// Errors contain file, the name of the source.
+// Errors contain file, the name of the document.
 func (r Raw) Decode(file string, v any) error {
 	if r.node == nil || r.node.Type() == ast.NullType {
 		return nil
@@ -181,8 +181,8 @@ func Lookup(data []byte, path string) (Pos, bool) {
 }
 
 // FirstEmpty returns the position of the first empty value of a key, and whether the
-// document has an empty value. It does not search the values of keys named except,
-// where an empty value has a meaning.
+// document has an empty value. It does not search inside the values of keys named
+// except, where an empty value has a meaning.
 func FirstEmpty(data []byte, except string) (Pos, bool) {
 	file, err := parse(data)
 	if err != nil {

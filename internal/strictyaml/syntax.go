@@ -23,8 +23,8 @@ func explainSyntax(err error, data []byte) error {
 	return at.Errorf("%s", remedy(fault.GetMessage(), before, after))
 }
 
-// remedy returns the correction for a syntax error with this message. before and after are the
-// parts of the line before and after the error.
+// remedy returns the correction for a syntax error with this message. If no correction is known, it
+// returns the message. before and after are the parts of the line before and after the error.
 func remedy(message, before, after string) string {
 	for _, s := range syntaxErrors {
 		if strings.Contains(message, s.found) && (s.only == nil || s.only(before, after)) {

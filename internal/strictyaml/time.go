@@ -6,11 +6,11 @@ import (
 	"github.com/goccy/go-yaml/ast"
 )
 
-// A Time is a time of the years 1 to 9999, written like 2026-11-28T15:00:00Z or
-// 2026-11-28T15:00:00+01:00. A time without a zone, like 2026-11-28 15:00:00, is in UTC.
+// A Time is a time, written like 2026-11-28T15:00:00Z or 2026-11-28T15:00:00+01:00. A time without a
+// zone, like 2026-11-28 15:00:00, is in UTC. The zero [time.Time] is not a valid value.
 type Time time.Time
 
-// timeLayouts are the notations of a time, as YAML defines them for timestamps.
+// timeLayouts are the accepted layouts of a time. YAML allows all of them for timestamps.
 var timeLayouts = []string{time.RFC3339, "2006-01-02t15:04:05Z07:00", time.DateTime, time.DateOnly}
 
 // UnmarshalYAML decodes a time.

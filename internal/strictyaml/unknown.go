@@ -7,8 +7,9 @@ import (
 	"github.com/matchwire/matchwire/internal/spelling"
 )
 
-// knownKeys returns the end of an error about an unknown key: the most similar key of v, or the keys that
-// the mapping at path in v can have.
+// knownKeys returns the end of an error about an unknown key. If the key has an unusual character or lacks
+// a space after a colon, the text says so. Otherwise the text names the most similar key of v, or the keys
+// that the mapping at path in v can have.
 func knownKeys(key string, v any, path string) string {
 	if err := CheckCharacters(key); err != nil {
 		return ": " + err.Error()
@@ -31,8 +32,8 @@ func knownKeys(key string, v any, path string) string {
 	return ""
 }
 
-// typeAt returns the type of the value at a path like "list[0].key" in a value of type t, or nil if it is
-// unknown.
+// typeAt returns the type of the value at a path like "list[0].key" in a value of type t, or nil if the
+// type is unknown.
 func typeAt(t reflect.Type, path string) reflect.Type {
 	for _, name := range strings.FieldsFunc(path, func(r rune) bool { return r == '.' || r == '[' }) {
 		switch t = indirect(t); {
@@ -100,7 +101,8 @@ func simple(key string) string {
 }
 
 // keys returns the keys of a type and of nested types. It does not search types with a method
-// UnmarshalYAML, because these types suggest their own keys.
+// UnmarshalYAML, because these types suggest their own keys. seen contains the types that are already
+// searched.
 func keys(t reflect.Type, seen map[reflect.Type]bool) []string {
 	for t.Kind() == reflect.Pointer || t.Kind() == reflect.Slice || t.Kind() == reflect.Map {
 		t = t.Elem()

@@ -12,9 +12,10 @@ type inner struct {
 	Rows      string `yaml:"rows"`
 }
 
-type itself struct{ Regexp string }
+// A decodingRule has a method UnmarshalYAML.
+type decodingRule struct{ Regexp string }
 
-func (i *itself) UnmarshalYAML(n ast.Node) error {
+func (r *decodingRule) UnmarshalYAML(n ast.Node) error {
 	var v struct {
 		Regexp string `yaml:"regexp"`
 	}
@@ -25,7 +26,8 @@ type Shared struct {
 	Headers string `yaml:"headers"`
 }
 
-// An error about an unknown key suggests the most similar key of the value or of a value in it.
+// An error about an unknown key suggests a similar key, lists the known keys, or says what is wrong
+// with the key.
 func TestUnknownKeySuggestsAKey(t *testing.T) {
 	t.Parallel()
 	for document, want := range map[string]string{
@@ -37,7 +39,7 @@ func TestUnknownKeySuggestsAKey(t *testing.T) {
 		"rule: {regex: x}":              `f.yaml:1:8: unknown field "regex": did you mean regexp?`,
 		"header: x":                     "did you mean headers?",
 		"match: {nothing_similar: x}":   `f.yaml:1:9: unknown field "nothing_similar": want one of home_score, rows`,
-		"rows: x":                       `unknown field "rows": want one of headers, match, list, rule`, // of another level
+		"rows: x":                       `unknown field "rows": want one of headers, match, list, rule`, // in another mapping
 		"rule: {nothing_similar: x}":    "want one of regexp",
 		"list: [{rows: a}, {other: b}]": `f.yaml:1:20: unknown field "other": want one of home_score, rows`,
 		"\u00a0match: {}":               `it contains a no-break space (U+00A0): write a plain space`,
@@ -46,9 +48,9 @@ func TestUnknownKeySuggestsAKey(t *testing.T) {
 	} {
 		var v struct {
 			Shared `yaml:",inline"`
-			Match  inner   `yaml:"match"`
-			List   []inner `yaml:"list"`
-			Rule   itself  `yaml:"rule"`
+			Match  inner        `yaml:"match"`
+			List   []inner      `yaml:"list"`
+			Rule   decodingRule `yaml:"rule"`
 		}
 		err := Decode("f.yaml", []byte(document), &v)
 		if err == nil || !strings.HasSuffix(err.Error(), want) {

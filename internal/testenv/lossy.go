@@ -7,8 +7,8 @@ import (
 )
 
 // OnLossyRedis runs a test on the embedded Redis and on a real Redis server, as two subtests. lossy
-// is a client of the same database as r. It loses the reply to each command once. So the server
-// runs each command twice, and the client receives the second reply.
+// is a client of the same database as r, through a proxy that loses the first reply to each command.
+// So the server runs each command twice, and the client receives the second reply.
 func OnLossyRedis(t *testing.T, test func(t *testing.T, r, lossy *redis.Client)) {
 	OnBothRedis(t, func(t *testing.T, r *redis.Client) {
 		p, lossy := ProxiedRedis(t, r, 0)
@@ -19,7 +19,7 @@ func OnLossyRedis(t *testing.T, test func(t *testing.T, r, lossy *redis.Client))
 
 // ProxiedRedis returns a proxy for the server of r, and a client of the same database that connects
 // through the proxy. maxRetries is the MaxRetries of [redis.Options]: 0 is the default of go-redis,
-// and -1 means no retries. Both close when the test ends.
+// and -1 means no retries. The proxy and the client close when the test ends.
 func ProxiedRedis(t *testing.T, r *redis.Client, maxRetries int) (*Proxy, *redis.Client) {
 	t.Helper()
 	o := r.Options()

@@ -17,7 +17,7 @@ import (
 type Proxy struct {
 	URL string // URL of the server through the proxy
 
-	addr, target string
+	addr, target string // host:port of the proxy and of the server
 	fatal        func(args ...any)
 
 	delay atomic.Int64 // of each chunk, in nanoseconds
@@ -27,7 +27,7 @@ type Proxy struct {
 	l     net.Listener
 	conns []net.Conn
 
-	every    int             // the reply to one in every commands is lost; 0 if no reply is lost
+	every    int             // one reply is lost for this many commands; 0 if no reply is lost
 	replies  int             // number of replies since LoseReplies, except those to repeated commands
 	repeated map[uint64]bool // hashes of the commands whose reply was lost and that the client will repeat
 }
@@ -150,7 +150,8 @@ func (p *Proxy) LoseReplies(n int) {
 	p.every, p.replies, p.repeated = n, 0, map[uint64]bool{}
 }
 
-// loses reports whether the proxy must lose the reply to c.
+// loses reports whether the proxy must lose the reply to c. Once it returns false, it returns false for all
+// chunks of that reply.
 func (p *Proxy) loses(c *command) bool {
 	if c.passes() {
 		return false
@@ -185,11 +186,11 @@ func (p *Proxy) losesReply(c *command) bool {
 // A command is the latest command that a connection sent to Redis.
 type command struct {
 	mu     sync.Mutex
-	text   []byte // the first commandStart bytes of the command
+	text   []byte // the command, or its first commandStart bytes
 	passed bool   // a chunk of the reply was passed on; the other chunks must follow
 }
 
-const commandStart = 4 << 10 // number of bytes by which commands are compared
+const commandStart = 4 << 10 // maximum number of bytes by which commands are compared
 
 // record stores the beginning of a command. b is a chunk from the client. If b continues a command,
 // record ignores it.

@@ -53,7 +53,7 @@ func TestLoseRepliesPassesTheWholeSecondReply(t *testing.T) {
 	conn, n, err := ping()
 	conn.Close()
 	if err == nil {
-		t.Fatalf("the first reply passed: %d bytes", n)
+		t.Fatalf("the client received %d bytes of the first reply, want an error", n)
 	}
 	received <- true // ends the server's first reply
 	conn, _, err = ping()

@@ -8,20 +8,20 @@ import (
 	"github.com/santhosh-tekuri/jsonschema/v6"
 )
 
-// Schema compiles a JSON Schema from the folder schemas in the file system in. name is the file and
+// Schema compiles a JSON Schema from the folder schemas of fsys. name is the file and
 // the fragment of the schema, such as "frames.json#/definitions/server". The compiled schema checks
 // formats and rejects members that it does not describe. So tests fail if matchwire emits a member
 // without a description.
-func Schema(t testing.TB, in fs.FS, name string) *jsonschema.Schema {
+func Schema(t testing.TB, fsys fs.FS, name string) *jsonschema.Schema {
 	t.Helper()
 	c := jsonschema.NewCompiler()
 	c.AssertFormat()
-	files, err := fs.Glob(in, "schemas/*.json")
+	files, err := fs.Glob(fsys, "schemas/*.json")
 	if err != nil {
 		t.Fatal(err)
 	}
 	for _, file := range files {
-		f, err := in.Open(file)
+		f, err := fsys.Open(file)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -1,5 +1,5 @@
 // Package testenv provides real servers, faulty connections and test data to tests. Each test has
-// its own namespace or database, so it does not change other data on the servers.
+// its own namespace or database, so tests do not change other data on the servers.
 package testenv
 
 import (
@@ -23,7 +23,7 @@ import (
 // or program is missing. Otherwise the test is skipped.
 const Require = "MATCHWIRE_REQUIRE_SERVERS"
 
-// Missing skips the test, or fails it if [Require] is 1. what describes the missing server or
+// Missing skips the test, or fails it if the variable [Require] is 1. what describes the missing server or
 // program.
 func Missing(t testing.TB, what string) {
 	t.Helper()

@@ -140,7 +140,7 @@ func (a *Active) End() {
 }
 
 // Created records that the step created the message m. evidence is where the parser found the
-// event, or nil.
+// event, or nil. outcome is the outcome of the message's span, and may be empty.
 func (a *Active) Created(m broker.Message, evidence *Evidence, outcome string) {
 	if a == nil {
 		return

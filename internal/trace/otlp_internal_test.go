@@ -43,7 +43,7 @@ type collector struct {
 	accepted  []*tracepb.TracesData
 }
 
-// newCollector returns a collector, which the caller starts. It sends responses to the first
+// newCollector returns a collector, which the caller starts. The collector sends responses to the first
 // requests, and 200 to later requests.
 func newCollector(t *testing.T, responses ...func(w http.ResponseWriter)) *collector {
 	t.Helper()
@@ -283,7 +283,7 @@ func TestOTLPTimeout(t *testing.T) {
 	}
 }
 
-// The OTLP specification lists the responses after which a client may retry a request.
+// Write retries a request only after the responses for which the OTLP specification allows a retry.
 func TestOTLPRetries(t *testing.T) {
 	type responses = []func(http.ResponseWriter)
 	cut := func(http.ResponseWriter) { panic(http.ErrAbortHandler) }
@@ -327,7 +327,7 @@ func TestOTLPRetries(t *testing.T) {
 	}
 }
 
-// When the time for a batch is over, the error contains the latest response of the collector.
+// If ctx ends before Write can retry, the error contains the latest response of the collector.
 func TestOTLPGivesUp(t *testing.T) {
 	c := newCollector(t, status(503, "Retry-After", "30"))
 	c.Start()
@@ -340,8 +340,8 @@ func TestOTLPGivesUp(t *testing.T) {
 	}
 }
 
-// If a collector rejects some spans of a batch, the error contains their number and the reason. The
-// collector has stored the rest of the batch, so the batch is not sent again.
+// If a collector rejects some spans of a batch, the error contains the number of rejected spans and
+// the reason. The collector has stored the rest of the batch, so the batch is not sent again.
 func TestOTLPPartialSuccess(t *testing.T) {
 	respond := func(rejected uint64, text string) func(http.ResponseWriter) {
 		return func(w http.ResponseWriter) {
@@ -362,7 +362,7 @@ func TestOTLPPartialSuccess(t *testing.T) {
 	}{
 		"all accepted":  {respond(0, ""), "", 0},
 		"some rejected": {respond(2, "too old"), "the collector rejected 2 spans: too old", 2},
-		"a warning":     {respond(0, "use gzip"), "the collector rejected 0 spans: use gzip", 0},
+		"a warning":     {respond(0, "use gzip"), "the collector accepted all spans, with a warning: use gzip", 0},
 		"not protobuf":  {status(200, "Content-Type", "application/x-protobuf"), "decoding the collector's response: ", 3},
 		"plain text":    {status(200, "Content-Type", "text/plain"), "", 0},
 	} {
@@ -486,7 +486,7 @@ func TestOTLPInvalidVariables(t *testing.T) {
 		"insecure https":  {"TRACES_INSECURE", "true", "PREFIX_TRACES_INSECURE is true, but"},
 		"batch":           {"OTEL_BSP_MAX_QUEUE_SIZE", "-1", `OTEL_BSP_MAX_QUEUE_SIZE is "-1": want a positive number`},
 		"resource":        {"OTEL_RESOURCE_ATTRIBUTES", "a=b,c", "OTEL_RESOURCE_ATTRIBUTES: item 2: want name=value"},
-		"TLS for http":    {"CERTIFICATE", "", "is not https://, but a certificate is configured"},
+		"TLS for http":    {"CERTIFICATE", "", "want an https:// URL, because a certificate is configured"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			env := map[string]string{"OTEL_EXPORTER_OTLP_ENDPOINT": endpoint}

@@ -31,7 +31,7 @@ var retried = []int{
 	http.StatusTooManyRequests, http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout,
 }
 
-// maxResponse is the number of bytes that are read from a collector's response.
+// maxResponse is the maximum number of bytes that are read from a collector's response.
 const maxResponse = 64 << 10
 
 // An otlpClient posts spans to a collector by OTLP over HTTP.
@@ -62,8 +62,9 @@ func newOTLPClient(c otlpConfig, userAgent string) *otlpClient {
 	}
 }
 
-// post sends the encoded spans. It repeats a request that got no response, or a response with status
-// 429, 502, 503 or 504, until ctx ends, for at most retryFor.
+// post sends the encoded spans. It retries if there is no response, or if the response has status
+// 429, 502, 503 or 504. It stops retrying when ctx ends, or if the next attempt would begin
+// after retryFor.
 func (c *otlpClient) post(ctx context.Context, body []byte) error {
 	if c.config.gzip {
 		var b bytes.Buffer
@@ -129,6 +130,9 @@ type partialError struct {
 }
 
 func (e *partialError) Error() string {
+	if e.rejected == 0 {
+		return "the collector accepted all spans, with a warning: " + e.text
+	}
 	return fmt.Sprintf("the collector rejected %d spans: %s", e.rejected, cmp.Or(e.text, "no reason given"))
 }
 
@@ -159,8 +163,8 @@ func partialSuccess(response []byte) error {
 	return &partial
 }
 
-// fields calls f for each field of a protobuf message. n is the field's number. Its value is in
-// bytes or varint, depending on its wire type; values of other types are skipped.
+// fields calls f for each field of a protobuf message. n is the field's number. The value of
+// the field is in bytes or varint, depending on the wire type. For other wire types, both are zero.
 func fields(message []byte, f func(n protowire.Number, bytes []byte, varint uint64) error) error {
 	for len(message) > 0 {
 		n, kind, size := protowire.ConsumeTag(message)

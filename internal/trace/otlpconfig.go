@@ -86,7 +86,7 @@ func newOTLPConfig(getenv func(string) string) (c otlpConfig, err error) {
 	c.tls, err = env.tls()
 	if err == nil && c.tls != nil && c.url.Scheme != "https" {
 		_, variable := env.get("ENDPOINT")
-		err = fmt.Errorf("%s: %s is not https://, but a certificate is configured", variable, c.url.Redacted())
+		err = fmt.Errorf("%s: %s: want an https:// URL, because a certificate is configured", variable, c.url.Redacted())
 	}
 	return c, err
 }
@@ -135,14 +135,14 @@ func otlpPairs(variable, text string) (map[string]string, error) {
 		name, value, ok := strings.Cut(pair, "=")
 		value, err := url.PathUnescape(strings.TrimSpace(value))
 		if name = strings.TrimSpace(name); !ok || name == "" || err != nil {
-			return nil, fmt.Errorf("%s: item %d: want name=value, the value percent-encoded", variable, i+1)
+			return nil, fmt.Errorf("%s: item %d: want name=value with a percent-encoded value", variable, i+1)
 		}
 		pairs[name] = value
 	}
 	return pairs, nil
 }
 
-// tls returns the TLS configuration, or nil if the environment names no certificate and no key.
+// tls returns the TLS configuration, or nil if the environment names no certificate or key.
 func (env otlpEnv) tls() (*tls.Config, error) {
 	ca, caVariable := env.get("CERTIFICATE")
 	cert, certVariable := env.get("CLIENT_CERTIFICATE")

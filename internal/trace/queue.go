@@ -91,7 +91,7 @@ func (q *queue) drain(batch []Span) []Span {
 	}
 }
 
-// write writes a batch within the sink's timeout. If that fails, it counts the lost spans and
+// write writes a batch within the sink's timeout. If the sink fails, write counts the lost spans and
 // stores the error.
 func (q *queue) write(ctx context.Context, batch []Span) {
 	if len(batch) == 0 {

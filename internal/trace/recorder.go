@@ -28,7 +28,7 @@ type Recorder struct {
 	instance   string
 	log        *slog.Logger
 	budget     *rate.Limiter
-	overBudget atomic.Int64 // spans dropped since the start
+	overBudget atomic.Int64 // spans dropped because of the budget since the start
 	queues     []*queue     // one for each sink
 }
 
@@ -61,7 +61,7 @@ func (r *Recorder) Record(s Span) {
 }
 
 // Run writes the queued spans until ctx ends. It then writes the remaining spans, for at most 5
-// seconds. It logs a warning about dropped spans every minute and before it returns.
+// seconds. Every minute and before it returns, it logs a warning if spans were dropped.
 func (r *Recorder) Run(ctx context.Context) error {
 	var writing sync.WaitGroup
 	for _, q := range r.queues {

@@ -119,8 +119,8 @@ func (s *Store) read(ctx context.Context, t event.TID, n int) (all []Span, err e
 	return all, nil
 }
 
-// caused returns the latest n stored jobs that job t caused, earliest first. total is the number of
-// all stored jobs that t caused.
+// caused returns the latest stored jobs that job t caused, at most n, earliest first. n must be
+// positive. total is the number of all stored jobs that t caused.
 func (s *Store) caused(ctx context.Context, t event.TID, n int) (latest []event.TID, total int, err error) {
 	pipe := s.redis.Pipeline()
 	card := pipe.ZCard(ctx, s.jobs(t))

@@ -21,8 +21,8 @@ type Tree struct {
 	Message string    `json:"message,omitempty"` // message ID by which the job was found; "" if found by TID
 	Start   time.Time `json:"start"`             // start of the first step
 	Steps   []*Node   `json:"steps"`             // steps without a recorded parent
-	Jobs    []*Tree   `json:"jobs,omitempty"`    // latest jobs that the schedule started for this job, by start
-	AllJobs int       `json:"all_jobs"`          // number of jobs that the schedule started for this job
+	Jobs    []*Tree   `json:"jobs,omitempty"`    // latest jobs that the schedule started because of this job, by start
+	AllJobs int       `json:"all_jobs"`          // number of jobs that the schedule started because of this job
 	Cut     bool      `json:"cut,omitempty"`     // whether the trace has reached its limit of steps
 }
 
@@ -100,9 +100,9 @@ func (s *Store) tree(ctx context.Context, tid event.TID, room int) (*Tree, int, 
 	return t, len(spans), nil
 }
 
-// buildTree returns the spans whose parent is not among spans. All other spans are their
-// descendants. If several spans have the same ID, because work was repeated, only the first is
-// used.
+// buildTree returns the spans whose parent is not among spans, and the spans whose ancestors form a
+// cycle. All other spans are descendants of these. If several spans have the same ID, because work
+// was repeated, only the first is used.
 func buildTree(spans []Span) []*Node {
 	nodes, order := map[event.SpanID]*Node{}, []*Node{}
 	for _, s := range spans {

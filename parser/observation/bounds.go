@@ -9,8 +9,8 @@ import (
 
 // RemoveImpossible removes facts beyond the bounds of the sport, and returns a problem for each
 // removal. It removes the score, the tally of the shoot-out, or all incidents of one kind and side.
-// For each list that had removed incidents, it sets the number of rows in Lists to 0. A score that
-// is higher than usual stays if the page lists each goal.
+// For each list that had removed incidents, it sets the number of rows in Lists to 0. A score
+// above the maximum stays if the page lists each goal, up to a second, higher maximum.
 func (o *Observation) RemoveImpossible() []Problem {
 	limit := o.Sport.Rules().Bounds
 	if limit == (event.Bounds{}) {
@@ -73,5 +73,5 @@ func (o *Observation) removeIncidents(limit event.Bounds) (problems []Problem) {
 }
 
 func tooMany(field string, n int, what string, sport event.Sport, most int) Problem {
-	return Problem{field, fmt.Sprintf("%d %s are impossible in %s (more than %d): check the rule", n, what, sport, most)}
+	return Problem{field, fmt.Sprintf("%d %s are impossible in %s (maximum %d): check the rule", n, what, sport, most)}
 }

@@ -8,6 +8,7 @@ import (
 	"github.com/matchwire/matchwire/event"
 )
 
+// RemoveImpossible keeps record scores, and removes scores that are probably years or minutes.
 func TestBoundsAdmitRecords(t *testing.T) {
 	t.Parallel()
 	for _, tc := range []struct {

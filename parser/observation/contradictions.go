@@ -48,7 +48,8 @@ func (o *Observation) mayHideShootout(listed event.Score) bool {
 
 // LineOf returns the line score of the page if it fits the score, otherwise nil; see
 // [event.LineScore.Fits]. If the line score fits only without its last period, that period is a
-// shoot-out. Then LineOf returns a line score without it. Any line score fits a nil score.
+// shoot-out, and LineOf returns the line score without the shoot-out. Any line score fits a nil
+// score.
 func (o *Observation) LineOf(score *event.Score) *event.LineScore {
 	line, rules := o.LineScore, o.Sport.Rules()
 	if line == nil || score == nil || line.Fits(rules, *score) {
@@ -64,8 +65,8 @@ func (o *Observation) LineOf(score *event.Score) *event.LineScore {
 
 // RemoveWrongLine removes a line score that does not fit the score, and returns a problem. It
 // returns nil if it removes nothing. During a match, a page may update the score and the line score
-// at different times. So RemoveWrongLine keeps the line score if the result is open, and if at most
-// two incidents can explain the difference.
+// at different times. So RemoveWrongLine keeps the line score if the result is open and at most two
+// incidents can explain the difference.
 func (o *Observation) RemoveWrongLine() *Problem {
 	if o.LineScore == nil || o.Score == nil || o.LineOf(o.Score) != nil || o.LineOf(o.ScoreWithoutShootout()) != nil {
 		return nil

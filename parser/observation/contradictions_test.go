@@ -13,7 +13,7 @@ func TestContradictions(t *testing.T) {
 	got := o.Contradictions()
 	want := "incidents: the listed goals add up to 1-1, but the score is 2-1"
 	if len(got) != 1 || !strings.HasPrefix(got[0].String(), want) {
-		t.Errorf("a score with a goal that is not listed: problems %v, want one", got)
+		t.Errorf("a score with a goal that is not listed: problems %v, want one that begins with %q", got, want)
 	}
 	for name, change := range map[string]func(*Observation){
 		"the score agrees":                  func(o *Observation) { o.Score = &event.Score{Home: 1, Away: 1} },
@@ -46,8 +46,8 @@ func TestContradictionNamesTheCause(t *testing.T) {
 	const sides, disallowed, shootout = "the rule for side or team", "exclude its row", "subtract its goals"
 	ended, so := event.Match{Status: event.Final}, event.Match{Status: event.Live, Period: event.ShootOut}
 	const soccer, hockey = event.Soccer, event.IceHockey
-	at := func(home, away int) event.Score { return event.Score{Home: home, Away: away} }
-	kicks := at(5, 4)
+	score := func(home, away int) event.Score { return event.Score{Home: home, Away: away} }
+	kicks := score(5, 4)
 	for name, tc := range map[string]struct {
 		sport         event.Sport
 		match         event.Match
@@ -55,19 +55,19 @@ func TestContradictionNamesTheCause(t *testing.T) {
 		shootout      *event.Score
 		want          string
 	}{
-		"all goals on one side":           {soccer, ended, at(4, 0), at(2, 2), nil, sides},
-		"an own goal, listed wrongly":     {soccer, ended, at(2, 1), at(1, 2), nil, sides},
-		"a disallowed goal":               {soccer, ended, at(4, 2), at(3, 2), nil, disallowed},
-		"two disallowed goals":            {hockey, ended, at(1, 1), at(0, 0), nil, disallowed},
-		"a goal that is not listed":       {soccer, ended, at(1, 0), at(1, 1), nil, ""},
-		"one side, and a disallowed goal": {soccer, ended, at(3, 0), at(1, 1), nil, sides},
-		"one more at home, one less away": {soccer, ended, at(4, 1), at(2, 2), nil, ""},
-		"hockey after a shoot-out":        {hockey, ended, at(5, 5), at(6, 5), nil, shootout},
-		"hockey in a shoot-out":           {hockey, so, at(5, 5), at(4, 7), nil, ""},
+		"all goals on one side":           {soccer, ended, score(4, 0), score(2, 2), nil, sides},
+		"an own goal, listed wrongly":     {soccer, ended, score(2, 1), score(1, 2), nil, sides},
+		"a disallowed goal":               {soccer, ended, score(4, 2), score(3, 2), nil, disallowed},
+		"two disallowed goals":            {hockey, ended, score(1, 1), score(0, 0), nil, disallowed},
+		"a goal that is not listed":       {soccer, ended, score(1, 0), score(1, 1), nil, ""},
+		"one side, and a disallowed goal": {soccer, ended, score(3, 0), score(1, 1), nil, sides},
+		"one more at home, one less away": {soccer, ended, score(4, 1), score(2, 2), nil, ""},
+		"hockey after a shoot-out":        {hockey, ended, score(5, 5), score(6, 5), nil, shootout},
+		"hockey in a shoot-out":           {hockey, so, score(5, 5), score(4, 7), nil, ""},
 		"hockey in overtime": {hockey, event.Match{Status: event.Live, Period: "ot1"},
-			at(5, 5), at(6, 5), nil, ""},
-		"hockey, a goal that is not listed": {hockey, ended, at(5, 4), at(6, 4), nil, ""},
-		"soccer with the kicks": {soccer, ended, at(1, 1), at(6, 5),
+			score(5, 5), score(6, 5), nil, ""},
+		"hockey, a goal that is not listed": {hockey, ended, score(5, 4), score(6, 4), nil, ""},
+		"soccer with the kicks": {soccer, ended, score(1, 1), score(6, 5),
 			&kicks, shootout},
 	} {
 		o := Observation{Sport: tc.sport, Match: tc.match, Score: &tc.score, Shootout: tc.shootout,

@@ -11,8 +11,8 @@ import (
 )
 
 // Digest returns a hash of the facts in the observation. The hash does not cover LeagueKey, NoRows,
-// Absent, Lists, Shared and PageID. Of incidents, it does not cover Path, List, Points and
-// PeriodGuessed, and of line-ups, it does not cover Path. Saved states contain digests, so the
+// Absent, Lists, Shared or PageID. Of incidents, it does not cover Path, List, Points or
+// PeriodGuessed. Of line-ups, it does not cover Path. Saved states contain digests, so the
 // digest of an observation must not change between versions.
 func (o *Observation) Digest() uint64 {
 	var buffer [8 << 10]byte // on the stack; append allocates if the observation is longer

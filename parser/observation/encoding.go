@@ -23,8 +23,8 @@ const maxEncodings = 3
 // and if the original name cannot be correct.
 func RepairEncoding(name string) string { return repair(name, maxEncodings) }
 
-// repair undoes at most rounds excess encodings of a name. It returns the name unchanged if it is
-// not certain whether the result needs another round.
+// repair undoes at most rounds excess encodings of a name. It returns the name unchanged if
+// the result is not certain, or may need another round.
 func repair(name string, rounds int) string {
 	once, ok := decode(name)
 	if rounds == 0 || !ok {
@@ -116,7 +116,7 @@ func (l letter) next() rune {
 }
 
 // ambiguous contains runes that can be the second byte of an encoded letter. In a correct name,
-// they can also follow an upper-case letter. They are letters, apostrophes, dashes and white space.
+// they can also follow an upper-case letter. They are letters, punctuation marks and white space.
 const ambiguous = "ŠšŒœŽžŸ’‘–—…•´·\u0085\u00a0\u00ad"
 
 // otherLatin contains the other Latin letters that plausible accepts. They are outside the Unicode

@@ -24,8 +24,8 @@ func twice(name string) (latin1, windows string) {
 	return latin1, windows
 }
 
-// encodedNames are correct names in many languages.
-var encodedNames = []string{
+// correctNames are correct names in many languages.
+var correctNames = []string{
 	"Qarabağ", "Ferencváros", "Nieciąg", "Blaßmeier", "Tóth", "Rondón", "Müller", "Nešić", "Örebro", "Århus", "Évian",
 	"Şahin", "Beşiktaş", "İstanbul Başakşehir", "Çaykur Rizespor", "Śląsk Wrocław", "Łódź", "Żyrardów", "Ďurica",
 	"Győri ETO", "Újpest", "Rēzekne", "Kauno Žalgiris", "Žilina", "Škoda", "Bodø/Glimt", "FC København", "Ägypten",
@@ -38,7 +38,7 @@ var encodedNames = []string{
 
 func TestCaseNamesEncodedTwice(t *testing.T) {
 	t.Parallel()
-	for _, name := range encodedNames {
+	for _, name := range correctNames {
 		latin1, windows := twice(name)
 		for charset, page := range map[string]string{"Latin-1": latin1, "Windows-1252": windows} {
 			if got := RepairEncoding(page); got != name {
@@ -56,7 +56,7 @@ func TestCorrectNamesStayUnchanged(t *testing.T) {
 		"Å–laget", "SMØ’S", "BRØ–HAG", "Groß–Rot", "Preuß’ Tor", "GROß’", "TUPÃ–SP", "IRMÃ\u00a0DULCE", "IRMÃ\u00adDADE",
 		"IRMÃ¹",
 		"AMANHÃ…", "«BLÅ»", "“BLÅ”", "‘BLÅ’", "René’s", "René’…", "Café\u00a0Noir", "Ñ’", "日本", "PEÑA–", "ÁÂÃÄÅÆÇÈÉÊËÌÍÎÏ",
-	}, encodedNames...)
+	}, correctNames...)
 	for _, s := range testenv.Spellings {
 		names = append(names, s.A, s.B)
 	}
@@ -76,7 +76,7 @@ func TestCorrectNamesStayUnchanged(t *testing.T) {
 // not, the name stays unchanged.
 func TestRepairIsWhole(t *testing.T) {
 	t.Parallel()
-	for _, name := range encodedNames {
+	for _, name := range correctNames {
 		latin1, _ := twice(name)
 		for _, mixed := range []string{latin1 + " é", "é " + latin1} {
 			if got := RepairEncoding(mixed); got != mixed && latin1 != name {
@@ -89,10 +89,10 @@ func TestRepairIsWhole(t *testing.T) {
 // RepairEncoding completely repairs a name that was encoded as UTF-8 up to four times, or returns
 // it unchanged. A name may stay unchanged if it could be correct after only some encodings are
 // undone.
-func TestNamesEncodedThreeTimes(t *testing.T) {
+func TestNamesEncodedUpToFourTimes(t *testing.T) {
 	t.Parallel()
 	doubtful := 0
-	names := append([]string{"Šibenik", "KRŠKO", "ŽILINA", "Ñ", "Trnava–Žilina", "DÚŠKA"}, encodedNames...)
+	names := append([]string{"Šibenik", "KRŠKO", "ŽILINA", "Ñ", "Trnava–Žilina", "DÚŠKA"}, correctNames...)
 	for _, name := range names {
 		pages := []string{name}
 		for times := 2; times <= 4; times++ {

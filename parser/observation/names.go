@@ -28,8 +28,8 @@ var placeholders = regexp.MustCompile(`^(` + strings.Join([]string{
 	`(winners?|losers?|runners?[ -]?up|(best )?(second|third))\b.*`,
 }, "|") + `)$`)
 
-// Placeholder reports whether a name stands for a team that is not known yet: "2A", "W74", "Winner
-// of 74", "TBD", or a choice of teams such as "DEN/MKD/CZE".
+// Placeholder reports whether a name is empty or stands for a team that is not known yet: "2A",
+// "W74", "Winner of 74", "TBD", or a choice of teams such as "DEN/MKD/CZE".
 func Placeholder(name string) bool {
 	name = strings.TrimSpace(name)
 	return name == "" || placeholders.MatchString(strings.ToLower(name)) || choice.MatchString(name)
@@ -55,7 +55,8 @@ func sameName(a, b string) bool {
 
 // fits reports whether a damaged name can be the damaged form of an intact name. intact must be
 // folded. The parts of the damaged name must occur in the intact name, in order and without
-// overlap. If the damaged name begins or ends with a part, so must the intact name.
+// overlap. If the damaged name begins or ends with a part, the intact name must begin or end with
+// the same part.
 func fits(damaged, intact string) bool {
 	isLost := func(r rune) bool { return r == '?' || r == utf8.RuneError }
 	parts := strings.FieldsFunc(damaged, isLost)
@@ -79,8 +80,8 @@ func fits(damaged, intact string) bool {
 }
 
 // OtherPlayer reports whether two names definitely belong to different players. It returns false if
-// a name is missing or damaged, or if one can be a short form of the other, as "J. Smith"
-// and "Smith" are for "John Smith".
+// a name is missing or damaged, or if one can be a short form of the other, such as "J. Smith"
+// or "Smith" for "John Smith".
 func OtherPlayer(a, b string) bool {
 	if Damaged(a) || Damaged(b) || sameName(a, b) {
 		return false

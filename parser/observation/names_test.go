@@ -15,7 +15,7 @@ func TestDamaged(t *testing.T) {
 	}
 }
 
-// A damaged name means the same team as an intact name that it fits.
+// A damaged name refers to the same team as an intact name that it fits.
 func TestSameTeamWithDamagedNames(t *testing.T) {
 	t.Parallel()
 	for intact, damaged := range map[string][]string{

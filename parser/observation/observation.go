@@ -27,7 +27,7 @@ type Observation struct {
 	// empty. Either nothing has happened yet, or the layout has changed.
 	NoRows bool `json:"blind,omitempty"`
 
-	// Absent is the side for which a page about cricket shows no score, although it shows the score of
+	// Absent is the side for which a cricket page shows no score, although it shows the score of
 	// the other side. Score has 0 for the side.
 	Absent event.Side `json:"-"`
 	// Lists holds the number of rows of each list in the profile. It is nil if the profile has no
@@ -45,7 +45,7 @@ type Incident struct {
 	Detail string      `json:"detail"`
 	Side   event.Side  `json:"side"`
 	Player string      `json:"player"`
-	Off    string      `json:"off,omitempty"`
+	Off    string      `json:"off,omitempty"` // player who goes off in a substitution
 	Assist string      `json:"assist,omitempty"`
 	Clock  event.Clock `json:"clock"`
 	Path   string      `json:"path"` // path of the row on the page; see event.Evidence

@@ -7,7 +7,7 @@ import (
 	"github.com/matchwire/matchwire/event"
 )
 
-// full returns an observation with all kinds of facts.
+// full returns an observation of a match in a shoot-out, with incidents.
 func full() *Observation {
 	return &Observation{
 		Sport: event.Soccer, League: "MLS", Score: &event.Score{Home: 2, Away: 1}, Shootout: &event.Score{Home: 1},
@@ -54,7 +54,7 @@ func TestDigestOfChanges(t *testing.T) {
 	same := full()
 	same.Incidents[0].Path, same.NoRows, same.Shared, same.PageID, same.Lists = "li:9", true, true, "g-1", []int{5}
 	if same.Digest() != full().Digest() {
-		t.Error("the digest differs with other Path, NoRows, Shared, PageID and Lists, want the same digest")
+		t.Error("the digest changes with Path, NoRows, Shared, PageID or Lists, want the same digest")
 	}
 	for name, change := range map[string]func(*Observation){
 		"sport":                 func(o *Observation) { o.Sport = event.Rugby },
@@ -76,7 +76,7 @@ func TestDigestOfChanges(t *testing.T) {
 		o := full()
 		change(o)
 		if o.Digest() == full().Digest() {
-			t.Errorf("%s: the digest is the same, want another digest", name)
+			t.Errorf("%s: the digest is the same, want a different one", name)
 		}
 	}
 }

@@ -11,8 +11,8 @@ import (
 
 // OtherSport returns a problem if the facts contradict the rules of the sport, so that the page
 // must show a match of another sport. Otherwise it returns nil. A wrong rule of a profile can also
-// produce impossible facts, such as a year instead of a score. OtherSport ignores them; see
-// [Observation.RemoveImpossible]. Call OtherSport before RemoveImpossible.
+// produce impossible facts, such as a year instead of a score. OtherSport ignores such facts;
+// see [Observation.RemoveImpossible]. Call OtherSport before RemoveImpossible.
 func (o *Observation) OtherSport() *Problem {
 	for _, check := range []func(*Observation) *Problem{
 		(*Observation).otherLeague, (*Observation).otherScore, (*Observation).otherSteps,
@@ -24,8 +24,8 @@ func (o *Observation) OtherSport() *Problem {
 	return nil
 }
 
-// otherLeague returns a problem if the name of the league contains the name of another sport, and
-// no name of its own sport. "Football" can mean several sports.
+// otherLeague returns a problem if the name of the league contains a word for another sport, but no
+// word for o.Sport. It returns nil for a name with "football", which can mean several sports.
 func (o *Observation) otherLeague() *Problem {
 	if !slices.Contains(event.KnownSports(), o.Sport) {
 		return nil
@@ -113,19 +113,19 @@ func (o *Observation) otherSteps() *Problem {
 		}
 	}
 	slices.SortFunc(scores, func(a, b event.Score) int { return a.Home + a.Away - b.Home - b.Away })
-	steps, tooLong, example := 0, 0, 0
+	steps, tooLarge, example := 0, 0, 0
 	before := event.Score{}
 	for _, s := range slices.Compact(scores) {
 		if s.Home == before.Home || s.Away == before.Away {
 			steps++
 			if n := s.Home + s.Away - before.Home - before.Away; n > most {
-				tooLong, example = tooLong+1, n
+				tooLarge, example = tooLarge+1, n
 			}
 		}
 		before = s
 	}
-	const enough = 4 // fewer rows may have gaps between them
-	if steps < enough || tooLong <= steps/2 {
+	const enough = 4 // with fewer steps, missing rows can be the reason for large steps
+	if steps < enough || tooLarge <= steps/2 {
 		return nil
 	}
 	return &Problem{"incidents", fmt.Sprintf("most rows add more points than an incident of %s can, such as %d",

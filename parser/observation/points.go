@@ -35,7 +35,10 @@ func (o *Observation) WrongPoints() []Problem {
 	var all []Problem
 	if wrong > 0 {
 		more := ""
-		if wrong > 1 {
+		switch {
+		case wrong == 2:
+			more = "; 1 more row is wrong"
+		case wrong > 2:
 			more = fmt.Sprintf("; %d more rows are wrong", wrong-1)
 		}
 		all = append(all, Problem{"incidents", example + ": check kind, side and the score of the rows" + more})

@@ -9,8 +9,8 @@ import (
 	"github.com/matchwire/matchwire/parser/observation"
 )
 
-// A row that adds points that its kind cannot add is a problem. So is a score of the page that is
-// lower than the score after a row.
+// WrongPoints returns a problem if a row adds points that its kind cannot add, or if the score of the
+// page is lower than the score after a row.
 func TestWrongPoints(t *testing.T) {
 	const sport = event.Sport("kabaddi")
 	if err := event.Define(event.Definition{Name: sport, Periods: []event.Period{"h1", "ht", "h2"}, Counts: event.Points,

@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-// Problems with the same cause become one line, which shows their number and the first rows.
+// Problems with the same cause become one line. The line shows how many there are, and the first rows.
 func TestCaseProblemsOfOneCause(t *testing.T) {
 	t.Parallel()
 	var all []Problem

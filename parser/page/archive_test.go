@@ -39,7 +39,7 @@ func TestArchive(t *testing.T) {
 	entries, err := os.ReadDir(dir)
 	sum := sha256.Sum256([]byte(fetched))
 	if err != nil || len(entries) != 1 || entries[0].Name() != hex.EncodeToString(sum[:])+".gz" {
-		t.Fatalf("the archive contains %v, %v, want the page that produced events", entries, err)
+		t.Fatalf("the archive contains %v, error %v, want only the page that produced events", entries, err)
 	}
 	f, err := os.Open(filepath.Join(dir, entries[0].Name()))
 	if err != nil {
@@ -51,7 +51,7 @@ func TestArchive(t *testing.T) {
 		t.Fatal(err)
 	}
 	if b, err := io.ReadAll(z); string(b) != fetched || err != nil {
-		t.Errorf("archived %q, %v, want %q", b, err, fetched)
+		t.Errorf("archived %q, error %v, want %q", b, err, fetched)
 	}
 }
 
@@ -77,7 +77,7 @@ func TestArchiveIsBounded(t *testing.T) {
 	}
 	left, err := os.ReadDir(dir)
 	if err != nil || len(left) != 5001 {
-		t.Errorf("%d files are left, %v, want 5001", len(left), err)
+		t.Errorf("%d files are left, error %v, want 5001", len(left), err)
 	}
 	for name, want := range map[string]bool{
 		"notes.gz":                      true,

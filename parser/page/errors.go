@@ -35,7 +35,7 @@ func (e *RefusedError) Forbidden() bool {
 }
 
 // A BusyError means that too many requests are waiting for a host. Wait is the time until the next
-// slot.
+// slot, or [Options.MaxWait] if a request has waited that long for other requests to end.
 type BusyError struct{ Wait time.Duration }
 
 func (e *BusyError) Error() string {

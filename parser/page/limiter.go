@@ -10,8 +10,8 @@ import (
 // A HostLimiter spaces the requests to each host. Clients that fetch from the same hosts should
 // share one, such as poll.RedisLimiter. Goroutines can share a HostLimiter.
 type HostLimiter interface {
-	// Reserve reserves the next slot at a host, which begins gap after the previous one. It returns
-	// how long to wait for the slot. The error is a [RefusedError] if the host is paused, and a
+	// Reserve reserves the next slot at a host, and returns how long to wait for it. The slot after
+	// it begins at least gap later. The error is a [RefusedError] if the host is paused, and a
 	// [BusyError] if the wait would be longer than maxWait.
 	Reserve(ctx context.Context, host string, gap, maxWait time.Duration) (time.Duration, error)
 	// Pause makes Reserve return a [RefusedError] for the host until d has passed. It does not

@@ -89,7 +89,7 @@ func TestRobots(t *testing.T) {
 	s.Answer(func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "<p>page") })
 	s.Robots = "User-agent: *\nDisallow: /\n\nUser-agent: matchwire\nDisallow: /private\nAllow: /\n"
 	if _, err := fetcher(t, quick, s.URL+"/match?id=1").Fetch(t.Context()); err != nil {
-		t.Errorf("fetching an allowed page: %v", err)
+		t.Errorf("fetching an allowed page: %v, want the page", err)
 	}
 	var refused *page.RefusedError
 	_, err := fetcher(t, quick, s.URL+"/private/1").Fetch(t.Context())
@@ -99,7 +99,7 @@ func TestRobots(t *testing.T) {
 	ignoring := quick
 	ignoring.IgnoreRobots = true
 	if _, err := fetcher(t, ignoring, s.URL+"/private/1").Fetch(t.Context()); err != nil {
-		t.Errorf("fetching a forbidden page with IgnoreRobots: %v", err)
+		t.Errorf("fetching a forbidden page with IgnoreRobots: %v, want the page", err)
 	}
 	before := s.Count()
 	s.Robots = "User-agent: *\nDisallow: /\n"
@@ -123,7 +123,7 @@ func TestRobots(t *testing.T) {
 	}))
 	defer plain.Close()
 	if _, err := fetcher(t, quick, plain.URL).Fetch(t.Context()); err != nil {
-		t.Errorf("Fetch without a robots.txt: %v", err)
+		t.Errorf("Fetch without a robots.txt: %v, want the page", err)
 	}
 	status = http.StatusServiceUnavailable
 	if _, err := fetcher(t, quick, plain.URL).Fetch(t.Context()); !errors.As(err, &refused) || refused.Forbidden() {
@@ -150,7 +150,7 @@ func TestRobotsBehindRedirects(t *testing.T) {
 	began := time.Now()
 	for range 2 {
 		if _, err := fetcher(t, quick, server.URL+"/m").Fetch(t.Context()); err != nil {
-			t.Errorf("Fetch with %d redirects to robots.txt: %v", hops, err)
+			t.Errorf("Fetch with %d redirects to robots.txt: %v, want the page", hops, err)
 		}
 	}
 	client := page.NewClient(quick)

@@ -47,7 +47,7 @@ var reservedHeaders = []string{
 func CheckHeader(name, value string) error {
 	switch {
 	case !isToken(name):
-		return fmt.Errorf("header %q: want a name of letters, digits and -", name)
+		return fmt.Errorf("header %q: want a name of letters, digits and %s", name, tokenMarks)
 	case slices.Contains(reservedHeaders, http.CanonicalHeaderKey(name)):
 		return fmt.Errorf("header %s: matchwire sets this header itself", name)
 	case strings.ContainsFunc(value, func(r rune) bool { return r < ' ' && r != '\t' || r == 0x7f }):
@@ -56,11 +56,14 @@ func CheckHeader(name, value string) error {
 	return nil
 }
 
+// tokenMarks contains the characters other than letters and digits that the name of a header can have.
+const tokenMarks = "!#$%&'*+-.^_`|~"
+
 // isToken reports whether name can be the name of a header.
 func isToken(name string) bool {
 	return name != "" && !strings.ContainsFunc(name, func(r rune) bool {
 		return !('a' <= r && r <= 'z' || 'A' <= r && r <= 'Z' || '0' <= r && r <= '9' ||
-			strings.ContainsRune("!#$%&'*+-.^_`|~", r))
+			strings.ContainsRune(tokenMarks, r))
 	})
 }
 
@@ -69,7 +72,7 @@ func isToken(name string) bool {
 func CheckProxy(raw string) (*url.URL, error) {
 	u, err := url.Parse(raw)
 	if err != nil || u.Host == "" || !slices.Contains([]string{"http", "https", "socks5", "socks5h"}, u.Scheme) {
-		return nil, errors.New("want the URL of a proxy: http://…, https://… or socks5://…")
+		return nil, errors.New("want the URL of a proxy: http://…, https://…, socks5://… or socks5h://…")
 	}
 	return u, nil
 }
@@ -185,7 +188,7 @@ func (e *redactedError) Error() string { return e.text }
 func (e *redactedError) Unwrap() error { return e.err }
 
 // safeError removes the URL from the text of err, because the parameters of the URL can be secret.
-// It also redacts r.Secrets.
+// It also redacts r.Secrets. If r.isDefault is true, err is unchanged.
 func (r *Request) safeError(err error) error {
 	if err == nil || r.isDefault() {
 		return err

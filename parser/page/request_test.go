@@ -220,7 +220,7 @@ func TestPostIsNotConditional(t *testing.T) {
 }
 
 // Requests for pages and for robots.txt go through the proxy in the settings. Pages at private
-// addresses are still refused, also after a redirect. The proxy itself can have a private address.
+// addresses are still refused, even after a redirect. The proxy itself can have a private address.
 func TestProxyOfARequest(t *testing.T) {
 	t.Parallel()
 	var mu sync.Mutex

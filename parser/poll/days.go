@@ -16,8 +16,8 @@ import (
 const afterPlay = 30 * time.Minute
 
 // pollDays polls the page of today. It also polls the page of yesterday while that page shows a
-// live match that the page of today does not list.
-func (r *run) pollDays(ctx context.Context, by *profile.Profile, state sourceState) sourceState {
+// match that is live or has just ended, and that the page of today does not list; see playsOn.
+func (r *run) pollDays(ctx context.Context, prof *profile.Profile, state sourceState) sourceState {
 	loc, err := zoneOf(r.poll.Source)
 	if err != nil { // another version of matchwire may know a zone that this version does not know
 		r.result.Problem = err.Error()
@@ -28,12 +28,12 @@ func (r *run) pollDays(ctx context.Context, by *profile.Profile, state sourceSta
 	state = state.onDay(today)
 	previous := state.Previous
 	state.Previous = nil
-	state = r.pollPage(ctx, by, state, today)
+	state = r.pollPage(ctx, prof, state, today)
 	if previous == nil || !previous.playsOn(r.began, r.result.Matches) {
 		return state
 	}
 	result := r.result
-	before := r.pollPage(ctx, by, *previous, today.AddDate(0, 0, -1))
+	before := r.pollPage(ctx, prof, *previous, today.AddDate(0, 0, -1))
 	r.result = result.with(r.result)
 	if before.Forbidden == "" {
 		state.Previous = &before
@@ -48,10 +48,8 @@ func (s sourceState) onDay(day time.Time) sourceState {
 		return s
 	}
 	next := sourceState{
-		Day: day.Format(
-			time.DateOnly,
-		), Activated: s.Activated, Forbidden: s.Forbidden, Failures: s.Failures, Usable: s.Usable,
-		Problems: s.Problems, Warning: s.Warning,
+		Day: day.Format(time.DateOnly), Activated: s.Activated, Forbidden: s.Forbidden, Failures: s.Failures,
+		Usable: s.Usable, Problems: s.Problems, Warning: s.Warning,
 	}
 	if s.Day == day.AddDate(0, 0, -1).Format(time.DateOnly) {
 		s.Previous = nil

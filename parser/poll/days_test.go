@@ -77,8 +77,8 @@ func newDayCluster(
 	}
 }
 
-// At midnight in the time zone of the source, the worker begins to poll another page. It also polls
-// the page of the previous day until the live match on that page is final.
+// From midnight in the time zone of the source, a worker polls the page of the new day. The worker
+// also polls the page of the previous day until the live match on that page is final.
 func TestLiveMatchAtMidnight(t *testing.T) {
 	t.Parallel()
 	site := parsertest.NewSite(t)

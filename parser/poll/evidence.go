@@ -43,7 +43,7 @@ func (t *Tracker) traceEvents(ctx context.Context, p page.Page, events []event.E
 	})
 }
 
-// traceStale adds events that a match is stale to the trace. These events have no row as evidence.
+// traceStale adds events about stale matches to the trace. These events have no row as evidence.
 func (t *Tracker) traceStale(ctx context.Context, events []event.Event) {
 	traceCreated(ctx, events, func(string) string { return "" })
 }

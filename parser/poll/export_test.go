@@ -27,8 +27,9 @@ func (w *Worker) SetNow(now func() time.Time) { w.now = now }
 // Outbox returns the outbox to which Save appends events.
 func (s *Store) Outbox() *outbox.Store { return s.outbox }
 
-// CachePages puts n pages of the given size into a cache, one after the other. It returns the pages
-// that are still in the cache, and the maximum size that the cache counted, in bytes.
+// CachePages puts n pages of the given size into a cache, one after the other. It returns the
+// numbers, from 0, of the pages that are still in the cache. most is the maximum size that the cache
+// counted, in bytes.
 func CachePages(n, size int) (left []int, most int) {
 	var c pageCache
 	for i := range n {

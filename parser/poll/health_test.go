@@ -13,7 +13,7 @@ import (
 	"github.com/matchwire/matchwire/internal/parsertest"
 )
 
-// After two minutes without a usable page, a match becomes stale. An event reports this once. The
+// A match becomes stale after two minutes without a usable page. An event reports this once. The
 // next usable page makes the match fresh. Neither change causes other events.
 func TestStaleMatchBecomesFresh(t *testing.T) {
 	w := parsertest.Track(t, parsertest.Ingester(t), parsertest.SmallProfile)
@@ -153,7 +153,7 @@ func TestHeldPageIsLoggedOnce(t *testing.T) {
 	}
 }
 
-// If the context ends while a page is ingested, the same page is ingested normally the next time.
+// If the context ends while a page is ingested, the next Ingest of the same page succeeds.
 func TestIngestAgainAfterCancel(t *testing.T) {
 	w := parsertest.Track(t, parsertest.Ingester(t), parsertest.SmallProfile)
 	cancelled, cancel := context.WithCancel(t.Context())

@@ -12,7 +12,7 @@ import (
 	"github.com/matchwire/matchwire/parser/poll"
 )
 
-// Two limiters in one Redis share the slots and the pause of a host.
+// Two limiters in the same Redis database share the slots and the pause of a host.
 func TestLimiterIsShared(t *testing.T) {
 	testenv.OnBothRedis(t, func(t *testing.T, r *redis.Client) {
 		ctx := t.Context()
@@ -43,7 +43,7 @@ func TestLimiterIsShared(t *testing.T) {
 		}
 		var busy *page.BusyError
 		if !errors.As(err, &busy) || busy.Wait < 15*time.Second {
-			t.Errorf("reserving a slot at a host with 20 s of reserved slots: %v, want a BusyError", err)
+			t.Errorf("reserving a slot at a host with 20 s of reserved slots: %v, want a BusyError that waits 15s or more", err)
 		}
 	})
 }

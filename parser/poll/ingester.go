@@ -37,7 +37,7 @@ type Ingester struct {
 type PageKeeper interface {
 	// Keep saves a page and returns its location, or "" if it did not save the page. why describes
 	// the problem.
-	Keep(p page.Page, by *profile.Profile, match, why string) (string, error)
+	Keep(p page.Page, prof *profile.Profile, match, why string) (string, error)
 }
 
 // Track returns a tracker for a source whose pages have the profile p. match is the match ID, or ""
@@ -62,7 +62,7 @@ func (in *Ingester) reconcile(
 	ctx context.Context, o observation.Observation, from reconcile.Provenance,
 ) (out outcome, err error) {
 	if o.Match.ID == "" {
-		return out, fmt.Errorf("the page has no valid match ID for %s v %s: set match, in matchwire.yaml or fixture.yaml",
+		return out, fmt.Errorf("the page has no valid match ID for %s v %s: set match in matchwire.yaml or fixture.yaml",
 			o.Match.Home, o.Match.Away)
 	}
 	o.Match.ID += in.Suffix

@@ -28,16 +28,16 @@ type parsedPage struct {
 }
 
 // parse parses a page. If prev has the same body, and the facts on the page do not depend on the
-// time, parse returns prev. If the deadline passes before the end of parsing, the page is parsed
-// again at the next poll.
-func parse(ctx context.Context, by *profile.Profile, p page.Page, prev *parsedPage) *parsedPage {
+// time, parse returns prev. If ctx ends before the page is parsed, or parsing takes too long, the
+// page is parsed again at the next poll.
+func parse(ctx context.Context, prof *profile.Profile, p page.Page, prev *parsedPage) *parsedPage {
 	hash := xxhash.Sum64(p.Body)
-	if hash == prev.hash && prev.snapshot != "" && !by.DependsOnTime() {
+	if hash == prev.hash && prev.snapshot != "" && !prof.DependsOnTime() {
 		return prev
 	}
 	sum := sha256.Sum256(p.Body)
 	parsed := &parsedPage{hash: hash, snapshot: "sha256:" + hex.EncodeToString(sum[:])}
-	if parsed.document, parsed.err = by.Parse(ctx, p); parsed.err == nil {
+	if parsed.document, parsed.err = prof.Parse(ctx, p); parsed.err == nil {
 		parsed.observations, parsed.problems, parsed.err = parsed.document.Observations(ctx)
 	}
 	if ctx.Err() != nil || errors.Is(parsed.err, context.DeadlineExceeded) {

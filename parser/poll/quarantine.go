@@ -14,16 +14,15 @@ import (
 
 // The limits for a source whose polls do not end.
 const (
-	// maxUnended is the number of polls in a row after which a source is quarantined, if none of
-	// these polls ended.
+	// A source is quarantined after maxUnended polls in a row that did not end.
 	maxUnended        = 3
 	firstQuarantine   = 5 * time.Minute
 	longestQuarantine = 6 * time.Hour
 )
 
 // quarantineFor returns how long a source is quarantined after the given number of polls in a row
-// that did not end. The quarantine begins with 5 minutes for maxUnended polls, and doubles with
-// each further poll, up to 6 hours. For fewer than maxUnended polls, quarantineFor returns 0.
+// that did not end. The quarantine is 5 minutes after maxUnended polls, and doubles with each
+// further poll, up to 6 hours. For fewer than maxUnended polls, quarantineFor returns 0.
 func quarantineFor(unended int) time.Duration {
 	if unended < maxUnended {
 		return 0
@@ -32,8 +31,8 @@ func quarantineFor(unended int) time.Duration {
 }
 
 // run runs a claimed poll. The page of a source can be the reason why a process ends during a poll,
-// or why a poll times out. So after maxUnended such polls in a row, run quarantines the source. If
-// c.died is true at that point, run also skips the poll.
+// or why a poll times out. So after maxUnended such polls in a row, run quarantines the source. run
+// skips the poll of a quarantined source if the poll before did not end (c.died).
 func (w *Worker) run(ctx context.Context, c *claim, r *run) Result {
 	var result Result
 	if wait := quarantineFor(c.unended); wait > 0 && c.died {

@@ -13,7 +13,7 @@ import (
 )
 
 // If processes end during the polls of a source, the source is quarantined. Each further poll
-// without an end makes the quarantine longer. Health names the source. After a poll that ends, the
+// that does not end makes the quarantine longer. Health names the source. After a poll that ends, the
 // source is polled as before.
 func TestSourceThatEndsProcesses(t *testing.T) {
 	testenv.OnBothRedis(t, func(t *testing.T, r *redis.Client) {

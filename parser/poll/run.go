@@ -20,7 +20,7 @@ type run struct {
 	worker  *Worker
 	poll    Poll
 	task    string   // ID of the task
-	tracker *Tracker // tracker of the page; nil if the worker does not have the source's profile
+	tracker *Tracker // tracker of the page; set by track
 	request *page.Request
 	url     string // URL of the page, with dates instead of placeholders
 	cached  string // key of the page in the cache
@@ -38,7 +38,7 @@ func newRun(w *Worker, task string, p Poll, log *slog.Logger) *run {
 // do runs the poll. state is the state of the source before the poll. do returns the state after
 // the poll, and the result.
 func (r *run) do(ctx context.Context, state sourceState) (sourceState, Result) {
-	by, err := r.sourceProfile()
+	prof, err := r.sourceProfile()
 	if err == nil {
 		err = r.setRequest()
 	}
@@ -48,9 +48,9 @@ func (r *run) do(ctx context.Context, state sourceState) (sourceState, Result) {
 		r.result.Problem = err.Error()
 		state.Failures++
 	case dated(r.poll.Source, r.request):
-		state = r.pollDays(ctx, by, state)
+		state = r.pollDays(ctx, prof, state)
 	default:
-		state = r.pollPage(ctx, by, state, time.Time{})
+		state = r.pollPage(ctx, prof, state, time.Time{})
 	}
 	r.result.At = time.Now().UTC()
 	r.result.Failures = state.Failures
@@ -71,15 +71,15 @@ func (r *run) setRequest() error {
 	return nil
 }
 
-// pollPage polls the page of a day, or the only page of the source. It returns the new state of the
-// page, and sets the result.
-func (r *run) pollPage(ctx context.Context, by *profile.Profile, state sourceState, day time.Time) sourceState {
+// pollPage polls the page of a day, or the only page of the source if day is the zero time. It
+// returns the new state of the page, and sets the result.
+func (r *run) pollPage(ctx context.Context, prof *profile.Profile, state sourceState, day time.Time) sourceState {
 	r.result = Result{Due: r.poll.Due}
 	r.url, r.cached = r.poll.Source.URL, r.poll.Source.ID
 	if !day.IsZero() {
 		r.url, r.cached = ExpandDates(r.url, day), r.cached+" "+day.Format(time.DateOnly)
 	}
-	r.track(by, state)
+	r.track(prof, state)
 	r.fetchAndIngest(ctx, day)
 	r.result.Unchanged = r.tracker.Unchanged
 	return r.tracker.sourceState
@@ -119,18 +119,18 @@ func (r *run) fetchAndIngest(ctx context.Context, day time.Time) {
 // sourceProfile returns the profile of the source. It returns an error if the worker does not have
 // the profile, or if the profile does not allow the URL.
 func (r *run) sourceProfile() (*profile.Profile, error) {
-	by := r.worker.profiles[r.poll.Source.Profile]
-	if by == nil {
+	prof := r.worker.profiles[r.poll.Source.Profile]
+	if prof == nil {
 		return nil, fmt.Errorf("the parser does not have the profile %q", r.poll.Source.Profile)
 	}
-	_, err := by.CheckURL(r.poll.Source.URL)
-	return by, err
+	_, err := prof.CheckURL(r.poll.Source.URL)
+	return prof, err
 }
 
 // track sets the tracker of the source, with the source's state.
-func (r *run) track(by *profile.Profile, state sourceState) {
-	r.result.Many = by.ManyMatches()
-	r.tracker = r.worker.ingester.Track(by, r.poll.Source.Match)
+func (r *run) track(prof *profile.Profile, state sourceState) {
+	r.result.Many = prof.ManyMatches()
+	r.tracker = r.worker.ingester.Track(prof, r.poll.Source.Match)
 	r.tracker.id, r.tracker.cause, r.tracker.sourceState = r.poll.Source.ID, r.task, state
 	if r.tracker.Activated != r.poll.Activated { // the source was activated again, so request the page again
 		r.tracker.Activated, r.tracker.Forbidden = r.poll.Activated, ""
@@ -138,7 +138,7 @@ func (r *run) track(by *profile.Profile, state sourceState) {
 }
 
 // cachedPage removes the page from the cache and returns it. If the cache does not contain the
-// page, cachedPage returns an empty cachedPage.
+// page, cachedPage returns a new fetcher without a page.
 func (r *run) cachedPage(day time.Time) (*cachedPage, error) {
 	if cached := r.worker.cache.get(r.cached); cached != nil {
 		return cached, nil

@@ -20,7 +20,7 @@ type sourceState struct {
 	Usable    time.Time `json:"good,omitzero"`       // when the latest usable page was fetched, or the first poll failed
 	Problems  string    `json:"said,omitempty"`      // problems of the latest page, as they were logged
 	Warning   string    `json:"warned,omitempty"`    // why the latest page, or a match on it, was not ingested
-	Forbidden string    `json:"forbidden,omitempty"` // why no more requests are sent to the site; "" if they are sent
+	Forbidden string    `json:"forbidden,omitempty"` // why no more requests are sent to the site; "" if requests are sent
 
 	// OtherSport is nil if the latest page with a period was about the profile's sport.
 	OtherSport *otherSport `json:"other_sport,omitempty"`
@@ -46,9 +46,9 @@ type otherSport struct {
 	At    time.Time   `json:"at"`
 }
 
-// mayBeOtherSport reports whether a page without a period may be about another sport, because an
-// earlier page of the source was. If the source has shown a match, mayBeOtherSport returns false
-// until reconcile.StalePolls polls in a row have failed.
+// mayBeOtherSport reports whether a page without a period may be about another sport, because a page
+// of the source was about another sport less than forgottenAfter ago. If the source has shown a
+// match, mayBeOtherSport returns false until reconcile.StalePolls polls in a row have failed.
 func (s *sourceState) mayBeOtherSport(sport event.Sport, at time.Time) bool {
 	few := len(s.Shown) > 0 && s.Failures < reconcile.StalePolls
 	return s.OtherSport != nil && s.OtherSport.Sport == sport && at.Sub(s.OtherSport.At) < forgottenAfter && !few
@@ -79,7 +79,7 @@ func (s *sourceState) countUnchanged(hash uint64) {
 	}
 }
 
-// recordShown records that a page showed a match.
+// recordShown records that a page showed a match. The match can then become stale again.
 func (s *sourceState) recordShown(match string, at time.Time) {
 	if s.Shown == nil {
 		s.Shown = map[string]time.Time{}
@@ -103,7 +103,7 @@ func (s *sourceState) recordRefused(match string, at time.Time, why string) {
 	}
 }
 
-// recordStale records whether a match is done: it need not be marked as stale again.
+// recordStale records whether a match is done. A match that is done need not be marked as stale again.
 func (s *sourceState) recordStale(match string, done bool) {
 	if s.Stale == nil {
 		s.Stale = map[string]bool{}

@@ -2,7 +2,7 @@ package poll
 
 import "testing"
 
-// A page is old if and only if a newer page has replaced it before.
+// recordPage returns true if and only if a newer page has already replaced the page.
 func TestRecordPage(t *testing.T) {
 	const first, second, third = 1, 2, 3
 	var s sourceState

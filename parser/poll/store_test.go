@@ -115,7 +115,7 @@ func TestWorkersShareAMatch(t *testing.T) {
 				t.Fatal(err)
 			}
 			if e.Data.Seq != int64(i+1) || seen[m.ID] {
-				t.Errorf("event %d has seq %d, its ID was seen before: %t", i+1, e.Data.Seq, seen[m.ID])
+				t.Errorf("event %d has seq %d, ID seen before: %t, want seq %[1]d and a new ID", i+1, e.Data.Seq, seen[m.ID])
 			}
 			seen[m.ID] = true
 			if e.Data.Kind == event.Goal && e.Data.Action == event.New {

@@ -15,8 +15,8 @@ const PagePoll = "parser.page.poll"
 type Poll struct {
 	Source event.Source `json:"source"`
 	Due    time.Time    `json:"due"` // a poll is skipped if a poll that is due later was claimed
-	// Activated is the TID of the job that activated the source. If the clock caused the poll, its
-	// task has another TID.
+	// Activated is the TID of the job that activated the source. If the schedule caused the poll,
+	// its task has a different TID.
 	Activated event.TID `json:"activated,omitzero"`
 }
 
@@ -38,8 +38,8 @@ type Result struct {
 	Unmarked  bool          // whether the site forbids the page and some matches are not marked as stale yet
 }
 
-// ByClock reports whether the clock caused the poll, not the activation of the source. tid is the
-// TID of the poll's task.
+// ByClock reports whether the schedule caused the poll, rather than the activation of the source. tid
+// is the TID of the poll's task.
 func (p Poll) ByClock(tid event.TID) bool { return tid != p.Activated }
 
 // Task returns the task for the poll, created at the given time. The same poll always has the same

@@ -15,7 +15,7 @@ import (
 	"github.com/matchwire/matchwire/parser/reconcile"
 )
 
-// A Tracker ingests the pages of one source, one after the other. Only one goroutine can use it.
+// A Tracker ingests the pages of one source, one after the other. Only one goroutine can use it at a time.
 type Tracker struct {
 	ingester *Ingester
 	profile  *profile.Profile
@@ -68,7 +68,7 @@ func (t *Tracker) Ingest(ctx context.Context, p page.Page) ([]event.Event, error
 	return append(all, stale...), errors.Join(append(failed, err)...)
 }
 
-// ingestMatch reconciles one match of a page with its state.
+// ingestMatch reconciles one match of a page with the saved state of the match.
 func (t *Tracker) ingestMatch(
 	ctx context.Context, log *slog.Logger, p page.Page, o observation.Observation, from reconcile.Provenance,
 ) ([]event.Event, error) {

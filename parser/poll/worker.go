@@ -30,7 +30,7 @@ type Worker struct {
 	ingester *Ingester
 	sources  sourceStore
 	cache    pageCache
-	pages    *semaphore.Weighted // limits the pages that are parsed at a time, see pageWeight
+	pages    *semaphore.Weighted // limits the total size of the pages that are parsed at a time, see pageWeight
 	held     quarantine
 	trace    *trace.Recorder
 	report   Report
@@ -126,8 +126,9 @@ func decode(m broker.Message) (task broker.Task, p Poll, err error) {
 	return task, p, nil
 }
 
-// startStep starts the poll's step of the trace. A poll that the clock caused is recorded only if
-// it produced events. In that case, the scheduler's step that created the task is recorded too.
+// startStep starts the poll's step of the trace. A poll that the schedule caused is recorded only
+// if it produced events or failed. In that case, the scheduler's step that created the task is
+// recorded too.
 func (w *Worker) startStep(
 	ctx context.Context, task broker.Task, p Poll, m broker.Message,
 ) (context.Context, *trace.Active) {

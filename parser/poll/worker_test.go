@@ -21,7 +21,7 @@ import (
 	"github.com/matchwire/matchwire/parser/profile"
 )
 
-// A cluster is several workers that share a Redis and poll one source.
+// A cluster is a group of workers that share a Redis database and poll one source.
 type cluster struct {
 	t        *testing.T
 	redis    *redis.Client

@@ -17,7 +17,7 @@ import (
 	"github.com/matchwire/matchwire/parser/profile"
 )
 
-// From captured pages of real sites, a profile extracts exactly the incidents that a person counts
+// A profile extracts from a captured page of a real site exactly the incidents that a person counts
 // on the page.
 func TestCapturedPages(t *testing.T) {
 	t.Parallel()
@@ -115,8 +115,8 @@ func captured(t *testing.T, dir, file, profile string) ([]observation.Observatio
 	return all, problems
 }
 
-// From a captured list of matches, a profile extracts the matches and incidents that a person
-// counts on the page. The test compares the numbers of matches by status, and of incidents by kind.
+// A profile extracts from a captured list of matches the matches and incidents that a person counts
+// on the page. The test compares the numbers of matches by status, and of incidents by kind.
 func TestCapturedLists(t *testing.T) {
 	t.Parallel()
 	dir := testenv.Needs(t, testenv.Pages("../.."), "MATCHWIRE_PAGES")
@@ -200,8 +200,8 @@ func summary(o observation.Observation) string {
 	return s
 }
 
-// From captured pages of cricket and baseball, a profile extracts the facts that a person reads on
-// the page.
+// A profile extracts from captured cricket and baseball pages the facts that a person reads on the
+// page.
 func TestCapturedOtherSports(t *testing.T) {
 	t.Parallel()
 	dir := testenv.Needs(t, testenv.Pages("../.."), "MATCHWIRE_PAGES")
@@ -245,8 +245,8 @@ func contains(all []observation.Incident, want observation.Incident) bool {
 	return false
 }
 
-// A page that declares no charset is decoded as UTF-8 if its bytes are valid UTF-8, even if the
-// first non-ASCII letter is far from the start.
+// A page is decoded in the charset that it declares. A page that declares no charset is decoded as
+// UTF-8 if its bytes are valid UTF-8, even if the first non-ASCII letter is far from the start.
 func TestCharset(t *testing.T) {
 	t.Parallel()
 	pad := "<!--" + strings.Repeat("x", 2000) + "-->"

@@ -23,7 +23,7 @@ func (p *Profile) check(at func(path string) strictyaml.Pos) error {
 	case p.Name == "" && p.SportRule.name == "":
 		return at("profile").Errorf("set profile, sport and match: every profile needs them")
 	case !isSlug(p.Name):
-		return at("profile").Errorf("profile %q: want a name of a-z, 0-9 and -", p.Name)
+		return at("profile").Errorf("profile %q: want a name of a-z and 0-9, with single - between them", p.Name)
 	case p.Format != "" && p.Format != "html" && p.Format != "json":
 		return at("format").Errorf("format %q: want html or json", p.Format)
 	}
@@ -34,7 +34,7 @@ func (p *Profile) check(at func(path string) strictyaml.Pos) error {
 	for i, h := range p.Hosts {
 		if !hostShape.MatchString(h) {
 			pos := at(fmt.Sprintf("hosts[%d]", i))
-			return pos.Errorf("host %q: want a name like mysite.example, in lower case, without scheme and port", h)
+			return pos.Errorf("host %q: want a name like mysite.example, in lower case, without scheme or port", h)
 		}
 	}
 	for name := range p.Lengths {
@@ -139,18 +139,18 @@ func (p *Profile) checkMatch() error {
 // set in a sport whose score contains the line score.
 func (p *Profile) checkLineScore() error {
 	home, away := &p.Match.HomeLineScore, &p.Match.AwayLineScore
-	first := home
+	rule := home
 	if !home.isSet() {
-		first = away
+		rule = away
 	}
 	rules := p.Sport.Rules()
 	switch {
-	case !first.isSet():
+	case !rule.isSet():
 		return nil
 	case rules.SetScore || rules.InningsScore:
-		return first.pos.Errorf("in %s, home_score and away_score contain the line score: remove the rule", p.Sport)
+		return rule.pos.Errorf("in %s, home_score and away_score contain the line score: remove the rule", p.Sport)
 	case home.isSet() != away.isSet():
-		return first.pos.Errorf("set both home_line_score and away_line_score, or neither")
+		return rule.pos.Errorf("set both home_line_score and away_line_score, or neither")
 	}
 	return nil
 }
@@ -208,8 +208,8 @@ func (p *Profile) checkIncidents(in *IncidentRules, pos strictyaml.Pos) error {
 	for _, e := range in.Kind.outcomes() {
 		kind, _, _ := strings.Cut(e.value, " ")
 		if p.Sport.Scores(event.Kind(kind)) && !p.Sport.Rules().CountsGoals && !in.HomeScore.isSet() {
-			return e.pos.Errorf("kind %q: set home_score and away_score: the score after the incident identifies the incident; "+
-				"if the rows show no score, remove the kind: score_change then reports changes of the score", kind)
+			return e.pos.Errorf("kind %q: set home_score and away_score, because the score after an incident identifies it; "+
+				"if the rows show no score, remove the kind, and score_change reports the changes of the score", kind)
 		}
 	}
 	return errors.Join(

@@ -7,8 +7,8 @@ import (
 	"github.com/matchwire/matchwire/internal/strictyaml"
 )
 
-// check returns an error if the members of a rule contradict each other. It also compiles the
-// selectors in when.
+// check returns an error if the members of a rule contradict each other, or if the rule has no
+// source. It also compiles the selectors in when.
 func (r *Rule) check() error {
 	sources := 0
 	for _, set := range []bool{r.CSS != nil, r.JQ != nil, r.When.entries != nil, r.Join != nil, r.Value != ""} {
@@ -18,7 +18,7 @@ func (r *Rule) check() error {
 	}
 	switch {
 	case r.From != nil && (r.JQ == nil || len(r.From) == 0):
-		return r.pos.Errorf("from needs rules, and jq that computes a value from their values")
+		return r.pos.Errorf("from needs rules, and a jq query that computes a value from their values")
 	case r.All && (r.CSS == nil && r.JQ == nil || r.From != nil || r.Inherit):
 		return r.pos.Errorf("all needs css or jq, and cannot be combined with from or inherit")
 	case sources > 1:
@@ -84,8 +84,8 @@ func (p *Profile) checkMembers() error {
 	}
 	for _, rules := range []map[*Rule]bool{lists, clocks, scores, times} {
 		for r := range maps.Clone(rules) {
-			for i := range r.first {
-				rules[&r.first[i]] = true
+			for i := range r.alternatives {
+				rules[&r.alternatives[i]] = true
 			}
 		}
 	}
@@ -147,11 +147,11 @@ func onlyFindsRows(r *Rule) bool {
 
 // findsRows reports whether a rule, and all its alternatives, can find rows.
 func findsRows(r *Rule) bool {
-	if r.first == nil {
+	if r.alternatives == nil {
 		return r.CSS != nil || r.JQ != nil
 	}
-	for i := range r.first {
-		if !findsRows(&r.first[i]) {
+	for i := range r.alternatives {
+		if !findsRows(&r.alternatives[i]) {
 			return false
 		}
 	}

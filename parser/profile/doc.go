@@ -8,7 +8,7 @@
 //	Document.chooseLayout  layout.go    selects the layout of the page
 //	Document.Observations  extract.go   Document → one observation per match
 //	matchRow.observation   match.go     evaluates the rules for a match
-//	incidentRow.incident   incident.go  evaluates the rules for a row of a list
+//	incidentRow.incident   incident.go  evaluates the rules for an incident
 //	Rule.text              evaluate.go  evaluates a rule on a row
 //	Rule.rows              row.go       evaluates a rule for a list of rows
 //	Document.Quote         quote.go     returns the row that is the evidence of an event

@@ -39,8 +39,8 @@ type Document struct {
 }
 
 // Parse parses a page. It returns an error if the page is empty or truncated, or if the profile is
-// for another format, another host or other layouts. It also returns an error if the embedded JSON
-// is missing or invalid.
+// for another format, another host or other layouts. It also returns an error if the JSON is missing
+// or invalid, if parsing needs too much time or memory, or if ctx ends.
 func (p *Profile) Parse(ctx context.Context, pg page.Page) (*Document, error) {
 	d := &Document{profile: p, at: created(pg)}
 	ctx, cancel := d.begin(ctx, budget.MaxSteps)
@@ -130,7 +130,7 @@ func (d *Document) parseHTML(ctx context.Context, body []byte, contentType strin
 	return nil
 }
 
-// truncated reports whether a page has <html> without </html>. It first searches for the usual
+// truncated reports whether a page has <html>, but no </html>. It first searches for the usual
 // spellings of </html>, which is faster than converting the page to lower case.
 func truncated(body []byte) bool {
 	for _, end := range []string{"</html", "</HTML"} {

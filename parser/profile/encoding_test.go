@@ -103,11 +103,12 @@ func TestTextsOfCapturedPagesStayUnchanged(t *testing.T) {
 		return nil
 	})
 	if err != nil || len(seen) < 1000 {
-		t.Errorf("%d texts, error %v, want at least 1000 texts", len(seen), err)
+		t.Errorf("%d texts, error %v, want at least 1000 texts and no error", len(seen), err)
 	}
 }
 
-// encodeLatin1 encodes the bytes of text as if they were Latin-1.
+// encodeLatin1 treats the bytes of text as characters in Latin-1, and encodes these characters as
+// UTF-8.
 func encodeLatin1(text string) string {
 	var b strings.Builder
 	for _, c := range []byte(text) {
@@ -125,8 +126,8 @@ func load(t *testing.T, text string) *profile.Profile {
 	return p
 }
 
-// A page can begin with a byte order mark, in UTF-8 or UTF-16. The mark overrides the declared
-// charset.
+// A page can begin with byte order marks, in UTF-8 or UTF-16. They override the declared charset.
+// The JSON in a script can begin with byte order marks too.
 func TestCaseByteOrderMark(t *testing.T) {
 	t.Parallel()
 	forJSON := load(t, "profile: j\nsport: soccer\nformat: json\n"+

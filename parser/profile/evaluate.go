@@ -38,7 +38,7 @@ func (r *Rule) text(ctx context.Context, on row) (string, error) {
 // choose is like text. It also returns the alternative that has the value, or r if r has no
 // alternatives.
 func (r *Rule) choose(ctx context.Context, on row) (string, *Rule, error) {
-	if r.first != nil {
+	if r.alternatives != nil {
 		return r.firstText(ctx, on)
 	}
 	text, err := r.ownText(ctx, on)
@@ -80,24 +80,24 @@ func (r *Rule) ownText(ctx context.Context, on row) (string, error) {
 	return r.Prefix + text, nil
 }
 
-// firstText returns the first alternative that finds a value, and the value. It stops at the first
-// error that does not wrap errNothing.
+// firstText returns the value of the first alternative that finds one, and this alternative. It
+// stops at the first error that does not wrap errNothing.
 func (r *Rule) firstText(ctx context.Context, on row) (string, *Rule, error) {
 	var missing []string
-	var other mismatch
-	for i := range r.first {
-		text, chosen, err := r.first[i].choose(ctx, on)
+	var unmatched mismatch
+	for i := range r.alternatives {
+		text, chosen, err := r.alternatives[i].choose(ctx, on)
 		if err == nil {
 			return text, chosen, nil
 		}
 		if !errors.Is(err, errNothing) {
 			return "", nil, err
 		}
-		errors.As(err, &other)
+		errors.As(err, &unmatched)
 		missing = append(missing, strings.TrimPrefix(err.Error(), errNothing.Error()+": "))
 	}
 	err := nothing("%s", strings.Join(missing, "; "))
-	if other.error != nil {
+	if unmatched.error != nil {
 		err = mismatch{err}
 	}
 	return "", nil, err
@@ -230,7 +230,8 @@ func repair(text string) string {
 // squeeze replaces each run of white space, including non-breaking spaces, with one space.
 func squeeze(s string) string { return strings.Join(strings.Fields(s), " ") }
 
-// shorten returns the first 60 characters of s, for messages.
+// shorten returns s for messages. If s is longer than 60 characters, shorten replaces the rest of s
+// with "…".
 func shorten(s string) string {
 	if r := []rune(s); len(r) > 60 {
 		return string(r[:60]) + "…"

@@ -91,8 +91,8 @@ func (e *evaluator) value(ctx context.Context, r *Rule) (string, error) {
 	return r.text(ctx, e.row)
 }
 
-// remember evaluates the rules whose values later rows can inherit. The row may be a heading, for
-// which no other rule is evaluated.
+// remember evaluates the rules whose values later rows can inherit. Call it for every row, because
+// the other rules may not be evaluated on a heading.
 func (e *evaluator) remember(ctx context.Context, rules []namedRule) {
 	for _, n := range rules {
 		if n.rule.inherits() {
@@ -101,8 +101,8 @@ func (e *evaluator) remember(ctx context.Context, rules []namedRule) {
 	}
 }
 
-// optional returns the value of a rule, or "" if it has none. It adds a problem for any error other
-// than errNothing.
+// optional returns the value of a rule, or "" if the rule finds none. It adds a problem for any
+// error other than errNothing.
 func (e *evaluator) optional(ctx context.Context, field string, r *Rule) string {
 	text, err := e.value(ctx, r)
 	if err != nil && !errors.Is(err, errNothing) {
@@ -111,14 +111,15 @@ func (e *evaluator) optional(ctx context.Context, field string, r *Rule) string 
 	return text
 }
 
-// required returns the value of a rule, or "" if it has none. It adds a problem for any error. In
-// an optional rule, errNothing is not a problem.
+// required returns the value of a rule, or "" if the rule finds none. It adds a problem for any
+// error. In an optional rule, errNothing is not a problem.
 func (e *evaluator) required(ctx context.Context, field string, r *Rule) string {
 	text, _ := e.requiredChoice(ctx, field, r)
 	return text
 }
 
-// requiredChoice is like required. It also returns the alternative that has the value, or r.
+// requiredChoice is like required. It also returns the alternative that has the value, or r if r
+// has no alternatives.
 func (e *evaluator) requiredChoice(ctx context.Context, field string, r *Rule) (string, *Rule) {
 	if !r.isSet() {
 		return "", r
@@ -131,8 +132,8 @@ func (e *evaluator) requiredChoice(ctx context.Context, field string, r *Rule) (
 }
 
 // score returns the values of two rules as a score, or nil if a value is missing or invalid. The
-// fields of problems are in+".home_"+name and in+".away_"+name. If required is true, score adds a
-// problem if a rule that is not optional finds nothing.
+// fields of problems are in+".home_"+name and in+".away_"+name. If required is true, a missing value
+// is a problem, unless its rule is optional.
 func (e *evaluator) score(ctx context.Context, in, name string, home, away *Rule, required bool) *event.Score {
 	if !home.isSet() || !away.isSet() {
 		return nil
@@ -200,10 +201,10 @@ func (m *matchRow) innings(ctx context.Context, required bool) (
 	return score, line, absent
 }
 
-// sets returns the score of the latest set, in a sport whose score counts the games of each set,
-// and the scores of all sets if the texts show them. The texts of both sides must have the same
-// number of sets. If the texts show one set, but period is not the first set, the page may show
-// only the current set. The line score is then nil.
+// sets returns the score of the latest set, and the scores of all sets if the texts show them. It
+// is for sports whose score counts the games of each set. The texts of both sides must have the
+// same number of sets. If the texts show one set, but period is not the first set, the page may
+// show only the current set. The line score is then nil.
 func (m *matchRow) sets(ctx context.Context, period event.Period, required bool) (*event.Score, *event.LineScore) {
 	rules := &m.doc.profile.Match
 	if !rules.HomeScore.isSet() || !rules.AwayScore.isSet() {
@@ -285,8 +286,8 @@ func (m *matchRow) sideScore(ctx context.Context, r *Rule) (notations.SideScore,
 // batted. It returns false if the regular expression of the rule does not match the text on the
 // page.
 func isAbsent(s *notations.SideScore, err error) bool {
-	var other mismatch
-	return err == nil && len(s.Line) == 0 || errors.Is(err, errNothing) && !errors.As(err, &other)
+	var unmatched mismatch
+	return err == nil && len(s.Line) == 0 || errors.Is(err, errNothing) && !errors.As(err, &unmatched)
 }
 
 // oneOf returns text if it is "" or one of values. Otherwise it adds a problem and returns "".

@@ -19,8 +19,8 @@ type Finding struct {
 	First     string `json:"first"`  // the first value; "" if there is none
 }
 
-// Explain returns a finding for every rule of the profile, in the order of docs/profiles.md. It
-// helps authors of profiles.
+// Explain returns a finding for each rule in empty, matches, match, incidents and lineups, in this
+// order. The findings help authors of profiles.
 func (p *Profile) Explain(ctx context.Context, pg page.Page) ([]Finding, error) {
 	d, err := p.Parse(ctx, pg)
 	if err != nil {
@@ -126,8 +126,8 @@ func (e *explanation) rules(ctx context.Context, prefix string, rules []namedRul
 // has alternatives, count uses the first that finds any.
 func (r *Rule) count(ctx context.Context, in row) int {
 	n := 0
-	for i := range r.first {
-		if n += r.first[i].count(ctx, in); n > 0 {
+	for i := range r.alternatives {
+		if n += r.alternatives[i].count(ctx, in); n > 0 {
 			return n
 		}
 	}
@@ -162,10 +162,10 @@ func (r row) count(s *selector) int {
 func (r *Rule) describe() string {
 	var s string
 	switch {
-	case r.first != nil:
+	case r.alternatives != nil:
 		var all []string
-		for i := range r.first {
-			all = append(all, r.first[i].describe())
+		for i := range r.alternatives {
+			all = append(all, r.alternatives[i].describe())
 		}
 		return shorten(strings.Join(all, " | "))
 	case r.Join != nil:

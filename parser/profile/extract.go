@@ -11,8 +11,9 @@ import (
 	"github.com/matchwire/matchwire/parser/profile/internal/budget"
 )
 
-// ExtractTimeout is the maximum duration of each call of Parse, Observations, Quote, Extract and
-// Explain. Without it, a query of a profile could run forever.
+// ExtractTimeout is the maximum duration of each call of Parse, Observations, Quote and Extract.
+// Explain takes at most twice as long, because it also parses the page. Without a limit, a query of
+// a profile could run forever.
 const ExtractTimeout = 10 * time.Second
 
 var errTimeout = fmt.Errorf("no result within %v, the time limit for a page: a query of the profile does not end, "+
@@ -92,8 +93,9 @@ func (x *extraction) oneMatch(ctx context.Context) ([]observation.Observation, e
 }
 
 // manyMatches returns the observations of a page with several matches. A row without a team is a
-// heading, whose values later rows can inherit. A row without a usable match is a problem. If a row
-// is about another sport, and no row shows a period of the profile's sport, all rows are unusable.
+// heading, whose values later rows can inherit. Any other row without a usable match is a problem.
+// If a row is about another sport, and no row shows a period of the profile's sport, all rows are
+// unusable.
 func (x *extraction) manyMatches(ctx context.Context) ([]observation.Observation, error) {
 	rows, err := x.doc.profile.Matches.rows(ctx, x.doc.page())
 	if err != nil {

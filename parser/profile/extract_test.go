@@ -101,7 +101,7 @@ incidents:
 	}
 }
 
-// The page can name the winner. A value that is not a side is a problem.
+// The page can name the winner. A value other than home, away or draw is a problem.
 func TestWinner(t *testing.T) {
 	t.Parallel()
 	p := load(t, `

@@ -86,10 +86,10 @@ func FuzzExtract(f *testing.F) {
 	f.Add(last-1, []byte(`<div id=list><h4>NBA</h4><b></b>A - B <i>07:12</i><a href=/9>4-2</a>
 <ul><li class=h data-h=2 data-a=0><u>two</u><time>11:30</time><s>P</s></li></ul>
 <!--<p id=end>--></div><script>push([1,"1:{\"kind\":\"t\",\"team\":\"A\"}\n"])</script>`))
-	for _, page := range []string{"../../fixtures/soccer/mls-2016-11-06-nyc-tor/13-minute-90-1.html",
+	for _, file := range []string{"../../fixtures/soccer/mls-2016-11-06-nyc-tor/13-minute-90-1.html",
 		"../../fixtures/soccer/mls-cup-2016-tor-sea/27-final.html",
 		"../../fixtures/ice_hockey/nhl-2016-05-30-pit-sjs/17-full-time.html"} {
-		body, err := os.ReadFile(page)
+		body, err := os.ReadFile(file)
 		if err != nil {
 			f.Fatal(err)
 		}
@@ -141,7 +141,7 @@ func checkObservation(t *testing.T, o *observation.Observation) {
 		t.Errorf("match %+v, want two teams", o.Match)
 	}
 	if o.Match.Status != "" && !slices.Contains(event.Statuses(), o.Match.Status) {
-		t.Errorf("status %q is not in the vocabulary", o.Match.Status)
+		t.Errorf("status %q, want one of %v", o.Match.Status, event.Statuses())
 	}
 	for _, s := range []*event.Score{o.Score, o.Shootout} {
 		if s != nil && (s.Home < 0 || s.Away < 0 || s.Home > 2000 || s.Away > 2000) {
@@ -150,7 +150,7 @@ func checkObservation(t *testing.T, o *observation.Observation) {
 	}
 	clock := func(c event.Clock) {
 		if c.Minute < 0 || c.Minute > 130 || c.Stoppage < 0 || c.Stoppage > 130 || c.Elapsed < 0 || c.Balls < 0 {
-			t.Errorf("clock %+v is out of range", c)
+			t.Errorf("clock %+v, want minute and stoppage from 0 to 130, and no negative number", c)
 		}
 		if c.Period != "" && sport.Index(c.Period) < 0 {
 			t.Errorf("%s has no period %q", sport, c.Period)

@@ -28,13 +28,13 @@ type attack struct {
 	body    func() string
 }
 
-// size is the size of the largest page that the parser receives, see page.Client.
+// size is the maximum size of a page that the parser receives, in bytes; see page.Client.
 const size = 16 << 20
 
-// fill repeats text up to size bytes.
+// fill repeats text, to at most size bytes.
 func fill(text string, size int) string { return strings.Repeat(text, size/len(text)) }
 
-// count formats 0, 1, 2 and so on with format, up to size bytes.
+// count formats 0, 1, 2 and so on with format, until the result has at least size bytes.
 func count(format string, size int) string {
 	var b strings.Builder
 	for i := 0; b.Len() < size; i++ {
@@ -43,7 +43,7 @@ func count(format string, size int) string {
 	return b.String()
 }
 
-// reopened returns a page on which the HTML parser reopens 400 elements in every paragraph.
+// reopened returns a page on which the HTML parser reopens hundreds of elements in every paragraph.
 func reopened(size int) string { return "<p>" + count("<b id=%d>", 3600) + fill("<p>x</p>", size) }
 
 // teams is the markup of the teams, which the profiles below require.
@@ -60,7 +60,7 @@ func jsonRules(more string) string {
 		"  home: {value: A}\n  away: {value: B}\n" + more
 }
 
-// rowRules is a profile with incidents in li elements.
+// rowRules contains the rules for incidents in li elements.
 const rowRules = `incidents:
   - rows: li
     kind: {value: goal}
@@ -143,8 +143,8 @@ var attacks = []attack{
 	}},
 }
 
-// The bounds of the work for one page. Before there were limits, most attacks needed more than 300
-// MiB, or did not end within a minute.
+// The bounds of the work for one page. Without the limits of the parser, most attacks need more than
+// 300 MiB, or do not end within a minute.
 const (
 	maxMemory = 256 << 20
 	maxCPU    = 60 * time.Second // a bound for slow machines, which includes the creation of the page

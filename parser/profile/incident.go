@@ -8,7 +8,7 @@ import (
 	"github.com/matchwire/matchwire/parser/observation"
 )
 
-// An incidentRow evaluates the rules for one list of incidents on its rows in order.
+// An incidentRow evaluates the rules for one list of incidents on the rows of the list, in order.
 type incidentRow struct {
 	evaluator
 	rules              *IncidentRules
@@ -50,7 +50,8 @@ func (r *incidentRow) incident(ctx context.Context) (in observation.Incident, ok
 	}
 	in.Score = r.score(ctx, "incident", "score", &rules.HomeScore, &rules.AwayScore, false)
 	if in.Score != nil && max(in.Score.Home, in.Score.Away) > sport.Rules().Bounds.Listed {
-		r.fault("score", fmt.Errorf("%s is impossible in %s", in.Score, sport))
+		r.fault("score", fmt.Errorf("%s is impossible in %s: want at most %d for each side",
+			in.Score, sport, sport.Rules().Bounds.Listed))
 		in.Score = nil
 	}
 	missed := sport.Misses(in.Kind, in.Detail)
@@ -65,9 +66,9 @@ func (r *incidentRow) incident(ctx context.Context) (in observation.Incident, ok
 	return in, true
 }
 
-// clock returns the clock of the incident. If the row has no period, the incident is not in a later
-// period than the current period of the match. For example, 92' is stoppage time while the page
-// shows the second half. guessed is true if the period is still uncertain.
+// clock returns the clock of the incident. If the row has no period, clock does not choose a period
+// after the current period of the match. For example, 92' is stoppage time while the page shows the
+// second half. guessed is true if the period is still uncertain.
 func (r *incidentRow) clock(k event.Kind, period event.Period, text string) (c event.Clock, guessed bool) {
 	if text == "" {
 		return event.Clock{Period: period}, false

@@ -117,12 +117,13 @@ incidents:
 	}
 	if in := all[0].Incidents[0]; in.Detail != "three" || in.Score.Home != 2 || in.Score.Away != 3 ||
 		in.Clock.Period != "q1" {
-		t.Errorf("incident %+v, want the detail and the home score of the heading", in)
+		t.Errorf("incident %+v, want the period, the detail and the home score of the heading, and away score 3", in)
 	}
 }
 
-// A layout must have all parts of a time except the year. Without a year, the result is the time
-// that is nearest to the time of the page.
+// A layout must have a day and a month. If it has minutes, it must also have an hour. An hour from 1
+// to 12 also needs PM. Without a year, the result is the time that is nearest to the time of the
+// page.
 func TestCaseLayouts(t *testing.T) {
 	t.Parallel()
 	const with = "profile: x\nsport: soccer\nmatch:\n  home: b\n  away: u\n  start: {css: i, %s}\n"

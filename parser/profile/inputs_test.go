@@ -84,8 +84,8 @@ func TestComputedValueErrors(t *testing.T) {
 	t.Parallel()
 	const with = "profile: x\nsport: basketball\nmatch:\n  home: b\n  away: u\n  home_score: %s\n  away_score: i\n"
 	for rule, want := range map[string]string{
-		"{from: {a: i}}":                                     "x.yaml:6:15: match.home_score: from needs rules, and jq",
-		"{from: {}, jq: .a}":                                 "from needs rules, and jq",
+		"{from: {a: i}}":                                     "x.yaml:6:15: match.home_score: from needs rules, and a jq",
+		"{from: {}, jq: .a}":                                 "from needs rules, and a jq query",
 		"{from: [i], jq: .a}":                                "want a mapping of names to rules",
 		"{from: {a: 'b['}, jq: .a}":                          `x.yaml:6:26: match.home_score.from.a: selector "b["`,
 		"{from: {a: i}, jq: '.a |'}":                         "match.home_score.jq: jq",

@@ -65,7 +65,7 @@ func (p *Profile) setVariants(at func(path string) strictyaml.Pos) error {
 		pos := at(fmt.Sprintf("layouts[%d]", i))
 		switch {
 		case !isSlug(l.Name):
-			return pos.Errorf("layout %q: want a name of a-z, 0-9 and -", l.Name)
+			return pos.Errorf("layout %q: want a name of a-z and 0-9, with single - between them", l.Name)
 		case seen[l.Name]:
 			return pos.Errorf("layout %q: another layout has this name", l.Name)
 		case l.If.isSet() && !isTest(&l.If):
@@ -93,8 +93,8 @@ func isSlug(s string) bool { return s != "" && s == strings.ReplaceAll(event.Slu
 // isTest reports whether a rule only finds elements or JSON values, without converting them. The
 // same must be true of all its alternatives.
 func isTest(r *Rule) bool {
-	for i := range r.first {
-		if !isTest(&r.first[i]) {
+	for i := range r.alternatives {
+		if !isTest(&r.alternatives[i]) {
 			return false
 		}
 	}
@@ -105,8 +105,8 @@ func isTest(r *Rule) bool {
 // result of the rule's query is neither null nor false.
 func (r *Rule) finds(ctx context.Context, in row) bool {
 	switch {
-	case r.first != nil:
-		return slices.ContainsFunc(r.first, func(alternative Rule) bool { return alternative.finds(ctx, in) })
+	case r.alternatives != nil:
+		return slices.ContainsFunc(r.alternatives, func(alternative Rule) bool { return alternative.finds(ctx, in) })
 	case r.JQ != nil:
 		v, ok := r.JQ.run(ctx, in.doc, in.json).Next()
 		_, failed := v.(error)
@@ -155,7 +155,7 @@ func (d *Document) chooseLayout(ctx context.Context, page any) error {
 		base.Name, strings.Join(reasons, "; "))
 }
 
-// An embedding is the JSON in an HTML page, or the error of finding it.
+// An embedding is the JSON in an HTML page, or the error that explains why it was not found.
 type embedding struct {
 	json any
 	err  error

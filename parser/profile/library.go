@@ -35,7 +35,7 @@ func LoadLibrary(folders ...fs.FS) (Library, error) {
 			return nil, err
 		}
 		DefineSports(folder, "*.yaml")
-		inFolder := map[string]string{} // the file of each profile
+		inFolder := map[string]string{} // by name of a profile: its file
 		for _, f := range files {
 			data, err := fs.ReadFile(folder, f)
 			if err != nil {
@@ -81,7 +81,7 @@ func IsFile(name string) bool {
 	return ext == ".yaml" || ext == ".yml" || strings.ContainsRune(name, filepath.Separator)
 }
 
-// Find returns the profile with this name. If there is none, and name is the path of a file, it
+// Find returns the profile with this name. If there is none, and name is the path of a file, Find
 // loads the profile from the file.
 func (l Library) Find(name string) (*Profile, error) {
 	if p := l[name]; p != nil {

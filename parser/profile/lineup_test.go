@@ -68,7 +68,7 @@ func TestLineups(t *testing.T) {
 	got, problems = extractLineups(t, "<ul class=away-squad><li><s>C</s><b>Dan</b></li></ul>")
 	want := "lineups[1] row 1: side: the row does not show the team of the player"
 	if got != home || !slices.Equal(problems, []string{want}) {
-		t.Errorf("line-ups %s, problems %q, want %q", got, problems, want)
+		t.Errorf("line-ups %s, problems %q, want %s and the problem %q", got, problems, home, want)
 	}
 }
 

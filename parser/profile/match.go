@@ -26,8 +26,8 @@ var ErrOtherSport = errors.New("the page is about another sport than the profile
 var errNoTeams = errors.New("the page names neither team")
 
 // observation returns the observation of the row's match. It returns an error if the row does not
-// name two different teams. The error wraps ErrOtherSport if the row contradicts the sport of the
-// profile.
+// name two different teams. It returns an error that wraps ErrOtherSport if the row contradicts the
+// sport of the profile.
 func (m *matchRow) observation(ctx context.Context) (*observation.Observation, error) {
 	profile := m.doc.profile
 	r := &profile.Match
@@ -110,7 +110,7 @@ func (m *matchRow) situation(ctx context.Context) *event.Situation {
 	return s
 }
 
-// lineScore returns the points of both sides by period, or nil if the page does not show any.
+// lineScore returns the points of both sides by period, or nil if the page shows no valid points.
 func (m *matchRow) lineScore(ctx context.Context) *event.LineScore {
 	r := &m.doc.profile.Match
 	if !r.HomeLineScore.isSet() {
@@ -162,7 +162,7 @@ func (m *matchRow) teams(ctx context.Context, o *observation.Observation) error 
 }
 
 // league sets the league and its word in routing keys. It adds a problem if the profile has no rule
-// for the name or the word, or if no word can be derived from the name.
+// for the name or the word, if the word is invalid, or if no word can be derived from the name.
 func (m *matchRow) league(ctx context.Context, o *observation.Observation) {
 	r := &m.doc.profile.Match
 	o.League = m.required(ctx, "match.league", &r.League)

@@ -99,7 +99,7 @@ func TestMatcherOfEveryProfile(t *testing.T) {
 				found += checkMatcher(t, doc, m, selectors[i], doc.Get(0))
 			}
 			if found == 0 && len(lib[name].Selectors()) > 0 {
-				t.Error("no selector finds an element")
+				t.Error("no selector finds an element, want at least one")
 			}
 			elements := doc.Find("*").Nodes
 			for i := 0; i < len(elements); i += max(1, len(elements)/50) {

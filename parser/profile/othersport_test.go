@@ -9,7 +9,7 @@ import (
 	"github.com/matchwire/matchwire/parser/profile"
 )
 
-// otherSportRules are the rules for the pages of these tests, without the sport.
+// otherSportRules contains the rules for the pages of these tests, without the sport.
 const otherSportRules = `
 format: json
 match:

@@ -17,7 +17,7 @@ type Profile struct {
 	Seen      Date                           `yaml:"seen"`    // the last day when the profile worked; zero if unknown
 	Sport     event.Sport                    `yaml:"-"`
 	SportRule sportRule                      `yaml:"sport"`
-	Hosts     []string                       `yaml:"hosts"`    // hosts of the pages, with subdomains; nil means any host
+	Hosts     []string                       `yaml:"hosts"`    // hosts of pages, including subdomains; nil means any host
 	Format    string                         `yaml:"format"`   // "html" or "json"; "" means "html"
 	JSON      Rule                           `yaml:"json"`     // html: finds the embedded JSON for jq rules
 	Root      *query                         `yaml:"root"`     // the part of the JSON that jq rules query; nil means all
@@ -28,7 +28,7 @@ type Profile struct {
 	Match     MatchRules                     `yaml:"match"`
 	Incidents []IncidentRules                `yaml:"incidents"`
 	Lineups   []LineupRules                  `yaml:"lineups"`
-	Lengths   map[string]strictyaml.Duration `yaml:"lengths"` // by letters of periods, as q; for clocks that count down
+	Lengths   map[string]strictyaml.Duration `yaml:"lengths"` // by letters of periods, such as q; for countdown clocks
 	Layouts   []Layout                       `yaml:"layouts"` // layouts of the pages; the first that fits a page applies
 
 	file     string           // as given to Load
@@ -176,7 +176,7 @@ func Load(file string, data []byte) (*Profile, error) {
 	var p Profile
 	if !IsProfile(data) {
 		return nil, strictyaml.InFile(file, strictyaml.Pos{Line: 1, Column: 1}.Errorf(
-			"not a profile: every profile has profile, sport and match"))
+			"not a profile: want the members profile, sport and match"))
 	}
 	if err := strictyaml.Decode(file, data, &p); err != nil {
 		return nil, err
@@ -205,7 +205,8 @@ func (p *Profile) File() string { return p.file }
 // ManyMatches reports whether the profile is for pages with several matches.
 func (p *Profile) ManyMatches() bool { return p.variants[0].Matches.isSet() }
 
-// DependsOnTime reports whether the observation of an unchanged page can change.
+// DependsOnTime reports whether a query of the profile uses the time of the page. If so, the
+// observation of an unchanged page can change.
 func (p *Profile) DependsOnTime() bool { return p.usesNow }
 
 // CheckMatch returns an error if a source with this profile cannot have this match ID. A source

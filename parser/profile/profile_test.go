@@ -68,9 +68,9 @@ func TestLoadErrors(t *testing.T) {
 		{"unknown notation", "clock: time", "clock: {css: time, as: sundial}", `as "sundial"`},
 		{"unknown zone", "league: .league", "start: {css: a, zone: Mars/Olympus}", `zone "Mars/Olympus"`},
 		{"zone by abbreviation", "league: .league", "start: {css: a, zone: CEST}", "want a time zone like Europe/Berlin"},
-		{"key without its mark", "league: .league", "homescore: .hs", "did you mean home_score?"},
-		{"lookbehind", "league: .league", "league: {css: a, regexp: '(?<=x)a'}", "have no lookahead and lookbehind"},
-		{"lookahead", "league: .league", "league: {css: a, regexp: 'a(?!x)'}", "have no lookahead and lookbehind"},
+		{"key without its underscore", "league: .league", "homescore: .hs", "did you mean home_score?"},
+		{"lookbehind", "league: .league", "league: {css: a, regexp: '(?<=x)a'}", "have no lookahead or lookbehind"},
+		{"lookahead", "league: .league", "league: {css: a, regexp: 'a(?!x)'}", "have no lookahead or lookbehind"},
 		{"reference", "league: .league", "league: {css: a, regexp: '(a)\\1'}", "have no references to groups"},
 		{"atomic group", "league: .league", "league: {css: a, regexp: '(?>a)'}", "have no atomic groups"},
 		{"possessive", "league: .league", "league: {css: a, regexp: 'a++b'}", "have no possessive repetition"},
@@ -138,7 +138,7 @@ func TestProblems(t *testing.T) {
 		<p class=hs>2</p><p class=as>0</p><p class=status>Live</p>
 		<li class=h><u class=kind>Goal</u><time>5'</time><b>P</b></li>`)
 	if len(problems) != 1 || problems[0].String() != "incidents: the listed goals add up to 1-0, but the score is 2-0" {
-		t.Errorf("a page that contradicts itself: problems %v, want one", problems)
+		t.Errorf("a page that contradicts itself: problems %v, want only that the goals do not add up", problems)
 	}
 }
 
@@ -299,14 +299,14 @@ func TestMinutesWithoutAPeriod(t *testing.T) {
 		}
 		for _, e := range events {
 			if e.Data.Kind == event.PeriodStart || e.Data.Kind == event.PeriodEnd {
-				t.Errorf("a goal at %d': unexpected event %s", minute, parsertest.Line(e))
+				t.Errorf("a goal at %d': event %s, want no start or end of a period", minute, parsertest.Line(e))
 			}
 		}
 	}
 }
 
-// If a clock names its period, the half of 47' is not guessed. The match clock also sets the period
-// of a live match.
+// If a clock names its period, the profile does not guess the period of a minute such as 47'. The
+// match clock also sets the period of a live match.
 func TestClockNamesThePeriod(t *testing.T) {
 	t.Parallel()
 	p, err := profile.Load("x.yaml", []byte("profile: x\nsport: soccer\nformat: json\n"+

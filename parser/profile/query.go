@@ -211,14 +211,14 @@ func (in inputs) values(ctx context.Context, on row) (map[string]any, error) {
 // spaces. If the rule has from, or neither css nor jq, allText is the same as text.
 func (r *Rule) allText(ctx context.Context, on row) (string, error) {
 	var missing error
-	for i := range r.first {
-		text, err := r.first[i].allText(ctx, on)
+	for i := range r.alternatives {
+		text, err := r.alternatives[i].allText(ctx, on)
 		if !errors.Is(err, errNothing) {
 			return text, err
 		}
 		missing = err
 	}
-	if r.first != nil {
+	if r.alternatives != nil {
 		return "", missing
 	}
 	if r.From != nil || r.CSS == nil && r.JQ == nil {

@@ -18,12 +18,12 @@ import (
 // maxQuote is the maximum length of a quote, in bytes.
 const maxQuote = 4 << 10
 
-// maxQuoteSteps is the number of steps for all quotes of a document.
+// maxQuoteSteps is the maximum number of steps for all quotes of a document.
 const maxQuoteSteps = budget.MaxSteps / 4
 
 // Quote returns the HTML or JSON at a path of the page; see event.Evidence. It truncates the text
-// to 4 KiB. It returns "" if the path is invalid, if there is nothing at the path, or if the quotes
-// of the document have used too many steps.
+// to 4 KiB. It returns "" if the path is invalid, if there is nothing at the path, if the quotes of
+// the document have used too many steps, or if ctx ends.
 func (d *Document) Quote(ctx context.Context, path string) string {
 	ctx, cancel := d.begin(ctx, maxQuoteSteps-d.quoteSteps)
 	defer func() { d.quoteSteps = maxQuoteSteps - d.budget.Left() }()
@@ -77,10 +77,11 @@ func truncateQuote(s string) string {
 // step matches a step of a path; see row.cssPath.
 var step = regexp.MustCompile(`^([^\s#:>]+)(?:#([A-Za-z0-9_-]+)|:nth-child\((\d{1,9})\))?$`)
 
-// A pathStep is a step of a path: an element with an ID, or with a position among its siblings.
+// A pathStep is a step of a path: the name of an element, and its ID or its position among its
+// siblings, if any.
 type pathStep struct {
-	name, id string
-	position int // 0 for any
+	name, id string // id is "" for any ID
+	position int    // 0 for any
 }
 
 // elementAt returns the first element at a path, or nil. It returns nil if the budget has ended.

@@ -68,9 +68,9 @@ const maxRows = 10_000
 // has a selector and the row is JSON, the error wraps errNothing.
 func (r *Rule) rows(ctx context.Context, in row) ([]row, error) {
 	switch {
-	case r.first != nil:
-		for i := range r.first {
-			if rows, err := r.first[i].rows(ctx, in); len(rows) > 0 || err != nil && !errors.Is(err, errNothing) {
+	case r.alternatives != nil:
+		for i := range r.alternatives {
+			if rows, err := r.alternatives[i].rows(ctx, in); len(rows) > 0 || err != nil && !errors.Is(err, errNothing) {
 				return rows, err
 			}
 		}
@@ -177,7 +177,7 @@ func (r row) originOf(element *html.Node) *origin {
 	return &origin{r.cssPath(element.Parent), index}
 }
 
-// cssPath returns the path of an element of the row as a selector. It starts at the nearest
+// cssPath returns the path of an element of the row as a selector. The path starts at the nearest
 // ancestor with a plain ID, or at body or html. The selector is unique if the IDs on the page are
 // unique.
 func (r row) cssPath(element *html.Node) string {

@@ -20,8 +20,8 @@ import (
 // list is the value of its first alternative that finds a value.
 type Rule struct {
 	ruleFields
-	first []Rule // the alternatives, if the rule is a list; ruleFields is then empty
-	pos   strictyaml.Pos
+	alternatives []Rule // set if the rule is a list; ruleFields is then empty
+	pos          strictyaml.Pos
 }
 
 // ruleFields are the members of a rule that is a mapping.
@@ -57,7 +57,7 @@ func (r *Rule) UnmarshalYAML(n ast.Node) error {
 		r.CSS = &selector{}
 		return r.CSS.UnmarshalYAML(n)
 	case *ast.SequenceNode:
-		return strictyaml.DecodeNode(n, &r.first)
+		return strictyaml.DecodeNode(n, &r.alternatives)
 	}
 	if err := strictyaml.DecodeNode(n, &r.ruleFields); err != nil {
 		return err
@@ -75,8 +75,8 @@ func (r *Rule) inherits() bool {
 // walk calls f for the rule and for all rules in it.
 func (r *Rule) walk(f func(*Rule)) {
 	f(r)
-	for i := range r.first {
-		r.first[i].walk(f)
+	for i := range r.alternatives {
+		r.alternatives[i].walk(f)
 	}
 	for i := range r.Join {
 		r.Join[i].walk(f)
@@ -89,8 +89,8 @@ func (r *Rule) walk(f func(*Rule)) {
 // outcomes returns the possible values of the rule that the profile lists, in tables and constants.
 func (r *Rule) outcomes() []entry {
 	var all []entry
-	for i := range r.first {
-		all = append(all, r.first[i].outcomes()...)
+	for i := range r.alternatives {
+		all = append(all, r.alternatives[i].outcomes()...)
 	}
 	for _, e := range r.When.entries {
 		if r.Map.entries == nil {
@@ -165,18 +165,19 @@ func (r *runes) ReadRune() (rune, int, error) {
 	return r.Reader.ReadRune()
 }
 
-// unsupported are the parts of regular expressions of other languages that Go does not have.
+// unsupported lists the parts of regular expressions that other languages have, but Go does not.
 var unsupported = []struct {
 	name  string
 	shape *regexp.Regexp
 }{
-	{"lookahead and lookbehind", regexp.MustCompile(`\(\?<?[=!]`)},
+	{"lookahead or lookbehind", regexp.MustCompile(`\(\?<?[=!]`)},
 	{"references to groups", regexp.MustCompile(`\\[1-9]`)},
 	{"atomic groups", regexp.MustCompile(`\(\?>`)},
 	{"possessive repetition", regexp.MustCompile(`[*+?}]\+`)},
 }
 
-// unsupportedHint returns the end of an error about an invalid regular expression.
+// unsupportedHint returns the end of an error about an invalid regular expression, or "" if the
+// expression has no part in unsupported.
 func unsupportedHint(s string) string {
 	for _, part := range unsupported {
 		if part.shape.MatchString(s) {
@@ -238,8 +239,8 @@ func (t *notation) UnmarshalYAML(n ast.Node) error {
 // notation returns the notation of a rule. For alternatives, it returns the first notation that is
 // set.
 func (r *Rule) notation() notation {
-	for i := range r.first {
-		if as := r.first[i].As; as != "" {
+	for i := range r.alternatives {
+		if as := r.alternatives[i].As; as != "" {
 			return as
 		}
 	}

@@ -51,7 +51,7 @@ func sampleFiles(t *testing.T) []string {
 	return slices.DeleteFunc(files, func(file string) bool { return strings.HasSuffix(file, ".expect.json") })
 }
 
-// extract returns what a shipped profile extracts from a page.
+// extract returns the observations and problems that a shipped profile extracts from a page.
 func extract(t *testing.T, name, body string) ([]observation.Observation, []observation.Problem, error) {
 	t.Helper()
 	return shipped(t)[name].Extract(t.Context(), page.Page{Body: []byte(body)})
@@ -81,7 +81,7 @@ func TestShippedProfiles(t *testing.T) {
 		}
 		for i := range p.Layouts {
 			if l := p.Layouts[i].Name; layouts[name+" "+l] == 0 {
-				t.Errorf("profile %s: layout %s has no sample page", name, l)
+				t.Errorf("profile %s: layout %s has no sample page, want one", name, l)
 			}
 		}
 	}
@@ -112,7 +112,7 @@ func TestCaseOtherSportInTheSameMarkup(t *testing.T) {
 		page := regexp.MustCompile(` id="matchup-mlb-[^"]*"`).ReplaceAllString(gamePackage, "")
 		return strings.Replace(page, "/mlb/", "/"+sport+"/", 1)
 	}
-	if got := first(t, "espn-baseball", inSection("mlb")); !strings.HasPrefix(got, "live i6 0-1") {
+	if got := firstMatch(t, "espn-baseball", inSection("mlb")); !strings.HasPrefix(got, "live i6 0-1") {
 		t.Errorf("a baseball game without a sport in the ID: %s, want live i6 0-1", got)
 	}
 	list := sample(t, "flashscore-mobi/cup.html")
@@ -145,8 +145,8 @@ func TestCaseOtherSportInTheSameMarkup(t *testing.T) {
 	}
 }
 
-// first returns the state and score of the first match on a page: "live i6 0-1".
-func first(t *testing.T, name, body string) string {
+// firstMatch describes the state and score of the first match on a page: "live i6 0-1".
+func firstMatch(t *testing.T, name, body string) string {
 	t.Helper()
 	all, problems, err := extract(t, name, body)
 	if err != nil {
@@ -169,8 +169,8 @@ func first(t *testing.T, name, body string) string {
 	return strings.Join(slices.DeleteFunc(words, func(w string) bool { return w == "" }), " ")
 }
 
-// words calls f with the two parts of each line of a table: "Top of 6th | live i6".
-func words(t *testing.T, table string, f func(text, want string)) {
+// eachLine calls f with the two parts of each line of a table: "Top of 6th | live i6".
+func eachLine(t *testing.T, table string, f func(text, want string)) {
 	t.Helper()
 	for line := range strings.Lines(strings.TrimSpace(table)) {
 		text, want, ok := strings.Cut(line, "|")
@@ -185,7 +185,7 @@ func words(t *testing.T, table string, f func(text, want string)) {
 func TestCaseStatesOfBaseballGames(t *testing.T) {
 	t.Parallel()
 	game := sample(t, "espn-baseball/top.html")
-	words(t, `
+	eachLine(t, `
 		Top of 6th           | live i6
 		Top 6th              | live i6
 		Bot 6th              | live i6
@@ -217,16 +217,16 @@ func TestCaseStatesOfBaseballGames(t *testing.T) {
 		Rain Delay - Bot 4th | interrupted i4
 		Top 5th, Delayed     | interrupted i5
 		Forfeit              | awarded`, func(text, want string) {
-		if got := first(t, "espn-baseball", strings.Replace(game, "Top of 6th ", text, 1)); got != want+" 0-1" {
+		if got := firstMatch(t, "espn-baseball", strings.Replace(game, "Top of 6th ", text, 1)); got != want+" 0-1" {
 			t.Errorf("%q: %s, want %s", text, got, want)
 		}
 	})
 	ended := strings.NewReplacer("Top of 6th ", "Tea", "status-live", "status-final").Replace(game)
-	if got := first(t, "espn-baseball", ended); got != "final 0-1" {
-		t.Errorf("an unknown word of a game that is over: %s, want final", got)
+	if got := firstMatch(t, "espn-baseball", ended); got != "final 0-1" {
+		t.Errorf("an unknown word of a game that is over: %s, want final 0-1", got)
 	}
 	unknown := strings.NewReplacer("Top of 6th ", "Tea", "status-live", "status-x").Replace(game)
-	if got := first(t, "espn-baseball", unknown); !strings.Contains(got, `"Tea" does not match`) {
+	if got := firstMatch(t, "espn-baseball", unknown); !strings.Contains(got, `"Tea" does not match`) {
 		t.Errorf("an unknown word: %s, want a problem with the word", got)
 	}
 }
@@ -234,7 +234,7 @@ func TestCaseStatesOfBaseballGames(t *testing.T) {
 // A score has a dash or a colon. The extra goal for the winner of a shoot-out does not count.
 func TestCaseScoresOfFlatLists(t *testing.T) {
 	t.Parallel()
-	words(t, `
+	eachLine(t, `
 		1-0            | final 1-0
 		1:0            | final 1-0
 		10:11          | final 10-11
@@ -255,16 +255,16 @@ func TestCaseScoresOfFlatLists(t *testing.T) {
 		1-1 (Pen: 3-4) | final so 1-1 (3-4)`, func(text, want string) {
 		body := `<div id="score-data"><h4>L</h4><span>15:00</span>A - B ` +
 			`<a href="/match/a1/" class="fin">` + text + `</a><br></div>`
-		if got := first(t, "flashscore-mobi", body); got != want {
+		if got := firstMatch(t, "flashscore-mobi", body); got != want {
 			t.Errorf("%q: %s, want %s", text, got, want)
 		}
 	})
 }
 
-// A plus without a minute is stoppage time.
+// A plus without a minute means stoppage time.
 func TestCaseClocksOfFlatLists(t *testing.T) {
 	t.Parallel()
-	words(t, `
+	eachLine(t, `
 		24'       | live 1h 24' 1-0
 		45+       | live 1h 45+1' 1-0
 		45+'      | live 1h 45+1' 1-0
@@ -273,7 +273,7 @@ func TestCaseClocksOfFlatLists(t *testing.T) {
 		Half Time | break ht 1-0`, func(text, want string) {
 		body := `<div id="score-data"><h4>L</h4><span class="live">` + text + `</span>A - B ` +
 			`<a href="/match/a1/" class="live">1 : 0</a><br></div>`
-		if got := first(t, "flashscore-mobi", body); got != want {
+		if got := firstMatch(t, "flashscore-mobi", body); got != want {
 			t.Errorf("%q: %s, want %s", text, got, want)
 		}
 	})
@@ -285,7 +285,7 @@ func TestCaseResultsOfGermanPages(t *testing.T) {
 	t.Parallel()
 	over := strings.NewReplacer("match-status__0", "match-status__1", `-number">-<`, `-number">1<`).
 		Replace(sample(t, "abseits/postponed.html"))
-	words(t, `
+	eachLine(t, `
 		Endergebnis                  | final 1-1
 		Endstand                     | final 1-1
 		n.V.                         | final et2 1-1
@@ -303,13 +303,13 @@ func TestCaseResultsOfGermanPages(t *testing.T) {
 		Halbzeit                     | break ht 1-1
 		2. Halbzeit                  | live 2h 1-1
 		Ein anderes Wort             | final 1-1`, func(text, want string) {
-		got, _, _ := strings.Cut(first(t, "abseits", strings.Replace(over, "Verschoben", text, 1)), " incidents:")
+		got, _, _ := strings.Cut(firstMatch(t, "abseits", strings.Replace(over, "Verschoben", text, 1)), " incidents:")
 		if got != want {
 			t.Errorf("%q: %s, want %s", text, got, want)
 		}
 	})
 	running := strings.Replace(over, "match-status__1", "", 1)
-	words(t, `
+	eachLine(t, `
 		Live                         | live 1-1
 		LIVE 67'                     | live 1-1
 		1. HALBZEIT                  | live 1h 1-1
@@ -326,7 +326,7 @@ func TestCaseResultsOfGermanPages(t *testing.T) {
 		Elfmeterschießen läuft (2-1) | live so 1-1 (2-1)
 		Elfmeterschießen             | live so 1-1
 		Nach Elfmeterschießen        | final so 1-1`, func(text, want string) {
-		got, _, _ := strings.Cut(first(t, "abseits", strings.Replace(running, "Verschoben", text, 1)), " incidents:")
+		got, _, _ := strings.Cut(firstMatch(t, "abseits", strings.Replace(running, "Verschoben", text, 1)), " incidents:")
 		if got != want {
 			t.Errorf("%q: %s, want %s", text, got, want)
 		}
@@ -338,7 +338,7 @@ func TestCaseResultsOfGermanPages(t *testing.T) {
 func TestCaseKindsOnGermanPages(t *testing.T) {
 	t.Parallel()
 	scoreboard := strings.Replace(sample(t, "abseits/postponed.html"), "match-status__0", "match-status__1", 1)
-	words(t, `
+	eachLine(t, `
 		Tor                    | goal
 		Eigentor               | goal own_goal
 		Elfmetertor            | goal penalty
@@ -378,12 +378,12 @@ func TestCaseKindsOnGermanPages(t *testing.T) {
 	})
 }
 
-// The score of a cricket match has the latest innings of each side. A side that has not batted has
-// 0.
+// The score of a cricket match contains the runs of each side in its latest innings. A side that has
+// not batted has 0.
 func TestCaseInningsOfCricket(t *testing.T) {
 	t.Parallel()
 	innings := sample(t, "cricinfo/test-result.html")
-	words(t, `
+	eachLine(t, `
 		"428/6d & 120/3d" | final inn4 120-110
 		"428/6d"          | final inn3 428-110
 		"428"             | final inn3 428-110
@@ -391,7 +391,7 @@ func TestCaseInningsOfCricket(t *testing.T) {
 		"428 & 33/2 (f/o)"| final inn4 33-110
 		null              | final inn2 0-110
 		""                | final inn2 0-110`, func(text, want string) {
-		if got := first(t, "cricinfo", strings.Replace(innings, `"428/6d & 120/3d"`, text, 1)); got != want {
+		if got := firstMatch(t, "cricinfo", strings.Replace(innings, `"428/6d & 120/3d"`, text, 1)); got != want {
 			t.Errorf("%s: %s, want %s", text, got, want)
 		}
 	})
@@ -405,7 +405,7 @@ func TestCaseLabelsOfBBCScores(t *testing.T) {
 		`"status":"%s","periodLabel":{"value":"%s"},` +
 		`"home":{"fullName":"A","score":"0","runningScores":{"penaltyShootout":"4"}},` +
 		`"away":{"fullName":"B","score":"0","runningScores":{"penaltyShootout":"3"}}}]}]}]}}}}</script>`
-	words(t, `
+	eachLine(t, `
 		PostEvent PENS           | ended so
 		PostEvent AET            | ended et2
 		PostEvent FT             | ended
@@ -434,14 +434,14 @@ func TestCaseLabelsOfBBCScores(t *testing.T) {
 		Suspended Suspended      | suspended
 		PreEvent 15:00           | scheduled`, func(text, want string) {
 		status, label, _ := strings.Cut(text, " ")
-		if got := first(t, "bbc-scores", fmt.Sprintf(page, status, label)); got != want+" 0-0 (4-3)" {
+		if got := firstMatch(t, "bbc-scores", fmt.Sprintf(page, status, label)); got != want+" 0-0 (4-3)" {
 			t.Errorf("%s: %s, want %s", text, got, want)
 		}
 	})
 }
 
-// The number in an image's class is the number of red cards of the team before the image. Each card
-// is one event, and the image is the evidence of the event.
+// The number in the class of an image is the number of red cards of the team named before the image.
+// Each card is one event, and the image is the evidence of the event.
 func TestCaseRedCardImages(t *testing.T) {
 	t.Parallel()
 	lib := shipped(t)

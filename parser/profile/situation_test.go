@@ -72,7 +72,7 @@ func TestSituations(t *testing.T) {
 		{"seven on the ice", "ice_hockey", hockey, `<b class=strength>7-5</b>`,
 			"; match.situation.strength: 7 is impossible: want 3 to 6"},
 		{"the ball in basketball", "basketball", ball, `<p class="away ball">`, "possession:away"},
-		{"the ball in an own sport", "{name: goalball, periods: [h1, h2], counts: goals}", ball, `<p class="home ball">`,
+		{"the ball in a defined sport", "{name: goalball, periods: [h1, h2], counts: goals}", ball, `<p class="home ball">`,
 			"possession:home"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {

@@ -49,7 +49,7 @@ func TestInvalidSports(t *testing.T) {
 		{"{name: rink, periods: [p1], counts: goals, kind: {hit: 1}}", `unknown field "kind": did you mean kinds?`},
 		{"{name: rink, periods: [p1], counts: points, kinds: {hit: many}}", `"many": want a number`},
 		{"{name: soccer, periods: [p1], counts: goals}", `sport.name: "soccer": matchwire knows this sport`},
-		{strings.Replace(definition, "p3, ", "", 1), `sport: sport floorball has another definition in this process`},
+		{strings.Replace(definition, "p3, ", "", 1), `sport: sport floorball has a different definition in this process`},
 	} {
 		if _, err := profile.Load("floor.yaml", []byte(floorball(definition))); err != nil {
 			t.Fatal(err)

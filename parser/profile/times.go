@@ -61,7 +61,7 @@ func (r *Rule) parseTime(text string, now time.Time) (time.Time, error) {
 	return t.UTC(), nil
 }
 
-// zeroZones are the names of zones whose offset is 0. A numeric zone has no name.
+// zeroZones contains the names of zones whose offset is 0. A numeric zone has no name.
 var zeroZones = []string{"", "UTC", "GMT", "WET"}
 
 // nearest parses a time in a layout without a year, and returns the time that is nearest to now.
@@ -79,8 +79,7 @@ func nearest(layout, text string, loc *time.Location, now time.Time) (time.Time,
 	return slices.MinFunc(all, func(a, b time.Time) int { return cmp.Compare(a.Sub(now).Abs(), b.Sub(now).Abs()) }), nil
 }
 
-// A timePart changes one part of a time. It does not change other parts, including the day of the
-// week.
+// A timePart changes one part of a time. It does not change the other parts, or the day of the week.
 type timePart func(time.Time) time.Time
 
 var (
@@ -100,7 +99,7 @@ func shows(layout string, part timePart) bool {
 }
 
 // checkLayout returns an error if layout is not a layout of times, or if it lacks a part that a
-// time needs. The year can be missing.
+// time needs. The year and the time of day can be missing.
 func checkLayout(layout string) error {
 	if layout == "unix" || layout == "unix_ms" {
 		return nil

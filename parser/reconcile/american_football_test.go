@@ -7,7 +7,8 @@ import (
 	"github.com/matchwire/matchwire/parser/observation"
 )
 
-// football returns a page of a game of American football in its second quarter.
+// football returns an observation of an American football game in the second quarter. sec is the time
+// in seconds since the start of the quarter.
 func football(sec int, score event.Score, in ...observation.Incident) observation.Observation {
 	o := observed(event.Live, "q2", score, in...)
 	o.Sport, o.League = event.AmericanFootball, "NFL"
@@ -15,8 +16,8 @@ func football(sec int, score event.Score, in ...observation.Incident) observatio
 	return o
 }
 
-// play returns a play of the home side in the second quarter. after is the score after the play, or
-// nil if the play failed.
+// play returns the incident of a play of the home side in the second quarter. after is the score
+// after the play, or nil if the play failed.
 func play(k event.Kind, detail, player string, sec int, after *event.Score) observation.Incident {
 	return observation.Incident{Kind: k, Detail: detail, Side: event.Home, Player: player, Score: after,
 		Clock: event.Clock{Period: "q2", Elapsed: sec}}
@@ -51,7 +52,8 @@ func TestFailedTry(t *testing.T) {
 	s.expect(football(520, six, touchdown, failed, blocked))
 }
 
-// A review reverses a touchdown. The drive then ends with a field goal.
+// If a review reverses a touchdown, the touchdown is retracted. The field goal that follows is then
+// reported.
 func TestTouchdownReversed(t *testing.T) {
 	t.Parallel()
 	six, three := event.Score{Home: 6}, event.Score{Home: 3}
@@ -63,8 +65,9 @@ func TestTouchdownReversed(t *testing.T) {
 	s.expect(football(360, three, review, play("field_goal", "", "Gano", 355, &three)), "field_goal 05:55 home Gano 3-0")
 }
 
-// If a touchdown is cancelled, the field goal after it stays. On one page, the row of the field
-// goal is missing, and the next touchdown has the same score as the field goal had before.
+// If a touchdown is cancelled, the field goal after it is corrected, not retracted. This is also true
+// if one page lacks the row of the field goal, and the next touchdown has the score that the field
+// goal had before.
 func TestFieldGoalIsNotReplaced(t *testing.T) {
 	t.Parallel()
 	three, six, nine := event.Score{Home: 3}, event.Score{Home: 6}, event.Score{Home: 9}
@@ -78,8 +81,9 @@ func TestFieldGoalIsNotReplaced(t *testing.T) {
 		"field_goal_corrected 03:20 home Gano 9-0 score:9-0→3-0", "touchdown 05:00 home Olsen pass 9-0")
 }
 
-// On the last page, a touchdown replaces another touchdown, which must still be confirmed. The
-// field goal of the other side is reported at once, because it explains the new score.
+// On the last page, a touchdown replaces an earlier touchdown. The new touchdown is not reported
+// until later pages confirm it. The field goal of the other side is reported at once, because it
+// explains the new score.
 func TestScoreIsExplainedBySide(t *testing.T) {
 	t.Parallel()
 	six, after := event.Score{Home: 6}, event.Score{Home: 6, Away: 3}

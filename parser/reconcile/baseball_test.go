@@ -10,7 +10,7 @@ import (
 	"github.com/matchwire/matchwire/parser/observation"
 )
 
-// baseballAt returns a page of a game of baseball in a half of an inning.
+// baseballAt returns an observation of a baseball game in one half of an inning.
 func baseballAt(p event.Period, half event.Half, score event.Score,
 	in ...observation.Incident) observation.Observation {
 	o := observed(event.Live, p, score, in...)
@@ -19,14 +19,15 @@ func baseballAt(p event.Period, half event.Half, score event.Score,
 	return o
 }
 
-// baseballEnd returns a page of a game of baseball that is over. The page names the last inning if p is set.
+// baseballEnd returns an observation of a baseball game that is over. p is the last inning, or "" if
+// the page does not name it.
 func baseballEnd(p event.Period, score event.Score) observation.Observation {
 	o := observed(event.Final, p, score)
 	o.Sport, o.League = event.Baseball, "MLB"
 	return o
 }
 
-// hasEnded reports whether events contain the end of the match.
+// hasEnded reports whether one of the events is the end of the match.
 func hasEnded(lines []string) bool {
 	return slices.ContainsFunc(lines, func(l string) bool { return strings.HasPrefix(l, "match_end") })
 }
@@ -58,7 +59,7 @@ func TestBaseballEndBeforeTheNinth(t *testing.T) {
 }
 
 // If no page was read during the ninth inning, the end of the game implies that the ninth inning
-// was played. It does not if the page names an earlier inning.
+// was played. This is not so if the page names an earlier inning.
 func TestBaseballNinthBetweenTwoPolls(t *testing.T) {
 	t.Parallel()
 	score := event.Score{Home: 3, Away: 2}
@@ -82,7 +83,7 @@ func TestBaseballNinthBetweenTwoPolls(t *testing.T) {
 		lines = append(lines, s.read(baseballEnd("", score))...)
 	}
 	if !slices.Contains(lines, "period_start i9 3-2") {
-		t.Errorf("events %v, want that the ninth inning has begun", lines)
+		t.Errorf("events %v, want period_start i9 3-2 among them", lines)
 	}
 }
 
@@ -100,7 +101,8 @@ func TestPitchingChangeMovesToAnotherInning(t *testing.T) {
 		"pitching_change_corrected home Jason Grilli 0-0 time:i8 top→i9 top")
 }
 
-// A pitcher goes to left field, and returns in the same inning.
+// If a pitcher goes to left field, and returns in the same inning, both pitching changes are
+// reported.
 func TestPitcherReturnsInTheInning(t *testing.T) {
 	t.Parallel()
 	change := observation.Incident{Kind: "pitching_change", Side: event.Away, Player: "Spencer Patton",

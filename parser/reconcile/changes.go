@@ -46,7 +46,7 @@ func (d *draft) addChange(ch change) {
 	d.changes = append(d.changes, ch)
 }
 
-// report reports a new incident, and tracks it. identity is the input of its ID.
+// report reports a new incident, and tracks it. identity determines the ID of the incident.
 func (d *draft) report(in observation.Incident, phase int, provisional bool, identity series) {
 	id, at := d.id(identity), len(d.state.Tracked)
 	d.trackedIDs()[id] = true
@@ -179,11 +179,12 @@ func (d *draft) correct(at int, row observation.Incident) {
 }
 
 // update sets the attributes of the incident to those of the row that shows it. It returns the
-// changes by member name. Attributes that the row lacks do not change, except for the detail if the
-// player or the kind changes. If addOnly is true, update sets only attributes that the incident lacks.
+// changes by member name. Attributes that the row lacks do not change, with three exceptions: a new
+// player clears off, assist and detail, a new kind clears the detail, and a penalty try clears the
+// player. If addOnly is true, update sets only attributes that the incident lacks.
 func (tracked *TrackedIncident) update(row *observation.Incident, addOnly bool) map[string]event.Change {
 	edits := map[string]event.Change{}
-	text := func(name string, old *string, now string) {
+	setText := func(name string, old *string, now string) {
 		if now != "" && event.Fold(now) != event.Fold(*old) && (*old == "" || !addOnly && !observation.Damaged(now)) {
 			edits[name] = event.Change{Old: *old, New: now}
 			*old = now
@@ -194,12 +195,12 @@ func (tracked *TrackedIncident) update(row *observation.Incident, addOnly bool) 
 		edits["kind"] = event.Change{Old: string(tracked.Kind), New: string(row.Kind)}
 		tracked.Kind = row.Kind
 	}
-	text("player", &tracked.Player, row.Player)
+	setText("player", &tracked.Player, row.Player)
 	if row.Detail == event.PenaltyTry && !addOnly {
 		clearText(edits, "player", &tracked.Player, row.Player)
 	}
-	text("off", &tracked.Off, row.Off)
-	text("assist", &tracked.Assist, row.Assist)
+	setText("off", &tracked.Off, row.Off)
+	setText("assist", &tracked.Assist, row.Assist)
 	// If the player changes, the other old attributes may be wrong too. For example, the goal of
 	// the new player may not be an own goal.
 	player, otherPlayer := edits["player"]
@@ -231,7 +232,7 @@ func timeText(c event.Clock) string {
 	return c.String()
 }
 
-// clearText removes an attribute that the row lacks, and adds the change.
+// clearText clears an attribute if the row lacks it, and adds the change to edits.
 func clearText(edits map[string]event.Change, name string, old *string, now string) {
 	if now == "" && *old != "" {
 		edits[name] = event.Change{Old: *old}

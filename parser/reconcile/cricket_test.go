@@ -9,8 +9,8 @@ import (
 	"github.com/matchwire/matchwire/parser/reconcile"
 )
 
-// cricketAt returns a page of a match of cricket after a number of balls. The score has the runs of
-// each side in its latest innings.
+// cricketAt returns the observation of a cricket match after a number of balls. The score has the
+// runs of each side in its latest innings.
 func cricketAt(p event.Period, balls int, home, away event.Line, in ...observation.Incident) observation.Observation {
 	score := event.Score{}
 	if len(home) > 0 {
@@ -25,7 +25,7 @@ func cricketAt(p event.Period, balls int, home, away event.Line, in ...observati
 	return o
 }
 
-// withStatus returns a page that shows another status, without a period and a clock.
+// withStatus returns o with another status, and without a period or a clock.
 func withStatus(o observation.Observation, status event.Status) observation.Observation {
 	o.Match.Status, o.Match.Period, o.Match.Clock = status, "", event.Clock{}
 	return o
@@ -49,7 +49,7 @@ func TestScoreAfterAWicket(t *testing.T) {
 	s := begin(t, cricketAt("inn1", 18, event.Line{inn(10, 0)}, nil))
 	s.expect(cricketAt("inn1", 24, event.Line{inn(18, 1)}, nil, four, wicket),
 		"boundary 3.2 home Root four 14-0", "wicket 3.4 home Root bowled 15-0", "score_change 4.0 18-0")
-	if got := s.lines; !slices.Equal(got, []string{"14/0 v ", "15/1 v ", "18/1 v "}) {
+	if got := s.lineScores; !slices.Equal(got, []string{"14/0 v ", "15/1 v ", "18/1 v "}) {
 		t.Errorf("line scores of the events %q, want 14/0, 15/1 and 18/1", got)
 	}
 	late := batted("boundary", "four", "Crawley", 19, &event.Score{Home: 12})
@@ -162,7 +162,7 @@ func TestResultsInCricket(t *testing.T) {
 			func(in reconcile.TrackedIncident) bool { return in.Kind == event.MatchEnd },
 		)
 		if i < 0 {
-			t.Errorf("%s: no end of the match", tc.name)
+			t.Errorf("%s: no match_end is tracked, want one", tc.name)
 			continue
 		}
 		if in := &s.state.Tracked[i]; string(in.Winner)+" "+string(in.DecidedBy) != tc.want {
@@ -248,10 +248,10 @@ func TestTwoFoursInAnOver(t *testing.T) {
 		"boundary_corrected 3.2 home Pope four 23-0 time:3.3→3.2")
 }
 
-// The scorers take back four runs of an early over. The same page moves a six to the next ball. The
-// six is still the same incident, because the score after it has fallen by as much as the scores
-// after the balls around it.
-func TestSixMovesWhileRunsAreTakenBack(t *testing.T) {
+// The scorers cancel four runs of an early over. The same page moves a six to the next ball. The six
+// is still the same incident: the score after the six is four lower than before, and so are the
+// scores after the neighbouring balls.
+func TestSixMovesWhileRunsAreCancelled(t *testing.T) {
 	t.Parallel()
 	rows := func(less, balls int) []observation.Incident {
 		return []observation.Incident{
@@ -289,9 +289,9 @@ func TestSixMovesWhileRunsAreTakenBack(t *testing.T) {
 	}
 }
 
-// A review takes a wicket back. The innings then has one wicket less, and the row of the wicket
-// vanishes.
-func TestWicketTakenBack(t *testing.T) {
+// If a review cancels a wicket, the innings has one wicket less, and the row of the wicket is
+// missing. The wicket is then retracted.
+func TestWicketCancelled(t *testing.T) {
 	t.Parallel()
 	wicket := batted("wicket", "lbw", "Root", 20, &event.Score{Home: 10})
 	review := batted("review", "upheld", "Root", 20, nil)
@@ -344,9 +344,9 @@ func TestFourMovesToTheNextBall(t *testing.T) {
 		"boundary_corrected 0.5 home Browne four 8-0 time:0.4→0.5")
 }
 
-// A page that shows the end does not end the match if the batting side is a few runs behind.
-// Neither does it if the batting side is far ahead of a side that is all out. The pages do not name
-// the batting side. It is the side whose runs rose last.
+// A page that shows the end does not end the match if the batting side is a few runs behind, or far
+// ahead of a side that is all out. The pages do not name the batting side. It is the side whose runs
+// rose last.
 func TestEndWhileASideBats(t *testing.T) {
 	t.Parallel()
 	for name, tc := range map[string]struct {
@@ -410,8 +410,9 @@ func TestStrayEndOfALongMatch(t *testing.T) {
 	}
 }
 
-// Six runs become three in the break after the innings. Its pages show no clock. A stale copy of the
-// last over still shows the six runs. It is recognised by its clock.
+// In the break after the innings, the site lowers the score by three runs. The pages of the break
+// show no clock. A stale copy of a page from the last over, which still shows the higher score, has
+// no events. The clock of the copy shows that it is stale.
 func TestStaleCopyAfterACorrectionInTheBreak(t *testing.T) {
 	t.Parallel()
 	at := func(status event.Status, balls, runs int, in ...observation.Incident) observation.Observation {
@@ -443,6 +444,6 @@ func TestStaleCopyAfterACorrectionInTheBreak(t *testing.T) {
 		t.Fatalf("events %q, want score_change 169-0", lines)
 	}
 	if events := read("last over", last); len(events) > 0 {
-		t.Errorf("a stale copy has the events %q, want none", events)
+		t.Errorf("a stale copy causes the events %q, want none", events)
 	}
 }

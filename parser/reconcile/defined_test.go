@@ -7,10 +7,10 @@ import (
 	"github.com/matchwire/matchwire/parser/observation"
 )
 
-// A pageOf returns a page of a sport.
+// A pageOf returns an observation of a match in one sport.
 type pageOf func(event.Status, event.Period, event.Score, ...observation.Incident) observation.Observation
 
-// defined defines a sport, and returns the function that returns its pages.
+// defined defines a sport, and returns a function that returns observations of its matches.
 func defined(t *testing.T, d event.Definition) pageOf {
 	t.Helper()
 	if err := event.Define(d); err != nil {

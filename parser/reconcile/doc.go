@@ -10,8 +10,8 @@
 //
 //	check          facts.go        return an error if the page shows a different match
 //	               kickoff.go      compare the kick-off times
-//	normalise      normalise.go    remove goals that were not played from the score; end breaks;
-//	                               ignore an end that is too early, until it persists
+//	normalise      normalise.go    remove the goals of a shoot-out from the score; end breaks;
+//	                               ignore an end that is too early, until enough pages show it
 //	               minutes.go      infer the periods of soccer minutes
 //	judge          freshness.go    defer a page that looks older than an accepted page
 //	decide         score.go        ignore a score that falls or leaps, until it is confirmed
@@ -40,7 +40,7 @@
 //	missing            others.go    retract incidents that complete pages no longer list
 //	score change       untracked.go score_change, if no incident explains the score
 //	status change      untracked.go status_change, if no other event reports it
-//	result             periods.go   who won, in the end of the match
+//	result             periods.go   the winner, in match_end
 //
 // The steps share code. pairing.go decides which row of the page shows which tracked incident.
 // pointpairs.go decides this for points, because their order matters. identity.go defines the IDs

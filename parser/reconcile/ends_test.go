@@ -14,7 +14,7 @@ import (
 	"github.com/matchwire/matchwire/parser/reconcile"
 )
 
-// inFirstHalf returns a page of the first half in minute m.
+// inFirstHalf returns an observation of the first half in minute m.
 func inFirstHalf(m int, score event.Score, in ...observation.Incident) observation.Observation {
 	o := observed(event.Live, "1h", score, in...)
 	o.Match.Clock = event.SoccerMinute("1h", m, 0)
@@ -88,7 +88,7 @@ func TestEarlyEndThatPersists(t *testing.T) {
 	s.now += time.Hour
 	s.expect(observed(event.Final, "", event.Score{Home: 4}, goalBy(event.Home, "A", at(20, 0))),
 		"goal_corrected 20' home A 4-0 player:→A time:30'→20' backfill") // no second half is added later
-	// Play goes on, so the end was wrong.
+	// Play continues, so the end was wrong.
 	s.expect(inFirstHalf(31, event.Score{Home: 4}, goalBy(event.Home, "A", at(20, 0))),
 		"period_end_retracted 1h 4-0", "match_end_retracted 4-0 home", "status_change live 4-0")
 
@@ -134,9 +134,9 @@ func TestPossibleEnds(t *testing.T) {
 		end    event.Status
 		ends   bool
 	}{
-		"a list without clock and kick-off":       {noPeriod, 0, event.Ended, true},
-		"a list without clock, at minute 12":      {started, 12 * time.Minute, event.Ended, false},
-		"a list without clock, after full time":   {started, 112 * time.Minute, event.Ended, true},
+		"a list without a clock or a kick-off":    {noPeriod, 0, event.Ended, true},
+		"a list without a clock, at minute 12":    {started, 12 * time.Minute, event.Ended, false},
+		"a list without a clock, after full time": {started, 112 * time.Minute, event.Ended, true},
 		"no page was read during the match":       {scheduled(0), 2 * time.Hour, event.Final, true},
 		"before kick-off":                         {scheduled(time.Hour), 0, event.Final, false},
 		"a preview without a kick-off":            {observed(event.Scheduled, "", event.Score{}), 0, event.Final, true},
@@ -160,8 +160,9 @@ func TestPossibleEnds(t *testing.T) {
 	}
 }
 
-// In other sports, an end is too early while periods of regulation time are missing. If a mercy rule or rain
-// ends a game of baseball, its end persists. In cricket, the score must explain the end.
+// In other sports, an end is too early while periods of regulation time are missing. If a mercy rule
+// or rain ends a baseball game early, pages continue to show the end, so it is accepted. In cricket,
+// the score must explain the end.
 func TestEndsInOtherSports(t *testing.T) {
 	t.Parallel()
 	for _, tc := range []struct {
@@ -292,7 +293,8 @@ func TestFinalIsSticky(t *testing.T) {
 		"match_end_corrected 0-0 draw by regulation winner:home→draw")
 }
 
-// Without IDs and kick-off times, the next match of the teams is refused after a while.
+// If pages have no IDs and no kick-off times, the first pages of the next match of the teams are
+// ignored, and later pages are refused.
 func TestNextMatchWithoutKickoff(t *testing.T) {
 	t.Parallel()
 	next := inFirstHalf(1, event.Score{})
@@ -314,7 +316,7 @@ func TestNextMatchWithoutKickoff(t *testing.T) {
 				var state reconcile.State
 				if state, events, err = reconcile.Match(s.state, o, from); len(events) > 0 {
 					t.Fatalf(
-						"%s, preview %t: %d events, the first %s",
+						"%s, preview %t: %d events, want none; the first is %s",
 						name,
 						preview,
 						len(events),
@@ -432,7 +434,7 @@ func TestPreviewDuringPlay(t *testing.T) {
 }
 
 // A preview is accepted if only one page showed the match in play, or if the kick-off is still in
-// the future. So is a page that shows another kick-off, a delay or a postponement.
+// the future. A page that shows a different kick-off, a delay or a postponement is accepted too.
 func TestPreviewOfAMatchThatHasNotBegun(t *testing.T) {
 	t.Parallel()
 	starting := func(o observation.Observation, at time.Duration) observation.Observation {
@@ -523,13 +525,13 @@ func TestPeriodAfterTheEnd(t *testing.T) {
 				tc.clock,
 			)
 		}
-		// If play goes on, the page is right, even if its period is earlier.
+		// If play continues, the page is right, even if its period is earlier.
 		back := tc.before
 		back.Match.Clock.Minute++
 		if back.Match.Status == event.Live && s.state.Match.Period == "2h" && tc.before.Match.Period == "1h" {
 			s.read(back)
 			if m := s.state.Match; m.Period != "1h" || m.Clock != back.Match.Clock {
-				t.Errorf("%s: play goes on in %s at %q, want 1h", name, m.Period, m.Clock)
+				t.Errorf("%s: play continues in %s at %q, want 1h at %q", name, m.Period, m.Clock, back.Match.Clock)
 			}
 		}
 	}
@@ -560,7 +562,7 @@ func TestAbandonedMatchIsReplayed(t *testing.T) {
 		t.Errorf("events %q, want %q", lines, change)
 	}
 	if m := s.state.Match; m.Period != "" || !m.Clock.IsZero() {
-		t.Errorf("the match has not begun, but is in %s at %s", m.Period, m.Clock)
+		t.Errorf("before the replay, the match is in %q at %q, want no period and no clock", m.Period, m.Clock)
 	}
 	s.now += 6 * 24 * time.Hour
 	s.expect(on(inFirstHalf(1, event.Score{}), 7), "match_start 0-0", "period_start 1h 0-0")
@@ -606,7 +608,7 @@ func TestEndAfterTheFirstPageInPlay(t *testing.T) {
 			s.read(page(tc.sport, event.Final, tc.start))
 		}
 		if !s.state.Match.Status.Over() {
-			t.Errorf("%s: the match is %s five minutes after its end", name, s.state.Match.Status)
+			t.Errorf("%s: the match is %s five minutes after its end, want it to be over", name, s.state.Match.Status)
 		}
 	}
 }
@@ -632,13 +634,13 @@ func TestEndOfASuspendedMatch(t *testing.T) {
 			lines = append(lines, s.read(observed(tc.status, "", event.Score{}))...)
 		}
 		if got := strings.Contains(strings.Join(lines, "\n"), "match_end"); got != (tc.want != "") {
-			t.Errorf("%s: events %q, want %q among them", name, lines, tc.want)
+			t.Errorf("%s: events %q, want match_end among them: %t", name, lines, tc.want != "")
 		}
 	}
 }
 
-// A match is called off in the second half. After the end, most pages are previews, or old copies
-// that lack a card. The old copies show the end too, so they count.
+// A match ends early in the second half. After the end, most pages are previews, or old copies that
+// lack a card. The old copies also show the end, so they count towards its confirmation.
 func TestOldPagesShowTheEnd(t *testing.T) {
 	t.Parallel()
 	goal := goalBy(event.Home, "Ann", at(12, 0))

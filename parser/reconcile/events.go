@@ -8,9 +8,9 @@ import (
 	"github.com/matchwire/matchwire/parser/reconcile/internal/innings"
 )
 
-// events sorts the changes in match order and returns an event for each change, with the score
-// after the change. It also completes the state: it sets the sequence number and the score, and
-// removes retracted incidents.
+// events sorts the changes in match order and returns an event for each change that is not redundant,
+// with the score after the change. It also completes the state: it sets the sequence number and the
+// score, and removes retracted incidents.
 func (d *draft) events() ([]event.Event, error) {
 	slices.SortFunc(d.changes, d.compareChanges)
 	s := &d.state
@@ -24,7 +24,7 @@ func (d *draft) events() ([]event.Event, error) {
 		before, lineBefore := score, line
 		score = d.scoreAfter(ch, in, score)
 		line = d.lineAfter(ch, in, line, before, score)
-		if d.isShown(in, before, lineBefore) {
+		if d.isRedundant(in, before, lineBefore) {
 			continue
 		}
 		if in.Kind == event.ScoreChange && in.Score != nil && before != nil && *before != *score {
@@ -52,17 +52,17 @@ func (d *draft) events() ([]event.Event, error) {
 	return out, nil
 }
 
-// isShown reports whether a score_change in cricket is redundant, because an earlier event of the
+// isRedundant reports whether a score_change in cricket is redundant, because an earlier event of the
 // page already has its score and line score.
-func (d *draft) isShown(in *TrackedIncident, before *event.Score, line *event.LineScore) bool {
+func (d *draft) isRedundant(in *TrackedIncident, before *event.Score, line *event.LineScore) bool {
 	return d.state.Sport.Rules().InningsScore && in.Kind == event.ScoreChange && in.Score != nil && before != nil &&
 		*in.Score == *before && line != nil && d.obs.LineScore != nil && line.ByPeriod() == d.obs.LineScore.ByPeriod()
 }
 
 // scoresInnings reports whether a change is a new incident in cricket whose row shows the score
 // after the incident. The score in the row must be between the score before the page and the score
-// of the page. A lower score belongs to a row that is late. If an innings has begun, the score can
-// be lower.
+// of the page, because a lower score belongs to a late row. If an innings has begun since the last
+// page, a lower score is valid too.
 func (d *draft) scoresInnings(ch change) bool {
 	in := d.incident(&ch)
 	if !d.obs.Sport.Rules().InningsScore || ch.tracked < 0 || ch.action != event.New || in.Side == "" ||
@@ -101,7 +101,7 @@ func (d *draft) scoreAfter(ch *change, in *TrackedIncident, score *event.Score) 
 	case in.Score != nil && ch.action == event.New:
 		switch {
 		case !isPoints(d.state.Sport, &in.Incident), score == nil:
-		case partOf(d.state.Sport, &in.Incident) < d.partBefore: // the row is that of an earlier set
+		case partOf(d.state.Sport, &in.Incident) < d.partBefore: // the row belongs to an earlier set
 			return score
 		case partOf(d.state.Sport, &in.Incident) == d.partBefore: // the row may be late
 			least := *score // the page's score may be lower than the score before it
@@ -132,16 +132,17 @@ func (ch *change) kicksScored(kick *TrackedIncident) int {
 	return ch.sign()*observation.KickGoals(kick.Detail) - ch.scoredWas
 }
 
-// kicksBefore returns the tally of the shoot-out before the changes. It counts the tracked kicks.
-// If no kick is tracked, it returns the tally before the page.
+// kicksBefore returns the tally of the shoot-out before the changes. It counts the tracked kicks, and
+// subtracts what new and corrected kicks add. If no kick is tracked, it returns the tally before
+// the page.
 func (d *draft) kicksBefore() *event.Score {
-	tally, any := event.Score{}, false
+	tally, found := event.Score{}, false
 	for i := range d.state.Tracked {
 		if tracked := &d.state.Tracked[i]; tracked.Kind.IsKick() {
-			tally, any = tally.Add(tracked.Side, observation.KickGoals(tracked.Detail)), true
+			tally, found = tally.Add(tracked.Side, observation.KickGoals(tracked.Detail)), true
 		}
 	}
-	if !any {
+	if !found {
 		return d.tallyBefore
 	}
 	for i := range d.changes {

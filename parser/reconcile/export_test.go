@@ -7,8 +7,8 @@ import (
 	"testing"
 )
 
-// fields returns pointers to the fields of a draft that belong to a part. Part 0 consists of the
-// fields that no step may read or write.
+// fields returns pointers to those fields of d that belong to part p. Part 0 consists of the fields
+// that no step may read or write.
 func (d *draft) fields(p parts) []any {
 	s, m := &d.state, &d.state.Match
 	switch p {
@@ -41,16 +41,17 @@ var allParts = map[parts]string{
 // CheckSteps makes Match check each step that it runs, until t ends. It reports an error to t if a
 // step writes a part of the draft that the step does not declare. It also reports an error if a
 // part that the step does not declare influences the result of the step. The returned function
-// reports an error for each declared part that no run has used.
+// reports an error for each part that a step declares, but has neither read nor written in any run.
 func CheckSteps(t testing.TB) (unused func()) {
-	own := reflect.TypeFor[draft]().NumField() + reflect.TypeFor[State]().NumField() +
+	// The fields draft.state and State.Match do not count, but their own fields do.
+	want := reflect.TypeFor[draft]().NumField() + reflect.TypeFor[State]().NumField() +
 		reflect.TypeOf(State{}.Match).NumField() - 2
 	total := 0
 	for p := range allParts {
 		total += len(new(draft).fields(p))
 	}
-	if total != own {
-		t.Errorf("the parts have %d fields, want all %d fields of the draft", total, own)
+	if total != want {
+		t.Errorf("the parts have %d fields, want all %d fields of the draft", total, want)
 	}
 	all := steps
 	steps = slices.Clone(all)

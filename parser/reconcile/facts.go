@@ -10,12 +10,12 @@ import (
 	"github.com/matchwire/matchwire/parser/observation"
 )
 
-// ErrOtherMatch means that the page is about a different match than the saved state.
+// ErrOtherMatch means that the page is about a different match from that of the saved state.
 var ErrOtherMatch = errors.New("the page shows another match")
 
-// checkSameMatch returns an error that wraps [ErrOtherMatch] if the page shows other teams, or
-// another ID than earlier pages of the site. Without IDs, it compares the kick-off times. Without
-// IDs and kick-off times, it cannot distinguish two matches of the same teams on one day.
+// checkSameMatch returns an error that wraps [ErrOtherMatch] if the page shows other teams, or a
+// different ID from earlier pages of its site. If one of the IDs is unknown, it compares the kick-off
+// times. If a kick-off time is unknown too, it cannot distinguish two matches of the same teams.
 func checkSameMatch(known *State, o *observation.Observation, from *Provenance) error {
 	if !known.Known() {
 		return nil
@@ -33,7 +33,8 @@ func checkSameMatch(known *State, o *observation.Observation, from *Provenance) 
 }
 
 // mergeFacts returns the league and the match after the page. Facts that the page lacks do not
-// change. mergeFacts does not change the kick-off; see decideKickoff.
+// change, except for an outdated period or clock. mergeFacts does not change the kick-off; see
+// decideKickoff.
 func mergeFacts(known *State, o *observation.Observation, from *Provenance, v verdict) (league string, m event.Match) {
 	m = known.Match
 	goesOn := m.Status.Over() && o.Match.Status.Rank() == event.Live.Rank() && o.Match.Period != ""
@@ -61,8 +62,8 @@ func mergeFacts(known *State, o *observation.Observation, from *Provenance, v ve
 }
 
 // situationAfter returns the situation after a page, and the site that showed it. A page without a
-// situation clears the situation of its own site. Only matches in play have a situation. status is
-// the status after the page.
+// situation clears the situation of its own site. Only matches that are played or interrupted have a
+// situation. status is the status after the page.
 func situationAfter(known *State, o *observation.Observation, from *Provenance, status event.Status) (
 	now *event.Situation, site string,
 ) {
@@ -78,7 +79,7 @@ func situationAfter(known *State, o *observation.Observation, from *Provenance, 
 }
 
 // mergeName returns was, the earlier name. It returns now, the page's name, if there is no earlier
-// name, or if the earlier name is damaged.
+// name, or if the earlier name is damaged and the page has a name.
 func mergeName(was, now string) string {
 	if was == "" || observation.Damaged(was) && now != "" {
 		return now
@@ -89,7 +90,7 @@ func mergeName(was, now string) string {
 // checkTeams returns an error that wraps [ErrOtherMatch] if the page shows other teams. As soon as
 // anything has happened in the match, the names of its teams must not change. Before that, a page
 // can change them, because sites list matches before their teams are known. Some sites show
-// placeholders even after the start. So a page can replace placeholders by names until the first
+// placeholders even after the start. So a page can replace placeholders with names until the first
 // score or incident of a team.
 func checkTeams(known *State, o *observation.Observation, from *Provenance) error {
 	was, now := &known.Match, &o.Match
@@ -140,7 +141,7 @@ func noIncident(known *State) bool {
 		!slices.ContainsFunc(known.Tracked, func(tracked TrackedIncident) bool { return tracked.Side != "" })
 }
 
-// placeholdersNamed reports whether the page replaces only placeholders, and only by real names.
+// placeholdersNamed reports whether the page replaces only placeholders, and only with real names.
 // Each element of names is a saved name and the page's name.
 func placeholdersNamed(names [][2]string) bool {
 	return !slices.ContainsFunc(names, func(pair [2]string) bool {

@@ -21,7 +21,8 @@ func TestAnotherMatchOnThePage(t *testing.T) {
 	state, events, err := reconcile.Match(s.state, o, reconcile.Provenance{})
 	if !errors.Is(err, reconcile.ErrOtherMatch) || len(events) > 0 || !parsertest.SameJSON(state, s.state) ||
 		!strings.Contains(err.Error(), "Saudi Arabia") {
-		t.Errorf("error %v, %d events, want ErrOtherMatch with the team's name and no events", err, len(events))
+		t.Errorf("error %v, %d events, want ErrOtherMatch with the team's name, no events and the same state", err,
+			len(events))
 	}
 }
 
@@ -57,7 +58,7 @@ func TestAliases(t *testing.T) {
 	}
 }
 
-// The second match of the same teams is rejected if its page has another ID, or if the match starts
+// A second match of the same teams is rejected if its page has another ID, or if the match starts
 // on another day.
 func TestAnotherMatchOfTheSameTeams(t *testing.T) {
 	t.Parallel()

@@ -71,8 +71,8 @@ func judge(known *State, o *observation.Observation, from *Provenance) (verdict,
 }
 
 // extendHold returns the hold after another deferred page, and what the page shows. If the page is
-// older than the previous deferred page, the hold begins again: they are two different stale copies, or
-// a stale copy after a correct page.
+// older than the previous deferred page, the hold begins again. Then the two pages are different stale
+// copies, or only the new page is a stale copy.
 func (v *View) extendHold(o *observation.Observation, from *Provenance) (*Hold, *View) {
 	now := View{}.advanced(o, from)
 	now.Score, now.Replaced = o.Score, v.superseded(o, from)
@@ -92,8 +92,8 @@ func snapshotOf(o *observation.Observation, from *Provenance) string {
 	return cmp.Or(from.Evidence.Snapshot, "unknown")
 }
 
-// repeats reports whether a live match's page has the same bytes as the latest page of its site. It returns
-// false if the bytes are unknown, or if the page can show several matches.
+// repeats reports whether a live match's page has the same bytes as the latest accepted page of its
+// site. It returns false if the bytes are unknown, or if the page can show several matches.
 func repeats(known *State, o *observation.Observation, from *Provenance) bool {
 	return o.Match.Status == event.Live && from.Evidence.Snapshot != "" && !o.Shared &&
 		known.Views[from.Site].Snapshot == from.Evidence.Snapshot
@@ -118,7 +118,7 @@ func pageLooksOlder(v *View, o *observation.Observation, from *Provenance) bool 
 	case v.isAheadOf(o, from):
 		return true
 	case pointsListed(o) == 0 && v.RetractedScore != nil && o.Score != nil && *o.Score == *v.RetractedScore:
-		return true // without rows, the points that were taken back look the same as new ones
+		return true // without rows, retracted points look the same as new points
 	}
 	// Superseded bytes with more rows are not older: the page that replaced them lacked a row.
 	// Superseded bytes with a higher score are older: a goal was retracted after them.
@@ -143,8 +143,8 @@ func (v *View) superseded(o *observation.Observation, from *Provenance) bool {
 	return snapshot != v.Snapshot && slices.Contains(v.Superseded, snapshot)
 }
 
-// compareModified compares the page's Last-Modified with the latest Last-Modified of its site. It
-// returns 0 if either is unknown.
+// compareModified returns 1 if the page's Last-Modified is after the latest Last-Modified of its
+// site, -1 if it is before, and 0 if the two are equal or either is unknown.
 func (v *View) compareModified(from *Provenance) int {
 	if from.Modified.IsZero() || v.Modified.IsZero() {
 		return 0
@@ -245,15 +245,15 @@ func compareClock(s event.Sport, a, b event.Clock) int {
 }
 
 // lowerScore reports whether either side has fewer points in now than in was. It returns false if
-// now or was is nil, and if the score starts again with each set.
+// now or was is nil, or if the score starts again with each set.
 func lowerScore(sport event.Sport, now, was *event.Score) bool {
 	return now != nil && was != nil && (now.Home < was.Home || now.Away < was.Away) && !sport.Rules().SetScore
 }
 
 // showsLess reports whether the page shows fewer points for a side than an earlier score. In
 // cricket and tennis, if both line scores are known, it compares them: the innings and runs, or the
-// sets and games. If the score starts again with each set, it compares the scores only if both are
-// of the set period.
+// sets and games. If a line score is unknown in tennis, it compares the scores only if the page shows
+// period, the set of the earlier score.
 func showsLess(o *observation.Observation, was *event.Score, line *event.LineScore, period event.Period) bool {
 	switch {
 	case addsUp(o.Sport):
@@ -275,7 +275,7 @@ func showsLess(o *observation.Observation, was *event.Score, line *event.LineSco
 
 // lowerSets reports whether now has fewer sets than was, or fewer games of a side in the latest set
 // in which now and was differ. It ignores earlier sets: while the latest set goes on, a page can
-// take back a game of an earlier set.
+// remove a game of an earlier set.
 func lowerSets(now, was []event.Score) bool {
 	if len(now) != len(was) {
 		return len(now) < len(was)
@@ -288,8 +288,8 @@ func lowerSets(now, was []event.Score) bool {
 	return false
 }
 
-// scoreFalls reports whether the page's score is lower than the known score, unless a side has begun
-// an innings.
+// scoreFalls reports whether the page's score is lower than the known score. It returns false if the
+// score is lower because a side has begun an innings.
 func scoreFalls(known *State, o *observation.Observation) bool {
 	return showsLess(o, known.Score, known.LineScore, known.Match.Period) && len(known.innings().Began(o, o.Score)) == 0
 }

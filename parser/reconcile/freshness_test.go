@@ -9,7 +9,7 @@ import (
 	"github.com/matchwire/matchwire/parser/observation"
 )
 
-// A stale copy retracts a goal only if it persists for 90 seconds.
+// A stale copy retracts a goal only if the copy persists for 90 seconds.
 func TestStaleCopiesRetractNothing(t *testing.T) {
 	t.Parallel()
 	one := goalBy(event.Away, "Giovinco", at(50, 0))
@@ -177,7 +177,7 @@ func TestFrozenSite(t *testing.T) {
 // clock, and some pages do not name the half.
 func TestClockThatBeginsLate(t *testing.T) {
 	t.Parallel()
-	first := func(m int, score event.Score, in ...observation.Incident) observation.Observation {
+	half := func(m int, score event.Score, in ...observation.Incident) observation.Observation {
 		o := observed(event.Live, "1h", score, in...)
 		if m > 0 {
 			o.Match.Clock = event.SoccerMinute("1h", m, 0)
@@ -185,15 +185,15 @@ func TestClockThatBeginsLate(t *testing.T) {
 		return o
 	}
 	goal := goalBy(event.Home, "A", at(10, 0))
-	s := begin(t, first(0, event.Score{}))
-	s.expect(first(11, event.Score{Home: 1}, goal), "goal 10' home A 1-0")
-	s.expect(first(12, event.Score{}))
-	s.expect(first(13, event.Score{}), "goal_retracted 10' home A 0-0")
+	s := begin(t, half(0, event.Score{}))
+	s.expect(half(11, event.Score{Home: 1}, goal), "goal 10' home A 1-0")
+	s.expect(half(12, event.Score{}))
+	s.expect(half(13, event.Score{}), "goal_retracted 10' home A 0-0")
 	// A page with an earlier clock is a stale copy.
 	edited := goalBy(event.Home, "B", at(14, 0))
-	s.expect(first(20, event.Score{Home: 1}, edited), "goal 14' home B 1-0")
-	s.expect(first(15, event.Score{Home: 1}, goalBy(event.Home, "C", at(14, 0))))
-	s.expect(first(21, event.Score{Home: 1}, edited))
+	s.expect(half(20, event.Score{Home: 1}, edited), "goal 14' home B 1-0")
+	s.expect(half(15, event.Score{Home: 1}, goalBy(event.Home, "C", at(14, 0))))
+	s.expect(half(21, event.Score{Home: 1}, edited))
 
 	unknown := observed(event.Live, "", event.Score{})
 	unknown.Match.Clock = event.Clock{Minute: 47}
@@ -203,8 +203,8 @@ func TestClockThatBeginsLate(t *testing.T) {
 	s.expect(live(64, event.Score{}), "goal_retracted 61' home A 0-0")
 }
 
-// A page at full time or half time can show an earlier clock than the last page during play, and is
-// accepted.
+// A page at full time or half time is accepted even if its clock is earlier than that of the last
+// page during play.
 func TestClockAtTheWhistle(t *testing.T) {
 	t.Parallel()
 	a := goalBy(event.Home, "A", at(20, 0))
@@ -249,7 +249,7 @@ func TestStaleCopyWithANewLastModified(t *testing.T) {
 	}
 }
 
-// If the page has no clock, a stale copy does not report a retracted goal again.
+// If pages have no clock, a stale copy does not cause another report of a retracted goal.
 func TestStaleCopyAfterARetraction(t *testing.T) {
 	t.Parallel()
 	a := goalBy(event.Home, "A", at(20, 0))

@@ -15,12 +15,14 @@ import (
 	"github.com/matchwire/matchwire/parser/reconcile"
 )
 
-// FuzzMatch reconciles generated pages, and checks four properties:
+// FuzzMatch reconciles generated pages, and checks these properties:
 //
 //   - In sports that count goals, the score equals the number of tracked goals.
 //   - Each correction and retraction supersedes the latest event of a tracked incident.
 //   - The same input gives the same state and events.
-//   - The events result in the incidents that the state tracks.
+//   - Applying the events in order gives the incidents that the state tracks.
+//   - The sequence numbers of the events are consecutive.
+//   - The state that is passed does not change.
 func FuzzMatch(f *testing.F) {
 	f.Add([]byte("\x00\x01\x02\x03\x04\x05\x06\x07\x08\x09\x0a\x0b\x0c\x0d\x0e\x0f"))
 	f.Add(bytes.Repeat([]byte("goal! \x10\x20\x30"), 20))
@@ -88,7 +90,8 @@ func FuzzMatch(f *testing.F) {
 						t.Fatalf("%s is new, but its incident is already tracked", parsertest.Line(e))
 					}
 					if d.Rev != 1 || d.Supersedes != "" {
-						t.Fatalf("%s is new, but has rev %d and supersedes %q", parsertest.Line(e), d.Rev, d.Supersedes)
+						t.Fatalf("%s is new, but has rev %d and supersedes %q, want rev 1 and no superseded event",
+							parsertest.Line(e), d.Rev, d.Supersedes)
 					}
 				default:
 					if !ok || d.Supersedes != latest[d.Incident] || d.Rev != was.Rev+1 {

@@ -24,9 +24,9 @@ func (d *draft) compareGoals() {
 }
 
 // compareGoalsOf pairs one side's rows with its tracked goals. It applies the most certain rule
-// first. The score determines the number of new goals. If more rows than that are still unpaired,
-// compareGoalsOf pairs rows with the most similar tracked goals. On a page that lists every goal, a
-// row that is still unpaired then replaces a tracked goal.
+// first. The score determines the number of new goals. If more rows are unpaired than there are new
+// goals, compareGoalsOf pairs rows with the most similar tracked goals. On a page that lists every
+// goal, a row that is still unpaired then replaces a tracked goal.
 func (d *draft) compareGoalsOf(side event.Side) {
 	rows := rowsOf(&d.obs, event.Goal, side)
 	listed, tracked := len(rows), len(d.state.of(event.Goal, side))
@@ -61,7 +61,7 @@ func (d *draft) compareGoalsOf(side event.Side) {
 }
 
 // goalWithoutRow returns a goal that the score implies and no row shows yet. Its clock is the
-// page's clock.
+// page's clock, in the latest period of play.
 func (d *draft) goalWithoutRow(side event.Side) observation.Incident {
 	in := observation.Incident{Kind: event.Goal, Side: side, Clock: d.obs.Match.Clock}
 	in.Clock.Period = d.obs.Sport.PlayedBefore(cmp.Or(in.Clock.Period, d.state.Match.Period))
@@ -69,7 +69,7 @@ func (d *draft) goalWithoutRow(side event.Side) observation.Incident {
 }
 
 // retractGoals retracts n goals of a side. It first retracts goals that earlier pages listed and
-// this page does not, then goals that no page has listed, and then any goals. In each group, it
+// this page does not, then goals that no page has listed, and then all others. In each group, it
 // retracts the most recently reported goal first.
 func (d *draft) retractGoals(side event.Side, n int) {
 	goals := slices.DeleteFunc(d.state.of(event.Goal, side), d.isRetracted)
@@ -94,16 +94,16 @@ func (d *draft) retractGoals(side event.Side, n int) {
 const replacedReason = "the page shows another one in its place"
 
 // mayBeSameGoal reports whether a row can be a correction of a tracked goal or of tracked points.
-// It returns false in the following cases. Then the tracked goal was disallowed, and the row shows
-// another goal:
+// It returns false in the following cases. In these, the tracked goal was disallowed, and the row
+// shows another goal:
 //
 //   - The period of the row started after the goal was reported.
 //   - The row's clock is more than two minutes after the clock of the page that reported the goal.
 //   - Another player scored, in another period or more than two minutes apart.
-//   - A fresh page in between showed the score without the goal, and the player or the time differs.
+//   - A fresh page after the goal showed the score without it, and the player or the time differs.
 //
-// A provisional goal can always be corrected. So can a goal whose attributes another site has set,
-// while any other site is active.
+// A provisional goal can always be corrected. So can a goal if its clock or the clock of the row is
+// unknown. So can a goal whose attributes another site has set, while any other site is active.
 func (d *draft) mayBeSameGoal(row observation.Incident, tracked *TrackedIncident) bool {
 	switch {
 	case tracked.Provisional, !row.Clock.Known(), !tracked.Clock.Known(),
@@ -119,7 +119,8 @@ func (d *draft) mayBeSameGoal(row observation.Incident, tracked *TrackedIncident
 }
 
 // wellAfter reports whether c is more than two minutes after was, the clock of an earlier page. If only
-// the period of was is known, c must be in a later period.
+// the period of was is known, c must be in a later period. In a later period, c must be more than two
+// minutes after the start of that period.
 func wellAfter(sport event.Sport, c, was event.Clock) bool {
 	now, before := sport.Index(c.Period), sport.Index(was.Period)
 	switch {
@@ -167,8 +168,9 @@ func (d *draft) noteDoubts() {
 
 // pairClosest pairs rows with the goals of a side that no row shows yet, so that the pairs differ
 // as little as possible. added is the number of rows that it leaves unpaired, because they are new
-// goals. If complete is false, the page may not list every goal. pairClosest then pairs only clocks
-// within two minutes of each other. It returns the rows that are not paired.
+// goals. If complete is false, the page may not list every goal. pairClosest then pairs a row with a
+// goal only if their clocks are within two minutes of each other. It returns the rows that are not
+// paired.
 func (d *draft) pairClosest(rows []observation.Incident, side event.Side, added int, complete bool) (
 	left []observation.Incident,
 ) {
@@ -207,8 +209,8 @@ func (d *draft) pairClosest(rows []observation.Incident, side event.Side, added 
 	return left
 }
 
-// difference returns how much a row differs from a tracked goal. The player counts more than the
-// clock.
+// difference returns how much a row differs from a tracked goal. A different player counts more than
+// any difference between the clocks.
 func difference(row observation.Incident, tracked *TrackedIncident) int {
 	const otherPlayer, unknownClock, maxMinutes = 1000, 100, 500
 	cost := 1
@@ -253,8 +255,8 @@ func (d *draft) persists(at int) bool {
 	return d.verdict >= fresh || d.missesLong(at)
 }
 
-// missesLong reports whether pages, including this page, have lacked a tracked incident for long
-// enough.
+// missesLong adds this page to the pages that lack a tracked incident. It reports whether such pages
+// have lacked the incident for long enough.
 func (d *draft) missesLong(at int) bool {
 	tracked := &d.state.Tracked[at]
 	tracked.Missing = tracked.Missing.extended(d.from.At)

@@ -7,7 +7,7 @@ import (
 	"github.com/matchwire/matchwire/parser/observation"
 )
 
-// hockey returns a page of a game of ice hockey.
+// hockey returns an observation of an ice hockey game.
 func hockey(status event.Status, p event.Period, score event.Score,
 	in ...observation.Incident) observation.Observation {
 	o := observed(status, p, score, in...)
@@ -19,8 +19,8 @@ func attempt(side event.Side, player, detail string) observation.Incident {
 	return observation.Incident{Kind: event.ShootoutAttempt, Side: side, Player: player, Detail: detail}
 }
 
-// The scored attempts of a shoot-out add up to its tally, like the kicks in soccer. The goal that
-// the score has for the winner is not reported as a goal.
+// The scored attempts of a shoot-out add up to its tally, like the kicks in soccer. The score includes
+// a goal for the winner, which is not reported as a goal.
 func TestHockeyAttempts(t *testing.T) {
 	t.Parallel()
 	level := event.Score{Home: 2, Away: 2}
@@ -82,8 +82,8 @@ func TestHockeyGoalBeforeTheBreak(t *testing.T) {
 		"goal_corrected 19:58 home Tanev 1-0 player:→Tanev time:→19:58")
 }
 
-// A goal that a challenge takes away is retracted. The officials put the clock back, so the side
-// can score again at almost the same clock.
+// A goal that is disallowed after a challenge is retracted. The officials set the clock back, so the
+// side can score again at almost the same clock.
 func TestHockeyGoalAfterChallenge(t *testing.T) {
 	t.Parallel()
 	goal := func(player string, sec int) observation.Incident {
@@ -101,7 +101,7 @@ func TestHockeyGoalAfterChallenge(t *testing.T) {
 	s.expect(show(300, event.Score{Home: 1}, goal("Beniers", 300)), "goal 05:00 home Beniers 1-0")
 	s.expect(show(300, event.Score{Home: 1}, goal("Beniers", 300), challenge), "challenge 05:00 away off-side 1-0")
 	var got []string
-	for range 8 { // the officials put the clock back
+	for range 8 { // the officials set the clock back
 		got = append(got, s.read(show(292, event.Score{}, challenge))...)
 	}
 	if len(got) != 1 || got[0] != "goal_retracted 05:00 home Beniers 0-0" {

@@ -26,8 +26,8 @@ match:
   away_score: {jq: .a}
 `
 
-// An inningsPage is a page about a match in cricket, and the score and line score after it. Pages are
-// read 30 seconds apart.
+// An inningsPage is a page about a cricket match, and the saved score and line score after the page.
+// Pages are read 30 seconds apart.
 type inningsPage struct{ json, score, line string }
 
 // The score of a side begins again with its second innings, in whatever form a page shows the
@@ -176,7 +176,7 @@ func TestInnings(t *testing.T) {
 	}
 }
 
-// If pages show no period, a lower score is confirmed even if it rises from page to page.
+// Without a period, a lower score is confirmed even if it rises from page to page.
 func TestLowerScoreThatRises(t *testing.T) {
 	t.Parallel()
 	state, _, err := reconcile.Match(reconcile.State{Epoch: "e"}, runs(428, 245), parsertest.Provenance(parsertest.Noon))

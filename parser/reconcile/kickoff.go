@@ -15,7 +15,9 @@ const (
 	// round times, or correct them by a minute.
 	kickoffJitter = 5 * time.Minute
 	// If a page after the end of the match shows a kick-off that differs by at least otherKickoff,
-	// the page is about another match. Two matches of the same teams cannot begin within an hour.
+	// the page is about another match. Two matches of the same teams cannot begin within an hour. A
+	// page during the match is about another match if its kick-off is at least otherKickoff after the
+	// earlier kick-off and after the first page in play.
 	otherKickoff = time.Hour
 	// If a page after the start of the match shows a kick-off that differs by at least
 	// latestKickoff, the page is about another match.
@@ -27,17 +29,17 @@ const (
 // maxEarlier is the maximum number of times in Kickoff.Earlier.
 const maxEarlier = 8
 
-// A Kickoff records the latest and the earlier kick-off times of a match whose kick-off has moved
-// before the match began. A Kickoff is never modified.
+// A Kickoff records the latest and the earlier kick-off times of a match whose kick-off moved before
+// the match began. A Kickoff is never modified.
 type Kickoff struct {
 	Reported time.Time   `json:"reported"`         // the latest time that an event has reported
-	Earlier  []time.Time `json:"earlier"`          // times before Reported, oldest first
-	Return   *Hold       `json:"return,omitempty"` // consecutive pages with one of Earlier; nil if the latest has none
+	Earlier  []time.Time `json:"earlier"`          // kick-offs reported before Reported, in the order of the reports
+	Return   *Hold       `json:"return,omitempty"` // consecutive pages showing one of Earlier; nil if the latest has none
 }
 
 // checkKickoff returns an error that wraps [ErrOtherMatch] if the page's kick-off shows that the page
-// is about another match of the same teams. Call it only if the page has no ID. A match that has not
-// begun can have any kick-off.
+// is about another match of the same teams. Call it only if the page's ID cannot be compared with an
+// earlier one. A match that has not begun can have any kick-off.
 func checkKickoff(known *State, o *observation.Observation, from *Provenance) error {
 	status, was, now := known.Match.Status, known.Views[from.Site].Start, o.Match.Start
 	limit := latestKickoff
@@ -67,8 +69,8 @@ func checkKickoff(known *State, o *observation.Observation, from *Provenance) er
 		now.Format(time.RFC3339), was.Format(time.RFC3339), state)
 }
 
-// resumes reports whether a page with another kick-off shows the rest of an interrupted match. Such
-// a page still shows the score.
+// resumes reports whether a page with a different kick-off shows the rest of an interrupted match.
+// Such a page still shows the score.
 func resumes(known *State, o *observation.Observation) bool {
 	switch known.Match.Status {
 	case event.Interrupted, event.Suspended, event.Abandoned:
@@ -80,7 +82,7 @@ func resumes(known *State, o *observation.Observation) bool {
 
 // decideKickoff returns the kick-off after the page, and [State.Kickoff] after the page. moved is the
 // kick-off before the page if the kick-off has moved and the match has not begun; otherwise it is
-// zero. An earlier kick-off time is accepted again only if it persists.
+// zero. A kick-off in [Kickoff.Earlier] is accepted again only if it persists.
 func decideKickoff(known *State, o *observation.Observation, from *Provenance) (
 	start time.Time, k *Kickoff, moved time.Time,
 ) {

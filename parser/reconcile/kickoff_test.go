@@ -12,19 +12,22 @@ import (
 	"github.com/matchwire/matchwire/parser/reconcile"
 )
 
-// day is the scheduled kick-off of the matches in these tests. It is after the first page.
-var day = time.Unix(1478476221, 0).UTC().Truncate(time.Hour).Add(3 * time.Hour)
+// scheduledStart is the scheduled kick-off of the matches in these tests. Their first page is read
+// before it.
+var scheduledStart = time.Unix(1478476221, 0).UTC().Truncate(time.Hour).Add(3 * time.Hour)
 
-// startingAt returns a page with a kick-off, at a time after day.
+// startingAt returns an observation whose kick-off is scheduledStart plus after.
 func startingAt(status event.Status, after time.Duration) observation.Observation {
 	o := observed(status, "", event.Score{})
-	o.Match.Start = day.Add(after)
+	o.Match.Start = scheduledStart.Add(after)
 	return o
 }
 
-// moved returns the line of the event for a kick-off that has moved.
+// moved returns the line of the event for a kick-off that has moved. from and to are relative to
+// scheduledStart.
 func moved(from, to time.Duration) string {
-	return "kickoff_changed 0-0 start:" + day.Add(from).Format(time.RFC3339) + "→" + day.Add(to).Format(time.RFC3339)
+	text := func(after time.Duration) string { return scheduledStart.Add(after).Format(time.RFC3339) }
+	return "kickoff_changed 0-0 start:" + text(from) + "→" + text(to)
 }
 
 // A kick-off that moves before the match is reported. So is the new date of a postponed match.
@@ -36,7 +39,7 @@ func TestKickoffMoves(t *testing.T) {
 	s.expect(observed(event.Postponed, "", event.Score{})) // without a kick-off
 	s.expect(startingAt(event.Scheduled, 48*time.Hour),
 		moved(-90*time.Minute, 48*time.Hour), "status_change scheduled 0-0")
-	if !s.state.Match.Start.Equal(day.Add(48 * time.Hour)) {
+	if !s.state.Match.Start.Equal(scheduledStart.Add(48 * time.Hour)) {
 		t.Errorf("kick-off %v, want the new time", s.state.Match.Start)
 	}
 	// When the match begins, its start is reported instead of the new kick-off.
@@ -48,8 +51,8 @@ func TestKickoffMoves(t *testing.T) {
 	s.expect(startingAt(event.Scheduled, 0))
 }
 
-// A kick-off that moves by a few minutes is not reported until it differs by five minutes from the
-// latest reported time.
+// A kick-off that moves by a few minutes is not reported until it differs by at least five minutes
+// from the latest reported time.
 func TestKickoffJitter(t *testing.T) {
 	t.Parallel()
 	s := begin(t, startingAt(event.Scheduled, 0))
@@ -61,8 +64,8 @@ func TestKickoffJitter(t *testing.T) {
 	s.expect(startingAt(event.Scheduled, 9*time.Minute))
 }
 
-// If pages alternate between two kick-offs, each is reported once. The earlier time is reported again
-// only if it persists.
+// If pages alternate between two kick-offs, the move is reported once. The old kick-off is reported
+// again only if it persists.
 func TestKickoffAlternates(t *testing.T) {
 	t.Parallel()
 	for _, sites := range [][2]string{{"", ""}, {"", "-b"}} {
@@ -117,18 +120,18 @@ func TestOtherMatchByKickoff(t *testing.T) {
 			startingAt(event.Live, 24*time.Hour), false},
 		"no kick-off": {event.Live, event.Score{}, observed(event.Live, "", event.Score{}), true},
 	} {
-		s := &story{t: t, state: reconcile.State{Epoch: "e1"}, now: day.Sub(time.Unix(1478476221, 0))}
+		s := &story{t: t, state: reconcile.State{Epoch: "e1"}, now: scheduledStart.Sub(time.Unix(1478476221, 0))}
 		s.read(with(startingAt(tc.status, 0), tc.score))
 		from := reconcile.Provenance{Site: "/parser/test", At: tc.page.Match.Start}
 		_, events, err := reconcile.Match(s.state, tc.page, from)
 		if same := err == nil; same != tc.same || err != nil && !errors.Is(err, reconcile.ErrOtherMatch) {
-			t.Errorf("%s: error %v, want an error: %t", name, err, !tc.same)
+			t.Errorf("%s: error %v, want ErrOtherMatch: %t", name, err, !tc.same)
 		}
 		if err != nil && (len(events) > 0 || !strings.Contains(err.Error(), "its kick-off is ")) {
 			t.Errorf("%s: error %v, %d events, want the kick-offs and no events", name, err, len(events))
 		}
 		// If both pages have the same ID, they show the same match.
-		s = &story{t: t, state: reconcile.State{Epoch: "e1"}, now: day.Sub(time.Unix(1478476221, 0))}
+		s = &story{t: t, state: reconcile.State{Epoch: "e1"}, now: scheduledStart.Sub(time.Unix(1478476221, 0))}
 		first := with(startingAt(tc.status, 0), tc.score)
 		first.PageID, tc.page.PageID = "g-1", "g-1"
 		s.read(first)
@@ -195,7 +198,7 @@ func TestMatchAcceptsNames(t *testing.T) {
 	// The names become known at kick-off.
 	s := begin(t, named(event.Scheduled, "2A", "2B"))
 	s.expect(named(event.Live, "Ayr", "Raith"), "match_start 0-0")
-	// If consumers know the match, they receive the names before its next event.
+	// If consumers know the match, the new names cause an event.
 	s = begin(t, named(event.Scheduled, "2A", "2B"))
 	s.expect(named(event.Postponed, "2A", "2B"), "status_change postponed 0-0")
 	s.expect(named(event.Postponed, "Ayr", "Raith"), "status_change postponed 0-0")

@@ -12,8 +12,8 @@ func kick(side event.Side, player, detail string) observation.Incident {
 	return observation.Incident{Kind: event.ShootoutKick, Side: side, Player: player, Detail: detail}
 }
 
-// Rows of a shoot-out can appear late, disappear and be retracted like other rows. The tally is the
-// number of scored kicks.
+// Rows of a shoot-out can appear late or disappear, and kicks are retracted like other incidents. The
+// tally is the number of scored kicks.
 func TestShootOutRows(t *testing.T) {
 	t.Parallel()
 	so := func(tally *event.Score, in ...observation.Incident) observation.Observation {
@@ -59,8 +59,8 @@ func TestKickCorrectedWhileARowIsMissing(t *testing.T) {
 	s.expect(so(a, corrected))
 }
 
-// If a kick is listed twice, it counts once if the tally includes it once. A tally is accepted even
-// if rows are missing.
+// A kick that is listed twice counts once if the tally includes it once. A tally is accepted even if
+// rows are missing.
 func TestShootOutListedTwice(t *testing.T) {
 	t.Parallel()
 	a, b := kick("home", "A", "scored"), kick("away", "B", "scored")

@@ -12,8 +12,8 @@ import (
 // score returns a score of the home and the away side.
 func score(home, away int) event.Score { return event.Score{Home: home, Away: away} }
 
-// run returns a run of a side in an inning, with the score after it. If hit is "home_run", it
-// is a home run.
+// run returns a run of a side in an inning. after is the score after the run. If hit is "home_run",
+// the run is a home run.
 func run(side event.Side, player, hit string, inning event.Period, after event.Score) observation.Incident {
 	in := observation.Incident{Kind: "run", Detail: hit, Side: side, Player: player, Score: &after,
 		Clock: event.Clock{Period: inning, Half: event.Top}}
@@ -26,7 +26,7 @@ func run(side event.Side, player, hit string, inning event.Period, after event.S
 	return in
 }
 
-// expectFor reads a page n times, 40 seconds apart, and compares all events.
+// expectFor reads a page n times, 40 seconds apart, and compares all events with want.
 func (s *story) expectFor(n int, o observation.Observation, want ...string) {
 	s.t.Helper()
 	var all []string
@@ -74,7 +74,7 @@ func TestSuspendedBetweenSets(t *testing.T) {
 	}
 }
 
-// The officials take back Ann's run, and the page shows the lower score 1-0. A stale copy from
+// The officials cancel Ann's run, and the page shows the lower score 1-0. A stale copy from
 // before Ora's run also shows 1-0. The copy does not count as another page that confirms the lower
 // score, so Ora's run, which the copy lacks, stays.
 func TestStaleCopyDoesNotConfirmALowerScore(t *testing.T) {
@@ -94,7 +94,7 @@ func TestStaleCopyDoesNotConfirmALowerScore(t *testing.T) {
 		read("lower", baseballAt("i4", event.Bottom, score(1, 0), moved))
 	}
 	if events := read("before", before); len(events) > 0 {
-		t.Errorf("a stale copy has the events %q, want none", events)
+		t.Errorf("a stale copy causes the events %q, want none", events)
 	}
 	var all []string
 	for range 4 {
@@ -106,8 +106,8 @@ func TestStaleCopyDoesNotConfirmALowerScore(t *testing.T) {
 	}
 }
 
-// If the page moves a run to another inning, the run is still the same incident. This is so even on
-// the page that takes back the run before it.
+// If the page moves a run to another inning, the run is still the same incident, even if the same page
+// removes the previous run.
 func TestRunMovedToAnotherInning(t *testing.T) {
 	t.Parallel()
 	ann := run(event.Home, "Ann", "single", "i7", score(5, 1))
@@ -124,7 +124,7 @@ func TestRunMovedToAnotherInning(t *testing.T) {
 }
 
 // The home score falls by one while the page lists no run of the home side. A run is
-// retracted only when the page lists the other run again, and so shows which run was taken back.
+// retracted only when the page lists the other run again, and so shows which run was cancelled.
 func TestNoRowShowsWhichRunIsGone(t *testing.T) {
 	t.Parallel()
 	braun := run(event.Away, "Braun", "double", "i7", score(0, 1))
@@ -138,7 +138,7 @@ func TestNoRowShowsWhichRunIsGone(t *testing.T) {
 }
 
 // The page changes the score after a later run of the away side from 2-4 to 1-4. So a run of the
-// home side was taken back, although a home run for two runs raises the score again.
+// home side was cancelled, although a two-run home run raises the score again.
 func TestScoreOfTheOtherSideShowsAMissingRun(t *testing.T) {
 	t.Parallel()
 	pedroia := run(event.Home, "Pedroia", "double", "i5", score(1, 3))
@@ -155,9 +155,8 @@ func TestScoreOfTheOtherSideShowsAMissingRun(t *testing.T) {
 		"home_run home Ramirez 3-4")
 }
 
-// The row of a run vanishes from between two other runs. The score is also possible without the
-// run, because the home run after it can count for two. The run is retracted only if the row stays
-// away.
+// The row of a run between two other runs vanishes. The score is also possible without the run,
+// because the home run after it can count for two. The run is retracted only if the row stays missing.
 func TestRunGoneFromTheMiddle(t *testing.T) {
 	t.Parallel()
 	ann, bea := run(event.Home, "Ann", "single", "i2", score(1, 0)), run(event.Home, "Bea", "single", "i3", score(2, 0))
@@ -170,8 +169,8 @@ func TestRunGoneFromTheMiddle(t *testing.T) {
 	s.expectFor(5, without, "run_retracted home Bea single 3-0")
 }
 
-// A scoreboard without rows takes a run back. If a later page shows the old score again, and is not
-// known to be newer, it may be a stale copy.
+// A scoreboard without rows removes a run. A later page that shows the old score again may be a stale
+// copy, unless the page is known to be newer.
 func TestScoreTakenBackReturnsOnABoard(t *testing.T) {
 	t.Parallel()
 	s := begin(t, baseballAt("i8", "", score(8, 6)))
@@ -181,7 +180,7 @@ func TestScoreTakenBackReturnsOnABoard(t *testing.T) {
 	s.expectFor(4, baseballAt("i8", "", score(8, 6)), "score_change 8-6") // a real run, confirmed
 }
 
-// One page takes back a game of the first set and shows the first game of the second set. A copy
+// One page removes a game of the first set and shows the first game of the second set. A copy
 // from before that page shows the same number of games, but is older.
 func TestStaleCopyWithAsManyGames(t *testing.T) {
 	t.Parallel()
@@ -190,7 +189,7 @@ func TestStaleCopyWithAsManyGames(t *testing.T) {
 	s.expectFor(2, withSets(tennisAt("s2", score(0, 0)), score(6, 3), score(0, 0)))
 }
 
-// The page corrects the batter of a double, and takes back the run before it. The double is
+// The page corrects the batter of a double, and removes the run before the double. The double is
 // still the same incident.
 func TestSameHitOfAnotherBatter(t *testing.T) {
 	t.Parallel()
@@ -201,7 +200,7 @@ func TestSameHitOfAnotherBatter(t *testing.T) {
 		"run_retracted home Ann single 9-5", "run_corrected home Zoe double 9-5 player:Ora→Zoe score:10-5→9-5")
 }
 
-// A run is taken back. At the same time, the page shortens the name of the next player, and lowers
+// A run is cancelled. At the same time, the page shortens the name of the next player, and lowers
 // the score after the run. The saved name contains the shorter name, so the row shows the same run.
 func TestNameShortenedWhenTheScoreFalls(t *testing.T) {
 	t.Parallel()
@@ -214,7 +213,7 @@ func TestNameShortenedWhenTheScoreFalls(t *testing.T) {
 		"run_corrected away Marcus Semien single 0-1 player:Ora Marcus Semien→Marcus Semien score:0-2→0-1")
 }
 
-// A run is taken back, and another run of the side follows before the next poll. The page lowers
+// A run is cancelled, and another run of the side follows before the next poll. The page lowers
 // the score after the home run of the other side. That shows that the new row is not a correction
 // of the first run.
 func TestRunTakenBackBeforeAnotherOne(t *testing.T) {

@@ -14,7 +14,7 @@ import (
 )
 
 // Match compares an observation with known, the saved state of the match. It returns the next
-// state, and an event for each difference, in match order. The events of the first page report
+// state, and events that report the differences, in match order. The events of the first page report
 // everything that has happened so far, and are marked as backfill.
 //
 // Match does not modify known. If it returns an error, it returns known as the state. The error
@@ -54,10 +54,10 @@ func Match(known State, o observation.Observation, from Provenance) (State, []ev
 		next.LongestClock, next.LongestLater = longestClock(&known, &o), longestLater(&known, &o)
 		next.PlayShown = playShown(&known, &o, &from, unchanged)
 		view.End = endHold
-	} else if endHold != nil && known.Views[from.Site].End != nil { // other facts are old, but it shows the end too
+	} else if endHold != nil && known.Views[from.Site].End != nil { // the page is older, but also shows the end
 		view.End = endHold
 	}
-	released := known.Views[from.Site].End != nil && end != endHeld // the pages before showed the end too early
+	released := known.Views[from.Site].End != nil && end != endHeld // the end on earlier pages is no longer held
 	nothingNew := unchanged && verdict != overdue && !released && known.nothingPending(&view)
 	if verdict == deferred || nothingNew {
 		next.Views = withView(known.Views, from.Site, view)
@@ -147,7 +147,7 @@ type draft struct {
 
 	rowsBefore  int  // number of incidents on the previous page of the same site
 	partBefore  int  // the index of the set before the page, or -1; see partOf
-	periodMoved bool // whether the page shows another period than the pages before
+	periodMoved bool // whether the page has changed the period of the match
 
 	shownScore  *event.Score // the page's score, including goals that were not played
 	tallyBefore *event.Score // the tally of the shoot-out before the page
@@ -169,9 +169,9 @@ const (
 	partPage      parts = 1 << iota // the page, and the decision about its score; no step writes it
 	partMatch                       // teams, status, period and clock in the next state; no step writes it
 	partHealth                      // whether the match is stale, and how long its pages have had no rows
-	partScore                       // the score and the shoot-out in the next state
-	partIncidents                   // tracked incidents, which of them are listed, and counts of retractions
-	partChanges                     // the changes found so far
+	partScore                       // the score, the shoot-out and the line score in the next state
+	partIncidents                   // tracked incidents, line-ups, which incidents are listed, counts of retractions
+	partChanges                     // the changes found so far, and the number of untracked incidents
 )
 
 // newDraft returns a draft of next. It copies the slices and maps that steps modify.

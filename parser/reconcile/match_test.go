@@ -35,17 +35,18 @@ type story struct {
 	t     *testing.T
 	state reconcile.State
 	seq   int64
-	now   time.Duration // time of the latest page; the first page is at 20 seconds
-	lines []string      // the line scores of the events of the latest page
+	now   time.Duration // time of the latest page since the start of the story; 20s for the first page
 
-	site, snapshot string    // site and snapshot of the next pages; may be ""
+	lineScores []string // of the events of the latest page
+
+	site, snapshot string    // suffix of the site, and snapshot, of the next pages; may be ""
 	modified       time.Time // Last-Modified of the next pages; may be zero
-	superseded     bool      // whether the next pages have Provenance.Superseded
+	superseded     bool      // Provenance.Superseded of the next pages
 
 	each func(event.Event) // called with each event; may be nil
 }
 
-// from sets the site of the next pages.
+// from sets the suffix of the site of the next pages. It returns s.
 func (s *story) from(site string) *story {
 	s.site = site
 	return s
@@ -59,7 +60,7 @@ func begin(t *testing.T, first observation.Observation) *story {
 }
 
 // read reconciles a page and returns its events as lines. It also checks that Match is
-// deterministic, and that the same page again causes no event.
+// deterministic and does not modify the state, and that the same page again causes no event.
 func (s *story) read(o observation.Observation) []string {
 	s.t.Helper()
 	before, _ := json.Marshal(s.state)
@@ -83,10 +84,10 @@ func (s *story) read(o observation.Observation) []string {
 		s.t.Errorf("the same page again causes %d events, want none", len(more))
 	}
 	var lines []string
-	s.lines = nil
+	s.lineScores = nil
 	for _, e := range events {
 		if e.Data.LineScore != nil {
-			s.lines = append(s.lines, e.Data.LineScore.String())
+			s.lineScores = append(s.lineScores, e.Data.LineScore.String())
 		}
 		s.seq++
 		if e.Data.Seq != s.seq || e.Data.Epoch != "e1" {

@@ -187,7 +187,7 @@ func TestPeriodOfAMinuteInRugby(t *testing.T) {
 	for _, tracked := range s.state.Tracked {
 		want := map[string]event.Period{"82'": "", "80+2'": "2h", "88'": "et1"}
 		if p, ok := want[tracked.Clock.String()]; tracked.Side == event.Away && (!ok || tracked.Clock.Period != p) {
-			t.Errorf("%s at %s in %s", tracked.Kind, tracked.Clock, tracked.Clock.Period)
+			t.Errorf("%s at %s in %s, want 80+2' in 2h or 88' in et1", tracked.Kind, tracked.Clock, tracked.Clock.Period)
 		}
 	}
 }

@@ -164,7 +164,8 @@ func isSetWon(known *State, o *observation.Observation) bool {
 }
 
 // plausibleMatch returns the page's match. If its end is too early, plausibleMatch removes the
-// status, the period and the clock. If such an end persists, plausibleMatch changes nothing.
+// status, the period and the clock. If such an end persists, plausibleMatch changes nothing. A match
+// that was final stays final. In all other cases, plausibleMatch returns resumedMatch.
 func plausibleMatch(known *State, o *observation.Observation, from *Provenance, end endDecision) event.Match {
 	m := o.Match
 	switch {
@@ -336,7 +337,8 @@ func showsPreview(known *State, v *View, o *observation.Observation, from *Prove
 	return from.Hurried || !from.At.Before(cmp.Or(now, start))
 }
 
-// playPolls is the number of pages that must have shown play before a preview can be a stale copy.
+// playPolls is the number of pages that must have shown play before a preview contradicts the course
+// of the match.
 const playPolls = 2
 
 // playShown returns [State.PlayShown] after a page. unchanged reports whether the content of the page is
@@ -351,8 +353,8 @@ func playShown(known *State, o *observation.Observation, from *Provenance, uncha
 }
 
 // checkReopened returns an error that wraps [ErrOtherMatch] if the page shows play that does not
-// continue the match. It does so only after the site has shown such play for too long for a stale
-// copy. v is the view of the site after the page.
+// continue the match. It returns nil until the site has shown such play for longer than caches serve
+// stale copies. v is the view of the site after the page.
 func checkReopened(known *State, v *View, o *observation.Observation, by verdict) error {
 	playing := o.Match.Status.Rank() == event.Live.Rank()
 	if by != deferred || !playing || !v.MovedOn || !v.Hold.overdue(confirmPolls, confirmFor) {

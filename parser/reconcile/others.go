@@ -12,7 +12,7 @@ import (
 
 // An incident such as a card is retracted after at least missingPolls consecutive complete pages,
 // over at least missingFor, that do not list the incident. If the page may be a stale copy, the
-// pages must cover confirmFor in addition, because caches serve stale copies for some time.
+// pages must cover missingFor plus confirmFor, because caches serve stale copies for some time.
 const (
 	missingPolls = 4
 	missingFor   = 2 * time.Minute

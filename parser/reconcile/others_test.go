@@ -52,7 +52,7 @@ func TestIncidentsWithoutAPlayerOrSide(t *testing.T) {
 		"period_end 1h 0-0", "period_start 2h 0-0", "added_time 90' 6 0-0")
 }
 
-// Each row without player and clock, such as the image of a red card, is one incident. It stays the
+// Each row without a player or a clock, such as the image of a red card, is one incident. It stays the
 // same incident when another site adds the player.
 func TestRowsWithoutDetails(t *testing.T) {
 	t.Parallel()
@@ -67,7 +67,7 @@ func TestRowsWithoutDetails(t *testing.T) {
 }
 
 // If the row of a player's first penalty is temporarily missing, the row of the second penalty does
-// not replace the first.
+// not replace the first penalty.
 func TestTwoPenaltiesForOnePlayer(t *testing.T) {
 	t.Parallel()
 	foul := func(seconds int) observation.Incident {

@@ -51,7 +51,7 @@ func (d *draft) markListed(at int) {
 }
 
 // comparable reports whether a row and an incident have the same side and kind. All kinds of points
-// count as the same kind, and a miss as another kind.
+// count as one kind. A miss counts as a different kind.
 func (d *draft) comparable(row observation.Incident, tracked *TrackedIncident) bool {
 	if row.Side != tracked.Side {
 		return false
@@ -60,7 +60,7 @@ func (d *draft) comparable(row observation.Incident, tracked *TrackedIncident) b
 	return rowPoints && points || row.Kind == tracked.Kind && rowPoints == points
 }
 
-// allOf returns a rule that holds if all of rules hold.
+// allOf returns a rule that holds if all the given rules hold.
 func allOf(rules ...pairingRule) pairingRule {
 	return func(row observation.Incident, tracked *TrackedIncident) bool {
 		return !slices.ContainsFunc(rules, func(matches pairingRule) bool { return !matches(row, tracked) })
@@ -68,7 +68,7 @@ func allOf(rules ...pairingRule) pairingRule {
 }
 
 // The functions below are pairing rules. Each reports whether the row and the tracked incident have
-// the property in its name.
+// the property that the name of the function states.
 
 func sameKind(row observation.Incident, tracked *TrackedIncident) bool {
 	return row.Kind == tracked.Kind
@@ -101,7 +101,7 @@ func nearClock(row observation.Incident, tracked *TrackedIncident) bool {
 	return clocksNear(row.Clock, tracked.Clock) && !otherDelivery(row, tracked)
 }
 
-// otherDelivery holds in cricket if the row is about another delivery than the tracked incident. A
+// otherDelivery holds in cricket if the row and the tracked incident are about different deliveries. A
 // page corrects the player or the delivery of an incident, but not both. If it corrects the
 // delivery, the score must stay the same, because each delivery can have its own boundary.
 func otherDelivery(row observation.Incident, tracked *TrackedIncident) bool {
@@ -118,7 +118,8 @@ func sameMinute(row observation.Incident, tracked *TrackedIncident) bool {
 	return row.Clock.Minute > 0 && row.Clock.CountedOn() == tracked.Clock.CountedOn()
 }
 
-// notAfter holds if the row's clock is at most two minutes after the clock of the tracked incident.
+// notAfter holds if the row's clock is at most two minutes after the clock of the tracked incident. If
+// the clocks cannot be compared, it holds unless the row is in a later period.
 func (d *draft) notAfter(row observation.Incident, tracked *TrackedIncident) bool {
 	at, was := row.Clock, tracked.Clock
 	switch {

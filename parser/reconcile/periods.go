@@ -10,7 +10,8 @@ import (
 )
 
 // reopenPeriods retracts ends, and starts of later periods, that the page contradicts. For example,
-// an earlier page showed full time at half time, or play continues after full time was shown.
+// an earlier page showed full time at half time, or play continues after full time was shown. If the
+// page shows that the match has not begun, reopenPeriods retracts all starts and ends.
 func (d *draft) reopenPeriods() {
 	status, sport := d.state.Match.Status, d.obs.Sport
 	if status == event.Scheduled && d.before.Rank() > 0 {
@@ -126,9 +127,9 @@ func (d *draft) reportStartOrEnd(k event.Kind, p event.Period, phase int) {
 	}
 }
 
-// periodsShown returns the set of periods that the page shows, or whose start is tracked. A page
-// that names no period shows the periods with points in its line score. reached is the index of the
-// latest period in the set, or -1 if there is none.
+// periodsShown returns the set of periods that the page shows or implies, or whose start is tracked. A
+// page that names no period shows the periods with points in its line score. reached is the index of
+// the latest period in the set, or -1 if there is none.
 func (d *draft) periodsShown() (reached int, shown map[event.Period]bool) {
 	sport, status := d.obs.Sport, d.state.Match.Status
 	shown = map[event.Period]bool{}
@@ -257,7 +258,7 @@ func (d *draft) isNew(at int) bool {
 func (d *draft) result(end *TrackedIncident) results.Result {
 	switch d.state.Match.Status {
 	case event.Retired:
-		return results.Result{By: event.ByRetirement} // the score does not show who gave up
+		return results.Result{By: event.ByRetirement} // the score does not show who retired
 	case event.Awarded:
 		return results.Awarded(d.shownScore, d.wasPlayed())
 	}

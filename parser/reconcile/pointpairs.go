@@ -17,7 +17,7 @@ type pointPairs struct {
 	tracked []trackedPoints
 
 	of  []int // for each row: the index in tracked of the points that it shows, or -1
-	row []int // for each of tracked: the index of the row that shows it, or -1
+	row []int // for each element of tracked: the index of the row that shows it, or -1
 }
 
 // A trackedPoints identifies tracked points: a tracked incident that changed the score.
@@ -87,13 +87,14 @@ func (p *pointPairs) pair() {
 // set pairs a row with tracked points.
 func (p *pointPairs) set(row, t int) { p.of[row], p.row[t] = t, row }
 
-// equal reports whether a row and tracked points have the same attributes.
+// equal reports whether a row and tracked points have the same player, clock, kind, detail and score.
 func (p *pointPairs) equal(row, t int) bool {
 	return p.likeness(row, t) == likeness(true, true, true)
 }
 
-// likeness returns the likeness of a row and tracked points with the same player and clock, or 0 if
-// these differ. If the score restarts, the score after them must be the same too.
+// likeness returns the likeness of a row and tracked points with the same player and clock. It returns
+// 0 if the player or the clock differs. If the score restarts, the score after them must be the same
+// too.
 func (p *pointPairs) likeness(row, t int) int {
 	in, tracked := p.rows[row], p.incident(p.tracked[t])
 	sameAfter := p.samePart(row, t) && in.Score.Of(p.side) == p.tracked[t].after
@@ -160,7 +161,7 @@ func (p *pointPairs) pairInOrder(begin, rows, tracked int) {
 }
 
 // pairOutOfOrder pairs the remaining rows with tracked points that have the same player and clock.
-// They are out of order if the row was missing while the page changed the score after later points.
+// Such rows are out of order if they were missing while the page changed the score after later points.
 func (p *pointPairs) pairOutOfOrder() {
 	for i := range p.rows {
 		for t := range p.tracked {
@@ -207,8 +208,7 @@ func (p *pointPairs) mayBeEdited(row, t int) bool {
 	return otherPeriod || p.draft.mayBeSamePoints(in, tracked)
 }
 
-// unlistedBefore returns the sum of the points directly before tracked points that no row shows so
-// far.
+// unlistedBefore returns the sum of the unpaired points directly before tracked points.
 func (p *pointPairs) unlistedBefore(t int) int {
 	first := t
 	for first > 0 && p.row[first-1] < 0 {
@@ -246,7 +246,8 @@ func (p *pointPairs) changeBefore(row int) int {
 }
 
 // changeAfter returns the change of the nearest paired row after a row. If there is no such row, it
-// returns by how much the score of the side has fallen, as a negative number, or 0.
+// returns by how much the score of the side has fallen, as a negative number, or 0 if it has not
+// fallen.
 func (p *pointPairs) changeAfter(row int) int {
 	for i := row + 1; i < len(p.rows); i++ {
 		if p.of[i] >= 0 {
@@ -274,8 +275,8 @@ func (p *pointPairs) unlisted() (all []int) {
 // page does not list these points, and shows a score without them in one of these ways:
 //
 //   - The score after the next points of the side has fallen by exactly the missing points.
-//   - That score is too low to include both, for example because the next try has become a penalty
-//     try.
+//   - That score is too low to include both the missing and the next points, for example because the
+//     next try has become a penalty try.
 //   - The score after later points of the other side has fallen; see scoreLacks.
 func (p *pointPairs) removed() (all []int) {
 	if scoreRestarts(p.draft.obs.Sport) || len(p.tracked) == 0 {
@@ -371,7 +372,8 @@ func (p *pointPairs) lacksPointsBefore(row int) bool {
 	return in.Score.Of(p.side)-before > slices.Max(p.draft.obs.Sport.Rules().Points[in.Kind])
 }
 
-// next returns the row with the next points after tracked points that the page does not list, or -1.
+// next returns the index of the row with the next points after tracked points that the page does not
+// list, or -1.
 func (p *pointPairs) next(t int) int {
 	return slices.IndexFunc(p.rows, func(in observation.Incident) bool {
 		return in.Score.Of(p.side) > p.tracked[t].after && p.partOf(&in) == p.partOf(&p.incident(p.tracked[t]).Incident)

@@ -7,7 +7,7 @@ import (
 	"github.com/matchwire/matchwire/parser/observation"
 )
 
-// A game is the list of baskets in the third quarter of a game of basketball.
+// A game is the list of baskets in the third quarter of a basketball game.
 type game []observation.Incident
 
 // with returns the game with another basket of the home side, with the score after it.
@@ -16,7 +16,7 @@ func (g game) with(player, detail string, second, home int) game {
 		Player: player, Score: &event.Score{Home: home}, Clock: event.Clock{Period: "q3", Elapsed: second}})
 }
 
-// at returns a page of the game at a second of the third quarter.
+// at returns an observation of the game at a second of the third quarter.
 func (g game) at(second, home int) observation.Observation {
 	o := observed(event.Live, "q3", event.Score{Home: home}, g...)
 	o.Sport, o.Match.Clock = event.Basketball, event.Clock{Period: "q3", Elapsed: second}
@@ -30,9 +30,9 @@ func inThird(t *testing.T, g game, second, home int) *story {
 	return s
 }
 
-// The officials cancel a basket, and its side scores again before the next poll. The first basket
-// is retracted and the other basket is new, although the score never falls and the baskets are
-// seconds apart.
+// The officials cancel a basket, and its side scores again before the next poll. The cancelled basket
+// is retracted and the next basket is new, although the score never falls and the baskets are seconds
+// apart.
 func TestCancelledBasketIsNotTheNextOne(t *testing.T) {
 	t.Parallel()
 	durant := game{}.with("Durant", "layup", 100, 2)
@@ -80,7 +80,7 @@ func TestCancelledBasketAtAStoppedClock(t *testing.T) {
 	}
 }
 
-// A row that vanishes is not retracted, while the points are still part of later scores.
+// If a row vanishes, its points are not retracted while later scores still include them.
 func TestVanishedBasket(t *testing.T) {
 	t.Parallel()
 	durant := game{}.with("Durant", "layup", 100, 2)
@@ -110,7 +110,7 @@ func TestVanishedBasketInDoubt(t *testing.T) {
 	}
 }
 
-// If points before them change, a basket and the free throw at the same clock do not change places.
+// If earlier points change, a basket and the free throw at the same clock do not change places.
 func TestBasketAndFreeThrowKeepTheirPlaces(t *testing.T) {
 	t.Parallel()
 	show := func(first int) game {

@@ -32,8 +32,8 @@ func partOf(sport event.Sport, in *observation.Incident) int {
 	return sport.Index(in.Clock.Period)
 }
 
-// isAhead reports whether the score after points exceeds a score of the page. If the
-// score restarts, it returns false for points of another set and for a set.
+// isAhead reports whether the side of the points had a higher score after them than in score. If the
+// score restarts, isAhead returns false for points of another set and for a set.
 func isAhead(o *observation.Observation, in *observation.Incident, score *event.Score) bool {
 	if scoreRestarts(o.Sport) && (isSet(o.Sport, in) || in.Clock.Period != o.Match.Period) {
 		return false

@@ -119,7 +119,7 @@ func TestChangesOfTheScore(t *testing.T) {
 	from.At = from.At.Add(20 * time.Second)
 	_, events, err := reconcile.Match(state, o, from)
 	if err != nil || len(events) != 1 {
-		t.Fatalf("%d events, %v, want one", len(events), err)
+		t.Fatalf("%d events, error %v, want one", len(events), err)
 	}
 	d := events[0].Data
 	if want := (event.Change{Old: "10-8", New: "10-11"}); d.Kind != event.ScoreChange || d.Changes["score"] != want {

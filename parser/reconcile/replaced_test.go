@@ -35,7 +35,7 @@ func TestReplacedOrCorrected(t *testing.T) {
 			"period_end 1h 0-0", "period_start 2h 0-0", "goal 46' home Ann Lee 1-0")},
 		"the same player, much earlier": {goalBy(event.Home, "Ann Lee", at(4, 0)),
 			[]string{"goal_corrected 4' home Ann Lee 1-0 time:40'→4'"}},
-		"the same player, spelled in another way": {goalBy(event.Home, "LEE A.", at(30, 0)),
+		"the same player, spelled differently": {goalBy(event.Home, "LEE A.", at(30, 0)),
 			[]string{"goal_corrected 30' home LEE A. 1-0 player:Ann Lee→LEE A. time:40'→30'"}},
 		// The page that reported the goal was at 41'.
 		"the same player, two minutes after the page that showed the goal": {goalBy(event.Home, "Ann Lee", at(43, 0)),
@@ -63,9 +63,9 @@ func TestReplacedOrCorrected(t *testing.T) {
 	}
 }
 
-// If a fresh page in between shows the lower score, a goal of another player replaces the first
-// goal, even within two minutes. A goal of the same player is still the same goal. So is a goal of
-// any player if a page has listed the first goal again.
+// If a fresh page between two goals shows the lower score, a goal of another player replaces the first
+// goal, even within two minutes. A goal of the same player corrects the first goal. If a page has
+// listed the first goal again, a goal of another player corrects it too.
 func TestReplacedAfterALowerScore(t *testing.T) {
 	t.Parallel()
 	ann, ora := goalBy(event.Home, "Ann", at(40, 0)), goalBy(event.Home, "Ora", at(41, 0))
@@ -92,7 +92,8 @@ func TestReplacedAfterALowerScore(t *testing.T) {
 		"period_start 2h 1-0", "goal_corrected 59' home Ora 1-0 player:→Ora time:40'→59'")
 }
 
-// The goals of a side are compared as sets: the goals that are still listed do not change.
+// The goals of a side are compared regardless of their order: the goals that are still listed do not
+// change.
 func TestSetsOfGoals(t *testing.T) {
 	t.Parallel()
 	goal := func(player string, minute int) observation.Incident { return goalBy(event.Home, player, at(minute, 0)) }
@@ -152,8 +153,8 @@ func TestOtherSiteReplacesNothing(t *testing.T) {
 	s.from("b").expect(firstHalf(42, event.Score{Home: 1}, ora))
 }
 
-// Without a score, the other goal is new at once. The first is retracted when pages have not listed it
-// for some time.
+// If the pages show no score, a goal that differs too much is new at once. The first goal is
+// retracted when pages have not listed it for some time.
 func TestReplacedWithoutAScore(t *testing.T) {
 	t.Parallel()
 	show := func(m int, in ...observation.Incident) observation.Observation {
@@ -171,8 +172,8 @@ func TestReplacedWithoutAScore(t *testing.T) {
 	s.expect(show(47, ora), "goal_retracted 12' home Ann 1-0")
 }
 
-// In sports with points, another player can reach the same score of a side in another period. Then
-// the first points are retracted, and the other points are new.
+// In sports with points, a row with another player and another period can show the same score of the
+// side as a tracked row. Then the tracked points are retracted, and the points of the row are new.
 func TestPointsReplaced(t *testing.T) {
 	t.Parallel()
 	show := func(q event.Period, sec int, score event.Score, in ...observation.Incident) observation.Observation {

@@ -10,8 +10,8 @@ import (
 )
 
 // The match_end event shows who won and how. Both follow from the score, the periods and the
-// shoot-out. If the pages do not show the winner or the decision, it stays empty. The pages of a
-// case are read in order.
+// shoot-out. A winner or a decision that the pages do not show stays empty. The pages of a case are
+// read in order.
 func TestResult(t *testing.T) {
 	t.Parallel()
 	page := func(sport event.Sport, status event.Status, period event.Period, home, away int) observation.Observation {

@@ -8,7 +8,7 @@ import (
 	"github.com/matchwire/matchwire/parser/observation"
 )
 
-// rugbyAt returns a page of a match of rugby in its first half.
+// rugbyAt returns the observation of a rugby match in its first half.
 func rugbyAt(minute int, score event.Score, in ...observation.Incident) observation.Observation {
 	o := observed(event.Live, "1h", score, in...)
 	o.Sport, o.League = event.Rugby, "Top 14"
@@ -16,8 +16,8 @@ func rugbyAt(minute int, score event.Score, in ...observation.Incident) observat
 	return o
 }
 
-// scored returns an incident of rugby. after is the score after the incident, or nil if it added no
-// points.
+// scored returns a rugby incident of the home side. after is the score after the incident, or nil if
+// the incident added no points.
 func scored(k event.Kind, detail, player string, minute int, after *event.Score) observation.Incident {
 	return observation.Incident{Kind: k, Detail: detail, Side: event.Home, Player: player, Score: after,
 		Clock: event.Rugby.AtMinute("", minute, 0)}
@@ -56,8 +56,8 @@ func TestTwoMissesInAMinute(t *testing.T) {
 	s.expect(rugbyAt(12, event.Score{}, missed, missed), "penalty_goal 12' home Du Preez missed 0-0")
 }
 
-// The referee awards a penalty try in place of the try of a player. No player scores a penalty try. Then the
-// referee changes the decision back.
+// The referee awards a penalty try in place of the try of a player. No player scores a penalty try. Then
+// the referee reverses the decision.
 func TestTryBecomesPenaltyTry(t *testing.T) {
 	t.Parallel()
 	five, seven := event.Score{Home: 5}, event.Score{Home: 7}
@@ -70,7 +70,7 @@ func TestTryBecomesPenaltyTry(t *testing.T) {
 		"try_corrected 20' home Villiere 5-0 detail:penalty_try→ player:→Villiere score:7-0→5-0")
 }
 
-// The TMO takes a try back. The next try is another incident.
+// The television match official (TMO) disallows a try. The next try is another incident.
 func TestTryTakenBack(t *testing.T) {
 	t.Parallel()
 	five := event.Score{Home: 5}
@@ -155,7 +155,7 @@ func TestTryCancelledAsNextBecomesPenaltyTry(t *testing.T) {
 
 // A page that shows full time by mistake in the first half does not end the match, even if no page
 // was read for 15 minutes. If pages show full time for twenty minutes, the match is over. It may be
-// a match of sevens.
+// a rugby sevens match, which has shorter halves.
 func TestRugbyEndInTheFirstHalf(t *testing.T) {
 	t.Parallel()
 	for _, minute := range []int{6, 25, 40} {
@@ -175,7 +175,7 @@ func TestRugbyEndInTheFirstHalf(t *testing.T) {
 	}
 }
 
-// A match of sevens ends at the first page that shows its end, if a page has shown the second half.
+// A rugby sevens match ends at the first page that shows its end, if a page has shown the second half.
 func TestSevensEnd(t *testing.T) {
 	t.Parallel()
 	s := begin(t, rugbyAt(6, event.Score{}))

@@ -13,7 +13,7 @@ import (
 // must be fresh.
 const doubtPolls = 2
 
-// A score that rises by more than impossibleLeap times the usual maximum between two pages is never
+// A score that rises by at least impossibleLeap times the usual maximum between two pages is never
 // confirmed.
 const impossibleLeap = 4
 

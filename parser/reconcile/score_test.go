@@ -7,8 +7,8 @@ import (
 	"github.com/matchwire/matchwire/parser/observation"
 )
 
-// A page at 0-0 without rows may be a template without values. Its score is confirmed only if it
-// persists.
+// A page at 0-0 without rows may be a template without values. Its score is confirmed only if such
+// pages persist.
 func TestEmptyTemplate(t *testing.T) {
 	t.Parallel()
 	card := observation.Incident{Kind: event.YellowCard, Side: event.Away, Player: "C", Clock: at(30, 0)}

@@ -12,7 +12,7 @@ import (
 	"github.com/matchwire/matchwire/parser/reconcile"
 )
 
-// topOfFirst returns a page about baseball in the top of the first inning, with a situation.
+// topOfFirst returns an observation of a baseball game in the top of the first inning, with a situation.
 func topOfFirst(away int, s *event.Situation) observation.Observation {
 	o := observed(event.Live, "i1", event.Score{Away: away})
 	o.Sport, o.League = event.Baseball, "MLB"
@@ -60,7 +60,7 @@ func TestTheSituationIsNotPartOfTheID(t *testing.T) {
 	}
 }
 
-// drive returns a page about American football in the second quarter.
+// drive returns an observation of an American football game in the second quarter.
 func drive(elapsed int, s *event.Situation) observation.Observation {
 	o := observed(event.Live, "q2", event.Score{Home: 7, Away: 3})
 	o.Sport, o.League = event.AmericanFootball, "NFL"
@@ -136,7 +136,7 @@ func byPeriod(home, away []int) *event.LineScore {
 	return l
 }
 
-// quarter returns a page about basketball with a line score, which may be nil.
+// quarter returns an observation of a basketball game with a line score, which may be nil.
 func quarter(p event.Period, elapsed, home, away int, l *event.LineScore) observation.Observation {
 	o := observed(event.Live, p, event.Score{Home: home, Away: away})
 	o.Sport, o.League, o.LineScore = event.Basketball, "NBA", l
@@ -150,11 +150,11 @@ func TestTheLineScoreFollowsTheScore(t *testing.T) {
 	t.Parallel()
 	s := begin(t, quarter("q1", 0, 0, 0, byPeriod([]int{0}, []int{0})))
 	steps := []struct {
-		name   string
-		page   observation.Observation
-		events []string
-		lines  string // of the events
-		saved  string
+		name       string
+		page       observation.Observation
+		events     []string
+		lineScores string // of the events
+		saved      string
 	}{
 		{"a basket in the first quarter", quarter("q1", 60, 2, 0, byPeriod([]int{2}, []int{0})),
 			[]string{"score_change 60 2-0"}, "2 v 0", "2 v 0"},
@@ -175,25 +175,25 @@ func TestTheLineScoreFollowsTheScore(t *testing.T) {
 			[]string{"score_change 9-6"}, "4 3 2 v 3 0 3", "4 3 2 v 3 0 3"},
 	}
 	for _, c := range steps {
-		var lines []string
+		var lineScores []string
 		s.each = func(e event.Event) {
 			if e.Data.LineScore != nil {
-				lines = append(lines, e.Data.LineScore.ByPeriod())
+				lineScores = append(lineScores, e.Data.LineScore.ByPeriod())
 			}
 		}
 		got, saved := s.read(c.page), ""
 		if s.state.LineScore != nil {
 			saved = s.state.LineScore.ByPeriod()
 		}
-		if len(got) != len(c.events) || strings.Join(lines, ", ") != c.lines || saved != c.saved {
+		if len(got) != len(c.events) || strings.Join(lineScores, ", ") != c.lineScores || saved != c.saved {
 			t.Errorf("%s: events %q with line scores %q, saved %q, want %d events, %q, %q",
-				c.name, got, lines, saved, len(c.events), c.lines, c.saved)
+				c.name, got, lineScores, saved, len(c.events), c.lineScores, c.saved)
 		}
 	}
 }
 
 // The event of each goal has the line score after this goal, even if one page shows several goals.
-// If a goal is taken back, it no longer counts in its period.
+// If a goal is retracted, it no longer counts in its period.
 func TestEachGoalHasItsLineScore(t *testing.T) {
 	t.Parallel()
 	goal := func(side event.Side, player string, p event.Period, elapsed int) observation.Incident {
@@ -209,15 +209,15 @@ func TestEachGoalHasItsLineScore(t *testing.T) {
 	ovechkin := goal(event.Away, "Ovechkin", "p1", 600)
 	s := &story{t: t, state: reconcile.State{Epoch: "e1"}}
 	s.read(hockey(200, 2, 1, byPeriod([]int{1, 1}, []int{1, 0}), crosby, malkin, ovechkin))
-	if want := []string{"1 v ", "1 v 1", "1 & 1 v 1 & 0"}; !slices.Equal(slices.Compact(s.lines), want) {
-		t.Errorf("line scores %q, want those after each goal: %q", s.lines, want)
+	if want := []string{"1 v ", "1 v 1", "1 & 1 v 1 & 0"}; !slices.Equal(slices.Compact(s.lineScores), want) {
+		t.Errorf("line scores %q, want those after each goal: %q", s.lineScores, want)
 	}
 	for n := range 3 {
 		s.snapshot = string(rune('a' + n))
 		s.read(hockey(300+60*n, 1, 1, nil, crosby, ovechkin))
 	}
 	if got := s.state.LineScore; got == nil || got.ByPeriod() != "1 0 v 1 0" {
-		t.Errorf("line score %v after the goal was taken back, want 1 0 v 1 0", got)
+		t.Errorf("line score %v after the goal was retracted, want 1 0 v 1 0", got)
 	}
 }
 
@@ -239,13 +239,13 @@ func TestTheColumnOfAShootOutIsNotAPeriod(t *testing.T) {
 	}
 }
 
-// Events of tennis have the games of all sets.
+// The events of a tennis match have the games of all sets.
 func TestEventsHaveTheSets(t *testing.T) {
 	t.Parallel()
 	first := event.Score{Home: 5, Away: 4}
 	s := begin(t, withSets(tennisAt("s1", first), first))
 	s.read(withSets(tennisAt("s2", event.Score{}), event.Score{Home: 6, Away: 4}, event.Score{Away: 1}))
-	if want := []string{"6 v 4", "6 & 0 v 4 & 1"}; !slices.Equal(slices.Compact(s.lines), want) {
-		t.Errorf("sets of the events %q, want %q", s.lines, want)
+	if want := []string{"6 v 4", "6 & 0 v 4 & 1"}; !slices.Equal(slices.Compact(s.lineScores), want) {
+		t.Errorf("sets of the events %q, want %q", s.lineScores, want)
 	}
 }

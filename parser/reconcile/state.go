@@ -103,7 +103,7 @@ func (s *State) where(side event.Side, is func(event.Kind) bool) []int {
 	return at
 }
 
-// listedBefore returns the number of tracked incidents of a side that some page has listed.
+// listedBefore returns the number of tracked incidents of both sides that some page has listed.
 func (s *State) listedBefore() (n int) {
 	for i := range s.Tracked {
 		if tracked := &s.Tracked[i]; tracked.Side != "" && !tracked.Provisional {
@@ -136,7 +136,7 @@ type TrackedIncident struct {
 }
 
 // A View holds what one site has shown of a match. All pages with the same profile belong to one
-// site. PageID, Hold, Deferred and MovedOn also cover deferred pages. The other fields cover only
+// site. PageID, Hold, Deferred, End and MovedOn also cover deferred pages. The other fields cover only
 // accepted pages.
 type View struct {
 	Rank       int              `json:"rank"`                  // rank of the latest status
@@ -233,11 +233,11 @@ func (p *Provenance) isOtherSite(reader string) bool {
 	return !strings.HasPrefix(reader, p.Site+" ")
 }
 
-// seenRecently reports whether any reader for which by returns true had an accepted page within
+// seenRecently reports whether any reader for which matches returns true had an accepted page within
 // [StaleAfter] before at.
-func (s *State) seenRecently(at time.Time, by func(reader string) bool) bool {
+func (s *State) seenRecently(at time.Time, matches func(reader string) bool) bool {
 	for reader, last := range s.Seen {
-		if by(reader) && at.Sub(last) < StaleAfter {
+		if matches(reader) && at.Sub(last) < StaleAfter {
 			return true
 		}
 	}

@@ -41,7 +41,7 @@ func TestCheckSameMatch(t *testing.T) {
 		o := observation.Observation{Match: event.Match{Home: "Ajax", Away: tc.away, Start: tc.start}, PageID: tc.pageID}
 		if err := checkSameMatch(&tc.known, &o, &Provenance{Site: "site"}); (err == nil) != tc.same || err != nil &&
 			!errors.Is(err, ErrOtherMatch) {
-			t.Errorf("%s: error %v, want no error: %t", name, err, tc.same)
+			t.Errorf("%s: error %v, want ErrOtherMatch: %t", name, err, !tc.same)
 		}
 	}
 }
@@ -204,7 +204,7 @@ func TestJudge(t *testing.T) {
 			t.Errorf("%s: verdict %d, want %d", name, got, tc.want)
 		}
 		if (view.Hold != nil) != (tc.want == deferred) || tc.want != deferred && view.Snapshot != tc.snapshot {
-			t.Errorf("%s: view %+v, want a hold only if the page is deferred", name, view)
+			t.Errorf("%s: view %+v, want a hold if the page is deferred, otherwise the snapshot %q", name, view, tc.snapshot)
 		}
 	}
 }

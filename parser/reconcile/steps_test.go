@@ -17,7 +17,7 @@ import (
 )
 
 // On all fixtures and generated pages, each step reads and writes exactly the parts that the table
-// of steps declares. On some matches of the season, it reads and writes no other parts.
+// of steps declares. On some matches of the season, no step reads or writes other parts.
 func TestStepsReadAndWriteWhatTheyDeclare(t *testing.T) {
 	testenv.NotShort(t)
 	unused := reconcile.CheckSteps(t)

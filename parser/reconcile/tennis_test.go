@@ -10,14 +10,14 @@ import (
 	"github.com/matchwire/matchwire/parser/observation"
 )
 
-// tennisAt returns a page of a match of tennis in a set.
+// tennisAt returns the observation of a tennis match in a set.
 func tennisAt(set event.Period, games event.Score, in ...observation.Incident) observation.Observation {
 	o := observed(event.Live, set, games, in...)
 	o.Sport, o.League = event.Tennis, "Wimbledon"
 	return o
 }
 
-// withSets returns a page with the games of all sets. The score is that of the last set.
+// withSets returns o with the games of all sets. The score is that of the last set.
 func withSets(o observation.Observation, sets ...event.Score) observation.Observation {
 	o.LineScore = &event.LineScore{}
 	for _, s := range sets {
@@ -49,7 +49,7 @@ func TestTennisSetAfterItsLastGame(t *testing.T) {
 		"period_end s1 6-0", "period_start s2 6-0", "score_change 0-0")
 }
 
-// The umpire takes a game back, because a point has to be replayed.
+// The umpire cancels a game, because a point has to be replayed.
 func TestTennisGameTakenBack(t *testing.T) {
 	t.Parallel()
 	one, two := wins("game", event.Home, "s2", event.Score{Home: 1}), wins("game", event.Home, "s2", event.Score{Home: 2})
@@ -61,7 +61,7 @@ func TestTennisGameTakenBack(t *testing.T) {
 		s.now += 20 * time.Second
 	}
 	if len(lines) != 1 || lines[0] != "game_retracted home Murray 1-0" {
-		t.Errorf("events %v, want that the second game is retracted", lines)
+		t.Errorf("events %v, want only the retraction of the second game", lines)
 	}
 	// A lower score in the next set retracts no game.
 	s.expect(tennisAt("s3", event.Score{}, one), "period_end s2 1-0", "period_start s3 1-0", "score_change 0-0")
@@ -84,8 +84,8 @@ func TestTennisGameOfOtherPlayer(t *testing.T) {
 	}
 }
 
-// A game is taken back after its set is over. It is retracted when complete pages have not listed
-// it for two minutes.
+// A game is cancelled after its set is over. It is retracted when complete pages have not listed it
+// for two minutes.
 func TestTennisGameOfLastSetTakenBack(t *testing.T) {
 	t.Parallel()
 	six := wins("game", event.Home, "s1", event.Score{Home: 6})
@@ -93,14 +93,14 @@ func TestTennisGameOfLastSetTakenBack(t *testing.T) {
 	next := wins("game", event.Away, "s2", event.Score{Away: 1})
 	s := begin(t, tennisAt("s1", event.Score{Home: 7}, six, seven))
 	s.read(tennisAt("s2", event.Score{Away: 1}, six, seven, next))
-	s.expect(tennisAt("s2", event.Score{Away: 1}, six, next)) // the row may come back
+	s.expect(tennisAt("s2", event.Score{Away: 1}, six, next)) // the row may return
 	s.expect(tennisAt("s2", event.Score{Away: 1}, six, seven, next))
 	var lines []string
 	for range 12 {
 		lines = append(lines, s.read(tennisAt("s2", event.Score{Away: 1}, six, next))...)
 	}
 	if len(lines) != 1 || lines[0] != "game_retracted home Murray 0-1" {
-		t.Errorf("events %v, want that the seventh game is retracted", lines)
+		t.Errorf("events %v, want only the retraction of the seventh game", lines)
 	}
 }
 
@@ -128,7 +128,7 @@ func TestTennisFirstPageInSecondSet(t *testing.T) {
 		"score_change 0-0 backfill")
 }
 
-// The page showed a hold, and then says that it was a break.
+// The page first shows a game as a hold, and then as a break.
 func TestTennisHoldBecomesBreak(t *testing.T) {
 	t.Parallel()
 	hold := wins("game", event.Home, "s1", event.Score{Home: 1})
@@ -249,11 +249,11 @@ func TestTennisGameGoesToTheOtherPlayerAtTheEnd(t *testing.T) {
 		lines = append(lines, s.read(over)...)
 	}
 	if !slices.ContainsFunc(lines, func(l string) bool { return strings.HasPrefix(l, "game_retracted home Murray") }) {
-		t.Errorf("events %v, want that the game is retracted", lines)
+		t.Errorf("events %v, want a retraction of the game of Murray", lines)
 	}
 }
 
-// The pages take back the last game of a set. When the lower score is confirmed, the page lacks the
+// The pages remove the last game of a set. When the lower score is confirmed, the page lacks the
 // rows of the set, so the game is not retracted. Then the score includes the game again.
 func TestTennisGameIsBackInTheScore(t *testing.T) {
 	t.Parallel()

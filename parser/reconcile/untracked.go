@@ -213,8 +213,8 @@ func (v *View) contradictsTooLong() bool {
 
 // MarkStale marks a match as stale because its source has no usable page. It returns the new state
 // and the event source_stale. It returns known and no event if the match is already stale, over or
-// unknown, or if another reader had an accepted page of the match within [StaleAfter]. The next
-// page that [Match] accepts makes the match fresh again.
+// unknown, or if another reader had an accepted page of the match within [StaleAfter]. The next page
+// that [Match] accepts makes the match fresh again, if the page has the expected rows.
 func MarkStale(known State, from Provenance, reason string) (State, []event.Event, error) {
 	over := known.Match.Status.Rank() > event.Live.Rank()
 	if !known.Known() || known.Match.Stale != nil || over || known.seenRecently(from.At, from.isOtherReader) {

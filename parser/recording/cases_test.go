@@ -26,7 +26,7 @@ import (
 func TestCases(t *testing.T) {
 	manifests, err := filepath.Glob("testdata/cases/*/" + recording.ManifestName)
 	if err != nil || len(manifests) == 0 {
-		t.Fatalf("%d cases, %v, want at least 1", len(manifests), err)
+		t.Fatalf("%d cases, error %v, want at least 1", len(manifests), err)
 	}
 	for _, manifest := range manifests {
 		dir := filepath.Dir(manifest)

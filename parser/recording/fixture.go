@@ -17,8 +17,8 @@ import (
 	"github.com/matchwire/matchwire/parser/profile"
 )
 
-// A Fixture is a recorded sequence of pages of one source. It is a folder that contains the
-// manifest fixture.yaml and the files of the pages.
+// A Fixture is a recorded sequence of pages of one source. Its folder contains the manifest
+// fixture.yaml and the files of the pages.
 type Fixture struct {
 	Profile string        `yaml:"profile"` // name of the profile, or path of its file relative to the folder
 	Match   string        `yaml:"match"`   // match ID; "" if the pages contain it

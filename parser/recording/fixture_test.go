@@ -25,7 +25,7 @@ var volatile = regexp.MustCompile(`"(tid|epoch)":"[0-9a-f-]{36}"`)
 func TestFixtures(t *testing.T) {
 	manifests, err := fs.Glob(fixtures.FS, "*/*/"+recording.ManifestName)
 	if err != nil || len(manifests) < 4 {
-		t.Fatalf("%d fixtures, %v, want at least 4", len(manifests), err)
+		t.Fatalf("%d fixtures, error %v, want at least 4", len(manifests), err)
 	}
 	for _, m := range manifests {
 		dir := path.Dir(m)

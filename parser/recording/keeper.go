@@ -20,7 +20,7 @@ import (
 // Each page becomes a fixture in its own folder. A Keeper keeps at most 50 pages, and removes the
 // oldest. Goroutines can share a Keeper.
 type Keeper struct {
-	Dir string
+	Dir string // contains the folders of the fixtures
 
 	mu   sync.Mutex
 	last map[string]time.Time // key: profile name; time of the last page that was saved
@@ -59,8 +59,8 @@ func (k *Keeper) Keep(p page.Page, prof *profile.Profile, match, why string) (st
 	return filepath.Join(k.Dir, name), k.prune()
 }
 
-// prune removes the oldest pages until maxKept pages are left. It ignores folders that Keep did not
-// create.
+// prune removes the oldest pages until at most maxKept pages are left. It ignores folders that Keep
+// did not create.
 func (k *Keeper) prune() error {
 	entries, err := os.ReadDir(k.Dir) // sorted by name, which begins with the time
 	if err != nil {

@@ -61,7 +61,8 @@ func TestManifestTimes(t *testing.T) {
 	}
 }
 
-// The file of a page must be in the folder of the fixture. For a file elsewhere, the error says so.
+// The file of a page must be in the folder of the fixture. If the file is elsewhere, the error states
+// this rule.
 func TestManifestWithAWrongFile(t *testing.T) {
 	for file, want := range map[string]string{
 		"../x.html": `fx/fixture.yaml:2:9: pages[0]: file "../x.html": want the path of a file in the folder of fixture.yaml`,

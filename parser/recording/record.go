@@ -22,7 +22,7 @@ import (
 
 // A Recorder writes the pages of a source as a fixture. It saves each changed page as a compressed
 // file. In fixture.yaml, it lists the time of each fetch, and the headers of each changed page. The
-// fixture is valid after every call of Add. Only one goroutine can use a Recorder.
+// fixture is valid after every call of Add. Only one goroutine at a time can use a Recorder.
 type Recorder struct {
 	dir      string
 	ext      string // extension of page files

@@ -42,15 +42,15 @@ func TestKeeper(t *testing.T) {
 	}
 	all, err := os.ReadDir(dir)
 	if err != nil || len(all) != 51 || all[50].Name() != "mine" {
-		t.Fatalf("%d folders, %v, want 50 pages and \"mine\"", len(all), err)
+		t.Fatalf("%d folders, error %v, want 50 pages and \"mine\"", len(all), err)
 	}
 	at := filepath.Join(dir, all[49].Name())
 	f, err := recording.LoadFixture(at, os.DirFS(at))
 	if err != nil || f.Profile != "small" || len(f.Pages) != 1 {
-		t.Fatalf("saved fixture %+v, %v, want profile small and 1 page", f, err)
+		t.Fatalf("saved fixture %+v, error %v, want profile small and 1 page", f, err)
 	}
 	if page, err := f.Page(f.Pages[0]); err != nil || !bytes.Contains(page.Body, []byte("<p")) {
-		t.Errorf("saved page %q, %v, want the page", page.Body, err)
+		t.Errorf("saved page %q, error %v, want a page that contains <p", page.Body, err)
 	}
 	if !strings.Contains(log.String(), "kept="+dir) {
 		t.Errorf("the log does not name the folder:\n%s", log)
@@ -71,7 +71,7 @@ func TestRecorder(t *testing.T) {
 		changed, err := rec.Add(page.Page{URL: "u", Header: header, Body: []byte(body),
 			At: parsertest.Noon.Add(time.Duration(i) * 15 * time.Second)})
 		if err != nil || changed != (i != 1) {
-			t.Errorf("Add of page %d: changed %v, %v, want changed %v", i, changed, err, i != 1)
+			t.Errorf("Add of page %d: changed %v, error %v, want changed %v", i, changed, err, i != 1)
 		}
 		// The fixture is valid after every page.
 		if f, err := recording.LoadFixture("rec", os.DirFS(dir)); err != nil || len(f.Pages) != i+1 {
@@ -83,13 +83,13 @@ func TestRecorder(t *testing.T) {
 	}
 	f, err := recording.LoadFixture("rec", os.DirFS(dir))
 	if err != nil || f.Match != "m1" || f.Profile != "small" {
-		t.Fatalf("LoadFixture: %+v, %v, want match m1 and profile small", f, err)
+		t.Fatalf("LoadFixture: %+v, error %v, want match m1 and profile small", f, err)
 	}
 	for i, fp := range f.Pages {
 		page, err := f.Page(fp)
 		if err != nil || string(page.Body) != pages[i] ||
 			!page.At.Equal(parsertest.Noon.Add(time.Duration(i)*15*time.Second)) {
-			t.Errorf("page %d: %q at %v, %v, want %q", i, page.Body, page.At, err, pages[i])
+			t.Errorf("page %d: %q at %v, error %v, want %q, %d seconds after noon", i, page.Body, page.At, err, pages[i], i*15)
 		}
 		if i != 1 && (page.Header.Get("ETag") != `"v1"` || page.Header.Get("Content-Type") == "") {
 			t.Errorf("page %d: headers %v, want the ETag and the Content-Type", i, page.Header)
@@ -97,7 +97,7 @@ func TestRecorder(t *testing.T) {
 	}
 	manifest, err := os.ReadFile(filepath.Join(dir, recording.ManifestName))
 	if err != nil || bytes.Contains(manifest, []byte("secret=1")) {
-		t.Errorf("manifest %s, %v, want no cookies", manifest, err)
+		t.Errorf("manifest %s, error %v, want no cookies", manifest, err)
 	}
 	testenv.NoSecret(t, manifest)
 	if files, _ := filepath.Glob(filepath.Join(dir, "*.gz")); len(files) != 3 {

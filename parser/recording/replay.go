@@ -38,8 +38,8 @@ type step struct {
 // Play replays fixtures. If the recordings of fixtures overlap in time, their pages are replayed in
 // the order in which they were fetched. Fixtures from different times are replayed together if
 // Speed is positive, and otherwise one after the other, the earliest first. Play returns when all
-// fixtures have ended or ctx ends. Each page is a job with its own TID. An unusable page is an
-// error only in a fixture of one page.
+// fixtures have ended, when ctx ends, or at the first error. Each page is a job with its own TID. An
+// unusable page is an error only in a fixture of one page.
 func (r *Replayer) Play(ctx context.Context, fixtures []*Fixture) error {
 	var steps []step
 	ingester := *r.Ingester
@@ -87,7 +87,7 @@ func began(f *Fixture, all []*Fixture) time.Time {
 	for i := 0; i < len(all); i++ {
 		first, last := all[i].Pages[0].At, all[i].Pages[len(all[i].Pages)-1].At
 		if first.Before(begin) && !last.Before(begin) {
-			begin, i = first, -1 // start again: another fixture can overlap the new begin
+			begin, i = first, -1 // start again: the group is longer, so other fixtures can overlap it
 		}
 	}
 	return begin

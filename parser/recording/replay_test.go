@@ -60,7 +60,7 @@ func TestReplayOrder(t *testing.T) {
 				return nil
 			}}
 		if err := p.Play(t.Context(), slices.Clone(tc.fixtures)); err != nil || fmt.Sprint(got) != tc.want {
-			t.Errorf("the order at speed %v is %v, %v, want %s", tc.speed, got, err, tc.want)
+			t.Errorf("the order at speed %v is %v, error %v, want %s", tc.speed, got, err, tc.want)
 		}
 	}
 }

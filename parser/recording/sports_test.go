@@ -16,12 +16,12 @@ import (
 )
 
 // Each fixture with a file events.txt produces the events in that file, one on each line. These
-// fixtures show what is special in a sport, and are not in the demo. A line ends with the situation
+// fixtures show how a sport differs from others, and are not in the demo. A line ends with the situation
 // of the match if the situation has changed.
 func TestSports(t *testing.T) {
 	goldens, err := filepath.Glob("../../fixtures/*/*/events.txt")
 	if err != nil || len(goldens) < 10 {
-		t.Fatalf("%d fixtures, %v, want at least 10", len(goldens), err)
+		t.Fatalf("%d fixtures, error %v, want at least 10", len(goldens), err)
 	}
 	for _, golden := range goldens {
 		dir := filepath.Dir(golden)

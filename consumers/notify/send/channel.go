@@ -134,8 +134,9 @@ func mapping(n ast.Node, into any, want string) error {
 }
 
 // Sender checks that the channel has exactly one kind, and creates its sender. If h.Elsewhere is true,
-// it does not check the settings of the kind, and the sender sends nothing. Web Push is an exception:
-// every process serves its subscriptions.
+// it does not check the settings of the kind, and the sender sends nothing. Web Push is an exception,
+// because every process serves its subscriptions. Shoutrrr is an exception, because it is always an
+// error.
 func (c Channel) Sender(name string, h consumers.Host, o Options) (Sender, error) {
 	found := c.settings()
 	if len(found) != 1 {
@@ -147,7 +148,7 @@ func (c Channel) Sender(name string, h consumers.Host, o Options) (Sender, error
 	return found[0].sender(env{Host: h, Options: o, name: name, pos: c.Pos})
 }
 
-// httpURL parses a URL. Errors do not show it, because it may contain a secret.
+// httpURL parses an http or https URL. Errors do not show the URL, because it may contain a secret.
 func (e env) httpURL(s secret) (*url.URL, error) {
 	value, err := s.value(e.Host)
 	if err != nil {
@@ -160,8 +161,8 @@ func (e env) httpURL(s secret) (*url.URL, error) {
 	return u, nil
 }
 
-// server parses the URL of a server and removes a slash at its end. If the config does not set it,
-// server returns fallback.
+// server parses the URL of a server and removes a slash at its end. If the config does not set the
+// URL, server returns fallback.
 func (e env) server(s secret, fallback string) (string, *url.URL, error) {
 	if s.pos.Line == 0 {
 		u, err := url.Parse(fallback)
@@ -181,7 +182,7 @@ func (e env) token(s secret, name string) (string, error) {
 		return "", err
 	}
 	if strings.ContainsAny(value, "/?#% \t\r\n\x00") {
-		return "", s.pos.Errorf("%s: want a token: no spaces, line breaks or any of / ? # %%", name)
+		return "", s.pos.Errorf("%s: want a token without spaces, tabs, line breaks, / ? # or %%", name)
 	}
 	return value, nil
 }
@@ -194,7 +195,7 @@ type tokenFormat struct {
 	want    string // for errors
 }
 
-// tokenOf is like token. If u has the host of the format, it also checks the format of the secret.
+// tokenOf is like token. If u has the host of the format, tokenOf also checks the format of the secret.
 func (e env) tokenOf(s secret, name string, u *url.URL, f tokenFormat) (string, error) {
 	value, err := e.token(s, name)
 	if err == nil && u.Hostname() == f.host && !f.pattern.MatchString(value) {

@@ -18,7 +18,7 @@ func contactProblem(contact string) string {
 	}
 	u, err := url.Parse(contact)
 	if err != nil {
-		return "not a URL"
+		return "it is not a URL"
 	}
 	switch u.Scheme {
 	case "https":
@@ -37,11 +37,11 @@ func contactProblem(contact string) string {
 	return fmt.Sprintf("the scheme is %q", u.Scheme)
 }
 
-// privateDomains are domains that do not exist in the public DNS.
+// privateDomains contains top-level domains that have no public hosts.
 var privateDomains = []string{"localhost", "local", "localdomain", "invalid", "test", "internal", "intranet", "private",
 	"lan", "home", "corp", "arpa", "onion", "alt"}
 
-// publicDomain matches a domain with at least two labels. The last contains a letter.
+// publicDomain matches a domain with at least two labels. The last label contains a letter.
 var publicDomain = regexp.MustCompile(`^([\pL\pN]([\pL\pN-]*[\pL\pN])?\.)+[\pL\pN-]*\pL[\pL\pN-]*$`)
 
 // hostProblem returns the reason why a host is not public, or "".

@@ -22,7 +22,7 @@ func (d *Discord) UnmarshalYAML(n ast.Node) error {
 
 var (
 	discordPath = regexp.MustCompile(`/webhooks/\d+/[^/]+$`)
-	// discordOwnPath is the path at Discord's own hosts, not at those of a proxy.
+	// discordOwnPath matches the path at Discord's own hosts. A proxy may use a different path.
 	discordOwnPath = regexp.MustCompile(`^/api(/v\d+)?/webhooks/\d{17,20}/[A-Za-z0-9_-]{68,}$`)
 	discordHost    = regexp.MustCompile(`^((canary|ptb)\.)?discord(app)?\.com$`)
 )
@@ -34,7 +34,7 @@ func (d Discord) sender(e env) (Sender, error) {
 	}
 	if !discordPath.MatchString(u.Path) || discordHost.MatchString(u.Hostname()) && !discordOwnPath.MatchString(u.Path) {
 		return nil, d.URL.pos.Errorf("url: want the URL of a webhook: https://discord.com/api/webhooks/ID/TOKEN, " +
-			"with all 68 characters of the token")
+			"with a token of at least 68 characters")
 	}
 	query := u.Query() // may contain a thread_id
 	query.Set("wait", "true")
@@ -51,7 +51,7 @@ type discord struct {
 }
 
 const (
-	discordLimit      = 2000    // length of a message in UTF-16 code units
+	discordLimit      = 2000    // maximum length of a message in UTF-16 code units
 	discordNoPreviews = 1 << 2  // flag SUPPRESS_EMBEDS
 	discordSilent     = 1 << 12 // flag SUPPRESS_NOTIFICATIONS
 )

@@ -18,7 +18,7 @@ var (
 )
 
 // FuzzHostileText escapes any text for the chat services. It checks that the result contains no
-// active text and no markup, and that readers see the original text.
+// active text or markup, and that readers see the original text.
 func FuzzHostileText(f *testing.F) {
 	for _, text := range []string{
 		"@everyone <!channel> <@U123> <#C1|general>", "[click](https://evil.example) www.evil.example a@evil.example",
@@ -37,20 +37,20 @@ func FuzzHostileText(f *testing.F) {
 		}
 		quiet := inert(text)
 		if found := activeText.FindAllString(quiet, -1); found != nil {
-			t.Errorf("inert(%q) = %q has the active texts %q", text, quiet, found)
+			t.Errorf("inert(%q) = %q has the active texts %q, want none", text, quiet, found)
 		}
 		if visible(quiet) != visible(text) {
 			t.Errorf("inert(%q) = %q, want the same visible text", text, quiet)
 		}
 		if found := emoji.FindAllString(withoutEmoji(quiet), -1); found != nil {
-			t.Errorf("withoutEmoji(%q) has the emoji %q", quiet, found)
+			t.Errorf("withoutEmoji(%q) has the emoji %q, want none", quiet, found)
 		}
 		marked := markdown(quiet)
 		if shown := escaped.ReplaceAllString(marked, "$1"); shown != quiet {
-			t.Errorf("markdown(%q) = %q is shown as %q", quiet, marked, shown)
+			t.Errorf("markdown(%q) = %q is shown as %q, want the original text", quiet, marked, shown)
 		}
 		if found := bareMarkup.FindAllString(escaped.ReplaceAllString(marked, ""), -1); found != nil {
-			t.Errorf("markdown(%q) = %q has the markup %q", quiet, marked, found)
+			t.Errorf("markdown(%q) = %q has the markup %q, want none", quiet, marked, found)
 		}
 		if strings.ContainsAny(slackEscapes.Replace(quiet), "<>") {
 			t.Errorf("Slack would see markup in %q", slackEscapes.Replace(quiet))

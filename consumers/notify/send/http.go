@@ -36,7 +36,7 @@ type endpoint struct {
 }
 
 // endpoint returns the endpoint of a service. Errors identify the service by kind, and by the
-// scheme and host of u. hidden are secrets that u does not contain.
+// scheme and host of u. hidden holds the secrets that u does not contain.
 func (e env) endpoint(kind string, u *url.URL, hidden ...string) endpoint {
 	return endpoint{name: kind + " " + withoutSecrets(u), client: e.client(configured), secrets: newSecrets(u, hidden...)}
 }
@@ -87,8 +87,8 @@ func (e endpoint) call(
 	return e.result(resp, err)
 }
 
-// result returns nil if the service accepted the request, else the classified error. If err is not
-// nil, the request got no reply, and resp is not used. result closes the body of resp.
+// result returns nil if the service accepted the request, and otherwise the classified error. If err
+// is not nil, the request got no reply, and resp is not used. result closes the body of resp.
 func (e endpoint) result(resp *http.Response, err error) error {
 	if err != nil {
 		return e.noReply(err)
@@ -105,7 +105,7 @@ func (e endpoint) result(resp *http.Response, err error) error {
 	return e.classify(r, fmt.Errorf("%s: answered %s", e.name, resp.Status))
 }
 
-// noReply returns the error of a call without a reply. If there was no connection, it is a
+// noReply returns the error of a call without a reply. If there was no connection, the error is a
 // [RefusedError]. Otherwise the notification may have been delivered.
 func (e endpoint) noReply(err error) error {
 	var withURL *url.Error // its text contains the URL, which may be secret
@@ -171,13 +171,13 @@ func permanent(err error) error { return &RefusedError{Err: broker.Permanent(err
 const (
 	minWait     = time.Second      // the shortest pause
 	defaultWait = 10 * time.Second // the pause if the service does not set one
-	// MaxWait is the longest pause. The channel then calls the service again, and the service can
-	// request another pause.
+	// MaxWait is the longest pause. After MaxWait, the channel calls the service again, and the
+	// service can request another pause.
 	MaxWait = time.Hour
 )
 
 // postponed returns the error for a reply that requests a pause. wait is the length of the pause.
-// If wait is 0, the pause is defaultWait.
+// If wait is 0, the pause is defaultWait. The pause is at least minWait and at most MaxWait.
 func postponed(err error, wait time.Duration) error {
 	if wait <= 0 {
 		wait = defaultWait

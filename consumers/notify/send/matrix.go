@@ -27,7 +27,7 @@ func (m *Matrix) UnmarshalYAML(n ast.Node) error {
 	return mapping(n, (*plain)(m), "{server: https://matrix.example, token: …, room: '!…'}")
 }
 
-// matrixRoom matches the ID of a room. From room version 12 on, it contains no server.
+// matrixRoom matches the ID of a room. From room version 12 on, the ID contains no server.
 var matrixRoom = regexp.MustCompile(`^![^\s:]+(:[^\s]+)?$`)
 
 func (m Matrix) sender(e env) (Sender, error) {

@@ -38,7 +38,7 @@ type ntfy struct {
 var (
 	ntfyTopic = regexp.MustCompile(`^[A-Za-z0-9_-]{1,64}$`)
 	ntfyToken = tokenFormat{"ntfy.sh", regexp.MustCompile(`^tk_[a-z0-9]{29}$`),
-		"want an access token: tk_ and 29 characters"}
+		"want an access token: tk_ and 29 characters from a-z and 0-9"}
 )
 
 // ntfyPages are paths of an ntfy server that cannot be topics.
@@ -56,7 +56,7 @@ func (f Ntfy) sender(e env) (Sender, error) {
 	}
 	if !ntfyTopic.MatchString(topic) || slices.Contains(ntfyPages, topic) {
 		return nil, f.URL.pos.Errorf("url: want the URL of a topic, like https://ntfy.sh/mytopic: " +
-			"1 to 64 characters from A-Z, a-z, 0-9, _ and -, and no page of ntfy, like docs")
+			"1 to 64 characters from A-Z, a-z, 0-9, _ and -, but not a page of the ntfy server, like docs")
 	}
 	server := url.URL{Scheme: u.Scheme, Host: u.Host, User: u.User, Path: base + "/"}
 	s := &ntfy{url: server.String(), topic: topic, header: http.Header{}}
@@ -89,7 +89,7 @@ type ntfyMessage struct {
 
 // Priorities of a message, from 1 to 5.
 const (
-	ntfySilent = 2 // without a sound and vibration
+	ntfySilent = 2 // without sound or vibration
 	ntfyNormal = 3
 	ntfyUrgent = 4
 )
@@ -98,8 +98,8 @@ const (
 // attachment.
 const ntfyLimit = 4096
 
-// Spacing implements [Spaced]. The time of a message is in whole seconds, and apps show the
-// messages of one second in any order.
+// Spacing implements [Spaced]. ntfy stores the time of a message in whole seconds, and apps show
+// messages with the same time in any order.
 func (s *ntfy) Spacing() time.Duration { return 1100 * time.Millisecond }
 
 func (s *ntfy) Send(ctx context.Context, _ Recipient, n Notification) error {

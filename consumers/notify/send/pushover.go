@@ -50,7 +50,7 @@ func (p Pushover) sender(e env) (Sender, error) {
 	}
 	if p.Device.Value != "" && !pushoverDevices.MatchString(p.Device.Value) {
 		return nil, e.at(p.Device).Errorf("device %q: want names of devices, separated by commas: "+
-			"1 to 25 characters from A-Z, a-z, 0-9, _ and - each", p.Device.Value)
+			"each name has 1 to 25 of the characters A-Z, a-z, 0-9, _ and -", p.Device.Value)
 	}
 	s := &pushover{url: server + "/1/messages.json", token: token, user: user, device: p.Device.Value,
 		endpoint: e.endpoint("pushover", u, token, user)}
@@ -61,7 +61,7 @@ func (p Pushover) sender(e env) (Sender, error) {
 		if body.Status == 1 {
 			return nil
 		}
-		err := fmt.Errorf("%s: answered %d, but without status 1", s.name, r.status)
+		err := fmt.Errorf("%s: answered %d, but the status in the reply is not 1", s.name, r.status)
 		if text := s.description(r); text != "" {
 			return permanent(fmt.Errorf("%w (%s)", err, text))
 		}
@@ -76,14 +76,14 @@ type pushover struct {
 	url, token, user, device string
 }
 
-// Limits of a message.
+// Maximum lengths in a message.
 const (
 	pushoverTitle   = 250  // runes in the title
 	pushoverMessage = 1024 // UTF-16 code units in the message
 	pushoverURL     = 512  // bytes in the URL
 )
 
-// pushoverSilent is the priority of a message without a sound and vibration.
+// pushoverSilent is the priority of a message without sound or vibration.
 const pushoverSilent = "-1"
 
 // Send sends n as plain text: html and monospace are not set. It omits a URL that is too long.

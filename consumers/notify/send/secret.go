@@ -43,7 +43,7 @@ func (s secret) value(h consumers.Host) (string, error) {
 	return s.Value(h.Path)
 }
 
-// secrets are texts that must not appear in an error.
+// secrets holds texts that must not appear in an error.
 type secrets struct{ redact.Secrets }
 
 // newSecrets returns others and the parts of u that may be secret: user, password, path and query. u

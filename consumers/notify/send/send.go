@@ -71,7 +71,7 @@ type Notification struct {
 	Event  event.Event `json:"event"`
 }
 
-// urgent reports whether the event changes the score.
+// urgent reports whether the event is about a score, such as a goal. Missed attempts are not urgent.
 func (n Notification) urgent() bool {
 	d := &n.Event.Data
 	return d.Sport.Scores(d.Kind) && !d.Sport.Misses(d.Kind, d.Detail)

@@ -3,7 +3,7 @@ package send
 import "strings"
 
 // shoutrrr holds the settings of a kind of channel that is no longer supported: a URL of the
-// library shoutrrr. sender always returns an error that shows the successor.
+// library shoutrrr. sender always returns an error, which shows the successor or where to find it.
 type shoutrrr struct{ secret }
 
 // Successors maps the scheme of a shoutrrr URL to the settings that replace the URL. docs/notify.md has

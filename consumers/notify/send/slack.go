@@ -40,11 +40,11 @@ func (s Slack) sender(e env) (Sender, error) {
 		if text == "ok" {
 			return nil
 		}
-		err := fmt.Errorf("%s: answered %d, but not ok", sender.name, r.status)
+		err := fmt.Errorf("%s: answered %d, but the body is not ok", sender.name, r.status)
 		if slackErrorCode(r) != "" {
 			return permanent(fmt.Errorf("%w (%s)", err, sender.description(r)))
 		}
-		return err // the reply is not from Slack, but perhaps from a proxy
+		return err // perhaps the reply is from a proxy, not from Slack
 	}
 	return sender, nil
 }
@@ -70,7 +70,7 @@ func (s *slack) Send(ctx context.Context, _ Recipient, n Notification) error {
 var slackError = regexp.MustCompile(`^[a-z_]{3,60}$`)
 
 // slackErrorCode returns the error code of a reply, such as channel_is_archived. It returns "" if
-// the body is anything but a code.
+// the body is not a code.
 func slackErrorCode(r reply) string {
 	return slackError.FindString(strings.TrimSpace(string(r.body)))
 }

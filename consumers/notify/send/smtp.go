@@ -120,7 +120,7 @@ func (m *mailer) Recipients() []Recipient { return m.recipients }
 
 // Send sends a mail to one mailbox. The mail is delivered when the server answers the end of the
 // data with 250. If the connection breaks before this answer, the mail may have been delivered.
-// When Send sends the mail again, the Message-ID is the same.
+// If the caller sends the mail again, the Message-ID is the same.
 func (m *mailer) Send(ctx context.Context, to Recipient, n Notification) error {
 	ctx, cancel := context.WithTimeout(ctx, m.timeout)
 	defer cancel()
@@ -289,11 +289,11 @@ func encodeHeader(text string) string {
 	if len(text) < 70 && !strings.Contains(text, "=?") && !strings.ContainsFunc(text, encode) {
 		return text
 	}
-	const most = 45 // bytes in a word, which has 72 characters when encoded
+	const maxBytes = 45 // in a word; an encoded word then has at most 72 characters
 	var words []string
 	word := ""
 	for _, c := range text {
-		if len(word)+utf8.RuneLen(c) > most {
+		if len(word)+utf8.RuneLen(c) > maxBytes {
 			words, word = append(words, word), ""
 		}
 		word += string(c)

@@ -31,7 +31,7 @@ func (t *Telegram) UnmarshalYAML(n ast.Node) error {
 var (
 	telegramChat  = regexp.MustCompile(`^(-?[1-9][0-9]{0,18}|@[A-Za-z][A-Za-z0-9_]{3,31})$`)
 	telegramToken = tokenFormat{"api.telegram.org", regexp.MustCompile(`^\d{3,20}:[A-Za-z0-9_-]{35}$`),
-		"want the token that @BotFather shows: digits, a colon and 35 characters"}
+		"want the token that @BotFather shows: digits, a colon and 35 characters from A-Z, a-z, 0-9, _ and -"}
 )
 
 func (t Telegram) sender(e env) (Sender, error) {
@@ -107,14 +107,14 @@ func (s *telegram) Send(ctx context.Context, _ Recipient, n Notification) error 
 	}
 }
 
-// A movedError means that a chat has another ID.
+// A movedError means that a chat has a new ID.
 type movedError struct{ to string }
 
 func (m *movedError) Error() string {
 	return "the chat has moved: change the setting chat to \"" + m.to + "\""
 }
 
-// telegramMoved returns a movedError if a reply contains the new ID of the chat, else nil.
+// telegramMoved returns a movedError if a reply contains the new ID of the chat, and otherwise nil.
 func telegramMoved(r reply) error {
 	if id := telegramBody(r).Parameters.MigrateTo; id != 0 {
 		return &movedError{strconv.FormatInt(id, 10)}

@@ -9,8 +9,8 @@ import (
 )
 
 // Clean returns text without characters that can change how other text is shown: control characters,
-// bidirectional embeddings, overrides and isolates, and malformed UTF-8. It keeps \n, and replaces tabs
-// and other line breaks with spaces.
+// byte order marks, bidirectional embeddings, overrides and isolates, and malformed UTF-8. It keeps
+// \n, and replaces tabs and other line breaks with spaces.
 func Clean(text string) string {
 	return strings.Map(func(r rune) rune {
 		switch {
@@ -56,7 +56,7 @@ var (
 )
 
 // markdown escapes text with backslashes, so that a Markdown parser shows text unchanged. It does not
-// prevent mentions and links from bare addresses.
+// prevent mentions, or links from bare addresses.
 func markdown(text string) string {
 	text = entity.ReplaceAllString(markup.ReplaceAllString(text, `\$0`), `\&$1`)
 	return lineStart.ReplaceAllStringFunc(text, func(s string) string {
@@ -75,8 +75,8 @@ func withoutEmoji(text string) string {
 	return text
 }
 
-// Cut shortens text to the given number of runes, at least 1. If it shortens text, the last rune is an
-// ellipsis.
+// Cut shortens text to at most the given number of runes. A number below 1 means 1. If Cut shortens
+// text, the last rune is an ellipsis.
 func Cut(text string, runes int) string {
 	if utf8.RuneCountInString(text) <= runes {
 		return text

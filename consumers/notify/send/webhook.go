@@ -50,7 +50,7 @@ func (w Webhook) sender(e env) (Sender, error) {
 			return nil, err
 		}
 		if !headerName(name) || strings.ContainsAny(value, "\r\n\x00") {
-			return nil, s.pos.Errorf("headers: %q is not a header name, or its value has more than one line", name)
+			return nil, s.pos.Errorf("headers: %q: want the name of a header, and a value of one line", name)
 		}
 		hook.headers.Set(name, value)
 		hidden = append(hidden, value)

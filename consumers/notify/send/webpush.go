@@ -27,10 +27,10 @@ import (
 
 // WebPush holds the settings of a Web Push channel.
 type WebPush struct {
-	// Keys is the file that matchwire notify keys creates.
+	// Keys is the path of the file that "matchwire notify keys" creates.
 	Keys strictyaml.Text `yaml:"keys"`
-	// Contact is the address for complaints from push services: mailto:… or https://…, with a domain
-	// that is public.
+	// Contact is the address where push services can reach the operator: mailto:… or https://…, with a
+	// public domain.
 	Contact strictyaml.Text `yaml:"contact"`
 	// TTL is how long a push service stores a message for a browser that is offline. The default is 1h.
 	TTL strictyaml.Duration `yaml:"ttl"`
@@ -45,8 +45,8 @@ func (p *WebPush) UnmarshalYAML(n ast.Node) error {
 	return mapping(n, (*plain)(p), "{keys: FILE, contact: mailto:…}")
 }
 
-// knownServices are the push services of Chrome, Firefox, Edge and Safari. A leading dot matches all
-// subdomains.
+// knownServices contains the hosts of the push services of Chrome, Firefox, Edge and Safari. A leading
+// dot matches all subdomains.
 var knownServices = []string{
 	"fcm.googleapis.com", "jmt17.google.com", ".push.services.mozilla.com", ".notify.windows.com", ".push.apple.com",
 }
@@ -96,7 +96,7 @@ func NewKeys() (Keys, error) {
 	return Keys{Public: encode(k.PublicKey().Bytes()), Private: encode(k.Bytes())}, nil
 }
 
-var errNotKeys = errors.New("not a file that matchwire notify keys created")
+var errNotKeys = errors.New(`not a file that "matchwire notify keys" created`)
 
 // check returns an error if the private key is invalid or does not match the public key.
 func (k Keys) check() error {
@@ -134,11 +134,11 @@ func (p WebPush) sender(e env) (Sender, error) {
 		e.Log.Warn("contact is a placeholder: Apple's push service refuses it", "channel", e.name, "contact", s.contact)
 	}
 	if p.Keys.Value == "" {
-		return nil, e.pos.Errorf("keys: want the file that matchwire notify keys creates")
+		return nil, e.pos.Errorf(`keys: want the file that "matchwire notify keys" creates`)
 	}
 	for _, host := range p.Services {
 		if !serviceHost.MatchString(host) {
-			return nil, e.pos.Errorf("services: %q: want a host, like push.example, or .push.example", host)
+			return nil, e.pos.Errorf("services: %q: want a host, like push.example, or .push.example for all subdomains", host)
 		}
 	}
 	var err error
@@ -151,7 +151,7 @@ func (p WebPush) sender(e env) (Sender, error) {
 // PublicKey returns the key with which browsers subscribe, or "" if this process lacks the key file.
 func (p *Push) PublicKey() string { return p.keys.Public }
 
-// Serves reports whether the host of u is an allowed push service. Check it before you store a
+// Serves reports whether the host of u is an allowed push service. Call Serves before you store a
 // subscription, so that clients cannot make matchwire call other hosts.
 func (p *Push) Serves(u *url.URL) bool {
 	for _, known := range p.services {
@@ -162,7 +162,8 @@ func (p *Push) Serves(u *url.URL) bool {
 	return false
 }
 
-// maxPush is the maximum length of a push message in bytes. A record can contain 3,993 bytes.
+// maxPush is the maximum length of a push message in bytes, before encryption. Push services accept
+// 4,096 bytes, and encryption leaves 3,993 of them for the message.
 const maxPush = 3900
 
 // A pushMessage is the JSON that the service worker receives.
@@ -180,7 +181,8 @@ type pushMessage struct {
 	TID      event.TID `json:"tid"`
 }
 
-// Send implements [Sender]. It returns [ErrGone] if the push service answers 404 or 410.
+// Send implements [Sender]. It returns [ErrGone] if the push service answers 404 or 410, or if the
+// endpoint is not a valid URL.
 func (p *Push) Send(ctx context.Context, to Recipient, n Notification) error {
 	body, err := encodePush(n)
 	if err != nil {

@@ -59,7 +59,7 @@ func (o *Object) JSON() []byte { return o.frame[o.header:] }
 // Len returns the length of the plain frame in bytes.
 func (o *Object) Len() int { return len(o.frame) }
 
-// Size returns the length of the frame for a codec in bytes.
+// Size returns the length of the frame for a codec, in bytes.
 func (o *Object) Size(c Codec) int {
 	switch c {
 	case Deflated:
@@ -127,8 +127,8 @@ const (
 	compressed = 0x40
 )
 
-// appendHeader appends the header of a final, unmasked frame with a payload of n bytes. first is its
-// opcode and flags.
+// appendHeader appends the header of a final, unmasked frame with a payload of n bytes. first holds
+// the opcode, and the flag compressed if the payload is compressed.
 func appendHeader(b []byte, first byte, n int) []byte {
 	b = append(b, first|final)
 	switch {

@@ -10,7 +10,7 @@ import (
 	"github.com/matchwire/matchwire/internal/testenv"
 )
 
-// The committed files list the linked modules with their versions and licences.
+// The committed files have the contents that this command would write.
 func TestCommittedFiles(t *testing.T) {
 	testenv.NotShort(t)
 	const root = "../../.."
@@ -115,7 +115,7 @@ func TestUnknownLicence(t *testing.T) {
 	for _, files := range [][]string{nil, {dir + "/LICENSE"}} {
 		_, _, err := render([]module{{"example.org/a", "v1.0.0", files}})
 		if err == nil || !strings.HasPrefix(err.Error(), "example.org/a v1.0.0 has no accepted licence") {
-			t.Errorf("files %v: error %v, want one that names the module", files, err)
+			t.Errorf("files %v: error %v, want example.org/a v1.0.0 has no accepted licence", files, err)
 		}
 	}
 }

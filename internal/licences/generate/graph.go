@@ -13,7 +13,8 @@ import (
 	"strings"
 )
 
-// systems lists the operating systems for which the program is built. They link different modules.
+// systems lists the operating systems for which the program is built. The linked modules depend on
+// the system.
 var systems = []string{"linux", "darwin", "windows"}
 
 // A module is a Go module that is linked into the program.
@@ -97,7 +98,7 @@ func standardLibrary(root string) (module, error) {
 	return module{path: "Go standard library", version: strings.TrimSpace(version), files: files}, err
 }
 
-// licenceName matches the names of files with licences and notices.
+// licenceName matches the names of files with licences or notices.
 var licenceName = regexp.MustCompile(`(?i)^(.*-)?(licen[cs]es?|copying|notice|unlicense|patents)([.-].*)?$`)
 
 // licenceFiles returns the paths of the licence files in the folder of a package and in its parent

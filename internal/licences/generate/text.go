@@ -62,10 +62,10 @@ func contents(root string) (map[string]string, error) {
 	}, nil
 }
 
-// A licenceText is the text of a licence file, and the names of the modules with this text.
+// A licenceText is the text of a licence file, and the modules with this text.
 type licenceText struct {
 	text    string
-	modules []string
+	modules []string // such as "example.org/a v1.0.0 (LICENSE)"
 }
 
 // render returns the list of modules, and the texts of their licence files. A text that several

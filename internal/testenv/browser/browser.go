@@ -12,8 +12,9 @@ import (
 	"github.com/matchwire/matchwire/internal/testenv"
 )
 
-// Open opens a page in a new Chromium process and returns the context for chromedp. If Chromium is
-// not installed, it calls [testenv.Missing]. The process ends with the test.
+// Open opens a page in a new Chromium process and returns the context for chromedp. Under
+// -short, it skips the test. If Chromium is not installed, it calls [testenv.Missing]. The process
+// ends with the test.
 func Open(t *testing.T, url string) context.Context {
 	t.Helper()
 	testenv.NotShort(t)

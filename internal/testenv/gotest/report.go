@@ -26,7 +26,7 @@ type report struct {
 	skipped  map[string][]string // names of tests, by reason
 }
 
-// A packageOutput is the output of a package that has not been printed.
+// A packageOutput holds the output of a package until add prints it.
 type packageOutput struct {
 	tests map[string]*strings.Builder // output of running tests, by name
 	own   strings.Builder             // output of the package itself and of its failed tests

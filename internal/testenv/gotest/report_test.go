@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-// The report equals the output of go test without -json, followed by the skipped tests.
+// The report contains the output of go test without -json, followed by the skipped tests.
 func TestReport(t *testing.T) {
 	dir := t.TempDir()
 	for name, text := range map[string]string{

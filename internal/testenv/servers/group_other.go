@@ -4,7 +4,8 @@ package servers
 
 import "os/exec"
 
-// On systems without process groups, these functions end only the first process of a server.
+// On systems without process groups, stopGroup and killGroup kill the process cmd, but not the
+// processes that it has started.
 
 func ownGroup(*exec.Cmd)      {}
 func stopGroup(cmd *exec.Cmd) { killGroup(cmd) }

@@ -46,8 +46,8 @@ var private = []struct {
 	{"Redis", "REDIS_URL", servers.RedisPrograms, func() (*servers.Server, error) { return servers.Redis() }},
 }
 
-// run runs the command and returns its exit code. If MATCHWIRE_REQUIRE_SERVERS is 1 and a program is
-// missing, run returns 1 without running the command.
+// run runs the command and returns its exit code. If MATCHWIRE_REQUIRE_SERVERS is 1, and a program is
+// missing or a server does not start, run returns 1 without running the command.
 func run(command []string) int {
 	skipped := install()
 	if os.Getenv(testenv.Require) == "1" && len(skipped) > 0 {
@@ -69,7 +69,7 @@ func run(command []string) int {
 			continue
 		}
 		defer server.Stop()
-		fmt.Fprintf(os.Stderr, "with-servers: private %s on %s\n", s.name, server.URL)
+		fmt.Fprintf(os.Stderr, "with-servers: started a private %s at %s\n", s.name, server.URL)
 		env = append(env, s.env+"="+server.URL)
 	}
 	warn(skipped)
@@ -83,7 +83,8 @@ func run(command []string) int {
 		fmt.Fprintln(os.Stderr, "with-servers:", err)
 		return 1
 	}
-	// The servers must outlive the command. Ctrl-C reaches the command directly.
+	// The servers must outlive the command, so no signal ends with-servers. Ctrl-C reaches the command
+	// directly. SIGTERM is passed on.
 	signals := make(chan os.Signal, 1)
 	signal.Notify(signals, syscall.SIGINT, syscall.SIGTERM)
 	go func() {

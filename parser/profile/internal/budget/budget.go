@@ -10,13 +10,14 @@ import (
 
 // The limits of the work for one page.
 const (
-	// MaxSteps is the number of steps of a budget. A step is a test of one element, a move to one
-	// node or the scan of a few bytes of text. About 50 million steps take a second.
+	// MaxSteps is the maximum number of steps to parse a page, or to evaluate a profile on it. A step
+	// is a test of one element, a move to one node or the scan of a few bytes of text. About 50
+	// million steps take a second.
 	MaxSteps = 200_000_000
-	// MaxQuerySteps is the number of instructions of one run of a jq query.
+	// MaxQuerySteps is the maximum number of instructions of one run of a jq query.
 	MaxQuerySteps = 10_000_000
-	// MaxQueryHeap is the number of bytes by which the heap of the process can grow during one run
-	// of a jq query.
+	// MaxQueryHeap is the maximum number of bytes by which the heap of the process can grow during
+	// one run of a jq query.
 	MaxQueryHeap = 512 << 20
 )
 
@@ -60,7 +61,7 @@ func (b *Budget) Spend(n int) bool {
 // Left returns the number of steps that are left.
 func (b *Budget) Left() int { return max(b.left, 0) }
 
-// Reason returns why the budget has ended, or nil.
+// Reason returns the reason why the budget has ended, or nil if it has not ended.
 func (b *Budget) Reason() error {
 	if b.Err() == nil {
 		return nil
@@ -115,7 +116,7 @@ func (q *query) check() {
 	case !q.budget.Spend(2 * checkEvery), q.Context.Err() != nil:
 		q.err = cmp.Or(context.Cause(q.Context), context.Cause(q.budget))
 	case q.steps > MaxQuerySteps:
-		q.err = fmt.Errorf("the query needs more than %d million steps", MaxQuerySteps/1_000_000)
+		q.err = fmt.Errorf("the query needs more than %d million instructions", MaxQuerySteps/1_000_000)
 	case heap > q.heap+MaxQueryHeap:
 		q.err = fmt.Errorf("the query needs more than %d MiB", MaxQueryHeap>>20)
 	}

@@ -129,7 +129,7 @@ func (ix *Index) candidates(k Key, n *html.Node) (found []*html.Node, ok bool) {
 	return found, len(found) == 0 || n.Parent == ix.root
 }
 
-// of returns the elements by name, for the kind of a key.
+// of returns the lists of elements for the kind of a key: IDs, classes or tags.
 func (ix *Index) of(k Key) *nodesByName {
 	switch k.kind {
 	case '#':

@@ -8,7 +8,7 @@ import (
 )
 
 // standard rewrites a modern CSS selector as one that cascadia supports. cascadia does not support
-// :is, :where, and a combinator at the beginning of :has. For :has(a b), it wrongly matches an
+// :is, :where, or a combinator at the beginning of :has. For :has(a b), it wrongly matches an
 // element that contains b but not a, if a contains the element.
 //
 //	:has(> a b)    →  :haschild(a:has(b))
@@ -141,8 +141,8 @@ func cutFunction(css string) (before, name, arguments, after string, ok bool) {
 	return "", "", "", "", false
 }
 
-// outside returns the positions and runes of a selector that are not in strings, brackets and
-// parentheses. It returns the outermost parentheses themselves.
+// outside returns the positions and runes of a selector that are neither escaped nor in strings,
+// brackets or parentheses. It also returns the outermost brackets and parentheses themselves.
 func outside(css string) iter.Seq2[int, rune] {
 	return func(yield func(int, rune) bool) {
 		var quote rune

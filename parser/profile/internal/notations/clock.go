@@ -1,5 +1,5 @@
-// Package notations parses the texts that pages show for clocks, for the innings of cricket, and
-// for the sets of tennis.
+// Package notations parses the texts that pages show for clocks, for the scores of innings, sets and
+// periods, and for situations.
 package notations
 
 import (
@@ -39,8 +39,8 @@ type Reader struct {
 
 // Clock parses a clock in the notation as, or in the usual notation of the sport if as is "".
 // period is the period that the page names beside the clock, or "". names reports whether the clock
-// itself names the period. Text such as FT, which has neither a period nor a time, returns the zero
-// clock. The error describes the text, without quoting it.
+// itself names the period. For text such as FT, which has neither a period nor a time, Clock returns
+// the zero clock. The error describes the text, without quoting it.
 func (r Reader) Clock(as string, period event.Period, text string) (c event.Clock, names bool, err error) {
 	t, ok := divide(r.Sport, text)
 	if as = r.notation(as, &t); !ok || t.time == "" && !t.names() {
@@ -127,11 +127,11 @@ func (r Reader) sinceStart(as string, period event.Period, seconds int) (int, er
 	overtime := r.Sport.Index(period) > r.Sport.Index(r.Sport.Rules().LastRegulationPeriod)
 	switch {
 	case as == Remaining && period == "":
-		return 0, errors.New("remaining in a period: the profile must find the period")
+		return 0, errors.New("is the time remaining in a period: the profile must find the period")
 	case as == Remaining && length == 0:
-		return 0, fmt.Errorf("remaining in period %s: set the length of the period in lengths", period)
+		return 0, fmt.Errorf("is the time remaining in period %s: set the length of the period in lengths", period)
 	case r.Sport.CountsMinutes() && period == "" && seconds > 0:
-		return 0, errors.New("since the start of a period: the profile must find the period")
+		return 0, errors.New("is the time since the start of a period: the profile must find the period")
 	case as == Remaining && seconds > length:
 		return 0, fmt.Errorf("remaining in period %s is more than its length of %d minutes: check lengths", period, length/60)
 	case as == Remaining:

@@ -97,7 +97,7 @@ func TooLong(sport event.Sport, text string) bool {
 	return ok && len(lengths) > 0 && !sport.CountsMinutes() && float64(seconds) > lengths[len(lengths)-1].Seconds()
 }
 
-// inningsForm is the score of an innings of cricket: 120/4 or 428/6d.
+// inningsForm matches the score of a cricket innings: 120/4 or 428/6d.
 var inningsForm = regexp.MustCompile(`^(\d{1,4}) ?/ ?(\d{1,4})(d?)\b`)
 
 // IsForeignScore reports whether a text that is not a score of the sport is a score of cricket.

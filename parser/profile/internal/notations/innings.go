@@ -12,8 +12,8 @@ import (
 	"github.com/matchwire/matchwire/event"
 )
 
-// The forms of innings. They match a text in lower case from which ParseInnings has removed the
-// texts in parentheses.
+// The forms of innings, in lower case. inningsSep and the forms below it match a text from which
+// ParseInnings has removed the parentheses.
 var (
 	followOn    = regexp.MustCompile(`\b(?:f/o|fo|following on|follow-on)\b`)
 	parentheses = regexp.MustCompile(`\([^()]*\)`)
@@ -38,7 +38,7 @@ const (
 // A SideScore is the score of one side as a page about cricket shows it.
 type SideScore struct {
 	Line event.Line // empty if the side has not batted
-	Bare bool       // the text is only a number, which may be the runs of all innings
+	Bare bool       // the text shows no innings, or only a number, which may be the runs of all innings
 
 	shown  map[string]bool // the orders that are certain, because the other order is impossible
 	either []int           // indices of innings that are possible in both orders; Line has the runs first
@@ -101,8 +101,9 @@ func ParseInnings(text string) (s SideScore, err error) {
 }
 
 // Order returns the order of runs and wickets on a page with these scores. An innings of more than
-// ten runs determines the order. Without such an innings, Order returns usual. If usual is "",
-// Order avoids the order in which a side would have many more wickets than runs.
+// ten runs determines the order. Without such an innings, or if two of them contradict each other,
+// Order returns usual. If usual is "", Order avoids the order in which a side would have many more
+// wickets than runs. If both orders remain, Order returns RunsFirst.
 func Order(page []SideScore, usual string) string {
 	const many = 3
 	shown, likely := map[string]bool{}, map[string]bool{}

@@ -9,7 +9,7 @@ import (
 	"github.com/matchwire/matchwire/event"
 )
 
-// Notations for the time since kick-off, without words such as "2nd half", which divide removes.
+// The forms of the notation minute, after divide has removed words such as "2nd half".
 var (
 	minuteUnit   = regexp.MustCompile(`(\d)` + ordinal + `? ?(?:min(?:u+t\pL*)?s?|m)\b\.?`) // 67 mins, 67. Min.
 	minutePrefix = regexp.MustCompile(`^min(?:u+t\pL*)?s?\b\.? ?`)                          // min 67

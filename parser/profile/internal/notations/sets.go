@@ -9,25 +9,28 @@ import (
 	"github.com/matchwire/matchwire/event"
 )
 
+// errNotSets means that a text does not contain the games of 1 to 5 sets.
+var errNotSets = errors.New("is not a score in games: want 1 to 5 numbers, such as 6 7 10")
+
 // ParseSets parses the games of one side in each set: 6 7(5) 10. It ignores the points of a
 // tie-break in parentheses. The error describes the text, without quoting it.
 func ParseSets(text string) (event.Line, error) {
 	var line event.Line
 	for _, word := range strings.FieldsFunc(parentheses.ReplaceAllString(text, " "), isBetweenSets) {
 		if len(word) > 3 || strings.Trim(word, "0123456789") != "" {
-			return nil, errors.New("is not a score in games")
+			return nil, errNotSets
 		}
 		line = append(line, event.Innings{Runs: number(word)})
 	}
 	if n := len(line); n == 0 || n > len(event.Tennis.Rules().Periods) {
-		return nil, errors.New("is not a score in games")
+		return nil, errNotSets
 	}
 	return line, nil
 }
 
 // ParsePeriods parses the points of one side in each period: 30 28 31 24. The last periods can be
-// unplayed, such as the x of a side that need not bat. most is the maximum number of periods. The
-// error describes the text, without quoting it.
+// unplayed: for example, baseball pages show x for a side that does not need to bat. most is the
+// maximum number of periods. The error describes the text, without quoting it.
 func ParsePeriods(text string, most int) (event.Line, error) {
 	line, unplayed := event.Line{}, false
 	for _, word := range strings.FieldsFunc(text, isBetweenSets) {

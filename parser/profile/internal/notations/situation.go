@@ -16,11 +16,11 @@ import (
 const maxBallOn = 40
 
 var (
-	counted  = regexp.MustCompile(`(?i)^(\d+)(?:st|nd|rd|th)?$`) // 3 or 3rd
-	strength = regexp.MustCompile(`(?i)^(\d) ?(?:-|–|:|x|vs?\.?|on|-on-) ?(\d)$`)
+	numberText = regexp.MustCompile(`(?i)^(\d+)(?:st|nd|rd|th)?$`) // 3 or 3rd
+	strength   = regexp.MustCompile(`(?i)^(\d) ?(?:-|–|:|x|vs?\.?|on|-on-) ?(\d)$`)
 )
 
-// noBases are the texts for empty bases.
+// noBases contains the texts for empty bases.
 var noBases = []string{"0", "none", "empty"}
 
 // SetMember sets a member of a situation from its text on the page. It returns an error if the text
@@ -78,7 +78,7 @@ func side(text string) (event.Side, error) {
 // within returns the number in a text, such as 3 or 3rd. It returns an error if the number is out
 // of bounds.
 func within(m event.Member, text string) (int, error) {
-	found := counted.FindStringSubmatch(text)
+	found := numberText.FindStringSubmatch(text)
 	if found == nil {
 		return 0, fmt.Errorf("%q is not a number", clip(text))
 	}
@@ -122,7 +122,7 @@ func bases(m event.Member, text string) ([]int, error) {
 	return slices.Compact(all), nil
 }
 
-// rate returns the runs in each over, such as 7.25.
+// rate returns the number of runs per over in a text, such as 7.25.
 func rate(m event.Member, text string) (float64, error) {
 	n, err := strconv.ParseFloat(text, 64)
 	switch {
@@ -134,7 +134,8 @@ func rate(m event.Member, text string) (float64, error) {
 	return n, nil
 }
 
-// setPoints sets the points of one side in a game of tennis. AD, Adv and A are the advantage.
+// setPoints sets the points of one side in a tennis game: of returns the member for this side. AD,
+// Adv and A mean advantage.
 func setPoints(s *event.Situation, m event.Member, text string, of func(*event.GamePoints) *string) error {
 	switch strings.ToLower(text) {
 	case "a", "ad", "adv", "advantage":
@@ -170,8 +171,9 @@ func players(m event.Member, text string) (string, error) {
 	return fmt.Sprintf("%d-%d", max(a, b), min(a, b)), nil
 }
 
-// CheckTogether removes members that contradict each other, and incomplete points of a game. It
-// returns the name of the removed member and the reason, or "" if there is nothing to report.
+// CheckTogether removes members that contradict each other. It completes the points of a game if the
+// page shows only an advantage, and removes other incomplete points. It returns the name of a member
+// that is wrong and the reason, or "" and nil if no member is wrong.
 func CheckTogether(s *event.Situation) (member string, err error) {
 	if s.PowerPlay != "" && s.Strength != "" && s.Strength[0] == s.Strength[2] {
 		member, err = "strength", fmt.Errorf("%s, although the %s side has a power play", s.Strength, s.PowerPlay)

@@ -47,7 +47,8 @@ func plain(text string) string {
 func squeezed(s string) string { return strings.Join(strings.Fields(s), " ") }
 
 // divide divides the text of a clock. Full-width digits, and all kinds of spaces and apostrophes,
-// are equivalent to the plain characters. ok is false if the words contradict each other.
+// are equivalent to the plain characters. ok is false if the words contradict each other, or name a
+// period that the sport does not have.
 func divide(sport event.Sport, text string) (t clockText, ok bool) {
 	text = ordinalMinute.ReplaceAllString(plain(text), "$1'")
 	text = bracketedPlus.ReplaceAllString(text, "$1")
@@ -81,7 +82,7 @@ func divide(sport event.Sport, text string) (t clockText, ok bool) {
 // ordinalMinute matches a minute such as "2nd minute", whose "2nd" does not name the second half.
 var ordinalMinute = regexp.MustCompile(`\b(\d{1,3})(?:st|nd|rd|th) min(?:ute)?\b\.?`)
 
-// bracketedPlus is stoppage time in brackets, as in 45' (+2).
+// bracketedPlus matches stoppage time in brackets, as in 45' (+2).
 var bracketedPlus = regexp.MustCompile(`[(\[] ?(\+[^()\[\]]*)[)\]]`)
 
 // A clockWord is a word, or a phrase, beside or instead of the time of a clock.

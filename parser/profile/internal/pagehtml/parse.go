@@ -22,9 +22,9 @@ var ErrTooLarge = errors.New("the page is too large: too many elements, texts an
 // A Parser parses a page and its fragments. It limits the total size of their trees to most units.
 type Parser struct{ units, most int }
 
-// NewParser returns a parser for a page of length bytes. The limit is 20,000 units and 2 units for
-// each byte, but at most MaxUnits. Markup without reopened elements has at most about one unit for
-// each byte.
+// NewParser returns a parser for a page of length bytes. The limit is 20,000 units plus 2 units
+// per byte, but at most MaxUnits. Markup without reopened elements has at most about one unit per
+// byte.
 func NewParser(length int) *Parser { return &Parser{most: min(20_000+2*length, MaxUnits)} }
 
 // Parse parses a page in UTF-8. It stops when ctx ends.

@@ -11,7 +11,7 @@ import (
 	"golang.org/x/net/html"
 )
 
-// pages returns small pages whose trees are larger than their markup suggests.
+// pages returns small pages. The trees of most of them are larger than their markup suggests.
 func pages() []string {
 	var b strings.Builder
 	for i := range 200 {
@@ -62,7 +62,7 @@ func FuzzParse(f *testing.F) {
 			t.Fatal(err)
 		}
 		if a, b := render(t, got), render(t, want); a != b {
-			t.Errorf("the tree differs from the tree of html.Parse:\n%s\n%s", a, b)
+			t.Errorf("the tree is\n%s\nwant the tree of html.Parse:\n%s", a, b)
 		}
 	})
 }
@@ -96,7 +96,7 @@ func TestFragmentsCount(t *testing.T) {
 	}
 }
 
-// A page is not parsed after the context has ended.
+// Parse stops when the context ends.
 func TestParseStops(t *testing.T) {
 	t.Parallel()
 	why := errors.New("the process stops")
@@ -108,11 +108,11 @@ func TestParseStops(t *testing.T) {
 	}}
 	p := NewParser(3_000_000)
 	if _, err := p.Parse(ctx, page); !errors.Is(err, why) || page.read > 400_000 {
-		t.Errorf("got error %v after %d bytes, want %v after 200,000", err, page.read, why)
+		t.Errorf("got error %v after %d bytes, want %v after at most 400,000 bytes", err, page.read, why)
 	}
 }
 
-// A counting reader calls after with the number of bytes that were read.
+// A counting reader calls after with the total number of bytes read so far.
 type counting struct {
 	*strings.Reader
 	read  int

@@ -21,15 +21,15 @@ const (
 const maxBodies = 32
 
 // A reader passes a page to the HTML parser in chunks. Before each chunk, it computes an upper
-// bound of the size of the tree: the size when the tree was last counted, and the maximum growth
+// bound on the size of the tree: the size when the tree was last counted, plus the maximum growth
 // since. When the bound reaches the limit, the reader counts the tree again. Read fails if the tree
 // is too large, or if the context has ended.
 //
-// The growth by a tag is limited, because the parser creates at most:
+// The growth per tag is limited, because for each tag the parser creates at most:
 //   - four elements and two texts, for the tag, the elements that it implies and the text after it
 //   - two copies of all active formatting elements, when it reopens them
 //   - eight copies of these elements in the adoption agency algorithm of the HTML standard, which
-//     the parser runs for end tags of formatting elements, and for a and nobr
+//     the parser runs for end tags of formatting elements, and for <a> and <nobr>
 //
 // The active formatting elements are those at the beginning of the chunk, and those that begin in
 // the chunk.
@@ -82,9 +82,9 @@ func (r *reader) check() error {
 	return nil
 }
 
-// cut returns the length of the next chunk, which is a prefix of b, and its maximum growth. Any
-// text counts as the attributes of a formatting element, because a tag can have begun before the
-// chunk.
+// cut returns the length of the next chunk, which is a prefix of b, and the maximum growth of the
+// tree. Any text counts as the attributes of a formatting element, because a tag can have begun
+// before the chunk.
 func (r *reader) cut(b []byte) (at, growth int) {
 	formatting := r.state.formatting() + r.state.attr.Len() + 2
 	attributes := 0
@@ -116,14 +116,14 @@ func (r *reader) cut(b []byte) (at, growth int) {
 	}
 }
 
-// formattingElements are the elements that the parser reopens.
+// formattingElements contains the elements that the parser reopens.
 var formattingElements = map[atom.Atom]bool{
 	atom.A: true, atom.B: true, atom.Big: true, atom.Code: true, atom.Em: true, atom.Font: true, atom.I: true,
 	atom.Nobr: true, atom.S: true, atom.Small: true, atom.Strike: true, atom.Strong: true, atom.Tt: true, atom.U: true,
 }
 
-// tagName returns the name of the tag whose text begins with b. end reports whether it is an end
-// tag.
+// tagName returns the name of the tag at the beginning of b. b does not contain the < of the tag.
+// end reports whether the tag is an end tag.
 func tagName(b []byte) (name atom.Atom, end bool) {
 	if end = len(b) > 0 && b[0] == '/'; end {
 		b = b[1:]
@@ -138,7 +138,7 @@ func tagName(b []byte) (name atom.Atom, end bool) {
 }
 
 // separators returns the maximum number of attributes that begin in a part of a tag: the number of
-// bytes that follow white space, a slash or a quote.
+// pieces between white space, slashes and quotes.
 func separators(b []byte) int {
 	n, before := 0, byte(1)
 	for _, c := range b {

@@ -38,7 +38,7 @@ func decodePrefix(text []byte) (v any, length int64, err error) {
 }
 
 // jqNumbers converts the numbers in a value to types that gojq supports. It modifies v. Integers
-// keep all their digits: an ID of 19 digits does not become a float.
+// of up to maxDigits digits keep all their digits: an ID of 19 digits does not become a float.
 func jqNumbers(v any) any {
 	switch v := v.(type) {
 	case json.Number:

@@ -79,8 +79,8 @@ func scriptString(text string) (string, error) {
 // The joined chunks are lines with an ID and a value.
 var flightChunk = regexp.MustCompile(`\.push\(\s*\[\s*1\s*,\s*("(?:[^"\\]|\\.)*")\s*\]\s*\)`)
 
-// DecodeFlight returns the values in scripts by ID. It omits values that are not JSON. To find a
-// value, use a jq query such as [.. | objects | select(has("homeTeam"))][0].
+// DecodeFlight returns the values in scripts by ID. It omits values that are neither JSON nor text.
+// To find a value, use a jq query such as [.. | objects | select(has("homeTeam"))][0].
 func DecodeFlight(scripts []string) (map[string]any, error) {
 	var stream strings.Builder
 	for _, s := range scripts {
@@ -117,7 +117,7 @@ func DecodeFlight(scripts []string) (map[string]any, error) {
 	return values, nil
 }
 
-// flightText returns the text of a line such as T1f4,…: The number after T is the length of the
+// flightText returns the text of a line such as "T1f4,…". The number after T is the length of the
 // text in bytes, in hexadecimal. No line break follows the text, so after is the rest of the line.
 // ok is false if the line has no such text.
 func flightText(line string) (text, after string, ok bool) {

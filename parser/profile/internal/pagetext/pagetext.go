@@ -48,7 +48,7 @@ func HTML(body []byte, contentType string) io.Reader {
 
 // JSON returns a JSON page converted to UTF-8. It returns valid UTF-8 without NUL bytes unchanged,
 // because JSON is usually UTF-8. It converts other pages from the charset that the response
-// declares.
+// declares. If the response declares no known charset, the page is unchanged.
 func JSON(body []byte, contentType string) ([]byte, error) {
 	_, parameters, err := mime.ParseMediaType(contentType)
 	if err != nil || parameters["charset"] == "" {

@@ -40,8 +40,9 @@ func Several(line *event.LineScore) bool {
 // Complete returns the page's score and line score in cricket, completed from earlier pages. all
 // reports whether the site shows all innings. wickets reports whether the site shows wickets. If it
 // does, an innings without wickets is all out. The line score is nil if it is not known to which
-// innings the runs belong. In other sports, Complete returns both unchanged, or a nil line score if
-// it does not fit the score.
+// innings the runs belong. In other sports, Complete returns the page's score, and the line score that
+// [observation.Observation.LineOf] returns for it. If the page has no score, Complete returns nil for
+// both.
 func (known Known) Complete(o *observation.Observation, all, wickets bool) (*event.Score, *event.LineScore) {
 	switch rules := o.Sport.Rules(); {
 	case o.Score == nil:
@@ -91,8 +92,8 @@ func (known Known) Complete(o *observation.Observation, all, wickets bool) (*eve
 }
 
 // before returns the line score before the page. The saved line score may be unknown, because no
-// page has named the innings. Then a score that falls can show it: a side that has begun its second
-// innings had one innings before.
+// page has named the innings. Then before can infer it from a score that falls: a side that has begun
+// its second innings had one innings before.
 func (known Known) before(o *observation.Observation, score *event.Score) *event.LineScore {
 	innings, before := known.begun(o)
 	if began := known.Began(o, score); known.LineScore != nil || before > 0 || innings < 3 || len(began) != innings-2 {
@@ -170,8 +171,8 @@ func showsInnings(o *observation.Observation) bool {
 }
 
 // Batting returns the side whose runs or wickets are higher on a page than before, or that has
-// begun an innings. If both sides qualify, the side that did not bat before has batted last. If
-// neither does, Batting returns was.
+// begun an innings. If both sides qualify, the side other than was has batted last. Then Batting
+// returns that side, or "" if was is "". If neither side qualifies, it returns was.
 func (known Known) Batting(was event.Side, score *event.Score, line *event.LineScore) event.Side {
 	var risen []event.Side
 	for _, side := range sides {
@@ -215,8 +216,9 @@ func More(was, now *event.LineScore) bool {
 
 // After returns the line score after an incident in the latest innings of a side. was is the line
 // score before the incident, and shown is the line score of the page. runs are the runs of the
-// innings after the incident. After returns was if was or shown is nil. It does not modify was or
-// shown.
+// innings after the incident, and wicket reports whether the incident is a wicket. After returns was
+// if was or shown is nil. It also returns was if shown has fewer innings of the side than was, or at
+// least two more. It does not modify was or shown.
 func After(was, shown *event.LineScore, side event.Side, runs int, wicket bool) *event.LineScore {
 	if was == nil || shown == nil || len(shown.Of(side)) == 0 {
 		return was

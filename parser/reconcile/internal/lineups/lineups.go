@@ -10,8 +10,9 @@ import (
 	"github.com/matchwire/matchwire/parser/observation"
 )
 
-// Merge returns the line-up now, with the members that it lacks set from was. If the match has begun,
-// the roles of players do not change, because some pages list a substitute who came on as a starter.
+// Merge returns the line-up now, with the attributes that it lacks set from was. Players in both
+// line-ups keep the spelling of their names in was. If the match has begun, the roles of players do not
+// change, because some pages list a substitute who came on as a starter.
 func Merge(was, now *event.Lineup, begun bool) event.Lineup {
 	merged := event.Lineup{Formation: cmp.Or(now.Formation, was.Formation), Coach: mergeCoach(was.Coach, now.Coach),
 		Players: slices.Clone(now.Players)}
@@ -39,7 +40,8 @@ func mergeCoach(was, now string) string {
 	return now
 }
 
-// samePerson reports whether two entries are the same player. A damaged name is compared by number.
+// samePerson reports whether two entries are the same player. If the name in now is damaged, it
+// compares the numbers.
 func samePerson(was, now *event.LineupPlayer) bool {
 	if observation.Damaged(now.Name) {
 		return now.Number != "" && now.Number == was.Number

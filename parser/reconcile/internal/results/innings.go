@@ -6,8 +6,8 @@ import (
 	"github.com/matchwire/matchwire/event"
 )
 
-// ofInnings returns the result of a match of cricket. With one innings a side, the score does not show who
-// won, because rain can change the target.
+// ofInnings returns the result of a cricket match. With one innings per side, the score does not show
+// who won, because rain can change the target.
 func (o *Observed) ofInnings() Result {
 	latest := -1
 	for _, p := range o.Periods {
@@ -40,7 +40,7 @@ func (o *Observed) ofInnings() Result {
 	return Result{event.Draw, event.ByRegulation} // the other side was still batting
 }
 
-// TwoInnings reports whether a match has two innings a side. Such a match has an innings of more
+// TwoInnings reports whether a match has two innings per side. Such a match has an innings of more
 // than 60 overs, or an innings after the second that is longer than a super over. longest is the
 // number of balls in the longest innings, and later is the number of balls in the longest innings
 // after the second.
@@ -83,7 +83,7 @@ func isClosed(l event.Line) bool {
 // winningHit is the maximum number of runs by which a side leads after a hit that wins the match.
 const winningHit = 6
 
-// MayEnd reports whether a match of cricket can end with a line score. It can if the trailing side
+// MayEnd reports whether a cricket match can end with a line score. It can if the trailing side
 // has ended its last innings, or if the leading side has just overtaken it. A tie can end the match
 // only if each side has ended its second innings, because otherwise a super over can follow.
 // wickets reports whether the pages show wickets. batting is the side that batted last, or "" if

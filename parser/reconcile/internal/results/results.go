@@ -32,7 +32,7 @@ func Awarded(score *event.Score, played bool) Result {
 }
 
 // Result returns the result of a match that was played. It does not infer the winner of a two-legged
-// tie. The side that wins the last set has won the match.
+// tie. If the score starts again with each set, the side that wins the last set has won the match.
 func (o *Observed) Result() Result {
 	rules := o.Sport.Rules()
 	switch {
