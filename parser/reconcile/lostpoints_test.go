@@ -248,3 +248,35 @@ func TestNextSetHasTheSameScore(t *testing.T) {
 	s.expect(tennisAt("s2", score(1, 1), append(all, wins("break", event.Away, "s2", score(1, 1)))...),
 		"break away Ferrer 1-1")
 }
+
+// The score falls from 2-0 to 1-0, and the only run vanishes from the list. A run must have scored, so the
+// list may be incomplete. The run is retracted only if the list stays empty.
+func TestListEmptyAfterTheScoreFell(t *testing.T) {
+	t.Parallel()
+	at := func(after event.Score, in ...observation.Incident) observation.Observation {
+		o := baseballAt("i2", event.Bottom, after, in...)
+		o.Lists = []int{len(in)}
+		return o
+	}
+	for _, returns := range []bool{true, false} {
+		s := begin(t, at(score(0, 0)))
+		s.expect(at(score(2, 0), run(event.Home, "Ramos", "double", "i2", score(2, 0))), "run home Ramos double 2-0")
+		var all []string
+		for range 6 {
+			all = append(all, s.read(at(score(1, 0)))...)
+		}
+		if slices.ContainsFunc(all, func(e string) bool { return e == "run_retracted home Ramos double 1-0" }) {
+			t.Errorf("the events %q retract the run before the list was empty for two minutes", all)
+		}
+		for range 12 {
+			if returns {
+				all = append(all, s.read(at(score(1, 0), run(event.Home, "Ramos", "double", "i2", score(1, 0))))...)
+			} else {
+				all = append(all, s.read(at(score(1, 0)))...)
+			}
+		}
+		if got := slices.Contains(all, "run_retracted home Ramos double 1-0"); got == returns {
+			t.Errorf("the row returns: %v; the run is retracted: %v, events %q", returns, got, all)
+		}
+	}
+}

@@ -126,7 +126,8 @@ func pointRows(o *observation.Observation) []observation.Incident {
 
 // retractPoints retracts points that the page does not list, and whose score is higher than the
 // page's score. If the page has rows, but none that reaches its score, it may have removed other
-// points instead. Then the unlisted points are only in doubt, until the page lists more rows.
+// points instead. If the list has become empty, although the score is not 0, its rows may return. Then
+// the unlisted points are only in doubt, until the page lists more rows or the list stays empty.
 func (d *draft) retractPoints(rows []observation.Incident) {
 	for at := range d.state.Tracked {
 		tracked := &d.state.Tracked[at]
@@ -134,11 +135,12 @@ func (d *draft) retractPoints(rows []observation.Incident) {
 			!isAhead(&d.obs, &tracked.Incident, d.obs.Score) {
 			continue
 		}
-		if len(rows) == 0 || d.listsScore(rows, tracked.Side) {
+		emptied := len(rows) == 0 && d.obs.Lists != nil && tracked.Site == d.from.Site
+		if d.listsScore(rows, tracked.Side) || len(rows) == 0 && !emptied {
 			d.retract(at, pointSeries(tracked.Side))
-		} else {
-			tracked.Doubted, tracked.Missing = true, tracked.Missing.extended(d.from.At)
+			continue
 		}
+		tracked.Doubted, tracked.Missing = true, tracked.Missing.extended(d.from.At)
 	}
 }
 
@@ -173,8 +175,10 @@ func (d *draft) retractMissingPoints(p *pointPairs) {
 		ahead := tracked.Doubted && d.obs.Score != nil && isAhead(&d.obs, &tracked.Incident, d.obs.Score)
 		tracked.Doubted = tracked.Doubted || earlier || p.newAfter(t) || complete && p.listsAround(t) ||
 			len(d.obs.Incidents) < d.rowsBefore
-		if !tracked.Doubted || !complete && !earlier && !ahead || d.isRetracted(at) || p.needs(t) ||
-			!wouldList(&d.obs, tracked, d.from.Site) {
+		if !tracked.Doubted || !complete && !earlier && !ahead || d.isRetracted(at) || p.needs(t) {
+			continue
+		}
+		if !wouldList(&d.obs, tracked, d.from.Site) && !(ahead && tracked.Site == d.from.Site) {
 			continue
 		}
 		if tracked.Missing = tracked.Missing.extended(d.from.At); tracked.Missing.overdue(missingPolls, missingFor) {
