@@ -37,8 +37,9 @@ func TestDocumentedListScript(t *testing.T) {
 	}))
 	defer site.Close()
 	dir := t.TempDir()
+	_, port, _ := strings.Cut(strings.TrimPrefix(site.URL, "http://"), ":")
 	write(t, map[string]string{
-		filepath.Join(dir, "matchwire.yaml"): "profiles: sites\nfetch: {private_addresses: true}\n",
+		filepath.Join(dir, "matchwire.yaml"): "profiles: sites\nfetch: {private_addresses: true, ports: [" + port + "]}\n",
 		filepath.Join(dir, "sites/mysite.yaml"): strings.Replace(strings.Replace(tinyProfile, "profile: tiny",
 			"profile: mysite", 1), "match:\n", "match:\n  id: {css: p, regexp: '\\d+', prefix: mysite-}\n", 1),
 		filepath.Join(dir, "sites/mysite-list.yaml"): "profile: mysite-list\nsport: soccer\nmatches: li\nmatch: " +
