@@ -157,7 +157,7 @@ func matching(t *testing.T, folder, name string, all map[string][]string) (found
 var (
 	scripted = regexp.MustCompile(`redis\.call\('([a-z]+)'`)
 	called   = regexp.MustCompile(`\b(?:redis|Redis|pipe|p|r)\.([A-Z][A-Za-z]+)\((?:ctx|starting|r\.Context\(\)|c\b)`)
-	run      = regexp.MustCompile(`\.Run\((?:ctx|r\.Context\(\)), [a-z]*\.?(?:redis|Redis)\b`)
+	run      = regexp.MustCompile(`\.Run\(\s*(?:ctx|r\.Context\(\)),\s*[a-z]*\.?(?:redis|Redis)\b`)
 )
 
 // names maps methods of the Redis client to commands, if they have other names.
