@@ -71,6 +71,7 @@ func (u *usersCmd) Run(c *console) error {
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(c.text(), "wrote the users of all roles to %s, with %s\n", u.Dir, pipeline.Plural(len(created), "new password"))
+	passwords := pipeline.Plural(len(created), "new password")
+	fmt.Fprintf(c.text(), "wrote the users of all roles to %s, with %s\n", u.Dir, passwords)
 	return nil
 }

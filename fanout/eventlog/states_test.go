@@ -224,7 +224,7 @@ func TestCheckpointOfAnOlderVersion(t *testing.T) {
 	now := time.Now()
 	for _, tc := range []struct {
 		matches int
-		first   time.Time // when the match that changed first has changed
+		first   time.Time // when the oldest match changed
 		partial bool
 	}{{499, now, false}, {500, now, true}, {500, now.AddDate(0, 0, -8), false}} {
 		c, r := store(t)
