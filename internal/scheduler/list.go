@@ -82,9 +82,9 @@ for _, id in ipairs(ARGV) do
 end
 return all`)
 
-// List returns all entries in the order in which the sources were activated, without the matches of
-// their latest polls. It also completes the index for [Schedule.Page]. It reads all sources, in small
-// parts.
+// List returns all entries in the order in which the sources were activated, without the matches and
+// the course of their latest polls. It also completes the index for [Schedule.Page]. It reads all
+// sources, in small parts.
 func (s *Schedule) List(ctx context.Context) ([]Entry, error) {
 	found := map[string]Entry{}
 	for cursor := uint64(0); ; {
@@ -173,8 +173,8 @@ var ErrPosition = errors.New("not a position in the list of sources")
 
 // Page calls visit with at most n selected entries, the latest activation first, until visit returns
 // false. next is the position of the last of these entries, or "" if no entry follows. If a caller
-// reads all pages, each source that stays on the schedule is on one of the pages. Without
-// q.Match, a page costs Redis only the work for its own entries.
+// reads all pages, each source that stays on the schedule is on one of the pages. Without q.Match,
+// a page costs Redis only the work for its own entries.
 func (s *Schedule) Page(ctx context.Context, q Query, n int, visit func(Entry) bool) (next string, err error) {
 	after := int64(1) << 53
 	if q.After != "" {
