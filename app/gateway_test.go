@@ -16,9 +16,9 @@ import (
 	"github.com/gorilla/websocket"
 )
 
-// An instance that serves TLS announces it, and a gateway that serves TLS connects to it over TLS. The
-// gateway starts with REDIS_URL alone. When it stops, its clients get a close frame. A gateway that
-// does not trust the certificate says so.
+// An instance announces that it serves TLS, and a gateway that serves TLS connects to the instance over
+// TLS. The gateway starts without AMQP_URL. When the gateway stops, its clients get a close frame. A
+// gateway that does not trust the certificate reports this in its health.
 func TestGatewayWithTLS(t *testing.T) {
 	w := newWorld(t)
 	site := httptest.NewTLSServer(nil) // only its certificate is used
@@ -89,6 +89,6 @@ func TestGatewayWithTLS(t *testing.T) {
 	}()
 	gateway.stop(syscall.SIGTERM)
 	if err := <-closed; !websocket.IsCloseError(err, websocket.CloseServiceRestart) {
-		t.Errorf("the socket ended with %v, want 1012", err)
+		t.Errorf("the socket ended with %v, want close code 1012", err)
 	}
 }

@@ -14,9 +14,9 @@ type setupCmd struct{}
 func (s *setupCmd) Help() string {
 	return "Declares what the roles need with this config: the exchanges, the event log, " +
 		"and the queues of the consumers, " +
-		"the scheduler and the parser. Run it with an AMQP_URL whose user may do that. " +
+		"the scheduler and the parser. Run setup with an AMQP_URL whose user may declare them. " +
 		"The users of the roles then need no right to declare anything. " +
-		"Run it again after every change of the consumers in the config. It changes nothing that exists."
+		"Run setup again after every change of the consumers in the config. The command changes nothing that exists."
 }
 
 func (s *setupCmd) Run(ctx context.Context, c *console) error {
@@ -54,7 +54,7 @@ func (u *usersCmd) Help() string {
 		"  ROLE/amqp_url              for AMQP_URL_FILE of a role\n" +
 		"  ROLE/redis_url             for REDIS_URL_FILE of a role\n" +
 		"  api/api_token              for MATCHWIRE_API_TOKEN_FILE of the role api\n\n" +
-		"Besides the roles, there are the users gateway, setup and operator. " +
+		"ROLE is the name of a role, or gateway, setup or operator. " +
 		"The files for the servers contain only hashes of the passwords. " +
 		"If the folder already has passwords, the command keeps them, and only updates the rights of the users."
 }
@@ -71,6 +71,7 @@ func (u *usersCmd) Run(c *console) error {
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(c.text(), "%s has the users of all roles, %s\n", u.Dir, pipeline.Plural(len(created), "new password"))
+	passwords := pipeline.Plural(len(created), "new password")
+	fmt.Fprintf(c.text(), "wrote the users of all roles to %s, with %s\n", u.Dir, passwords)
 	return nil
 }

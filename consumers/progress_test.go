@@ -15,7 +15,7 @@ import (
 	"github.com/matchwire/matchwire/event"
 )
 
-// Health reports a consumer whose attempts all fail, for as long as they do.
+// Health reports a consumer while all its attempts fail.
 func TestStuckConsumer(t *testing.T) {
 	for _, tc := range []struct {
 		name string
@@ -30,10 +30,10 @@ func TestStuckConsumer(t *testing.T) {
 				ctx, stop := context.WithCancel(t.Context())
 				b := memory.New([]time.Duration{time.Second, time.Second, time.Second}, slog.New(slog.DiscardHandler))
 				var progress consumers.Progress
-				failing := tc.err
+				result := tc.err
 				c := consumers.Consumer{
 					Keys:   []string{"#"},
-					Handle: func(context.Context, event.Event) error { return failing },
+					Handle: func(context.Context, event.Event) error { return result },
 				}
 				r := consumers.Runner{Broker: b, Progress: &progress, Log: slog.New(slog.DiscardHandler)}
 				ended := make(chan error)
@@ -50,7 +50,7 @@ func TestStuckConsumer(t *testing.T) {
 				}
 				synctest.Wait()
 				if h := progress.Health(); h != nil {
-					t.Errorf("health after 4 failures in a moment is %v, want no issues", h)
+					t.Errorf("health right after 4 failures is %v, want no issues", h)
 				}
 				time.Sleep(15 * time.Second)
 				publish()
@@ -59,9 +59,9 @@ func TestStuckConsumer(t *testing.T) {
 				if len(h) != 1 || h[0].Down != tc.down ||
 					!strings.Contains(h[0].Text, "consumer boards has handled no event since") ||
 					!strings.Contains(h[0].Text, tc.err.Error()) {
-					t.Errorf("health is %v, want an issue of the consumer boards, down: %v", h, tc.down)
+					t.Errorf("health is %v, want an issue of consumer boards with Down %v", h, tc.down)
 				}
-				failing = nil
+				result = nil
 				publish()
 				synctest.Wait()
 				if h := progress.Health(); h != nil {

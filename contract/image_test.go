@@ -32,7 +32,7 @@ func TestDockerfile(t *testing.T) {
 		}
 	}
 	if strings.Contains(final, "RUN") {
-		t.Error("the final image has no shell for RUN")
+		t.Error("the final image uses RUN, but has no shell")
 	}
 }
 
@@ -144,7 +144,7 @@ func TestDockerignore(t *testing.T) {
 		"fanout/server.pem", "internal/matchwire.yaml", "archive.jsonl", "README.md",
 	} {
 		if included(rules, f) {
-			t.Errorf(".dockerignore includes %s", f)
+			t.Errorf(".dockerignore includes %s, want it excluded", f)
 		}
 	}
 }

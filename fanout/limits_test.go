@@ -58,7 +58,7 @@ func TestConnectionsOfOneAddress(t *testing.T) {
 }
 
 // One address that asks for 256 delays gets Options.TimelinesPerAddress of them. Another address still
-// gets its delay, and can share those of the first.
+// gets its own delay, and can use the delays of the first address.
 func TestTimelinesOfOneAddress(t *testing.T) {
 	b := memory.New(nil, nil)
 	publishNth(t, b, "m1", "soccer.mls.goal", 1, nil)
@@ -83,14 +83,15 @@ func TestTimelinesOfOneAddress(t *testing.T) {
 	n.followFrom(t, victim, "delay=1800").read()
 	shared := n.followFrom(t, victim, "delay=1")
 	shared.read()
-	n.followFrom(t, attacker, "delay=1").read() // one that it already uses
+	n.followFrom(t, attacker, "delay=1").read() // a delay that it already uses
 	if got := metric(t, n.hub, "matchwire_fanout_lines"); got != 1+32+1 {
-		t.Errorf("%v timelines, want the live one, 32 of one address and 1 of the other", got)
+		t.Errorf("%v timelines, want 34: the live one, 32 of one address and 1 of the other", got)
 	}
 }
 
-// An address that closes its clients keeps their timelines until they end. So it cannot start many
-// timelines one after the other. If another address uses a timeline, the first no longer holds it.
+// An address whose clients disconnect still holds their timelines until the timelines end. So it cannot
+// start many timelines one after the other. If another address also uses such a timeline, the first
+// address no longer holds it.
 func TestTimelinesAfterTheirClients(t *testing.T) {
 	b := memory.New(nil, nil)
 	n := newNodeOf(t, b, fanout.Options{TimelinesPerAddress: 2})
@@ -129,18 +130,18 @@ func TestTimelinesAfterTheirClients(t *testing.T) {
 		_ = c.conn.SetReadDeadline(time.Now().Add(10 * time.Second))
 		_, _, err := c.conn.ReadMessage()
 		return err == nil
-	}, "another delay when the timeline of the first has ended")
+	}, "another delay after a timeline of the address has ended")
 	count()
 }
 
-// A gatedLog blocks each call of ReadLog after the first until open is called.
+// A gatedLog blocks each call of ReadLog after the first until gate is closed.
 type gatedLog struct {
 	broker.Log
 	gate chan struct{}
 
 	mu      sync.Mutex
 	begun   int // calls of ReadLog
-	waiting int // calls that the gate blocks
+	waiting int // calls that the gate has blocked
 }
 
 func (l *gatedLog) ReadLog(ctx context.Context, from broker.Cursor, caughtUp chan<- struct{},
@@ -235,13 +236,13 @@ func TestSearchesTakeTurns(t *testing.T) {
 			}
 		}
 	}
-	if turns > 8+4 { // the searches in progress, the next one, and some while its client connects and receives
-		t.Errorf("the other address was admitted after %d of %d searches, want it to be next", turns, clients)
+	if turns > 8+4 { // the 8 in progress, the next one, and some until its client receives the frame
+		t.Errorf("the other address was admitted after %d of %d searches, want at most 12", turns, clients)
 	}
 	close(log.turn)
 }
 
-// A turnLog blocks each call of ReadLog after the first until it receives a value.
+// A turnLog blocks each call of ReadLog after the first until it receives a value from turn.
 type turnLog struct {
 	broker.Log
 	turn chan struct{}
@@ -281,7 +282,7 @@ func (l *turnLog) blocked() int {
 	return l.waiting
 }
 
-// A readCounter counts the reads of the presence of all nodes.
+// A readCounter counts how often the presence of all nodes is read.
 type readCounter struct{ reads atomic.Int64 }
 
 func (*readCounter) DialHook(next redis.DialHook) redis.DialHook { return next }

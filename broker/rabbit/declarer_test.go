@@ -17,7 +17,7 @@ import (
 	"github.com/matchwire/matchwire/internal/testenv"
 )
 
-// asUser adds a user with permissions to the server, and returns the URL for the user.
+// asUser adds a user with permissions to the server, and returns url with the user.
 func asUser(t *testing.T, ctl func(...string) (string, error), url, name, configure, write, read string) string {
 	t.Helper()
 	for _, args := range [][]string{
@@ -31,8 +31,8 @@ func asUser(t *testing.T, ctl func(...string) (string, error), url, name, config
 	return strings.Replace(url, "guest:guest", name+":"+testenv.Secret, 1)
 }
 
-// setUp calls Setup, and returns the objects by kind and name. The value is "new", "existed" or
-// "bound".
+// setUp calls Setup, and returns the states of the objects by kind and name. A state is "new",
+// "existed" or "bound".
 func setUp(t *testing.T, b *rabbit.Broker, all ...broker.Subscription) (map[string]string, error) {
 	t.Helper()
 	objects := map[string]string{}
@@ -49,7 +49,8 @@ func setUp(t *testing.T, b *rabbit.Broker, all ...broker.Subscription) (map[stri
 	return objects, err
 }
 
-// Setup declares all objects once, and names the object that the broker refuses.
+// Setup declares all objects, and reports which of them existed. Its error names the object that the
+// broker refuses.
 func TestSetup(t *testing.T) {
 	t.Parallel()
 	node := testenv.OwnRabbit(t, 1)[0]
@@ -75,7 +76,7 @@ func TestSetup(t *testing.T) {
 		}
 		for _, n := range names {
 			if got[n] != want {
-				t.Errorf("%s is %q, want %s", n, got[n], want)
+				t.Errorf("%s is %q, want %q", n, got[n], want)
 			}
 		}
 		for _, b := range bindings {
@@ -94,10 +95,10 @@ func TestSetup(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, tt := range []struct {
-		name  string
-		by    *rabbit.Broker
-		queue string
-		wants []string
+		name   string
+		broker *rabbit.Broker
+		queue  string
+		wants  []string
 	}{
 		{"no right to declare", some, "", []string{`the user may not declare exchange "tasks"`, "ACCESS_REFUSED"}},
 		{"no right to bind", reader, "", []string{`the user may not declare the binding of queue "live_events.log"`,
@@ -105,7 +106,7 @@ func TestSetup(t *testing.T) {
 		{"other arguments", admin, "consumer.old", []string{`queue "consumer.old" exists with other arguments`,
 			"inequivalent arg"}},
 	} {
-		_, err := setUp(t, tt.by, broker.Subscription{Queue: tt.queue})
+		_, err := setUp(t, tt.broker, broker.Subscription{Queue: tt.queue})
 		for _, want := range tt.wants {
 			if err == nil || !strings.Contains(err.Error(), want) {
 				t.Errorf("%s: error %v, want %q", tt.name, err, want)
@@ -114,8 +115,8 @@ func TestSetup(t *testing.T) {
 	}
 }
 
-// A user who may not declare anything waits for the objects and then uses them. The user can retry and
-// dead-letter messages without permission to publish to other queues.
+// A process whose user may not declare anything waits until the objects exist, and then uses them. It
+// can retry and dead-letter messages without permission to publish to other queues.
 func TestRestrictedUser(t *testing.T) {
 	t.Parallel()
 	node := testenv.OwnRabbit(t, 1)[0]
@@ -133,7 +134,7 @@ func TestRestrictedUser(t *testing.T) {
 	go func() {
 		ended <- worker.Subscribe(ctx, s, func(context.Context, broker.Message) error {
 			calls.Add(1)
-			return errors.New("not today")
+			return errors.New("cannot handle the message")
 		})
 	}()
 	waiting := func(object string) {

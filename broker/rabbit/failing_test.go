@@ -12,7 +12,7 @@ import (
 	"github.com/matchwire/matchwire/internal/testenv"
 )
 
-// The broker refuses all declarations of a user. Health reports that while it lasts.
+// Health reports an issue as long as the broker refuses all declarations of the user.
 func TestHealthReportsRefusedDeclarations(t *testing.T) {
 	t.Parallel()
 	node := testenv.OwnRabbit(t, 1)[0]
@@ -44,7 +44,7 @@ func TestHealthReportsRefusedDeclarations(t *testing.T) {
 			t.Error(err)
 		}
 	}()
-	eventually(t, "an issue of the queue", func() bool { return down(`cannot consume queue "q" since`) })
+	eventually(t, "an issue about the queue", func() bool { return down(`cannot consume queue "q" since`) })
 	permit(".*")
 	eventually(t, "no issues", func() bool { return b.Health(t.Context()) == nil })
 }

@@ -15,7 +15,7 @@ import (
 	"github.com/matchwire/matchwire/internal/testenv"
 )
 
-// onNetwork makes every name have the address ip, without a connection. dialed returns the addresses that were
+// onNetwork makes every name resolve to ip, and every connection fail. dialed returns the addresses that were
 // dialed.
 func onNetwork(t *testing.T, ip string) (dialed func() string) {
 	var all []string
@@ -31,8 +31,9 @@ func onNetwork(t *testing.T, ip string) (dialed func() string) {
 	return func() string { return strings.Join(all, " ") }
 }
 
-// The endpoint of a subscription comes from a stranger. It is called only at a public address and on port 443,
-// unless the config names exactly its host.
+// The endpoint of a subscription comes from a stranger. It is called only at a public address and on port 443.
+// If the config names exactly its host, a private address and another port are also allowed, but no address of
+// cloud metadata.
 func TestPushEndpointsAreGuarded(t *testing.T) {
 	for _, tc := range []struct{ endpoint, ip, want string }{
 		{"https://web.push.apple.com/x", "93.184.216.34", "93.184.216.34:443"},

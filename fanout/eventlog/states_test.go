@@ -26,7 +26,8 @@ type log struct {
 	offset uint64
 }
 
-// emit appends an event about a match and returns the state of the match.
+// emit appends an event about a match, and returns the state of the match. It returns nil if the event
+// changes no state.
 func (l *log) emit(match string, at time.Time, d event.Data) *eventlog.MatchState {
 	l.t.Helper()
 	if d.Match == nil {
@@ -52,7 +53,7 @@ func (l *log) emit(match string, at time.Time, d event.Data) *eventlog.MatchStat
 	return f.State
 }
 
-// ids returns the IDs of the matches, the one that changed last first.
+// ids returns the IDs of the matches, the most recently changed match first.
 func ids(s eventlog.States) (all []string) {
 	for _, m := range s.Select(func(*eventlog.MatchState) bool { return true }) {
 		all = append(all, m.Match.ID)
@@ -60,22 +61,22 @@ func ids(s eventlog.States) (all []string) {
 	return all
 }
 
-// The states of a History with a limit of matches are partial when a match was dropped whose latest
-// event is less than 7 days old, or was replayed.
+// The states of a History with a maximum number of matches are partial if it has dropped a match. The
+// match does not count if its latest event is more than 7 days old, unless this event is a replay.
 func TestPartialStates(t *testing.T) {
 	now := time.Now()
 	for _, tc := range []struct {
 		what    string
-		first   event.Data // of m0, which is dropped
-		at      time.Time  // of the first event
+		first   event.Data // data of the event of m0, the match that is dropped first
+		at      time.Time  // time of this event
 		matches int        // m0, m1…
 		partial bool
 	}{
 		{"as many as the limit", event.Data{}, now, 3, false},
-		{"one more", event.Data{}, now, 4, true},
+		{"one more than the limit", event.Data{}, now, 4, true},
 		{"an old match is dropped", event.Data{}, now.Add(-7*24*time.Hour - time.Minute), 4, false},
-		{"a match that is a little younger", event.Data{}, now.Add(-7*24*time.Hour + time.Minute), 4, true},
-		{"a replay", event.Data{Replay: true}, now.AddDate(-10, 0, 0), 4, true},
+		{"a slightly younger match is dropped", event.Data{}, now.Add(-7*24*time.Hour + time.Minute), 4, true},
+		{"a replayed match is dropped", event.Data{Replay: true}, now.AddDate(-10, 0, 0), 4, true},
 	} {
 		l := &log{t: t, History: eventlog.NewHistory(1<<20, eventlog.Beginning().WithMatches(3))}
 		tc.first.Epoch, tc.first.Seq = "e", 1
@@ -96,7 +97,8 @@ func TestPartialStates(t *testing.T) {
 	}
 }
 
-// A state lacks incidents if its first event was not the first of the match, or if there were too many.
+// A state is partial if its first event was not the first of the match, or if the match has too many
+// incidents.
 func TestPartialState(t *testing.T) {
 	l := &log{t: t, History: eventlog.NewHistory(1<<20, eventlog.Beginning())}
 	now := time.Now()
@@ -106,10 +108,10 @@ func TestPartialState(t *testing.T) {
 		want  bool
 	}{
 		{"m1", event.Data{Epoch: "e1", Seq: 1}, false},
-		{"m1", event.Data{Epoch: "e1", Seq: 7}, false}, // the events between have other topics, or are in the log twice
+		{"m1", event.Data{Epoch: "e1", Seq: 7}, false}, // a gap within an epoch does not count
 		{"m2", event.Data{Epoch: "e1", Seq: 2}, true},
 		{"m2", event.Data{Epoch: "e1", Seq: 3}, true},
-		{"m2", event.Data{Epoch: "e2", Seq: 1}, false}, // reports all incidents again
+		{"m2", event.Data{Epoch: "e2", Seq: 1}, false}, // a new epoch reports all incidents again
 		{"m3", event.Data{}, false},                    // published by hand
 		{"m3", event.Data{Epoch: "e1", Seq: 1}, false},
 	} {
@@ -125,8 +127,9 @@ func TestPartialState(t *testing.T) {
 	}
 }
 
-// A new epoch begins without the score, the shoot-out, the line score and the incidents of the old
-// epoch. An event of the old epoch changes nothing, and neither does an older event without an epoch.
+// A new epoch begins without the score, the shoot-out, the line score or the incidents of the old
+// epoch. An event of the old epoch changes nothing. Neither does an event without an epoch, if the match
+// has an epoch or a later event.
 func TestNewEpoch(t *testing.T) {
 	l := &log{t: t, History: eventlog.NewHistory(1<<20, eventlog.Beginning())}
 	now := time.Now()
@@ -139,7 +142,7 @@ func TestNewEpoch(t *testing.T) {
 	if m := l.emit("m1", now, event.Data{Epoch: "e1", Seq: 2, Incident: "i2"}); m.Score == nil || m.Shootout == nil ||
 		m.LineScore == nil || len(m.Incidents) != 2 {
 		t.Errorf(
-			"the next event has no score: state %+v, want the score, the shoot-out and the line score before it",
+			"after an event without a score: state %+v, want the previous score, shoot-out and line score",
 			m,
 		)
 	}
@@ -160,15 +163,15 @@ func TestNewEpoch(t *testing.T) {
 	}
 }
 
-// store returns Checkpoints in a new Redis server, and a client of the server.
+// store returns Checkpoints that are stored on a new Redis server, and a client of the server.
 func store(t *testing.T) (*eventlog.Checkpoints, *redis.Client) {
 	r := redis.NewClient(&redis.Options{Addr: miniredis.RunT(t).Addr()})
 	t.Cleanup(func() { r.Close() })
 	return eventlog.NewCheckpoints(r, "mw:"), r
 }
 
-// A checkpoint keeps whether matches were dropped. A lower limit drops more, and a higher limit keeps
-// the mark of the matches that are gone.
+// A checkpoint records whether matches were dropped. A lower limit drops more matches. With a higher
+// limit, the states stay partial.
 func TestPartialCheckpoint(t *testing.T) {
 	c, _ := store(t)
 	l := &log{t: t, History: eventlog.NewHistory(1<<20, eventlog.Beginning().WithMatches(3))}
@@ -193,7 +196,7 @@ func TestPartialCheckpoint(t *testing.T) {
 	check(3, false, "m3", "m2", "m1")
 	check(5, false, "m3", "m2", "m1")
 	check(2, true, "m3", "m2")
-	for range 3000 { // the next checkpoint must be far enough away
+	for range 3000 { // the next checkpoint must be far enough from the previous one
 		l.offset++
 	}
 	emit("m4")
@@ -210,18 +213,18 @@ func TestPartialCheckpoint(t *testing.T) {
 	for _, limit := range []int{3, 5} {
 		if s := eventlog.NewHistory(1<<20, at.WithMatches(limit)).Now().States; !s.Partial() ||
 			!slices.Equal(ids(s), []string{"m4", "m3", "m2"}) {
-			t.Errorf("limit %d: matches %v, partial %v, want m4, m3 and m2, and partial", limit, ids(s), s.Partial())
+			t.Errorf("limit %d: matches %v, partial %v, want m4, m3 and m2, and true", limit, ids(s), s.Partial())
 		}
 	}
 }
 
-// A checkpoint of a version with the fixed limit of 500 matches does not say whether matches were
-// dropped. If it has 500, there may have been more, which changed before the first of them.
+// Older versions had a fixed limit of 500 matches, and their checkpoints do not record whether matches
+// were dropped. If such a checkpoint has 500 matches, matches that changed earlier may have been dropped.
 func TestCheckpointOfAnOlderVersion(t *testing.T) {
 	now := time.Now()
 	for _, tc := range []struct {
 		matches int
-		first   time.Time // of the match that changed first
+		first   time.Time // when the oldest match changed
 		partial bool
 	}{{499, now, false}, {500, now, true}, {500, now.AddDate(0, 0, -8), false}} {
 		c, r := store(t)
@@ -254,14 +257,14 @@ func TestCheckpointOfAnOlderVersion(t *testing.T) {
 		}
 		s := eventlog.NewHistory(1<<20, cp.WithMatches(1000)).Now().States
 		if s.Len() != tc.matches || s.Partial() != tc.partial {
-			t.Errorf("%d matches, the first changed at %v: %d matches, partial %v, want partial %v",
+			t.Errorf("%d matches, the first changed at %v: %d matches, partial %v, want all matches and partial %v",
 				tc.matches, tc.first, s.Len(), s.Partial(), tc.partial)
 		}
 	}
 }
 
 // BenchmarkMatches measures the memory of a match with 30 incidents, and its size in a snapshot.
-// docs/live.md names the results.
+// docs/live.md contains the results.
 func BenchmarkMatches(b *testing.B) {
 	for b.Loop() {
 		const matches, incidents = 200, 30

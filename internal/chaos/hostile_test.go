@@ -34,9 +34,10 @@ const (
 )
 
 // TestHostileTraffic attacks all roles with pages, requests, frames and tokens, while honest pages are
-// polled and honest clients are connected. No event is lost or doubled, and no honest client is
-// disconnected. MATCHWIRE_HOSTILE_TIME is the duration of the attack; the default is 15 s. If it is
-// set, the test also checks the memory, the readiness and the delay of the honest polls.
+// polled and honest clients are connected. No event is lost or duplicated, and no honest client is
+// disconnected. The memory of the roles stays within hostileMemory. MATCHWIRE_HOSTILE_TIME is the
+// duration of the attack; the default is 15 s. If it is set, the test also checks the readiness and the
+// delay of the honest polls. With the race detector, the test does not check memory, readiness or delay.
 func TestHostileTraffic(t *testing.T) {
 	duration, long := 15*time.Second, os.Getenv("MATCHWIRE_HOSTILE_TIME")
 	if long != "" {
@@ -77,7 +78,7 @@ func TestHostileTraffic(t *testing.T) {
 	stop()
 	running.Wait()
 
-	t.Logf("%d attacks in %v; the honest polls were at most %v apart, every %v",
+	t.Logf("%d attacks in %v; at most %v between two honest polls, with an interval of %v",
 		a.made.Load(), duration, gap.Round(time.Millisecond), pollEvery)
 	if n := honest.Load(); n > 0 {
 		t.Errorf("%d honest sockets were closed, want none", n)
@@ -90,7 +91,7 @@ func TestHostileTraffic(t *testing.T) {
 	}
 	for name, longest := range unready {
 		d := time.Duration(longest.Load())
-		t.Logf("%s was not ready for at most %v", name, d.Round(time.Millisecond))
+		t.Logf("the longest time that %s was not ready is %v", name, d.Round(time.Millisecond))
 		if d > unreadyLimit && long != "" {
 			t.Errorf("%s was not ready for %v, want at most %v", name, d, unreadyLimit)
 		}
@@ -111,7 +112,8 @@ type target struct {
 	ready   string // text in its log when it is ready
 }
 
-// listenEverywhere makes every role serve HTTP, and adds the role api and the gateway.
+// listenEverywhere makes every role serve HTTP, and adds the role api and the gateway. It returns all of
+// them.
 func (w *world) listenEverywhere() []target {
 	targets := []target{{w.parser, w.health, parserReady}, {w.fanout, w.listen, fanoutReady}}
 	for _, c := range w.consumers {
@@ -153,8 +155,8 @@ func ready(address string) bool {
 	return resp.StatusCode == http.StatusOK
 }
 
-// watchReadiness returns the longest time that each target was not ready, in nanoseconds, by name. It
-// watches until ctx ends.
+// watchReadiness measures the longest time that each target is not ready, until ctx ends. It returns
+// these times in nanoseconds, by the name of the target.
 func (w *world) watchReadiness(
 	ctx context.Context,
 	running *sync.WaitGroup,
@@ -184,8 +186,8 @@ func (w *world) watchReadiness(
 	return longest
 }
 
-// connectHonest connects honest clients to fanout until ctx ends. It returns the number of
-// connections that were closed before that.
+// connectHonest connects honest clients to fanout until ctx ends. It returns a counter
+// of the connections that are closed before that.
 func (w *world) connectHonest(ctx context.Context, running *sync.WaitGroup) *atomic.Int64 {
 	closed := &atomic.Int64{}
 	for range honestSockets {
@@ -209,7 +211,7 @@ func (w *world) connectHonest(ctx context.Context, running *sync.WaitGroup) *ato
 	return closed
 }
 
-// addHostilePages adds sources to the config whose site attacks the parser.
+// addHostilePages adds sources to the config. The pages of these sources attack the parser.
 func (w *world) addHostilePages() {
 	const profile = "profile: nasty\nsport: soccer\nmatch:\n  id: {value: nasty}\n  league: {value: Nasty}\n" +
 		"  home: .home\n  away: .away\n  status: .status\nincidents:\n" +
@@ -239,7 +241,7 @@ func (w *world) addHostilePages() {
 	}
 }
 
-// nastyPages are the pages of hostile sites.
+// nastyPages contains the handlers of hostile pages.
 var nastyPages = []http.HandlerFunc{
 	func(w http.ResponseWriter, _ *http.Request) { zipped(w, "<p>", 15<<20) },
 	func(w http.ResponseWriter, _ *http.Request) {
@@ -250,7 +252,7 @@ var nastyPages = []http.HandlerFunc{
 	},
 	func(w http.ResponseWriter, _ *http.Request) { zipped(w, "<br><b>x</b>", 8<<20) },
 	func(w http.ResponseWriter, _ *http.Request) { zipped(w, "<div>", 4<<20) },
-	func(w http.ResponseWriter, r *http.Request) { // it sends a byte now and then, and never ends
+	func(w http.ResponseWriter, r *http.Request) { // sends a byte every 200 ms, and never ends
 		for r.Context().Err() == nil {
 			if _, err := io.WriteString(w, "<"); err != nil {
 				return
@@ -262,7 +264,7 @@ var nastyPages = []http.HandlerFunc{
 	func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, r.URL.Path+"x", http.StatusFound) },
 }
 
-// zipped sends a text, repeated to a size in bytes, with the encoding gzip.
+// zipped repeats a text up to a size in bytes, and sends it with the encoding gzip.
 func zipped(w http.ResponseWriter, text string, size int) {
 	var b bytes.Buffer
 	z := gzip.NewWriter(&b)
@@ -276,17 +278,17 @@ func zipped(w http.ResponseWriter, text string, size int) {
 type attack struct {
 	w       *world
 	targets []target
-	made    atomic.Int64
+	made    atomic.Int64 // number of attacks so far
 }
 
-// all returns the attacks. Each call of one attacks once, and ends when the context ends.
+// all returns the functions that attack. Each call attacks once, and ends early if the context ends.
 func (a *attack) all() []func(context.Context, *rand.Rand) {
 	return []func(context.Context, *rand.Rand){a.request, a.slowHeader, a.slowBody, a.frames, a.deafSocket, a.token}
 }
 
 func (a *attack) target(r *rand.Rand) string { return a.targets[r.IntN(len(a.targets))].address }
 
-// pause lets other attacks run: the test shares its cores with the targets.
+// pause waits for d, or until ctx ends. Without pauses, the attacks would leave no cores to the targets.
 func pause(ctx context.Context, d time.Duration) {
 	select {
 	case <-ctx.Done():
@@ -294,7 +296,7 @@ func pause(ctx context.Context, d time.Duration) {
 	}
 }
 
-// request sends a request with wrong or extreme parts.
+// request sends a request with invalid or extreme parts.
 func (a *attack) request(ctx context.Context, r *rand.Rand) {
 	pick := func(all ...string) string { return all[r.IntN(len(all))] }
 	path := pick("/ws", "/sse", "/presence", "/api/matches", "/api/scoreboard", "/api/trace/x", "/api/scoreboard/%00",
@@ -320,7 +322,7 @@ func (a *attack) request(ctx context.Context, r *rand.Rand) {
 	pause(ctx, 10*time.Millisecond)
 }
 
-// slowHeader opens connections whose request never ends.
+// slowHeader opens connections whose request header never ends.
 func (a *attack) slowHeader(ctx context.Context, r *rand.Rand) {
 	a.hold(ctx, a.target(r), 30, "GET / HTTP/1.1\r\nX-A: ")
 }
@@ -389,7 +391,7 @@ func (a *attack) deafSocket(ctx context.Context, r *rand.Rand) {
 	}
 }
 
-// token sends invalid tokens.
+// token sends a request with an invalid token.
 func (a *attack) token(ctx context.Context, r *rand.Rand) {
 	token := []string{"x", "eyJhbGciOiJub25lIn0.e30.", strings.Repeat("a.", 4000), "Bearer", "\x7f"}[r.IntN(5)]
 	req, err := http.NewRequestWithContext(
@@ -406,7 +408,7 @@ func (a *attack) token(ctx context.Context, r *rand.Rand) {
 	if resp, err := client.Do(req); err == nil {
 		resp.Body.Close()
 		if resp.StatusCode < 400 {
-			a.w.Errorf("an invalid token got the status %d", resp.StatusCode)
+			a.w.Errorf("an invalid token got the status %d, want 400 or higher", resp.StatusCode)
 		}
 	}
 	pause(ctx, 20*time.Millisecond)

@@ -17,7 +17,7 @@ import (
 const (
 	refreshInterval   = time.Second
 	refreshTimeout    = 3 * time.Second
-	dialTimeout       = 3 * time.Second // with the TLS handshake
+	dialTimeout       = 3 * time.Second // including the TLS handshake
 	unreachablePeriod = 5 * time.Second // time during which acquire prefers other healthy instances
 )
 
@@ -26,9 +26,9 @@ const (
 type backend struct {
 	address string
 	instances.Instance
-	inProgress       int       // number of requests
+	inProgress       int       // number of requests in progress
 	unreachableUntil time.Time // until then, acquire prefers other healthy instances
-	untrusted        error     // why the certificate of the instance was refused last; nil after a success
+	untrusted        error     // why the certificate was last refused; nil after a success
 }
 
 // serves reports whether the instance runs a role, and whether it is also healthy.
@@ -94,9 +94,9 @@ func (g *Gateway) refresh(ctx context.Context) error {
 	return nil
 }
 
-// Health returns an issue for each role that no healthy instance runs. Its second result is true if
-// that applies to all roles. There are also issues for instances whose certificate is not trusted,
-// and if there are too many connections.
+// Health returns an issue for each role that no healthy instance runs. down is true if there is no
+// healthy instance of any role. There are also issues for instances whose certificate is not trusted,
+// and for the maximum number of connections if it is reached.
 func (g *Gateway) Health() (issues []string, down bool) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -156,7 +156,7 @@ func (g *Gateway) acquire(role string, tried []*backend) (best *backend, encrypt
 	return best, best.TLS
 }
 
-// release counts a request to b as ended.
+// release records that a request to b has ended.
 func (g *Gateway) release(b *backend) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -185,8 +185,8 @@ func (g *Gateway) reached(b *backend) {
 }
 
 // try calls send with an instance that serves the path of r. If send fails with a [dialError], try
-// calls it with another instance. If send succeeds, try returns the instance, and the caller must
-// release it.
+// calls send with another instance, unless the context of r has ended. If send succeeds, try returns
+// the instance, and the caller must release it.
 func (g *Gateway) try(r *http.Request, send func(b *backend, encrypted bool) error) (*backend, error) {
 	var tried []*backend
 	var last error

@@ -7,10 +7,10 @@ func (g *Gateway) SetLimits(stall, chunk, half, idle time.Duration) {
 	g.limits = limits{stall: stall, chunk: chunk, half: half, idle: idle}
 }
 
-// CloseIdle closes the tunnels that have received no bytes since a time.
+// CloseIdle closes the tunnels that have received no bytes since the given time.
 func (g *Gateway) CloseIdle(since time.Time) { g.streams.closeIdle(since) }
 
-// Stopping reports whether Shutdown has stopped all tunnels.
+// Stopping reports whether Shutdown has begun, and has called stop for all tunnels.
 func (g *Gateway) Stopping() bool {
 	for _, t := range g.streams.list() {
 		if !t.isStopping() {

@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-// header returns the header of a frame with n bytes of payload.
+// header returns the header of a frame with n bytes of payload. first is its first byte.
 func header(first byte, n int, masked bool) []byte {
 	var mask byte
 	var key []byte
@@ -54,13 +54,14 @@ func TestWebSocketFraming(t *testing.T) {
 					largest, at, got, f.between(), want, ends[at])
 			}
 			if f.closed != (at >= len(stream)-2) { // the header of the last frame ends there
-				t.Fatalf("chunks of up to %d bytes, at %d of %d: a close frame found: %v", largest, at, len(stream), f.closed)
+				t.Fatalf("chunks of up to %d bytes, at %d of %d: found a close frame: %v, want %v",
+					largest, at, len(stream), f.closed, !f.closed)
 			}
 		}
 	}
 }
 
-// Any bytes, divided in two parts at any place, have the same frames as in one part.
+// The framing finds the same frames in any bytes, whether they arrive in one part or in two.
 func FuzzWebSocketFraming(f *testing.F) {
 	f.Add([]byte{0x81, 1, 'a', 0x88, 0}, uint(2))
 	f.Add([]byte{0x81, 127, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0}, uint(5))
@@ -68,12 +69,12 @@ func FuzzWebSocketFraming(f *testing.F) {
 		var one, two webSocket
 		i := int(at % uint(len(b)+1))
 		whole := one.follow(b)
-		first, second := two.follow(b[:i]), two.follow(b[i:])
+		divided, second := two.follow(b[:i]), two.follow(b[i:])
 		if second >= 0 {
-			first = i + second
+			divided = i + second
 		}
-		if first != whole || one.between() != two.between() || one.closed != two.closed {
-			t.Errorf("divided at %d: the last frame ends at %d, %+v; want %d, %+v", i, first, two, whole, one)
+		if divided != whole || one.between() != two.between() || one.closed != two.closed {
+			t.Errorf("divided at %d: the last frame ends at %d, %+v; want %d, %+v", i, divided, two, whole, one)
 		}
 	})
 }
@@ -104,6 +105,6 @@ func TestEventFraming(t *testing.T) {
 		}
 	}
 	if f := (&events{}); !f.between() {
-		t.Error("the beginning of a stream is not between events")
+		t.Error("at the beginning of a stream, between returned false, want true")
 	}
 }

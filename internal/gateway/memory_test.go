@@ -28,10 +28,10 @@ import (
 )
 
 // childMode is the environment variable that makes this program a proxy whose memory is measured. Its
-// value is a way of forwarding.
+// value is "gateway", "TLS" for a gateway that serves TLS, or "ReverseProxy".
 const childMode = "MATCHWIRE_TEST_PROXY"
 
-// childInstance is the environment variable with the address of the instance.
+// childInstance is the environment variable with the address of the instance that the proxy forwards to.
 const childInstance = "MATCHWIRE_TEST_INSTANCE"
 
 func TestMain(m *testing.M) {
@@ -42,13 +42,13 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// usage is the memory of a process in bytes.
+// usage is the memory of a process, or of one of its connections, in bytes.
 type usage struct{ Heap, Stacks, RSS int }
 
 // measure returns the memory of this process after garbage collection.
 func measure() usage {
 	runtime.GC()
-	debug.FreeOSMemory() // also collects
+	debug.FreeOSMemory() // also collects garbage
 	var m runtime.MemStats
 	runtime.ReadMemStats(&m)
 	u := usage{Heap: int(m.HeapAlloc), Stacks: int(m.StackInuse)}
@@ -60,7 +60,7 @@ func measure() usage {
 	return u
 }
 
-// serveChild serves a proxy until standard input ends. It prints its address.
+// serveChild serves a proxy until standard input ends. It prints the address of the proxy.
 func serveChild(mode, instance string) {
 	var proxy http.Handler
 	if mode == "ReverseProxy" {
@@ -159,7 +159,7 @@ func (c *child) measure() (u usage) {
 	return u
 }
 
-// open opens a socket or an event stream through the child, and exchanges frames.
+// open opens a WebSocket or, if kind is "sse", an event stream through the child, and exchanges data.
 func (c *child) open(kind string) (client io.Closer) {
 	c.Helper()
 	conn, err := net.Dial("tcp", c.address)
@@ -190,7 +190,8 @@ func (c *child) open(kind string) (client io.Closer) {
 	return conn
 }
 
-// echoInstance starts an instance that accepts sockets, and sends 1,000 bytes for each 10 bytes.
+// echoInstance starts an instance and returns its address. For every 10 bytes on a WebSocket, the
+// instance sends 1,000 bytes. On an event stream, it sends one event.
 func echoInstance(t *testing.T) string {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -258,12 +259,12 @@ func idle(t *testing.T, mode, kind, instance string, n int) usage {
 	return usage{(after.Heap - before.Heap) / n, (after.Stacks - before.Stacks) / n, (after.RSS - before.RSS) / n}
 }
 
-// An idle WebSocket or event stream needs at most 12 KB of the gateway. That is less than half of what
-// it needs with a ReverseProxy.
+// An idle WebSocket or event stream needs at most 12 KB of memory in the gateway. That is less than
+// half of what it needs in a ReverseProxy.
 func TestIdleMemory(t *testing.T) {
 	testenv.NotShort(t)
 	if testenv.Race || runtime.GOOS == "windows" {
-		t.Skip("another memory layout")
+		t.Skip("with the race detector or on Windows, the memory layout differs")
 	}
 	const n, most = 3000, 12_000
 	instance := echoInstance(t)

@@ -38,12 +38,12 @@ func (g *Gateway) newProxy() {
 	}
 }
 
-// rewrite adds the headers of the gateway to a request.
+// rewrite adds the headers of the gateway to a request, and a URL that the balancer changes.
 func rewrite(r *httputil.ProxyRequest) {
-	r.Out.URL.Scheme = "http"    // the balancer replaces it
+	r.Out.URL.Scheme = "http"    // the balancer sets https for an instance that serves TLS
 	r.Out.URL.Host = r.In.Host   // the balancer replaces it with the address of an instance
 	r.SetXForwarded()            // replaces the values of the client
-	r.Out.Header.Add("Via", via) // for the check of loops
+	r.Out.Header.Add("Via", via) // to detect loops
 	r.Out.Host = r.In.Host       // fanout compares it with the Origin header
 }
 
@@ -86,8 +86,8 @@ func (c *closeBody) Close() error {
 	return c.ReadCloser.Close()
 }
 
-// slowKey is the context key of a flag: the client sent too little of the request body. The value is a
-// *[atomic.Bool].
+// slowKey is the context key of a flag, a *[atomic.Bool]. If it is set, the client has not sent the
+// request body in time.
 type slowKey struct{}
 
 // watchBody returns r with a body that sets the flag slowKey when a read of the body takes too long.

@@ -26,7 +26,7 @@ import (
 	"github.com/matchwire/matchwire/internal/instances"
 )
 
-// hub starts a fanout node and adds it to the list.
+// hub starts a fanout node and adds it to the list of instances.
 func (c *cluster) hub(log broker.Log) {
 	hub := fanout.NewHub(fanout.Options{Log: slog.New(slog.DiscardHandler)})
 	ctx, cancel := context.WithCancel(context.Background())
@@ -51,12 +51,13 @@ type follower struct {
 	last   int64 // seq of the latest event
 }
 
-// follow reads frames until seq is last, or the connection ends. It calls received for each frame.
+// follow connects to a gateway, and reads frames until it has received the event with the seq last, or
+// the connection ends. After each frame, it calls received with the seq of the latest event.
 func (f *follower) follow(c *cluster, last int64, received func(seq int64)) error {
 	address := "ws" + strings.TrimPrefix(c.front.URL, "http") + "/ws?match=m1&cursor=" + url.QueryEscape(f.cursor)
 	conn, resp, err := websocket.DefaultDialer.Dial(address, nil)
 	for end := time.Now().Add(patience); err != nil; conn, resp, err = websocket.DefaultDialer.Dial(address, nil) {
-		if resp == nil || resp.StatusCode != 503 || time.Now().After(end) { // 503: the machine is too slow
+		if resp == nil || resp.StatusCode != 503 || time.Now().After(end) { // 503: the dials took too long
 			return err
 		}
 	}
@@ -86,7 +87,7 @@ func (f *follower) receive(b []byte) error {
 			digits, _, _ := bytes.Cut(rest[i+len(`"seq":`):], []byte(`,`))
 			seq, err := strconv.ParseInt(strings.TrimRight(string(digits), "}"), 10, 64)
 			if err != nil || seq != f.last+1 {
-				return fmt.Errorf("event %s after event %d", digits, f.last)
+				return fmt.Errorf("got event %s, want event %d", digits, f.last+1)
 			}
 			f.cursor, f.last = string(cursor), seq
 			return nil
@@ -187,7 +188,7 @@ func TestClientsReconnectAfterShutdown(t *testing.T) {
 	first.until("all sockets to connect", func() bool { return connected.Load() == sockets })
 	group.Go(func() {
 		for n := int64(2); n <= events; n++ {
-			if n == events-1 { // two events after all have reconnected
+			if n == events-1 { // two events follow after all sockets have reconnected
 				await("all sockets to reconnect", func() bool { return reconnected.Load() == sockets })
 			}
 			publish(n)
@@ -202,11 +203,11 @@ func TestClientsReconnectAfterShutdown(t *testing.T) {
 		t.Error(err)
 	}
 	if took := time.Since(began); took < (sockets-1)*time.Millisecond {
-		t.Errorf("all sockets were closed within %v, want a pause of 1 ms after each", took)
+		t.Errorf("Shutdown took %v, want a pause of 1 ms after each socket", took)
 	}
 	group.Wait()
 	if n := restarted.Load(); n != sockets {
-		t.Errorf("%d of %d clients got the close code 1012", n, sockets)
+		t.Errorf("%d of %d clients got the close code 1012, want all", n, sockets)
 	}
 	if n := first.metric("ended_total", "kind=websocket", "why=stopped"); n != sockets {
 		t.Errorf("%v sockets ended because the gateway stopped, want %d", n, sockets)

@@ -10,7 +10,7 @@ import (
 
 // streams is the set of the open tunnels of a gateway.
 type streams struct {
-	max     int
+	max     int            // maximum of reserved
 	empty   chan struct{}  // closed when the gateway is stopping and no stream is left
 	running sync.WaitGroup // counts the tunnels in open
 
@@ -70,7 +70,7 @@ func (s *streams) remove(t *tunnel) {
 	s.running.Done()
 }
 
-// full reports whether there are too many streams for another one.
+// full reports whether the maximum number of streams is reserved.
 func (s *streams) full() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -94,7 +94,7 @@ func (s *streams) count(kind string) (n int) {
 	return n
 }
 
-// closeIdle closes the tunnels that have received no bytes since a time.
+// closeIdle closes the tunnels that have received no bytes since the given time.
 func (s *streams) closeIdle(since time.Time) {
 	for _, t := range s.list() {
 		if t.active.Load() < since.UnixNano() {
@@ -103,11 +103,11 @@ func (s *streams) closeIdle(since time.Time) {
 	}
 }
 
-// Shutdown ends the WebSockets and event streams one after the other, over the time Options.Drain,
-// so that their clients do not all reconnect at once. From now on, the gateway refuses new ones. A
+// Shutdown makes the gateway refuse new streams. It then ends the WebSockets and event streams one after
+// the other, over at most the time Options.Drain, so that their clients do not all reconnect at once. A
 // WebSocket client receives a close frame with code 1012 after a whole frame. The client of an event
-// stream receives an event close after a whole event. Shutdown returns when all have ended. If ctx
-// ends first, Shutdown cuts the others and returns the error of ctx.
+// stream receives an event named close after a whole event. Shutdown returns when all streams have
+// ended. If ctx ends first, Shutdown cuts the other streams and returns the error of ctx.
 func (g *Gateway) Shutdown(ctx context.Context) error {
 	s := &g.streams
 	all := s.beginStop()

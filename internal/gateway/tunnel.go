@@ -24,16 +24,16 @@ type tunnel struct {
 	client   side
 	instance side
 	frames   framing      // of the bytes to the client; used only by down
-	active   atomic.Int64 // when the latest bytes were received, Unix nanoseconds
+	active   atomic.Int64 // when the latest bytes were received, in Unix nanoseconds
 
 	mu       sync.Mutex
 	running  int       // number of directions that have not ended
-	why      endReason // why the tunnel has ended, or is about to; 0 if it is not
+	why      endReason // why the tunnel has ended or will end; 0 if it stays open
 	stopping bool      // stop was called
 }
 
 // start starts to copy bytes in both directions. up and down hold the first bytes that the client and
-// the instance have sent; can be nil. If start returns an error, the caller must close the connections.
+// the instance have sent; they can be nil. If start returns an error, the caller must close the connections.
 func (t *tunnel) start(up, down *buffer) error {
 	t.running = 2
 	t.touch()
@@ -46,7 +46,7 @@ func (t *tunnel) start(up, down *buffer) error {
 }
 
 // up copies bytes from the client to the instance. It reports whether it ended because the client has
-// closed its side. b holds the first bytes; can be nil.
+// closed its side. b holds the first bytes; it can be nil.
 func (t *tunnel) up(b *buffer) (clean bool) {
 	for {
 		if b != nil {
@@ -67,7 +67,7 @@ func (t *tunnel) up(b *buffer) (clean bool) {
 }
 
 // down copies bytes from the instance to the client. It reports whether it ended because the instance
-// has closed its side, or because of stop after a whole frame. b holds the first bytes; can be nil.
+// has closed its side, or because of stop after a whole frame. b holds the first bytes; it can be nil.
 func (t *tunnel) down(b *buffer) (clean bool) {
 	for awaited := false; ; {
 		if b != nil {
@@ -122,7 +122,8 @@ func (t *tunnel) writeClient(b []byte) error {
 	return err
 }
 
-// endDirection records that a direction has ended. to is the receiver of this direction.
+// endDirection records that a direction has ended. to is the receiver of this direction, and clean is the
+// result of up or down.
 func (t *tunnel) endDirection(to *side, clean bool) {
 	t.mu.Lock()
 	t.running--

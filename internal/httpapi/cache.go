@@ -10,12 +10,12 @@ import (
 )
 
 const (
-	cacheFor = time.Second // for which the same response is sent again
+	cacheFor = time.Second // time for which the same response is sent again
 	maxCache = 16 << 20    // maximum size of all cached responses, in bytes
 )
 
-// A cache stores the bodies of recent responses to public calls, so that many equal calls need one
-// read of Redis. The zero cache is ready for use.
+// A cache stores the bodies of recent responses to public calls, so that many equal calls need only
+// one read of Redis. The zero cache is ready for use.
 type cache struct {
 	group singleflight.Group
 	mu    sync.Mutex
@@ -35,7 +35,7 @@ func (c *cache) get(ctx context.Context, key string, read func(context.Context) 
 		return body, nil
 	}
 	result := c.group.DoChan(key, func() (any, error) {
-		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), callTimeout) // other calls wait too
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), callTimeout) // other calls may wait for body
 		defer cancel()
 		body, err := read(ctx)
 		if err == nil {
@@ -62,7 +62,7 @@ func (c *cache) find(key string) []byte {
 	return nil
 }
 
-// put stores the body of a key. If the cache is full, it stores nothing.
+// put removes expired bodies. It then stores the body of a key, unless the cache is full.
 func (c *cache) put(key string, body []byte) {
 	c.mu.Lock()
 	defer c.mu.Unlock()

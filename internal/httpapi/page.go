@@ -7,8 +7,8 @@ import (
 	"strconv"
 )
 
-// maxPage is the size of a list in a response, in bytes, above which the list ends. The rest is on
-// the next page.
+// maxPage is the size of a page, in bytes, at which the list ends. The rest of the list is on the next
+// page.
 const maxPage = 2 << 20
 
 // A listing is the JSON of one page of a list.
@@ -18,12 +18,12 @@ type listing struct {
 	err   error // the first error of json.Marshal
 }
 
-// newListing returns an empty page. name is the member of the response that contains the list.
+// newListing returns an empty page. name is the name of the member that contains the list.
 func newListing(name string) *listing {
 	return &listing{text: fmt.Appendf(nil, `{%q:[`, name)}
 }
 
-// add appends an item. It reports whether the page has room for more.
+// add appends an item. It returns false if the page is then full, or if v cannot be encoded.
 func (p *listing) add(v any) bool {
 	b, err := json.Marshal(v)
 	if err != nil {
@@ -38,7 +38,7 @@ func (p *listing) add(v any) bool {
 	return len(p.text) < maxPage
 }
 
-// close returns the complete page. next is the position of the next page, or "".
+// close returns the complete page. next is the position of the next page, or "" on the last page.
 func (p *listing) close(next string) ([]byte, error) {
 	if p.err != nil {
 		return nil, p.err
@@ -51,7 +51,7 @@ func (p *listing) close(next string) ([]byte, error) {
 	return p.text, nil
 }
 
-// invalidPosition returns the error for a parameter after that no response contained.
+// invalidPosition returns the error for an invalid value of the query parameter after.
 func invalidPosition(after string) error {
 	detail := "after " + strconv.Quote(after) + ": want the value of next in a response"
 	return apiError{http.StatusBadRequest, detail, ""}

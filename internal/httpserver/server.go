@@ -39,8 +39,8 @@ const (
 
 // A Server serves one address. Set its fields before Listen.
 type Server struct {
-	Address string // host:port
-	TLS     *tls.Config
+	Address string      // host:port
+	TLS     *tls.Config // nil for plain HTTP
 	Handler http.Handler
 	// Exempt reports whether a request is served although the maximum number of requests is in
 	// progress. It is for health checks. It can be nil.
@@ -50,14 +50,14 @@ type Server struct {
 	limits limits // the zero value means the constants above
 }
 
-// limits are the limits that tests lower.
+// limits holds the limits that tests lower.
 type limits struct {
 	connections, requests int
 	header, body          time.Duration
 }
 
-// Listen listens and returns the address of the listener without waiting for requests. The server
-// runs in group until ctx ends.
+// Listen starts to listen, and returns the address of the listener without waiting for requests. The
+// server runs in group until ctx ends.
 func (s *Server) Listen(ctx context.Context, group *errgroup.Group) (net.Addr, error) {
 	if s.limits == (limits{}) {
 		s.limits = limits{maxConnections, maxRequests, headerTimeout, bodyTimeout}

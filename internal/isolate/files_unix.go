@@ -4,7 +4,7 @@ package isolate
 
 import "syscall"
 
-// maxInherited is the number of file descriptors that closeOnExec covers. The numbers of inherited files are small.
+// maxInherited is the first file descriptor that closeOnExec does not cover. Inherited files have small descriptors.
 const maxInherited = 1024
 
 // closeOnExec makes programs that this process starts inherit only standard input, output and error.

@@ -14,8 +14,8 @@ import (
 	"github.com/matchwire/matchwire/internal/monitor"
 )
 
-// ask returns the status code and the body of an endpoint. It fails if the answer takes longer than
-// 500 ms.
+// ask returns the status code and the body of an endpoint. It fails the test if the answer takes
+// longer than 500 ms.
 func ask(t *testing.T, m *monitor.Monitor, path string) (code int, body string) {
 	t.Helper()
 	mux := http.NewServeMux()
@@ -23,13 +23,13 @@ func ask(t *testing.T, m *monitor.Monitor, path string) (code int, body string) 
 	w := httptest.NewRecorder()
 	began := time.Now()
 	mux.ServeHTTP(w, httptest.NewRequest(http.MethodGet, path, nil))
-	if took := time.Since(began); took > 500*time.Millisecond { // by the clock of the bubble
+	if took := time.Since(began); took > 500*time.Millisecond { // by the fake clock of synctest
 		t.Errorf("%s answered after %v, want at most 500ms", path, took)
 	}
 	return w.Code, w.Body.String()
 }
 
-// bubble runs test with a running Monitor in a bubble of synctest.
+// bubble runs test in a bubble of synctest, with a running Monitor that has checks.
 func bubble(t *testing.T, checks []monitor.Check, test func(*testing.T, *monitor.Monitor)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
@@ -49,8 +49,8 @@ func bubble(t *testing.T, checks []monitor.Check, test func(*testing.T, *monitor
 	})
 }
 
-// Whatever a check does, each endpoint answers within 500 ms. A check that hangs is an issue, even
-// if it ignores its context.
+// Whatever a check does, each endpoint answers within 500 ms. A check that hangs is reported as an
+// issue, even if it ignores its context.
 func TestChecksThatHang(t *testing.T) {
 	for _, first := range []bool{true, false} { // whether the first run hangs
 		synctest.Test(t, func(t *testing.T) {
@@ -70,7 +70,7 @@ func TestChecksThatHang(t *testing.T) {
 				close(ended)
 			}()
 			if code, body := ask(t, m, "/healthz"); first != (code == http.StatusServiceUnavailable) {
-				t.Errorf("first run hangs: %v: /healthz answered %d %s at the start", first, code, body)
+				t.Errorf("first run hangs: %v: /healthz answered %d %s at the start, want 503 only if it hangs", first, code, body)
 			}
 			time.Sleep(10 * time.Second)
 			for path, want := range map[string]int{"/livez": 200, "/readyz": 503, "/healthz": 503} {
@@ -85,8 +85,8 @@ func TestChecksThatHang(t *testing.T) {
 	}
 }
 
-// Issues of checks that are not needed for the work affect only the health. The process becomes
-// ready again when the issue ends.
+// The issues of a check without Ready affect only /healthz. The process becomes ready again when the
+// issue ends.
 func TestReadiness(t *testing.T) {
 	var issues sync.Map // by the name of the check
 	check := func(name string, ready bool) monitor.Check {
@@ -100,8 +100,8 @@ func TestReadiness(t *testing.T) {
 		for _, tc := range []struct {
 			check           string
 			issue           health.Issue
-			ready, healthy  int
-			text, unhealthy string
+			ready, healthy  int    // status codes of /readyz and /healthz
+			text, unhealthy string // texts in their bodies
 		}{
 			{"other", health.Issue{Text: "webhook"}, 200, 200, "", "webhook"},
 			{"other", health.Issue{Text: "webhook", Down: true}, 200, 503, "", "webhook"},
@@ -127,7 +127,7 @@ func TestReadiness(t *testing.T) {
 	})
 }
 
-// A stopping process is alive and not ready.
+// A stopping process is alive, but neither ready nor healthy.
 func TestStop(t *testing.T) {
 	bubble(t, nil, func(t *testing.T, m *monitor.Monitor) {
 		if code, _ := ask(t, m, "/readyz"); code != 200 {

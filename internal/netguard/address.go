@@ -13,8 +13,8 @@ func prefixes(texts ...string) (all []netip.Prefix) {
 	return all
 }
 
-// metadata contains the addresses of the metadata services of clouds. All addresses that clouds use without
-// documenting them are link-local, so the list contains all link-local addresses.
+// metadata contains the addresses of the metadata services of clouds. Clouds also use link-local addresses that
+// they do not document, so the list contains all link-local addresses.
 var metadata = prefixes(
 	"169.254.0.0/16",         // AWS, Google, Azure, Oracle, Tencent, Scaleway, OpenStack and others; AWS ECS and EKS
 	"fe80::/10",              // OpenStack and Akamai
@@ -42,8 +42,8 @@ var (
 	private6 = prefixes("2001::/23", "2001:db8::/32", "2002::/16", "3fff::/20")
 )
 
-// The IPv6 addresses that contain an IPv4 address. localNAT64 is for the NAT64 of one network, which can place
-// the IPv4 address in several ways.
+// Networks whose IPv6 addresses contain an IPv4 address. localNAT64 is for NAT64 on private networks. In
+// it, the IPv4 address can be in several places.
 var (
 	nat64      = netip.MustParsePrefix("64:ff9b::/96")
 	localNAT64 = netip.MustParsePrefix("64:ff9b:1::/48")
@@ -53,8 +53,8 @@ var (
 	translated = netip.MustParsePrefix("::ffff:0:0:0/96")
 )
 
-// plain returns the IPv4 address that an IPv4-mapped address or a NAT64 address stands for, and other addresses
-// without a zone. On a network with only IPv6, all hosts with only IPv4 have NAT64 addresses.
+// plain returns the IPv4 address in an IPv4-mapped address or a NAT64 address. It returns other addresses
+// without their zone. On a network with only IPv6, all hosts with only IPv4 have NAT64 addresses.
 func plain(ip netip.Addr) netip.Addr {
 	ip = ip.Unmap().WithZone("")
 	if nat64.Contains(ip) {
@@ -64,8 +64,8 @@ func plain(ip netip.Addr) netip.Addr {
 	return ip
 }
 
-// classify returns why an address is not public, or 0 if it is public. within is the number of bits of the
-// narrowest listed network that contains the address if it is an address of cloud metadata.
+// classify returns why an address is not public, or 0 if it is public. For an address of cloud
+// metadata, within is the minimum number of bits in the prefix of a network that can allow the address.
 func classify(ip netip.Addr) (reason Reason, within int) {
 	for _, m := range metadata {
 		if m.Contains(ip) {
@@ -98,8 +98,8 @@ func embedded(ip netip.Addr) (all []netip.Addr) {
 	case sixToFour.Contains(ip):
 		add(2, 3, 4, 5)
 	case teredo.Contains(ip):
-		add(4, 5, 6, 7) // the server
-		all = append(all, netip.AddrFrom4([4]byte{^b[12], ^b[13], ^b[14], ^b[15]}))
+		add(4, 5, 6, 7)                                                             // the server
+		all = append(all, netip.AddrFrom4([4]byte{^b[12], ^b[13], ^b[14], ^b[15]})) // the client
 	case compatible.Contains(ip), translated.Contains(ip):
 		add(12, 13, 14, 15)
 	case localNAT64.Contains(ip): // RFC 6052, for prefixes of 48, 56, 64 and 96 bits
@@ -114,7 +114,8 @@ func embedded(ip netip.Addr) (all []netip.Addr) {
 	return all
 }
 
-// ParseNetwork parses a network such as 10.0.0.0/8, or an IP address as the network that contains only it.
+// ParseNetwork parses a network such as 10.0.0.0/8, or an IP address as the network that contains only this
+// address.
 func ParseNetwork(text string) (netip.Prefix, error) {
 	p, err := netip.ParsePrefix(text)
 	if ip, ipErr := netip.ParseAddr(text); ipErr == nil && ip.Zone() == "" {

@@ -13,13 +13,13 @@ var (
 	metadataAddress = netip.MustParseAddr("169.254.169.254")
 )
 
-// metadataNames are the names of metadata services in the DNS of clouds.
+// metadataNames contains the names of metadata services in the DNS of clouds.
 var metadataNames = []string{
 	"metadata", "metadata.google.internal", "metadata.goog", "instance-data", "instance-data.ec2.internal",
 	"metadata.azure.internal", "metadata.tencentyun.com", "api.metadata.cloud.ibm.com", "rancher-metadata",
 }
 
-// privateSuffixes are the ends of names that usually exist only on private networks.
+// privateSuffixes contains the ends of names that usually exist only on private networks.
 var privateSuffixes = []string{
 	".local", ".internal", ".localdomain", ".home.arpa", ".lan", ".home", ".corp", ".intranet", ".private",
 }
@@ -48,8 +48,8 @@ func (p Policy) refusesHost(host string, byProxy bool) Reason {
 	case slices.Contains(metadataNames, name):
 		return p.refuses(metadataAddress)
 	}
-	private := func(suffix string) bool { return strings.HasSuffix(name, suffix) }
-	if !p.Private && (!strings.Contains(name, ".") || slices.ContainsFunc(privateSuffixes, private)) {
+	endsIn := func(suffix string) bool { return strings.HasSuffix(name, suffix) }
+	if !p.Private && (!strings.Contains(name, ".") || slices.ContainsFunc(privateSuffixes, endsIn)) {
 		return Private
 	}
 	return 0

@@ -66,7 +66,7 @@ func TestAddresses(t *testing.T) {
 }
 
 // A policy allows the private addresses that its settings name. It allows addresses of cloud metadata only if a
-// network names nothing else.
+// network contains nothing else.
 func TestPolicies(t *testing.T) {
 	networks := func(texts ...string) (p netguard.Policy) {
 		for _, text := range texts {
@@ -119,7 +119,7 @@ func TestPolicies(t *testing.T) {
 		"::ffff:10.0.0.0/104": "want a network", "fe80::1%eth0": "want a network", "scores.internal": "want a network",
 	} {
 		if _, err := netguard.ParseNetwork(text); err == nil || !strings.Contains(err.Error(), want) {
-			t.Errorf("network %s: error %v, want %s", text, err, want)
+			t.Errorf("network %s: error %v, want %q in it", text, err, want)
 		}
 	}
 }
@@ -160,13 +160,13 @@ func TestCheckResolvesNames(t *testing.T) {
 	}}
 	both, none := &url.URL{Scheme: "http", Host: "both.example"}, &url.URL{Scheme: "http", Host: "none.example"}
 	if err := (netguard.Policy{}).Check(t.Context(), n, both); err == nil {
-		t.Error("a name with a public and a private address is allowed")
+		t.Error("a name with a public and a private address is allowed, want an error")
 	}
 	if err := (netguard.Policy{Private: true}).Check(t.Context(), n, both); err != nil {
-		t.Errorf("a name with a private address, which is allowed: %v", err)
+		t.Errorf("a name with a private address, which is allowed: error %v, want none", err)
 	}
 	if err := (netguard.Policy{}).Check(t.Context(), n, none); err != nil {
-		t.Errorf("a name that cannot be resolved: %v", err)
+		t.Errorf("a name that cannot be resolved: error %v, want none", err)
 	}
 }
 
@@ -213,7 +213,7 @@ func FuzzAddresses(f *testing.F) {
 			}
 			got = reasonOf(t, netguard.Policy{Private: true}, "http://["+address+"]/")
 			if got == 0 && want == netguard.Metadata {
-				t.Errorf("%s form %s of %v is allowed", form, address, plain)
+				t.Errorf("%s form %s of %v is allowed, want it refused", form, address, plain)
 			}
 		}
 	})

@@ -26,7 +26,7 @@ type fakeInternet struct {
 	server *httptest.Server
 
 	mu     sync.Mutex
-	names  map[string][]string // the addresses of a name, one after each other; the last one stays
+	names  map[string][]string // the addresses of a name, one per lookup; the last one is used again
 	dialed []string            // addresses with ports
 }
 
@@ -36,7 +36,7 @@ func newInternet(t *testing.T, h http.HandlerFunc) *fakeInternet {
 	return i
 }
 
-// network returns the network, for a guard.
+// network returns the network, for a policy or a transport.
 func (i *fakeInternet) network() netguard.Network {
 	return netguard.Network{
 		Lookup: func(_ context.Context, host string) ([]netip.Addr, error) {
@@ -60,15 +60,15 @@ func (i *fakeInternet) network() netguard.Network {
 	}
 }
 
-// all returns the addresses that were dialed since the last call.
-func (i *fakeInternet) all() string {
+// takeDialed returns the addresses that were dialed since the last call.
+func (i *fakeInternet) takeDialed() string {
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	defer func() { i.dialed = nil }()
 	return strings.Join(i.dialed, " ")
 }
 
-// client returns a client with a policy that does not use the proxies of the environment.
+// client returns a client with a policy. It ignores the proxies of the environment.
 func (i *fakeInternet) client(p netguard.Policy) *http.Client {
 	return &http.Client{Transport: netguard.NewTransport(p, &http.Transport{DisableKeepAlives: true}, i.network())}
 }
@@ -92,8 +92,8 @@ func get(t *testing.T, c *http.Client, rawURL string) (string, netguard.Reason) 
 	return string(body), 0
 }
 
-// Names are resolved when connecting, and the addresses are checked then. A name that has a private address after
-// it had a public one is refused, before anything is sent to that address.
+// Names are resolved when connecting, and the addresses are checked then. If the address of a name was public and
+// has become private, the name is refused before anything is sent to that address.
 func TestRebinding(t *testing.T) {
 	i := newInternet(t, func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "page") })
 	i.names["rebind.example"] = []string{"93.184.216.34", "93.184.216.34", "10.0.0.1"}
@@ -103,17 +103,17 @@ func TestRebinding(t *testing.T) {
 		t.Fatalf("while the name is public: %v", err)
 	}
 	c := i.client(netguard.Policy{})
-	if body, reason := get(t, c, "http://rebind.example/"); body != "page" || i.all() != "93.184.216.34:80" {
+	if body, reason := get(t, c, "http://rebind.example/"); body != "page" || i.takeDialed() != "93.184.216.34:80" {
 		t.Fatalf("while the name is public: body %q, reason %d, want the page", body, reason)
 	}
-	if _, reason := get(t, c, "http://rebind.example/"); reason != netguard.Private || i.all() != "" {
+	if _, reason := get(t, c, "http://rebind.example/"); reason != netguard.Private || i.takeDialed() != "" {
 		t.Errorf("after the name became private: reason %d, want %d and no connection", reason, netguard.Private)
 	}
 	c = i.client(netguard.Policy{Private: true})
-	if _, reason := get(t, c, "http://metadata.example/"); reason != netguard.Metadata || i.all() != "" {
+	if _, reason := get(t, c, "http://metadata.example/"); reason != netguard.Metadata || i.takeDialed() != "" {
 		t.Errorf("a name of cloud metadata: reason %d, want %d and no connection", reason, netguard.Metadata)
 	}
-	if _, reason := get(t, c, "http://rebind.example/"); reason != 0 || i.all() != "10.0.0.1:80" {
+	if _, reason := get(t, c, "http://rebind.example/"); reason != 0 || i.takeDialed() != "10.0.0.1:80" {
 		t.Errorf("a private name, which is allowed: reason %d, want 0", reason)
 	}
 }
@@ -129,7 +129,7 @@ func TestNameWithPublicAndPrivateAddresses(t *testing.T) {
 		return ips, nil
 	}
 	c := &http.Client{Transport: netguard.NewTransport(netguard.Policy{}, &http.Transport{DisableKeepAlives: true}, n)}
-	if body, reason := get(t, c, "http://both.example/"); body != "page" || i.all() != "93.184.216.34:80" {
+	if body, reason := get(t, c, "http://both.example/"); body != "page" || i.takeDialed() != "93.184.216.34:80" {
 		t.Errorf("body %q, reason %d, want the page of the public address", body, reason)
 	}
 }
@@ -169,14 +169,14 @@ func TestRedirects(t *testing.T) {
 		t.Fatalf("redirect to the approved port: %v", err)
 	}
 	resp.Body.Close()
-	for _, address := range strings.Fields(i.all()) {
+	for _, address := range strings.Fields(i.takeDialed()) {
 		if !strings.HasPrefix(address, "93.184.216.34:") {
-			t.Errorf("connected to %s", address)
+			t.Errorf("connected to %s, want only connections to 93.184.216.34", address)
 		}
 	}
 }
 
-// A proxy can have any address. Because it resolves names itself, names that usually are private are refused.
+// A proxy can have any address. A proxy resolves names itself, so names that are usually private are refused.
 // A URL with the address of the proxy is checked like any other URL.
 func TestProxies(t *testing.T) {
 	i := newInternet(t, func(w http.ResponseWriter, r *http.Request) { fmt.Fprint(w, "via proxy "+r.URL.String()) })
@@ -191,7 +191,7 @@ func TestProxies(t *testing.T) {
 		return &http.Client{Transport: netguard.NewTransport(p, base, i.network())}
 	}
 	body, _ := get(t, through(netguard.Policy{}, true), "http://site.example/")
-	if body != "via proxy http://site.example/" || i.all() != "10.0.0.9:3128" {
+	if body != "via proxy http://site.example/" || i.takeDialed() != "10.0.0.9:3128" {
 		t.Errorf("body %q, want a response from the proxy", body)
 	}
 	for host, want := range map[string]netguard.Reason{
@@ -208,26 +208,27 @@ func TestProxies(t *testing.T) {
 	}
 	private := netguard.Policy{Private: true}
 	if _, reason := get(t, through(private, true), "http://metadata.google.internal/"); reason != netguard.Metadata {
-		t.Errorf("cloud metadata through a proxy with private addresses: reason %d, want %d", reason, netguard.Metadata)
+		t.Errorf("cloud metadata through a proxy, with private addresses allowed: reason %d, want %d",
+			reason, netguard.Metadata)
 	}
 	if _, reason := get(t, through(private, true), "http://redis/"); reason != 0 {
-		t.Errorf("a private name through a proxy with private addresses: reason %d, want 0", reason)
+		t.Errorf("a private name through a proxy, with private addresses allowed: reason %d, want 0", reason)
 	}
 	i.names["proxy.example"] = []string{"10.0.0.9"}
 	proxy.Host = "proxy.example:3128"
-	i.all()
+	i.takeDialed()
 	if _, reason := get(t, through(netguard.Policy{}, true), "http://site.example/"); reason != 0 ||
-		i.all() != "10.0.0.9:3128" {
+		i.takeDialed() != "10.0.0.9:3128" {
 		t.Errorf("through a proxy with a name: reason %d, want 0", reason)
 	}
 	c := through(netguard.Policy{AnyPort: true}, false)
-	if _, reason := get(t, c, "http://proxy.example:3128/"); reason != netguard.Private || i.all() != "" {
+	if _, reason := get(t, c, "http://proxy.example:3128/"); reason != netguard.Private || i.takeDialed() != "" {
 		t.Errorf("the address of the proxy as a URL: reason %d, want %d and no connection", reason, netguard.Private)
 	}
 }
 
-// If the first address of a name does not answer, the next address is tried after a short time. If it fails, the
-// next address is tried at once. Connections that are not used are closed.
+// If the first address of a name does not answer, the next address is tried after a short time. If the first address
+// fails, the next address is tried at once. Connections that are not used are closed.
 func TestSeveralAddresses(t *testing.T) {
 	ips := []netip.Addr{
 		netip.MustParseAddr("2606:2800::1"), netip.MustParseAddr("2606:2800::2"), netip.MustParseAddr("93.184.216.34"),
@@ -235,11 +236,11 @@ func TestSeveralAddresses(t *testing.T) {
 	var none error
 	for _, tc := range []struct {
 		name  string
-		took  []time.Duration // until each address answers
+		took  []time.Duration // time until an address answers
 		errs  []error
-		want  int // index of the address, or -1 for an error
-		after time.Duration
-		late  bool // whether an attempt goes on when another has succeeded
+		want  int           // index of the address, or -1 for an error
+		after time.Duration // time until Dial returns
+		late  bool          // whether an attempt continues after another has succeeded
 	}{
 		{"first answers", []time.Duration{0, 0, 0}, []error{none, none, none}, 0, 0, false},
 		{"first is silent", []time.Duration{time.Hour, 10 * time.Millisecond, 0}, []error{none, none, none}, 1,
@@ -306,7 +307,7 @@ func TestSeveralAddresses(t *testing.T) {
 	}
 }
 
-// A closing connection calls closed when it is closed.
+// A closing is a connection that calls closed when it is closed.
 type closing struct {
 	net.Conn
 	closed func()

@@ -16,7 +16,8 @@ import (
 )
 
 // The state of a match on its scoreboard is the state that a fan-out node computes from the same
-// events, except for incidents that only change the state of the match.
+// events. There is one difference: events that only change the state of a match are no incidents on
+// its scoreboard.
 func TestStateOnBoard(t *testing.T) {
 	r := redis.NewClient(&redis.Options{Addr: miniredis.RunT(t).Addr()})
 	defer r.Close()
@@ -28,7 +29,7 @@ func TestStateOnBoard(t *testing.T) {
 	now := time.Now().UTC().Truncate(time.Second)
 	match := event.Match{ID: "m1", Home: "Toronto FC", Away: "New York City FC", Start: now.Add(-time.Hour),
 		Status: event.Live, Period: "2h"}
-	at, late := &event.Clock{Period: "1h", Minute: 6}, &event.Clock{Period: "1h", Minute: 40}
+	early, late := &event.Clock{Period: "1h", Minute: 6}, &event.Clock{Period: "1h", Minute: 40}
 	stale := match
 	stale.Stale = &event.Stale{Since: now, Reason: "the site answered 403 Forbidden"}
 	seq := int64(0)
@@ -39,11 +40,11 @@ func TestStateOnBoard(t *testing.T) {
 		{"match_start", event.Data{Incident: "start", Score: &event.Score{}}},
 		{"goal", event.Data{Incident: "late", Clock: late, Player: "Second", Side: event.Away, Team: match.Away,
 			Score: &event.Score{Away: 1}, LineScore: &event.LineScore{Away: event.Line{{Runs: 1}}}}},
-		{"goal", event.Data{Incident: "early", Clock: at, Player: "First",
+		{"goal", event.Data{Incident: "early", Clock: early, Player: "First",
 			Assist: "A", Score: &event.Score{Home: 1, Away: 1}}},
 		{"goal", event.Data{Incident: "gone", Clock: late, Score: &event.Score{Home: 2, Away: 1}}},
 		{"goal_retracted", event.Data{Incident: "gone", Rev: 2, Clock: late, Score: &event.Score{Home: 1, Away: 1}}},
-		{"goal_corrected", event.Data{Incident: "early", Rev: 2, Clock: at,
+		{"goal_corrected", event.Data{Incident: "early", Rev: 2, Clock: early,
 			Player: "Other", Score: &event.Score{Home: 1, Away: 1}}},
 		{"lineup", event.Data{Incident: "l", Lineup: &event.Lineup{Players: []event.LineupPlayer{{Name: "N"}}}}},
 		{"shootout_kick", event.Data{Incident: "k", Detail: "scored", Shootout: &event.Score{Home: 1}}},
@@ -86,6 +87,6 @@ func TestStateOnBoard(t *testing.T) {
 		t.Errorf("the state on the scoreboard is\n%s\nwant the state of the node\n%s", text(got), text(want))
 	}
 	if got, err := read(t.Context(), "m2"); got != nil || err != nil {
-		t.Errorf("a match without a scoreboard: state %v, error %v, want none", got, err)
+		t.Errorf("a match without a scoreboard: state %v, error %v, want neither", got, err)
 	}
 }

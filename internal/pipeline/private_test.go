@@ -11,8 +11,8 @@ import (
 	"github.com/matchwire/matchwire/parser/page"
 )
 
-// The config allows private addresses for all pages, for networks, or for one source. Sources in the config can
-// have any port.
+// The config allows private addresses for all pages, for networks, for named settings, or for one source. Sources
+// in the config can have any port.
 func TestPrivateAddressesInTheConfig(t *testing.T) {
 	source := func(url, settings string) string {
 		return "sources: [{url: '" + url + "', profile: mls-matchcentre, match: m1" + settings + "}]\n"
@@ -55,8 +55,8 @@ func TestPrivateAddressesInTheConfig(t *testing.T) {
 	}
 }
 
-// Pages of API calls can have the addresses and ports of fetch, and those of the named settings that they use. The
-// settings of one source do not apply to API calls.
+// A page of an API call can have the addresses and ports that fetch allows, and those that its named settings allow.
+// The settings of one source do not apply to API calls.
 func TestAddressesOfAPICalls(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "matchwire.yaml")
 	config := `

@@ -30,7 +30,7 @@ func (b countingBroker) QueueHealth(_ context.Context, queues []string) (map[str
 	return all, nil
 }
 
-// A hundred processes inspect each queue once, and each process reports the issues of its queues.
+// Together, a hundred processes inspect each queue once. Each process reports the issues of its queues.
 func TestProcessesShareInspections(t *testing.T) {
 	testenv.OnBothRedis(t, func(t *testing.T, r *redis.Client) {
 		inspections := 0
@@ -57,7 +57,7 @@ func TestProcessesShareInspections(t *testing.T) {
 		}
 		for _, key := range keys {
 			if ttl := r.TTL(t.Context(), key).Val(); ttl <= 0 || ttl > keepQueue {
-				t.Errorf("the key %s is kept for %v, want at most %v", key, ttl, keepQueue)
+				t.Errorf("the key %s expires in %v, want more than 0 and at most %v", key, ttl, keepQueue)
 			}
 		}
 		if len(keys) != 8 {

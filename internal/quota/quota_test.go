@@ -17,7 +17,7 @@ func TestQuota(t *testing.T) {
 	}{
 		{"a", quota.Taken}, {"a", quota.Taken}, {"a", quota.AddressFull},
 		{"b", quota.Taken}, {"b", quota.Full}, {"c", quota.Full},
-		{"a", quota.AddressFull}, // its own limit is the reason that the address can change
+		{"a", quota.AddressFull}, // both limits are reached; its own has precedence
 	} {
 		if got := q.Take(step.address); got != step.want {
 			t.Errorf("step %d, address %s: verdict %d, want %d", i, step.address, got, step.want)
@@ -44,7 +44,7 @@ func TestNoLimit(t *testing.T) {
 	}
 }
 
-// Calls that wait get units in turn: first the address that holds the fewest units.
+// A released unit goes to the waiting address that holds the fewest units.
 func TestWait(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		q := quota.New(0, 3)
@@ -77,7 +77,7 @@ func TestWait(t *testing.T) {
 				t.Fatalf("after the units of %q, no call got the released unit", order)
 			}
 		}
-		if order != "bcaa" && order != "cbaa" { // then a holds none
+		if order != "bcaa" && order != "cbaa" { // at the last two, a holds none
 			t.Errorf("the units went to %q, want one to b and one to c first, and then two to a", order)
 		}
 		ctx, cancel := context.WithCancel(t.Context())
@@ -89,7 +89,7 @@ func TestWait(t *testing.T) {
 		synctest.Wait()
 		for range 2 {
 			if text := <-got; !strings.HasPrefix(text, "not ") {
-				t.Errorf("after stop was closed: %q got a unit", text)
+				t.Errorf("after stop was closed: %q got a unit, want none", text)
 			}
 		}
 	})

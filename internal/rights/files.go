@@ -23,16 +23,16 @@ const (
 // ErrURL marks an error about a URL in [Servers].
 var ErrURL = errors.New("without a user")
 
-// Servers holds the URLs of the servers without users.
+// Servers holds the URLs of the servers, without users.
 type Servers struct {
 	AMQP  string // the URLs of a cluster's nodes are separated by commas
 	Redis string
 }
 
-// Write writes the users of a namespace to files in a folder: the users of both servers with the
-// hashes of their passwords, and in a folder for each role the URLs with its password. The role api
-// also gets an API token. Passwords and the token are random. Write keeps those that it finds in the
-// folder. It returns the roles that got a new password.
+// Write writes files with the users of a namespace to the folder dir. The files for the servers contain
+// the users with hashes of their passwords. The folder of each role contains the URLs with its password,
+// and the folder of the role api also contains an API token. Write creates random passwords and a random
+// token, unless dir already contains them. It returns the roles that got a new password.
 func Write(dir, namespace string, servers Servers) (created []string, err error) {
 	users := Users(namespace)
 	amqp, err := parse(servers.AMQP, "amqp", "amqps")
@@ -83,7 +83,7 @@ func Write(dir, namespace string, servers Servers) (created []string, err error)
 	return created, writeFile(filepath.Join(dir, ACLFile), 0o444, ACL(users, passwords))
 }
 
-// parse parses URLs that are separated by commas. Each must have one of the schemes, a host and no user.
+// parse parses URLs that are separated by commas. Each must have one of the two schemes, a host and no user.
 func parse(text string, schemes ...string) (all []*url.URL, err error) {
 	for _, one := range strings.Split(text, ",") {
 		u, err := url.Parse(strings.TrimSpace(one))
@@ -96,7 +96,7 @@ func parse(text string, schemes ...string) (all []*url.URL, err error) {
 	return all, nil
 }
 
-// as returns the URLs with a user.
+// as returns the URLs with a user, separated by commas.
 func as(urls []*url.URL, name, password string) string {
 	var all []string
 	for _, u := range urls {
@@ -128,15 +128,15 @@ func existing(files ...string) (string, error) {
 	return "", nil
 }
 
-// writeFile writes a file under a temporary name and then renames it, so that no reader sees a part of
-// it. It creates the folder of the file.
+// writeFile writes a file under a temporary name and then renames it, so that no reader sees an
+// incomplete file. It creates the folder of the file if necessary.
 func writeFile(name string, mode fs.FileMode, data []byte) error {
 	dir := filepath.Dir(name)
-	folder := fs.FileMode(0o700)
+	folderMode := fs.FileMode(0o700)
 	if mode&0o044 != 0 {
-		folder = 0o755
+		folderMode = 0o755
 	}
-	if err := os.MkdirAll(dir, folder); err != nil {
+	if err := os.MkdirAll(dir, folderMode); err != nil {
 		return err
 	}
 	f, err := os.CreateTemp(dir, ".new-*")

@@ -47,11 +47,11 @@ const (
 // nothing is a regular expression that matches no name.
 const nothing = "^$"
 
-// Commands that every Redis user needs. INFO shows whether the server keeps data.
+// session contains the commands that every Redis user needs.
 var session = []string{"ping", "select"}
 
-// instance contains the rights of a process that runs roles. It announces itself, checks its servers,
-// its queues and the schedule, and records the steps of jobs.
+// instance contains the rights of a process that runs roles. The process announces itself, checks its
+// servers, its queues and the schedule, and records the steps of jobs.
 var instance = Redis{
 	Keys: []string{"{instances}", "{instances}:seen", "{health}:*", "{trace:*", "{schedule}:deadline"},
 	Read: []string{"{schedule}:sources", "{schedule}:due", "{schedule}:interval", "{schedule}:polled"},
@@ -62,7 +62,7 @@ var instance = Redis{
 }
 
 // outbox contains the rights of a process that publishes the events in outboxes. If no process polls
-// a source, it also marks the matches of the source as stale.
+// a source, the process also marks the matches of the source as stale.
 var outbox = Redis{
 	Keys: []string{"{*}:outbox", "outboxes", "{*}:state", "upcoming", "{schedule}:*"},
 	Commands: []string{
@@ -71,7 +71,7 @@ var outbox = Redis{
 	},
 }
 
-// slots contains the commands of a rate limit.
+// slots contains the commands for rate limits.
 var slots = Redis{Commands: []string{"time", "get", "set", "hget", "hset", "pexpire", "pttl", "eval", "evalsha"}}
 
 // boards contains the rights of a process that writes scoreboards.
@@ -210,9 +210,10 @@ func Users(namespace string) []User {
 
 // anyOf returns a regular expression that matches the names that one of the expressions matches.
 // limitTo replaces NS with the prefix of the namespace.
-func anyOf(names ...string) string { return "^NS(" + strings.Join(names, "|") + ")$" }
+func anyOf(expressions ...string) string { return "^NS(" + strings.Join(expressions, "|") + ")$" }
 
-// merge returns the union of rights.
+// merge returns the union of rights, and adds the commands of session. It leaves out keys that a pattern
+// in Keys covers.
 func merge(all ...Redis) *Redis {
 	sum := Redis{Commands: session}
 	add := func(to *[]string, words []string) {
@@ -239,7 +240,7 @@ func merge(all ...Redis) *Redis {
 	return &sum
 }
 
-// limitTo adds the prefix of a namespace to all names.
+// limitTo adds the prefix of a namespace to all names and keys.
 func (u *User) limitTo(namespace string) {
 	names, keys := "", "mw:"
 	if namespace != "" {

@@ -14,10 +14,10 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// Each command of a list reads few sources, so that other clients of Redis do not wait.
+// Maximum numbers of sources that one command reads, so that other clients of Redis do not wait long.
 const (
-	summarySlice = 100 // sources whose summaries are read at once
-	entrySlice   = 20  // sources whose entries are read at once; an entry can have maxShown matches
+	summarySlice = 100 // for summaries
+	entrySlice   = 20  // for entries, which can have up to maxShown matches each
 )
 
 // An Entry is the state of a source on the schedule.
@@ -65,9 +65,9 @@ func (s *Schedule) read(ctx context.Context, ids []string) (all []Entry, err err
 	return all, nil
 }
 
-// summaries returns, for each source in ARGV: the LatestPoll without its last members, matches and
-// course, or ”; when the next poll is due, or ”; the interval, or ”; and whether the index has the
-// source and its latest poll, as '1' or ”.
+// summaries returns four strings for each source in ARGV: the LatestPoll without its last members,
+// matches and course; when the next poll is due; the interval; and "1" if the index has the source and
+// its latest poll. A string is empty if there is no such value.
 var summaries = redis.NewScript(indexing + `
 local all = {}
 for _, id in ipairs(ARGV) do
@@ -82,9 +82,9 @@ for _, id in ipairs(ARGV) do
 end
 return all`)
 
-// List returns all entries in the order in which the sources were activated, without the matches of
-// their latest polls. It also completes the index for [Schedule.Page]. It reads all sources, in small
-// parts.
+// List returns all entries in the order in which the sources were activated, without the matches and
+// the course of their latest polls. It also completes the index for [Schedule.Page]. It reads all
+// sources, in small parts.
 func (s *Schedule) List(ctx context.Context) ([]Entry, error) {
 	found := map[string]Entry{}
 	for cursor := uint64(0); ; {
@@ -117,7 +117,7 @@ func (s *Schedule) List(ctx context.Context) ([]Entry, error) {
 }
 
 // summarize adds the entries of sources to found, without matches. pairs alternates between their IDs
-// and their activations as JSON. It adds the sources that the index lacks to the index.
+// and their activations as JSON. If the index lacks some of these sources, summarize adds them to the index.
 func (s *Schedule) summarize(ctx context.Context, pairs []string, found map[string]Entry) error {
 	activations, ids := map[string]string{}, []any{}
 	for pair := range slices.Chunk(pairs, 2) {
@@ -173,8 +173,8 @@ var ErrPosition = errors.New("not a position in the list of sources")
 
 // Page calls visit with at most n selected entries, the latest activation first, until visit returns
 // false. next is the position of the last of these entries, or "" if no entry follows. If a caller
-// reads page after page, each source that stays on the schedule is in one of them. A page costs Redis
-// only the work for its own entries.
+// reads all pages, each source that stays on the schedule is on one of the pages. Without q.Match,
+// a page costs Redis only the work for its own entries.
 func (s *Schedule) Page(ctx context.Context, q Query, n int, visit func(Entry) bool) (next string, err error) {
 	after := int64(1) << 53
 	if q.After != "" {
@@ -197,9 +197,9 @@ func (s *Schedule) Page(ctx context.Context, q Query, n int, visit func(Entry) b
 		if err != nil {
 			return "", err
 		}
-		for i, at := range listed {
-			after = int64(at.Score)
-			e, ok := entries[at.Member.(string)]
+		for i, z := range listed {
+			after = int64(z.Score)
+			e, ok := entries[z.Member.(string)]
 			if !ok || q.Match != "" && !e.shows(q.Match) {
 				continue
 			}
@@ -218,7 +218,7 @@ func (s *Schedule) Page(ctx context.Context, q Query, n int, visit func(Entry) b
 	}
 }
 
-// checkIndex completes the index if it cannot have all sources.
+// checkIndex completes the index if its number of sources differs from that of the schedule.
 func (s *Schedule) checkIndex(ctx context.Context) error {
 	pipe := s.redis.Pipeline()
 	sources, order := pipe.HLen(ctx, s.key("sources")), pipe.ZCard(ctx, s.key("order"))
@@ -233,7 +233,7 @@ func (s *Schedule) checkIndex(ctx context.Context) error {
 }
 
 // listedWithMatch returns the IDs and places of at most ARGV[3] sources of the match ARGV[1] whose
-// place is before ARGV[2], the last place first.
+// place is less than ARGV[2], the highest place first.
 var listedWithMatch = redis.NewScript(`
 local all = {}
 for _, member in ipairs(redis.call('zrangebylex', KEYS[10], '[' .. ARGV[1] .. ' ', '(' .. ARGV[1] .. '!')) do
@@ -249,8 +249,8 @@ for i = 1, math.min(#all, tonumber(ARGV[3])) do
 end
 return out`)
 
-// listed returns the IDs and places of at most n sources in the index, those before the place after,
-// the last place first. If match is not "", it returns only sources of this match.
+// listed returns the IDs and places of at most n sources in the index whose place is less than after,
+// the highest place first. If match is not "", it returns only sources of this match.
 func (s *Schedule) listed(ctx context.Context, match string, after int64, n int) (all []redis.Z, err error) {
 	if match == "" {
 		all, err = s.redis.ZRevRangeByScoreWithScores(ctx, s.key("order"), &redis.ZRangeBy{
@@ -270,12 +270,12 @@ func (s *Schedule) listed(ctx context.Context, match string, after int64, n int)
 	return all, nil
 }
 
-// readListed returns the entries of sources in the index, by ID. It removes sources from the index
-// that are not on the schedule.
+// readListed returns the entries of sources in the index, by ID. It removes from the
+// index the sources that are not on the schedule.
 func (s *Schedule) readListed(ctx context.Context, listed []redis.Z) (map[string]Entry, error) {
 	var ids []string
-	for _, at := range listed {
-		ids = append(ids, at.Member.(string))
+	for _, z := range listed {
+		ids = append(ids, z.Member.(string))
 	}
 	if len(ids) == 0 {
 		return nil, nil

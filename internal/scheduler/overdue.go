@@ -10,18 +10,18 @@ import (
 )
 
 const (
-	// overdueAfter is how much longer than its interval a poll may take. A poll ends after 90 seconds
-	// at the latest.
+	// overdueAfter is the maximum time between when a poll is due and when it ends. A poll takes at most
+	// 90 seconds.
 	overdueAfter = 2 * time.Minute
 	// overdueShown is the maximum number of entries that Overdue returns.
 	overdueShown = 20
 )
 
-// expect records that the next poll of a source must end within a duration. If ARGV[2] is negative,
-// it records that no poll is expected.
+// expect records that the next poll of the source ARGV[1] must end within ARGV[2] milliseconds. If
+// ARGV[2] is negative, it records that no poll is expected.
 //
-// The key mw:{schedule}:deadline is a sorted set of source IDs by the time at which the next poll
-// must have ended, in Unix milliseconds of Redis's clock.
+// The key mw:{schedule}:deadline is a sorted set of source IDs by the time by which the next poll
+// must end, in Unix milliseconds of Redis's clock.
 var expect = redis.NewScript(`
 if tonumber(ARGV[2]) < 0 then return redis.call('zrem', KEYS[1], ARGV[1]) end
 local t = redis.call('time')
@@ -48,7 +48,8 @@ func (s *Schedule) setDeadline(ctx context.Context, source string, within time.D
 	return nil
 }
 
-// overdue returns the sources whose deadline has passed, at most ARGV[1], and how many there are.
+// overdue returns the IDs of at most ARGV[1] sources whose deadline has passed, and the number of all
+// such sources.
 var overdue = redis.NewScript(`
 local t = redis.call('time')
 local now = t[1] * 1000 + math.floor(t[2] / 1000)
@@ -56,8 +57,9 @@ local all = redis.call('zrangebyscore', KEYS[1], '-inf', now, 'limit', 0, ARGV[1
 all[#all+1] = tostring(redis.call('zcount', KEYS[1], '-inf', now))
 return all`)
 
-// Overdue returns the sources that are not polled on time, those with the earliest deadline first.
-// It returns at most 20 of them. count is the number of all such sources.
+// Overdue returns at most 20 sources that are not polled on time, those with the earliest deadline
+// first. count is the number of all such sources. Overdue removes the deadlines of sources that are
+// stopped or no longer on the schedule.
 func (s *Schedule) Overdue(ctx context.Context) (entries []Entry, count int, err error) {
 	found, err := overdue.Run(ctx, s.redis, []string{s.key("deadline")}, overdueShown).StringSlice()
 	if err != nil {
@@ -84,11 +86,11 @@ func (s *Schedule) Overdue(ctx context.Context) (entries []Entry, count int, err
 	return entries, count, nil
 }
 
-// claimFor is how long no other process handles an overdue source.
+// claimFor is the time for which no other process handles a claimed source.
 const claimFor = 30 * time.Second
 
-// ClaimOverdue reports whether this process must handle an overdue source. Then, no other process
-// handles it for 30 seconds.
+// ClaimOverdue reports whether this process must handle an overdue source. If so, no other process
+// handles the source for 30 seconds.
 func (s *Schedule) ClaimOverdue(ctx context.Context, source string) (bool, error) {
 	err := s.redis.SetArgs(ctx, s.key("overdue:"+source), 1, redis.SetArgs{Mode: "NX", TTL: claimFor}).Err()
 	if errors.Is(err, redis.Nil) {

@@ -15,9 +15,9 @@ import (
 // 80 and 443. A fetcher can always use the port of its own URL.
 type Policy = netguard.Policy
 
-// A guardedTransport checks the URL and the addresses of every request against the policy of the client and
-// that of the request. It has a transport for each policy, so that a request cannot use a connection that only
-// another policy allows.
+// A guardedTransport checks the URL and the addresses of every request. It allows what the policy of the client
+// or the policy of the request allows. It has a transport for each policy, so that a request cannot use a
+// connection that only another policy allows.
 type guardedTransport struct {
 	base    *http.Transport
 	network netguard.Network
@@ -56,8 +56,7 @@ func (g *guardedTransport) transport(p Policy) http.RoundTripper {
 	return g.transports[key]
 }
 
-// guardError returns a [PrivateError] or a [PortError] for the error of a policy. It returns other errors
-// unchanged.
+// guardError returns a [PrivateError] or a [PortError] if a policy caused err. It returns other errors unchanged.
 func guardError(err error) error {
 	var refused *netguard.RefusedError
 	switch {

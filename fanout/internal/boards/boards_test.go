@@ -25,7 +25,7 @@ func names(prefix string, n int) (all []string) {
 }
 
 // Results are used again for a second, also those of matches without a scoreboard. The number of reads
-// is limited, for one call and for a node.
+// is limited per call and per node.
 func TestReadsAreBounded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var reads atomic.Int64
@@ -36,20 +36,20 @@ func TestReadsAreBounded(t *testing.T) {
 			}
 			return &eventlog.MatchState{Match: event.Match{ID: match}}, nil
 		}, slog.New(slog.DiscardHandler))
-		get := func(matches []string, states int, more int64) {
+		get := func(matches []string, wantStates int, wantReads int64) {
 			t.Helper()
 			before := reads.Load()
 			got := b.Get(t.Context(), matches)
-			if len(got) != states || reads.Load()-before != more {
+			if len(got) != wantStates || reads.Load()-before != wantReads {
 				t.Errorf("%d matches: %d states after %d reads, want %d after %d", len(matches), len(got),
-					reads.Load()-before, states, more)
+					reads.Load()-before, wantStates, wantReads)
 			}
 		}
 		get([]string{"m1", "none"}, 1, 2)
 		get([]string{"m1", "none", "m2"}, 2, 1)
 		time.Sleep(time.Second)
 		get([]string{"m1", "none"}, 1, 2)
-		get(names("a", 200), 50, 50) // of one call
+		get(names("a", 200), 50, 50) // the maximum of one call
 		for i := range 100 {
 			b.Get(t.Context(), names(fmt.Sprint("b", i, "-"), 50))
 		}
@@ -67,8 +67,8 @@ func TestReadsAreBounded(t *testing.T) {
 	})
 }
 
-// Concurrent calls for a match share one read. A read that takes too long or fails leaves the match
-// out.
+// Concurrent calls for a match share one read. If a read takes too long or fails, the
+// result lacks the match.
 func TestSlowReads(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var reads atomic.Int64
@@ -104,7 +104,7 @@ func TestSlowReads(t *testing.T) {
 			t.Errorf("a failed read: %d states, want none", len(got))
 		}
 		if got := (*boards.Boards)(nil).Get(t.Context(), []string{"m1"}); got != nil || boards.New(nil, nil) != nil {
-			t.Errorf("without a reader: %v, want nil", got)
+			t.Errorf("without a reader: states %v, want nil, and nil from New", got)
 		}
 	})
 }
