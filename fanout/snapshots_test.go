@@ -84,7 +84,7 @@ func board(states ...*eventlog.MatchState) func(context.Context, string) (*event
 	}
 }
 
-// onBoard returns the state of a match on its scoreboard, after the event seq.
+// onBoard returns the state of a match on its scoreboard, after the event with the number seq.
 func onBoard(match string, seq int64, updated time.Time, keys ...string) *eventlog.MatchState {
 	m := &eventlog.MatchState{Match: event.Match{ID: match, Home: "Toronto FC", Away: "B", Status: event.Live},
 		Sport: event.Soccer, League: "MLS", Score: &event.Score{Home: int(seq)}, Updated: updated, TID: event.NewTID(),

@@ -14,9 +14,9 @@ import (
 	"github.com/matchwire/matchwire/broker"
 )
 
-// A restriction records that the user may not declare or bind all objects. After the first refusal,
-// declarers check whether an object exists before they declare it, and do not repeat refused
-// bindings.
+// A restriction records that the broker has refused to let the user declare or bind an object. After
+// the first refusal, declarers check whether an object exists before they declare it, and do not
+// repeat refused bindings.
 type restriction struct {
 	active  atomic.Bool
 	once    sync.Once

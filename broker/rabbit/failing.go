@@ -14,8 +14,8 @@ import (
 // takes less.
 const failingAfter = 5 * time.Second
 
-// A failing holds the operations of a Broker whose latest attempt failed, such as the declaration
-// of a queue. The Broker repeats these operations until they succeed.
+// A failing records the operations of a Broker that failed at their latest attempt, such as the
+// declaration of a queue. The Broker repeats these operations until they succeed.
 type failing struct {
 	mu         sync.Mutex
 	operations map[string]failedOperation // by description

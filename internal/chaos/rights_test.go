@@ -209,7 +209,7 @@ func TestRights(t *testing.T) {
 		testenv.Eventually(t, func() bool {
 			cmd := exec.Command(g.program, "health", "http://"+address+"/healthz")
 			return cmd.Run() == nil
-		}, "the health of %s", address)
+		}, "the health check of %s to pass", address)
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
@@ -453,7 +453,7 @@ func (g *guarded) refuses() {
 		defer r.Close()
 		err := r.Ping(g.Context()).Err()
 		if (err == nil) != (opts.Username != "") {
-			g.Errorf("user %q: PING returns the error %v, want none only for matchwire-ping", opts.Username, err)
+			g.Errorf("user %q: PING returns the error %v, want success only for matchwire-ping", opts.Username, err)
 		}
 		if err := r.Get(g.Context(), "any").Err(); err == nil || !strings.HasPrefix(err.Error(), "NO") {
 			g.Errorf("user %q: GET returns the error %v, want NOPERM or NOAUTH", opts.Username, err)

@@ -98,7 +98,7 @@ func TestShutdownAfterWholeFrame(t *testing.T) {
 				instance.receive(1)
 			}
 			if got := client.rest(); got != "" {
-				t.Errorf("the client received %q more, want the end", short(got))
+				t.Errorf("the client received %q more, want a closed connection", short(got))
 			}
 			client.Close()
 			if err := <-done; err != nil {
@@ -149,12 +149,12 @@ func TestShutdownIsBounded(t *testing.T) {
 // refused requests a WebSocket and an event stream. The gateway must refuse them with detail.
 func (c *cluster) refused(detail string) {
 	c.Helper()
-	_, socket, _ := websocket.DefaultDialer.Dial("ws"+strings.TrimPrefix(c.front.URL, "http")+"/ws", nil)
-	if socket == nil || socket.StatusCode != 503 || socket.Header.Get("Retry-After") == "" {
-		c.Errorf("WebSocket: response %v, want 503 with Retry-After", socket)
+	_, resp, _ := websocket.DefaultDialer.Dial("ws"+strings.TrimPrefix(c.front.URL, "http")+"/ws", nil)
+	if resp == nil || resp.StatusCode != 503 || resp.Header.Get("Retry-After") == "" {
+		c.Errorf("WebSocket: response %v, want 503 with Retry-After", resp)
 		return
 	}
-	if b, _ := io.ReadAll(socket.Body); !strings.Contains(string(b), detail) {
+	if b, _ := io.ReadAll(resp.Body); !strings.Contains(string(b), detail) {
 		c.Errorf("WebSocket: body %s, want %q", b, detail)
 	}
 	if code, body := c.get("/sse"); code != 503 || !strings.Contains(body, detail) {
@@ -174,7 +174,7 @@ func TestShutdownOfOtherProtocol(t *testing.T) {
 	done := make(chan error)
 	go func() { done <- c.gateway.Shutdown(t.Context()) }()
 	if rest := client.rest(); rest != "" {
-		t.Errorf("received %q, want the end", rest)
+		t.Errorf("received %q, want a closed connection", rest)
 	}
 	client.Close()
 	if err := <-done; err != nil {
@@ -306,7 +306,7 @@ func TestHalfClosed(t *testing.T) {
 				t.Fatal(err)
 			}
 			if rest := other.rest(); rest != "" {
-				t.Errorf("received %q, want the end", rest)
+				t.Errorf("received %q, want a closed connection", rest)
 			}
 			closing.rest() // ends although other is still open
 			c.ended("websocket", why)

@@ -52,7 +52,7 @@ type Monitor struct {
 type running struct {
 	Check
 	first  chan struct{} // closed after the first run
-	began  time.Time     // start of the run in progress; zero if there is none
+	began  time.Time     // start of the run in progress, or the time of Add before the first run; otherwise zero
 	issues []health.Issue
 }
 

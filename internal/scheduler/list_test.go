@@ -356,7 +356,7 @@ func TestPageCostsItsEntries(t *testing.T) {
 			largest            int64
 		}{
 			{"limit 1", scheduler.Query{}, 1, 1, 10, 2 * entry, 2 * entry},
-			{"limit 1 of a match", scheduler.Query{Match: "own-77"}, 5, 1, 10, 2 * entry, 2 * entry},
+			{"limit 5 of a match", scheduler.Query{Match: "own-77"}, 5, 1, 10, 2 * entry, 2 * entry},
 			{"limit 200", scheduler.Query{}, 200, 200, 1000, 220 * entry, 25 * entry},
 		} {
 			count.reset()
