@@ -369,7 +369,8 @@ func TestPageCostsItsEntries(t *testing.T) {
 			if entries != tc.entries || count.commands.Load() > tc.commands || count.received.Load() > tc.received ||
 				count.largest.Load() > tc.largest {
 				t.Errorf(
-					"%s: %d entries, %d commands, %d bytes, largest reply %d; want %d entries; at most %d commands, %d bytes, %d",
+					"%s: %d entries, %d commands, %d bytes, largest reply %d; "+
+						"want %d entries, at most %d commands, %d bytes and largest reply %d",
 					tc.what,
 					entries,
 					count.commands.Load(),
