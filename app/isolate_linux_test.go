@@ -13,11 +13,11 @@ import (
 	"github.com/matchwire/matchwire/internal/testenv"
 )
 
-// unprivileged is a user without privileges.
+// unprivileged is the ID of a user and of a group without privileges.
 const unprivileged = 65534
 
-// runUnprivileged starts matchwire with the umask 027, as a user without privileges if the test runs as root, because
-// root can read everything. dir becomes readable and writable for this user.
+// runUnprivileged starts matchwire in dir with the umask 027. If the test runs as root, matchwire runs as a user
+// without privileges, because root can read everything. dir then belongs to this user.
 func runUnprivileged(t *testing.T, dir string, env []string, files []*os.File, args ...string) *process {
 	t.Helper()
 	program := os.Args[0]
@@ -56,7 +56,7 @@ func runUnprivileged(t *testing.T, dir string, env []string, files []*os.File, a
 	return p
 }
 
-// spy is a program of a consumer that tries to read the secrets of matchwire. It creates the file done at the end.
+// spy is a script that a consumer runs. The script tries to read the secrets of matchwire, then creates the file done.
 const spy = `
 cat /proc/$PPID/environ > environ-of-matchwire
 cat /proc/$PPID/cmdline > cmdline-of-matchwire
@@ -70,8 +70,9 @@ touch done
 while read -r line; do echo ok; done
 `
 
-// The program of a consumer with exec can read neither the environment of matchwire nor the files that matchwire
-// has inherited, even if it runs as the same user. Its own environment contains only what its settings name.
+// The program of an exec consumer can read neither the environment of matchwire nor the files that matchwire has
+// inherited, even if it runs as the same user. Its own environment contains PATH and the variables that the settings
+// name, but no secrets.
 func TestExecProgramsCannotReadSecrets(t *testing.T) {
 	dir := t.TempDir()
 	write(t, map[string]string{
@@ -105,11 +106,11 @@ func TestExecProgramsCannotReadSecrets(t *testing.T) {
 	}
 	for _, name := range []string{"environ-of-matchwire", "files-of-matchwire"} {
 		if got := read(name); len(got) > len("total 0\n") {
-			t.Errorf("the program can read %s: %q", name, got)
+			t.Errorf("the program can read %s: %q, want nothing", name, got)
 		}
 	}
 	if got := read("cmdline-of-matchwire"); !strings.Contains(got, "run") {
-		t.Errorf("the command line of matchwire is %q, want the process that the test has started", got)
+		t.Errorf("the command line of the parent process is %q, want matchwire run", got)
 	}
 	if got := read("environ"); !strings.Contains(got, "FOR_SPY=seen") || !strings.Contains(got, "PATH=") {
 		t.Errorf("the environment of the program is %q, want PATH and FOR_SPY", got)
@@ -120,7 +121,7 @@ func TestExecProgramsCannotReadSecrets(t *testing.T) {
 	if got := strings.TrimSpace(read("folder")); got != dir {
 		t.Errorf("the program runs in %s, want %s, the folder of the config", got, dir)
 	}
-	// The process itself can still read its own files below /proc.
+	// matchwire can still read its own files below /proc.
 	resp, err := http.Get("http://" + p.address() + "/metrics")
 	if err != nil {
 		t.Fatal(err)

@@ -18,23 +18,24 @@ const (
 	stuckAfter    = 10 * time.Second
 )
 
-// A Progress records which consumers of a process handle no event, because each attempt fails. The
+// A Progress records which consumers of a process handle no events, because each attempt fails. The
 // zero Progress is ready for use. A nil *Progress records nothing.
 type Progress struct {
-	mu    sync.Mutex
-	stuck map[string]failures // by consumer
+	mu      sync.Mutex
+	failing map[string]failures // by consumer; without consumers whose latest attempt succeeded
 }
 
 // failures are the failed attempts of a consumer since its latest success.
 type failures struct {
 	attempts int
-	since    time.Time
+	since    time.Time // time of the first failure
 	latest   error
 	outage   bool // each attempt failed because a server of matchwire is unavailable
 }
 
-// note records an attempt to handle an event. A permanent error is the fault of one event: the next
-// event may succeed.
+// note records an attempt to handle an event. A permanent error counts as a success, because it is
+// the fault of one event: the consumer may handle the next event. A postponed attempt does not
+// count.
 func (p *Progress) note(consumer string, d broker.Disposition, err error) {
 	if p == nil || d == broker.Postponed {
 		return
@@ -42,30 +43,30 @@ func (p *Progress) note(consumer string, d broker.Disposition, err error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if err == nil || errors.Is(err, broker.ErrPermanent) {
-		delete(p.stuck, consumer)
+		delete(p.failing, consumer)
 		return
 	}
-	if p.stuck == nil {
-		p.stuck = map[string]failures{}
+	if p.failing == nil {
+		p.failing = map[string]failures{}
 	}
-	f, ok := p.stuck[consumer]
+	f, ok := p.failing[consumer]
 	if !ok {
 		f = failures{since: time.Now(), outage: true}
 	}
 	f.attempts++
 	f.latest = err
 	f.outage = f.outage && d == broker.Outage
-	p.stuck[consumer] = f
+	p.failing[consumer] = f
 }
 
-// Health returns an issue for each consumer that handles no event, ordered by name. The issue is
-// Down if the reason is a server of matchwire. It is not Down if the reason is a service that only
-// this consumer needs, such as a webhook.
+// Health returns an issue for each stuck consumer, ordered by name. The issue is Down if all attempts
+// failed because a server of matchwire is unavailable. It is not Down if the reason is a service that
+// only this consumer needs, such as a webhook. p must not be nil.
 func (p *Progress) Health() (all []health.Issue) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	for _, name := range slices.Sorted(maps.Keys(p.stuck)) {
-		f := p.stuck[name]
+	for _, name := range slices.Sorted(maps.Keys(p.failing)) {
+		f := p.failing[name]
 		if f.attempts < stuckAttempts || time.Since(f.since) < stuckAfter {
 			continue
 		}

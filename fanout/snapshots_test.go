@@ -23,7 +23,7 @@ import (
 	"github.com/matchwire/matchwire/internal/testenv"
 )
 
-// A shown is what a snapshot contains.
+// A shown is the decoded content of a snapshot.
 type shown struct {
 	Snapshot struct {
 		Matches []*eventlog.MatchState
@@ -32,7 +32,7 @@ type shown struct {
 }
 
 // String returns the IDs of the matches, with a + after those from a scoreboard, and a - after those
-// that lack incidents. If the snapshot is partial, it ends with "…".
+// that lack incidents. If the snapshot is partial, the text ends with "…".
 func (s shown) String() string {
 	var all []string
 	for _, m := range s.Snapshot.Matches {
@@ -51,7 +51,7 @@ func (s shown) String() string {
 	return strings.Join(all, " ")
 }
 
-// snapshot reads a snapshot, which must match the schema.
+// snapshot reads a snapshot, checks it against the schema, and returns its text form.
 func (c *client) snapshot() string {
 	c.t.Helper()
 	_ = c.conn.SetReadDeadline(time.Now().Add(10 * time.Second))
@@ -73,7 +73,7 @@ func (c *client) snapshot() string {
 	return s.String()
 }
 
-// board returns a function for Options.Scoreboard: the matches have these scoreboards.
+// board returns a function for Options.Scoreboard that returns the given states.
 func board(states ...*eventlog.MatchState) func(context.Context, string) (*eventlog.MatchState, error) {
 	return func(_ context.Context, match string) (*eventlog.MatchState, error) {
 		i := slices.IndexFunc(states, func(m *eventlog.MatchState) bool { return m.Match.ID == match })
@@ -84,7 +84,7 @@ func board(states ...*eventlog.MatchState) func(context.Context, string) (*event
 	}
 }
 
-// onBoard returns the state of a match on its scoreboard, after the event seq.
+// onBoard returns the state of a match on its scoreboard, after the event with the number seq.
 func onBoard(match string, seq int64, updated time.Time, keys ...string) *eventlog.MatchState {
 	m := &eventlog.MatchState{Match: event.Match{ID: match, Home: "Toronto FC", Away: "B", Status: event.Live},
 		Sport: event.Soccer, League: "MLS", Score: &event.Score{Home: int(seq)}, Updated: updated, TID: event.NewTID(),
@@ -95,8 +95,8 @@ func onBoard(match string, seq int64, updated time.Time, keys ...string) *eventl
 	return m
 }
 
-// A node with SnapshotMatches: 3 has dropped the matches m0 and m1. Snapshots that can lack a match are
-// partial. Clients that ask for a dropped match receive its scoreboard.
+// A node with SnapshotMatches: 3 has dropped the states of the matches m0 and m1. Snapshots that may lack
+// a match are partial. Clients that ask for a dropped match receive its scoreboard.
 func TestDroppedMatches(t *testing.T) {
 	b := memory.New(nil, nil)
 	now := time.Now()
@@ -130,7 +130,7 @@ func TestDroppedMatches(t *testing.T) {
 	for _, step := range []struct{ send, want string }{
 		{"", "m4"},
 		{`{"subscribe":{"match":["m1"]}}`, "m4 m1+"},
-		{`{"subscribe":{"match":["m0"]}}`, "m4 m1+ …"}, // still has m1
+		{`{"subscribe":{"match":["m0"]}}`, "m4 m1+ …"}, // the filter still names m1
 		{`{"unsubscribe":{"match":["m0","m1"]}}`, "m4"},
 	} {
 		if step.send != "" {
@@ -139,7 +139,7 @@ func TestDroppedMatches(t *testing.T) {
 			}
 		}
 		if got := c.snapshot(); got != step.want {
-			t.Errorf("after %s: snapshot %q, want %q", step.send, got, step.want)
+			t.Errorf("after sending %q: snapshot %q, want %q", step.send, got, step.want)
 		}
 	}
 	// The next event of a dropped match begins a new state, which lacks the incidents before it.
@@ -152,10 +152,10 @@ func TestDroppedMatches(t *testing.T) {
 			t.Errorf("after an event of m1, query %q: snapshot %q, want %q", query, got, want)
 		}
 	}
-	publishNth(t, b, "m1", "soccer.mls.goal", 8, nil) // the scoreboard is behind now
+	publishNth(t, b, "m1", "soccer.mls.goal", 8, nil) // the scoreboard is now older
 	live.event()
 	if got := n.follow(t, "match=m1").snapshot(); got != "m1- …" {
-		t.Errorf("with an older scoreboard: snapshot %q, want the state of the node", got)
+		t.Errorf("with an older scoreboard: snapshot %q, want %q, the state of the node", got, "m1- …")
 	}
 }
 

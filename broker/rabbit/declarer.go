@@ -14,20 +14,21 @@ import (
 	"github.com/matchwire/matchwire/broker"
 )
 
-// A restriction records that the broker has refused a declaration or a binding to the user. After
-// that, objects that exist are not declared, and refused bindings are not repeated.
+// A restriction records that the broker has refused to let the user declare or bind an object. After
+// the first refusal, declarers check whether an object exists before they declare it, and do not
+// repeat refused bindings.
 type restriction struct {
-	active atomic.Bool
-	once   sync.Once
-	bound  sync.Map // the refused bindings; key: queue or exchange, and its source
-	log    *slog.Logger
+	active  atomic.Bool
+	once    sync.Once
+	refused sync.Map // the refused bindings; key: queue or exchange, and its source
+	log     *slog.Logger
 }
 
-// note records that the user may not declare an object, and logs the first object.
+// note records that the user may not declare an object. It logs only the first object.
 func (r *restriction) note(object string) {
 	r.active.Store(true)
 	r.once.Do(func() {
-		r.log.Info("the user may not declare all objects, so this process only checks that they exist", "first", object)
+		r.log.Info("the user may not declare some objects, so this process only checks that they exist", "object", object)
 	})
 }
 
@@ -35,14 +36,14 @@ func (r *restriction) note(object string) {
 type Object struct {
 	Kind string // "exchange", "queue" or "binding"
 	Name string
-	// Existed reports whether the exchange or queue existed before. AMQP does not report that for a
-	// binding.
+	// Existed reports whether the exchange or queue existed before Setup. It is false for a binding,
+	// because AMQP cannot check whether a binding exists.
 	Existed bool
 }
 
 // Setup declares all exchanges, the log, and the queue of each subscription with its retry and
-// dead-letter queues. It calls report for each object. It fails at the first object that the broker
-// refuses. The error contains the name of that object.
+// dead-letter queues. It also declares their bindings. It calls report for each object. It fails at
+// the first object that the broker refuses. The error contains the name of that object.
 func (b *Broker) Setup(ctx context.Context, all []broker.Subscription, report func(Object)) error {
 	d := b.topology.declarer(b.controlLink)
 	defer d.close()
@@ -64,8 +65,8 @@ func (b *Broker) Setup(ctx context.Context, all []broker.Subscription, report fu
 }
 
 // A declarer declares objects one after another, on a channel that it opens when needed. If the user
-// may not declare an object, the declarer only checks whether the object exists, unless report is
-// set. Call close after use.
+// may not declare an object and report is nil, the declarer only checks whether the object exists.
+// If report is set, the declarer fails instead. Call close after use.
 type declarer struct {
 	*topology
 	control *link
@@ -98,8 +99,8 @@ func (d *declarer) close() {
 	}
 }
 
-// object declares an exchange or queue with the request declare. check is the passive form of the
-// request, which any user may send.
+// object declares an exchange or queue with the request declare. The request check only checks
+// whether the exchange or queue exists. Any user may send it.
 func (d *declarer) object(ctx context.Context, kind, name string, declare, check func(*amqp.Channel) error) error {
 	what := fmt.Sprintf("%s %q", kind, name)
 	existed := false
@@ -134,15 +135,16 @@ func (d *declarer) object(ctx context.Context, kind, name string, declare, check
 	}
 }
 
-// binding binds a queue or exchange to a source with the request bind. If the user may not bind it, the
-// binding cannot be checked, because AMQP has no request for that.
+// binding binds a queue or exchange to a source with the request bind. If the user may not bind it and
+// report is nil, binding returns nil without checking that the binding exists, because AMQP has no
+// request for that.
 func (d *declarer) binding(
 	ctx context.Context,
 	kind, name, pattern, source string,
 	bind func(*amqp.Channel) error,
 ) error {
 	type permission struct{ name, source string }
-	if _, refused := d.restriction.bound.Load(permission{name, source}); refused && d.report == nil {
+	if _, refused := d.restriction.refused.Load(permission{name, source}); refused && d.report == nil {
 		return nil
 	}
 	what := fmt.Sprintf("binding of %s %q to %q with pattern %q", kind, name, source, pattern)
@@ -150,7 +152,7 @@ func (d *declarer) binding(
 	switch {
 	case hasCode(err, amqp.AccessRefused) && d.report == nil:
 		d.restriction.note(what)
-		d.restriction.bound.Store(permission{name, source}, true)
+		d.restriction.refused.Store(permission{name, source}, true)
 	case hasCode(err, amqp.AccessRefused):
 		return fmt.Errorf("%w: the user may not declare the %s: %w", errRefused, what, err)
 	case err != nil:
@@ -161,7 +163,7 @@ func (d *declarer) binding(
 	return nil
 }
 
-// hasCode reports whether the broker refused a request with this code.
+// hasCode reports whether err means that the broker refused a request with the given code.
 func hasCode(err error, code int) bool {
 	var refused *amqp.Error
 	return errors.As(err, &refused) && refused.Code == code

@@ -10,23 +10,24 @@ import (
 	"github.com/matchwire/matchwire/health"
 )
 
-// failingAfter is how long an operation fails before health reports it. A reconnection takes less.
+// failingAfter is how long an operation must fail before health reports it. A reconnection usually
+// takes less.
 const failingAfter = 5 * time.Second
 
-// A failing holds the operations of a Broker whose latest attempt failed, such as the declaration
-// of a queue. The Broker repeats these operations until they succeed.
+// A failing records the operations of a Broker that failed at their latest attempt, such as the
+// declaration of a queue. The Broker repeats these operations until they succeed.
 type failing struct {
 	mu         sync.Mutex
 	operations map[string]failedOperation // by description
 }
 
-// A failedOperation is an operation that fails since a time.
+// A failedOperation describes the failures of an operation since its latest success.
 type failedOperation struct {
-	since time.Time // time of the first failure since the latest success
+	since time.Time // time of the first failure
 	err   error     // latest error
 }
 
-// note records the result of an attempt. operation completes the sentence "cannot …".
+// note records the result of an attempt. operation completes the sentence "unable to …".
 func (f *failing) note(operation string, err error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -52,7 +53,7 @@ func (f *failing) issues() (all []health.Issue) {
 	for _, operation := range slices.Sorted(maps.Keys(f.operations)) {
 		o := f.operations[operation]
 		if time.Since(o.since) >= failingAfter {
-			all = append(all, health.Issue{Down: true, Text: fmt.Sprintf("cannot %s since %s: %v",
+			all = append(all, health.Issue{Down: true, Text: fmt.Sprintf("unable to %s since %s: %v",
 				operation, o.since.UTC().Format(time.TimeOnly), o.err)})
 		}
 	}

@@ -44,7 +44,7 @@ func TestHealthReportsRefusedDeclarations(t *testing.T) {
 			t.Error(err)
 		}
 	}()
-	eventually(t, "an issue about the queue", func() bool { return down(`cannot consume queue "q" since`) })
+	eventually(t, "an issue about the queue", func() bool { return down(`unable to consume queue "q" since`) })
 	permit(".*")
 	eventually(t, "no issues", func() bool { return b.Health(t.Context()) == nil })
 }

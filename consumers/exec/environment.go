@@ -9,23 +9,24 @@ import (
 	"strings"
 )
 
-// inherited are the environment variables that every program receives. A variable whose name begins with LC_ is
+// inherited lists the environment variables that every program receives. A variable whose name begins with LC_ is
 // inherited too.
 var inherited = []string{"PATH", "HOME", "LANG", "TZ", "TMPDIR"}
 
-// inheritedOnWindows are the variables without which many programs do not run on Windows.
+// inheritedOnWindows lists further variables, without which many programs do not run on Windows.
 var inheritedOnWindows = []string{
 	"SystemRoot", "SystemDrive", "ComSpec", "PATHEXT", "TEMP", "TMP", "USERPROFILE",
 }
 
 var variableName = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
 
-// environment returns the environment of the program: a few variables of matchwire, and those that the settings
-// name. missing are the names in the settings that matchwire does not have.
+// environment returns the environment of the program: the inherited variables and the named ones, with their values
+// in the environment of matchwire. missing lists the named variables that matchwire does not have.
 func environment(named []string) (env, missing []string, err error) {
 	for _, name := range named {
 		if !variableName.MatchString(name) {
-			return nil, nil, fmt.Errorf("env: %q: want the name of an environment variable", name)
+			return nil, nil, fmt.Errorf("env: %q: want the name of an environment variable: "+
+				"letters, digits and _, without a digit at the beginning", name)
 		}
 		if _, ok := os.LookupEnv(name); !ok {
 			missing = append(missing, name)
@@ -40,9 +41,9 @@ func environment(named []string) (env, missing []string, err error) {
 	return env, missing, nil
 }
 
-// isInherited reports whether every program receives a variable.
+// isInherited reports whether every program receives the variable with the given name.
 func isInherited(name string) bool {
-	same := func(other string) bool { return strings.EqualFold(name, other) } // names on Windows have no case
+	same := func(other string) bool { return strings.EqualFold(name, other) } // Windows ignores the case of names
 	if runtime.GOOS == "windows" && slices.ContainsFunc(slices.Concat(inherited, inheritedOnWindows), same) {
 		return true
 	}

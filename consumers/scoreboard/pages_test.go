@@ -12,8 +12,8 @@ import (
 	"github.com/matchwire/matchwire/internal/testenv"
 )
 
-// The pages have each board once, although many have the same time, some have expired, and others
-// change meanwhile.
+// The pages contain each board once, although many boards have the same time, some have expired, and
+// one changes between two pages.
 func TestPages(t *testing.T) {
 	testenv.OnBothRedis(t, func(t *testing.T, r *redis.Client) {
 		set := func(match string, at int) {
@@ -45,7 +45,7 @@ func TestPages(t *testing.T) {
 				if after = next; next == "" {
 					break
 				}
-				set("m-129", 2000+page) // on the first page already
+				set("m-129", 2000+page) // the board was already on the first page
 			}
 			if got[0] != want[0] || !slices.Equal(got, want) {
 				t.Errorf("pages of %d: %d boards, want %d, each once, the latest first", n, len(got), len(want))

@@ -22,18 +22,18 @@ import (
 	"github.com/matchwire/matchwire/internal/testenv/servers"
 )
 
-// A guarded is a pipeline whose roles log in with the users that "matchwire users" makes.
+// A guarded is a pipeline whose roles log in as the users that "matchwire users" creates.
 type guarded struct {
 	*testing.T
 	program string
-	secrets string // folder of the users' files
+	secrets string // folder with the files of the users
 	config  string // path of the config file
 	node    *servers.Rabbit
 	admin   *redis.Client // has all rights
 }
 
-// newGuarded makes the users and starts the servers with them. Only these users can log in, and the
-// administrators of the test.
+// newGuarded creates the users and starts the servers with them. Only these users and the
+// administrators of the test can log in.
 func newGuarded(t *testing.T, config string) *guarded {
 	g := &guarded{T: t, program: build(t), secrets: filepath.Join(t.TempDir(), "secrets"), config: config}
 	g.node = testenv.OwnRabbit(t, 1)[0]
@@ -67,7 +67,7 @@ func newGuarded(t *testing.T, config string) *guarded {
 	return g
 }
 
-// env returns the environment of a role: the files with its URLs, and nothing else.
+// env returns the environment variables of a user: the paths of its files with URLs and API tokens.
 func (g *guarded) env(user string) (env []string) {
 	for variable, file := range map[string]string{
 		"AMQP_URL_FILE": "amqp_url", "REDIS_URL_FILE": "redis_url", "MATCHWIRE_API_TOKEN_FILE": "api_token",
@@ -80,8 +80,8 @@ func (g *guarded) env(user string) (env []string) {
 	return env
 }
 
-// run runs a command as a user and returns its standard output. It fails the test if the command
-// fails.
+// run runs a command of matchwire as a user and returns its standard output. If user is "", the
+// command has no credentials. run fails the test if the command fails.
 func (g *guarded) run(user string, args ...string) string {
 	g.Helper()
 	cmd := exec.Command(g.program, append([]string{"--config", g.config}, args...)...)
@@ -95,7 +95,7 @@ func (g *guarded) run(user string, args ...string) string {
 	return string(out)
 }
 
-// withoutServers returns the environment without the servers of other tests.
+// withoutServers returns the environment of the test without the URLs of servers.
 func withoutServers() (env []string) {
 	for _, v := range os.Environ() {
 		if !strings.HasPrefix(v, "AMQP_URL") && !strings.HasPrefix(v, "REDIS_URL") {
@@ -105,7 +105,7 @@ func withoutServers() (env []string) {
 	return env
 }
 
-// start starts a process as a user, and waits until it logs the text ready.
+// start starts a process as a user, and waits until it logs a text that contains ready.
 func (g *guarded) start(user, ready string, args ...string) *role {
 	g.Helper()
 	r := &role{t: g.T, name: user, program: g.program, env: append(g.env(user), "AMQP_URL=", "REDIS_URL="),
@@ -115,8 +115,8 @@ func (g *guarded) start(user, ready string, args ...string) *role {
 	return r
 }
 
-// url returns the URL of a server for a user.
-func (g *guarded) url(user, file string) string {
+// secret returns the content of a file of a user, such as the URL of a server.
+func (g *guarded) secret(user, file string) string {
 	g.Helper()
 	text, err := os.ReadFile(filepath.Join(g.secrets, user, file))
 	if err != nil {
@@ -125,10 +125,10 @@ func (g *guarded) url(user, file string) string {
 	return string(text)
 }
 
-// channel opens a channel as a user.
+// channel opens an AMQP channel as a user.
 func (g *guarded) channel(user string) *amqp.Channel {
 	g.Helper()
-	conn, err := amqp.Dial(g.url(user, "amqp_url"))
+	conn, err := amqp.Dial(g.secret(user, "amqp_url"))
 	if err != nil {
 		g.Fatal(err)
 	}
@@ -140,8 +140,9 @@ func (g *guarded) channel(user string) *amqp.Channel {
 	return ch
 }
 
-// Each role works with the rights of its own user and no more: from a page to the scoreboard, a
-// notification and a socket, with retries and dead letters, and with the commands of an operator.
+// Each role can do its work with the rights of its own user, and its user has no other rights. The test
+// follows events from a page to the scoreboard, a webhook and a WebSocket. It includes retries, dead
+// letters and the commands of an operator.
 func TestRights(t *testing.T) {
 	parallel(t)
 	w := &world{T: t, hook: newLedger(), socket: newLedger(), site: newSite(t)}
@@ -152,7 +153,7 @@ func TestRights(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	// The consumer flaky fails once. The consumer broken dead-letters events until a file exists.
+	// The consumer flaky fails once. The consumer broken dead-letters events until the file fixed exists.
 	more := strings.Replace(string(text), "consumers:\n", `consumers:
   archive: {file: archive.jsonl}
   flaky:
@@ -208,7 +209,7 @@ func TestRights(t *testing.T) {
 		testenv.Eventually(t, func() bool {
 			cmd := exec.Command(g.program, "health", "http://"+address+"/healthz")
 			return cmd.Run() == nil
-		}, "the health of %s", address)
+		}, "the health check of %s to pass", address)
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
@@ -256,7 +257,7 @@ func (g *guarded) changeSource(api, page string) {
 		if err != nil {
 			g.Fatal(err)
 		}
-		request.Header.Set("Authorization", "Bearer "+g.url("api", "api_token"))
+		request.Header.Set("Authorization", "Bearer "+g.secret("api", "api_token"))
 		request.Header.Set("Content-Type", "application/json")
 		r, err := http.DefaultClient.Do(request)
 		if err != nil {
@@ -292,11 +293,11 @@ func (g *guarded) changeSource(api, page string) {
 	}, "the trace of job %s", added.TID)
 }
 
-// operate runs the commands of an operator. correct reports whether the scoreboards are complete.
+// operate runs the commands of an operator. correct reports whether the scoreboards are correct.
 func (g *guarded) operate(correct func() bool) {
 	g.Helper()
 	operator := func(args ...string) string { g.Helper(); return g.run("operator", args...) }
-	dead := func(n string) {
+	awaitDead := func(n string) {
 		g.Helper()
 		testenv.Eventually(g.T, func() bool {
 			fields := strings.Fields(operator("dead", "list"))
@@ -304,19 +305,19 @@ func (g *guarded) operate(correct func() bool) {
 			return i >= 0 && fields[i+1] == n
 		}, "%s dead letters of broken", n)
 	}
-	dead("8")
+	awaitDead("8")
 	if out := operator("dead", "list", "broken"); !strings.Contains(out, "broken") {
-		g.Errorf("dead list broken prints:\n%s", out)
+		g.Errorf("dead list broken does not print broken:\n%s", out)
 	}
 	if err := os.WriteFile(filepath.Join(filepath.Dir(g.config), "fixed"), nil, 0o600); err != nil {
 		g.Fatal(err)
 	}
 	operator("dead", "replay", "broken", "--all")
-	dead("0")
+	awaitDead("0")
 
 	keys, err := g.admin.Keys(g.Context(), "mw:*scoreboard*").Result()
 	if err != nil || len(keys) == 0 {
-		g.Fatalf("scoreboards %v, error %v", keys, err)
+		g.Fatalf("scoreboards %v, error %v, want some scoreboards", keys, err)
 	}
 	incidents, err := g.admin.Keys(g.Context(), "mw:*:incidents").Result()
 	if err != nil {
@@ -333,8 +334,8 @@ func (g *guarded) operate(correct func() bool) {
 	if err := json.Unmarshal([]byte(out), &emitted); err != nil {
 		g.Fatal(err)
 	}
-	if out := operator("ps"); strings.Count(out, "\n") != 6 { // a heading, and all roles
-		g.Errorf("ps prints:\n%s", out)
+	if out := operator("ps"); strings.Count(out, "\n") != 6 { // a heading and 5 processes
+		g.Errorf("ps does not print a heading and 5 processes:\n%s", out)
 	}
 	testenv.Eventually(g.T, func() bool {
 		cmd := exec.Command(g.program, "--config", g.config, "trace", emitted.TID)
@@ -343,7 +344,7 @@ func (g *guarded) operate(correct func() bool) {
 	}, "the trace of job %s", emitted.TID)
 }
 
-// refuses tries what each user must not do.
+// refuses checks that the servers refuse what each user must not do.
 func (g *guarded) refuses() {
 	g.Helper()
 	publish := func(exchange, key string) func(*amqp.Channel) error {
@@ -417,7 +418,7 @@ func (g *guarded) refuses() {
 			err := request(g.channel(user))
 			refused, ok := err.(*amqp.Error) //nolint:errorlint // the client does not wrap it
 			if !ok || refused == nil || refused.Code != amqp.AccessRefused {
-				g.Errorf("%s can %s: %v, want ACCESS_REFUSED", user, what, err)
+				g.Errorf("user %s, %s: error %v, want ACCESS_REFUSED", user, what, err)
 			}
 		}
 	}
@@ -432,7 +433,7 @@ func (g *guarded) refuses() {
 		"gateway":   {{"hset", "mw:{instances}", "f", "v"}, {"hget", board, "f"}},
 		"operator":  {{"hset", state, "f", "v"}, {"hget", sources, "f"}, {"rpush", "mw:{m}:outbox", "v"}},
 	} {
-		opts, err := redis.ParseURL(g.url(user, "redis_url"))
+		opts, err := redis.ParseURL(g.secret(user, "redis_url"))
 		if err != nil {
 			g.Fatal(err)
 		}
@@ -442,7 +443,7 @@ func (g *guarded) refuses() {
 		for _, args := range append(commands, []any{"flushall"}, []any{"keys", "*"}, []any{"config", "get", "*"},
 			[]any{"acl", "list"}, []any{"set", "other", "1"}) {
 			if err := r.Do(g.Context(), args...).Err(); err == nil || !redis.HasErrorPrefix(err, "NOPERM") {
-				g.Errorf("%s can run %v: error %v, want NOPERM", user, args, err)
+				g.Errorf("user %s, command %v: error %v, want NOPERM", user, args, err)
 			}
 		}
 	}
@@ -452,10 +453,10 @@ func (g *guarded) refuses() {
 		defer r.Close()
 		err := r.Ping(g.Context()).Err()
 		if (err == nil) != (opts.Username != "") {
-			g.Errorf("user %q: PING returns the error %v", opts.Username, err)
+			g.Errorf("user %q: PING returns the error %v, want success only for matchwire-ping", opts.Username, err)
 		}
 		if err := r.Get(g.Context(), "any").Err(); err == nil || !strings.HasPrefix(err.Error(), "NO") {
-			g.Errorf("user %q can read: error %v", opts.Username, err)
+			g.Errorf("user %q: GET returns the error %v, want NOPERM or NOAUTH", opts.Username, err)
 		}
 	}
 }

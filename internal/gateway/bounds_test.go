@@ -32,8 +32,8 @@ func (c *cluster) handler(h http.HandlerFunc) {
 	c.awaitRefresh()
 }
 
-// A client that sends its request body too slowly gets an error, not the default response of the
-// server. The request ends at the instance.
+// A client that sends its request body too slowly gets status 408. The request to the instance ends
+// too.
 func TestSlowBody(t *testing.T) {
 	t.Parallel()
 	c := newCluster(t)
@@ -60,7 +60,7 @@ func TestSlowBody(t *testing.T) {
 	client := newRaw(t, conn)
 	fmt.Fprint(client, "POST /api/x HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\n01234")
 	if rest := client.rest(); !strings.HasPrefix(rest, "HTTP/1.1 408 ") {
-		t.Errorf("response %q, want 408 and the end", rest)
+		t.Errorf("response %q, want status 408", rest)
 	}
 	<-slow
 	if n := c.metric("requests_total", "role=api", "class=4xx"); n != 1 {
@@ -68,7 +68,8 @@ func TestSlowBody(t *testing.T) {
 	}
 }
 
-// Streams end for the reasons that the metrics show. The other end is closed too.
+// If one end of a stream closes its connection, the gateway closes the connection to the other end. The
+// metrics show which end closed its connection first.
 func TestEndOfStream(t *testing.T) {
 	t.Parallel()
 	for _, kind := range []string{"websocket", "sse"} {
@@ -89,7 +90,7 @@ func TestEndOfStream(t *testing.T) {
 				closing.send([]byte("last")...)
 				closing.Close()
 				if rest := other.rest(); rest != "last" {
-					t.Errorf("the rest is %q, want last", rest)
+					t.Errorf("received %q, want last", rest)
 				}
 				other.Close()
 				c.ended(kind, why)
@@ -101,7 +102,8 @@ func TestEndOfStream(t *testing.T) {
 	}
 }
 
-// Requests are counted by role and class of the status, and timed.
+// The metrics count requests by role and class of the status, and measure the time until an instance
+// responds.
 func TestMetrics(t *testing.T) {
 	t.Parallel()
 	c := newCluster(t)
@@ -144,7 +146,7 @@ func TestMetrics(t *testing.T) {
 	c.awaitRefresh()
 	c.tunnel(i)
 	if n := c.metric("requests_total", "role=fanout", "class=1xx"); n != 1 {
-		t.Errorf("%v requests of class 1xx, want the WebSocket", n)
+		t.Errorf("%v requests of class 1xx, want 1, the WebSocket", n)
 	}
 	if n := c.metric("connections", "kind=websocket"); n != 1 {
 		t.Errorf("%v WebSockets, want 1", n)

@@ -12,15 +12,15 @@ const (
 	stopReason   = "the gateway is stopping; reconnect with your cursor"
 )
 
-// A framing finds the ends of the frames in a stream of bytes. After such an end, a tunnel can send a
-// last frame of its own.
+// A framing finds the ends of the frames in a stream of bytes. After the end of a frame, a tunnel can
+// send a last frame of its own.
 type framing interface {
 	// follow reads the next bytes of the stream. It returns the length of the part that ends with the
 	// last whole frame, or -1 if no frame ends in b.
 	follow(b []byte) (whole int)
 	// between reports whether the bytes so far end with a whole frame.
 	between() bool
-	// last returns a frame that asks the client to reconnect, or nil if there must be none.
+	// last returns a frame that asks the client to reconnect, or nil if the tunnel must not send one.
 	last() []byte
 }
 
@@ -31,7 +31,7 @@ const opClose = 0x8
 var closeFrame = append(binary.BigEndian.AppendUint16([]byte{0x80 | opClose, byte(2 + len(stopReason))}, closeRestart),
 	stopReason...)
 
-// webSocket is the framing of a WebSocket. It reads only the lengths of frames: RFC 6455 section 5.2.
+// webSocket is the framing of a WebSocket. It reads only the headers of frames: RFC 6455 section 5.2.
 type webSocket struct {
 	rest   uint64   // bytes of the current frame that follow its header
 	header [14]byte // the part of the next header that was read
@@ -132,7 +132,7 @@ func (f *events) follow(b []byte) (whole int) {
 	return whole
 }
 
-// unknown is the framing of other protocols. A stopping gateway cuts their streams anywhere.
+// unknown is the framing of other protocols. A stopping gateway may cut their streams at any byte.
 type unknown struct{}
 
 func (unknown) follow([]byte) int { return -1 }

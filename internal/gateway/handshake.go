@@ -29,7 +29,8 @@ type handshake struct {
 var readers = sync.Pool{New: func() any { return bufio.NewReaderSize(nil, 4<<10) }}
 
 // serveStream forwards a request for another protocol, such as WebSocket. If protocol is "", the request
-// is for an event stream. If the instance accepts the request, serveStream starts a tunnel and returns.
+// is for an event stream. If the instance opens a stream, serveStream starts a tunnel and returns.
+// Otherwise it forwards the response.
 func (g *Gateway) serveStream(w http.ResponseWriter, r *http.Request, protocol string) {
 	if err := g.streams.reserve(); err != nil {
 		g.writeError(w, r, err)
@@ -91,7 +92,7 @@ func (g *Gateway) handshake(r *http.Request, protocol string) (*handshake, error
 	return h, nil
 }
 
-// exchange sends out, and reads the header of the response. It ends early when ctx ends.
+// exchange sends a request and reads the header of the response. It ends early if ctx ends.
 func (h *handshake) exchange(ctx context.Context, out *http.Request) (err error) {
 	_ = h.conn.SetDeadline(time.Now().Add(headerTimeout))
 	stop := context.AfterFunc(ctx, func() { h.conn.Close() })
@@ -113,7 +114,8 @@ func (h *handshake) exchange(ctx context.Context, out *http.Request) (err error)
 // kinds are the kinds of tunnels in the metrics.
 var kinds = []string{"websocket", "sse", "other"}
 
-// newTunnel returns a tunnel without a client, or nil if the instance has not opened a stream.
+// newTunnel returns a tunnel without a client, or nil if the instance has not opened a stream. For an
+// event stream, newTunnel also adapts the headers of the response.
 func (g *Gateway) newTunnel(h *handshake, protocol string) *tunnel {
 	t := &tunnel{gateway: g, backend: h.backend}
 	switch r := h.response; {
@@ -161,7 +163,8 @@ func (t *tunnel) open(w http.ResponseWriter, h *handshake) error {
 	return nil
 }
 
-// copyResponse sends the response of an instance that has not opened a stream, such as an error.
+// copyResponse sends the response of an instance that has not opened a stream, such as an error. If the
+// response of the instance is incomplete, copyResponse panics with [http.ErrAbortHandler].
 func (h *handshake) copyResponse(w http.ResponseWriter, r *http.Request) error {
 	defer h.response.Body.Close()
 	stop := context.AfterFunc(r.Context(), func() { h.conn.Close() })
@@ -186,13 +189,13 @@ func (h *handshake) copyResponse(w http.ResponseWriter, r *http.Request) error {
 		case errors.Is(err, io.EOF):
 			return nil
 		case err != nil:
-			panic(http.ErrAbortHandler) // the client must not take the response for complete
+			panic(http.ErrAbortHandler) // so that the client detects the incomplete response
 		}
 	}
 }
 
-// outgoing returns the request for a stream that the gateway sends to an instance. It has the headers
-// that [httputil.ReverseProxy] would send.
+// outgoing returns the request that the gateway sends to an instance to open a stream. The request has
+// the headers that [httputil.ReverseProxy] would send.
 func outgoing(r *http.Request, protocol string) *http.Request {
 	out := r.Clone(r.Context())
 	out.Body, out.ContentLength, out.TransferEncoding = nil, 0, nil // a request for a stream has no body
@@ -205,7 +208,7 @@ func outgoing(r *http.Request, protocol string) *http.Request {
 		out.Header.Set("Upgrade", protocol)
 	}
 	if _, ok := out.Header["User-Agent"]; !ok {
-		out.Header.Set("User-Agent", "") // not that of Go
+		out.Header.Set("User-Agent", "") // omits the default of net/http
 	}
 	rewrite(&httputil.ProxyRequest{In: r, Out: out})
 	return out

@@ -13,7 +13,7 @@ type endReason int
 const (
 	endLeft       endReason = iota + 1 // the client closed the connection, or the connection failed
 	endInstance                        // the instance closed the connection, or the connection failed
-	endSlow                            // the client accepted no bytes for too long
+	endSlow                            // the client accepted bytes too slowly
 	endIdle                            // no bytes arrived for too long
 	endStopped                         // the gateway stopped
 	numEndReasons                      // number of reasons, plus 1
@@ -88,7 +88,7 @@ func (m *metrics) responded(role string, status int, began time.Time) {
 // classOf returns the class of a status, such as 2xx.
 func classOf(status int) string { return strconv.Itoa(status/100) + "xx" }
 
-// countInstances returns the number of instances that run a role, and are healthy or not.
+// countInstances returns the number of instances that run a role and have the given health.
 func (g *Gateway) countInstances(role string, healthy bool) (n int) {
 	g.mu.Lock()
 	defer g.mu.Unlock()

@@ -17,10 +17,11 @@ import (
 	"github.com/matchwire/matchwire/internal/instances"
 )
 
-// patience is the deadline of reads and writes that must succeed.
+// patience is the time limit of operations that must succeed.
 const patience = time.Minute
 
-// A raw is one end of a tunnel. Its methods fail the test after a minute.
+// A raw is the connection at one end of a tunnel. Its methods fail the test if the connection is older
+// than a minute.
 type raw struct {
 	*testing.T
 	net.Conn
@@ -56,15 +57,15 @@ func (r *raw) rest() string {
 	r.Helper()
 	b, err := io.ReadAll(r.r)
 	if timeout := net.Error(nil); errors.As(err, &timeout) && timeout.Timeout() {
-		r.Fatalf("the connection is still open after a minute, and %d bytes", len(b))
+		r.Fatalf("the connection is still open after a minute and %d bytes", len(b))
 	}
 	return string(b)
 }
 
-// A rawInstance accepts WebSockets. The test sends and receives their bytes.
+// A rawInstance accepts WebSockets and event streams. The test sends and receives their bytes.
 type rawInstance struct {
 	net.Listener
-	sockets chan net.Conn
+	streams chan net.Conn // connections of the accepted streams
 }
 
 // rawInstance starts an instance and waits until the gateway uses it.
@@ -94,7 +95,7 @@ func (c *cluster) rawInstance() *rawInstance {
 	return i
 }
 
-// accept opens a stream, and sends the first frame in the same packet.
+// accept opens a stream. It sends the first frame or event together with the header of the response.
 func (i *rawInstance) accept(conn net.Conn) {
 	r, err := http.ReadRequest(bufio.NewReaderSize(conn, 4096))
 	switch {
@@ -109,7 +110,7 @@ func (i *rawInstance) accept(conn net.Conn) {
 		conn.Close()
 		return
 	}
-	i.sockets <- conn
+	i.streams <- conn
 }
 
 // connect connects to the gateway.
@@ -130,10 +131,10 @@ func (c *cluster) tunnel(i *rawInstance) (client, instance *raw) {
 	if hello := client.receive(7); hello != string(frame(0x81, "hello")) {
 		c.Fatalf("first frame %q, want hello", hello)
 	}
-	return client, newRaw(c.T, <-i.sockets)
+	return client, newRaw(c.T, <-i.streams)
 }
 
-// open sends a request for another protocol, and reads the response.
+// open sends a request to switch to a protocol, and reads the response.
 func (r *raw) open(protocol string) {
 	r.Helper()
 	fmt.Fprintf(
@@ -143,7 +144,7 @@ func (r *raw) open(protocol string) {
 	)
 	resp, err := http.ReadResponse(r.r, nil) //nolint:bodyclose // the stream does not end
 	if err != nil || resp.StatusCode != http.StatusSwitchingProtocols || resp.Header.Get("Upgrade") != protocol {
-		r.Fatalf("response %v, error %v; want 101", resp, err)
+		r.Fatalf("response %v, error %v; want status 101 and protocol %s", resp, err, protocol)
 	}
 }
 
@@ -152,7 +153,7 @@ func (c *cluster) eventStream(i *rawInstance) (client, instance *raw) {
 	c.Helper()
 	client = c.connect()
 	client.openEvents()
-	return client, newRaw(c.T, <-i.sockets)
+	return client, newRaw(c.T, <-i.streams)
 }
 
 // openEvents sends a request for an event stream, and reads the response and the first event.
@@ -169,7 +170,7 @@ func (r *raw) openEvents() {
 	}
 }
 
-// frame returns a frame of a server.
+// frame returns a WebSocket frame as a server sends it: not masked.
 func frame(first byte, payload string) []byte {
 	b := []byte{first}
 	switch n := len(payload); {
@@ -183,7 +184,8 @@ func frame(first byte, payload string) []byte {
 	return append(b, payload...)
 }
 
-// metric returns the sum of the samples of a metric whose labels include want, as name=value pairs.
+// metric returns the sum of the samples of a metric that have all the labels in want. A label has the
+// form name=value.
 func (c *cluster) metric(name string, want ...string) (sum float64) {
 	c.Helper()
 	r := prometheus.NewRegistry()
@@ -213,7 +215,7 @@ func (c *cluster) metric(name string, want ...string) (sum float64) {
 	return sum
 }
 
-// ended waits until one stream has ended for a reason.
+// ended waits until the metrics count one stream that ended for a reason. No other stream may have ended.
 func (c *cluster) ended(kind, why string) {
 	c.Helper()
 	c.until("a "+kind+" to end: "+why, func() bool {

@@ -10,7 +10,7 @@ import (
 	"github.com/matchwire/matchwire/internal/nonblock"
 )
 
-// A buffer holds bytes between a read and a write. Tunnels take it from a pool when bytes arrive.
+// A buffer holds bytes between a read and a write. Tunnels take a buffer from a pool when bytes arrive.
 type buffer struct {
 	n     int // number of bytes
 	bytes [16<<10 - 64]byte
@@ -43,8 +43,8 @@ const (
 	tlsWriteBytes = 4 << 10 // maximum number of bytes in a write with one deadline
 )
 
-// A side is the connection of a tunnel to the client, or to the instance. One goroutine reads, and
-// another one writes.
+// A side is the connection of a tunnel to the client or to the instance. One goroutine reads, and
+// another goroutine writes.
 type side struct {
 	conn   net.Conn
 	direct nonblock.Conn
@@ -60,8 +60,8 @@ func newSide(conn net.Conn, size int) side {
 	return s
 }
 
-// read waits for bytes. The caller must return the buffer to the pool. Without an error, the buffer
-// is not empty.
+// read waits for bytes. If b is not nil, the caller must return it to the pool. If err is nil, b is not
+// empty.
 func (s *side) read() (b *buffer, err error) {
 	if s.own != nil {
 		return s.readBlocking()
@@ -82,8 +82,8 @@ func (s *side) read() (b *buffer, err error) {
 	return b, err
 }
 
-// readBlocking is read for a connection that nonblock does not support. It needs a buffer while it
-// waits.
+// readBlocking implements read for a connection that nonblock does not support. Only such a connection
+// needs a buffer of its own while it waits.
 func (s *side) readBlocking() (*buffer, error) {
 	n, err := s.conn.Read(s.own)
 	if n == 0 {
@@ -130,7 +130,7 @@ func (s *side) writeSome(b []byte) (n int, err error) {
 	return n, err
 }
 
-// closeWrite closes our side of the connection. The peer can still send.
+// closeWrite closes the connection for writing. The peer can still send.
 func (s *side) closeWrite() {
 	switch conn := s.conn.(type) {
 	case *net.TCPConn:

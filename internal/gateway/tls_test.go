@@ -15,7 +15,7 @@ import (
 	"github.com/matchwire/matchwire/internal/instances"
 )
 
-// tlsInstance starts an instance that serves TLS, and adds it to the list.
+// tlsInstance starts an instance that serves TLS, and adds it to the list with the given host.
 func (c *cluster) tlsInstance(name, host string) *httptest.Server {
 	plain := c.instance(name, "fanout")
 	s := httptest.NewUnstartedServer(plain.Config.Handler)
@@ -55,8 +55,8 @@ func TestInstanceWithTLS(t *testing.T) {
 	if _, b, err := conn.ReadMessage(); name != "fan-1" || string(b) != big || err != nil {
 		t.Errorf("socket of %s: %d bytes, error %v; want the message that was sent", name, len(b), err)
 	}
-	if issues, _ := c.gateway.Health(); len(issues) != 1 { // no api
-		t.Errorf("health %q, want no issue about fanout", issues)
+	if issues, _ := c.gateway.Health(); len(issues) != 1 { // no instance runs the role api
+		t.Errorf("health %q, want only the issue about the role api", issues)
 	}
 	closed := make(chan error)
 	go func() { _, _, err := conn.ReadMessage(); closed <- err; conn.Close() }()
@@ -68,16 +68,16 @@ func TestInstanceWithTLS(t *testing.T) {
 	}
 }
 
-// The gateway sends nothing to an instance whose certificate it does not trust, or that is for another
-// name. It uses another instance. The health says why.
+// The gateway sends no request to an instance whose certificate it does not trust, or whose certificate
+// is for a different name. The health contains the reason. The gateway then uses a different instance.
 func TestUntrustedInstance(t *testing.T) {
 	t.Parallel()
 	for _, tc := range []struct {
 		name, host, want string
 		roots            *x509.CertPool
 	}{
-		{"another authority", "127.0.0.1", "unknown authority", x509.NewCertPool()},
-		{"another name", "localhost", "localhost", trusting()},
+		{"unknown authority", "127.0.0.1", "unknown authority", x509.NewCertPool()},
+		{"wrong name", "localhost", "localhost", trusting()},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()
@@ -102,7 +102,7 @@ func TestUntrustedInstance(t *testing.T) {
 			issues, _ := c.gateway.Health()
 			if all := strings.Join(issues, "\n"); !strings.Contains(all, "instance bad: the certificate at "+tc.host) ||
 				!strings.Contains(all, "SSL_CERT_FILE") || !strings.Contains(all, tc.want) {
-				t.Errorf("health %q, want the refused certificate", issues)
+				t.Errorf("health %q, want an issue about the certificate at %s with SSL_CERT_FILE and %q", issues, tc.host, tc.want)
 			}
 			c.instance("good", "fanout")
 			c.until("the other instance", func() bool {
@@ -113,8 +113,8 @@ func TestUntrustedInstance(t *testing.T) {
 	}
 }
 
-// Sockets pass through a gateway that serves TLS, in any amount, and a stopping gateway sends close
-// frames to them.
+// A gateway that serves TLS forwards WebSocket messages of any size. When it stops, it sends a close
+// frame to each WebSocket.
 func TestGatewayWithTLS(t *testing.T) {
 	t.Parallel()
 	c := newCluster(t)

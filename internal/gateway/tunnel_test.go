@@ -24,7 +24,7 @@ import (
 // lastFrame is the close frame of a stopping gateway.
 var lastFrame = string(frame(0x88, "\x03\xf4the gateway is stopping; reconnect with your cursor"))
 
-// Bytes pass in both directions unchanged, in any amount.
+// A tunnel forwards any number of bytes in both directions, and does not change them.
 func TestTunnelCopies(t *testing.T) {
 	t.Parallel()
 	c := newCluster(t)
@@ -44,7 +44,7 @@ func TestTunnelCopies(t *testing.T) {
 			sent <- err
 		}()
 		if got := d.to.receive(len(big)); got != big {
-			t.Errorf("%s: %d bytes differ", d.name, len(got))
+			t.Errorf("%s: the %d bytes differ from those that were sent", d.name, len(got))
 		}
 		if err := <-sent; err != nil {
 			t.Error(err)
@@ -98,7 +98,7 @@ func TestShutdownAfterWholeFrame(t *testing.T) {
 				instance.receive(1)
 			}
 			if got := client.rest(); got != "" {
-				t.Errorf("the client received %q more, want the end", short(got))
+				t.Errorf("the client received %q more, want a closed connection", short(got))
 			}
 			client.Close()
 			if err := <-done; err != nil {
@@ -109,6 +109,7 @@ func TestShutdownAfterWholeFrame(t *testing.T) {
 	}
 }
 
+// short returns s, without its middle if s is long.
 func short(s string) string {
 	if len(s) > 200 {
 		return fmt.Sprintf("%.80s … %s (%d bytes)", s, s[len(s)-100:], len(s))
@@ -116,8 +117,8 @@ func short(s string) string {
 	return s
 }
 
-// Shutdown cuts the connections that are left when its context ends. A stopping gateway refuses
-// sockets.
+// When its context ends, Shutdown cuts the connections that are still open. A stopping gateway refuses
+// new streams.
 func TestShutdownIsBounded(t *testing.T) {
 	t.Parallel()
 	c := newClusterWith(t, gateway.Options{}, func(g *gateway.Gateway) {
@@ -145,15 +146,15 @@ func TestShutdownIsBounded(t *testing.T) {
 	c.ended("websocket", "stopped")
 }
 
-// refused opens a WebSocket and an event stream. The gateway must refuse them.
+// refused requests a WebSocket and an event stream. The gateway must refuse them with detail.
 func (c *cluster) refused(detail string) {
 	c.Helper()
-	_, socket, _ := websocket.DefaultDialer.Dial("ws"+strings.TrimPrefix(c.front.URL, "http")+"/ws", nil)
-	if socket == nil || socket.StatusCode != 503 || socket.Header.Get("Retry-After") == "" {
-		c.Errorf("WebSocket: response %v, want 503 with Retry-After", socket)
+	_, resp, _ := websocket.DefaultDialer.Dial("ws"+strings.TrimPrefix(c.front.URL, "http")+"/ws", nil)
+	if resp == nil || resp.StatusCode != 503 || resp.Header.Get("Retry-After") == "" {
+		c.Errorf("WebSocket: response %v, want 503 with Retry-After", resp)
 		return
 	}
-	if b, _ := io.ReadAll(socket.Body); !strings.Contains(string(b), detail) {
+	if b, _ := io.ReadAll(resp.Body); !strings.Contains(string(b), detail) {
 		c.Errorf("WebSocket: body %s, want %q", b, detail)
 	}
 	if code, body := c.get("/sse"); code != 503 || !strings.Contains(body, detail) {
@@ -161,7 +162,7 @@ func (c *cluster) refused(detail string) {
 	}
 }
 
-// If a protocol has no known frames, a stopping gateway cuts its connections.
+// If the gateway does not know the frames of a protocol, it cuts the connections when it stops.
 func TestShutdownOfOtherProtocol(t *testing.T) {
 	t.Parallel()
 	c := newCluster(t)
@@ -169,11 +170,11 @@ func TestShutdownOfOtherProtocol(t *testing.T) {
 	client := c.connect()
 	client.open("other")
 	client.receive(7)
-	newRaw(t, <-i.sockets)
+	newRaw(t, <-i.streams)
 	done := make(chan error)
 	go func() { done <- c.gateway.Shutdown(t.Context()) }()
 	if rest := client.rest(); rest != "" {
-		t.Errorf("received %q, want the end", rest)
+		t.Errorf("received %q, want a closed connection", rest)
 	}
 	client.Close()
 	if err := <-done; err != nil {
@@ -182,7 +183,7 @@ func TestShutdownOfOtherProtocol(t *testing.T) {
 	c.ended("other", "stopped")
 }
 
-// A stopping gateway sends an event close to the client of an event stream, after the current event.
+// A stopping gateway sends the event "close" to the client of an event stream, after the current event.
 func TestShutdownEndsEventStreams(t *testing.T) {
 	t.Parallel()
 	const event, end = "id: 1\ndata: {}\n\n",
@@ -225,7 +226,7 @@ func TestShutdownEndsEventStreams(t *testing.T) {
 	}
 }
 
-// A peer that accepts no bytes loses its connection, and the other peer too.
+// If a peer accepts no bytes, the gateway closes the connections to both peers.
 func TestStalledPeer(t *testing.T) {
 	t.Parallel()
 	for _, tc := range []struct{ kind, why string }{
@@ -251,14 +252,14 @@ func TestStalledPeer(t *testing.T) {
 	}
 }
 
-// flood sends bytes until that fails. It fails the test after a minute.
+// flood sends bytes until the connection fails. It fails the test after a minute.
 func (r *raw) flood() {
 	r.Helper()
 	b := make([]byte, 64<<10)
 	for {
 		_, err := r.Write(b)
 		if timeout := net.Error(nil); errors.As(err, &timeout) && timeout.Timeout() {
-			r.Fatal("the connection is still open after a minute, although the peer accepts nothing")
+			r.Fatal("the connection is still open after a minute, although the peer accepts bytes too slowly")
 		}
 		if err != nil {
 			return
@@ -266,7 +267,7 @@ func (r *raw) flood() {
 	}
 }
 
-// A peer that accepts few bytes must accept a whole buffer within a limit.
+// A peer that accepts bytes slowly must accept a whole buffer within a time limit.
 func TestTricklingPeer(t *testing.T) {
 	t.Parallel()
 	c := newClusterWith(t, gateway.Options{}, func(g *gateway.Gateway) {
@@ -285,7 +286,7 @@ func TestTricklingPeer(t *testing.T) {
 	c.ended("websocket", "slow")
 }
 
-// When one peer has closed its side, the other one must close its side within a limit.
+// When one peer has closed its side, the other peer must close its side within a time limit.
 func TestHalfClosed(t *testing.T) {
 	t.Parallel()
 	for _, first := range []string{"client", "instance"} {
@@ -305,7 +306,7 @@ func TestHalfClosed(t *testing.T) {
 				t.Fatal(err)
 			}
 			if rest := other.rest(); rest != "" {
-				t.Errorf("received %q, want the end", rest)
+				t.Errorf("received %q, want a closed connection", rest)
 			}
 			closing.rest() // ends although other is still open
 			c.ended("websocket", why)
@@ -313,7 +314,7 @@ func TestHalfClosed(t *testing.T) {
 	}
 }
 
-// A tunnel without any bytes is closed. Bytes in one direction keep it open.
+// The gateway closes a tunnel that forwards no bytes. Bytes in one direction keep a tunnel open.
 func TestIdleTunnel(t *testing.T) {
 	t.Parallel()
 	c := newCluster(t)
@@ -335,7 +336,7 @@ func TestIdleTunnel(t *testing.T) {
 	reading.receive(1)
 }
 
-// Run closes idle tunnels and event streams.
+// Run closes idle tunnels.
 func TestRunClosesIdle(t *testing.T) {
 	t.Parallel()
 	c := newClusterWith(t, gateway.Options{}, func(g *gateway.Gateway) {
@@ -346,7 +347,7 @@ func TestRunClosesIdle(t *testing.T) {
 	c.ended("websocket", "idle")
 }
 
-// The number of sockets and event streams is limited. Other requests are not.
+// The gateway limits the number of WebSockets and event streams, but not other requests.
 func TestConnectionLimit(t *testing.T) {
 	t.Parallel()
 	c := newClusterWith(t, gateway.Options{Connections: 2}, nil)
@@ -370,27 +371,29 @@ func TestConnectionLimit(t *testing.T) {
 		}
 	}
 	client.Close()
-	c.until("a free place", func() bool { return !full() })
+	c.until("the gateway to have room for a connection", func() bool { return !full() })
 	c.tunnel(i)
 }
 
-// The limit on open files determines the default of the limit on sockets. Each socket needs two files.
+// The limit on open files determines the default limit on connections. Each WebSocket or event stream
+// needs two files.
 func TestDefaultConnectionLimit(t *testing.T) {
 	t.Parallel()
 	got := gateway.New(gateway.Options{Log: slog.New(slog.DiscardHandler)}).MaxConnections()
 	if want := nonblock.MaxConnections() / 2; got != want || got == 0 {
-		t.Errorf("at most %d connections, want %d", got, want)
+		t.Errorf("at most %d connections, want %d, and at least 1", got, want)
 	}
 }
 
-// An instance gets the same headers with a request for a WebSocket as with any other request. The
-// response of an instance that refuses a WebSocket arrives unchanged.
+// An instance gets the same headers with a request for a WebSocket as with any other request. If the
+// instance refuses a WebSocket, the client receives the response of the instance.
 func TestHeadersOfHandshake(t *testing.T) {
 	t.Parallel()
 	c := newCluster(t)
+	const uri = "/a%2Fb?match=1&match=2"
 	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.URL.RequestURI() != "/a%2Fb?match=1&match=2" {
-			t.Errorf("the instance got a request for %s", r.URL.RequestURI())
+		if r.URL.RequestURI() != uri {
+			t.Errorf("the instance got a request for %s, want %s", r.URL.RequestURI(), uri)
 		}
 		r.Header.Set("Host", r.Host)
 		w.Header().Set("X-Answer", "yes")
@@ -405,7 +408,7 @@ func TestHeadersOfHandshake(t *testing.T) {
 	c.awaitRefresh()
 	c.awaitRefresh()
 	ask := func(connection, upgrade string) http.Header {
-		req, err := http.NewRequest("GET", c.front.URL+"/a%2Fb?match=1&match=2", nil)
+		req, err := http.NewRequest("GET", c.front.URL+uri, nil)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -444,7 +447,7 @@ func TestHeadersOfHandshake(t *testing.T) {
 	}
 	plain, socket := ask("X-Private", ""), ask("Upgrade, X-Private", "websocket")
 	if socket.Get("Connection") != "Upgrade" || socket.Get("Upgrade") != "websocket" {
-		t.Errorf("handshake with headers %v, want Connection and Upgrade", socket)
+		t.Errorf("handshake with headers %v, want Connection: Upgrade and Upgrade: websocket", socket)
 	}
 	socket.Del("Connection")
 	socket.Del("Upgrade")
@@ -456,12 +459,12 @@ func TestHeadersOfHandshake(t *testing.T) {
 	if socket.Get("Host") != "scores.example" || socket.Get("X-Forwarded-For") != "127.0.0.1" ||
 		socket.Get("X-Forwarded-Proto") != "http" || socket.Get("Via") != "1.1 matchwire-gateway" ||
 		socket.Get("X-Private") != "" || socket.Get("Forwarded") != "" {
-		t.Errorf("handshake with headers %v", socket)
+		t.Errorf("handshake with headers %v, want the forwarding headers of the gateway, and no hop-by-hop headers", socket)
 	}
 }
 
-// If an instance is unreachable, a socket goes to another instance. If the instance does not respond
-// to the handshake, the client gets an error.
+// If an instance is unreachable, the gateway opens the WebSocket at another instance. If the instance
+// accepts the connection but does not respond to the handshake, the client gets an error.
 func TestHandshakeFails(t *testing.T) {
 	t.Parallel()
 	c := newCluster(t)
@@ -514,7 +517,8 @@ func TestHandshakeFails(t *testing.T) {
 	}
 }
 
-// A request for a WebSocket that a gateway has forwarded is refused, like other requests.
+// If a gateway has already forwarded a request for a WebSocket, the next gateway refuses it, like other
+// requests.
 func TestRefusesLoopOfSockets(t *testing.T) {
 	t.Parallel()
 	c := newCluster(t)

@@ -11,12 +11,12 @@ import (
 )
 
 // ioTimeout is the time within which a client must send the body of a call and receive the response.
-// A slow client keeps a call in progress.
+// Without it, a slow client could keep a call in progress forever.
 const ioTimeout = 30 * time.Second
 
 // Limit returns a handler that calls h if the limits of a.Calls allow another call in progress. If the
-// address of the client has too many, the response has status 429, and if there are too many in total,
-// 503.
+// address of the client has too many calls in progress, the response has status 429. If there are too
+// many in total, it has status 503.
 func (a *API) Limit(h http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		address := clientaddr.Of(r)
@@ -30,7 +30,7 @@ func (a *API) Limit(h http.Handler) http.Handler {
 		}
 		defer a.Calls.Release(address)
 		conn := http.NewResponseController(w)
-		_ = conn.SetReadDeadline(time.Now().Add(ioTimeout)) // the server sets its own for the next request
+		_ = conn.SetReadDeadline(time.Now().Add(ioTimeout)) // the server sets a new deadline for the next request
 		_ = conn.SetWriteDeadline(time.Now().Add(ioTimeout))
 		h.ServeHTTP(w, r)
 		_ = conn.Flush()

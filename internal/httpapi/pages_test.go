@@ -35,7 +35,7 @@ func newAPI(r *redis.Client) *httpapi.API {
 	}
 }
 
-// get calls the API and returns the status and the decoded body.
+// get calls the API and returns the status, the decoded body, and the size of the body in bytes.
 func get(t *testing.T, h http.Handler, path string) (status int, body map[string]json.RawMessage, size int) {
 	t.Helper()
 	w := httptest.NewRecorder()
@@ -47,7 +47,8 @@ func get(t *testing.T, h http.Handler, path string) (status int, body map[string
 	return w.Code, body, len(text)
 }
 
-// ids returns the values of a member of all items of a list, on all pages.
+// ids reads all pages of a list and returns the value of member in each item. path must have a query.
+// n is the maximum number of items on a page.
 func ids(t *testing.T, h http.Handler, path, list, member string, n int) (all []string) {
 	t.Helper()
 	after := ""
@@ -90,7 +91,8 @@ func ids(t *testing.T, h http.Handler, path, list, member string, n int) (all []
 	}
 }
 
-// polledSources adds sources whose latest polls showed large matches.
+// polledSources adds n sources whose latest polls found matches of about size bytes. It returns their
+// IDs, the latest source first.
 func polledSources(t *testing.T, s *scheduler.Schedule, n, size int) (ids []string) {
 	t.Helper()
 	for i := range n {
@@ -116,8 +118,8 @@ func polledSources(t *testing.T, s *scheduler.Schedule, n, size int) (ids []stri
 	return ids
 }
 
-// The pages of the list of matches have all of them, the latest first. A page of large matches ends
-// before its limit, at about 2 MiB. 16 calls at once allocate little more than their responses.
+// The pages of /api/matches contain all sources, the latest first. If the matches are large, a page ends
+// at about 2 MiB, before its limit. The memory that a call allocates is bounded.
 func TestMatchesInPages(t *testing.T) {
 	testenv.OnBothRedis(t, func(t *testing.T, r *redis.Client) {
 		api := newAPI(r)
@@ -139,7 +141,7 @@ func TestMatchesInPages(t *testing.T) {
 		}
 		if status, body, _ := get(t, h, "/api/matches?after=~"); status != http.StatusBadRequest ||
 			!strings.Contains(string(body["detail"]), `after`) {
-			t.Errorf("after=~: status %d, %s, want 400", status, body["detail"])
+			t.Errorf("after=~: status %d, detail %s, want 400 and a detail about after", status, body["detail"])
 		}
 		allocated := func(path string, calls int) uint64 {
 			var before, after runtime.MemStats
@@ -162,8 +164,8 @@ func TestMatchesInPages(t *testing.T) {
 	})
 }
 
-// Each address has a number of calls in progress, and so have all together. A refused call has
-// Retry-After.
+// The API limits the calls in progress of each address, and of all addresses together. The response to a
+// refused call has Retry-After.
 func TestCallsInProgress(t *testing.T) {
 	api := &httpapi.API{Calls: quota.New(2, 3), Log: slog.New(slog.DiscardHandler)}
 	entered, leave := make(chan struct{}), make(chan struct{})
@@ -218,7 +220,7 @@ func TestCallsInProgress(t *testing.T) {
 	}
 }
 
-// A commandCounter counts the commands that a client sends, by name.
+// A commandCounter counts the HGETALL commands that a client sends in pipelines.
 type commandCounter struct{ hgetall atomic.Int64 }
 
 func (*commandCounter) DialHook(next redis.DialHook) redis.DialHook          { return next }
@@ -235,7 +237,7 @@ func (c *commandCounter) ProcessPipelineHook(next redis.ProcessPipelineHook) red
 	}
 }
 
-// Equal reads of scoreboards within a second, also at the same time, need one read of Redis.
+// Equal reads of scoreboards within a second share one read of Redis, even if they are concurrent.
 func TestEqualReadsShareOne(t *testing.T) {
 	testenv.OnBothRedis(t, func(t *testing.T, r *redis.Client) {
 		const boards, calls = 20, 400
@@ -261,11 +263,11 @@ func TestEqualReadsShareOne(t *testing.T) {
 			})
 		}
 		all.Wait()
-		// A cached response is sent for a second.
+		// A response is cached for a second.
 		seconds := int64(time.Since(began)/time.Second) + 1
 		if got := count.hgetall.Load(); got > (10+2)*seconds {
 			t.Errorf(
-				"%d reads of hashes for %d calls in less than %d seconds, want at most 12 in a second",
+				"%d reads of hashes for %d calls in less than %d seconds, want at most 12 per second",
 				got,
 				2*calls,
 				seconds,
@@ -281,7 +283,7 @@ func TestEqualReadsShareOne(t *testing.T) {
 	})
 }
 
-// The cache keeps no response longer than a second.
+// Cached responses expire: a list without scoreboards soon contains a new scoreboard.
 func TestCachedResponsesExpire(t *testing.T) {
 	testenv.OnBothRedis(t, func(t *testing.T, r *redis.Client) {
 		h := newAPI(r).Handler()

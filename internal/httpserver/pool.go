@@ -15,15 +15,15 @@ type pool struct {
 
 	mu      sync.Mutex
 	conns   map[net.Conn]*list.Element // element of waiting; nil while a handler serves a request
-	waiting *list.List                 // connections that wait for a request, the longest first
+	waiting *list.List                 // connections that wait for a request, the longest wait first
 }
 
 func newPool(limit int) *pool {
 	return &pool{limit: limit, conns: map[net.Conn]*list.Element{}, waiting: list.New()}
 }
 
-// changed is the callback of the server for each change of the state of a connection. If there are
-// too many connections, it closes the one that has waited longest for a complete request header. It
+// changed is called by the server for each change of the state of a connection. If a new connection
+// exceeds the limit, changed closes the one that has waited longest for a complete request header. It
 // never closes a connection whose request a handler serves.
 func (p *pool) changed(c net.Conn, state http.ConnState) {
 	p.mu.Lock()

@@ -17,7 +17,7 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
-// start starts a server with low limits and returns its address.
+// start starts a server with the given limits and returns its address.
 func start(t *testing.T, l limits, secure *tls.Config, h http.HandlerFunc) string {
 	t.Helper()
 	ctx, stop := context.WithCancel(t.Context())
@@ -37,7 +37,7 @@ func start(t *testing.T, l limits, secure *tls.Config, h http.HandlerFunc) strin
 	return at.String()
 }
 
-// open connects and writes text.
+// open opens a connection and writes text.
 func open(t *testing.T, address, text string) net.Conn {
 	t.Helper()
 	c, err := net.Dial("tcp", address)
@@ -60,7 +60,8 @@ const far = time.Hour // a limit that a test does not reach
 
 func ok(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "ok") }
 
-// Clients that send no complete header take the place of each other, not of a client that does.
+// If there are too many connections, the server closes those of clients that send no complete header. It
+// still serves a client that sends one.
 func TestSlowHeaders(t *testing.T) {
 	for _, secure := range []bool{false, true} {
 		t.Run(fmt.Sprintf("TLS %v", secure), func(t *testing.T) {
@@ -87,23 +88,23 @@ func TestSlowHeaders(t *testing.T) {
 			}
 			resp, err := client.Get(url)
 			if err != nil {
-				t.Fatalf("an honest client got %v", err)
+				t.Fatalf("a client that sends a complete header got the error %v, want a response", err)
 			}
 			resp.Body.Close()
 		})
 	}
 }
 
-// A client that sends no header in time is disconnected.
+// The server disconnects a client that does not send a complete header in time.
 func TestHeaderDeadline(t *testing.T) {
 	address := start(t, limits{connections: 4, requests: 3, header: 50 * time.Millisecond, body: far}, nil, ok)
 	if line, err := answer(open(t, address, "GET / HT")); err == nil && !strings.HasPrefix(line, "HTTP/1.1 4") {
-		t.Errorf("the answer is %q, want an error or no answer", line)
+		t.Errorf("the status line is %q, want status 4xx or a closed connection", line)
 	}
 }
 
-// While slow bodies take all requests, health checks are answered and other requests get 503. The
-// slow bodies end at their deadline.
+// If requests with slow bodies use up the limit, the server still answers health checks. Other requests
+// get 503. Reading the slow bodies fails at their deadline.
 func TestSlowBodies(t *testing.T) {
 	reading := make(chan error, 3)
 	address := start(t, limits{connections: 10, requests: 3, header: far, body: 500 * time.Millisecond}, nil,
@@ -139,7 +140,7 @@ func TestSlowBodies(t *testing.T) {
 	}
 	for range 3 {
 		if err := <-reading; err == nil {
-			t.Error("the slow body was read, want a deadline")
+			t.Error("reading the slow body returned no error, want one at the deadline")
 		}
 	}
 	for get("/") != http.StatusOK { // the handlers end now
@@ -147,8 +148,7 @@ func TestSlowBodies(t *testing.T) {
 	}
 }
 
-// A connection is still good after the deadline of its previous response, and after hijacking it
-// counts neither as a connection nor as a request.
+// After a handler has hijacked a connection, it counts neither as a connection nor as a request.
 func TestHijackedConnectionsDoNotCount(t *testing.T) {
 	address := start(t, limits{connections: 2, requests: 1, header: far, body: far}, nil,
 		func(w http.ResponseWriter, r *http.Request) {
@@ -168,13 +168,13 @@ func TestHijackedConnectionsDoNotCount(t *testing.T) {
 	for range 5 {
 		c := open(t, address, "GET /ws HTTP/1.1\r\nHost: x\r\n\r\n")
 		if line, err := answer(c); err != nil || !strings.Contains(line, "101") {
-			t.Fatalf("the answer is %q, %v; want 101", line, err)
+			t.Fatalf("the status line is %q, error %v; want 101", line, err)
 		}
 		sockets = append(sockets, c)
 	}
 	resp, err := http.Get("http://" + address)
 	if err != nil || resp.StatusCode != http.StatusOK {
-		t.Fatalf("a request beside %d sockets got %v, %v", len(sockets), resp, err)
+		t.Fatalf("a request with %d open sockets: response %v, error %v; want status 200", len(sockets), resp, err)
 	}
 	resp.Body.Close()
 }

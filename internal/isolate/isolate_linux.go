@@ -12,7 +12,7 @@ func process() error {
 	if err := unix.CloseRange(3, math.MaxUint32, unix.CLOSE_RANGE_CLOEXEC); err != nil {
 		closeOnExec()
 	}
-	// os.Unsetenv does not change /proc/self/environ, which is the memory with the variables at the start.
+	// os.Unsetenv is not enough: /proc/self/environ still shows the variables that the process started with.
 	if err := unix.Prctl(unix.PR_SET_DUMPABLE, 0, 0, 0, 0); err != nil {
 		return fmt.Errorf("hiding the environment from other processes: %w", err)
 	}

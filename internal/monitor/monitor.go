@@ -1,8 +1,8 @@
 // Package monitor runs the health checks of a process in the background, and serves their
 // latest results over HTTP.
 //
-// The answers to /livez, /readyz and /healthz do not wait for a check: a check that hangs is
-// itself an issue.
+// The answers to /livez, /readyz and /healthz do not wait for a check to end: a check that hangs is
+// itself an issue. Until each check has a first result, /readyz and /healthz wait briefly for it.
 package monitor
 
 import (
@@ -18,12 +18,12 @@ import (
 
 const (
 	defaultInterval = 2 * time.Second
-	failingInterval = time.Second     // at most, while the latest run found an issue that is Down
+	failingInterval = time.Second     // maximum interval after a run that found an issue that is Down
 	checkTimeout    = 3 * time.Second // time limit of a run
 	// hangsAfter is the duration of a run after which the check counts as hanging. A server that
 	// answers within this time is slow, not down.
 	hangsAfter = 1500 * time.Millisecond
-	// firstResult is how long an answer waits for the first result of each check.
+	// firstResult is the maximum time that an answer waits for the first results of all checks.
 	firstResult = 300 * time.Millisecond
 )
 
@@ -33,8 +33,8 @@ type Check struct {
 	// Run returns the issues of the part. Its context ends after 3 seconds. Only one Run of a
 	// check is in progress at a time.
 	Run func(context.Context) []health.Issue
-	// Ready reports that the process is not ready while the check has an issue that is Down. Other
-	// checks affect only the health.
+	// Ready means that the process is not ready while the check has an issue that is Down. A check
+	// without Ready affects only the health.
 	Ready bool
 	// Every is the time between two runs. The default is 2 seconds. After a run with an issue that
 	// is Down, it is at most a second.
@@ -52,7 +52,7 @@ type Monitor struct {
 type running struct {
 	Check
 	first  chan struct{} // closed after the first run
-	began  time.Time     // start of the run in progress; zero if there is none
+	began  time.Time     // start of the run in progress, or the time of Add before the first run; otherwise zero
 	issues []health.Issue
 }
 
@@ -119,7 +119,7 @@ func (m *Monitor) all() []*running {
 	return slices.Clone(m.checks)
 }
 
-// wait waits until each check has a result, at most for firstResult.
+// wait waits until each check has a result, ctx ends, or firstResult has passed.
 func (m *Monitor) wait(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, firstResult)
 	defer cancel()
@@ -132,14 +132,15 @@ func (m *Monitor) wait(ctx context.Context) {
 	}
 }
 
-// Health returns the issues that the latest runs found, in the order of Add. It waits at most 300
+// Health returns the issues that the latest runs found, in the order of Add. It adds an issue if the
+// process is stopping, and one for each check that hangs or has no result yet. It waits at most 300
 // milliseconds, and only for the first results.
 func (m *Monitor) Health(ctx context.Context) []health.Issue {
 	return m.issues(ctx, func(*running) bool { return true })
 }
 
-// Unready returns the issues because of which the process is not ready. They are empty if it is
-// ready. It waits as Health does.
+// Unready returns the issues that make the process not ready, or none if it is ready. It waits as
+// Health does.
 func (m *Monitor) Unready(ctx context.Context) []health.Issue {
 	all := m.issues(ctx, func(c *running) bool { return c.Ready })
 	return slices.DeleteFunc(all, func(i health.Issue) bool { return !i.Down })
@@ -160,7 +161,7 @@ func (m *Monitor) issues(ctx context.Context, include func(*running) bool) (all 
 	return all
 }
 
-// current returns the issues of the latest run, and an issue if the check hangs.
+// current returns the issues of the latest run, and an issue if the check hangs or has no result yet.
 func (c *running) current(now time.Time) []health.Issue {
 	select {
 	case <-c.first:

@@ -14,8 +14,8 @@ import (
 //	/healthz  200 if no issue is Down, otherwise 503
 //
 // A response is {"status":"pass"}, {"status":"warn","troubles":[…]} or
-// {"status":"fail","troubles":[…]}. The key troubles holds the issues, if details is true for the
-// request. It keeps its earlier name because clients read it.
+// {"status":"fail","troubles":[…]}. The key troubles holds the issues. It is missing if details returns
+// false for the request. The key keeps its earlier name because clients read it.
 func (m *Monitor) Handle(mux *http.ServeMux, details func(*http.Request) bool) {
 	for path, issues := range map[string]func(*http.Request) []health.Issue{
 		"/livez":   func(*http.Request) []health.Issue { return nil },

@@ -40,16 +40,16 @@ func (n Network) dial(ctx context.Context, network string, address netip.AddrPor
 	return (&net.Dialer{KeepAlive: 30 * time.Second}).DialContext(ctx, network, address.String())
 }
 
-// Dial returns a function for [http.Transport.DialContext] that connects only to addresses that p allows. It
-// does not check the port. The errors of the function are [net.OpError]s.
+// Dial returns a function for [http.Transport.DialContext] that connects only to addresses that p allows. The
+// function does not check the port. Its errors are [net.OpError]s.
 func (p Policy) Dial(n Network) func(ctx context.Context, network, address string) (net.Conn, error) {
 	return func(ctx context.Context, network, address string) (net.Conn, error) {
 		return n.connect(ctx, network, address, p.refuses)
 	}
 }
 
-// connect resolves the host of an address and connects to one of its IP addresses. It leaves out the addresses
-// that refuses returns a reason for.
+// connect resolves the host of an address and connects to one of the IP addresses of the host. It leaves out
+// the addresses for which refuses returns a reason.
 func (n Network) connect(
 	ctx context.Context, network, address string, refuses func(netip.Addr) Reason,
 ) (net.Conn, error) {
@@ -83,8 +83,9 @@ func (n Network) connect(
 	return n.race(ctx, network, allowed)
 }
 
-// race connects to the first address that answers. It tries the addresses in order, and starts with the next
-// address when an attempt has failed or has taken a while. If all fail, it returns the first error.
+// race connects to the first address that answers. It tries the addresses in order. It starts with the next
+// address when an attempt fails, or attemptDelay after the previous start. If all attempts fail, race returns
+// the first error.
 func (n Network) race(ctx context.Context, network string, addresses []netip.AddrPort) (net.Conn, error) {
 	type attempt struct {
 		conn net.Conn

@@ -1,10 +1,10 @@
-// Package netguard decides to which addresses this process connects for a URL that it does not trust. An
-// untrusted URL comes from an API call, a browser or a redirect, or its host name has a DNS server that
-// others control. Without a guard, such a URL could reach services on private networks, or the metadata
-// service of a cloud, which issues credentials (server-side request forgery, SSRF).
+// Package netguard decides which addresses this process may connect to for an untrusted URL. Such a URL comes
+// from an API call, a browser or a redirect, or others control the DNS server for its host name. Without a
+// guard, an untrusted URL could reach services on private networks, or the metadata service of a cloud, which
+// issues credentials (server-side request forgery, SSRF).
 //
-// A [Policy] checks a URL before the request, and each IP address when it connects. A name that resolves to
-// another address after the check gains nothing.
+// A [Policy] checks a URL before the request, and each IP address when connecting. So it also refuses a name
+// that resolves to a refused address only after the first check.
 package netguard
 
 import (
@@ -16,17 +16,18 @@ import (
 	"strconv"
 )
 
-// A Policy says to which addresses and ports a process may connect. The zero Policy allows public addresses
+// A Policy says which addresses and ports a process may connect to. The zero Policy allows public addresses
 // and the ports 80 and 443.
 type Policy struct {
-	// Private allows private addresses, except addresses of cloud metadata.
+	// Private allows addresses on this machine and on private networks, but not link-local addresses and
+	// addresses of cloud metadata.
 	Private bool
-	// Networks are private networks that are allowed. A network allows addresses of cloud metadata only if it
-	// contains nothing else: 169.254.169.254/32 does, and 0.0.0.0/0 does not.
+	// Networks are private networks that are allowed. A network allows link-local addresses and addresses of
+	// cloud metadata only if it contains nothing else: 169.254.169.254/32 allows one, 0.0.0.0/0 allows none.
 	Networks []netip.Prefix
 	// AnyPort allows all ports.
 	AnyPort bool
-	// Ports are allowed besides 80 and 443.
+	// Ports are the ports that are allowed in addition to 80 and 443.
 	Ports []uint16
 }
 
@@ -43,7 +44,7 @@ func (p Policy) Or(q Policy) Policy {
 	}
 }
 
-// A Reason says why a policy refuses a URL.
+// A Reason says why a policy refuses a URL or an address.
 type Reason int
 
 // The reasons.
@@ -94,9 +95,9 @@ func (p Policy) Check(ctx context.Context, n Network, u *url.URL) error {
 	return nil
 }
 
-// check is CheckURL. If byProxy is true, a proxy resolves the name, so that nothing checks the addresses of
-// the name. Then check also refuses names that usually exist only on private networks. It allows the port
-// approved.
+// check implements CheckURL. It also allows the port approved. If byProxy is true, a proxy resolves the name,
+// so that nothing checks the addresses of the name. Therefore, check then also refuses names that usually
+// exist only on private networks.
 func (p Policy) check(u *url.URL, byProxy bool, approved uint16) error {
 	if reason := p.refusesHost(u.Hostname(), byProxy); reason != 0 {
 		return &RefusedError{u.Hostname(), reason}
@@ -138,13 +139,13 @@ func PortOf(u *url.URL) uint16 {
 
 type portKey struct{}
 
-// WithPort returns a context whose requests may use a port besides those of the policy. It is for the port of
-// a URL that was checked before, so that redirects to the same port are possible.
+// WithPort returns a context whose requests may use a port in addition to those of the policy. Use it with the
+// port of a URL that was checked before, so that redirects to the same port are possible.
 func WithPort(ctx context.Context, port uint16) context.Context {
 	return context.WithValue(ctx, portKey{}, port)
 }
 
-// approvedPort returns the port of WithPort, or 80.
+// approvedPort returns the port of WithPort, or 80, which is always allowed.
 func approvedPort(ctx context.Context) uint16 {
 	if port, ok := ctx.Value(portKey{}).(uint16); ok {
 		return port

@@ -5,7 +5,7 @@ import "syscall"
 
 // A Conn reads from and writes to a TCP connection without blocking. Read and Write bypass the lock
 // of the [net.Conn]: the caller must not close the connection during these calls, unless it makes
-// them in WhenReadable or WhenWritable. The zero Conn reads and writes nothing.
+// them in WhenReadable or WhenWritable. The zero Conn is not Supported: it reads and writes nothing.
 type Conn struct {
 	raw syscall.RawConn
 	fd  int

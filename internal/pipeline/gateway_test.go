@@ -18,8 +18,8 @@ import (
 )
 
 // A gateway needs only Redis. It serves TLS with the certificate in the config, at the address in the
-// config. Its metrics need a token if a proxy has forwarded the call. Before it stops, it is not ready,
-// but still serves.
+// config. Its metrics need a token if a proxy has forwarded the request. While it is stopping, it is not
+// ready, but still serves.
 func TestGatewayUsesListenerSettings(t *testing.T) {
 	dir := t.TempDir()
 	pool := x509.NewCertPool()

@@ -14,7 +14,7 @@ import (
 )
 
 const (
-	queueInterval = 5 * time.Second   // time between two inspections of a queue, by any process
+	queueInterval = 5 * time.Second   // minimum time between two inspections of a queue by any processes
 	keepQueue     = 3 * queueInterval // how long the result of an inspection is used
 )
 
@@ -30,7 +30,8 @@ type queueHealth struct {
 }
 
 // check inspects the queues that no process has inspected recently, and returns the issues of all
-// queues. If Redis does not respond, it returns no issues: another check reports that.
+// queues. It adds an issue if it cannot inspect the queues or share the results. If it cannot claim
+// queues in Redis, it returns no issues, because a different check reports that.
 func (h *queueHealth) check(ctx context.Context) []health.Issue {
 	queues := h.broker.Queues()
 	if len(queues) == 0 {
@@ -56,7 +57,8 @@ func (h *queueHealth) check(ctx context.Context) []health.Issue {
 
 func (h *queueHealth) key(queue string) string { return h.prefix + "{health}:queue:" + queue }
 
-// claim returns the queues that this process must inspect.
+// claim claims the queues that no process has claimed, and returns them. This process must inspect
+// them.
 func (h *queueHealth) claim(ctx context.Context, queues []string) (claimed []string, err error) {
 	pipe := h.redis.Pipeline()
 	claims := make([]*redis.BoolCmd, len(queues))
@@ -104,7 +106,7 @@ func (h *queueHealth) load(ctx context.Context, queues []string) (all []health.I
 	for _, value := range stored {
 		text, ok := value.(string)
 		if !ok {
-			continue // no process has inspected the queue yet
+			continue // no process has inspected the queue recently
 		}
 		var issues []health.Issue
 		if err := json.Unmarshal([]byte(text), &issues); err != nil {

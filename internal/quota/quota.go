@@ -1,5 +1,6 @@
-// Package quota limits how much of something each client address can hold, and all addresses
-// together, so that one address cannot use it up.
+// Package quota limits how many units of a resource each client address can hold, and how many all
+// addresses can hold together. Because of the limit per address, one address cannot use up the
+// resource.
 package quota
 
 import (
@@ -24,14 +25,14 @@ type Quota struct {
 	perAddress, total int
 
 	mu      sync.Mutex
-	held    map[string]int // by address; without addresses that hold nothing
-	all     int            // units that all addresses hold
+	held    map[string]int // units, by address; without addresses that hold nothing
+	all     int            // units that all addresses hold together
 	waiting map[string]int // calls of Wait, by address; without addresses that do not wait
 	changed chan struct{}  // closed when a call of Wait may succeed; nil if none waits
 }
 
-// New returns a Quota. perAddress is the maximum number of units of one address, and total that of
-// all addresses together. 0 means no limit.
+// New returns a Quota. perAddress is the maximum number of units that one address can hold. total is
+// the maximum number for all addresses together. 0 means no limit.
 func New(perAddress, total int) *Quota {
 	return &Quota{perAddress: perAddress, total: total, held: map[string]int{}, waiting: map[string]int{}}
 }
@@ -47,7 +48,7 @@ func (q *Quota) Take(address string) Verdict {
 	return q.take(address)
 }
 
-// take is Take with mu held.
+// take implements Take. mu is held.
 func (q *Quota) take(address string) Verdict {
 	switch {
 	case q.perAddress > 0 && q.held[address] >= q.perAddress:
@@ -60,9 +61,9 @@ func (q *Quota) take(address string) Verdict {
 	return Taken
 }
 
-// Wait gives a unit to an address when neither limit is reached. If several addresses wait, the one
-// that holds the fewest units is first. Wait returns false if ctx ends or stop is closed before. After
-// each Wait that returns true, the caller must call Release once.
+// Wait waits until neither limit is reached, gives a unit to an address, and returns true. If several
+// addresses wait, the one that holds the fewest units is first. If ctx ends or stop is closed first,
+// Wait returns false. After each Wait that returns true, the caller must call Release once.
 func (q *Quota) Wait(ctx context.Context, stop <-chan struct{}, address string) bool {
 	if q == nil {
 		return true
@@ -72,7 +73,7 @@ func (q *Quota) Wait(ctx context.Context, stop <-chan struct{}, address string) 
 	q.waiting[address]++
 	defer func() {
 		decrement(q.waiting, address)
-		q.notify() // perhaps another address waited for this one
+		q.notify() // an address that holds more units may be next now
 	}()
 	for !q.isNext(address) || q.take(address) != Taken {
 		if q.changed == nil {
@@ -96,7 +97,7 @@ func (q *Quota) Wait(ctx context.Context, stop <-chan struct{}, address string) 
 	return true
 }
 
-// isNext reports whether no address waits that holds fewer units. mu is held.
+// isNext reports whether no waiting address holds fewer units than address. mu is held.
 func (q *Quota) isNext(address string) bool {
 	for other := range q.waiting {
 		if q.held[other] < q.held[address] {
@@ -114,7 +115,7 @@ func (q *Quota) notify() {
 	}
 }
 
-// Release takes a unit back from an address.
+// Release returns a unit that an address holds.
 func (q *Quota) Release(address string) {
 	if q == nil {
 		return

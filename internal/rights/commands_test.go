@@ -19,7 +19,7 @@ import (
 // can also be that of a file, and "*" means the whole folder.
 type code map[string][]string
 
-// The parts of the program that several users run.
+// The parts of the code that run as several users.
 var (
 	roles = code{ // every process that runs roles
 		"internal/instances": {"announce", "Registry.announce", "Registry.remove"},
@@ -43,8 +43,7 @@ var (
 	boards     = code{"consumers/scoreboard": {"source", "scoreboard.pipeline", "scoreboard.write"}}
 )
 
-// users lists the code that runs as each user. select chooses the database in a URL. The client sends
-// it.
+// users lists the code that runs as each user, by role.
 var users = map[string][]code{
 	"scheduler": {roles, outboxes, {"internal/scheduler": {
 		"begin", "popDue", "joinConfigs", "superseded", "activate", "deactivate", "removeStopped", "Schedule.Begin",
@@ -114,7 +113,10 @@ func TestRedisCommands(t *testing.T) {
 		if u.Redis == nil {
 			continue
 		}
-		want := map[string]bool{"ping": true, "select": true}
+		want := map[string]bool{
+			"ping":   true,
+			"select": true, // the client sends it if the URL of the server contains a database
+		}
 		for _, part := range users[u.Role] {
 			for folder, names := range part {
 				if found[folder] == nil {
@@ -130,18 +132,19 @@ func TestRedisCommands(t *testing.T) {
 		got := slices.Sorted(slices.Values(u.Redis.Commands))
 		for c := range want {
 			if !slices.Contains(got, c) {
-				t.Errorf("user %s must have the command %s", u.Name, c)
+				t.Errorf("user %s may not send the command %s, but needs it", u.Name, c)
 			}
 		}
 		for _, c := range got {
 			if !want[c] {
-				t.Errorf("user %s does not need the command %s", u.Name, c)
+				t.Errorf("user %s may send the command %s, but does not need it", u.Name, c)
 			}
 		}
 	}
 }
 
-// matching returns the commands of the declarations of a folder that name selects.
+// matching returns the commands that name selects. all contains the commands in a folder, by declaration
+// and file.
 func matching(t *testing.T, folder, name string, all map[string][]string) (found []string) {
 	t.Helper()
 	if name == "*" {
@@ -154,13 +157,14 @@ func matching(t *testing.T, folder, name string, all map[string][]string) (found
 	return found
 }
 
+// These patterns match a command in a Lua script, a call of a method of the client, and a run of a script.
 var (
 	scripted = regexp.MustCompile(`redis\.call\('([a-z]+)'`)
 	called   = regexp.MustCompile(`\b(?:redis|Redis|pipe|p|r)\.([A-Z][A-Za-z]+)\((?:ctx|starting|r\.Context\(\)|c\b)`)
 	run      = regexp.MustCompile(`\.Run\(\s*(?:ctx|r\.Context\(\)),\s*[a-z]*\.?(?:redis|Redis)\b`)
 )
 
-// names maps methods of the Redis client to commands, if they have other names.
+// names maps methods of the Redis client to the commands that they send, if the names differ.
 var names = map[string][]string{
 	"TxPipelined": {"multi", "exec"}, "TxPipeline": {"multi", "exec"}, "Pipelined": nil, "Pipeline": nil, "Exec": nil,
 	"ZRevRangeByScoreWithScores": {"zrevrangebyscore"}, "ZRangeWithScores": {
@@ -169,8 +173,8 @@ var names = map[string][]string{
 	"Flush": nil, // a method of the outbox
 }
 
-// commands returns the commands in each declaration and each file of a folder. A command is in a Lua
-// script or a call of the client.
+// commands returns the commands in each declaration and each file of a folder. It finds commands in Lua
+// scripts and in calls of the client.
 func commands(t *testing.T, folder string) map[string][]string {
 	t.Helper()
 	dir := filepath.Join("../..", folder)
@@ -229,7 +233,7 @@ func comments(d *ast.GenDecl) (text string) {
 	return text
 }
 
-// embedded returns the file that a directive embeds.
+// embedded returns the Lua script that a directive embeds, or "" if it embeds a file of a different type.
 func embedded(t *testing.T, dir, directive string) string {
 	t.Helper()
 	_, name, _ := strings.Cut(strings.TrimSpace(directive), "go:embed ")
@@ -243,7 +247,7 @@ func embedded(t *testing.T, dir, directive string) string {
 	return string(source)
 }
 
-// add adds the commands in source to the declaration and the file.
+// add adds the commands in source to the declaration name and to the file.
 func add(all map[string][]string, file, name, source string) {
 	var found []string
 	for _, m := range scripted.FindAllStringSubmatch(source, -1) {

@@ -68,7 +68,7 @@ func Definitions(users []User, vhost, namespace string, passwords map[string]str
 	e := json.NewEncoder(&out)
 	e.SetEscapeHTML(false)
 	e.SetIndent("", "  ")
-	_ = e.Encode(all) // cannot fail: it contains only texts
+	_ = e.Encode(all) // cannot fail: all contains only strings
 	return out.Bytes()
 }
 
@@ -83,9 +83,9 @@ func rabbitHash(password string) string {
 // pingUser is the Redis user of health checks. It needs no password and may only ping.
 const pingUser = "matchwire-ping"
 
-// ACL returns the users of Redis in the format of the file that the setting aclfile names. It disables
-// the user default, which has no password. passwords contains the password of each role. A user
-// without a password cannot log in.
+// ACL returns the users of Redis in the format of the file that the Redis setting aclfile names. It
+// disables the user default, which has no password, and adds pingUser. passwords contains the password
+// of each role. A user without a password cannot log in, except pingUser.
 func ACL(users []User, passwords map[string]string) []byte {
 	var out strings.Builder
 	out.WriteString("user default off resetpass resetkeys resetchannels -@all\n")

@@ -36,7 +36,8 @@ func TestDeployedFiles(t *testing.T) {
 	}
 }
 
-// read returns the files in a folder, and fails the test if a file has another mode than expected.
+// read returns the contents of the files in a folder, by path. It fails the test if a file has the wrong
+// mode.
 func read(t *testing.T, dir string) map[string]string {
 	t.Helper()
 	files := map[string]string{}
@@ -72,7 +73,7 @@ func read(t *testing.T, dir string) map[string]string {
 	return files
 }
 
-// Write creates random passwords once, and the files for the servers contain none of them.
+// Write creates random passwords only once. The files for the servers do not contain the passwords.
 func TestWrite(t *testing.T) {
 	dir := t.TempDir()
 	servers := rights.Servers{AMQP: "amqp://one:5672/live,amqp://two:5672/live", Redis: "redis://store:6379/2"}
@@ -88,7 +89,7 @@ func TestWrite(t *testing.T) {
 	for _, u := range rights.Users("club") {
 		amqp, redis := first[u.Role+"/amqp_url"], first[u.Role+"/redis_url"]
 		if (amqp == "") != (u.Rabbit == nil) || (redis == "") != (u.Redis == nil) {
-			t.Errorf("role %s has the URLs %q and %q", u.Role, amqp, redis)
+			t.Errorf("role %s has the URLs %q and %q, want one for each server that it uses", u.Role, amqp, redis)
 		}
 		_, rest, _ := strings.Cut(amqp+redis, "://matchwire-club-"+u.Role+":")
 		password, _, _ := strings.Cut(rest, "@")
@@ -133,7 +134,7 @@ func TestWrite(t *testing.T) {
 	}
 }
 
-// A URL or file that is wrong is refused, and the error does not contain its text.
+// Write refuses a wrong URL or file. The error does not contain the password.
 func TestWriteRefuses(t *testing.T) {
 	dir := t.TempDir()
 	for _, s := range []rights.Servers{
@@ -155,6 +156,6 @@ func TestWriteRefuses(t *testing.T) {
 	}
 	_, err := rights.Write(dir, "", rights.Servers{AMQP: "amqp://rabbitmq/", Redis: "redis://redis"})
 	if err == nil || !strings.Contains(err.Error(), "delete the file") || strings.Contains(err.Error(), "hunter2") {
-		t.Errorf("error %v, want the name of the file and no password", err)
+		t.Errorf("error %v, want one that says to delete the file, without the password", err)
 	}
 }

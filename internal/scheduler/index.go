@@ -15,9 +15,10 @@ import (
 	"github.com/matchwire/matchwire/event"
 )
 
-// indexing is the beginning of the scripts that change the index of sources. place gives a source
-// its place in the order of activation. show sets the matches of a source, in the form of the hash
-// shown; ” removes them. unlist removes a source from the index.
+// indexing is the beginning of the scripts that use the index of sources. place gives a source its
+// place in the order of activation. show sets the matches of a source. Its parameter text has the
+// form that the function shown returns. An empty text removes the matches. unlist removes a source
+// from the index. due_ms returns when the latest poll of a source was due, or '0'.
 const indexing = `
 local function place(id, at)
   local free = tonumber(at)
@@ -43,7 +44,8 @@ local function due_ms(id)
 end
 `
 
-// shown returns the value of the hash shown for a source. latest is nil before the first poll.
+// shown returns the value of a source in the hash shown: when the latest poll was due, and the IDs of
+// the matches that the source shows. latest is nil before the first poll.
 func shown(a Activation, latest *LatestPoll) string {
 	due, ids := int64(0), []string{a.Match}
 	if latest != nil {
@@ -62,15 +64,15 @@ func (e Entry) shows(match string) bool {
 	return e.Match == match || slices.ContainsFunc(e.Latest.Matches, func(m event.Match) bool { return m.ID == match })
 }
 
-// reindex adds a source to the index, unless the activation or the poll that the index is for is no
-// longer the latest.
+// reindex adds a source to the index. It does nothing if the activation is no longer the latest. It
+// does not change the matches if the poll is no longer the latest.
 var reindex = redis.NewScript(indexing + `
 if redis.call('hget', KEYS[1], ARGV[1]) ~= ARGV[2] then return 0 end
 if not redis.call('zscore', KEYS[9], ARGV[1]) then place(ARGV[1], ARGV[3]) end
 if string.match(ARGV[4], '^-?%d+') == due_ms(ARGV[1]) then show(ARGV[1], ARGV[4]) end
 return 1`)
 
-// reindex adds sources to the index. activations maps their IDs to their activations as JSON.
+// reindex adds sources to the index. activations maps the ID of each source to its activation as JSON.
 func (s *Schedule) reindex(ctx context.Context, activations map[string]string, ids []string) error {
 	for some := range slices.Chunk(ids, entrySlice) {
 		entries, err := s.read(ctx, some)
@@ -92,14 +94,14 @@ func (s *Schedule) reindex(ctx context.Context, activations map[string]string, i
 	return nil
 }
 
-// unlist removes those of the sources ARGV from the index that are not on the schedule.
+// unlist removes from the index each source in ARGV that is not on the schedule.
 var unlist = redis.NewScript(indexing + `
 for _, id in ipairs(ARGV) do
   if redis.call('hexists', KEYS[1], id) == 0 then unlist(id) end
 end
 return 1`)
 
-// unlist removes sources from the index that are not on the schedule.
+// unlist removes from the index each of the given sources that is not on the schedule.
 func (s *Schedule) unlist(ctx context.Context, ids []string) error {
 	if len(ids) == 0 {
 		return nil
@@ -114,7 +116,7 @@ func (s *Schedule) unlist(ctx context.Context, ids []string) error {
 	return nil
 }
 
-// prune removes all sources from the index that are not on the schedule.
+// prune removes from the index all sources that are not on the schedule.
 func (s *Schedule) prune(ctx context.Context) error {
 	for cursor := uint64(0); ; {
 		pairs, next, err := s.redis.ZScan(ctx, s.key("order"), cursor, "", summarySlice).Result()
@@ -145,10 +147,10 @@ const (
 type indexChecks struct {
 	group  singleflight.Group
 	mu     sync.Mutex
-	latest time.Time
+	latest time.Time // when the index was last complete
 }
 
-// check completes the index, unless this process has checked it recently.
+// check checks the index and completes it, unless this process has checked the index recently.
 func (s *Schedule) check(ctx context.Context) error {
 	s.index.mu.Lock()
 	recent := time.Since(s.index.latest) < checkEvery
@@ -157,7 +159,7 @@ func (s *Schedule) check(ctx context.Context) error {
 		return nil
 	}
 	_, err, _ := s.index.group.Do("", func() (any, error) {
-		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), checkTimeout) // other calls wait too
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), checkTimeout) // other callers wait for the same check
 		defer cancel()
 		_, err := s.List(ctx)
 		return nil, err

@@ -20,8 +20,8 @@ import (
 	"github.com/matchwire/matchwire/parser/poll"
 )
 
-// pages returns the IDs of the sources on all pages of n entries. between is called before each page but
-// the first.
+// pages returns the IDs of the sources on all pages of at most n entries. It calls between before each
+// page except the first.
 func pages(t *testing.T, s *scheduler.Schedule, q scheduler.Query, n int, between func()) (ids []string) {
 	t.Helper()
 	for {
@@ -45,8 +45,8 @@ func pages(t *testing.T, s *scheduler.Schedule, q scheduler.Query, n int, betwee
 	}
 }
 
-// The pages have each source once, the latest activation first, although other sources are added and
-// removed meanwhile.
+// The pages contain each source once, the latest activation first, although other sources are added and
+// removed between two pages.
 func TestPages(t *testing.T) {
 	testenv.OnBothRedis(t, func(t *testing.T, r *redis.Client) {
 		s := scheduler.NewSchedule(r, "mw:", nil)
@@ -94,7 +94,7 @@ func TestPages(t *testing.T) {
 				}
 			}
 			if len(times) != len(old) {
-				t.Errorf("pages of %d: %d sources that were added meanwhile", n, len(times)-len(old))
+				t.Errorf("pages of %d: %d sources that were added meanwhile, want none", n, len(times)-len(old))
 			}
 		}
 		for _, after := range []string{"?", "-1", "zzzzzzzzzzzz", "1 "} {
@@ -114,7 +114,8 @@ func matches(ids ...string) (all []event.Match) {
 	return all
 }
 
-// The pages for a match have the sources whose latest usable page showed the match.
+// A query for a match returns the sources that were activated for the match, and the sources whose latest
+// successful poll found the match.
 func TestPagesOfAMatch(t *testing.T) {
 	testenv.OnBothRedis(t, func(t *testing.T, r *redis.Client) {
 		s := scheduler.NewSchedule(r, "mw:", nil)
@@ -136,13 +137,13 @@ func TestPagesOfAMatch(t *testing.T) {
 		}
 		want := func(what, match string, sources ...int) {
 			t.Helper()
-			var want []string
+			var wanted []string
 			for _, i := range sources {
-				want = append(want, ids[i])
+				wanted = append(wanted, ids[i])
 			}
 			for _, n := range []int{1, 10} {
-				if got := pages(t, s, scheduler.Query{Match: match}, n, func() {}); !slices.Equal(got, want) {
-					t.Errorf("%s: pages of %d with match %s: sources %v, want %v", what, n, match, got, want)
+				if got := pages(t, s, scheduler.Query{Match: match}, n, func() {}); !slices.Equal(got, wanted) {
+					t.Errorf("%s: pages of %d with match %s: sources %v, want %v", what, n, match, got, wanted)
 				}
 			}
 		}
@@ -154,7 +155,7 @@ func TestPagesOfAMatch(t *testing.T) {
 		want("polled", "m", []int{}...)
 		poll(2, showing("m2"))
 		poll(1, failing("no page"))
-		want("one page no longer shows it, one failed", "m1", 1, 0)
+		want("one source no longer shows it, one poll failed", "m1", 1, 0)
 		stop := showing("m3")
 		stop.Stop = "the match is over"
 		poll(3, stop)
@@ -182,7 +183,7 @@ func TestPagesOfAMatch(t *testing.T) {
 	})
 }
 
-// showing returns the result of a poll of a page that shows matches.
+// showing returns the result of a poll whose page shows the given matches.
 func showing(ids ...string) poll.Result { return poll.Result{Matches: matches(ids...)} }
 
 // failing returns the result of a failed poll.
@@ -207,8 +208,8 @@ func olderVersion(t *testing.T, p redis.Pipeliner, id string, at time.Time, poll
 	p.HSet(t.Context(), "mw:{schedule}:polled", id, latest)
 }
 
-// An older version, whose processes do not update the index, has written sources and then adds and
-// removes some. The pages have all sources, and the index is correct after the next List.
+// Processes of an older version do not update the index. They have written sources. Then they add and
+// remove some. The pages contain all sources, and the index is correct after the next List.
 func TestIndexOfAnOlderVersion(t *testing.T) {
 	testenv.OnBothRedis(t, func(t *testing.T, r *redis.Client) {
 		began := time.Now().Add(-time.Hour)
@@ -267,7 +268,8 @@ func TestIndexOfAnOlderVersion(t *testing.T) {
 	})
 }
 
-// traffic counts the commands that a client sends, and the bytes that it receives.
+// traffic counts the commands that a client sends and the bytes that it receives. largest is the number of
+// bytes in the largest reply.
 type traffic struct{ commands, received, largest atomic.Int64 }
 
 func (c *traffic) DialHook(next redis.DialHook) redis.DialHook {
@@ -312,7 +314,7 @@ func (c countingConn) Read(b []byte) (int, error) {
 	return n, err
 }
 
-// With 2,000 sources whose entries are large, a page costs only its own entries, and no reply is large.
+// Even with 2,000 large entries, reading a page transfers only the entries on the page, in small replies.
 func TestPageCostsItsEntries(t *testing.T) {
 	testenv.OnBothRedis(t, func(t *testing.T, r *redis.Client) {
 		const entry = 16_000 // the size of an entry, in bytes
@@ -354,7 +356,7 @@ func TestPageCostsItsEntries(t *testing.T) {
 			largest            int64
 		}{
 			{"limit 1", scheduler.Query{}, 1, 1, 10, 2 * entry, 2 * entry},
-			{"limit 1 of a match", scheduler.Query{Match: "own-77"}, 5, 1, 10, 2 * entry, 2 * entry},
+			{"limit 5 of a match", scheduler.Query{Match: "own-77"}, 5, 1, 10, 2 * entry, 2 * entry},
 			{"limit 200", scheduler.Query{}, 200, 200, 1000, 220 * entry, 25 * entry},
 		} {
 			count.reset()
@@ -367,7 +369,8 @@ func TestPageCostsItsEntries(t *testing.T) {
 			if entries != tc.entries || count.commands.Load() > tc.commands || count.received.Load() > tc.received ||
 				count.largest.Load() > tc.largest {
 				t.Errorf(
-					"%s: %d entries, %d commands, %d bytes, largest reply %d; want %d entries, at most %d, %d and %d",
+					"%s: %d entries, %d commands, %d bytes, largest reply %d; "+
+						"want %d entries, at most %d commands, %d bytes and largest reply %d",
 					tc.what,
 					entries,
 					count.commands.Load(),
@@ -388,7 +391,8 @@ func TestPageCostsItsEntries(t *testing.T) {
 		t.Logf("List: %d commands, %d bytes, largest reply %d", count.commands.Load(), count.received.Load(),
 			count.largest.Load())
 		if count.received.Load() > int64(sources)*1500 {
-			t.Errorf("List of %d sources received %d bytes, want no matches", sources, count.received.Load())
+			t.Errorf("List of %d sources received %d bytes, want at most %d, because List needs no matches",
+				sources, count.received.Load(), sources*1500)
 		}
 	})
 }

@@ -24,7 +24,7 @@ type Watch struct {
 	// Ingester marks the matches of the sources as stale. If it is nil, the Watch only reports the
 	// sources.
 	Ingester *poll.Ingester
-	// Down means that polling the sources is the work of this process.
+	// Down is the field Down of the issues. Set it if this process schedules or polls sources.
 	Down bool
 	Log  *slog.Logger
 
@@ -32,7 +32,8 @@ type Watch struct {
 	issues []health.Issue
 }
 
-// Run looks for such sources every 10 seconds until ctx ends. It logs errors and returns nil.
+// Run looks for sources that no process polls, every 10 seconds until ctx ends. It logs errors and
+// returns nil.
 func (w *Watch) Run(ctx context.Context) error {
 	tick := time.NewTicker(watchInterval)
 	defer tick.Stop()
@@ -50,14 +51,14 @@ func (w *Watch) Run(ctx context.Context) error {
 	}
 }
 
-// Health returns an issue if the latest look found sources that no process polls.
+// Health returns an issue if Run last found sources that no process polls.
 func (w *Watch) Health(context.Context) []health.Issue {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return w.issues
 }
 
-// look looks for sources that no process polls, and marks their matches as stale.
+// look looks for sources that no process polls, and marks their matches as stale if Ingester is set.
 func (w *Watch) look(ctx context.Context) error {
 	entries, count, err := w.Schedule.Overdue(ctx)
 	if err != nil {
@@ -81,7 +82,7 @@ func (w *Watch) look(ctx context.Context) error {
 	return nil
 }
 
-// report sets the issues.
+// report sets the issues for Health.
 func (w *Watch) report(entries []Entry, count int) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -89,7 +90,7 @@ func (w *Watch) report(entries []Entry, count int) {
 	if len(entries) > 0 {
 		first := entries[0]
 		w.issues = []health.Issue{{Down: w.Down, Text: fmt.Sprintf(
-			"sources that are not polled on time: %d, for example %s, last polled at %s: is the role parser running?",
+			"sources that are not polled on time: %d, for example %s, not polled since %s: is the role parser running?",
 			count, first.ID, first.polled().UTC().Format(time.TimeOnly))}}
 	}
 }

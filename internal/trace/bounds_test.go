@@ -12,7 +12,7 @@ import (
 	"github.com/matchwire/matchwire/internal/trace"
 )
 
-// countSteps returns the number of steps in a trace, without its jobs.
+// countSteps returns the number of steps in nodes.
 func countSteps(nodes []*trace.Node) (n int) {
 	for _, node := range nodes {
 		n += 1 + countSteps(node.Children)
@@ -20,7 +20,8 @@ func countSteps(nodes []*trace.Node) (n int) {
 	return n
 }
 
-// A trace with many jobs of many steps has only as many of its latest jobs as 4,000 steps allow.
+// A trace contains at most 4,000 steps, including those of its jobs. If there are more steps, the trace
+// contains only the latest jobs.
 func TestTreeIsBounded(t *testing.T) {
 	testenv.OnBothRedis(t, func(t *testing.T, c *redis.Client) {
 		s := trace.NewStore(c, "mw:", time.Hour)

@@ -1,5 +1,5 @@
-// Package boards reads the scoreboards of matches that the states of a node lack. It bounds the reads,
-// because any client can ask for any match.
+// Package boards reads the scoreboards of matches whose states a fan-out node does not have in memory.
+// It limits the reads, because any client can ask for any match.
 package boards
 
 import (
@@ -16,11 +16,11 @@ import (
 )
 
 const (
-	perSecond = 200             // reads of a node on average
-	burst     = 500             // reads of a node at once
-	maxReads  = 50              // reads for one client at a time
-	cacheFor  = time.Second     // for which a result is used again
-	timeout   = 3 * time.Second // for the reads for one client
+	perSecond = 200             // maximum number of reads of a node per second, on average
+	burst     = 500             // maximum number of reads of a node at once
+	maxReads  = 50              // maximum number of reads in one call of Get
+	cacheFor  = time.Second     // how long a result is reused
+	timeout   = 3 * time.Second // time limit of one call of Get
 )
 
 // A Reader returns the state of a match according to its scoreboard, or nil if the match has none.
@@ -51,8 +51,9 @@ func New(read Reader, log *slog.Logger) *Boards {
 	return &Boards{read: read, log: log, limiter: rate.NewLimiter(perSecond, burst), recent: map[string]result{}}
 }
 
-// Get returns the states of those of the matches that have a scoreboard. It leaves out further matches
-// if it has read too many scoreboards, if a scoreboard cannot be read, or after 3 seconds.
+// Get returns the states of the matches that have a scoreboard. It leaves out matches that would
+// exceed a limit on reads. If a read fails or the call takes 3 seconds, Get leaves out this match and
+// all matches after it.
 func (b *Boards) Get(ctx context.Context, matches []string) (states []*eventlog.MatchState) {
 	if b == nil || len(matches) == 0 {
 		return nil
@@ -80,7 +81,7 @@ func (b *Boards) Get(ctx context.Context, matches []string) (states []*eventlog.
 	return states
 }
 
-// find returns a recent result.
+// find returns a recent result. ok reports whether there is one.
 func (b *Boards) find(match string) (state *eventlog.MatchState, ok bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()

@@ -17,11 +17,10 @@ type Snapshot struct {
 	States eventlog.States
 	At     broker.Cursor // the position of States
 	Filter filter.Filter // selects the matches
-	// Boards are states from scoreboards. They replace missing states of matches that Filter names, and
-	// states without all incidents.
+	// Boards are states from scoreboards. They replace states that are missing or lack incidents.
 	Boards []*eventlog.MatchState
 	// Shows is the time that the clock of the timeline shows. Boards with later events are ignored. A
-	// live timeline has the zero time, and ignores none.
+	// live timeline has the zero time, and ignores no boards.
 	Shows time.Time
 }
 
@@ -36,8 +35,8 @@ func Missing(states eventlog.States, f filter.Filter) (ids []string) {
 	return ids
 }
 
-// named returns the IDs of the only matches that a filter can select. If it can select any match,
-// named returns no ID.
+// named returns the IDs of the only matches that a filter can select. It returns no ID if the filter
+// selects nothing, or does not restrict the IDs.
 func named(f filter.Filter) []string {
 	switch {
 	case f.Nothing:
@@ -72,20 +71,21 @@ func (s Snapshot) Encode() (*wire.Object, error) {
 	return wire.NewObject(s.At.String(), fmt.Appendf(b, `},"cursor":"%s","resumed":false}`, s.At)), nil
 }
 
-// list returns the states of the selected matches. The match that changed last comes first. partial
-// reports whether matches or incidents can be missing.
+// list returns the states of the selected matches: first those from States, then those from Boards. In
+// each of these groups, the match that changed last comes first. partial reports whether matches or
+// incidents can be missing.
 func (s Snapshot) list() (list []*eventlog.MatchState, partial bool) {
 	selects := selector(s.Filter)
 	boards := s.boards()
 	list = s.States.Select(func(m *eventlog.MatchState) bool { return boards[m.Match.ID] == nil && selects(m) })
-	var others []*eventlog.MatchState
+	var fromBoards []*eventlog.MatchState
 	for _, m := range boards {
 		if selects(m) {
-			others = append(others, m)
+			fromBoards = append(fromBoards, m)
 		}
 	}
-	slices.SortFunc(others, func(a, b *eventlog.MatchState) int { return b.Updated.Compare(a.Updated) })
-	list = append(list, others...)
+	slices.SortFunc(fromBoards, func(a, b *eventlog.MatchState) int { return b.Updated.Compare(a.Updated) })
+	list = append(list, fromBoards...)
 	ids := named(s.Filter)
 	missing := func(id string) bool { return boards[id] == nil && s.States.Get(id) == nil }
 	return list, slices.ContainsFunc(list, func(m *eventlog.MatchState) bool { return m.Partial }) ||
