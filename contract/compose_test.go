@@ -153,7 +153,7 @@ func TestComposeHardening(t *testing.T) {
 		}
 		if s.Deploy == nil || s.Deploy.Resources.Limits == nil || s.Deploy.Resources.Limits.NanoCPUs <= 0 ||
 			s.Deploy.Resources.Limits.MemoryBytes < 200<<20 || s.Deploy.Resources.Limits.Pids <= 0 {
-			t.Errorf("service %s: want limits on CPUs, processes and memory, and at least 200 MiB", s.Name)
+			t.Errorf("service %s: want limits on CPUs, processes and memory; at least 200 MiB", s.Name)
 		}
 		if s.Build == nil && !exactTag.MatchString(s.Image) {
 			t.Errorf("service %s: image %s, want an exact version", s.Name, s.Image)

@@ -73,7 +73,7 @@ type Config struct {
 
 // MetricsConfig holds the settings of the metrics and the health checks.
 type MetricsConfig struct {
-	// Listen is the host:port of a separate listener for /metrics, /readyz and /healthz. Every
+	// Listen is the host:port of a separate listener for /metrics, /livez, /readyz and /healthz. Every
 	// client that can connect to it can read everything there, without a token.
 	Listen string `yaml:"listen"`
 }
