@@ -13,7 +13,7 @@ var helpTexts = kong.Vars{
 	"help_namespace": "Namespace on shared servers; overrides the config.",
 
 	"gateway_listen":  "Address to serve on; overrides the config (default: " + pipeline.DefaultListen + ").",
-	"health_endpoint": "What to check without a URL: livez, readyz or healthz.",
+	"health_endpoint": "Endpoint to check if you pass no URL: livez, readyz or healthz.",
 
 	"run_roles":     "Roles to run: api, scheduler, parser, consumers or fanout (default: all).",
 	"run_listen":    "Address to serve on; overrides the config. With this flag, every role serves /healthz.",
@@ -26,8 +26,8 @@ var helpTexts = kong.Vars{
 		"Review the diff before you commit it.",
 	"demo_dirs": "Fixture folders with your own recordings (default: three included matches).",
 
-	"health_url": "URL of a health check (default: an endpoint of the process at the address in the config). " +
-		"Pass the URL if the process serves HTTPS.",
+	"health_url": "URL to check (default: the endpoint at the address in the config). " +
+		"Pass a URL if the process serves HTTPS.",
 	"health_listen": "Address of the process; overrides the config.",
 	"dead_list_consumer": "Consumer or queue whose dead letters to list " +
 		"(default: count the dead letters of each consumer in the config).",

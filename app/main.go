@@ -44,8 +44,9 @@ func Main(options ...Option) {
 }
 
 // signalContext returns a context that ends on SIGINT or SIGTERM. After SIGINT, its cause is
-// [pipeline.ErrInterrupted]. A second signal kills the process. SIGHUP has no effect, except that it
-// is like SIGTERM if standard input is a terminal, which then is gone.
+// [pipeline.ErrInterrupted]. A second SIGINT or SIGTERM kills the process. If standard input is a
+// terminal, SIGHUP is like SIGTERM, because it means that the terminal is gone. Otherwise SIGHUP has
+// no effect.
 func signalContext() context.Context {
 	ctx, cancel := context.WithCancelCause(context.Background())
 	signals := make(chan os.Signal, 1)
@@ -87,8 +88,8 @@ type program struct {
 	out, err io.Writer
 }
 
-// forget removes variables from the environment, so that code and programs that this process runs later cannot
-// read them.
+// forget removes variables from the environment. Code and programs that this process runs later then cannot read
+// them.
 func (p program) forget(variables []string) {
 	if p.unsetenv == nil {
 		return
@@ -126,7 +127,7 @@ type cli struct {
 	Trace   traceCmd   `cmd:"" help:"Show the steps of a job, such as an API call, with times and outcomes."`
 	Dead    deadCmd    `cmd:"" help:"List, show, replay or delete dead letters."`
 	Token   tokenCmd   `cmd:"" help:"Create an API token."`
-	Users   usersCmd   `cmd:"" help:"Make users of RabbitMQ and Redis for the roles, with random passwords."`
+	Users   usersCmd   `cmd:"" help:"Create RabbitMQ and Redis users for the roles, with random passwords."`
 	Setup   setupCmd   `cmd:"" help:"Declare all exchanges and queues on RabbitMQ."`
 	Health  healthCmd  `cmd:"" help:"Check the health of one process."`
 

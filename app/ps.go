@@ -78,12 +78,13 @@ type healthCmd struct {
 }
 
 func (h *healthCmd) Help() string {
-	return "Exits with 0 if the status is pass or warn, and with 1 if it is fail or there is no response. " +
-		"From another machine, the response contains the issues only with an API token, which this command does not send."
+	return "Exits with 0 if the status is pass or warn, and with 1 if it is fail or there is no valid response. " +
+		"If other machines can connect to a process, the process lists its issues only for requests with an API token. " +
+		"health sends no token, so it then prints only the status."
 }
 
-// healthTimeout is the time limit of the request of the health command. The process takes at most two
-// seconds for its checks.
+// healthTimeout is the time limit for the request of the health command. The process answers within
+// half a second.
 const healthTimeout = 10 * time.Second
 
 func (h *healthCmd) Run(ctx context.Context, c *console) error {

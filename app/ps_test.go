@@ -65,7 +65,7 @@ func TestPS(t *testing.T) {
 	}
 }
 
-// health prints the status and the issues of a process, and fails if the process does.
+// health prints the status and the issues of a process. It exits with 1 if the status is fail.
 func TestHealthCommand(t *testing.T) {
 	responses := map[string]struct {
 		status int

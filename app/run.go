@@ -10,9 +10,10 @@ import (
 
 const defaultConfig = "matchwire.yaml"
 
-// parserMemory is the memory, in bytes, that a process with the role parser tries not to exceed. Close
-// to it, the garbage collector runs more often. Two of the largest pages need 160 MiB together. The
-// memory of fanout depends on the number of its clients, so a process with that role has no limit.
+// parserMemory is the memory limit, in bytes, that a process with the role parser sets for the Go
+// runtime. Close to the limit, the garbage collector runs more often. Two pages of the maximum size
+// need 160 MiB together. The memory of fanout depends on the number of its clients, so a process with
+// that role sets no limit.
 const parserMemory = 176 << 20
 
 type runCmd struct {
@@ -65,13 +66,13 @@ type gatewayCmd struct {
 }
 
 func (g *gatewayCmd) Help() string {
-	return `Reads the list of instances from the Redis server at REDIS_URL, as ps does. Needs no RabbitMQ.
+	return `Reads the list of instances from the Redis server at REDIS_URL, as ps does. The gateway needs no RabbitMQ.
 
-Forwards requests for /api to instances with the api role, and all other requests to instances with the fanout role.
-Prefers healthy instances, then the instance with the fewest requests in progress.
+The gateway forwards requests for /api to instances with the api role, and all other requests to instances with the
+fanout role. It prefers healthy instances, then the instance with the fewest requests in progress.
 
-Uses these keys of the config: namespace, listen, tls, hosts, api_tokens, metrics and gateway. Serves TLS if the
-config has a certificate. Connects over TLS to the instances that serve TLS.`
+The gateway uses these keys of the config: namespace, listen, tls, hosts, api_tokens, metrics, stop_delay and gateway.
+It serves TLS if the config has a certificate. It connects over TLS to the instances that serve TLS.`
 }
 
 func (g *gatewayCmd) Run(ctx context.Context, c *console) error {

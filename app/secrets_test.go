@@ -116,7 +116,7 @@ func TestRefusedPasswords(t *testing.T) {
 	testenv.NoSecret(t, p.output())
 }
 
-// When all roles have started, the variables with secrets are removed from the environment.
+// When all roles have started, matchwire removes the variables with secrets from its environment.
 func TestSecretVariablesAreForgotten(t *testing.T) {
 	config := writeConfig(t, "consumers: {scoreboard: }\nrequests:\n"+
 		"  feed: {hosts: [api.example], headers: {x-key: {env: FEED_KEY}}, query: {k: {env: \"OTHER_KEY\"}}, "+
@@ -150,7 +150,7 @@ func TestSecretVariablesAreForgotten(t *testing.T) {
 	secrets := func() bool { return has("FEED_KEY", "OTHER_KEY", "AMQP_URL", "REDIS_URL", "MATCHWIRE_API_TOKEN") }
 	testenv.Eventually(t, secrets, "the variables to be removed; log:\n%s", &out)
 	if has("https_proxy") {
-		t.Errorf("removed %v, want no variables that Go reads later", forgotten)
+		t.Errorf("removed %v, want https_proxy kept, because Go reads it later", forgotten)
 	}
 	cancel()
 	if code := <-done; code != exitOK {

@@ -29,7 +29,7 @@ func newProgress(w io.Writer, unit string, total int) *progress {
 	return &progress{f: terminal(w), unit: unit, total: total, drawn: time.Now()}
 }
 
-// terminal returns a stream if it is a terminal, otherwise nil.
+// terminal returns stream if it is a terminal, otherwise nil.
 func terminal(stream any) *os.File {
 	if f, ok := stream.(*os.File); ok && isatty.IsTerminal(f.Fd()) {
 		return f

@@ -70,17 +70,18 @@ type Broker interface {
 	Log
 	DeadLetters
 
-	// Health returns the issues of this client. Examples are a server that cannot be reached, a
-	// server that accepts no messages, and a queue that cannot be declared. Health returns at the
-	// latest when ctx ends.
+	// Health returns the issues of this Broker, apart from those of queues. Examples are a server that
+	// cannot be reached, a server that accepts no messages, and a queue that cannot be declared. Health
+	// returns at the latest when ctx ends.
 	Health(ctx context.Context) []health.Issue
 
 	// Queues returns the names of the queues that this Broker has declared, sorted.
 	Queues() []string
 
 	// QueueHealth inspects queues and returns the issues of each, by name. Examples are a full queue
-	// that drops its oldest messages, and dead letters. Queues without issues are missing. It returns
-	// an error if it could not inspect all of them, at the latest when ctx ends.
+	// that drops its oldest messages, and dead letters. The result does not contain queues without
+	// issues. QueueHealth returns an error if it could not inspect all queues. It returns at the latest
+	// when ctx ends.
 	QueueHealth(ctx context.Context, queues []string) (map[string][]health.Issue, error)
 
 	// Close closes the connections. Calls in progress fail.

@@ -227,9 +227,9 @@ func (r Runner) Run(ctx context.Context, name string, c Consumer, ready chan<- s
 			ctx, step := r.begin(ctx, name, m)
 			defer step.End()
 			err := errors.New("the handler panicked") // replaced when the handler returns
-			counted := r.Metrics.begin(name, m)
+			record := r.Metrics.begin(name, m)
 			defer func() {
-				counted(err)
+				record(err)
 				r.Progress.note(name, broker.Classify(err, m.Last), err)
 			}()
 			err = d.handle(ctx, m)

@@ -18,7 +18,7 @@ import (
 	"github.com/matchwire/matchwire/internal/rights"
 )
 
-// numericUser matches the numbers of a user and a group that are not root.
+// numericUser matches a numeric user and group, neither of which is root.
 var numericUser = regexp.MustCompile(`^[1-9]\d*:[1-9]\d*$`)
 
 // project loads the Compose file with the loader of Compose, because tests have no Docker engine.
@@ -105,7 +105,7 @@ func TestComposeFile(t *testing.T) {
 	}
 	for _, name := range []string{"rabbitmq", "redis"} {
 		if s := p.Services[name]; s.HealthCheck == nil || len(s.HealthCheck.Test) < 2 || len(s.Ports) > 0 {
-			t.Errorf("service %s: health check %v, ports %v; want a health check and no port", name, s.HealthCheck, s.Ports)
+			t.Errorf("service %s: health check %v, ports %v; want a health check and no ports", name, s.HealthCheck, s.Ports)
 		}
 	}
 	for _, s := range p.Services {
@@ -127,11 +127,11 @@ func TestComposeFile(t *testing.T) {
 	}
 }
 
-// exactTag matches an image with the full version.
+// exactTag matches an image with a full version number.
 var exactTag = regexp.MustCompile(`^[a-z]+:\d+\.\d+\.\d+(-[a-z]+)?$`)
 
-// Every service is restricted: it changes no file outside its volumes, has no capability and no way to
-// get one, is no root user, and has limits.
+// Every service is restricted: it changes no files outside its volumes, has no capabilities and cannot
+// gain any, does not run as root, and has limits.
 func TestComposeHardening(t *testing.T) {
 	p := project(t)
 	if len(p.Services) < 11 {
@@ -142,18 +142,18 @@ func TestComposeHardening(t *testing.T) {
 			t.Errorf("service %s has a writable root file system", s.Name)
 		}
 		if !slices.Equal(s.CapDrop, []string{"ALL"}) || len(s.CapAdd) > 0 || s.Privileged {
-			t.Errorf("service %s: cap_drop %v, cap_add %v, privileged %v; want no capability",
+			t.Errorf("service %s: cap_drop %v, cap_add %v, privileged %v; want no capabilities",
 				s.Name, s.CapDrop, s.CapAdd, s.Privileged)
 		}
 		if !slices.Contains(s.SecurityOpt, "no-new-privileges:true") {
 			t.Errorf("service %s can gain privileges: %v", s.Name, s.SecurityOpt)
 		}
 		if !numericUser.MatchString(s.User) {
-			t.Errorf("service %s has the user %q, want the numbers of a user and a group", s.Name, s.User)
+			t.Errorf("service %s has the user %q, want a numeric user and group other than root", s.Name, s.User)
 		}
 		if s.Deploy == nil || s.Deploy.Resources.Limits == nil || s.Deploy.Resources.Limits.NanoCPUs <= 0 ||
 			s.Deploy.Resources.Limits.MemoryBytes < 200<<20 || s.Deploy.Resources.Limits.Pids <= 0 {
-			t.Errorf("service %s has no limit of CPUs, memory or processes", s.Name)
+			t.Errorf("service %s: want limits on CPUs, processes and memory; at least 200 MiB", s.Name)
 		}
 		if s.Build == nil && !exactTag.MatchString(s.Image) {
 			t.Errorf("service %s: image %s, want an exact version", s.Name, s.Image)
@@ -174,22 +174,22 @@ func TestComposeSecrets(t *testing.T) {
 	for _, s := range p.Services {
 		for name, value := range environment(s) {
 			if secret.MatchString(name) && (!strings.HasSuffix(name, "_FILE") || !strings.HasPrefix(value, "/run/matchwire/")) {
-				t.Errorf("service %s: %s=%s, want the name of a file", s.Name, name, value)
+				t.Errorf("service %s: %s=%s, want a name with _FILE and a path below /run/matchwire", s.Name, name, value)
 			}
 		}
 		for _, v := range s.Volumes {
 			owner, isSecret := strings.CutPrefix(v.Source, "secrets-")
 			if isSecret && (owner != s.Name && s.Name != "users" || s.Name == "users" && v.Target != "/secrets/"+owner ||
 				s.Name != "users" && v.Target != "/run/matchwire") {
-				t.Errorf("service %s mounts %s at %s", s.Name, v.Source, v.Target)
+				t.Errorf("service %s mounts %s at %s, want only its own secrets, at /run/matchwire", s.Name, v.Source, v.Target)
 			}
 			if v.Type == types.VolumeTypeBind {
 				from := strings.TrimPrefix(v.Source, "../")
 				if !slices.Contains([]string{"deploy/config", "deploy/secrets/" + s.Name, "deploy/rabbitmq/rabbitmq.conf"}, from) {
-					t.Errorf("service %s mounts %s", s.Name, from)
+					t.Errorf("service %s mounts %s, want only its config and its own secrets", s.Name, from)
 				}
 				if _, err := os.Stat(v.Source); err != nil {
-					t.Errorf("service %s mounts a missing folder: %v", s.Name, err)
+					t.Errorf("service %s mounts a missing file or folder: %v", s.Name, err)
 				}
 			}
 		}
@@ -198,14 +198,14 @@ func TestComposeSecrets(t *testing.T) {
 		t.Error("docker-compose.yml contains a password")
 	}
 
-	// Each user gets the files that its service reads.
+	// Each service has the URL of exactly the servers on which its role has a user.
 	folders := map[string]bool{"rabbitmq": true, "redis": true}
 	for _, u := range rights.Users("") {
 		folders[u.Role] = true
 		env := environment(p.Services[u.Role])
 		for variable, has := range map[string]bool{"AMQP_URL_FILE": u.Rabbit != nil, "REDIS_URL_FILE": u.Redis != nil} {
 			if (env[variable] != "") != has {
-				t.Errorf("service %s: %s=%q, but the user exists: %v", u.Role, variable, env[variable], has)
+				t.Errorf("service %s: %s=%q, want a value: %t", u.Role, variable, env[variable], has)
 			}
 		}
 	}
@@ -242,15 +242,16 @@ func TestComposeServers(t *testing.T) {
 	}
 	mb, _ := strconv.ParseInt(limit[1], 10, 64)
 	if all := int64(p.Services["redis"].Deploy.Resources.Limits.MemoryBytes); mb<<20 > all/2 {
-		t.Errorf("Redis uses up to %d MB of %d bytes, want at most half, for copies during the rewrite of its file", mb, all)
+		t.Errorf("Redis has --maxmemory %d MB and a limit of %d bytes; want at most half of the limit, "+
+			"because Redis needs copies while it rewrites its file", mb, all)
 	}
 	conf := read(t, "deploy/rabbitmq/rabbitmq.conf")
 	if want := "\nload_definitions = /run/matchwire/" + path.Base(rights.DefinitionsFile) + "\n"; !strings.Contains(conf, want) {
 		t.Errorf("rabbitmq.conf does not contain %q", want)
 	}
-	if users := strings.Join(p.Services["users"].Command, " "); users !=
-		"users /secrets --amqp amqp://rabbitmq:5672/ --redis redis://redis:6379" {
-		t.Errorf("the command of users is %q", users)
+	const want = "users /secrets --amqp amqp://rabbitmq:5672/ --redis redis://redis:6379"
+	if users := strings.Join(p.Services["users"].Command, " "); users != want {
+		t.Errorf("the command of users is %q, want %q", users, want)
 	}
 }
 

@@ -101,9 +101,10 @@ func (h *Hub) awaitReady(ctx context.Context) bool {
 	return false
 }
 
-// addConnection counts a connection from an address. It returns Full if there are too many
-// connections or the node is stopping, and AddressFull if there are too many from this address. After
-// each call that returns Taken, the caller must call removeConnection once.
+// addConnection counts a connection from an address. It returns [quota.Full] if there are too many
+// connections or the node is stopping, and [quota.AddressFull] if there are too many connections from
+// this address. After each call that returns [quota.Taken], the caller must call removeConnection
+// once.
 func (h *Hub) addConnection(address string) quota.Verdict {
 	h.mu.Lock()
 	defer h.mu.Unlock()

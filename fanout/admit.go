@@ -14,8 +14,8 @@ import (
 const (
 	admitTimeout = 60 * time.Second // maximum time to admit a client, including a read of the log
 
-	defaultTimelines           = 256 // Options.Timelines
-	defaultTimelinesPerAddress = 32  // Options.TimelinesPerAddress
+	defaultTimelines           = 256 // default of Options.Timelines
+	defaultTimelinesPerAddress = 32  // default of Options.TimelinesPerAddress
 )
 
 // An admission is a client that waits for a timeline.
@@ -26,7 +26,7 @@ type admission struct {
 	from   time.Time      // time to play back from, if cursor is nil
 	pace   pace
 	boards []*eventlog.MatchState // states from scoreboards, for matches that a snapshot would lack
-	asked  bool                   // boards are read
+	asked  bool                   // whether readBoards was called
 	result chan outcome           // receives the result of a playback; has a capacity of 1
 }
 
@@ -99,8 +99,8 @@ func (h *Hub) place(ctx context.Context, a *admission) outcome {
 
 // timelineFor returns a timeline for a client. If the client has a cursor, the cursor must be in
 // memory. If the timeline would start before the frames in memory, timelineFor sets a.from to the
-// start and returns notInMemory. It returns the outcome of startTimeline if this cannot start the
-// timeline.
+// start and returns notInMemory. If startTimeline cannot start the timeline, timelineFor returns its
+// outcome.
 func (h *Hub) timelineFor(a *admission) (*timeline, outcome) {
 	if a.pace.live() {
 		return h.live, admitted
@@ -165,8 +165,8 @@ func (h *Hub) delayTimelineLocked(d time.Duration) *timeline {
 	return nil
 }
 
-// startTimeline runs a timeline in a new goroutine, for a client with an address. It calls ended when
-// the timeline has ended. It returns admitted if the timeline runs. It returns addressFull if the
+// startTimeline runs a timeline in a new goroutine, for a client with the given address. It calls ended
+// when the timeline has ended. It returns admitted if the timeline runs. It returns addressFull if the
 // address uses too many timelines, and unavailable if there are too many in total or the node is
 // stopping.
 func (h *Hub) startTimeline(t *timeline, address string, ended func()) outcome {
@@ -180,7 +180,7 @@ func (h *Hub) startTimeline(t *timeline, address string, ended func()) outcome {
 	return admitted
 }
 
-// addTimeline adds a timeline to the hub, for a client with an address. The outcomes are those of
+// addTimeline adds a timeline to the hub, for a client with the given address. The outcomes are those of
 // startTimeline.
 func (h *Hub) addTimeline(t *timeline, address string) outcome {
 	h.mu.Lock()

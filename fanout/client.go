@@ -69,7 +69,7 @@ type client struct {
 	stalls   int       // seconds that the client has stalled a playback
 
 	conn       net.Conn
-	address    string        // address of the client, as in package clientaddr
+	address    string        // address of the client, as defined in package clientaddr
 	conflate   bool          // if the client is too slow, send a snapshot instead of closing the client
 	pingSecond uint8         // second of pingInterval in which the client is pinged
 	expires    int64         // when the token expires, in Unix seconds; 0 without a token

@@ -97,7 +97,7 @@ type Options struct {
 	// Timelines is the maximum number of timelines with a delay, and also of timelines with a speed. 0
 	// means 256.
 	Timelines int
-	// TimelinesPerAddress is the maximum number of timelines with a delay or a speed that clients with
+	// TimelinesPerAddress is the maximum number of timelines with a delay or a speed that the clients of
 	// one address can use. 0 means 32.
 	TimelinesPerAddress int
 	// SnapshotMatches is the maximum number of matches in a snapshot: the matches that changed last. 0
@@ -107,8 +107,8 @@ type Options struct {
 	// The hub calls it for clients that ask for a match that their snapshot would lack. If Scoreboard is
 	// nil, their snapshots lack the match.
 	Scoreboard func(ctx context.Context, match string) (*eventlog.MatchState, error)
-	// Drain is the time over which a stopping node closes its clients, one after the other. The pause
-	// between two clients is at most 1 ms.
+	// Drain is the maximum time in which a stopping node closes its clients, one after the other. The
+	// pause between two clients is at most 1 ms.
 	Drain time.Duration
 }
 
@@ -120,10 +120,10 @@ type Hub struct {
 	goroutines sync.WaitGroup             // the goroutines of the hub, including one for each connection
 	starts     chan func(context.Context) // functions that Run starts in goroutines
 	stopping   chan struct{}              // closed when the node stops accepting clients
-	addresses  *quota.Quota               // connections of each address
-	held       *quota.Quota               // timelines with a delay or a speed that each address uses
-	searches   *quota.Quota               // unshared playbacks that have not reached their place
-	catchingUp *quota.Quota               // shared playbacks with clients of each address
+	addresses  *quota.Quota               // counts the connections of each address
+	held       *quota.Quota               // counts the timelines with a delay or a speed that each address uses
+	searches   *quota.Quota               // counts the unshared playbacks that have not reached their place
+	catchingUp *quota.Quota               // counts the shared playbacks with clients of each address
 	boards     *boards.Boards             // scoreboards of matches that the states lack
 
 	// Run sets these fields.
@@ -162,11 +162,8 @@ func NewHub(o Options) *Hub {
 		history: eventlog.NewHistory(historyBytes, eventlog.Beginning()),
 		starts:  make(chan func(context.Context)), stopping: make(chan struct{}),
 		addresses: quota.New(o.ConnectionsPerAddress, 0), held: quota.New(o.TimelinesPerAddress, 0),
-		searches: quota.New(0, maxSearches),
-		catchingUp: quota.New(
-			maxSharedPlaybacks/2,
-			0,
-		), boards: boards.New(o.Scoreboard, o.Log), disconnected: make(chan struct{}),
+		searches: quota.New(0, maxSearches), catchingUp: quota.New(maxSharedPlaybacks/2, 0),
+		boards: boards.New(o.Scoreboard, o.Log), disconnected: make(chan struct{}),
 		timelines: map[*timeline]struct{}{}, delayed: map[time.Duration]*timeline{}}
 	h.setUnready()
 	return h
@@ -219,10 +216,8 @@ func (h *Hub) begin(ctx context.Context, log broker.Log) {
 	case cp.Cursor != broker.Start:
 		h.log.Info("reading the event log from a checkpoint", "cursor", cp.Cursor, "matches", cp.Matches())
 	}
-	h.source, h.history, h.saved = log, eventlog.NewHistory(
-		historyBytes,
-		cp.WithMatches(h.options.SnapshotMatches),
-	), cp.Cursor.Offset
+	cp = cp.WithMatches(h.options.SnapshotMatches)
+	h.source, h.history, h.saved = log, eventlog.NewHistory(historyBytes, cp), cp.Cursor.Offset
 	h.live = newTimeline(h, h.history, clock{}, h.history.Now())
 	h.mu.Lock()
 	h.timelines[h.live] = struct{}{}
@@ -262,8 +257,7 @@ func (h *Hub) Handler() http.Handler {
 	mux.HandleFunc("GET /presence", h.ServePresence)
 	page := http.FileServerFS(files)
 	mux.Handle("GET /", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		w.Header().
-			Set("Content-Security-Policy", "default-src 'self'; connect-src 'self' ws: wss:; frame-ancestors 'self'")
+		w.Header().Set("Content-Security-Policy", "default-src 'self'; connect-src 'self' ws: wss:; frame-ancestors 'self'")
 		w.Header().Set("Cache-Control", "no-cache")
 		w.Header().Set("X-Content-Type-Options", "nosniff")
 		if r.URL.Path == "/live.js" { // all pages may load it; Options.Origins limits which may connect

@@ -97,10 +97,10 @@ func (n *node) follow(t *testing.T, query string) *client {
 	return &client{t: t, conn: conn}
 }
 
-// from returns the headers of a request that a proxy on this machine forwards for a client.
+// from returns the headers of a request that a proxy on this machine forwards for a client with the given address.
 func from(address string) http.Header { return http.Header{"X-Forwarded-For": {address}} }
 
-// followFrom is like follow, for a client with an address.
+// followFrom is like follow, for a client with the given address.
 func (n *node) followFrom(t *testing.T, address, query string) *client {
 	t.Helper()
 	status, detail, c := n.try(t, query, from(address))

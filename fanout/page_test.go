@@ -314,7 +314,7 @@ func TestLivePageShowsThePlay(t *testing.T) {
 	}
 }
 
-// The live page says that matches are missing, if the snapshot is partial.
+// If the snapshot is partial, the live page says that matches or incidents are missing.
 func TestLivePageSaysWhatIsMissing(t *testing.T) {
 	t.Parallel()
 	b := memory.New(nil, nil)
@@ -343,8 +343,8 @@ func TestLivePageSaysWhatIsMissing(t *testing.T) {
 	shows("Live: 2 Some matches or incidents are missing: the server keeps only the latest.")
 }
 
-// randomEvents returns events about a few matches, in random order and with random members: of several
-// epochs, repeated, older than others, and without an epoch.
+// randomEvents returns n events about a few matches, with random members. The events have several
+// epochs or none. Some are repeated or out of order.
 func randomEvents(t *testing.T, n int) (all []event.Event) {
 	r := rand.New(rand.NewPCG(1, 2))
 	began := time.Now().Add(-time.Hour)
@@ -359,7 +359,7 @@ func randomEvents(t *testing.T, n int) (all []event.Event) {
 			d.Epoch = fmt.Sprint("e", min(9, i/(n/4))-r.IntN(2)) // sometimes an older epoch
 			key := match + d.Epoch
 			if seqs[key] += int64(1 + r.IntN(2)); chance(20) {
-				seqs[key] -= 2 // sometimes an event again, or out of order
+				seqs[key] -= 2 // sometimes repeat a seq, or go back
 			}
 			d.Seq = max(1, seqs[key])
 		}
@@ -412,7 +412,7 @@ func TestJavaScriptStateEqualsSnapshot(t *testing.T) {
 	run(`const { follow } = await import("/live.js"), { Matches } = await import("/matches.js");
 		window.mine = new Matches();
 		window.last = "";
-		// ordered returns the JSON of the states, with the members in order and without the marks of the page.
+		// ordered returns the JSON of the states, with the members in order and without the marks that the page adds.
 		window.ordered = (list) => JSON.stringify(list, (k, v) => k === "fresh" ? undefined :
 			v && !Array.isArray(v) && typeof v === "object" ? Object.fromEntries(Object.entries(v).sort()) : v, 1);
 		window.stream = follow("ws", { snapshot(list) { mine.replace(list); last = "snapshot"; },
@@ -444,7 +444,7 @@ func TestJavaScriptStateEqualsSnapshot(t *testing.T) {
 		follow("ws", { snapshot(list) { theirs = list; } });
 		return "";`)
 	until("!!theirs", "true")
-	// A state from a scoreboard can contain events that follow.
+	// A state from a scoreboard can already contain events that follow it.
 	if got := run(`const { Matches } = await import("/matches.js");
 		const m = new Matches();
 		m.replace([{ match: { id: "m1" }, epoch: "e2", seq: 7, scoreboard: true, incidents: [], score: { home: 7 } }]);
@@ -457,7 +457,7 @@ func TestJavaScriptStateEqualsSnapshot(t *testing.T) {
 	mine, theirs := run(`return ordered([...mine.byID.values()])`), run(`return ordered(theirs)`)
 	if strings.Count(mine, `"sport"`) != 8 || !strings.Contains(mine, `"partial": true`) ||
 		!strings.Contains(mine, `"shootout"`) || !strings.Contains(mine, `"line_score"`) {
-		t.Errorf("the events are not varied enough: %.2000s", mine)
+		t.Errorf("the states are %.2000s, want 8 matches, and the members partial, shootout and line_score", mine)
 	}
 	if mine != theirs {
 		a, b := strings.Split(mine, "\n"), strings.Split(theirs, "\n")

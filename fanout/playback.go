@@ -15,7 +15,7 @@ import (
 )
 
 const (
-	maxSharedPlaybacks = 8         // maximum number of shared playbacks at a time; half of it with clients of one address
+	maxSharedPlaybacks = 8         // maximum number of shared playbacks at a time; half as many for one address
 	maxSearches        = 8         // maximum number of unshared playbacks at a time that have no timeline yet
 	playbackBytes      = 4 << 20   // approximate number of bytes that a live playback reads ahead of its clients
 	pacedBytes         = 256 << 10 // the same for a playback with a delay or a speed
@@ -54,15 +54,15 @@ func (h *Hub) sharedPlayback(ctx context.Context, a *admission) outcome {
 	o := a.await(ctx)
 	if o == unavailable {
 		h.mu.Lock()
-		h.behind = slices.DeleteFunc(h.behind, func(o *admission) bool { return o == a })
+		h.behind = slices.DeleteFunc(h.behind, func(other *admission) bool { return other == a })
 		h.mu.Unlock()
 	}
 	return o
 }
 
 // takeBehind removes clients from h.behind for a shared playback, and returns them with their
-// addresses. It leaves the clients whose address is in too many playbacks. The goroutine of one of
-// these playbacks calls takeBehind again when the playback has ended. mu is held.
+// addresses. It leaves the clients of an address that has clients in too many playbacks. The goroutine
+// of one of these playbacks calls takeBehind again when the playback has ended. mu is held.
 func (h *Hub) takeBehind() (clients []*admission, addresses map[string]bool) {
 	addresses = map[string]bool{}
 	h.behind = slices.DeleteFunc(h.behind, func(a *admission) bool {
@@ -97,8 +97,8 @@ func (h *Hub) runSharedPlaybacks(ctx context.Context) {
 }
 
 // ownPlayback admits a client with a delay or a speed, with an unshared playback. It first waits
-// while maxSearches such playbacks have no timeline yet. The clients of the address with the fewest of
-// them are first.
+// while maxSearches such playbacks have no timeline yet. Of the waiting clients, a client of the address
+// with the fewest such playbacks is next.
 func (h *Hub) ownPlayback(ctx context.Context, a *admission) outcome {
 	address := a.client.address
 	if !h.searches.Wait(ctx, h.stopping, address) {

@@ -39,7 +39,7 @@ func (h *Hub) ServePresence(w http.ResponseWriter, r *http.Request) {
 
 // A presenceCache caches the presence of this node and of all nodes.
 type presenceCache struct {
-	group   singleflight.Group // of reads of the presence of other nodes
+	group   singleflight.Group // shares reads of the presence of other nodes
 	mu      sync.Mutex
 	latest  presence.Presence // of this node
 	at      time.Time         // when latest was counted
@@ -47,8 +47,8 @@ type presenceCache struct {
 	totalAt time.Time         // value of at when total was computed
 }
 
-// totalPresence returns the presence of all nodes. The presence of this node may be up to a second
-// old.
+// totalPresence returns the presence of all nodes. It reads the presence of other nodes at most once a
+// second.
 func (h *Hub) totalPresence(ctx context.Context) (presence.Presence, error) {
 	own := h.presence()
 	if h.options.Presence == nil {
@@ -62,7 +62,7 @@ func (h *Hub) totalPresence(ctx context.Context) (presence.Presence, error) {
 		return total, nil
 	}
 	result, err, _ := c.group.Do("", func() (any, error) {
-		others, err := h.options.Presence.Others(context.WithoutCancel(ctx)) // other calls wait too
+		others, err := h.options.Presence.Others(context.WithoutCancel(ctx)) // other calls wait for this read too
 		if err != nil {
 			return own, err
 		}

@@ -29,7 +29,7 @@ type request struct {
 	from     time.Time // time to play back from
 	conflate bool      // if the client is too slow, send a snapshot instead of closing the client
 	expires  int64     // when the token expires, in Unix seconds; 0 without a token
-	address  string    // address of the client, as in package clientaddr
+	address  string    // address of the client, as defined in package clientaddr
 }
 
 var parameters = []string{"topics", "match", "team", "cursor", "delay", "from", "speed", "conflate", "nothing", "token"}

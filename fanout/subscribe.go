@@ -16,9 +16,10 @@ import (
 const maxDeflated = 256 << 10
 
 // subscribe adds a client to the timeline and sends its first frame. If cursor is nil, the first
-// frame is a snapshot, for which boards are the states from scoreboards. Otherwise the client continues
-// after the cursor. The outcome is retry if the timeline has ended, the node is stopping, or the cursor
-// is no longer in memory. It is addressFull if the client's address uses too many timelines.
+// frame is a snapshot, and boards are states from scoreboards for the snapshot. Otherwise the client
+// continues after the cursor. The outcome is retry if the timeline has ended, the node is stopping, or
+// the cursor is no longer in memory. It is addressFull if the client's address uses too many timelines,
+// and unavailable if the snapshot cannot be encoded.
 func (t *timeline) subscribe(
 	c *client, f filter.Filter, cursor *broker.Cursor, boards []*eventlog.MatchState,
 ) outcome {
@@ -101,8 +102,8 @@ func (c *client) changeFilter(change func(filter.Filter) (filter.Filter, error))
 }
 
 // readBoards returns the states from scoreboards for the snapshot of a client after a change of its
-// filter. It waits in another goroutine, because a read needs a larger stack than the goroutine of an
-// idle connection has.
+// filter. It reads them in a new goroutine, because a read needs a larger stack than the goroutine of
+// an idle connection has.
 func (t *timeline) readBoards(
 	c *client, change func(filter.Filter) (filter.Filter, error),
 ) (boards []*eventlog.MatchState) {
@@ -122,7 +123,7 @@ func (t *timeline) readBoards(
 	return boards
 }
 
-// readBoards returns the states from scoreboards of the matches that a filter names and that the live
+// readBoards returns the states from scoreboards of the matches that a filter names and that a live
 // snapshot would lack.
 func (h *Hub) readBoards(ctx context.Context, f filter.Filter) []*eventlog.MatchState {
 	h.live.mu.Lock()
@@ -160,7 +161,8 @@ func (c *client) notify() {
 }
 
 // changeFilter is client.changeFilter for a client of this timeline. If the client has moved to
-// another timeline, changeFilter does nothing and moved is true. boards are for the snapshot.
+// another timeline, changeFilter does nothing and moved is true. boards are states from scoreboards
+// for the snapshot.
 func (t *timeline) changeFilter(
 	c *client, change func(filter.Filter) (filter.Filter, error), boards []*eventlog.MatchState,
 ) (moved bool, err error) {

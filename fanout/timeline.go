@@ -30,9 +30,10 @@ type timeline struct {
 	last   broker.Cursor   // cursor of the frame before position
 	index  index           // the clients
 	ended  bool            // clients can no longer subscribe
-	// holders is the number of clients by address; nil unless the timeline has a delay or a speed. Each
-	// of these addresses holds a unit of Hub.held. When the last client leaves, its address keeps the
-	// unit until the timeline ends, so that an address cannot start many timelines one after the other.
+	// holders maps addresses to their numbers of clients; nil unless the timeline has a delay or a speed.
+	// Each of these addresses holds a unit of Hub.held. When the last client leaves, its address keeps
+	// the unit until the timeline ends or another client joins. So an address cannot start many
+	// timelines one after the other.
 	holders map[string]int
 
 	jobs     chan func()   // functions for run to call between rounds
@@ -68,8 +69,9 @@ func (t *timeline) hold(address string) bool {
 	return true
 }
 
-// join counts a client with an address that holds the timeline. Call it before the client is in the
-// index. mu is held.
+// join counts a client with an address that holds the timeline. If the timeline has no other clients,
+// join releases the units of all other addresses. Call join before the client is in the index. mu is
+// held.
 func (t *timeline) join(address string) {
 	if t.holders == nil {
 		return

@@ -52,7 +52,7 @@ func New(pauses []time.Duration, log *slog.Logger) *Broker {
 // Health reports no issues: the Broker works while the process does.
 func (b *Broker) Health(context.Context) []health.Issue { return nil }
 
-// Queues returns the names of all queues.
+// Queues returns the names of all queues, sorted.
 func (b *Broker) Queues() []string {
 	b.mu.Lock()
 	defer b.mu.Unlock()

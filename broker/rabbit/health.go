@@ -15,12 +15,12 @@ import (
 )
 
 const (
-	nearlyFull         = 0.9  // share of the maximum size of a queue
-	defaultMessageSize = 1100 // bytes, until the first message is counted
+	nearlyFull         = 0.9  // share of its maximum size from which a queue counts as nearly full
+	defaultMessageSize = 1100 // in bytes, used until the first message is counted
 )
 
 // Health opens a channel on each connection that is in use. If no connection has an issue, it
-// returns the operations that fail, and what happened recently.
+// returns the operations that fail, and adds the recent notices.
 func (b *Broker) Health(ctx context.Context) []health.Issue {
 	var all []health.Issue
 	for _, l := range b.links() {
@@ -32,7 +32,7 @@ func (b *Broker) Health(ctx context.Context) []health.Issue {
 	return append(b.failing.issues(), b.notices.issues()...)
 }
 
-// Queues returns the declared queues without the namespace.
+// Queues returns the names of the queues that this Broker has declared, without the namespace.
 func (b *Broker) Queues() []string {
 	var names []string
 	for _, s := range b.topology.queues.subscriptions() {
@@ -41,7 +41,7 @@ func (b *Broker) Queues() []string {
 	return names
 }
 
-// health reports a link that is blocked or cannot open a channel.
+// health returns an issue if the link is blocked or cannot open a channel.
 func (l *link) health(ctx context.Context) []health.Issue {
 	if reason := l.blocked.Load(); reason != nil {
 		return []health.Issue{{Text: fmt.Sprintf("the broker accepts no messages on connection %q: %s", l.name, *reason)}}
@@ -112,8 +112,9 @@ func (q *queues) meanSize() float64 {
 	return q.bytes / q.messages
 }
 
-// QueueHealth reports queues without a consumer, queues near their bound, and dead letters. AMQP
-// reports the number of messages in a queue but not their size, so QueueHealth estimates the size.
+// QueueHealth reports queues that contain messages but have no consumer, queues that are nearly full,
+// and dead letters. AMQP reports the number of messages in a queue but not their size, so QueueHealth
+// estimates the size.
 func (b *Broker) QueueHealth(ctx context.Context, queues []string) (map[string][]health.Issue, error) {
 	all := map[string][]health.Issue{}
 	i := &inspector{link: b.controlLink}
@@ -172,7 +173,7 @@ func (i *inspector) inspect(ctx context.Context, queue string) amqp.Queue {
 	if err != nil {
 		i.close()
 	}
-	if !errors.Is(err, broker.ErrNoQueue) { // its consumer declares a deleted queue again
+	if !errors.Is(err, broker.ErrNoQueue) { // the consumer of a deleted queue declares it again
 		i.err = err
 	}
 	return q

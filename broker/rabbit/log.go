@@ -71,7 +71,7 @@ type logReader struct {
 	unacked     int            // number of unacknowledged deliveries on this channel
 	caughtUp    chan<- struct{}
 	handle      func(broker.Cursor, broker.Message) error
-	reading     func() // called when a channel consumes the stream
+	reading     func() // called when a channel starts to consume the stream
 	handlerErr  error  // error from handle
 }
 

@@ -64,8 +64,8 @@ func (b *Broker) Subscribe(ctx context.Context, s broker.Subscription, h broker.
 	return err
 }
 
-// subscribe sends the deliveries of one channel to work until the channel is lost or ctx ends. It
-// calls ready when it consumes the queue.
+// subscribe sends the deliveries of one AMQP channel to work until the AMQP channel is lost, settling
+// a delivery fails, or ctx ends. It calls ready when it starts to consume the queue.
 func (b *Broker) subscribe(ctx context.Context, s broker.Subscription, calls *attempts,
 	work chan<- broker.Delivery, ready func()) error {
 	if err := b.topology.declareQueue(ctx, b.controlLink, s); err != nil {

@@ -24,8 +24,9 @@ import (
 //	<queue>.retry.<pause>  quorum queue; messages expire after the pause and return to <queue>
 //	<queue>.dead           quorum queue for dead letters
 //
-// Retry and dead-letter queues are bound to retries with their names. So the user of a consumer needs
-// no permission for the default exchange, which would let the user publish to every queue.
+// Each retry and dead-letter queue is bound to the exchange retries, with its own name as the pattern.
+// So the RabbitMQ user of a consumer needs no permission for the default exchange. Such a permission
+// would let the user publish to every queue.
 const (
 	queueBytes = 1 << 30             // maximum bytes in a queue; beyond it, the broker drops the oldest messages
 	queueAge   = 7 * 24 * time.Hour  // maximum age of a message in a queue; the broker drops older messages
@@ -137,9 +138,9 @@ func (d *declarer) subscription(ctx context.Context, s broker.Subscription) erro
 	if err != nil {
 		return err
 	}
-	copies := []string{deadQueue(queue)}
+	copyQueues := []string{deadQueue(queue)}
 	for _, p := range d.pauses {
-		copies = append(copies, retryQueue(queue, p))
+		copyQueues = append(copyQueues, retryQueue(queue, p))
 		err := quorum(retryQueue(queue, p), amqp.Table{
 			amqp.QueueMaxLenBytesArg:    d.retryBytes,
 			amqp.QueueOverflowArg:       amqp.QueueOverflowRejectPublish,
@@ -159,7 +160,7 @@ func (d *declarer) subscription(ctx context.Context, s broker.Subscription) erro
 	if err != nil {
 		return err
 	}
-	for _, name := range copies {
+	for _, name := range copyQueues {
 		if err := d.bind(ctx, name, name, d.retries()); err != nil {
 			return err
 		}
@@ -173,7 +174,8 @@ func (d *declarer) subscription(ctx context.Context, s broker.Subscription) erro
 	return nil
 }
 
-// exchangeOf declares an exchange. If autoDelete is set, the broker deletes it with its last binding.
+// exchangeOf declares an exchange. If autoDelete is set, the broker deletes the exchange together with its last
+// binding.
 func (d *declarer) exchangeOf(ctx context.Context, name, kind string, autoDelete bool) error {
 	return d.object(ctx, "exchange", name,
 		func(ch *amqp.Channel) error {

@@ -65,8 +65,8 @@ func (b *Broker) noteDeleted(exchange string) {
 		repair = "run matchwire setup to declare it and its bindings again"
 	}
 	b.log.Error("exchange was deleted", "exchange", exchange, "repair", repair)
-	b.notices.add(exchange, fmt.Sprintf("exchange %q was deleted (noticed at %s); %s, "+
-		"but queues and the log may lack messages that were published meanwhile", exchange,
+	b.notices.add(exchange, fmt.Sprintf("exchange %q was deleted (noticed at %s); %s; "+
+		"queues and the log may lack messages that were published meanwhile", exchange,
 		time.Now().UTC().Format(time.TimeOnly), repair))
 }
 

@@ -37,10 +37,10 @@ import (
 // Settings holds the config section of a consumer that runs a program.
 type Settings struct {
 	// Exec is the program and its arguments. The program runs in the folder of the config file, with the umask of
-	// matchwire. It inherits standard input, output and error, and no other files.
+	// matchwire. It has standard input, output and error, and inherits no other open files.
 	Exec []string `yaml:"exec"`
-	// Env are names of environment variables that the program inherits, besides PATH, HOME, LANG, TZ, TMPDIR and
-	// those that begin with LC_. Other variables can contain secrets of matchwire.
+	// Env are the names of environment variables that the program inherits, besides PATH, HOME, LANG, TZ, TMPDIR
+	// and those that begin with LC_. It inherits no others, because they can contain secrets of matchwire.
 	Env []string `yaml:"env"`
 	// Keys are the topic patterns of the events that the program receives.
 	Keys []string `yaml:"keys"`
@@ -102,7 +102,7 @@ func New(h consumers.Host) (consumers.Consumer, error) {
 		return consumers.Consumer{}, err
 	}
 	if len(missing) > 0 && !h.Elsewhere {
-		h.Log.Warn("the program lacks variables that env names: they are not set", "variables", missing)
+		h.Log.Warn("env names variables that are not set, so the program does not receive them", "variables", missing)
 	}
 	p := &program{args: set.Exec[1:], env: env, log: h.Log, requests: make(chan request)}
 	if err := p.resolve(set.Exec[0], h.Path); err != nil && !h.Elsewhere {

@@ -199,7 +199,7 @@ func TestCopiesShareTheEvents(t *testing.T) {
 	}
 }
 
-// The program inherits a few variables, and those that its settings name, but no secrets.
+// The program inherits the standard variables and those that its settings name, but no secrets.
 func TestEnvironmentLacksSecrets(t *testing.T) {
 	for _, name := range []string{
 		"AMQP_URL", "REDIS_URL_FILE", "MATCHWIRE_API_TOKEN", "OTEL_EXPORTER_OTLP_HEADERS", "DISCORD_URL", "LCD", "PATHS",
@@ -222,7 +222,7 @@ func TestEnvironmentLacksSecrets(t *testing.T) {
 		"FOR_THE_PROGRAM=seen", "LC_TIME=C", "TZ=Europe/London", "HOME=/home/of/matchwire", "PATH=", "variables=[NOT_SET]",
 	} {
 		if !strings.Contains(log.String(), want) {
-			t.Errorf("%s is missing:\n%s", want, log)
+			t.Errorf("the log lacks %s:\n%s", want, log)
 		}
 	}
 	testenv.NoSecret(t, log.String())

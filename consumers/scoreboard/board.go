@@ -131,16 +131,17 @@ func (b Boards) List(ctx context.Context, live bool, n int) ([]Board, error) {
 	return boards, err
 }
 
-// slice is the number of boards that are read at once, so that other clients of Redis do not wait.
-const slice = 50
+// boardsPerRead is the maximum number of boards that are read at once, so that other clients of Redis
+// do not wait.
+const boardsPerRead = 50
 
-// ErrPosition reports that Page was called with a position that it has not returned.
+// ErrPosition reports that Page was called with a text that is not a position.
 var ErrPosition = errors.New("not a position in the list of scoreboards")
 
 // Page calls visit with at most n boards, in the order of [Boards.List], until visit returns false. It
 // begins after the position after, or with the latest board if after is "". next is the position of
-// the last of these boards, or "" if no board follows. If a caller reads page after page, each match
-// is in one of them, unless it has an event meanwhile: then it moves to the first page.
+// the last of these boards, or "" if no board follows. A caller that reads all pages gets each match
+// once. The exception is a match that has an event meanwhile, because it moves to the first page.
 func (b Boards) Page(
 	ctx context.Context, live bool, after string, n int, visit func(Board) bool,
 ) (next string, err error) {
@@ -153,7 +154,7 @@ func (b Boards) Page(
 		key = LiveKey(b.prefix)
 	}
 	for {
-		few := min(n, slice)
+		few := min(n, boardsPerRead)
 		listed, err := b.listed(ctx, key, at, few+1) // one more, to know whether another follows
 		if err != nil {
 			return "", fmt.Errorf("reading scoreboards: %w", err)
@@ -210,7 +211,7 @@ func parsePosition(text string) (position, error) {
 	return position{n, match}, nil
 }
 
-// listed returns the positions of at most n matches in a list, those after a position.
+// listed returns the positions of the first n matches after a position in a list. There may be fewer.
 func (b Boards) listed(ctx context.Context, key string, after position, n int) (all []position, err error) {
 	for offset := 0; len(all) < n; {
 		found, err := b.redis.ZRevRangeByScoreWithScores(ctx, key, &redis.ZRangeBy{

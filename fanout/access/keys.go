@@ -25,7 +25,7 @@ import (
 
 const (
 	minSecret    = 32               // minimum length of a secret in bytes: RFC 7518 section 3.2 on HS256
-	keysInterval = 10 * time.Second // how often the file is checked for changes
+	keysInterval = 10 * time.Second // interval between two checks of the file for changes
 )
 
 // Keys verifies the tokens of clients. The keys are in a file, which is read again when it changes.
@@ -103,11 +103,7 @@ func parseJWKs(text []byte) (all []key, err error) {
 		case j.Kty == "OKP" && j.Crv == "Ed25519":
 			one.public, err = base64.RawURLEncoding.DecodeString(strings.TrimRight(j.X, "="))
 			if err != nil || len(one.public) != ed25519.PublicKeySize {
-				return nil, fmt.Errorf(
-					"key %d: x: want an Ed25519 public key of %d bytes as base64url",
-					i+1,
-					ed25519.PublicKeySize,
-				)
+				return nil, fmt.Errorf("key %d: x: want an Ed25519 public key of %d bytes as base64url", i+1, ed25519.PublicKeySize)
 			}
 		default:
 			return nil, fmt.Errorf("key %d: kty %q, crv %q: want oct, or OKP with Ed25519", i+1, j.Kty, j.Crv)
@@ -169,10 +165,7 @@ func (k *Keys) Verify(r *http.Request) (Claims, error) {
 	}
 	for name, l := range map[string][]string{"topics": c.Topics, "match": c.Match, "team": c.Team} {
 		if l != nil && len(l) == 0 {
-			return Claims{}, fmt.Errorf(
-				"the claim %s of the token is an empty list: remove the claim, or name what the token allows",
-				name,
-			)
+			return Claims{}, fmt.Errorf("the claim %s of the token is an empty list: omit the claim to set no limit", name)
 		}
 	}
 	if err := k.policy.check(&c); err != nil {

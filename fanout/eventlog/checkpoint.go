@@ -70,8 +70,8 @@ type Checkpoint struct {
 // Matches returns the number of matches in the checkpoint.
 func (c Checkpoint) Matches() int { return c.fold.states.Len() }
 
-// WithMatches returns c for at most n matches. If c has more, WithMatches drops those that have not
-// changed for the longest time.
+// WithMatches returns a copy of c with at most n matches, which is also its new limit. If c has more,
+// the copy lacks those that have not changed for the longest time.
 func (c Checkpoint) WithMatches(n int) Checkpoint {
 	c.fold.states = c.fold.states.Clone()
 	c.fold.states.limit = n
@@ -98,8 +98,8 @@ type checkpointHeader struct {
 	Cursor      string    `json:"cursor"`
 	Read        time.Time `json:"read"`
 	Unsequenced []string  `json:"by_hand"` // event IDs, oldest first
-	// Limit is States.limit. It is 0 in a checkpoint of a version that had a fixed limit and did not
-	// store Dropped.
+	// Limit is States.limit. It is 0 in a checkpoint of an earlier version, which had a fixed limit and
+	// did not store Dropped.
 	Limit   int       `json:"limit,omitzero"`
 	Dropped time.Time `json:"dropped,omitzero"` // States.dropped
 }
@@ -149,7 +149,7 @@ func decodeCheckpoint(text []byte) (Checkpoint, error) {
 		switch err := lines.Decode(m); {
 		case errors.Is(err, io.EOF):
 			if header.Limit == 0 && states.Len() >= DefaultMatches {
-				states.dropped = oldest // those that the other version dropped, if any, changed before
+				states.dropped = oldest // matches that the earlier version dropped, if any, changed before
 			}
 			return c, nil
 		case err != nil:
@@ -159,7 +159,7 @@ func decodeCheckpoint(text []byte) (Checkpoint, error) {
 		m.changed = c.fold.events
 		states.byID[m.Match.ID] = m
 		if oldest.IsZero() {
-			oldest = m.Updated // the match that changed first comes first
+			oldest = m.Updated // the match that has not changed for the longest time comes first
 		}
 	}
 }

@@ -17,8 +17,8 @@ const (
 	// the match that has not changed for the longest time.
 	DefaultMatches = 500
 	maxIncidents   = 500 // incidents of a match; above this number, the fold drops the oldest incident
-	// logAge is the age at which the event log drops events. A match without an event in the log is not
-	// missing from a snapshot.
+	// logAge is the age at which the event log drops events. A snapshot is complete without matches that
+	// have no event in the log.
 	logAge = 7 * 24 * time.Hour
 )
 
@@ -42,8 +42,8 @@ type MatchState struct {
 	// Partial is true if the state lacks incidents: it began after the first event of the match, or had
 	// more than maxIncidents incidents.
 	Partial bool `json:"partial,omitempty"`
-	// Scoreboard is true if the state comes from the scoreboard of the match, because the States have
-	// dropped the match. Then it can be newer than the position of the States.
+	// Scoreboard is true if the state comes from the scoreboard of the match, because the States lack
+	// the match or some of its incidents. The state can then be newer than the position of the States.
 	Scoreboard bool `json:"scoreboard,omitempty"`
 
 	changed int64                  // value of fold.events after the latest event
@@ -89,7 +89,7 @@ func (m *MatchState) Encode() ([]byte, error) {
 	return t, nil
 }
 
-// IsBefore reports whether m is the state after an earlier event of the match than the state of o.
+// IsBefore reports whether the latest event of m is earlier than that of o, a state of the same match.
 func (m *MatchState) IsBefore(o *MatchState) bool {
 	return cmp.Or(cmp.Compare(m.Epoch, o.Epoch), cmp.Compare(m.Seq, o.Seq)) < 0
 }
@@ -115,7 +115,7 @@ func (m *MatchState) WithIncidents(keep func(*Incident) bool) *MatchState {
 type States struct {
 	byID  map[string]*MatchState
 	limit int // maximum number of matches
-	// dropped is the latest time of an event of a dropped match; zero if none was dropped.
+	// dropped is the time of the latest event of any dropped match; zero if none was dropped.
 	dropped time.Time
 }
 
@@ -134,7 +134,7 @@ func (all States) Len() int { return len(all.byID) }
 // Get returns the state of a match, or nil.
 func (all States) Get(match string) *MatchState { return all.byID[match] }
 
-// Partial reports whether matches were dropped of which the event log still has events.
+// Partial reports whether the event log may still have events of a dropped match.
 func (all States) Partial() bool { return time.Since(all.dropped) < logAge }
 
 // Put sets the state of a match. If there would be more matches than the limit, Put drops the match
@@ -225,7 +225,7 @@ func (f *fold) apply(e event.Event) (state *MatchState, isNew bool) {
 		return nil, true // not about a match
 	}
 	old := f.states.byID[d.Match.ID]
-	// Without a state of this epoch, the state lacks the incidents of earlier events, if there were any.
+	// Without an earlier state of this epoch, the new state lacks the incidents of earlier events, if there are any.
 	empty := &MatchState{Partial: d.Epoch != "" && d.Seq > 1}
 	if old == nil {
 		old = empty

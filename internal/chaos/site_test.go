@@ -114,8 +114,8 @@ type site struct {
 	mu    sync.Mutex
 	wave  wave
 	reads [slots]int // number of requests for each page
-	// latest is the time of the latest request for each page since the wave began, and gap is the
-	// longest time between two requests for a page.
+	// latest is the time of the latest request for each page since the wave began. gap is the longest
+	// time between two requests for a page during its matches.
 	latest [slots]time.Time
 	gap    time.Duration
 }
@@ -178,7 +178,7 @@ func (s *site) page(slot int) []match {
 	return all
 }
 
-// forgetGaps begins the measurement of longestGap.
+// forgetGaps restarts the measurement of longestGap.
 func (s *site) forgetGaps() {
 	s.mu.Lock()
 	defer s.mu.Unlock()

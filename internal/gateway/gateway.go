@@ -5,7 +5,7 @@
 //
 // Most requests pass through a [httputil.ReverseProxy] (proxy.go). WebSockets and event streams are
 // open for hours, so they pass through tunnels, which need no buffers while they are idle (handshake.go,
-// tunnel.go). Their number is limited, and [Gateway.Shutdown] ends them one after the other
+// tunnel.go). The number of tunnels is limited, and [Gateway.Shutdown] ends them one after the other
 // (streams.go).
 //
 // The caller must serve the gateway with deadlines for headers, bodies and writes.
@@ -36,13 +36,14 @@ type Options struct {
 	List func(context.Context) ([]instances.Instance, error)
 	Log  *slog.Logger
 	// Connections is the maximum number of WebSockets and event streams together. Each of them needs
-	// two file descriptors. If it is 0, the maximum is half of what the limit on open files allows.
+	// two file descriptors. If Connections is 0, the maximum is half of what the limit on open files
+	// allows.
 	Connections int
-	// Drain is the time over which Shutdown ends the WebSockets and event streams, one after the
-	// other. The pause between two of them is at most 1 ms.
+	// Drain is the maximum time over which Shutdown ends the WebSockets and event streams, one after
+	// the other. The pause between two of them is at most 1 ms.
 	Drain time.Duration
-	// RootCAs verify the certificates of instances that serve TLS. If it is nil, those of the system
-	// or of SSL_CERT_FILE do.
+	// RootCAs are the certificate authorities that verify the certificates of instances. If RootCAs is
+	// nil, those of the system or of SSL_CERT_FILE do.
 	RootCAs *x509.CertPool
 }
 
@@ -72,7 +73,7 @@ type limits struct {
 // Limits of streams. Fanout sends something every 25 seconds, and clients respond to it.
 var defaultLimits = limits{stall: 10 * time.Second, chunk: time.Minute, half: 5 * time.Second, idle: 2 * time.Minute}
 
-// New returns a Gateway. It forwards requests once [Gateway.Run] has listed the instances.
+// New returns a Gateway. The Gateway forwards requests once [Gateway.Run] has listed the instances.
 func New(o Options) *Gateway {
 	if o.Connections == 0 {
 		o.Connections = nonblock.MaxConnections() / 2
@@ -144,7 +145,7 @@ func (g *Gateway) writeError(w http.ResponseWriter, r *http.Request, err error) 
 		status, detail = http.StatusServiceUnavailable, errNoInstance.Error()
 		w.Header().Set("Retry-After", "2")
 	case errors.Is(err, errFull), errors.Is(err, errStopping):
-		status, detail, level = http.StatusServiceUnavailable, err.Error(), slog.LevelDebug // can be many
+		status, detail, level = http.StatusServiceUnavailable, err.Error(), slog.LevelDebug // there can be many
 		w.Header().Set("Retry-After", "5")
 	}
 	g.log.Log(r.Context(), level, "cannot forward request", "request", r.Method+" "+r.URL.Path, "error", err)

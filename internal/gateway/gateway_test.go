@@ -36,8 +36,8 @@ type cluster struct {
 
 func newCluster(t *testing.T) *cluster { return newClusterWith(t, gateway.Options{}, nil) }
 
-// newClusterWith returns a cluster whose gateway has the options o. configure is called before the
-// gateway starts; can be nil.
+// newClusterWith returns a cluster whose gateway has the options o. It calls configure before the
+// gateway starts, unless configure is nil.
 func newClusterWith(t *testing.T, o gateway.Options, configure func(*gateway.Gateway)) *cluster {
 	c := &cluster{T: t, listed: make(chan struct{})}
 	o.Log = slog.New(slog.DiscardHandler)

@@ -164,7 +164,7 @@ func (a *API) source(r *http.Request) (scheduler.Activation, error) {
 	request, ok := a.Requests[body.Request]
 	if body.Request != "" && !ok {
 		names := strings.Join(slices.Sorted(maps.Keys(a.Requests)), ", ")
-		return none, invalid("request", "unknown request "+strconv.Quote(body.Request)+": want one of requests in the "+
+		return none, invalid("request", "unknown request "+strconv.Quote(body.Request)+": want one of the requests in the "+
 			"config: "+names)
 	}
 	source := poll.Source{

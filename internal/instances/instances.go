@@ -77,7 +77,7 @@ return 1`)
 // Announce announces the instance that self returns, every few seconds, until ctx
 // ends. Then it removes the instance from the registry. It logs errors and continues.
 // self must return the same name each time. When changed is closed, Announce announces the instance
-// again at once.
+// again at once. changed may be nil.
 func (r *Registry) Announce(
 	ctx context.Context, changed <-chan struct{}, log *slog.Logger, self func(context.Context) Instance,
 ) {

@@ -73,7 +73,7 @@ type Config struct {
 
 // MetricsConfig holds the settings of the metrics and the health checks.
 type MetricsConfig struct {
-	// Listen is the host:port of a separate listener for /metrics, /readyz and /healthz. Every
+	// Listen is the host:port of a separate listener for /metrics, /livez, /readyz and /healthz. Every
 	// client that can connect to it can read everything there, without a token.
 	Listen string `yaml:"listen"`
 }
@@ -82,8 +82,8 @@ type MetricsConfig struct {
 type APIConfig struct {
 	// Calls is the maximum number of API calls in progress in one process. The default is 64.
 	Calls int `yaml:"calls"`
-	// CallsPerAddress is the maximum number of API calls in progress from one client address. The
-	// default is 16.
+	// CallsPerAddress is the maximum number of API calls in progress in one process from one client
+	// address. The default is 16.
 	CallsPerAddress int `yaml:"calls_per_address"`
 }
 
@@ -133,7 +133,7 @@ type FetchConfig struct {
 	Ports []uint16 `yaml:"ports"`
 }
 
-// policy returns which addresses and ports the pages of API calls may have.
+// policy returns the addresses and ports that pages may have, unless a source or a request allows more.
 func (f FetchConfig) policy() page.Policy {
 	p := f.PrivateAddresses.policy()
 	p.Ports = f.Ports

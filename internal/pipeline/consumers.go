@@ -79,7 +79,7 @@ func newConsumers(
 	return all, handlers, nil
 }
 
-// subscriptions returns the subscriptions of the consumers and the scheduler, ordered by name.
+// subscriptions returns the subscriptions of the consumers, ordered by name, and then that of the scheduler.
 func subscriptions(all map[string]consumers.Consumer, s *scheduler.Scheduler) (found []broker.Subscription) {
 	for _, name := range slices.Sorted(maps.Keys(all)) {
 		found = append(found, all[name].Subscription(name))
@@ -113,7 +113,7 @@ func (p *Pipeline) Setup(ctx context.Context, report func(BrokerObject)) error {
 	return b.Setup(ctx, append(subscriptions(all, &scheduler.Scheduler{}), polls), report)
 }
 
-// setupTimeout is longer than a cluster needs to declare the queues of many consumers.
+// setupTimeout is the time limit of Setup. A cluster declares the queues of many consumers in less time.
 const setupTimeout = 5 * time.Minute
 
 // newConsumer creates the named consumer and checks it.

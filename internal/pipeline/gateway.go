@@ -39,8 +39,8 @@ func (g GatewayConfig) check(data []byte) error {
 	return nil
 }
 
-// A Gateway serves the API and the streams of all instances at one address. It uses the settings of
-// the config for a listener: listen, tls, hosts, api_tokens and metrics.
+// A Gateway serves the API and the streams of all instances at one address. It uses these settings of
+// the config: namespace, listen, tls, hosts, api_tokens, metrics, stop_delay and gateway.
 type Gateway struct {
 	Config   Config
 	Servers  Servers // only Redis is used

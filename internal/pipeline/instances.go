@@ -16,7 +16,7 @@ import (
 	"github.com/matchwire/matchwire/internal/monitor"
 )
 
-// version is the version of a program that was built without version control, as the Dockerfile does.
+// version is the version of this program if it was built without version control, as in the Dockerfile.
 // The build sets it with -ldflags "-X github.com/matchwire/matchwire/internal/pipeline.version=VERSION".
 var version string
 

@@ -137,7 +137,7 @@ func (p *Pipeline) Run(ctx context.Context, roles ...Role) error {
 	group.Go(func() error {
 		<-working.Done()
 		parts.health.Stop()
-		if ctx.Err() != nil && parts.serves { // otherwise, a role has failed
+		if ctx.Err() != nil && parts.serves { // not if a role has failed, or if there are no clients
 			p.waitToStop(ctx)
 		}
 		stop()
@@ -151,9 +151,9 @@ func (p *Pipeline) Run(ctx context.Context, roles ...Role) error {
 	return group.Wait()
 }
 
-// start starts the roles, receivers before senders, then the outbox, the HTTP server and the
-// announcement of this instance. The work of the roles ends with working. What clients need ends
-// with serving, which is later.
+// start starts the roles, receivers before senders, then the outbox, the health checks, the HTTP
+// listeners and the announcement of this instance. The roles that serve no clients run until working
+// ends. Everything else runs until serving ends, which is later.
 func (p *Pipeline) start(
 	working, serving context.Context, group *errgroup.Group, parts *roleParts, roles []Role,
 ) error {
@@ -201,7 +201,7 @@ func (p *Pipeline) start(
 }
 
 // startWatch starts the watch for sources that no process polls. Every process has one. Only a
-// process with an outbox marks the matches as stale.
+// process with an outbox marks the matches of these sources as stale.
 func (p *Pipeline) startWatch(ctx context.Context, group *errgroup.Group, parts *roleParts, roles []Role) error {
 	if p.Feed != nil {
 		return nil // the feed has no schedule
@@ -238,7 +238,7 @@ const defaultStopDelay = 3 * time.Second
 // Run then stops without the delay for load balancers.
 var ErrInterrupted = errors.New("interrupted")
 
-// waitToStop waits for the delay unless ctx was interrupted.
+// waitToStop waits for the stop delay, unless the cause of ctx is ErrInterrupted.
 func (p *Pipeline) waitToStop(ctx context.Context) {
 	if errors.Is(context.Cause(ctx), ErrInterrupted) {
 		return
@@ -300,11 +300,11 @@ func (p *Pipeline) prepare(
 		Ready: needs(roles, RoleParser, RoleScheduler, RoleConsumers)})
 	queues := &queueHealth{broker: b, redis: r, prefix: parts.prefix}
 	parts.health.Add(monitor.Check{Name: "queues", Run: queues.check, Every: queueInterval})
-	store := p.newRedisHealth(r, parts.prefix, parts.instance, roles)
+	redisCheck := p.newRedisHealth(r, parts.prefix, parts.instance, roles)
 	starting, cancel := context.WithTimeout(ctx, startTimeout)
-	store.check(starting) // logs wrong settings at startup
+	redisCheck.check(starting) // logs wrong settings at startup
 	cancel()
-	parts.health.Add(monitor.Check{Name: "redis", Run: store.check,
+	parts.health.Add(monitor.Check{Name: "redis", Run: redisCheck.check,
 		Ready: needs(roles, RoleParser, RoleScheduler, RoleConsumers, RoleAPI)})
 	elsewhere := !slices.Contains(roles, RoleConsumers)
 	parts.consumers, parts.handlers, err = newConsumers(p.config, p.plugins, elsewhere, r, p.log)
@@ -333,10 +333,10 @@ func (p *Pipeline) prepare(
 // handlerTimeout is the time limit of a request to the HTTP handler of a consumer.
 const handlerTimeout = 10 * time.Second
 
-// startTimeout is the time limit of the check of the settings of Redis at the start.
+// startTimeout is the time limit of the first check of Redis, when a process starts.
 const startTimeout = 2 * time.Second
 
-// needs reports whether a process that runs roles runs one of some.
+// needs reports whether roles contains any of some.
 func needs(roles []Role, some ...Role) bool {
 	return slices.ContainsFunc(some, func(r Role) bool { return slices.Contains(roles, r) })
 }
@@ -452,9 +452,8 @@ func (p *Pipeline) startParser(ctx context.Context, group *errgroup.Group, parts
 // consumers' queues before the first event, because the consumers may not have connected
 // to the broker yet.
 func (p *Pipeline) startOutbox(ctx context.Context, group *errgroup.Group, parts *roleParts) {
-	parts.health.Add(
-		monitor.Check{Name: "outbox", Run: func(context.Context) []health.Issue { return parts.outbox.Health() }},
-	)
+	parts.health.Add(monitor.Check{Name: "outbox",
+		Run: func(context.Context) []health.Issue { return parts.outbox.Health() }})
 	all := subscriptions(parts.consumers, parts.scheduler)
 	group.Go(func() error {
 		for _, s := range all {

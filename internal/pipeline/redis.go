@@ -68,7 +68,7 @@ func newRedisClient(o *redis.Options, timeout time.Duration) *redis.Client {
 	o.WriteTimeout = cmp.Or(o.WriteTimeout, attemptTimeout)
 	o.PoolTimeout = cmp.Or(o.PoolTimeout, attemptTimeout)
 	o.DialerRetries = 1 // the client retries the whole call instead
-	// Without these commands at the beginning of a connection, a user needs fewer rights.
+	// The client then sends fewer commands when it connects, so its user needs fewer rights.
 	o.DisableIdentity = true
 	o.MaintNotificationsConfig = &maintnotifications.Config{Mode: maintnotifications.ModeDisabled}
 	c := redis.NewClient(o)

@@ -76,25 +76,25 @@ func (h *redisHealth) check(ctx context.Context) []health.Issue {
 }
 
 const (
-	// clockWarn is the difference between clocks above which poll tasks can expire too early.
+	// clockWarn is the difference between clocks from which poll tasks can expire too early.
 	clockWarn = time.Second
-	// clockDown is the difference above which tasks expire before a parser receives them.
+	// clockDown is the difference from which poll tasks expire before a parser receives them.
 	clockDown = 10 * time.Second
 )
 
-// clockIssues compares the clock of this machine with the clock of Redis. Redis has answered with its
-// time between asked and answered.
+// clockIssues compares the clock of this machine with the clock of Redis. redis is the time that Redis
+// returned, at some time between asked and answered.
 func clockIssues(redis, asked, answered time.Time) []health.Issue {
-	by, direction := asked.Sub(redis), "ahead of"
+	difference, direction := asked.Sub(redis), "ahead of"
 	if redis.After(answered) {
-		by, direction = redis.Sub(answered), "behind"
+		difference, direction = redis.Sub(answered), "behind"
 	}
-	if by < clockWarn {
+	if difference < clockWarn {
 		return nil
 	}
 	return []health.Issue{
-		{Down: by >= clockDown, Text: fmt.Sprintf("the clock of this machine is %v %s the clock of Redis: "+
-			"set both, for example through NTP", by.Round(100*time.Millisecond), direction)},
+		{Down: difference >= clockDown, Text: fmt.Sprintf("the clock of this machine is %v %s the clock of Redis: "+
+			"synchronise both, for example with NTP", difference.Round(100*time.Millisecond), direction)},
 	}
 }
 
@@ -153,22 +153,16 @@ func inspectRedis(ctx context.Context, r redis.UniversalClient) (issues []health
 		return []health.Issue{{Text: err.Error(), Down: true}}, nil
 	}
 	if role := info["role"]; role == "slave" || role == "replica" {
-		issues = append(
-			issues,
-			health.Issue{Text: fmt.Sprintf("Redis is a replica of %s:%s, so it refuses or loses writes: "+
-				"set REDIS_URL to the primary", info["master_host"], info["master_port"])},
-		)
+		issues = append(issues, health.Issue{Text: fmt.Sprintf("Redis is a replica of %s:%s, so it refuses or loses writes: "+
+			"set REDIS_URL to the primary", info["master_host"], info["master_port"])})
 	}
 	if policy := info["maxmemory_policy"]; policy != "noeviction" {
 		issues = append(issues, health.Issue{Text: fmt.Sprintf("Redis removes data of matches when its memory is full "+
 			"(maxmemory-policy %s): set maxmemory-policy noeviction", policy)})
 	}
 	if aof := info["aof_enabled"]; aof == "0" || aof == "no" {
-		issues = append(
-			issues,
-			health.Issue{Text: "Redis loses recent data of matches when it restarts (appendonly no): " +
-				"set appendonly yes"},
-		)
+		issues = append(issues, health.Issue{Text: "Redis loses recent data of matches when it restarts (appendonly no): " +
+			"set appendonly yes"})
 	}
 	return issues, nil
 }

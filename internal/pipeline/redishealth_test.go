@@ -226,7 +226,7 @@ func TestCaseRedisClusterIsRefused(t *testing.T) {
 	}
 }
 
-// A wrong clock is an issue. A slow answer of Redis is not a wrong clock.
+// clockIssues reports a wrong clock. It does not report a slow answer from Redis.
 func TestClockIssues(t *testing.T) {
 	now := time.Now()
 	for _, tc := range []struct {
@@ -238,7 +238,7 @@ func TestClockIssues(t *testing.T) {
 		{0, 0, "", false},
 		{900 * time.Millisecond, 0, "", false},
 		{-900 * time.Millisecond, 0, "", false},
-		{2500 * time.Millisecond, 3 * time.Second, "", false}, // it may have answered 2.5 s after the question
+		{2500 * time.Millisecond, 3 * time.Second, "", false}, // Redis may have answered 2.5 s after the request
 		{2 * time.Second, 0, "2s behind the clock of Redis", false},
 		{-2 * time.Second, 3 * time.Second, "2s ahead of the clock of Redis", false},
 		{-time.Minute, 0, "1m0s ahead of", true},
@@ -247,12 +247,13 @@ func TestClockIssues(t *testing.T) {
 		got := clockIssues(now.Add(tc.redis), now, now.Add(tc.took))
 		if tc.want == "" {
 			if got != nil {
-				t.Errorf("Redis %v, answer after %v: issues %v, want none", tc.redis, tc.took, got)
+				t.Errorf("clock of Redis off by %v, answer after %v: issues %v, want none", tc.redis, tc.took, got)
 			}
 			continue
 		}
 		if len(got) != 1 || !strings.Contains(got[0].Text, tc.want) || got[0].Down != tc.down {
-			t.Errorf("Redis %v, answer after %v: issues %v, want %q, down: %v", tc.redis, tc.took, got, tc.want, tc.down)
+			t.Errorf("clock of Redis off by %v, answer after %v: issues %v, want %q, down: %v",
+				tc.redis, tc.took, got, tc.want, tc.down)
 		}
 	}
 }

@@ -284,8 +284,8 @@ func (c Config) apiRequests() map[string]httpapi.Request {
 // PageRequest returns the URL and the settings of the request for a page, for commands that fetch a
 // single page. If name is not "", the request has the settings with this name. Otherwise, if the
 // config has a source with the URL, the request has the settings of the source. Placeholders such
-// as {date} in the URL and the settings are replaced with the date of now. The request allows private
-// addresses, because the user of the command chose the URL.
+// as {date} in the URL and the settings are replaced with dates relative to now. The request allows
+// private addresses, because the user of the command chose the URL.
 func (c Config) PageRequest(rawURL, name string, now time.Time) (string, *page.Request, error) {
 	zone := ""
 	if i := slices.IndexFunc(c.Sources, func(s Source) bool { return s.URL == rawURL }); i >= 0 && name == "" {

@@ -27,11 +27,11 @@ type usageError struct{ error }
 func (e usageError) Unwrap() []error { return []error{e.error, ErrUsage} }
 
 // Servers holds the URLs of RabbitMQ and Redis. If neither is set, the process uses embedded
-// servers. A command that needs only one of the servers leaves the other URL unset.
+// servers. A command that needs only one of the servers can leave the other URL empty.
 type Servers struct{ AMQP, Redis string }
 
 // ServersFrom reads the URLs from AMQP_URL and REDIS_URL, or from the files that
-// AMQP_URL_FILE and REDIS_URL_FILE name. Either both are set or neither is.
+// AMQP_URL_FILE and REDIS_URL_FILE name. If only one URL is set, it returns an error.
 func ServersFrom(getenv func(string) string) (Servers, error) {
 	s, err := AnyServersFrom(getenv)
 	if err != nil {
@@ -71,7 +71,8 @@ var readLater = []string{
 }
 
 // SecretVariables returns the names of the environment variables that can contain secrets and are no longer needed
-// when all roles have started: those that matchwire itself reads, and those that the config refers to.
+// when all roles have started: those that matchwire itself reads, and those that the config refers to, except the
+// variables in readLater.
 func (c Config) SecretVariables() []string {
 	names := append([]string{
 		"AMQP_URL", "REDIS_URL", "MATCHWIRE_API_TOKEN", "OTEL_EXPORTER_OTLP_HEADERS",

@@ -43,8 +43,8 @@ func (p *Pipeline) startWeb(ctx context.Context, group *errgroup.Group, parts *r
 // address returns the host:port to serve on.
 func (p *Pipeline) address() string { return cmp.Or(p.Listen, p.config.Listen, DefaultListen) }
 
-// serve serves h on address. It returns the address of the listener without waiting for requests. The
-// server runs in group until ctx ends.
+// serve serves h on address, over TLS if encrypted is not nil. It returns the address of the listener
+// without waiting for requests. The server runs in group until ctx ends.
 func serve(
 	ctx context.Context, group *errgroup.Group, address string, encrypted *tls.Config, h http.Handler, log *slog.Logger,
 ) (net.Addr, error) {
@@ -68,7 +68,7 @@ func (p *Pipeline) newGuard(listen string) (*guard.Guard, error) {
 	return &guard.Guard{Local: loopback(listen), Hosts: p.config.Hosts, Streams: keys, Tokens: tokens}, err
 }
 
-// tokens returns p.APIToken and the tokens in api_tokens of the config.
+// tokens returns p.APIToken and the tokens in the file that api_tokens names in the config.
 func (p *Pipeline) tokens() (*guard.Tokens, error) {
 	file := p.config.APITokens
 	if file != "" {

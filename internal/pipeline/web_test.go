@@ -119,8 +119,8 @@ func TestGuardedEndpoints(t *testing.T) {
 	}
 }
 
-// A process that receives the signal to stop is first not ready. It still answers, and it stops after the delay. If
-// it was interrupted, it stops without the delay.
+// When its context ends, a process reports that it is not ready. It still answers, and stops after the delay. If the
+// cause is ErrInterrupted, it stops without the delay.
 func TestStopsInTwoSteps(t *testing.T) {
 	t.Parallel()
 	for _, cause := range []error{nil, ErrInterrupted} {

@@ -27,13 +27,13 @@ import (
 //	mw:{schedule}:polled    hash of the results of the latest polls, each a [LatestPoll] (JSON), by source ID
 //	mw:{schedule}:order     sorted set of source IDs by the time of activation, Unix microseconds, each a different time
 //	mw:{schedule}:matches   sorted set of "<match ID> <source ID>" for each match that a source shows; all scores are 0
-//	mw:{schedule}:shown     hash of the matches of each source in that set: "<due_ms of the poll> <match ID> <match ID>…"
+//	mw:{schedule}:shown     hash of the matches in that set, by source ID: "<due_ms of the poll> <match ID> <match ID>…"
 //	mw:{schedule}:configs   sorted set of the fingerprints of configs, by generation; the last is in force
 //	mw:{schedule}:beat      counter that each scheduler whose config is in force increments when it checks that config
 //	mw:{schedule}:outbox    list of match_activated and match_deactivated events that the broker has not confirmed
 //	mw:{schedule}:reply:…   the reply of a script, for 30 seconds, in case the script is sent again
 //
-// The keys order, matches and shown are an index, which versions before this index do not update.
+// The keys order, matches and shown are an index. Earlier versions of matchwire do not update it, so
 // [Schedule.List] adds what is missing.
 //
 // If a reply is lost, the Redis client sends the script again. The scripts that change sources or

@@ -79,7 +79,8 @@ func (s Secret) Value(path func(string) string) (string, error) {
 	return value, nil
 }
 
-// EnvNames returns the names of the environment variables that a document refers to as {env: NAME}.
+// EnvNames returns the names of the environment variables that a document refers to as {env: NAME}. If
+// the document is not valid YAML, EnvNames returns nil.
 func EnvNames(data []byte) []string {
 	file, err := parse(data)
 	if err != nil {

@@ -92,7 +92,8 @@ func (s *Store) Write(ctx context.Context, spans []Span) error {
 var ErrNotFound = errors.New("no trace is stored: the job does not exist, its trace has expired, " +
 	"or the job was a poll without events")
 
-// spanSlice is the number of spans that are read at once, so that other clients of Redis do not wait.
+// spanSlice is the maximum number of spans that are read at once, so that other clients of Redis do
+// not wait.
 const spanSlice = 200
 
 // read returns the first n stored spans of job t, ordered by start. There may be fewer, or none.

@@ -58,8 +58,8 @@ func (e *PrivateError) Error() string {
 		"to allow it, set fetch.private_addresses in matchwire.yaml", e.Host)
 }
 
-// A PortError means that a page may not have the port of a URL. The URL comes from a client of the API or from
-// a redirect.
+// A PortError means that the port of a URL is not allowed. The URL comes from a client of the API or from a
+// redirect.
 type PortError struct{ Address string } // host:port
 
 func (e *PortError) Error() string {

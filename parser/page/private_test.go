@@ -65,7 +65,7 @@ func TestPrivateAddresses(t *testing.T) {
 // A fakeInternet is a network in which every address is that of one site. No connection leaves the machine.
 type fakeInternet struct {
 	site   *httptest.Server
-	robots string // to which robots.txt redirects; "" if there is none
+	robots string // URL to which robots.txt redirects; "" if there is no robots.txt
 
 	mu     sync.Mutex
 	names  map[string]string // addresses by name
@@ -125,8 +125,8 @@ func fetch(t *testing.T, c *page.Client, rawURL string, r *page.Request) error {
 	return err
 }
 
-// A page that redirects to another port or to a private address is not read, and neither is a robots.txt that does.
-// The page's own port and the ports of the policy are allowed.
+// The client does not follow redirects of a page or a robots.txt to another port or to a private address. The page's
+// own port and the ports of the policy are allowed.
 func TestRedirectsAreGuarded(t *testing.T) {
 	target := ""
 	i := newInternet(t, map[string]string{"site.example": "93.184.216.34", "inside.example": "10.0.0.7"},
@@ -178,17 +178,17 @@ func TestRedirectsAreGuarded(t *testing.T) {
 		t.Errorf("redirect to another port: %v, want a PortError", err)
 	}
 	if err := fetch(t, c, target, &page.Request{}); err != nil {
-		t.Errorf("a source with that port, after the redirect: %v", err)
+		t.Errorf("a source with that port, after the redirect: %v, want no error", err)
 	}
 	for _, address := range i.dialed {
 		if !strings.HasPrefix(address, "93.184.216.34:") {
-			t.Errorf("connected to %s", address)
+			t.Errorf("connected to %s, want only 93.184.216.34", address)
 		}
 	}
 }
 
-// The settings of one source can allow private addresses. Other sources cannot use them, even if a connection to
-// the address is open.
+// The settings of one source can allow private addresses. Other sources cannot use these addresses, even if a
+// connection to the address is open.
 func TestPrivateAddressesOfOneSource(t *testing.T) {
 	i := newInternet(t, map[string]string{"inside.example": "10.1.0.7", "other.example": "10.2.0.7"},
 		func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "page") })
@@ -199,7 +199,7 @@ func TestPrivateAddressesOfOneSource(t *testing.T) {
 		t.Errorf("a source without the setting: %v, want a PrivateError", err)
 	}
 	if err := fetch(t, c, "http://inside.example/page", allow); err != nil {
-		t.Errorf("the source with the setting: %v", err)
+		t.Errorf("the source with the setting: %v, want no error", err)
 	}
 	if err := fetch(t, c, "http://inside.example/page", &page.Request{}); !errors.As(err, &private) {
 		t.Errorf("a source without the setting, after the other: %v, want a PrivateError", err)
@@ -225,6 +225,6 @@ func TestSourceThatBecomesPrivate(t *testing.T) {
 	i.set("site.example", "169.254.169.254")
 	var private *page.PrivateError
 	if err := fetch(t, c, u.String(), &page.Request{}); !errors.As(err, &private) || !private.Metadata {
-		t.Errorf("after the name moved to cloud metadata: %v, want a PrivateError", err)
+		t.Errorf("after the name got an address of cloud metadata: %v, want a PrivateError with Metadata", err)
 	}
 }

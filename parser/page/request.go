@@ -132,8 +132,8 @@ func contentType(body string) string {
 
 type requestKey struct{}
 
-// requestOf returns the settings of a request that new created, or of the page whose robots.txt is
-// requested.
+// requestOf returns the settings of a request that new created. For a request for robots.txt, it returns
+// the settings of the page. For any other request, it returns zero settings.
 func requestOf(ctx context.Context) *Request {
 	if r, ok := ctx.Value(requestKey{}).(*Request); ok {
 		return r

@@ -249,8 +249,8 @@ func TestNextSetHasTheSameScore(t *testing.T) {
 		"break away Ferrer 1-1")
 }
 
-// The score falls from 2-0 to 1-0, and the only run vanishes from the list. A run must have scored, so the
-// list may be incomplete. The run is retracted only if the list stays empty.
+// The score falls from 2-0 to 1-0, and the list loses its only run. A score of 1-0 needs a run, so the list
+// may be incomplete. The run is retracted only if the list stays empty.
 func TestListEmptyAfterTheScoreFell(t *testing.T) {
 	t.Parallel()
 	at := func(after event.Score, in ...observation.Incident) observation.Observation {
@@ -266,7 +266,7 @@ func TestListEmptyAfterTheScoreFell(t *testing.T) {
 			all = append(all, s.read(at(score(1, 0)))...)
 		}
 		if slices.ContainsFunc(all, func(e string) bool { return e == "run_retracted home Ramos double 1-0" }) {
-			t.Errorf("the events %q retract the run before the list was empty for two minutes", all)
+			t.Errorf("the events %q retract the run before the list has been empty for two minutes", all)
 		}
 		for range 12 {
 			if returns {
@@ -276,7 +276,7 @@ func TestListEmptyAfterTheScoreFell(t *testing.T) {
 			}
 		}
 		if got := slices.Contains(all, "run_retracted home Ramos double 1-0"); got == returns {
-			t.Errorf("the row returns: %v; the run is retracted: %v, events %q", returns, got, all)
+			t.Errorf("the row returns: %t; the run is retracted: %t, want %t; events %q", returns, got, !returns, all)
 		}
 	}
 }

@@ -85,9 +85,10 @@ type env struct {
 type Options struct {
 	Timeout time.Duration // for one call; 10 s if 0
 	TLS     *tls.Config   // for SMTP servers; the default configuration if nil
-	// Transport sends HTTP requests, to any address. If nil, a guarded transport sends them.
+	// Transport sends HTTP requests, to any address. If nil, transports of package netguard send them,
+	// and refuse some addresses.
 	Transport http.RoundTripper
-	Network   netguard.Network // connects the guarded transports
+	Network   netguard.Network // resolves names and connects, for the transports of netguard
 }
 
 func (o Options) timeout() time.Duration {
@@ -97,12 +98,12 @@ func (o Options) timeout() time.Duration {
 	return o.Timeout
 }
 
-// configured is the policy for URLs from the config. They can have private addresses, but cloud metadata is never
-// a service for notifications.
+// configured is the policy for URLs from the config. It allows private addresses, but not addresses of cloud
+// metadata, which are never services for notifications.
 var configured = netguard.Policy{Private: true, AnyPort: true}
 
-// client returns an HTTP client for URLs with a policy. It does not follow redirects, because a redirect would
-// send the notification, and the secrets of its request, to another server.
+// client returns an HTTP client that applies p, unless o.Transport is set. The client does not follow redirects,
+// because a redirect would send the notification, and the secrets of its request, to another server.
 func (o Options) client(p netguard.Policy) *http.Client {
 	transport := o.Transport
 	if transport == nil {

@@ -73,10 +73,10 @@ type Push struct {
 	keys     Keys
 	contact  string
 	ttl      time.Duration
-	client   *http.Client // for endpoints at hosts that the config does not name, which must be public
-	own      *http.Client // for endpoints at hosts that the config names
-	ownHosts []string
-	services []string // allowed hosts; a leading dot matches all subdomains
+	client   *http.Client // for endpoints at all other hosts, which must have public addresses
+	own      *http.Client // for endpoints at ownHosts
+	ownHosts []string     // hosts that the config names
+	services []string     // allowed hosts; a leading dot matches all subdomains
 }
 
 // Keys is a VAPID key pair in unpadded base64url. Push services identify an application by its public

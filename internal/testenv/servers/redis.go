@@ -40,7 +40,7 @@ func Redis(args ...string) (*Server, error) {
 			fmt.Fprint(conn, "PING\r\n")
 			reply, err := bufio.NewReader(conn).ReadString('\n')
 			if err == nil && reply != "+PONG\r\n" && !strings.HasPrefix(reply, "-NOAUTH") {
-				err = fmt.Errorf("reply %q to PING", reply)
+				err = fmt.Errorf("reply %q to PING, want +PONG or -NOAUTH", reply)
 			}
 			return err
 		},
