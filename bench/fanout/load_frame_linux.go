@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"fmt"
+	"io"
 	"os"
 	"time"
 
@@ -83,8 +84,12 @@ func digits(b []byte) int64 {
 // error.
 func answer(s *socket, op byte, payload []byte) error {
 	b := clientFrame(op, payload)
-	if n, err := unix.Write(s.fd, b); err != nil || n < len(b) {
-		return fmt.Errorf("answering a ping: %d of %d bytes: %w", n, len(b), err)
+	n, err := unix.Write(s.fd, b)
+	if err == nil && n < len(b) {
+		err = io.ErrShortWrite
+	}
+	if err != nil {
+		return fmt.Errorf("answering a ping: %d of %d bytes: %w", max(n, 0), len(b), err)
 	}
 	return nil
 }
