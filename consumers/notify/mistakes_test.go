@@ -258,7 +258,8 @@ func TestMistakes(t *testing.T) {
 		{"templates: nowhere", "1:12: templates: stat "},
 		{"templates: none", "there are no language files"},
 		{"templates: unclosed", `unclosed/en.yaml:3:13: titles.red_card: template "Red {{.Player": unclosed action`},
-		{"templates: unknown", `unknown/en.yaml:2:9: titles.goal: template "Goal of {{.Scorer}}": at <.Scorer>: can't evaluate field Scorer`},
+		{"templates: unknown", `unknown/en.yaml:2:9: titles.goal: template "Goal of {{.Scorer}}": ` +
+			"at <.Scorer>: can't evaluate field Scorer"},
 		{"templates: lines", `lines/en.yaml:1:7: body: template "{{.Kind}}\n{{.Scorer}}\n": line 2: at <.Scorer>: ` +
 			"can't evaluate field Scorer"},
 		{"templates: function", `template "{{upper .Kind}}": function "upper" not defined`},
