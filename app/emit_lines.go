@@ -64,7 +64,8 @@ func (l *lineEmitter) stopped(err error) error {
 }
 
 // emit publishes the events of a batch of lines, and prints the confirmed events. It reports invalid
-// lines. If not all events are confirmed, it reports each unconfirmed event and returns the error.
+// lines. If not all events are confirmed, it reports each unconfirmed event and returns the error. If
+// an event cannot be printed, emit does the same, and prints no further event.
 func (l *lineEmitter) emit(ctx context.Context, lines []line) error {
 	var events []event.Event
 	var msgs []broker.Message
@@ -94,8 +95,10 @@ func (l *lineEmitter) emit(ctx context.Context, lines []line) error {
 		l.bar.clear()
 	}
 	for i, ev := range events[:n] {
-		if err := l.print(l.out, ev); err != nil {
-			return fmt.Errorf("line %d: the event is published, but cannot be printed: %w", numbers[i], err)
+		if notPrinted := l.print(l.out, ev); notPrinted != nil {
+			err = errors.Join(fmt.Errorf("line %d: the event is published, but cannot be printed: %w",
+				numbers[i], notPrinted), err)
+			break
 		}
 	}
 	for range n {

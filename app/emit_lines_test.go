@@ -158,6 +158,29 @@ func TestEmitReportsUnconfirmedLines(t *testing.T) {
 	}
 }
 
+// If the confirmed events cannot be printed, emit still reports each line with an unconfirmed event.
+func TestEmitReportsUnconfirmedLinesWithoutOutput(t *testing.T) {
+	out, in := io.Pipe()
+	out.CloseWithError(errors.New("disk full"))
+	var errs bytes.Buffer
+	l := &lineEmitter{
+		emitCmd:   &emitCmd{Key: "soccer.mls.goal", Timeout: time.Minute},
+		console:   &console{program: program{in: strings.NewReader(numberedLines(4)), out: in, err: &errs}},
+		publisher: &batchRecorder{limit: 2},
+	}
+	l.tid = event.NewTID()
+	err := l.run(t.Context())
+	for _, want := range []string{"line 1: the event is published, but cannot be printed: disk full", errDown.Error(),
+		"2 of 4 lines failed"} {
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("error %v, want %q", err, want)
+		}
+	}
+	if n := strings.Count(errs.String(), "is not confirmed"); n != 2 {
+		t.Errorf("%d lines reported, want lines 3 and 4:\n%s", n, errs.String())
+	}
+}
+
 // An interrupt ends emit while it waits for a line.
 func TestEmitIsInterrupted(t *testing.T) {
 	in, w := io.Pipe()

@@ -466,6 +466,14 @@ func TestErrors(t *testing.T) {
 		},
 		{"rebuild of an unknown consumer", both, []string{"rebuild", "unknown"}, 2, `consumer "unknown"`},
 		{"tail without a server", nil, []string{"tail"}, 2, "AMQP_URL"},
+		{
+			"trace without jobs", both, []string{"trace", event.NewTID().String(), "--jobs", "0"},
+			2, "--jobs 0: want 1 or more",
+		},
+		{
+			"trace with a negative number of jobs", both, []string{"trace", event.NewTID().String(), "--jobs=-1"},
+			2, "--jobs -1: want 1 or more",
+		},
 		{"invalid listen address", nil, []string{"demo", "--listen", "256.0.0.1:1"}, 1, "256.0.0.1"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {

@@ -31,6 +31,9 @@ func (t *traceCmd) Help() string {
 }
 
 func (t *traceCmd) Run(ctx context.Context, c *console) error {
+	if t.Jobs < 1 {
+		return pipeline.UsageError(fmt.Errorf("--jobs %d: want 1 or more", t.Jobs))
+	}
 	servers, err := c.requireRedis("traces are stored in Redis")
 	if err != nil {
 		return err

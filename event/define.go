@@ -17,8 +17,8 @@ type Definition struct {
 	Counts  Count
 
 	// Half and ExtraHalf are the lengths of a half, and of a half of extra time, in minutes. They
-	// are 0 if the clock does not count minutes from kick-off. Half needs the periods 1h and 2h,
-	// and ExtraHalf needs et1 and et2.
+	// are 0 if the clock does not count minutes from kick-off. Half needs the periods 1h and 2h.
+	// ExtraHalf needs Half, and the periods et1 and et2.
 	Half, ExtraHalf int
 
 	// Kinds holds the kinds of incidents that a page can show, with the points that one incident can add to
@@ -38,8 +38,11 @@ const (
 	Sets   Count = "sets"   // the sets or games that each side has won; no match ends with a level score
 )
 
-// maxDefinedPeriods is the maximum number of periods in a Definition.
-const maxDefinedPeriods = 40
+// Limits of a Definition.
+const (
+	maxDefinedPeriods = 40 // maximum number of periods
+	maxHalf           = 90 // maximum length of a half, in minutes
+)
 
 // A definedSport is a sport that [Define] has added.
 type definedSport struct {
@@ -108,12 +111,16 @@ func (d *Definition) check() error {
 			return invalid("periods", "%q: want different words of a-z and 0-9, with single _ between them", p)
 		}
 	}
-	switch {
-	case d.Half < 0 || d.Half > 90 || d.ExtraHalf < 0 || d.ExtraHalf > 90:
-		return invalid("half", "%d and extra_half %d: want 0 to 90 minutes", d.Half, d.ExtraHalf)
+	switch extra := d.has(ExtraFirst) || d.has(ExtraSecond); {
+	case d.Half < 0 || d.Half > maxHalf:
+		return invalid("half", "%d: want 0 to %d minutes", d.Half, maxHalf)
+	case d.ExtraHalf < 0 || d.ExtraHalf > maxHalf:
+		return invalid("extra_half", "%d: want 0 to %d minutes", d.ExtraHalf, maxHalf)
 	case d.Half > 0 && !(d.has(FirstHalf) && d.has(SecondHalf)):
 		return invalid("half", "the periods must include %s and %s", FirstHalf, SecondHalf)
-	case d.Half > 0 && d.has(ExtraFirst) != (d.ExtraHalf > 0):
+	case d.ExtraHalf > 0 && d.Half == 0:
+		return invalid("extra_half", "%d: want 0 without half", d.ExtraHalf)
+	case d.ExtraHalf > 0 && !(d.has(ExtraFirst) && d.has(ExtraSecond)), d.ExtraHalf == 0 && d.Half > 0 && extra:
 		return invalid("extra_half", "%d: want the minutes of a half of extra time together with the periods %s and %s, "+
 			"or 0 without these periods", d.ExtraHalf, ExtraFirst, ExtraSecond)
 	}

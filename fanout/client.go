@@ -43,10 +43,10 @@ const (
 //	                   or after closeTimeout, remove calls abort.
 //	aborted            The connection is closed. This state is final, and drain ends.
 //
-// close, closeLocked and sendLast set closing, and so does tooSlow if conflate is not set. abort
-// sets aborted in any state. remove sets readEnded in any state. If drain is running at that time,
-// drain writes the rest of the current frame, and then closeWrite calls abort. Otherwise remove
-// calls abort.
+// close, closeLocked and sendLast set closing, and so does tooSlow if conflate is not set or the
+// client has no timeline. abort sets aborted in any state. remove sets readEnded in any state. If
+// drain is running at that time, drain writes the rest of the current frame, and then closeWrite
+// calls abort. Otherwise remove calls abort.
 type client struct {
 	// The fields that every event uses come first, so that they share few cache lines. With
 	// thousands of clients, they are rarely in the cache of the processor.

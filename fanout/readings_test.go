@@ -3,6 +3,7 @@ package fanout_test
 import (
 	"context"
 	"fmt"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -192,4 +193,28 @@ func TestClientsWithOneDelayShareReads(t *testing.T) {
 	if reads, most := log.reads.Load(), int64(20); reads < 2 || reads > most {
 		t.Errorf("%d clients with one delay caused %d reads of the log, want 2 to %d", clients, reads, most)
 	}
+}
+
+// The node closes a client that pings and does not read while it waits for a timeline. The close code
+// is 4001, even if the client has set conflate, because the node has no snapshot for it yet.
+func TestCaseSlowBeforeAdmission(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := memory.New(nil, nil)
+		publishNth(t, b, "m1", "soccer.mls.goal", 1, nil)
+		n := newPipeNode(t, &stalledLog{Log: b}, fanout.Options{})
+		n.follow(t, "").read()
+		c := n.follow(t, "conflate=true&cursor="+broker.CursorAt(1_000_000, "unknown").String())
+		ping := fmt.Appendf(nil, `{"ping":"%s"}`, strings.Repeat("x", 16_000))
+		for i := range 73 { // 1.1 MiB, within the 5 seconds in which the node waits for the message at the cursor
+			if i >= 50 {
+				time.Sleep(200 * time.Millisecond)
+			}
+			if err := c.conn.WriteMessage(websocket.TextMessage, ping); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if code := c.closed(); code != 4001 {
+			t.Errorf("close code %d, want 4001", code)
+		}
+	})
 }

@@ -96,11 +96,11 @@ func (c *client) advance(frames []*eventlog.Frame, n int) {
 	}
 }
 
-// tooSlow closes a client that is too slow. If conflate is set, it instead discards everything that
-// waits, and makes drain send a snapshot. mu is held.
+// tooSlow closes a client that is too slow. If conflate is set and the client has a timeline, it
+// instead discards everything that waits, and makes drain send a snapshot. mu is held.
 func (c *client) tooSlow() {
 	c.pending, c.lag = nil, 0
-	if c.conflate {
+	if c.conflate && c.timeline != nil {
 		c.stale = true
 		c.hub.metrics.conflated.Add(1)
 		return

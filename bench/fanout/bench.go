@@ -37,9 +37,6 @@ var measures = []measure{
 	{"slow", measureSlow},
 }
 
-// errSkipped marks a measure that cannot run on this machine.
-var errSkipped = errors.New("skipped")
-
 // bench runs the measures and prints their tables and limits. It returns an error if a run failed,
 // or if a ratio exceeds its limit or was not measured.
 func bench(args []string) error {
@@ -72,10 +69,6 @@ func bench(args []string) error {
 			continue
 		}
 		t, own, err := m.run(o)
-		if errors.Is(err, errSkipped) {
-			fmt.Printf("\n%s: %v\n", m.name, err)
-			continue
-		}
 		if err != nil {
 			return fmt.Errorf("%s: %w", m.name, err)
 		}

@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"fmt"
+	"io"
 	"os"
 	"time"
 
@@ -84,11 +85,11 @@ func digits(b []byte) int64 {
 func answer(s *socket, op byte, payload []byte) error {
 	b := clientFrame(op, payload)
 	n, err := unix.Write(s.fd, b)
-	switch {
-	case err != nil:
-		return fmt.Errorf("answering a ping: %w", err)
-	case n < len(b):
-		return fmt.Errorf("answering a ping: wrote %d of %d bytes", n, len(b))
+	if err == nil && n < len(b) {
+		err = io.ErrShortWrite
+	}
+	if err != nil {
+		return fmt.Errorf("answering a ping: %d of %d bytes: %w", max(n, 0), len(b), err)
 	}
 	return nil
 }

@@ -56,7 +56,7 @@ type Broker struct {
 	verifying      sync.Once
 	stopVerifying  func()                   // nil if no verification runs
 	verified       chan struct{}            // closed when verification has ended
-	witnessed      map[broker.Exchange]bool // whether a verification has found or declared the witness
+	witnessed      map[broker.Exchange]bool // whether the witness existed at the last successful verification
 }
 
 // New returns a Broker for an amqp:// or amqps:// URL. For a cluster, pass the URLs of its nodes

@@ -46,16 +46,29 @@ func (b *Broker) verify(ctx context.Context) error {
 	errs := []error{b.topology.declareKnown(ctx, b.controlLink)}
 	for _, e := range []broker.Exchange{broker.LiveEvents, broker.Tasks} {
 		present, err := b.topology.inspectWitness(ctx, b.controlLink, e)
-		if err == nil && !present {
-			if b.witnessed[e] {
-				b.noteDeleted(b.topology.exchange(e))
-			}
-			err = b.topology.declareWitness(ctx, b.controlLink, e)
+		if err == nil {
+			err = b.checkWitness(e, present, func() error { return b.topology.declareWitness(ctx, b.controlLink, e) })
 		}
-		b.witnessed[e] = b.witnessed[e] || err == nil
 		errs = append(errs, err)
 	}
 	return errors.Join(errs...)
+}
+
+// checkWitness calls declare if the witness of an exchange is not present. If the witness was present
+// before, checkWitness reports that the exchange was deleted. It reports each deletion once, even if
+// declare fails.
+func (b *Broker) checkWitness(e broker.Exchange, present bool, declare func() error) error {
+	if !present {
+		if b.witnessed[e] {
+			b.noteDeleted(b.topology.exchange(e))
+			b.witnessed[e] = false
+		}
+		if err := declare(); err != nil {
+			return err
+		}
+	}
+	b.witnessed[e] = true
+	return nil
 }
 
 // noteDeleted reports that an exchange was deleted.

@@ -9,6 +9,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -86,8 +87,9 @@ func (t *Try) Run(ctx context.Context, h consumers.Host, out io.Writer) error {
 		return err
 	}
 	language := t.Language
-	if language == "" && len(n.rules) > 0 {
-		language = n.rules[0].language
+	if language == "" { // at least one rule applies to each channel
+		first := slices.IndexFunc(p.rules, func(r plannedRule) bool { return r.appliesTo(t.Channel) })
+		language = p.rules[first].language
 	}
 	if !n.texts.has(language) {
 		return fmt.Errorf("no texts in language %q: want one of %s", language, strings.Join(n.texts.languages(), ", "))

@@ -33,6 +33,8 @@ func TestMistakes(t *testing.T) {
 	write("empty", "\n")
 	write("unclosed/en.yaml", "titles:\n  goal: 'Goal'\n  red_card: 'Red {{.Player'\n")
 	write("unknown/en.yaml", "titles:\n  goal: 'Goal of {{.Scorer}}'\n")
+	write("lines/en.yaml", "body: |\n  {{.Kind}}\n  {{.Scorer}}\n")
+	write("function/en.yaml", "titles:\n  goal: '{{upper .Kind}}'\n")
 	write("kind/en.yaml", "titles:\n  gaol: 'Goal'\n")
 	write("sport/en.yaml", "titles:\n  cricket.goal: 'Goal'\n")
 	write("detail/en.yaml", "titles:\n  goal.Own goal: 'Goal'\n")
@@ -255,8 +257,12 @@ func TestMistakes(t *testing.T) {
 		{"link: club.example/{match}", `1:7: link: link "club.example/{match}": want the address of a match`},
 		{"templates: nowhere", "1:12: templates: stat "},
 		{"templates: none", "there are no language files"},
-		{"templates: unclosed", `unclosed/en.yaml:3:13: titles.red_card: template "Red {{.Player"`},
-		{"templates: unknown", `unknown/en.yaml:2:9: titles.goal: template "Goal of {{.Scorer}}"`},
+		{"templates: unclosed", `unclosed/en.yaml:3:13: titles.red_card: template "Red {{.Player": unclosed action`},
+		{"templates: unknown", `unknown/en.yaml:2:9: titles.goal: template "Goal of {{.Scorer}}": ` +
+			"at <.Scorer>: can't evaluate field Scorer"},
+		{"templates: lines", `lines/en.yaml:1:7: body: template "{{.Kind}}\n{{.Scorer}}\n": line 2: at <.Scorer>: ` +
+			"can't evaluate field Scorer"},
+		{"templates: function", `template "{{upper .Kind}}": function "upper" not defined`},
 		{"templates: kind", "kind/en.yaml:2:9: titles.gaol: unknown title"},
 		{"templates: sport", "sport/en.yaml:2:17: titles.'cricket.goal': unknown title: want KIND, SPORT.KIND, KIND."},
 		{"templates: detail", "detail/en.yaml:2:18: titles.'goal.Own goal': unknown title"},
@@ -265,6 +271,9 @@ func TestMistakes(t *testing.T) {
 		_, err := notify.New(consumertest.Host(t, tc.settings, dir, nil, slog.New(slog.DiscardHandler)))
 		if err == nil || !strings.Contains(err.Error(), tc.want) {
 			t.Errorf("%s:\ngot  %v\nwant %s", tc.settings, err, tc.want)
+		}
+		if err != nil && strings.Contains(err.Error(), "notify.view") {
+			t.Errorf("%s: the error contains a Go type: %v", tc.settings, err)
 		}
 		testenv.NoSecret(t, err)
 	}

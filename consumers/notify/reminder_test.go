@@ -165,3 +165,15 @@ func TestOnlyReminders(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// notify try uses the language of the first rule of the channel, even if this rule sends reminders.
+func TestCaseTryWithOnlyReminders(t *testing.T) {
+	h := consumertest.Host(t, "channels:\n  site: {log: {}}\nrules:\n  - {before: 15m, language: de}\n",
+		t.TempDir(), nil, slog.New(slog.DiscardHandler))
+	var out strings.Builder
+	err := (&notify.Try{Channel: "site"}).Run(t.Context(), h, &out)
+	const want = "[Test] Tor für Toronto FC: Test Player"
+	if err != nil || !strings.HasPrefix(out.String(), want) || !strings.HasSuffix(out.String(), "sent to 1 of 1\n") {
+		t.Errorf("notify try: error %v, output %q, want %q, sent to 1 of 1", err, out.String(), want)
+	}
+}

@@ -223,13 +223,25 @@ func (l *language) parseTemplate(name string, t text) error {
 	return nil
 }
 
-// plain returns an error of a template without the prefix "template: ", because the caller adds its own.
+var (
+	// templatePlace matches the beginning of an error of a template: its name, line and column.
+	templatePlace = regexp.MustCompile(`^template: [^:]*:(\d+):(?:\d+:)? (?:executing "[^"]*" )?`)
+	// goType matches the end of an error about a field that does not exist.
+	goType = regexp.MustCompile(` in type \S+$`)
+)
+
+// plain returns an error of a template without the name of the template and Go types. It keeps the
+// line, unless it is the first.
 func plain(err error) error {
-	text := err.Error()
-	if i := strings.LastIndex(text, ": "); strings.HasPrefix(text, "template: ") && i > 0 {
-		return errors.New(text[strings.Index(text, " ")+1:])
+	text := goType.ReplaceAllString(err.Error(), "")
+	m := templatePlace.FindStringSubmatch(text)
+	switch {
+	case m == nil:
+		return errors.New(strings.TrimPrefix(text, "template: "))
+	case m[1] == "1":
+		return errors.New(text[len(m[0]):])
 	}
-	return err
+	return errors.New("line " + m[1] + ": " + text[len(m[0]):])
 }
 
 // shortened quotes the beginning of a template, for an error.

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"maps"
 	"mime"
@@ -99,8 +100,8 @@ func notActive(r *http.Request) error {
 }
 
 // activate adds a page to the schedule. After saving the schedule, it responds with 201. If
-// the page was already in the schedule, it responds with 200, or with 409 if the profile or
-// the interval differs.
+// the page was already in the schedule, it responds with 200, or with 409 if the profile,
+// the interval or the league differs.
 func (a *API) activate(w http.ResponseWriter, r *http.Request) error {
 	requested, err := a.source(r)
 	if err != nil {
@@ -108,8 +109,8 @@ func (a *API) activate(w http.ResponseWriter, r *http.Request) error {
 	}
 	active, created, err := a.Schedule.Activate(r.Context(), requested)
 	if errors.Is(err, scheduler.ErrActiveWithOtherSettings) {
-		detail := "the match is active with other settings (profile " + active.Profile +
-			", every " + active.Every.String() + "): DELETE /api/matches/" + active.ID + " first"
+		detail := fmt.Sprintf("the match is active with other settings (profile %s, every %v, league %q): "+
+			"DELETE /api/matches/%s first", active.Profile, active.Every, active.League, active.ID)
 		return apiError{http.StatusConflict, detail, ""}
 	}
 	if err != nil {

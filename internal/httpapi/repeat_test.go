@@ -51,6 +51,10 @@ func TestMatchesWhenRedisRepliesAreLost(t *testing.T) {
 		}{
 			{"POST", "/api/matches", `{"url":"https://site.example/1","profile":"one","match":"m1"}`, http.StatusCreated},
 			{"POST", "/api/matches", `{"url":"https://site.example/1","profile":"one","match":"m1"}`, http.StatusOK},
+			{
+				"POST", "/api/matches", `{"url":"https://site.example/1","profile":"one","match":"m1","league":"M"}`,
+				http.StatusConflict,
+			},
 			{"GET", "/api/matches/" + source, "", http.StatusOK},
 			{"DELETE", "/api/matches/" + source, "", http.StatusNoContent},
 			{"DELETE", "/api/matches/" + source, "", http.StatusNotFound},

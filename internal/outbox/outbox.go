@@ -129,8 +129,12 @@ func (r *Relay) Health() []health.Issue {
 	if failed == 0 {
 		return nil
 	}
-	return []health.Issue{{Text: fmt.Sprintf("cannot publish the messages of %d outboxes in Redis, failing since %s: %v",
-		failed, oldest.since.UTC().Format(time.RFC3339), oldest.err)}}
+	outboxes := "1 outbox"
+	if failed > 1 {
+		outboxes = fmt.Sprintf("%d outboxes", failed)
+	}
+	return []health.Issue{{Text: fmt.Sprintf("cannot publish the messages of %s in Redis, failing since %s: %v",
+		outboxes, oldest.since.UTC().Format(time.RFC3339), oldest.err)}}
 }
 
 // dispatch sends the names of outboxes to the flushers through work, until ctx ends. A flusher

@@ -118,7 +118,7 @@ const activationTimeout = time.Minute
 
 // Activate adds a source and emits match_activated under the TID of ctx, in one step. The scheduler
 // that receives the event begins the polls. If the source is already active, it stays unchanged and
-// fresh is false. If the active source has a different profile or interval, the error is
+// fresh is false. If the active source has a different profile, interval or league, the error is
 // ErrActiveWithOtherSettings. A stopped source is reactivated. current is the activation that is in
 // effect afterwards. If a has a generation and a newer generation is in force, the error wraps
 // ErrSuperseded.
@@ -140,7 +140,7 @@ func (s *Schedule) Activate(ctx context.Context, a Activation) (current Activati
 	if err != nil {
 		return a, false, fmt.Errorf("activating source %s: %w", a.ID, err)
 	}
-	if current.Profile != a.Profile || current.Every != a.Every {
+	if current.Profile != a.Profile || current.Every != a.Every || current.League != a.League {
 		return current, false, ErrActiveWithOtherSettings
 	}
 	return current, fresh, nil

@@ -66,11 +66,17 @@ func TestActivateAndDeactivate(t *testing.T) {
 		if err != nil || fresh || again.TID != tid || again.Event != first.Event {
 			t.Errorf("second activation is %+v, fresh %v, error %v; want the first", again, fresh, err)
 		}
-		other := activation("https://a.example/", "m1")
-		other.Profile = "q"
-		current, _, err := s.Activate(t.Context(), other)
-		if !errors.Is(err, scheduler.ErrActiveWithOtherSettings) || current.Profile != "p" {
-			t.Errorf("another profile: %+v, error %v, want ErrActiveWithOtherSettings", current, err)
+		for setting, change := range map[string]func(*scheduler.Activation){
+			"profile":  func(a *scheduler.Activation) { a.Profile = "q" },
+			"interval": func(a *scheduler.Activation) { a.Every = event.Interval(time.Minute) },
+			"league":   func(a *scheduler.Activation) { a.League = "USL" },
+		} {
+			other := activation("https://a.example/", "m1")
+			change(&other)
+			current, _, err := s.Activate(t.Context(), other)
+			if !errors.Is(err, scheduler.ErrActiveWithOtherSettings) || current.Event != first.Event || current.League != "MLS" {
+				t.Errorf("another %s: %+v, error %v, want ErrActiveWithOtherSettings", setting, current, err)
+			}
 		}
 		all := emitted(t, r)
 		if len(all) != 1 || all[0].Type != "soccer.mls.match_activated" || all[0].Subject != "m1" || all[0].TID != tid ||

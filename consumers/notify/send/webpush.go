@@ -8,6 +8,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"net/http"
 	"net/url"
 	"os"
@@ -213,14 +214,22 @@ func (p *Push) Send(ctx context.Context, to Recipient, n Notification) error {
 	return endpoint{name: "push service " + u.Host}.result(resp, err)
 }
 
-// encodePush returns the push message of n. It shortens the title and the body until the message fits.
+// encodePush returns the push message of n. It omits a URL that would fill half of the message, and
+// shortens the title and the body until the message fits. It returns an error if the other members are
+// too long.
 func encodePush(n Notification) ([]byte, error) {
 	m := pushMessage{Title: n.Title, Body: n.Body, Tag: n.Thread, Renotify: !n.Silent, URL: n.URL,
 		Type: n.Type, Match: n.Event.Subject, ID: n.Event.ID, TID: n.Event.TID}
+	if encoded, err := json.Marshal(m.URL); err != nil || len(encoded) > maxPush/2 {
+		m.URL = ""
+	}
 	for runes := 1000; ; runes /= 2 {
 		b, err := json.Marshal(m)
-		if err != nil || len(b) <= maxPush || runes == 0 {
+		switch {
+		case err != nil || len(b) <= maxPush:
 			return b, err
+		case runes == 0:
+			return nil, fmt.Errorf("push message of %d bytes: want at most %d", len(b), maxPush)
 		}
 		m.Title, m.Body = Cut(n.Title, max(runes, 1)), Cut(n.Body, max(runes, 1))
 	}

@@ -29,6 +29,7 @@ const checkEvery = 4096
 type Budget struct {
 	context.Context
 	cancel    context.CancelCauseFunc
+	steps     int // in total
 	left      int // steps
 	unchecked int // steps since the latest check of the context
 	ended     bool
@@ -38,7 +39,7 @@ type Budget struct {
 // returned function to release the resources of the budget.
 func New(ctx context.Context, steps int) (*Budget, context.CancelFunc) {
 	ctx, cancel := context.WithCancelCause(ctx)
-	return &Budget{Context: ctx, cancel: cancel, left: steps}, func() { cancel(nil) }
+	return &Budget{Context: ctx, cancel: cancel, steps: steps, left: steps}, func() { cancel(nil) }
 }
 
 // Spend spends n steps. It reports whether the work can continue. If not, no steps are left or the
@@ -52,7 +53,7 @@ func (b *Budget) Spend(n int) bool {
 		case b.Err() != nil:
 			b.ended = true
 		case b.left < 0:
-			b.Fail(fmt.Errorf("the page needs more than %d million steps", MaxSteps/1_000_000))
+			b.Fail(fmt.Errorf("the page needs more than %.3g million steps", float64(b.steps)/1e6))
 		}
 	}
 	return !b.ended
