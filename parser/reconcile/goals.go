@@ -100,6 +100,8 @@ const replacedReason = "the page shows another one in its place"
 //   - The period of the row started after the goal was reported.
 //   - The row's clock is more than two minutes after the clock of the page that reported the goal.
 //   - Another player scored, in another period or more than two minutes apart.
+//   - Another player scored, more than a minute after the clock of the page that reported the goal. Both
+//     clocks show seconds.
 //   - A fresh page after the goal showed the score without it, and the player or the time differs.
 //
 // A provisional goal can always be corrected. So can a goal if its clock or the clock of the row is
@@ -110,12 +112,21 @@ func (d *draft) mayBeSameGoal(row observation.Incident, tracked *TrackedIncident
 		tracked.Site != d.from.Site && d.state.seenRecently(d.from.At, d.from.isOtherSite):
 		return true
 	case observation.OtherPlayer(row.Player, tracked.Player):
-		return clocksNear(row.Clock, tracked.Clock) && !tracked.Doubted
+		return clocksNear(row.Clock, tracked.Clock) && !tracked.Doubted && !scoredLater(row, tracked)
 	case clocksNear(row.Clock, tracked.Clock) || sameMinute(row, tracked):
 		return true
 	}
 	return !tracked.Doubted && !d.startedAfter(row.Clock.Period, tracked) &&
 		!wellAfter(d.obs.Sport, row.Clock, tracked.PageClock)
+}
+
+// scoredLater reports whether a row's clock is more than a minute after the clock of the page that
+// reported a goal, although the clock of the goal was not after it. It returns false for clocks without
+// seconds.
+func scoredLater(row observation.Incident, tracked *TrackedIncident) bool {
+	was := tracked.PageClock
+	return was.Elapsed > 0 && row.Clock.Period == was.Period && row.Clock.Elapsed > was.Elapsed+60 &&
+		tracked.Clock.Elapsed <= was.Elapsed
 }
 
 // wellAfter reports whether c is more than two minutes after was, the clock of an earlier page. If only

@@ -2,6 +2,7 @@ package reconcile_test
 
 import (
 	"testing"
+	"time"
 
 	"github.com/matchwire/matchwire/event"
 	"github.com/matchwire/matchwire/parser/observation"
@@ -108,4 +109,31 @@ func TestHockeyGoalAfterChallenge(t *testing.T) {
 		t.Errorf("events %v, want only the retraction of the goal", got)
 	}
 	s.expect(show(310, event.Score{Home: 1}, challenge, goal("Wright", 305)), "goal 05:05 home Wright 1-0")
+}
+
+// A goal is cancelled, and the other player's goal is scored, while no page is read. The later goal has a
+// time after the page that showed the first one, so it is a new goal. A goal that the page listed ahead of
+// its own clock can still get another player and a later time.
+func TestCancelledGoalAndAGoalBetweenPages(t *testing.T) {
+	t.Parallel()
+	at := func(elapsed, goal int, player string) observation.Observation {
+		o := hockey(event.Live, "p3", event.Score{Home: 1}, observation.Incident{Kind: event.Goal, Side: event.Home,
+			Player: player, Clock: event.Clock{Period: "p3", Elapsed: goal}})
+		o.Match.Clock = event.Clock{Period: "p3", Elapsed: elapsed}
+		return o
+	}
+	for _, c := range []struct {
+		page int // seconds on the clock of the page that reports the goal
+		want []string
+	}{
+		{990, []string{"goal_retracted 16:27 home Scorer 0-0", "goal 18:09 home Martorana 1-0"}},
+		{970, []string{"goal_corrected 18:09 home Martorana 1-0 player:Scorer→Martorana time:16:27→18:09"}},
+	} {
+		start := hockey(event.Live, "p3", event.Score{})
+		start.Match.Clock = event.Clock{Period: "p3", Elapsed: 950}
+		s := begin(t, start)
+		s.expect(at(c.page, 987, "Scorer"), "goal 16:27 home Scorer 1-0")
+		s.now += 4 * time.Minute
+		s.expect(at(1150, 1089, "Martorana"), c.want...)
+	}
 }
