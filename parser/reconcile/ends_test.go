@@ -735,3 +735,30 @@ func TestOvertimeInTheLineScore(t *testing.T) {
 		t.Errorf("tracked incidents of the overtime and the end: %q, want %q", got, want)
 	}
 }
+
+// A page of a suspended baseball game shows no inning, but a line score with eight innings. The final page
+// has nine innings.
+func TestInningsInTheLineScore(t *testing.T) {
+	t.Parallel()
+	at := func(status event.Status, innings int) observation.Observation {
+		o := observed(status, "", event.Score{Home: 4, Away: 2})
+		o.Sport, o.LineScore = event.Baseball, byPeriod(make([]int, innings), make([]int, innings))
+		o.LineScore.Home[5].Runs, o.LineScore.Away[0].Runs = 4, 2
+		return o
+	}
+	s := begin(t, at(event.Suspended, 8))
+	s.now += 18 * time.Hour
+	for range 3 {
+		s.now += time.Hour
+		s.read(at(event.Final, 9))
+	}
+	ended := 0
+	for _, in := range s.state.Tracked {
+		if in.Kind == event.PeriodEnd {
+			ended++
+		}
+	}
+	if ended != 9 {
+		t.Errorf("%d innings have ended, want 9", ended)
+	}
+}

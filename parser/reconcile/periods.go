@@ -128,8 +128,8 @@ func (d *draft) reportStartOrEnd(k event.Kind, p event.Period, phase int) {
 }
 
 // periodsShown returns the set of periods that the page shows or implies, or whose start is tracked. A
-// page that names no period shows the periods with points in its line score. reached is the index of
-// the latest period in the set, or -1 if there is none.
+// page that names no period shows the periods in its line score; see showsPart. reached is the index of the
+// latest period in the set, or -1 if there is none.
 func (d *draft) periodsShown() (reached int, shown map[event.Period]bool) {
 	sport, status := d.obs.Sport, d.state.Match.Status
 	shown = map[event.Period]bool{}
@@ -145,9 +145,9 @@ func (d *draft) periodsShown() (reached int, shown map[event.Period]bool) {
 	if d.obs.Shootout != nil {
 		shown[event.ShootOut] = true
 	}
-	if line := d.obs.LineScore; line != nil && d.obs.Match.Period == "" && addsUp(sport) {
+	if d.obs.Match.Period == "" && addsUp(sport) {
 		for i, p := range sport.Rules().Parts() {
-			if i < len(line.Home) && line.Home[i].Runs > 0 || i < len(line.Away) && line.Away[i].Runs > 0 {
+			if showsPart(sport.Rules(), d.obs.LineScore, i) {
 				shown[p] = true
 			}
 		}
@@ -168,6 +168,18 @@ func (d *draft) periodsShown() (reached int, shown map[event.Period]bool) {
 		reached = max(reached, sport.Index(p))
 	}
 	return reached, shown
+}
+
+// showsPart reports whether a line score shows that part i was played, counted from 0. If regulation time
+// always has the same periods, a page can show 0 for a period that has not begun. So only points prove
+// that the period was played. In other sports, such as baseball, a part is enough.
+func showsPart(r *event.Rules, line *event.LineScore, i int) bool {
+	if line == nil {
+		return false
+	}
+	return slices.ContainsFunc([]event.Line{line.Home, line.Away}, func(l event.Line) bool {
+		return i < len(l) && (l[i].Runs > 0 || r.LastRegulationPeriod == "")
+	})
 }
 
 // wasPlayed reports whether the period p was played. p must not be after the latest period in
