@@ -25,6 +25,6 @@ func TestLicences(t *testing.T) {
 			code, errs, len(whole))
 	}
 	if !strings.Contains(whole, "Copyright 2009 The Go Authors") {
-		t.Error("licences prints no licence of Go, want \"Copyright 2009 The Go Authors\" in the output")
+		t.Error("licences does not print the licence of Go itself, want \"Copyright 2009 The Go Authors\" in the output")
 	}
 }

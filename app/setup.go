@@ -16,7 +16,7 @@ func (s *setupCmd) Help() string {
 		"and the queues of the consumers, " +
 		"the scheduler and the parser. Run setup with an AMQP_URL whose user may declare them. " +
 		"The users of the roles then need no right to declare anything. " +
-		"Run setup again after every change of the consumers in the config. The command changes nothing that exists."
+		"Run setup again after every change to the consumers in the config. setup does not change what already exists."
 }
 
 func (s *setupCmd) Run(ctx context.Context, c *console) error {

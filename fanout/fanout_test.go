@@ -334,7 +334,7 @@ func TestSubscriptions(t *testing.T) {
 		}
 		slices.Sort(got)
 		if fmt.Sprint(got) != want {
-			t.Errorf("after a change of the filter: snapshot of %v, want %s", got, want)
+			t.Errorf("after a change to the filter: snapshot of %v, want %s", got, want)
 		}
 	}
 	if f := c.read(); f.Pong != 7 {

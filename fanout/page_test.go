@@ -45,7 +45,7 @@ func serveAt(t *testing.T, addr string, log broker.Log) (actual string, stop fun
 }
 
 // In a real browser, the JavaScript client delivers each event once while the node restarts. After a
-// change of the filter, it delivers a snapshot, and only the selected events.
+// change to the filter, it delivers a snapshot, and only the selected events.
 func TestJavaScriptClient(t *testing.T) {
 	t.Parallel()
 	b := memory.New(nil, nil)

@@ -101,7 +101,7 @@ func (c *client) changeFilter(change func(filter.Filter) (filter.Filter, error))
 	}
 }
 
-// readBoards returns the states from scoreboards for the snapshot of a client after a change of its
+// readBoards returns the states from scoreboards for the snapshot of a client after a change to its
 // filter. It reads them in a new goroutine, because a read needs a larger stack than the goroutine of
 // an idle connection has.
 func (t *timeline) readBoards(

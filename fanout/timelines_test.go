@@ -207,7 +207,7 @@ func TestDelayAfterLive(t *testing.T) {
 		if s := score(n.follow(t, "delay=30").read()); s != 1 {
 			t.Errorf("the snapshot of another delayed client has score %d, want 1", s)
 		}
-		// After a change of its filter, the client receives a snapshot at its own position.
+		// After a change to its filter, the client receives a snapshot at its own position.
 		if err := resumed.conn.WriteMessage(1, []byte(`{"subscribe":{"match":["m1"]}}`)); err != nil {
 			t.Fatal(err)
 		}

@@ -41,8 +41,8 @@ func (c *connection) IsClosed() bool {
 
 // await runs request, which waits for the broker, and returns the error of request. If ctx ends,
 // await returns the error of ctx, and request continues in the background. If the broker does not
-// answer within timeout, await drops the connection, which also ends request. If the connection is
-// dropped, also by another call, await returns errNoReply.
+// answer within timeout, await drops the connection, which also ends request. If this or another
+// call drops the connection, await returns errNoReply.
 func (c *connection) await(ctx context.Context, timeout time.Duration, request func() error) error {
 	done := make(chan error, 1)
 	timer := time.AfterFunc(timeout, c.drop)
@@ -92,9 +92,9 @@ type channel struct {
 // IsClosed reports whether the channel or its connection is closed, or the connection is dropped.
 func (c *channel) IsClosed() bool { return c.conn.IsClosed() || c.Channel.IsClosed() }
 
-// call runs a request that the broker answers, such as a declaration. It returns when ctx ends. If
-// the broker does not answer in time, call drops the connection. After an error, the caller may
-// only call Close.
+// call runs a request that the broker answers, such as a declaration. If ctx ends before the reply,
+// call returns the error of ctx. If the broker does not answer in time, call drops the connection.
+// After an error, the caller may only call Close.
 func (c *channel) call(ctx context.Context, request func(*amqp.Channel) error) error {
 	done := make(chan struct{})
 	c.latestDone = done

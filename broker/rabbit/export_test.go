@@ -20,5 +20,5 @@ func (b *Broker) SetReplyTimeout(d time.Duration) {
 // anything.
 func (b *Broker) SetVerifyInterval(d time.Duration) { b.verifyInterval = d }
 
-// SetLogAckDelay sets the maximum time before b acknowledges a delivery of the log.
+// SetLogAckDelay sets the maximum time before b acknowledges a delivery from the log.
 func (b *Broker) SetLogAckDelay(d time.Duration) { b.logAckDelay = d }

@@ -60,7 +60,7 @@ func TestSubscriptionWaitsForAFreeChannel(t *testing.T) {
 	eventually(t, "two attempts to open a third channel", func() bool { return refusals() >= 2 })
 	close(release)
 	if h := b.Health(t.Context()); len(h) != 1 || h[0].Down || !strings.Contains(h[0].Text, "no free channel") {
-		t.Errorf("health without a free channel is %+v, want one issue that names the cause", h)
+		t.Errorf("health without a free channel is %+v, want one issue that is not down and says \"no free channel\"", h)
 	}
 	endTwo() // frees the channel of the subscription
 	select {

@@ -94,11 +94,11 @@ func (db *database) insert(ctx context.Context, events []event.Event) error {
 		return err
 	}
 	defer func() { _ = tx.Rollback() }()
-	row, err := tx.PrepareContext(ctx, insert)
+	statement, err := tx.PrepareContext(ctx, insert)
 	if err != nil {
 		return err
 	}
-	defer row.Close()
+	defer statement.Close()
 	for _, e := range events {
 		m, err := broker.NewMessage(e)
 		if err != nil {
@@ -106,7 +106,7 @@ func (db *database) insert(ctx context.Context, events []event.Event) error {
 		}
 		epoch, seq := e.Position()
 		d := e.Data
-		if _, err := row.ExecContext(ctx, e.ID, e.TID.String(), e.Type, e.Subject, e.Time.UnixMicro(), epoch, seq,
+		if _, err := statement.ExecContext(ctx, e.ID, e.TID.String(), e.Type, e.Subject, e.Time.UnixMicro(), epoch, seq,
 			d.Incident, d.Rev, string(d.Kind), string(d.Action), d.Team, d.Player, string(m.Body)); err != nil {
 			return err
 		}
@@ -120,8 +120,8 @@ type query struct {
 	since, until time.Time // since is inclusive, until is exclusive; a zero time means no bound
 }
 
-// each calls f for each event that q selects, ordered by time, epoch and seq. If f returns an error,
-// each stops and returns this error. body is the event as JSON. body is valid until f returns.
+// each calls f for each event that q selects, ordered by time, epoch, seq and ID. If f returns an
+// error, each stops and returns this error. body is the event as JSON. body is valid until f returns.
 func (db *database) each(ctx context.Context, q query, f func(body []byte) error) error {
 	until := int64(1<<63 - 1)
 	if !q.until.IsZero() {

@@ -7,8 +7,8 @@ import (
 	"github.com/matchwire/matchwire/internal/testenv"
 )
 
-// A rule matches a team or a player regardless of the spelling of the name. It does not match a
-// different name.
+// A rule for a team or a player matches every spelling of its name. It does not match a different
+// name.
 func TestRuleMatchesEverySpelling(t *testing.T) {
 	matches := func(rule, name string) bool {
 		byTeam := filter{Teams: []string{rule}}.matches(event.Event{Data: event.Data{Match: &event.Match{Home: name}}})
@@ -20,7 +20,7 @@ func TestRuleMatchesEverySpelling(t *testing.T) {
 	}
 	for _, tc := range testenv.Spellings {
 		if !matches(tc.A, tc.B) || !matches(tc.B, tc.A) {
-			t.Errorf("rule %q does not match %q, or the reverse, want both to match", tc.A, tc.B)
+			t.Errorf("names %q and %q: a rule with one does not match the other, want a match both ways", tc.A, tc.B)
 		}
 	}
 	for _, n := range testenv.DifferentNames {

@@ -26,16 +26,16 @@ type view struct {
 	LineScore           *event.LineScore // the cricket innings after the event; nil if unknown
 	Time                string           // on the match clock, like "90+1'"
 	Period              string           // translated
-	InPeriod            string           // Period; "" if the title has it or the clock counts from the start
+	InPeriod            string           // Period; "" if the title has it or the clock counts from the start of the match
 	Status              string           // translated
-	In                  string           // time until kick-off, like "1 h 30 min"; only before kick-off
+	In                  string           // kickoff_soon: time until kick-off, like "1 h 30 min"
 	Reason              string           // why the incident was corrected or retracted
 	Changes             []change         // made by a correction or a new kick-off time
 	Winner              string           // match_end: the team that won; "" for a draw or if unknown
 	DecidedBy           string           // match_end: translated; "" for regular time or if unknown
 	Formation           string           // lineup
 	Lineup              string           // lineup: the names of the starters
-	Title               string           // correction or retraction: the title of the incident as news
+	Title               string           // correction or retraction: the title of a new event with the same facts
 	Source              string           // URL of the source, if the event concerns a source
 	Event               event.Event
 }
@@ -43,8 +43,8 @@ type view struct {
 // A change is a corrected member of an event, with its translated name.
 type change struct{ Name, Old, New string }
 
-// view returns the fields of an event in the language code. If asNews is true, a correction is
-// described as a new event.
+// view returns the fields of an event, in the language with the given code. If asNews is true, a
+// correction is described as a new event.
 func (t texts) view(e event.Event, asNews bool, code string) view {
 	d := e.Data
 	sport, defined := string(d.Sport), d.Sport.Rules().Names
@@ -141,7 +141,7 @@ func winner(m *event.Match, side string) string {
 	return m.Team(event.Side(side))
 }
 
-// starters returns the names of the players who are not substitutes.
+// starters returns the names of the players who are not substitutes, separated by commas.
 func starters(l *event.Lineup) string {
 	var names []string
 	for _, p := range l.Players {

@@ -5,7 +5,7 @@
 //	mw:{<match>}:incidents    hash: the latest revision of each incident, the JSON of an [Incident]
 //	mw:scoreboards            sorted set: match IDs by the time of the latest event, in Unix milliseconds
 //	mw:scoreboards:live       the same for the matches in play
-//	mw:scoreboards:changes    pub/sub channel: the JSON of a [Change] for every change of a board
+//	mw:scoreboards:changes    pub/sub channel: the JSON of a [Change] for every change to a board
 //
 // Neither duplicates nor the order of arrival changes the result. A script compares an event with
 // the stored state and writes the event in one step. The state of a match comes from the event with

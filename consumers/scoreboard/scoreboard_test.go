@@ -92,7 +92,7 @@ func TestBoardHasTheFieldsOfTheLatestEvent(t *testing.T) {
 	})
 }
 
-// The board shows a new kick-off. The incidents contain the result and the line-ups.
+// The board shows a new kick-off time. The incidents contain the result and the line-ups.
 func TestBoardShowsKickoffResultAndLineups(t *testing.T) {
 	testenv.OnBothRedis(t, func(t *testing.T, r *redis.Client) {
 		c, err := scoreboard.New(host(r))
@@ -113,7 +113,7 @@ func TestBoardShowsKickoffResultAndLineups(t *testing.T) {
 		send(3, event.MatchEnd, func(d *event.Data) { d.Winner, d.DecidedBy = "away", event.ByExtraTime })
 		b, ok, err := scoreboard.NewBoards(r, "mw:").Get(t.Context(), "m1")
 		if err != nil || !ok || !b.Start.Equal(start) || len(b.Incidents) != 2 {
-			t.Fatalf("board %+v, error %v, want the new kick-off and two incidents", b, err)
+			t.Fatalf("board %+v, error %v, want the new kick-off time and two incidents", b, err)
 		}
 		lineup, end := b.Incidents[0], b.Incidents[1]
 		if lineup.Lineup == nil || lineup.Lineup.Formation != "4-3-3" || len(lineup.Lineup.Players) != 1 ||
@@ -299,7 +299,7 @@ func TestBoardShowsStaleSource(t *testing.T) {
 	})
 }
 
-// All concurrent updates are written, even if Redis has lost the script.
+// After concurrent updates, each board has the latest score, even if Redis has lost the script.
 func TestConcurrentUpdates(t *testing.T) {
 	testenv.NotShort(t)
 	testenv.OnBothRedis(t, func(t *testing.T, r *redis.Client) {

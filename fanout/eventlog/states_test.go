@@ -61,8 +61,9 @@ func ids(s eventlog.States) (all []string) {
 	return all
 }
 
-// The states of a History with a maximum number of matches are partial if it has dropped a match. The
-// match does not count if its latest event is more than 7 days old, unless this event is a replay.
+// The states of a History are partial if the History has dropped a match to keep to its maximum number
+// of matches. A dropped match does not count if its latest event is more than 7 days old, unless this
+// event is a replay.
 func TestPartialStates(t *testing.T) {
 	now := time.Now()
 	for _, tc := range []struct {

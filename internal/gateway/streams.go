@@ -104,10 +104,10 @@ func (s *streams) closeIdle(since time.Time) {
 }
 
 // Shutdown makes the gateway refuse new streams. It then ends the WebSockets and event streams one after
-// the other, over at most the time Options.Drain, so that their clients do not all reconnect at once. A
+// the other, within about Options.Drain, so that their clients do not all reconnect at once. A
 // WebSocket client receives a close frame with code 1012 after a whole frame. The client of an event
 // stream receives an event named close after a whole event. Shutdown returns when all streams have
-// ended. If ctx ends first, Shutdown cuts the other streams and returns the error of ctx.
+// ended. If ctx ends first, Shutdown cuts the remaining streams and returns the error of ctx.
 func (g *Gateway) Shutdown(ctx context.Context) error {
 	s := &g.streams
 	all := s.beginStop()

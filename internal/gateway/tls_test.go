@@ -31,7 +31,8 @@ func (c *cluster) tlsInstance(name, host string) *httptest.Server {
 	return s
 }
 
-// trusting returns the certificates of test servers, which are for 127.0.0.1 and example.com.
+// trusting returns a pool with the certificate that all test servers use. The certificate is for
+// 127.0.0.1 and example.com.
 func trusting() *x509.CertPool {
 	s := httptest.NewTLSServer(nil)
 	defer s.Close()
@@ -53,7 +54,7 @@ func TestInstanceWithTLS(t *testing.T) {
 		t.Fatal(err)
 	}
 	if _, b, err := conn.ReadMessage(); name != "fan-1" || string(b) != big || err != nil {
-		t.Errorf("socket of %s: %d bytes, error %v; want the message that was sent", name, len(b), err)
+		t.Errorf("socket of %s: %d bytes, error %v; want fan-1 and the message that was sent", name, len(b), err)
 	}
 	if issues, _ := c.gateway.Health(); len(issues) != 1 { // no instance runs the role api
 		t.Errorf("health %q, want only the issue about the role api", issues)
@@ -69,7 +70,7 @@ func TestInstanceWithTLS(t *testing.T) {
 }
 
 // The gateway sends no request to an instance whose certificate it does not trust, or whose certificate
-// is for a different name. The health contains the reason. The gateway then uses a different instance.
+// is for a different name. Health reports the reason. The gateway then uses a different instance.
 func TestUntrustedInstance(t *testing.T) {
 	t.Parallel()
 	for _, tc := range []struct {

@@ -22,7 +22,7 @@ func newPool(limit int) *pool {
 	return &pool{limit: limit, conns: map[net.Conn]*list.Element{}, waiting: list.New()}
 }
 
-// changed is called by the server for each change of the state of a connection. If a new connection
+// changed is called by the server for each change in the state of a connection. If a new connection
 // exceeds the limit, changed closes the one that has waited longest for a complete request header. It
 // never closes a connection whose request a handler serves.
 func (p *pool) changed(c net.Conn, state http.ConnState) {

@@ -113,7 +113,7 @@ func TestCaseRedisRefusesWrites(t *testing.T) {
 	}
 }
 
-// The same health check notices each change of the settings of Redis. It logs a wrong setting once.
+// The same health check notices each change to the settings of Redis. It logs a wrong setting once.
 func TestRedisHealthFollowsTheServer(t *testing.T) {
 	_, r := ownRedis(t)
 	var log testenv.Log

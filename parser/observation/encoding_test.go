@@ -87,8 +87,8 @@ func TestRepairIsWhole(t *testing.T) {
 }
 
 // RepairEncoding completely repairs a name that was encoded as UTF-8 up to four times, or returns
-// it unchanged. A name may stay unchanged if it could be correct after only some encodings are
-// undone.
+// it unchanged. A name may stay unchanged if undoing only some of the encodings also gives a
+// plausible name.
 func TestNamesEncodedUpToFourTimes(t *testing.T) {
 	t.Parallel()
 	doubtful := 0

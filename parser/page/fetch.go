@@ -20,7 +20,7 @@ import (
 	"github.com/matchwire/matchwire/internal/retryafter"
 )
 
-// Limits of one fetch.
+// Limits for fetches.
 const (
 	fetchTimeout = 20 * time.Second // timeout of each request, including the body of the response
 	maxPage      = 16 << 20         // maximum size of a decompressed page, in bytes
@@ -89,8 +89,8 @@ func (c *Client) Fetcher(rawURL string) (*Fetcher, error) {
 	return c.RequestFetcher(rawURL, &Request{})
 }
 
-// RequestFetcher returns a fetcher whose requests have the settings r. It returns an error if the
-// host of the URL is not one of r.Hosts.
+// RequestFetcher returns a fetcher whose requests have the settings r. It returns an error if
+// r.Hosts is not empty and does not contain the host of the URL.
 func (c *Client) RequestFetcher(rawURL string, r *Request) (*Fetcher, error) {
 	u, err := CheckURL(rawURL)
 	if err != nil {
@@ -148,7 +148,7 @@ func (f *Fetcher) fetch(ctx context.Context) (Page, error) {
 	if err != nil {
 		return Page{}, err
 	}
-	if req.Method == http.MethodGet { // conditional requests are defined only for GET
+	if req.Method == http.MethodGet { // the status 304 is defined only for GET and HEAD
 		f.etag, f.modified = resp.Header.Get("ETag"), resp.Header.Get("Last-Modified")
 	}
 	page := Page{

@@ -104,7 +104,7 @@ func TestStaleBecauseOfAnotherMatch(t *testing.T) {
 }
 
 // If a page has no rows for five minutes, its layout may have changed, and the match is stale.
-// Changes of the score still produce goal events.
+// Changes in the score still produce goal events.
 func TestLayoutChanges(t *testing.T) {
 	w := parsertest.Track(t, parsertest.Ingester(t), parsertest.SmallProfile)
 	row := `<li class=h><u class=kind>Goal</u><time>5'</time><b>P</b></li>`

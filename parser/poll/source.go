@@ -15,7 +15,7 @@ type Source struct {
 	URL     string
 	Profile *profile.Profile
 	Match   string        // match ID; "" if the page contains it
-	Every   time.Duration // interval of polls while a match is live, a second to a day; 0 means DefaultEvery
+	Every   time.Duration // interval between polls while a match is live, a second to a day; 0 means DefaultEvery
 	Request string        // name of request settings, see Requests; "" for none
 	Zone    string        // time zone of the dates in the URL and in the request settings; "" means UTC
 }
@@ -24,7 +24,7 @@ type Source struct {
 type Requests map[string]*page.Request
 
 const (
-	// DefaultEvery is the default interval of polls while a match is live.
+	// DefaultEvery is the default interval between polls while a match is live.
 	DefaultEvery = 15 * time.Second
 	maxEvery     = 24 * time.Hour
 )

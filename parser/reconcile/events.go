@@ -127,7 +127,7 @@ func (ch *change) sign() int {
 	return 1
 }
 
-// kicksScored returns how much a change of a kick adds to the tally. The result may be negative.
+// kicksScored returns how much a change to a kick adds to the tally. The result may be negative.
 func (ch *change) kicksScored(kick *TrackedIncident) int {
 	return ch.sign()*observation.KickGoals(kick.Detail) - ch.scoredWas
 }
@@ -166,7 +166,7 @@ func (d *draft) kicksAfter(ch *change, in *TrackedIncident, kicks *event.Score) 
 	return kicks
 }
 
-// isTallyChange reports whether the incident is a change of the tally that no kick explains.
+// isTallyChange reports whether the incident is a change in the tally that no kick explains.
 func (tracked *TrackedIncident) isTallyChange() bool {
 	return tracked.Kind == event.ScoreChange && tracked.Score == nil && tracked.Clock.Period == event.ShootOut
 }

@@ -208,7 +208,7 @@ func (d *draft) lineFor(score *event.Score, line *event.LineScore) *event.LineSc
 	return nil
 }
 
-// setsAfter returns the sets after a game, or after a change of the score of a set. It uses the
+// setsAfter returns the sets after a game, or after a change in the score of a set. It uses the
 // earlier sets of the page, or of line if the page has none. It returns nil if the earlier sets are
 // unknown.
 func (d *draft) setsAfter(ch *change, in *TrackedIncident, line *event.LineScore, games event.Score) *event.LineScore {

@@ -145,7 +145,7 @@ func quarter(p event.Period, elapsed, home, away int, l *event.LineScore) observ
 }
 
 // The line score follows the score, even if the line score on the page is a poll behind or missing.
-// A change of only the line score causes no event.
+// A change in only the line score causes no event.
 func TestTheLineScoreFollowsTheScore(t *testing.T) {
 	t.Parallel()
 	s := begin(t, quarter("q1", 0, 0, 0, byPeriod([]int{0}, []int{0})))

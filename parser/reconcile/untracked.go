@@ -32,7 +32,7 @@ func (d *draft) reportUntracked(in observation.Incident, reason string) {
 		action: event.New, reason: reason, phase: phase})
 }
 
-// reportScoreChange reports a change of the score that no incident explains. It applies to sports
+// reportScoreChange reports a change in the score that no incident explains. It applies to sports
 // that do not count goals, and to shoot-outs without tracked kicks.
 func (d *draft) reportScoreChange() {
 	s, o := &d.state, &d.obs

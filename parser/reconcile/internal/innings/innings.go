@@ -1,4 +1,4 @@
-// Package innings decides to which innings of a cricket match the runs on a page belong.
+// Package innings decides which innings of a cricket match the runs on a page belong to.
 //
 // The score of a side begins again with its second innings. There are three kinds of pages. The last
 // column says which line score a match has with such pages:
@@ -37,7 +37,7 @@ func Several(line *event.LineScore) bool {
 	return line != nil && max(len(line.Home), len(line.Away)) > 1
 }
 
-// Complete returns the page's score and line score in cricket, completed from earlier pages. all
+// Complete returns the score and line score of a cricket page, completed from earlier pages. all
 // reports whether the site shows all innings. wickets reports whether the site shows wickets. If it
 // does, an innings without wickets is all out. The line score is nil if it is not known to which
 // innings the runs belong. In other sports, Complete returns the page's score, and the line score that
@@ -91,9 +91,9 @@ func (known Known) Complete(o *observation.Observation, all, wickets bool) (*eve
 	return &score, line
 }
 
-// before returns the line score before the page. The saved line score may be unknown, because no
-// page has named the innings. Then before can infer it from a score that falls: a side that has begun
-// its second innings had one innings before.
+// before returns the line score of the earlier pages. If no page has named the innings, the saved
+// line score may be unknown. But a falling score can show the earlier innings: a side that has
+// begun its second innings had exactly one until then.
 func (known Known) before(o *observation.Observation, score *event.Score) *event.LineScore {
 	innings, before := known.begun(o)
 	if began := known.Began(o, score); known.LineScore != nil || before > 0 || innings < 3 || len(began) != innings-2 {
@@ -132,10 +132,10 @@ func (known Known) begun(o *observation.Observation) (innings, before int) {
 }
 
 // Began returns the sides whose score falls because they have begun an innings. This is possible
-// from the third innings on, for at most as many sides as innings have begun since the earlier
-// pages. If an earlier page has already shown the period, the new score is at most startedRuns. On
-// a page that does not show the current innings, a score that falls by more than a correction can
-// explain also shows that an innings has begun.
+// from the third innings on. If more scores fall than innings have begun since the earlier pages,
+// Began returns nil. If an earlier page has already shown the period, the new score is at most
+// startedRuns. On a page that does not show the current innings, a score that falls to at most
+// startedRuns, by more than startedRuns, also shows that an innings has begun.
 func (known Known) Began(o *observation.Observation, score *event.Score) []event.Side {
 	if !o.Sport.Rules().InningsScore || score == nil || known.Score == nil {
 		return nil
@@ -164,8 +164,8 @@ func (known Known) Began(o *observation.Observation, score *event.Score) []event
 	return fell
 }
 
-// showsInnings reports whether a page shows which innings is played, or has just ended. On other
-// pages, such as pages after the match, the period may only be the number of innings on the page.
+// showsInnings reports whether a page shows which innings is being played or has just ended. On other
+// pages, such as pages after the match, the period may be just the number of innings on the page.
 func showsInnings(o *observation.Observation) bool {
 	return o.Match.Status == event.Live || o.Match.Status == event.Break && o.Match.Period != ""
 }
