@@ -107,7 +107,8 @@ func TestCheck(t *testing.T) {
 		t.Fatal(err)
 	}
 	code, out, _ = call(t, "", nil, "check", "sites/other.yaml")
-	if want := "sites/other/c.html.expect.json: the sample page c.html is missing"; code != 1 || !strings.Contains(out, want) {
+	want := "sites/other/c.html.expect.json: the sample page c.html is missing"
+	if code != 1 || !strings.Contains(out, want) {
 		t.Errorf("exit %d, want 1 and %s in:\n%s", code, want, out)
 	}
 	write(t, map[string]string{"sites/other.yaml": tinyProfile + "    shirt: u\n"})

@@ -44,9 +44,11 @@ func TestImageVersion(t *testing.T) {
 		t.Fatal("the Dockerfile has no -ldflags")
 	}
 	program := filepath.Join(t.TempDir(), "matchwire")
-	build := exec.Command("go", "build", "-trimpath", "-ldflags",
-		strings.ReplaceAll(flags[1], "${VERSION}", "v9.8.7-test"),
-		"-o", program, "./cmd/matchwire")
+	args := []string{"build", "-ldflags", strings.ReplaceAll(flags[1], "${VERSION}", "v9.8.7-test"), "-o", program}
+	if testenv.Race {
+		args = append(args, "-race") // the packages have already been compiled with -race
+	}
+	build := exec.Command("go", append(args, "./cmd/matchwire")...)
 	build.Dir = ".."
 	if out, err := build.CombinedOutput(); err != nil {
 		t.Fatalf("%v: %s", err, out)

@@ -102,3 +102,29 @@ sources: [{url: 'http://10.3.0.7:9000/', profile: mls-matchcentre, match: m1, pr
 		t.Errorf("the settings of the source allow %v, want 10.3.0.0/16", got)
 	}
 }
+
+// Two sources whose settings differ only in the private addresses keep their own addresses.
+func TestSourcesWithDifferentPrivateAddresses(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "matchwire.yaml")
+	config := `
+sources:
+  - {url: 'http://10.3.0.7/', profile: mls-matchcentre, match: m1, private_addresses: [10.3.0.0/16]}
+  - {url: 'http://10.4.0.7/', profile: mls-matchcentre, match: m2, private_addresses: [10.4.0.0/16]}
+`
+	if err := os.WriteFile(file, []byte(config), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	c, err := LoadConfig(file, false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	requests, err := c.requests()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, want := range []string{"[10.3.0.0/16]", "[10.4.0.0/16]"} {
+		if got := requests[c.Sources[i].id()].Allow.Networks; fmt.Sprint(got) != want {
+			t.Errorf("source %d may use %v, want %s", i+1, got, want)
+		}
+	}
+}

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -16,6 +17,7 @@ import (
 
 	"github.com/matchwire/matchwire/internal/monitor"
 	"github.com/matchwire/matchwire/internal/testenv"
+	"github.com/matchwire/matchwire/internal/testenv/servers"
 )
 
 // ownRedis starts a Redis server for the test and returns its URL and a client.
@@ -208,8 +210,12 @@ func TestRedisForbidsConfig(t *testing.T) {
 
 // A server in cluster mode is refused at startup.
 func TestCaseRedisClusterIsRefused(t *testing.T) {
-	s := testenv.OwnRedis(t, "--cluster-enabled", "yes")
-	_, _, err := Servers{AMQP: "amqp://unused.example", Redis: s.URL}.OpenRedis(t.Context(), slog.New(slog.DiscardHandler))
+	port, err := servers.FreePort() // by default, the port of the cluster can be that of an outgoing connection
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := testenv.OwnRedis(t, "--cluster-enabled", "yes", "--cluster-port", strconv.Itoa(port))
+	_, _, err = Servers{AMQP: "amqp://unused.example", Redis: s.URL}.OpenRedis(t.Context(), slog.New(slog.DiscardHandler))
 	if !errors.Is(err, ErrUsage) || !strings.Contains(err.Error(), "without cluster mode") {
 		t.Errorf("OpenRedis: %v, want a usage error about cluster mode", err)
 	}

@@ -118,7 +118,7 @@ func (r *RequestConfig) id() string {
 	}
 	fmt.Fprintf(&b, "%s %t\n", r.Method, r.Cookies)
 	if r.PrivateAddresses.isSet() {
-		fmt.Fprintln(&b, "private_addresses")
+		fmt.Fprintln(&b, "private_addresses", r.PrivateAddresses.All, r.PrivateAddresses.Networks)
 	}
 	for _, name := range slices.Sorted(maps.Keys(r.Headers)) {
 		add("header", textproto.CanonicalMIMEHeaderKey(name), r.Headers[name], "")

@@ -76,6 +76,8 @@ func PublicReason(err error) string {
 	switch {
 	case errors.As(err, &refused):
 		return refused.Error()
+	case errors.As(err, &private) && private.Metadata:
+		return "the address of the page is link-local or an address of cloud metadata"
 	case errors.As(err, &private):
 		return "the address of the page is on this machine or on a private network"
 	case errors.As(err, &port):

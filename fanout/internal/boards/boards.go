@@ -62,12 +62,19 @@ func (b *Boards) Get(ctx context.Context, matches []string) (states []*eventlog.
 	defer cancel()
 	reads := 0
 	for _, match := range matches {
+		if ctx.Err() != nil {
+			return states
+		}
 		state, ok := b.find(match)
 		if !ok {
 			if reads++; reads > maxReads || !b.limiter.Allow() {
 				continue
 			}
-			found, err, _ := b.group.Do(match, func() (any, error) { return b.load(ctx, match) })
+			found, err, _ := b.group.Do(match, func() (any, error) {
+				shared, cancel := context.WithTimeout(context.WithoutCancel(ctx), timeout) // other calls wait too
+				defer cancel()
+				return b.load(shared, match)
+			})
 			if err != nil {
 				b.log.Debug("scoreboard not read for a snapshot", "match", match, "error", err)
 				return states

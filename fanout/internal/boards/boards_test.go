@@ -108,3 +108,30 @@ func TestSlowReads(t *testing.T) {
 		}
 	})
 }
+
+// A call that ends early does not end the read of another call for the same match.
+func TestSharedReadOutlivesItsFirstCall(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		release := make(chan struct{})
+		b := boards.New(func(ctx context.Context, match string) (*eventlog.MatchState, error) {
+			select {
+			case <-release:
+				return &eventlog.MatchState{Match: event.Match{ID: match}}, nil
+			case <-ctx.Done():
+				return nil, ctx.Err()
+			}
+		}, slog.New(slog.DiscardHandler))
+		ctx, cancel := context.WithCancel(t.Context())
+		go b.Get(ctx, []string{"m"})
+		synctest.Wait()
+		found := make(chan int, 1)
+		go func() { found <- len(b.Get(t.Context(), []string{"m"})) }()
+		synctest.Wait()
+		cancel()
+		synctest.Wait()
+		close(release)
+		if n := <-found; n != 1 {
+			t.Errorf("the second call found %d states, want 1", n)
+		}
+	})
+}
