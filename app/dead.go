@@ -245,7 +245,7 @@ type selection struct {
 var errAllFound = errors.New("all selected dead letters found")
 
 // walk calls act for each selected dead letter and performs the action that act returns:
-// keep, requeue or discard. It returns the number of calls of act. If a selected ID is not
+// keep, requeue or discard. It returns the number of calls to act. If a selected ID is not
 // in the queue, walk returns an error after the last call of act.
 func (s selection) walk(
 	ctx context.Context, c *console, queue string, act func(broker.DeadLetter) broker.DeadAction,

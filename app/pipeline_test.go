@@ -28,7 +28,7 @@ import (
 )
 
 // A world is a namespace on real servers for one test. env contains the environment variables that
-// make matchwire use that namespace.
+// make matchwire use these servers and this namespace.
 type world struct {
 	t              *testing.T
 	amqp, redisURL string
@@ -69,7 +69,7 @@ func writeConfig(t *testing.T, text string) string {
 }
 
 // exchange binds a new queue to the exchange of events. It returns the queue's messages and
-// a channel to the broker.
+// an AMQP channel.
 func (w *world) exchange() (<-chan amqp.Delivery, *amqp.Channel) {
 	w.t.Helper()
 	conn, err := amqp.Dial(w.amqp)
@@ -392,7 +392,7 @@ func captured(file string) string {
 	return filepath.Join(dir, file)
 }
 
-func TestReplayAsLiveNeedsNoLiveState(t *testing.T) {
+func TestReplayAsLiveRefusesExistingState(t *testing.T) {
 	w := newWorld(t)
 	env := w.envMap()
 	args := []string{"replay", nycTor, "--speed", "max", "--as-live", "--namespace", w.namespace}
@@ -477,7 +477,7 @@ func TestRunWaitsForBroker(t *testing.T) {
 	p.eventually("a second attempt", func() bool { return strings.Count(p.output(), "broker unreachable") >= 2 })
 	p.stop(syscall.SIGTERM)
 	if o := p.output(); !strings.Contains(o, "127.0.0.1:1") {
-		t.Errorf("the log does not name the server:\n%s", o)
+		t.Errorf("the log does not name the server 127.0.0.1:1:\n%s", o)
 	}
 	testenv.NoSecret(t, p.output())
 }
@@ -527,9 +527,9 @@ consumers:
 	}
 }
 
-// A demo of a recording sends each notification before its correction, even at full speed. It
-// prints each notification that a channel sends, and the reason for each event without a
-// notification.
+// A demo of a recording sends the notification of an incident before the notification of its
+// correction, even at full speed. The demo prints each notification that a channel sends. For each
+// event without a notification, it prints the reason.
 func TestDemoPrintsWhatChannelsSend(t *testing.T) {
 	var mu sync.Mutex
 	var types []string

@@ -22,7 +22,7 @@ match: {id: {value: f1}, home: {jq: .home}, away: {jq: .away}, home_score: {jq: 
 	status: {jq: .status}, league: {value: L}}
 `
 
-// keyedFeed starts a feed that answers only requests with the key.
+// keyedFeed starts a feed that answers only requests with the key and the parameter live=all.
 func keyedFeed(t *testing.T) *httptest.Server {
 	t.Helper()
 	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

@@ -22,7 +22,7 @@ import (
 	"github.com/matchwire/matchwire/internal/trace"
 )
 
-// An otlpCollector is a test server that receives spans like an OpenTelemetry collector.
+// An otlpCollector is a test server that receives spans as an OpenTelemetry collector does.
 type otlpCollector struct {
 	*httptest.Server
 	mu    sync.Mutex
@@ -108,10 +108,10 @@ func TestTraceOfACall(t *testing.T) {
 	if err != nil || len(files) < 12 {
 		t.Fatalf("found %d pages, want at least 12 (error %v)", len(files), err)
 	}
-	var at atomic.Int64
-	at.Store(4) // in progress, two goals so far
+	var pageIndex atomic.Int64
+	pageIndex.Store(4) // in progress, two goals so far
 	site := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
-		page, _ := os.ReadFile(files[min(int(at.Load()), len(files)-1)])
+		page, _ := os.ReadFile(files[min(int(pageIndex.Load()), len(files)-1)])
 		_, _ = rw.Write(page)
 	}))
 	defer site.Close()
@@ -170,7 +170,7 @@ consumers:
 	}
 	resp.Body.Close()
 	two.eventually("the goals so far", func() bool { return len(framed.all()) >= 5 })
-	at.Store(9) // the next goals
+	pageIndex.Store(9) // the next goals
 	goal := <-notified
 
 	read := func(id string) *trace.Tree {
@@ -258,7 +258,7 @@ consumers:
 	}
 	code, _, errs := call(t, "", w.envMap(), "trace", "--namespace", w.namespace, event.NewTID().String())
 	if code != 1 || !strings.Contains(errs, "no trace is stored") {
-		t.Errorf("unknown TID: exit %d: %s; want exit 1 and no stored trace", code, errs)
+		t.Errorf("unknown TID: exit %d: %s; want exit 1 and the error that no trace is stored", code, errs)
 	}
 	code, _, errs = call(t, "", w.envMap(), "trace", "--namespace", w.namespace, "nonsense")
 	if code == 0 || !strings.Contains(errs, `tid "nonsense"`) {
