@@ -11,7 +11,7 @@ import (
 	"time"
 )
 
-// control runs the commands for a server until in ends. It reads one command per line and runs the
+// control runs the commands for a server until in ends or a command fails. It reads one command per line and runs the
 // commands in order. It passes the events of a command to the server before it runs the next
 // command. The commands are:
 //

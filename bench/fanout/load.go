@@ -33,9 +33,9 @@ type loadOptions struct {
 //
 //	wait N   wait for N publications since the last reset; reply: got PUBLICATIONS BYTES FRAMES;
 //	         after waitTimeout, reply: timeout PUBLICATIONS
-//	reset    reset all counts and latencies; reply: reset
-//	latency  reply: latency P50 P90 P99 MAX COUNT, in nanoseconds since the event was passed to the
-//	         server
+//	reset    reset the latencies and the counts of wait; reply: reset
+//	latency  reply: latency P50 P90 P99 MAX COUNT; the latencies are in nanoseconds since each event
+//	         was sent
 //	check    reply: check GAPS DUPLICATES CLOSED, the numbers of missed events, duplicates and
 //	         closed sockets since the start
 //

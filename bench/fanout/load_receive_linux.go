@@ -25,7 +25,7 @@ type socket struct {
 	fd     int
 	idle   bool   // whether the process never reads from the socket
 	open   bool   // whether the socket counts as connected
-	rest   []byte // beginning of an incomplete frame
+	rest   []byte // bytes that are received but not handled, such as the beginning of a frame
 	seq    int64  // seq of the last event; 0 before the first
 	counts counts
 }
@@ -58,7 +58,8 @@ func newReceiver(o loadOptions) (*receiver, error) {
 	return r, nil
 }
 
-// run opens the sockets, reads from them, and runs the commands until lines is closed.
+// run reads from the sockets that are open, and runs the commands, until lines is closed or an error
+// occurs.
 func (r *receiver) run(lines <-chan string) error {
 	began := time.Now()
 	commands := lines

@@ -70,7 +70,7 @@ func (b *Broker) QueueHealth(_ context.Context, queues []string) (map[string][]h
 			continue
 		}
 		if q.dropped > 0 {
-			text := fmt.Sprintf("queue %q has dropped its %d oldest messages", name, q.dropped)
+			text := fmt.Sprintf("queue %q was full and has dropped %d messages", name, q.dropped)
 			all[name] = append(all[name], health.Issue{Text: text})
 		}
 		if n := len(q.dead); n > 0 {

@@ -87,7 +87,8 @@ func (w *bindingsWorld) received(in map[string]bool, id string) bool {
 	return in[id]
 }
 
-// emitUntil publishes messages on a bare channel, without matchwire, until in contains one of them.
+// emitUntil publishes messages on a bare channel, without matchwire, until in contains the latest of
+// them.
 func (w *bindingsWorld) emitUntil(exchange, key string, in map[string]bool) {
 	w.Helper()
 	n := 0

@@ -15,7 +15,7 @@ import (
 const (
 	// requeueBatch is the maximum number of dead letters that are requeued together.
 	requeueBatch = 16
-	// walkWindow is the maximum number of unacknowledged deliveries of a window. RabbitMQ forwards
+	// walkWindow is the maximum number of unacknowledged deliveries in a window. RabbitMQ forwards
 	// at most 32 acknowledgements to a quorum queue at a time and delays the rest. If the channel
 	// closes before RabbitMQ forwards the rest, those acknowledgements are lost.
 	walkWindow = 32

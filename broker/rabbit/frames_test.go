@@ -88,7 +88,7 @@ func newDeclareProxy(t *testing.T, server string) *declareProxy {
 	return p
 }
 
-// forward copies AMQP frames from the broker to the client.
+// forward copies AMQP frames from the broker to the client, except the replies that it withholds.
 func (p *declareProxy) forward(client io.Writer, broker io.Reader) {
 	r := bufio.NewReader(broker)
 	for {
