@@ -20,7 +20,7 @@ type loadOptions struct {
 	matches  int
 	sockets  int
 	protocol string
-	first    bool
+	byFrame  bool // whether a socket counts as connected only after its first frame
 	idle     int
 	sources  []string
 	check    bool
@@ -48,7 +48,7 @@ func load(args []string) error {
 	flags.IntVar(&o.matches, "matches", 1, "number of matches")
 	flags.IntVar(&o.sockets, "sockets", 100, "number of sockets to open")
 	flags.StringVar(&o.protocol, "protocol", "none", "protocol on top of WebSocket: none or centrifuge")
-	flags.BoolVar(&o.first, "first", false, "count a socket as connected when it receives its first frame")
+	flags.BoolVar(&o.byFrame, "first", false, "count a socket as connected when it receives its first frame")
 	flags.IntVar(&o.idle, "idle", 0, "leave every N-th socket idle: never read from it; 0 means read from all")
 	sources := flags.String("source", "127.0.0.1", "local addresses to connect from, separated by commas")
 	flags.BoolVar(&o.check, "check", false,

@@ -112,7 +112,7 @@ func (r *receiver) run(lines <-chan string) error {
 // add starts to read from a socket after its handshake, unless the socket is idle.
 func (r *receiver) add(s *socket) error {
 	r.sockets = append(r.sockets, s)
-	if s.idle || !r.options.first {
+	if s.idle || !r.options.byFrame {
 		r.markOpen(s)
 	}
 	if s.idle {

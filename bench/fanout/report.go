@@ -15,7 +15,7 @@ type table struct {
 	rows   [][]string
 }
 
-// print writes the table in columns. The first column is left-aligned, the others right-aligned.
+// print writes the table in columns, as text or Markdown. The first column is left-aligned, the others right-aligned.
 func (t table) print(w io.Writer, markdown bool) {
 	width := make([]int, len(t.header))
 	for _, row := range append([][]string{t.header}, t.rows...) {
@@ -130,7 +130,7 @@ func ratio(r float64) string {
 	return fmt.Sprintf("%.2f", r)
 }
 
-// number formats v with about three digits.
+// number formats v with at most two decimals.
 func number(v float64) string {
 	switch {
 	case v >= 100:
