@@ -39,8 +39,8 @@ func keyedFeed(t *testing.T) *httptest.Server {
 	return s
 }
 
-// Each mistake in the request settings of a config causes an error with file, line and value. No error
-// shows a secret.
+// check accepts valid request settings. Each mistake in request settings causes an error. The output
+// contains no secret.
 func TestCaseRequestSettings(t *testing.T) {
 	t.Chdir(t.TempDir())
 	t.Setenv("FEED_KEY", testenv.Secret)

@@ -108,7 +108,8 @@ func (w *bindingsWorld) emitUntil(exchange, key string, in map[string]bool) {
 	})
 }
 
-// health waits until Health reports an issue with each of the texts.
+// health waits until Health has reported, for each of the texts, an issue that contains the text and
+// is not Down.
 func (w *bindingsWorld) health(texts ...string) {
 	w.Helper()
 	for _, text := range texts {
