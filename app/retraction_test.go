@@ -53,22 +53,22 @@ consumers:
 fetch: {private_addresses: true, ignore_robots: true}
 `)
 	consumers := []string{"run", "consumers", "--config", config, "--log-level", "debug"}
-	first := start(t, "consumer=notify.hook keys", w.env, consumers...)
-	first.eventually("the other channel", func() bool {
-		return strings.Contains(first.output(), "consumer=notify.log keys")
+	killed := start(t, "consumer=notify.hook keys", w.env, consumers...)
+	killed.eventually("the other channel", func() bool {
+		return strings.Contains(killed.output(), "consumer=notify.log keys")
 	})
 	pars := start(t, "parser ready", w.env, "run", "scheduler", "parser", "--config", config)
 	pars.eventually("the goal at both channels", func() bool { return len(hook.titles()) == 1 && len(ntfy.titles()) == 1 })
-	first.eventually("the end of both handlers", func() bool { // the call of a handler that is killed may be repeated
+	killed.eventually("the end of both handlers", func() bool { // the call of a handler that is killed may be repeated
 		handled := 0
-		for line := range strings.Lines(first.output()) {
+		for line := range strings.Lines(killed.output()) {
 			if strings.Contains(line, `msg="event handled"`) && strings.Contains(line, " key=soccer.mls.goal ") {
 				handled++
 			}
 		}
 		return handled == 2
 	})
-	first.stop(syscall.SIGKILL)
+	killed.stop(syscall.SIGKILL)
 	next := start(t, "consumer=notify.hook keys", w.env, consumers...)
 	retracted.Store(true)
 	next.eventually("the retraction at both channels", func() bool {

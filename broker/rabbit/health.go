@@ -41,7 +41,8 @@ func (b *Broker) Queues() []string {
 	return names
 }
 
-// health returns an issue if the link is blocked or cannot open a channel.
+// health returns an issue if the broker blocks the link, or if the link is in use and cannot open a
+// channel.
 func (l *link) health(ctx context.Context) []health.Issue {
 	if reason := l.blocked.Load(); reason != nil {
 		return []health.Issue{{Text: fmt.Sprintf("the broker accepts no messages on connection %q: %s", l.name, *reason)}}

@@ -106,7 +106,7 @@ func TestTopicsMatchAsInRabbitMQ(t *testing.T) {
 	for _, k := range keys {
 		c, err := ch.PublishWithDeferredConfirm(exchange, k, false, false, amqp.Publishing{Body: []byte(k)})
 		if err != nil || !c.Wait() {
-			t.Fatalf("publishing %q: %v", k, err)
+			t.Fatalf("publishing %q: error %v, want a confirmation", k, err)
 		}
 	}
 	for i, p := range patterns {
@@ -173,7 +173,7 @@ func TestPropertiesMirrorTheEvent(t *testing.T) {
 	}
 	d, ok, err := ch.Get(q.Name, true)
 	if err != nil || !ok {
-		t.Fatalf("the confirmed event is not in the queue: %v", err)
+		t.Fatalf("the confirmed event is not in the queue (error %v), want it there", err)
 	}
 	for name, pair := range map[string][2]any{
 		"MessageId":          {d.MessageId, e.ID},
