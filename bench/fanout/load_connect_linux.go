@@ -39,7 +39,7 @@ func connect(o loadOptions) (chan *socket, chan error) {
 	return opened, failed
 }
 
-// open opens socket i.
+// open connects socket i and upgrades the connection to WebSocket.
 func open(o loadOptions, i int) (*socket, error) {
 	from := net.ParseIP(o.sources[i%len(o.sources)])
 	if from == nil {

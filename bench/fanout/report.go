@@ -122,7 +122,7 @@ func (f figures) table(title, unit string, names []string, limits ...limit) tabl
 	return t
 }
 
-// ratio formats a ratio.
+// ratio formats r with two decimals. It returns a dash for 0, because then the ratio was not measured.
 func ratio(r float64) string {
 	if r == 0 {
 		return "–"
