@@ -117,8 +117,8 @@ func TestCheck(t *testing.T) {
 }
 
 // The folder of profiles can contain other YAML files, such as the config itself. check lists the
-// files that it ignores, except the config. A file that looks like a profile, or that a command names
-// as a profile, must be a valid profile.
+// files that it ignores, except the config. A file that looks like a profile, or that a command
+// names as a profile, must be a valid profile.
 func TestOtherFilesBesideProfiles(t *testing.T) {
 	t.Chdir(t.TempDir())
 	write(t, map[string]string{

@@ -128,9 +128,9 @@ type lineBatch struct {
 	err   error // why no further lines follow: io.EOF, or an error of the reader
 }
 
-// readBatches starts a goroutine that reads lines from in, and sends them in batches to the returned
-// channel. The goroutine ends after a batch with an error. If ctx ends, it ends after the current
-// read, because a read from a terminal cannot be interrupted.
+// readBatches starts a goroutine that reads lines from in, and sends them in batches to the
+// returned channel. The goroutine ends after a batch with an error. If ctx ends, it ends after the
+// current read, because a read from a terminal cannot be interrupted.
 func readBatches(ctx context.Context, in io.Reader) <-chan lineBatch {
 	batches := make(chan lineBatch)
 	go func() {

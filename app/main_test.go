@@ -33,8 +33,8 @@ func TestMain(m *testing.M) {
 
 const nycTor = "../fixtures/soccer/mls-2016-11-06-nyc-tor"
 
-// call runs matchwire in this process, with in as its standard input and env as its whole environment.
-// It returns the exit code, standard output and standard error.
+// call runs matchwire in this process, with in as its standard input and env as its whole
+// environment. It returns the exit code, standard output and standard error.
 func call(t *testing.T, in string, env map[string]string, args ...string) (code int, out, errs string) {
 	t.Helper()
 	var o, e bytes.Buffer

@@ -164,8 +164,8 @@ func (p *parseCmd) read(ctx context.Context, c *console, profile *profile.Profil
 
 const startFormat = "2006-01-02 15:04 MST"
 
-// showAll prints a single match in full. Otherwise it prints one line for each match, and the number of
-// matches.
+// showAll prints a single match in full. Otherwise it prints one line for each match, and the
+// number of matches.
 func showAll(w io.Writer, all []observation.Observation) error {
 	if len(all) == 1 {
 		return show(w, all[0])

@@ -83,8 +83,8 @@ func (w textWriter) Write(p []byte) (int, error) {
 }
 
 // printable replaces some characters of text with U+FFFD: control characters except line feed and
-// tab, bidirectional controls, line and paragraph separators, and invisible characters that can hide
-// text. It keeps the joiners that some scripts and emoji need.
+// tab, bidirectional controls, line and paragraph separators, and invisible characters that can
+// hide text. It keeps the joiners that some scripts and emoji need.
 func printable(text string) string {
 	return strings.Map(func(r rune) rune {
 		switch {

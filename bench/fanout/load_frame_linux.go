@@ -10,8 +10,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// handleFrame counts the publications in a data frame, answers a ping, and prints the code of a close
-// frame.
+// handleFrame counts the publications in a data frame, answers a ping, and prints the code of a
+// close frame.
 func (r *receiver) handleFrame(s *socket, f wsFrame, now time.Time) (counts, error) {
 	switch f.op {
 	case opPing:

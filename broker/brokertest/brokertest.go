@@ -152,8 +152,8 @@ const markPrefix = "mark-"
 
 var markCount atomic.Int64
 
-// markKey returns the routing key of the marks for a queue. Another queue receives these marks only if
-// one of its patterns matches every key, such as "#".
+// markKey returns the routing key of the marks for a queue. Another queue receives these marks only
+// if one of its patterns matches every key, such as "#".
 func markKey(queue string) string { return "mark.queue." + strings.ReplaceAll(queue, ".", "_") }
 
 func markNumber(m broker.Message) (int, bool) {

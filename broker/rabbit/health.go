@@ -19,8 +19,9 @@ const (
 	defaultMessageSize = 1100 // in bytes, used until the first message is counted
 )
 
-// Health opens a channel on each connection that is in use, and returns the issues of the connections.
-// If there are none, it returns an issue for each failing operation and each recent notice.
+// Health opens a channel on each connection that is in use, and returns the issues of the
+// connections. If there are none, it returns an issue for each failing operation and each recent
+// notice.
 func (b *Broker) Health(ctx context.Context) []health.Issue {
 	var all []health.Issue
 	for _, l := range b.links() {
