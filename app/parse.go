@@ -103,7 +103,8 @@ func noMatch(problems []observation.Problem) error {
 }
 
 // showProfile prints the name of the profile. It also prints the profile's version, the layout of
-// the page, and the last day when the profile worked, if they are known.
+// the page, and the last date on which the profile is known to have worked, if the profile has
+// them.
 func showProfile(w io.Writer, p *profile.Profile, d *profile.Document) error {
 	line := "profile " + p.Name
 	if p.Version > 0 {

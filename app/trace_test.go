@@ -64,7 +64,7 @@ func (c *otlpCollector) spansOf(tid event.TID) map[event.SpanID]*otlp.Span {
 	return found
 }
 
-// all returns all nodes of a tree.
+// all returns nodes and all their descendants.
 func all(nodes []*trace.Node) (list []*trace.Node) {
 	for _, n := range nodes {
 		list = append(append(list, n), all(n.Children)...)
@@ -88,9 +88,9 @@ func path(nodes []*trace.Node, steps ...string) *trace.Node {
 	return nil
 }
 
-// The trace of an API call contains all steps that the call caused in several processes:
-// the steps of its own job up to a WebSocket frame, and the scheduled jobs up to a
-// notification. matchwire trace, the API and an OpenTelemetry collector have the same steps.
+// The trace of an API call contains all steps that the call caused in several processes: the steps
+// of its own job up to a WebSocket frame, and the scheduled jobs up to a notification. matchwire
+// trace, the API and an OpenTelemetry collector show the same steps.
 func TestTraceOfACall(t *testing.T) {
 	w := newWorld(t)
 	notified := make(chan event.Event, 10)

@@ -30,7 +30,7 @@ type socket struct {
 	counts counts
 }
 
-// A receiver reads all sockets in one loop with one buffer. A goroutine and a buffer for each
+// A receiver reads from all sockets in one loop with one buffer. A goroutine and a buffer for each
 // socket would use more CPU than the servers.
 type receiver struct {
 	options loadOptions

@@ -30,7 +30,7 @@ func (p *declareProxy) withhold(queue string) {
 	p.queue = queue
 }
 
-// release sends the withheld replies.
+// release sends the withheld replies. The proxy then forwards later replies.
 func (p *declareProxy) release() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
