@@ -137,7 +137,8 @@ func (w *deadWalk) window(ctx context.Context, ch *channel) error {
 	return nil
 }
 
-// visit calls handle for a dead letter and performs the action that handle returns.
+// visit calls handle for a dead letter and performs the action that handle returns. It requeues in
+// batches, with flush.
 func (w *deadWalk) visit(ctx context.Context, d amqp.Delivery) (broker.DeadAction, error) {
 	m := received(d)
 	m.Attempt = number(d, headerAttempts)

@@ -24,7 +24,8 @@ type restriction struct {
 	log     *slog.Logger
 }
 
-// note records that the user may not declare an object. It logs only the first object.
+// note records that the user may not declare an object or a binding. It logs only the first of
+// them.
 func (r *restriction) note(object string) {
 	r.active.Store(true)
 	r.once.Do(func() {
