@@ -1,5 +1,5 @@
-// Package memory implements a broker inside the process, without a server. The demo, tests, and
-// matchwire without a RabbitMQ server use it. It stores nothing on disk.
+// Package memory implements a broker inside the process, without a server. The demo, the
+// embedded mode and tests use it. It stores nothing on disk.
 package memory
 
 import (
