@@ -121,7 +121,7 @@ func TestAsyncAPIDocument(t *testing.T) {
 	cmd.Dir = dir
 	if out, err := cmd.CombinedOutput(); err != nil {
 		if os.Getenv(testenv.Require) == "1" {
-			t.Fatalf("%v\n%s", err, out)
+			t.Fatalf("npm install: %v\n%s", err, out)
 		}
 		t.Skipf("npm install: %v\n%s", err, out)
 	}
@@ -167,7 +167,7 @@ func checkReferences(t *testing.T, root, v any) {
 			in := root
 			if file != "" {
 				if err := json.Unmarshal(contract(t, strings.TrimPrefix(file, "./")), &in); err != nil {
-					t.Errorf("%s: %v", ref, err)
+					t.Errorf("$ref %s: %v", ref, err)
 				}
 			}
 			for _, word := range strings.Split(strings.TrimPrefix(pointer, "/"), "/") {

@@ -87,7 +87,7 @@ func TestCheck(t *testing.T) {
 	code, out, _ = call(t, "", nil, "check", "sites/other.yaml")
 	want := `sites/other/c.html: result differs from sites/other/c.html.expect.json:`
 	if code != 1 || !strings.Contains(out, want) || !strings.Contains(out, `"minute": 6`) {
-		t.Errorf("exit %d, want 1 and %q in:\n%s", code, want, out)
+		t.Errorf("exit %d, want 1, %q and \"minute\": 6 in:\n%s", code, want, out)
 	}
 	write(t, map[string]string{"sites/other/c.html": "<h1>gone</h1>"})
 	code, out, _ = call(t, "", nil, "check", "sites/other.yaml")
@@ -113,13 +113,13 @@ func TestCheck(t *testing.T) {
 	}
 	write(t, map[string]string{"sites/other.yaml": tinyProfile + "    shirt: u\n"})
 	if code, _, errs := call(t, "", nil, "check"); code != 2 || !strings.Contains(errs, `other.yaml:16:5`) {
-		t.Errorf("profile with an unknown key: exit %d, want 2: %s", code, errs)
+		t.Errorf("profile with an unknown key: exit %d, want 2 and an error at other.yaml:16:5: %s", code, errs)
 	}
 }
 
 // The folder of profiles can contain other YAML files, such as the config itself. check lists the
-// files that it ignores. A file that looks like a profile, or that a command names as a profile,
-// must be a valid profile.
+// files that it ignores, except the config. A file that looks like a profile, or that a command
+// names as a profile, must be a valid profile.
 func TestOtherFilesBesideProfiles(t *testing.T) {
 	t.Chdir(t.TempDir())
 	write(t, map[string]string{
@@ -140,7 +140,7 @@ func TestOtherFilesBesideProfiles(t *testing.T) {
 	for _, want := range []string{"ok  profile tiny.yaml", "ok  file sources.yaml", "ok  file compose.yaml",
 		"ok  file fixture.yaml", "ignored, because it is not a profile"} {
 		if code != 0 || !strings.Contains(out, want) || strings.Contains(out, "file matchwire.yaml") {
-			t.Errorf("check: exit %d, want 0 and %q in:\n%s%s", code, want, out, errs)
+			t.Errorf("check: exit %d, want 0, %q and no line for matchwire.yaml in:\n%s%s", code, want, out, errs)
 		}
 	}
 	for _, args := range [][]string{{"check", "matchwire.yaml"}, {"parse", "page.html", "-p", "sources.yaml"}} {
@@ -156,7 +156,7 @@ func TestOtherFilesBesideProfiles(t *testing.T) {
 		write(t, map[string]string{"new.yaml": text})
 		code, _, errs := call(t, "", nil, "parse", "page.html", "-p", "tiny")
 		if code == 0 || !strings.Contains(errs, "new.yaml:") {
-			t.Errorf("a profile with %s: exit %d, want an error that names new.yaml: %s", name, code, errs)
+			t.Errorf("a profile with %s: exit %d, want a failure that names new.yaml: %s", name, code, errs)
 		}
 	}
 }
@@ -256,14 +256,14 @@ func TestRecord(t *testing.T) {
 	// If record saves no page, it leaves no files.
 	record := []string{"record", site.URL + "/m", "-p", "rec/profile.yaml", "--match", "m1", "-o"}
 	if code, _, errs := call(t, "", nil, append(record, "none")...); code != 1 || !strings.Contains(errs, "403") {
-		t.Errorf("site that responds with 403: exit %d, want 1: %s", code, errs)
+		t.Errorf("site that responds with 403: exit %d, want 1 and an error with 403: %s", code, errs)
 	}
 	if left, _ := os.ReadDir("none"); len(left) > 0 {
 		t.Errorf("a recording without a page left the files %v, want none", left)
 	}
 	code, _, errs = call(t, "", nil, append(record, "rec")...)
 	if code != 2 || !strings.Contains(errs, "already has a fixture") {
-		t.Errorf("folder that has a fixture: exit %d, want 2: %s", code, errs)
+		t.Errorf("folder that has a fixture: exit %d, want 2 and an error that says so: %s", code, errs)
 	}
 }
 

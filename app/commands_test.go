@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-// Every matchwire command in README.md, docs/commands.md and CONTRIBUTING.md exists and has the flags shown.
+// Every matchwire command in README.md, docs/commands.md and CONTRIBUTING.md exists and has the documented flags.
 func TestDocumentedCommands(t *testing.T) {
 	shape := regexp.MustCompile("(?m)(?:^ *|`|\\$ )(?:go run \\./cmd/)?matchwire ([a-z]+)([^`\n]*)")
 	flag := regexp.MustCompile(`--[a-z]+(-[a-z]+)*`)

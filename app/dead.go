@@ -244,9 +244,9 @@ type selection struct {
 // errAllFound ends a walk early.
 var errAllFound = errors.New("all selected dead letters found")
 
-// walk calls act for each selected dead letter and performs the action that act returns:
-// keep, requeue or discard. It returns the number of calls of act. If a selected ID is not
-// in the queue, walk returns an error after the last call of act.
+// walk calls act for each selected dead letter and performs the action that act returns: keep,
+// requeue or discard. It returns the number of calls to act. If a selected ID is not in the queue,
+// walk returns an error after the last call to act. s must have either IDs or All.
 func (s selection) walk(
 	ctx context.Context, c *console, queue string, act func(broker.DeadLetter) broker.DeadAction,
 ) (int, error) {

@@ -56,7 +56,8 @@ func TestDeadLetters(t *testing.T) {
 	out, errs = run(exitOK, "list", "notify.log", "--limit", "2")
 	if !strings.Contains(out, "bad-0") || strings.Contains(out, "bad-2") ||
 		!strings.Contains(out, "decoding event: invalid character 'g'") || !strings.Contains(errs, "and 1 more") {
-		t.Errorf("dead list notify.log --limit 2 printed:\n%s%s\nwant bad-0, bad-1 and a count of 1 more", out, errs)
+		t.Errorf("dead list notify.log --limit 2 printed:\n%s%s\nwant bad-0, bad-1, the reason and a count of 1 more",
+			out, errs)
 	}
 	out, _ = run(exitOK, "show", "notify.log", "bad-1")
 	if !strings.Contains(out, `"goal\x1b[31m!"`) || !strings.Contains(out, "attempts    1") {

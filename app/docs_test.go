@@ -113,7 +113,8 @@ func asJSON(t *testing.T, text []byte) any {
 	return v
 }
 
-// The schema accepts every shipped and documented profile, and refuses common mistakes.
+// The JSON Schema of profiles accepts every shipped and documented profile, and refuses common
+// mistakes.
 func TestSchema(t *testing.T) {
 	s := schema(t)
 	all := map[string][]byte{}
@@ -159,7 +160,7 @@ func TestSchema(t *testing.T) {
 	}
 }
 
-// The schema has the same members as the Go types.
+// The JSON Schema of profiles has the same members as the Go types.
 func TestSchemaHasAllMembers(t *testing.T) {
 	var s struct {
 		Properties map[string]json.RawMessage

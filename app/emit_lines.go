@@ -27,7 +27,7 @@ type lineEmitter struct {
 
 	bar    *progress
 	lines  int // number of lines read
-	failed int // number of lines whose event is invalid or not confirmed
+	failed int // number of lines that are invalid or whose event is not confirmed
 }
 
 // run emits events until standard input ends or cannot be read, an event cannot be published or
@@ -128,8 +128,9 @@ type lineBatch struct {
 	err   error // why no further lines follow: io.EOF, or an error of the reader
 }
 
-// readBatches reads lines from in and sends them in batches. It stops after a batch with an error.
-// If ctx ends, it stops after the current read, because a read of a terminal cannot be interrupted.
+// readBatches starts a goroutine that reads lines from in, and sends them in batches to the
+// returned channel. The goroutine ends after a batch with an error. If ctx ends, it ends after the
+// current read, because a read from a terminal cannot be interrupted.
 func readBatches(ctx context.Context, in io.Reader) <-chan lineBatch {
 	batches := make(chan lineBatch)
 	go func() {

@@ -17,7 +17,7 @@ import (
 	"github.com/matchwire/matchwire/event"
 )
 
-// A batchRecorder is a [broker.Publisher] that records the players of the batches that it receives.
+// A batchRecorder is a [broker.Publisher] that records the players in the batches that it receives.
 // It confirms at most limit events in total.
 type batchRecorder struct {
 	batches [][]string
@@ -160,12 +160,12 @@ func TestEmitReportsUnconfirmedLines(t *testing.T) {
 
 // If the confirmed events cannot be printed, emit still reports each line with an unconfirmed event.
 func TestEmitReportsUnconfirmedLinesWithoutOutput(t *testing.T) {
-	out, in := io.Pipe()
-	out.CloseWithError(errors.New("disk full"))
+	reader, out := io.Pipe()
+	reader.CloseWithError(errors.New("disk full"))
 	var errs bytes.Buffer
 	l := &lineEmitter{
 		emitCmd:   &emitCmd{Key: "soccer.mls.goal", Timeout: time.Minute},
-		console:   &console{program: program{in: strings.NewReader(numberedLines(4)), out: in, err: &errs}},
+		console:   &console{program: program{in: strings.NewReader(numberedLines(4)), out: out, err: &errs}},
 		publisher: &batchRecorder{limit: 2},
 	}
 	l.tid = event.NewTID()

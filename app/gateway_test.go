@@ -18,11 +18,11 @@ import (
 
 // An instance announces that it serves TLS, and a gateway that serves TLS connects to the instance over
 // TLS. The gateway starts without AMQP_URL. When the gateway stops, its clients get a close frame. A
-// gateway that does not trust the certificate reports this in its health.
+// gateway that does not trust the certificate of the instance reports this at /healthz.
 func TestGatewayWithTLS(t *testing.T) {
 	w := newWorld(t)
-	site := httptest.NewTLSServer(nil) // only its certificate is used
-	defer site.Close()
+	certified := httptest.NewTLSServer(nil) // only its certificate is used
+	defer certified.Close()
 	dir := t.TempDir()
 	write := func(name, kind string, bytes []byte) string {
 		f := filepath.Join(dir, name)
@@ -31,22 +31,23 @@ func TestGatewayWithTLS(t *testing.T) {
 		}
 		return f
 	}
-	key, err := x509.MarshalPKCS8PrivateKey(site.TLS.Certificates[0].PrivateKey)
+	key, err := x509.MarshalPKCS8PrivateKey(certified.TLS.Certificates[0].PrivateKey)
 	if err != nil {
 		t.Fatal(err)
 	}
-	ca := write("tls.crt", "CERTIFICATE", site.Certificate().Raw)
+	ca := write("tls.crt", "CERTIFICATE", certified.Certificate().Raw)
 	write("tls.key", "PRIVATE KEY", key)
 	file := filepath.Join(dir, "matchwire.yaml")
 	if err := os.WriteFile(file, []byte("tls: {certificate: tls.crt, key: tls.key}\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	only := []string{"AMQP_URL=", "REDIS_URL=" + w.redisURL, "MATCHWIRE_NAMESPACE=" + w.namespace, "SSL_CERT_FILE=" + ca}
+	gatewayEnv := []string{"AMQP_URL=", "REDIS_URL=" + w.redisURL, "MATCHWIRE_NAMESPACE=" + w.namespace,
+		"SSL_CERT_FILE=" + ca}
 	start(t, "msg=serving", w.env, "run", "fanout", "--listen", "127.0.0.1:0", "--config", file)
-	gateway := start(t, "tls=true", only, "gateway", "--listen", "127.0.0.1:0", "--config", file)
+	gateway := start(t, "tls=true", gatewayEnv, "gateway", "--listen", "127.0.0.1:0", "--config", file)
 
 	pool := x509.NewCertPool()
-	pool.AddCert(site.Certificate())
+	pool.AddCert(certified.Certificate())
 	trusting := &tls.Config{RootCAs: pool}
 	client := http.Client{Transport: &http.Transport{TLSClientConfig: trusting}}
 	get := func(address, path string) (int, string) {
@@ -68,12 +69,12 @@ func TestGatewayWithTLS(t *testing.T) {
 		t.Errorf("first frame %s, error %v; want a snapshot", b, err)
 	}
 
-	bad := start(t, "tls=true", append(only, "SSL_CERT_FILE="+write("none.pem", "NONE", nil)),
+	bad := start(t, "tls=true", append(gatewayEnv, "SSL_CERT_FILE="+write("none.pem", "NONE", nil)),
 		"gateway", "--listen", "127.0.0.1:0", "--config", file)
 	if code, body := get(bad.address(), "/"); code != 503 {
 		t.Errorf("gateway that does not trust the instance: status %d, body %s; want 503", code, body)
 	}
-	bad.eventually("the refused certificate in the health", func() bool {
+	bad.eventually("the refused certificate at /healthz", func() bool {
 		_, body := get(bad.address(), "/healthz")
 		return strings.Contains(body, "is not trusted: add its authority to SSL_CERT_FILE")
 	})

@@ -12,7 +12,7 @@ import (
 	"testing"
 )
 
-// The script in docs/profiles.md starts to poll the page of each live match on a list.
+// The script in docs/profiles.md makes matchwire poll the page of each live match on a list.
 func TestDocumentedListScript(t *testing.T) {
 	for _, tool := range []string{"sh", "jq", "curl"} {
 		if _, err := exec.LookPath(tool); err != nil {

@@ -71,7 +71,7 @@ func signalContext() context.Context {
 // An Option adds or replaces a consumer of matchwire.
 type Option consumers.Plugin
 
-// WithConsumer adds a consumer, or replaces the shipped consumer with that name. If the
+// WithConsumer adds a consumer, or replaces the consumer with the same name. If the
 // config has a consumers section, the consumer runs only if that section names it.
 func WithConsumer(name string, m consumers.Maker) Option { return Option{Name: name, New: m} }
 

@@ -33,8 +33,8 @@ func TestMain(m *testing.M) {
 
 const nycTor = "../fixtures/soccer/mls-2016-11-06-nyc-tor"
 
-// call runs matchwire in this process, with env as its whole environment. It returns the
-// exit code, standard output and standard error.
+// call runs matchwire in this process, with in as its standard input and env as its whole
+// environment. It returns the exit code, standard output and standard error.
 func call(t *testing.T, in string, env map[string]string, args ...string) (code int, out, errs string) {
 	t.Helper()
 	var o, e bytes.Buffer
@@ -88,8 +88,8 @@ func (p *process) output() string {
 	return p.written.String()
 }
 
-// stop sends a signal to the process and waits until the process has ended. It does nothing if an
-// earlier call has already done so. After SIGTERM, the exit code must be 0.
+// stop sends a signal to the process and waits until the process has ended. After an earlier call,
+// stop does nothing. After SIGTERM, the exit code must be 0.
 func (p *process) stop(sig syscall.Signal) {
 	if p.cmd.ProcessState != nil {
 		return
@@ -102,7 +102,7 @@ func (p *process) stop(sig syscall.Signal) {
 
 func (p *process) eventually(what string, ok func() bool) {
 	p.t.Helper()
-	testenv.Eventually(p.t, ok, "%s of matchwire %s; its output:\n%s", what, p.name, p)
+	testenv.Eventually(p.t, ok, "%s; the output of matchwire %s:\n%s", what, p.name, p)
 }
 
 func decodeLines(t *testing.T, out string) []event.Event {
@@ -266,7 +266,7 @@ func TestErrors(t *testing.T) {
 			"users with a password", nil, []string{"users", dir + "/users", "--amqp", both["AMQP_URL"]},
 			2, "URL of RabbitMQ: want amqp://host:port",
 		},
-		{"health of nothing", nil, []string{"health", "--listen", "127.0.0.1:1"}, 1, "127.0.0.1:1/healthz"},
+		{"health without a process", nil, []string{"health", "--listen", "127.0.0.1:1"}, 1, "127.0.0.1:1/healthz"},
 		{"health of a bad address", nil, []string{"health", "--listen", "here"}, 2, "listen: "},
 		{"unknown endpoint", nil, []string{"health", "--endpoint", "metrics"}, 2, "--endpoint"},
 		{
@@ -352,7 +352,7 @@ func TestErrors(t *testing.T) {
 			2, `texts/en.yaml:2:9: titles.goal: template "Goal of {{.Scorer}}": `,
 		},
 		{
-			"secret in place of a channel", nil,
+			"secret instead of a channel", nil,
 			with("run", "c12.yaml", "consumers:\n  notify:\n    channels: {chat: 'discord://"+testenv.Secret+"@1'}\n"),
 			2, `c12.yaml:3:22: consumers.notify.channels.chat: want a channel`,
 		},

@@ -30,7 +30,7 @@ type parseCmd struct {
 }
 
 func (p *parseCmd) Help() string {
-	return "For authors of profiles. Shows the matches and incidents on the page, and missing or contradictory data. " +
+	return "For authors of profiles: shows the matches and incidents on the page, and missing or contradictory data. " +
 		"For each rule of the profile, parse also shows the first value and the number of rows with a value."
 }
 
@@ -103,7 +103,8 @@ func noMatch(problems []observation.Problem) error {
 }
 
 // showProfile prints the name of the profile. It also prints the profile's version, the layout of
-// the page, and the last day when the profile worked, if they are known.
+// the page, and the last date on which the profile is known to have worked, if the profile has
+// them.
 func showProfile(w io.Writer, p *profile.Profile, d *profile.Document) error {
 	line := "profile " + p.Name
 	if p.Version > 0 {
@@ -164,7 +165,8 @@ func (p *parseCmd) read(ctx context.Context, c *console, profile *profile.Profil
 
 const startFormat = "2006-01-02 15:04 MST"
 
-// showAll prints a single match in full. If there are several matches, it prints one line for each.
+// showAll prints a single match in full. Otherwise it prints one line for each match, and the
+// number of matches.
 func showAll(w io.Writer, all []observation.Observation) error {
 	if len(all) == 1 {
 		return show(w, all[0])
@@ -194,7 +196,7 @@ func showAll(w io.Writer, all []observation.Observation) error {
 	return err
 }
 
-// state returns the status, period and clock of a match, like "live 2h 67'".
+// state returns the status, period and clock of a match, such as "live 2h 67'".
 func state(o observation.Observation) string {
 	status := strings.TrimSpace(string(o.Match.Status) + " " + string(o.Match.Period))
 	return strings.TrimSpace(status + " " + o.Match.Clock.String())

@@ -71,7 +71,8 @@ func TestCaseListProfileOnAForeignPage(t *testing.T) {
 			}
 			if code == 1 && !strings.Contains(errs, "set empty in the profile") && !strings.Contains(errs, "neither team") &&
 				!strings.Contains(errs, "not HTML") {
-				t.Errorf("parse %s with %s: the error does not name the key empty:\n%s", tc.page, tc.profile, errs)
+				t.Errorf("parse %s with %s: want the key empty, \"neither team\" or \"not HTML\" in the error:\n%s",
+					tc.page, tc.profile, errs)
 			}
 		}
 	}
@@ -89,7 +90,7 @@ func TestCaseProblemsAreGrouped(t *testing.T) {
 	const line = `matches row 1: match.start: "soon" is not a time in the layout "2006-01-02 15:04" ` +
 		`(126 times: also row 2, row 3, row 4, …)`
 	if code != 0 || strings.Count(out, "soon") != 2 || !strings.Contains(out, "126 problems:\n  "+line+"\n") {
-		t.Errorf("exit %d, want 0 and %s:\n%s%s", code, line, out, errs)
+		t.Errorf("exit %d, want 0, \"soon\" twice and %s:\n%s%s", code, line, out, errs)
 	}
 	code, out, errs = call(t, "", nil, "parse", "page.html", "-p", "list.yaml", "--json")
 	var result struct {

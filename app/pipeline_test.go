@@ -28,7 +28,7 @@ import (
 )
 
 // A world is a namespace on real servers for one test. env contains the environment variables that
-// make matchwire use that namespace.
+// make matchwire use these servers and this namespace.
 type world struct {
 	t              *testing.T
 	amqp, redisURL string
@@ -69,7 +69,7 @@ func writeConfig(t *testing.T, text string) string {
 }
 
 // exchange binds a new queue to the exchange of events. It returns the queue's messages and
-// a channel to the broker.
+// an AMQP channel.
 func (w *world) exchange() (<-chan amqp.Delivery, *amqp.Channel) {
 	w.t.Helper()
 	conn, err := amqp.Dial(w.amqp)
@@ -174,7 +174,7 @@ func newSite(t *testing.T, dir string) *httptest.Server {
 	t.Helper()
 	pages, err := filepath.Glob(filepath.Join(dir, "*.html"))
 	if err != nil || len(pages) == 0 {
-		t.Fatalf("no pages in %s: %v", dir, err)
+		t.Fatalf("found %d pages in %s, error %v; want at least one page", len(pages), dir, err)
 	}
 	var served atomic.Int64
 	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -313,7 +313,7 @@ fetch: {private_addresses: true}
 		select {
 		case <-arrived:
 		case <-time.After(30 * time.Second):
-			t.Fatal("fewer than three events on the exchange after 30 s")
+			t.Fatal("waited 30 s for the next of three events on the exchange")
 		}
 	}
 	cons := start(t, "consumer=scoreboard keys", w.env, "run", "consumers", "--config", config)
@@ -379,7 +379,7 @@ func TestReplayThroughServers(t *testing.T) {
 		})
 	}
 	if strings.Contains(cons.output(), "msg=notification") {
-		t.Errorf("a replay sent a notification:\n%s", cons.output())
+		t.Errorf("a replay sent a notification, want none:\n%s", cons.output())
 	}
 }
 
@@ -392,7 +392,7 @@ func captured(file string) string {
 	return filepath.Join(dir, file)
 }
 
-func TestReplayAsLiveNeedsNoLiveState(t *testing.T) {
+func TestReplayAsLiveRefusesExistingState(t *testing.T) {
 	w := newWorld(t)
 	env := w.envMap()
 	args := []string{"replay", nycTor, "--speed", "max", "--as-live", "--namespace", w.namespace}
@@ -477,7 +477,7 @@ func TestRunWaitsForBroker(t *testing.T) {
 	p.eventually("a second attempt", func() bool { return strings.Count(p.output(), "broker unreachable") >= 2 })
 	p.stop(syscall.SIGTERM)
 	if o := p.output(); !strings.Contains(o, "127.0.0.1:1") {
-		t.Errorf("the log does not name the server:\n%s", o)
+		t.Errorf("the log does not name the server 127.0.0.1:1:\n%s", o)
 	}
 	testenv.NoSecret(t, p.output())
 }
@@ -527,9 +527,9 @@ consumers:
 	}
 }
 
-// A demo of a recording sends each notification before its correction, even at full speed. It
-// prints each notification that a channel sends, and the reason for each event without a
-// notification.
+// A demo of a recording sends the notification of an incident before the notification of its
+// correction, even at full speed. The demo prints each notification that a channel sends. For each
+// event without a notification, it prints the reason.
 func TestDemoPrintsWhatChannelsSend(t *testing.T) {
 	var mu sync.Mutex
 	var types []string
@@ -544,7 +544,7 @@ func TestDemoPrintsWhatChannelsSend(t *testing.T) {
 	}))
 	defer hook.Close()
 	page := func(goals int, status, rows string) string { return fmt.Sprintf(tinyPage, goals, status, rows) }
-	const first, scorer, late = "<li><i>30'</i></li>", "<li><i>30'</i><b>Luuk</b></li>", "<li><i>3'</i><b>Til</b></li>"
+	const noScorer, scorer, late = "<li><i>30'</i></li>", "<li><i>30'</i><b>Luuk</b></li>", "<li><i>3'</i><b>Til</b></li>"
 	dir := t.TempDir()
 	write(t, map[string]string{
 		dir + "/matchwire.yaml": "profiles: .\nconsumers:\n  notify:\n    channels:\n" +
@@ -556,7 +556,7 @@ func TestDemoPrintsWhatChannelsSend(t *testing.T) {
 			"  - {file: 0.html, at: 2026-11-28T15:00:00Z}\n  - {file: 1.html, at: 2026-11-28T15:31:00Z}\n" +
 			"  - {file: 2.html, at: 2026-11-28T15:32:00Z}\n  - {file: 3.html, at: 2026-11-28T15:33:00Z}\n" +
 			"  - {file: 4.html, at: 2026-11-28T15:34:00Z}\n",
-		dir + "/0.html": page(0, "1H", ""), dir + "/1.html": page(1, "1H", first), dir + "/2.html": page(1, "1H", scorer),
+		dir + "/0.html": page(0, "1H", ""), dir + "/1.html": page(1, "1H", noScorer), dir + "/2.html": page(1, "1H", scorer),
 		dir + "/3.html": page(1, "FT", scorer), dir + "/4.html": page(2, "FT", scorer+late),
 	})
 	p := start(t, "Live page:", []string{"AMQP_URL=", "REDIS_URL="},

@@ -62,8 +62,8 @@ func (p *psCmd) Run(ctx context.Context, c *console) error {
 	return t.Flush()
 }
 
-// healthOf returns the status and issues of i. If i is gone, healthOf returns the time since the
-// last announcement of i instead.
+// healthOf returns the status and issues of i. If i is gone, healthOf returns a text such as
+// "silent for 20s" instead.
 func healthOf(i instances.Instance) string {
 	if i.Gone() {
 		return "silent for " + i.SilentFor().Round(time.Second).String()

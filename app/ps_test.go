@@ -65,7 +65,8 @@ func TestPS(t *testing.T) {
 	}
 }
 
-// health prints the status and the issues of a process. It exits with 1 if the status is fail.
+// health prints the status and the issues of a process. It exits with 1 if the status is fail or
+// the response is not valid.
 func TestHealthCommand(t *testing.T) {
 	responses := map[string]struct {
 		status int

@@ -102,7 +102,8 @@ func copyFile(from, to string) error {
 }
 
 // record records the page until ctx ends, r.For has passed, the site forbids the page, or a page
-// cannot be saved. It returns the number of pages that it saved, and an error if there are none.
+// cannot be saved. It returns the number of saved pages. In the last two cases, or if no page was
+// saved, it also returns an error.
 func (r *recordCmd) record(
 	ctx context.Context, c *console, s poll.Source, request *page.Request, recorder *recording.Recorder,
 ) (saved int, err error) {

@@ -42,8 +42,8 @@ func TestProfilesOfTheConfig(t *testing.T) {
 	}
 }
 
-// A fixture can name any file as its profile. The path is relative to the folder of the fixture, not to
-// the working directory.
+// A fixture can name any file as its profile. A relative path is relative to the folder of the
+// fixture, not to the working directory.
 func TestReplayFindsTheProfileOfAFixture(t *testing.T) {
 	root := t.TempDir()
 	t.Chdir(root)

@@ -22,7 +22,7 @@ match: {id: {value: f1}, home: {jq: .home}, away: {jq: .away}, home_score: {jq: 
 	status: {jq: .status}, league: {value: L}}
 `
 
-// keyedFeed starts a feed that answers only requests with the key.
+// keyedFeed starts a feed that answers only requests with the key and the parameter live=all.
 func keyedFeed(t *testing.T) *httptest.Server {
 	t.Helper()
 	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -39,8 +39,8 @@ func keyedFeed(t *testing.T) *httptest.Server {
 	return s
 }
 
-// Each mistake in the request settings of a config causes an error with file, line and value. No error
-// shows a secret.
+// check accepts valid request settings. Each mistake in request settings causes an error. The output
+// contains no secret.
 func TestCaseRequestSettings(t *testing.T) {
 	t.Chdir(t.TempDir())
 	t.Setenv("FEED_KEY", testenv.Secret)

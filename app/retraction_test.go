@@ -16,15 +16,15 @@ import (
 
 // A goal appears on a page and disappears again. Each receiver then shows the retraction in place
 // of the notification of the goal. The process that sent the first notification is killed before
-// the retraction. Still no notification is sent twice.
+// the retraction. Even so, no notification is sent twice.
 func TestRetractedGoal(t *testing.T) {
 	w := newWorld(t)
 	var retracted atomic.Bool
-	var second atomic.Int64
+	var seconds atomic.Int64
 	site := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, _ *http.Request) {
 		score, goal := 1, `<li class="event--goal away">
 			<span class="minute">6'</span><span class="who">Sebastian Giovinco</span></li>`
-		n := second.Add(7) // the clock advances with each page, so no page is stale
+		n := seconds.Add(7) // the match clock advances with each page, so no page is stale
 		if n < 25 || retracted.Load() {
 			score, goal = 0, ""
 		}
@@ -53,22 +53,22 @@ consumers:
 fetch: {private_addresses: true, ignore_robots: true}
 `)
 	consumers := []string{"run", "consumers", "--config", config, "--log-level", "debug"}
-	first := start(t, "consumer=notify.hook keys", w.env, consumers...)
-	first.eventually("the other channel", func() bool {
-		return strings.Contains(first.output(), "consumer=notify.log keys")
+	killed := start(t, "consumer=notify.hook keys", w.env, consumers...)
+	killed.eventually("the other channel", func() bool {
+		return strings.Contains(killed.output(), "consumer=notify.log keys")
 	})
 	pars := start(t, "parser ready", w.env, "run", "scheduler", "parser", "--config", config)
 	pars.eventually("the goal at both channels", func() bool { return len(hook.titles()) == 1 && len(ntfy.titles()) == 1 })
-	first.eventually("the end of both handlers", func() bool { // the call of a handler that is killed may be repeated
+	killed.eventually("the end of both handlers", func() bool { // the call of a handler that is killed may be repeated
 		handled := 0
-		for line := range strings.Lines(first.output()) {
+		for line := range strings.Lines(killed.output()) {
 			if strings.Contains(line, `msg="event handled"`) && strings.Contains(line, " key=soccer.mls.goal ") {
 				handled++
 			}
 		}
 		return handled == 2
 	})
-	first.stop(syscall.SIGKILL)
+	killed.stop(syscall.SIGKILL)
 	next := start(t, "consumer=notify.hook keys", w.env, consumers...)
 	retracted.Store(true)
 	next.eventually("the retraction at both channels", func() bool {
@@ -96,6 +96,8 @@ type receiver struct {
 	n     int               // number of calls
 }
 
+// newReceiver starts a receiver. thread and title are the names of the JSON members that contain the
+// thread and the title of a notification.
 func newReceiver(t *testing.T, thread, title string) *receiver {
 	r := &receiver{shows: map[string]string{}}
 	r.Server = httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, req *http.Request) {

@@ -13,7 +13,7 @@ const defaultConfig = "matchwire.yaml"
 // parserMemory is the memory limit, in bytes, that a process with the role parser sets for the Go
 // runtime. Close to the limit, the garbage collector runs more often. Two pages of the maximum size
 // need 160 MiB together. The memory of fanout depends on the number of its clients, so a process with
-// that role sets no limit.
+// that role sets no limit. If GOMEMLIMIT is set, the process keeps that limit.
 const parserMemory = 176 << 20
 
 type runCmd struct {

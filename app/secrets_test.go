@@ -116,7 +116,8 @@ func TestRefusedPasswords(t *testing.T) {
 	testenv.NoSecret(t, p.output())
 }
 
-// When all roles have started, matchwire removes the variables with secrets from its environment.
+// When all roles have started, matchwire removes the variables with secrets from its environment. It
+// keeps https_proxy, because Go reads this variable later.
 func TestSecretVariablesAreForgotten(t *testing.T) {
 	config := writeConfig(t, "consumers: {scoreboard: }\nrequests:\n"+
 		"  feed: {hosts: [api.example], headers: {x-key: {env: FEED_KEY}}, query: {k: {env: \"OTHER_KEY\"}}, "+

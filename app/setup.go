@@ -56,7 +56,7 @@ func (u *usersCmd) Help() string {
 		"  api/api_token              for MATCHWIRE_API_TOKEN_FILE of the role api\n\n" +
 		"ROLE is the name of a role, or gateway, setup or operator. " +
 		"The files for the servers contain only hashes of the passwords. " +
-		"If the folder already has passwords, the command keeps them, and only updates the rights of the users."
+		"If the folder already has passwords, the command keeps them, and updates only the rights and the URLs."
 }
 
 func (u *usersCmd) Run(c *console) error {

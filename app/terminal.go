@@ -18,7 +18,7 @@ import (
 // output is not a terminal or the command ends within 200 ms.
 type progress struct {
 	f     *os.File // nil if the output is not a terminal
-	unit  string   // like "page"
+	unit  string   // such as "page"
 	total int      // 0 if unknown
 	done  int
 	drawn time.Time // time of the last update; before the first update, the time of newProgress
@@ -64,7 +64,7 @@ func (p *progress) clear() {
 	}
 }
 
-// end ends the progress line, if step has shown it.
+// end ends the progress line with a line feed, if the line is on the terminal.
 func (p *progress) end() {
 	if p.shown {
 		fmt.Fprintln(p.f)
@@ -83,8 +83,8 @@ func (w textWriter) Write(p []byte) (int, error) {
 }
 
 // printable replaces some characters of text with U+FFFD: control characters except line feed and
-// tab, bidirectional controls, and invisible characters that can hide text. It keeps the joiners
-// that some scripts and emoji need.
+// tab, bidirectional controls, line and paragraph separators, and invisible characters that can
+// hide text. It keeps the joiners that some scripts and emoji need.
 func printable(text string) string {
 	return strings.Map(func(r rune) rune {
 		switch {
@@ -98,5 +98,5 @@ func printable(text string) string {
 	}, text)
 }
 
-// text returns a writer for text to standard output.
+// text returns a [textWriter] for standard output.
 func (p *program) text() io.Writer { return textWriter{p.out} }

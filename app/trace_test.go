@@ -22,7 +22,7 @@ import (
 	"github.com/matchwire/matchwire/internal/trace"
 )
 
-// An otlpCollector is a test server that receives spans like an OpenTelemetry collector.
+// An otlpCollector is a test server that receives spans as an OpenTelemetry collector does.
 type otlpCollector struct {
 	*httptest.Server
 	mu    sync.Mutex
@@ -64,7 +64,7 @@ func (c *otlpCollector) spansOf(tid event.TID) map[event.SpanID]*otlp.Span {
 	return found
 }
 
-// all returns all nodes of a tree.
+// all returns nodes and all their descendants.
 func all(nodes []*trace.Node) (list []*trace.Node) {
 	for _, n := range nodes {
 		list = append(append(list, n), all(n.Children)...)
@@ -88,9 +88,9 @@ func path(nodes []*trace.Node, steps ...string) *trace.Node {
 	return nil
 }
 
-// The trace of an API call contains all steps that the call caused in several processes:
-// the steps of its own job up to a WebSocket frame, and the scheduled jobs up to a
-// notification. matchwire trace, the API and an OpenTelemetry collector have the same steps.
+// The trace of an API call contains all steps that the call caused in several processes: the steps
+// of its own job up to a WebSocket frame, and the scheduled jobs up to a notification. matchwire
+// trace, the API and an OpenTelemetry collector show the same steps.
 func TestTraceOfACall(t *testing.T) {
 	w := newWorld(t)
 	notified := make(chan event.Event, 10)
@@ -108,10 +108,10 @@ func TestTraceOfACall(t *testing.T) {
 	if err != nil || len(files) < 12 {
 		t.Fatalf("found %d pages, want at least 12 (error %v)", len(files), err)
 	}
-	var at atomic.Int64
-	at.Store(4) // in progress, two goals so far
+	var pageIndex atomic.Int64
+	pageIndex.Store(4) // in progress, two goals so far
 	site := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
-		page, _ := os.ReadFile(files[min(int(at.Load()), len(files)-1)])
+		page, _ := os.ReadFile(files[min(int(pageIndex.Load()), len(files)-1)])
 		_, _ = rw.Write(page)
 	}))
 	defer site.Close()
@@ -170,7 +170,7 @@ consumers:
 	}
 	resp.Body.Close()
 	two.eventually("the goals so far", func() bool { return len(framed.all()) >= 5 })
-	at.Store(9) // the next goals
+	pageIndex.Store(9) // the next goals
 	goal := <-notified
 
 	read := func(id string) *trace.Tree {
@@ -258,7 +258,7 @@ consumers:
 	}
 	code, _, errs := call(t, "", w.envMap(), "trace", "--namespace", w.namespace, event.NewTID().String())
 	if code != 1 || !strings.Contains(errs, "no trace is stored") {
-		t.Errorf("unknown TID: exit %d: %s; want exit 1 and no stored trace", code, errs)
+		t.Errorf("unknown TID: exit %d: %s; want exit 1 and the error that no trace is stored", code, errs)
 	}
 	code, _, errs = call(t, "", w.envMap(), "trace", "--namespace", w.namespace, "nonsense")
 	if code == 0 || !strings.Contains(errs, `tid "nonsense"`) {

@@ -47,7 +47,7 @@ type Subscription struct {
 // ctx does not end when the subscription ends, because the subscription waits for its handlers. ctx
 // ends after the timeout of the subscription. If the handler then does not return within a second,
 // it is abandoned, and the attempt fails. An abandoned handler may still run during the next
-// attempt.
+// attempt. While 100 abandoned handlers of a subscription still run, no other handler is abandoned.
 type Handler func(ctx context.Context, m Message) error
 
 // A Subscriber delivers messages.

@@ -37,8 +37,8 @@ var measures = []measure{
 	{"slow", measureSlow},
 }
 
-// bench runs the measures and prints their tables and limits. It returns an error if a run failed,
-// or if a ratio exceeds its limit or was not measured.
+// bench runs the measures and prints their tables and limits. It returns an error if args are not
+// valid, a run failed, or a ratio exceeds its limit or was not measured.
 func bench(args []string) error {
 	o := &benchOptions{}
 	flags := flag.NewFlagSet("fanout", flag.ExitOnError)
@@ -96,8 +96,8 @@ func measureNames() []string {
 	return names
 }
 
-// rotate calls run for each name, o.rounds times. Each round begins with a different name, so that
-// no server always runs first. If a run fails, rotate prints the error and continues.
+// rotate calls run for each name, o.rounds times. Each round begins with the next name, so that no
+// name is always first. If a run fails, rotate prints the error and continues.
 func (o *benchOptions) rotate(measure string, names []string, run func(name string) error) {
 	for round := range o.rounds {
 		at := round % len(names)

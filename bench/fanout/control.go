@@ -11,9 +11,9 @@ import (
 	"time"
 )
 
-// control runs the commands for a server until in ends. It reads one command per line and runs the
-// commands in order. It passes the events of a command to the server before it runs the next
-// command. The commands are:
+// control runs the commands for a server until in ends or a command fails. It reads one command per
+// line and runs the commands in order. It passes the events of a command to the server before it
+// runs the next command. The commands are:
 //
 //	event JSON                          broadcast one event
 //	burst N [matches M] JSON            broadcast N events as fast as possible

@@ -24,7 +24,7 @@ func (h *histogram) add(d time.Duration) {
 	h.max = max(h.max, n)
 }
 
-// bucketOf returns the bucket of a number.
+// bucketOf returns the index of the bucket that contains n.
 func bucketOf(n int64) int {
 	shift := max(bits.Len64(uint64(n))-1-histogramBits, 0)
 	return shift<<histogramBits + int(n>>shift)
@@ -36,7 +36,8 @@ func bucketTop(i int) int64 {
 	return int64(i-shift<<histogramBits+1)<<shift - 1
 }
 
-// quantile returns the q-quantile in nanoseconds, or 0 if the histogram is empty.
+// quantile returns the q-quantile in nanoseconds, rounded up to the largest number in its bucket. It
+// returns 0 if the histogram is empty.
 func (h *histogram) quantile(q float64) int64 {
 	left := int64(q * float64(h.count))
 	for i, n := range h.buckets {

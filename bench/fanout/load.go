@@ -20,7 +20,7 @@ type loadOptions struct {
 	matches  int
 	sockets  int
 	protocol string
-	first    bool
+	byFrame  bool // whether a socket counts as connected only after its first frame
 	idle     int
 	sources  []string
 	check    bool
@@ -33,9 +33,9 @@ type loadOptions struct {
 //
 //	wait N   wait for N publications since the last reset; reply: got PUBLICATIONS BYTES FRAMES;
 //	         after waitTimeout, reply: timeout PUBLICATIONS
-//	reset    reset all counts and latencies; reply: reset
-//	latency  reply: latency P50 P90 P99 MAX COUNT, in nanoseconds since the event was passed to the
-//	         server
+//	reset    reset the latencies and the counts of wait; reply: reset
+//	latency  reply: latency P50 P90 P99 MAX COUNT; the latencies are in nanoseconds since each event
+//	         was sent
 //	check    reply: check GAPS DUPLICATES CLOSED, the numbers of missed events, duplicates and
 //	         closed sockets since the start
 //
@@ -48,7 +48,7 @@ func load(args []string) error {
 	flags.IntVar(&o.matches, "matches", 1, "number of matches")
 	flags.IntVar(&o.sockets, "sockets", 100, "number of sockets to open")
 	flags.StringVar(&o.protocol, "protocol", "none", "protocol on top of WebSocket: none or centrifuge")
-	flags.BoolVar(&o.first, "first", false, "count a socket as connected when it receives its first frame")
+	flags.BoolVar(&o.byFrame, "first", false, "count a socket as connected when it receives its first frame")
 	flags.IntVar(&o.idle, "idle", 0, "leave every N-th socket idle: never read from it; 0 means read from all")
 	sources := flags.String("source", "127.0.0.1", "local addresses to connect from, separated by commas")
 	flags.BoolVar(&o.check, "check", false,

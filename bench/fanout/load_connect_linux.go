@@ -39,11 +39,11 @@ func connect(o loadOptions) (chan *socket, chan error) {
 	return opened, failed
 }
 
-// open opens socket i.
+// open connects socket i and upgrades the connection to WebSocket.
 func open(o loadOptions, i int) (*socket, error) {
 	from := net.ParseIP(o.sources[i%len(o.sources)])
 	if from == nil {
-		return nil, fmt.Errorf("source %q: not an IP address", o.sources[i%len(o.sources)])
+		return nil, fmt.Errorf("source %q: want an IP address", o.sources[i%len(o.sources)])
 	}
 	d := net.Dialer{LocalAddr: &net.TCPAddr{IP: from}, Timeout: handshakeTimeout}
 	c, err := d.Dial("tcp", o.addr)

@@ -10,7 +10,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// handleFrame counts the publications in a data frame, and answers a ping.
+// handleFrame counts the publications in a data frame, answers a ping, and prints the code of a
+// close frame.
 func (r *receiver) handleFrame(s *socket, f wsFrame, now time.Time) (counts, error) {
 	switch f.op {
 	case opPing:
@@ -80,8 +81,8 @@ func digits(b []byte) int64 {
 	return n
 }
 
-// answer sends the answer to a ping. If the send buffer of the socket is full, answer returns an
-// error.
+// answer sends the answer to a ping. If the send buffer of the socket has no room for the whole
+// answer, answer returns an error.
 func answer(s *socket, op byte, payload []byte) error {
 	b := clientFrame(op, payload)
 	n, err := unix.Write(s.fd, b)

@@ -25,12 +25,12 @@ type socket struct {
 	fd     int
 	idle   bool   // whether the process never reads from the socket
 	open   bool   // whether the socket counts as connected
-	rest   []byte // beginning of an incomplete frame
+	rest   []byte // bytes that are received but not handled, such as the beginning of a frame
 	seq    int64  // seq of the last event; 0 before the first
 	counts counts
 }
 
-// A receiver reads all sockets in one loop with one buffer. A goroutine and a buffer for each
+// A receiver reads from all sockets in one loop with one buffer. A goroutine and a buffer for each
 // socket would use more CPU than the servers.
 type receiver struct {
 	options loadOptions
@@ -58,7 +58,8 @@ func newReceiver(o loadOptions) (*receiver, error) {
 	return r, nil
 }
 
-// run opens the sockets, reads from them, and runs the commands until lines is closed.
+// run reads from the sockets that are open, and runs the commands, until lines is closed or an error
+// occurs.
 func (r *receiver) run(lines <-chan string) error {
 	began := time.Now()
 	commands := lines
@@ -111,7 +112,7 @@ func (r *receiver) run(lines <-chan string) error {
 // add starts to read from a socket after its handshake, unless the socket is idle.
 func (r *receiver) add(s *socket) error {
 	r.sockets = append(r.sockets, s)
-	if s.idle || !r.options.first {
+	if s.idle || !r.options.byFrame {
 		r.markOpen(s)
 	}
 	if s.idle {

@@ -5,8 +5,8 @@ import (
 	"time"
 )
 
-// measureInterest measures whether a socket costs CPU time for events of matches to which it is not
-// subscribed. In both loads, about the same number of sockets receive each event.
+// measureInterest measures whether a socket costs CPU time for events of matches that it is not
+// subscribed to. In both loads, about the same number of sockets receive each event.
 func measureInterest(o *benchOptions) (table, []limit, error) {
 	const perSecond = 50
 	sockets, seconds := orDefault(o.sockets, 18_000), orDefault(o.seconds, 8)

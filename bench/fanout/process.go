@@ -64,7 +64,7 @@ func (p *process) stop() {
 	_ = p.cmd.Wait()
 }
 
-// send sends a command.
+// send writes a command to the standard input of the process.
 func (p *process) send(format string, args ...any) error {
 	if _, err := fmt.Fprintf(p.in, format+"\n", args...); err != nil {
 		return fmt.Errorf("%s: %w", p.name, err)

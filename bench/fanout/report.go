@@ -15,7 +15,8 @@ type table struct {
 	rows   [][]string
 }
 
-// print writes the table in columns. The first column is left-aligned, the others right-aligned.
+// print writes the table in columns, as text or Markdown. The first column is left-aligned, the
+// others right-aligned.
 func (t table) print(w io.Writer, markdown bool) {
 	width := make([]int, len(t.header))
 	for _, row := range append([][]string{t.header}, t.rows...) {
@@ -122,7 +123,8 @@ func (f figures) table(title, unit string, names []string, limits ...limit) tabl
 	return t
 }
 
-// ratio formats a ratio.
+// ratio formats r with two decimals. It returns a dash for 0, because then the ratio was not
+// measured.
 func ratio(r float64) string {
 	if r == 0 {
 		return "–"
@@ -130,7 +132,7 @@ func ratio(r float64) string {
 	return fmt.Sprintf("%.2f", r)
 }
 
-// number formats v with about three digits.
+// number formats v with at most two decimals.
 func number(v float64) string {
 	switch {
 	case v >= 100:

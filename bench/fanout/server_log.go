@@ -71,7 +71,7 @@ func (o logSource) consume(broadcast func([]byte) error) error {
 				}
 			}
 		}
-		fmt.Fprintln(os.Stderr, "bare consumer: the stream has ended")
+		fmt.Fprintln(os.Stderr, "bare consumer: stopped")
 	}()
 	return nil
 }

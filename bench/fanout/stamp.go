@@ -75,7 +75,7 @@ func newStamper(template []byte) (*stamper, error) {
 	}
 }
 
-// event returns event n of the run, with the given match, seq and time.
+// event returns the encoded event n of the run, with the given match, seq and time.
 func (s *stamper) event(n int64, match string, seq int64, now time.Time) []byte {
 	b := make([]byte, 0, s.size)
 	for _, p := range s.parts {

@@ -24,7 +24,7 @@ type wsFrame struct {
 }
 
 // cutFrame returns the first frame in b and the bytes after that frame. ok is false if the frame is
-// incomplete. In that case, rest is b.
+// incomplete or not valid. In that case, rest is b.
 func cutFrame(b []byte) (f wsFrame, rest []byte, ok bool, err error) {
 	if len(b) < 2 {
 		return f, b, false, nil

@@ -96,7 +96,7 @@ func publish(t *testing.T, b broker.Broker, msgs ...broker.Message) {
 	ctx, cancel := context.WithTimeout(t.Context(), waitTimeout)
 	defer cancel()
 	if n, err := b.Publish(ctx, msgs...); err != nil || n != len(msgs) {
-		t.Fatalf("Publish confirmed %d of %d messages: %v", n, len(msgs), err)
+		t.Fatalf("Publish confirmed %d of %d messages, error %v; want all and no error", n, len(msgs), err)
 	}
 }
 
@@ -152,8 +152,8 @@ const markPrefix = "mark-"
 
 var markCount atomic.Int64
 
-// markKey returns the routing key of the marks for a queue. Other queues receive these marks only
-// if they have the pattern "#".
+// markKey returns the routing key of the marks for a queue. Another queue receives these marks only
+// if one of its patterns matches every key, such as "#".
 func markKey(queue string) string { return "mark.queue." + strings.ReplaceAll(queue, ".", "_") }
 
 func markNumber(m broker.Message) (int, bool) {

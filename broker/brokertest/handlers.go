@@ -90,7 +90,7 @@ func retries(t *testing.T, open func() broker.Broker) {
 		}
 	}
 	if n, err := b.CountDead(t.Context(), "q"); n != 0 || err != nil {
-		t.Errorf("CountDead: %d, %v, want 0", n, err)
+		t.Errorf("CountDead: %d, error %v; want 0 and no error", n, err)
 	}
 }
 
@@ -196,7 +196,7 @@ func outage(t *testing.T, open func() broker.Broker) {
 		t.Errorf("attempt %d, want 4", got.msgs[0].Attempt)
 	}
 	if n, err := b.CountDead(t.Context(), "q"); n != 0 || err != nil {
-		t.Errorf("CountDead: %d, %v, want 0", n, err)
+		t.Errorf("CountDead: %d, error %v; want 0 and no error", n, err)
 	}
 }
 

@@ -101,17 +101,17 @@ func (b *barrier) wait() {
 func shared(t *testing.T, subscribe func(broker.Handler), publish func() (ids []string), last func() (id string)) {
 	t.Helper()
 	var got box
-	first, end := newBarrier(), newBarrier()
+	firstBarrier, lastBarrier := newBarrier(), newBarrier()
 	var ending atomic.Bool
 	for range 2 {
 		began := false
 		subscribe(func(ctx context.Context, m broker.Message) error {
 			switch {
 			case ending.Load():
-				end.wait()
+				lastBarrier.wait()
 			case !began: // each subscriber receives a message while the other is busy
 				began = true
-				first.wait()
+				firstBarrier.wait()
 			}
 			return got.put(ctx, m)
 		})

@@ -28,8 +28,9 @@ func (b *Broker) CountDead(_ context.Context, name string) (int, error) {
 	return len(q.dead), nil
 }
 
-// WalkDead removes all dead letters of a queue and calls h for each. At the end, it puts the kept
-// dead letters back, before any dead letters added during the walk.
+// WalkDead removes all dead letters of a queue and calls h for each. At the end, it requeues
+// messages as h requested. It puts the kept dead letters before any that were added during the
+// walk.
 func (b *Broker) WalkDead(ctx context.Context, name string,
 	h func(broker.DeadLetter) (broker.DeadAction, error)) error {
 	b.mu.Lock()

@@ -1,5 +1,5 @@
-// Package memory implements a broker inside the process, without a server. The demo and tests use
-// it. It stores nothing on disk.
+// Package memory implements a broker inside the process, without a server. The demo, the
+// embedded mode and tests use it. It stores nothing on disk.
 package memory
 
 import (
@@ -17,9 +17,8 @@ import (
 )
 
 // Bounds of the log and of each queue. The bounds in bytes count message bodies only. If a bound is
-// exceeded, the broker drops the oldest messages. maxQueueBytes also limits the messages
-// that wait for a retry in each queue. If there is no space for a retry, the broker drops the failed
-// message.
+// exceeded, the broker drops the oldest messages. maxQueueBytes also limits the messages that wait
+// for a retry in each queue. If there is no space for a retry, the broker drops the failed message.
 const (
 	maxLogBytes    = 64 << 20
 	maxQueueBytes  = 64 << 20
@@ -70,7 +69,7 @@ func (b *Broker) QueueHealth(_ context.Context, queues []string) (map[string][]h
 			continue
 		}
 		if q.dropped > 0 {
-			text := fmt.Sprintf("queue %q has dropped its %d oldest messages", name, q.dropped)
+			text := fmt.Sprintf("queue %q was full and has dropped %d messages", name, q.dropped)
 			all[name] = append(all[name], health.Issue{Text: text})
 		}
 		if n := len(q.dead); n > 0 {

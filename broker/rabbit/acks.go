@@ -7,7 +7,7 @@ import (
 	amqp "github.com/rabbitmq/amqp091-go"
 )
 
-// acks acknowledges, in batches, the deliveries of a channel that has a single consumer. While it
+// acks acknowledges, in batches, the deliveries of a channel that has a single consumer. While acks
 // writes an acknowledgement, it collects the tags for the next acknowledgement. So a busy queue
 // needs far fewer acknowledgements than messages. A slow handler does not delay the
 // acknowledgements of other deliveries.

@@ -173,10 +173,10 @@ func benchmarkPublish(tb *testing.B, matches int) {
 	matchwire := func() time.Duration {
 		defer b.purge()
 		began := time.Now()
-		const batch = 100
+		const batchSize = 100
 		batches := make(chan []broker.Message)
 		var callers sync.WaitGroup
-		for range window / batch {
+		for range window / batchSize {
 			callers.Go(func() {
 				for batch := range batches {
 					if _, err := b.broker.Publish(b.Context(), batch...); err != nil {
@@ -185,7 +185,7 @@ func benchmarkPublish(tb *testing.B, matches int) {
 				}
 			})
 		}
-		for batch := range slices.Chunk(msgs, batch) {
+		for batch := range slices.Chunk(msgs, batchSize) {
 			batches <- batch
 		}
 		close(batches)

@@ -87,7 +87,8 @@ func (w *bindingsWorld) received(in map[string]bool, id string) bool {
 	return in[id]
 }
 
-// emitUntil publishes messages on a bare channel, without matchwire, until in contains one of them.
+// emitUntil publishes messages on a bare channel, without matchwire, until in contains the latest of
+// them.
 func (w *bindingsWorld) emitUntil(exchange, key string, in map[string]bool) {
 	w.Helper()
 	n := 0
@@ -107,7 +108,8 @@ func (w *bindingsWorld) emitUntil(exchange, key string, in map[string]bool) {
 	})
 }
 
-// health waits until Health reports an issue with each of the texts.
+// health waits until Health has reported, for each of the texts, an issue that contains the text and
+// is not Down.
 func (w *bindingsWorld) health(texts ...string) {
 	w.Helper()
 	for _, text := range texts {

@@ -94,7 +94,7 @@ func (c *channel) IsClosed() bool { return c.conn.IsClosed() || c.Channel.IsClos
 
 // call runs a request that the broker answers, such as a declaration. If ctx ends before the reply,
 // call returns the error of ctx. If the broker does not answer in time, call drops the connection.
-// After an error, the caller may only call Close.
+// After an error, the caller must call nothing except Close.
 func (c *channel) call(ctx context.Context, request func(*amqp.Channel) error) error {
 	done := make(chan struct{})
 	c.latestDone = done

@@ -15,7 +15,7 @@ import (
 const (
 	// requeueBatch is the maximum number of dead letters that are requeued together.
 	requeueBatch = 16
-	// walkWindow is the maximum number of unacknowledged deliveries of a window. RabbitMQ forwards
+	// walkWindow is the maximum number of unacknowledged deliveries in a window. RabbitMQ forwards
 	// at most 32 acknowledgements to a quorum queue at a time and delays the rest. If the channel
 	// closes before RabbitMQ forwards the rest, those acknowledgements are lost.
 	walkWindow = 32
@@ -137,7 +137,8 @@ func (w *deadWalk) window(ctx context.Context, ch *channel) error {
 	return nil
 }
 
-// visit calls handle for a dead letter and performs the action that handle returns.
+// visit calls handle for a dead letter and performs the action that handle returns. It requeues in
+// batches, with flush.
 func (w *deadWalk) visit(ctx context.Context, d amqp.Delivery) (broker.DeadAction, error) {
 	m := received(d)
 	m.Attempt = number(d, headerAttempts)

@@ -24,7 +24,8 @@ type restriction struct {
 	log     *slog.Logger
 }
 
-// note records that the user may not declare an object. It logs only the first object.
+// note records that the user may not declare an object or a binding. It logs only the first of
+// them.
 func (r *restriction) note(object string) {
 	r.active.Store(true)
 	r.once.Do(func() {
@@ -42,8 +43,9 @@ type Object struct {
 }
 
 // Setup declares all exchanges, the log, and the queue of each subscription with its retry and
-// dead-letter queues. It also declares their bindings. It calls report for each object. It fails at
-// the first object that the broker refuses. The error contains the name of that object.
+// dead-letter queues. It also declares their bindings. It calls report, which must not be nil, for
+// each object. It fails at the first object that the broker refuses. The error contains the name of
+// that object.
 func (b *Broker) Setup(ctx context.Context, all []broker.Subscription, report func(Object)) error {
 	d := b.topology.declarer(b.controlLink)
 	defer d.close()

@@ -17,7 +17,7 @@ import (
 	"github.com/matchwire/matchwire/internal/testenv"
 )
 
-// asUser adds a user with permissions to the server, and returns url with the user.
+// asUser adds a user with permissions to the server, and returns url with this user and its password.
 func asUser(t *testing.T, ctl func(...string) (string, error), url, name, configure, write, read string) string {
 	t.Helper()
 	for _, args := range [][]string{

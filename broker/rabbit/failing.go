@@ -11,7 +11,7 @@ import (
 )
 
 // failingAfter is how long an operation must fail before health reports it. A reconnection usually
-// takes less.
+// takes less time.
 const failingAfter = 5 * time.Second
 
 // A failing records the operations of a Broker that failed at their latest attempt, such as the

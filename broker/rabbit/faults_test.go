@@ -18,7 +18,7 @@ import (
 	"github.com/matchwire/matchwire/internal/testenv"
 )
 
-// waitTimeout is the timeout of every wait in these tests.
+// waitTimeout is the timeout of most waits in these tests.
 const waitTimeout = 30 * time.Second
 
 // If a connection has no free channel, a new subscription waits for a free channel. The existing

@@ -30,7 +30,7 @@ func (p *declareProxy) withhold(queue string) {
 	p.queue = queue
 }
 
-// release sends the withheld replies.
+// release sends the withheld replies. The proxy then forwards later replies.
 func (p *declareProxy) release() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -88,7 +88,7 @@ func newDeclareProxy(t *testing.T, server string) *declareProxy {
 	return p
 }
 
-// forward copies AMQP frames from the broker to the client.
+// forward copies AMQP frames from the broker to the client, except the replies that it withholds.
 func (p *declareProxy) forward(client io.Writer, broker io.Reader) {
 	r := bufio.NewReader(broker)
 	for {

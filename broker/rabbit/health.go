@@ -19,8 +19,9 @@ const (
 	defaultMessageSize = 1100 // in bytes, used until the first message is counted
 )
 
-// Health opens a channel on each connection that is in use. If no connection has an issue, it
-// returns the operations that fail, and adds the recent notices.
+// Health opens a channel on each connection that is in use, and returns the issues of the
+// connections. If there are none, it returns an issue for each failing operation and each recent
+// notice.
 func (b *Broker) Health(ctx context.Context) []health.Issue {
 	var all []health.Issue
 	for _, l := range b.links() {
@@ -41,7 +42,8 @@ func (b *Broker) Queues() []string {
 	return names
 }
 
-// health returns an issue if the link is blocked or cannot open a channel.
+// health returns an issue if the broker blocks the link, or if the link is in use and cannot open a
+// channel.
 func (l *link) health(ctx context.Context) []health.Issue {
 	if reason := l.blocked.Load(); reason != nil {
 		return []health.Issue{{Text: fmt.Sprintf("the broker accepts no messages on connection %q: %s", l.name, *reason)}}

@@ -15,7 +15,7 @@ import (
 
 const (
 	dialTimeout  = 5 * time.Second  // shorter than the deadlines of callers, so that they can dial a second node
-	heartbeat    = 10 * time.Second // interval of AMQP heartbeats
+	heartbeat    = 10 * time.Second // interval between AMQP heartbeats
 	replyTimeout = 10 * time.Second // maximum time for the broker to answer a request, such as a declaration
 	writeTimeout = 5 * time.Second  // maximum time for the network to accept a write
 	closeTimeout = time.Second      // maximum time for the broker to answer a close
@@ -128,7 +128,7 @@ func (l *link) tryChannel(ctx context.Context) (*channel, error) {
 	return nil, fmt.Errorf("opening a channel on broker %s: %w", conn.address, err)
 }
 
-// connect returns the connection. If there is none, it dials the next node.
+// connect returns the connection. If it is not open, connect dials the next node.
 func (l *link) connect(ctx context.Context) (*connection, error) {
 	if err := l.dialing.lock(ctx); err != nil {
 		return nil, err

@@ -36,7 +36,7 @@ func TestLinkSkipsASilentNode(t *testing.T) {
 	for range 2 {
 		ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
 		if _, err := l.connect(ctx); err == nil {
-			t.Error("connect succeeded with a node that does not speak AMQP")
+			t.Error("connect succeeded with a node that does not speak AMQP, want an error")
 		}
 		cancel()
 	}

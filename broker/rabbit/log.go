@@ -207,7 +207,7 @@ func (b *Broker) tail(ctx context.Context, idle time.Duration) (int64, error) {
 		end.Reset(tailFirst)
 	}
 	defer end.Stop()
-	var busy <-chan time.Time // fires if events keep arriving for tailMax
+	var busy <-chan time.Time // fires if events keep arriving for tailMax, or for idle if idle is longer
 	for delivered := 1; ; delivered++ {
 		select {
 		case <-ctx.Done():

@@ -126,8 +126,9 @@ func failedCopy(d amqp.Delivery, m broker.Message, cause error) amqp.Publishing 
 	return p
 }
 
-// requeuedCopy returns the copy of a dead letter for its queue. It removes the headers of the failed
-// attempts and the expiry, and keeps the time of the first delivery.
+// requeuedCopy returns the copy of a dead letter for its queue. It removes the headers of the
+// failed attempts and the expiry. It keeps the original routing key and the time of the first
+// delivery.
 func requeuedCopy(d amqp.Delivery) amqp.Publishing {
 	p := copied(d)
 	for _, h := range []string{headerAttempts, headerOutages, headerReason, headerExpires} {

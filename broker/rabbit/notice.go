@@ -31,7 +31,7 @@ func (n *notices) add(subject, text string) {
 	n.texts[subject], n.until[subject] = text, time.Now().Add(noticeTime)
 }
 
-// issues returns the current texts, ordered by subject.
+// issues returns an issue for each current text, ordered by subject.
 func (n *notices) issues() (all []health.Issue) {
 	n.mu.Lock()
 	defer n.mu.Unlock()

@@ -16,8 +16,8 @@ const pruneAbove = 1000
 // attempts records the handler calls of a subscription. A call can outlive the channel of its
 // delivery. This happens if the connection is lost, or if the broker closes the channel because the
 // handler has run for longer than consumer_timeout. The broker then redelivers the message. The
-// redelivery gets the outcome of the call, so a slow handler does not handle the same message again
-// and again.
+// redelivery gets the outcome of the call, so a slow handler does not handle the same message
+// repeatedly.
 //
 // Another process can receive the redelivery. That process cannot use the outcome of the call.
 type attempts struct {
@@ -45,16 +45,16 @@ func keyOf(d amqp.Delivery, m broker.Message) (k attemptKey, ok bool) {
 	return attemptKey{m.ID, m.Key, m.Attempt, number(d, headerOutages)}, m.ID != ""
 }
 
-// begin records a call that begins.
+// begin records a new call. If there are more than pruneAbove calls, it removes the finished calls.
 func (a *attempts) begin(k attemptKey) *attempt {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	call := &attempt{done: make(chan struct{})}
 	a.all[k] = call
 	if len(a.all) > pruneAbove {
-		for old, call := range a.all {
+		for old, earlier := range a.all {
 			select {
-			case <-call.done: // the redelivery of its message went to another process
+			case <-earlier.done: // the redelivery of its message went to another process
 				delete(a.all, old)
 			default:
 			}

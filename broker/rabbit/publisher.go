@@ -91,11 +91,11 @@ func (p *publisher) send(ctx context.Context, out []outgoing) (int, error) {
 // For each match, the first copies in the log must be in order. A reader of the log, such as
 // fan-out, skips an event that it has already processed. It also skips an event with a lower seq
 // than the last event. So the log may contain duplicates, but the first copy of seq n must precede
-// the first copy of n+1. If n and n+1 were in flight at the same time, the broker could refuse n
-// and still store n+1. The broker refuses a message with a nack. While the log is not bound, it
-// returns the message. The publisher would then send n again. But the log would contain n+1 before
-// n, and the reader would skip n. AMQP cannot make one message depend on another, so the publisher
-// has to wait.
+// the first copy of n+1. The broker refuses a message with a nack, or returns the message while the
+// log is not bound. If n and n+1 were in flight at the same time, the broker could refuse n and
+// still store n+1. The publisher would then send n again. But the log would contain n+1 before n,
+// and the reader would skip n. AMQP cannot make one message depend on another, so the publisher has
+// to wait.
 //
 // Events of different matches, events without a seq, tasks, and copies for other queues can be in
 // flight together.
