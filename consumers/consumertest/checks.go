@@ -31,7 +31,7 @@ func (h *harness) corrections() {
 	corrected := Corrected(goal)
 	retracted := Retracted(corrected)
 	if !h.subscribes(corrected) || !h.subscribes(retracted) {
-		h.Log("not checked: the consumer does not subscribe to corrections")
+		h.Log("not checked: the consumer does not subscribe to corrections and retractions")
 		return
 	}
 	h.start()
@@ -185,7 +185,8 @@ func (h *harness) permanentFailure() {
 	h.until("an effect of the next event", func() bool { return len(h.Effects()) > 0 })
 }
 
-// timeout checks that Handle returns a temporary error within 10 s if its context ends after 0.3 s.
+// timeout checks that Handle returns a temporary error within 10 s if the dependency hangs and the
+// context ends after 0.3 s.
 func (h *harness) timeout() {
 	if h.Hang == nil {
 		h.Log("not checked: Subject.Hang is nil")
@@ -218,8 +219,8 @@ func (h *harness) shutdown() {
 	stop()
 	stopped := h.Effects()
 
-	// A second consumer handles the same events without a stop. The stopped consumer must have the
-	// same effects.
+	// A second consumer handles the same events without a stop. The first consumer must have the
+	// same effects after its restart.
 	whole := h.another()
 	whole.start()
 	for _, e := range events {

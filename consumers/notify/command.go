@@ -29,7 +29,7 @@ type MakeKeys struct {
 	File string `arg:"" default:"vapid.json" help:"File to create (default: ${default}). It must not exist."`
 }
 
-// Run creates the file, readable by its owner only, and prints the public key.
+// Run creates the file, readable only by its owner, and prints the public key.
 func (m *MakeKeys) Run(out io.Writer) error {
 	keys, err := send.NewKeys()
 	if err != nil {
@@ -105,7 +105,7 @@ func (t *Try) Run(ctx context.Context, h consumers.Host, out io.Writer) error {
 		}
 		sent++
 	}
-	fmt.Fprintf(out, "%s\nsent to %d of %d\n", text.Line(), sent, len(to))
+	fmt.Fprintf(out, "%s\nsent to %d of %d recipients\n", text.Line(), sent, len(to))
 	return failed
 }
 

@@ -32,7 +32,7 @@ import (
 //
 // An incident is suppressed if one of its events was suppressed for a reason that also applies to
 // later events, such as backfill. Later events of the incident are then not news. Events that were
-// observed before the suppressed event are still news, and so is an event with the same ID.
+// observed before the suppressed event are still news, and so is an event with its ID.
 //
 // After Redis loses its data, the parser reports earlier events again, as backfill. Such a copy has
 // the ID of its original. If the original waits for another attempt, the copy can be handled first.
@@ -117,7 +117,7 @@ type incidentState struct {
 
 func (d deliveries) key(incident string) string { return d.prefix + "{" + incident + "}" }
 
-// markSeen stores the revision of an event that is postponed, so that earlier revisions are dropped.
+// markSeen stores the revision of an event that is handled later, so that it supersedes earlier revisions.
 func (d deliveries) markSeen(ctx context.Context, e event.Event) error {
 	incident, rev := incidentOf(e)
 	err := storeSeen.Run(ctx, d.redis, []string{d.key(incident)}, rev, keepDeliveries.Milliseconds()).Err()
@@ -127,7 +127,7 @@ func (d deliveries) markSeen(ctx context.Context, e event.Event) error {
 	return nil
 }
 
-// begin locks the incident of an event and returns its state. The caller must call end. If another
+// begin locks the incident of an event and returns its state. The caller must call end on the state. If another
 // event holds the lock, begin returns an error from [broker.Postpone]. If a later revision was received,
 // it returns errSuperseded.
 func (d deliveries) begin(ctx context.Context, e event.Event) (*incidentState, error) {
@@ -197,7 +197,7 @@ type target struct {
 	asNews bool // the recipient was not notified of the incident
 }
 
-// decideTarget reports whether to send the event to a recipient. wanted is true if the rule and the
+// decideTarget returns a recipient as a target, and whether to send the event to it. wanted is true if the rule and the
 // recipient's filter match the event. reason is the reason to suppress the event, or "".
 func (s *incidentState) decideTarget(r recipient, wanted bool, reason string) (target, bool) {
 	delivered, attempted := s.delivered[r.id], s.attempted[r.id]

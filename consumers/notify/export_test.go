@@ -44,7 +44,8 @@ func Names(language string, k event.Kind) bool {
 	return l != nil && (l.Kinds[string(k)] != "" || l.templates[string(k)] != nil)
 }
 
-// NameKeys returns the keys of the names of kinds and details that a shipped language itself has.
+// NameKeys returns the keys of the names of kinds and details that a shipped language itself has. Each
+// key follows the name of its table, as in "kinds goal".
 func NameKeys(language string) []string {
 	var keys []string
 	l := shippedTexts()[language]

@@ -88,8 +88,8 @@ func leadChanged(d *event.Data) bool {
 	return known && cmp.Compare(before.Home, before.Away) != cmp.Compare(after.Home, after.Away)
 }
 
-// scoreMove returns the scores before and after an event that changes the score. In cricket, they are the
-// runs of all innings, if these are known. known is false if the score before the event is unknown.
+// scoreMove returns the scores before and after an event that changes the score. In cricket, the scores
+// are the runs of all innings if the line score is known. known is false if the score before the event is unknown.
 func scoreMove(d *event.Data) (before, after event.Score, known bool) {
 	if d.Score == nil {
 		return before, after, false

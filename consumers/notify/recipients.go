@@ -60,12 +60,12 @@ func (n *notifier) several() bool {
 }
 
 const (
-	pushAtOnce = 32 // concurrent requests to push services for one event
-	mailAtOnce = 1  // concurrent connections to the mail server for one event
+	pushAtOnce = 32 // maximum number of concurrent requests to push services for one event
+	mailAtOnce = 1  // maximum number of concurrent connections to the mail server for one event
 )
 
 // sendToAll sends an event to all targets. If sending fails for some targets, only these targets
-// get the event when it is delivered again. due is the time at which the rule sends the event.
+// get the event when it is delivered again. due is the time of the event plus the delay of the rule.
 func (n *notifier) sendToAll(
 	ctx context.Context, e event.Event, due time.Time, targets []target, state *incidentState,
 ) error {

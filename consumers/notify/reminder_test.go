@@ -173,7 +173,7 @@ func TestCaseTryWithOnlyReminders(t *testing.T) {
 	var out strings.Builder
 	err := (&notify.Try{Channel: "site"}).Run(t.Context(), h, &out)
 	const want = "[Test] Tor für Toronto FC: Test Player"
-	if err != nil || !strings.HasPrefix(out.String(), want) || !strings.HasSuffix(out.String(), "sent to 1 of 1\n") {
-		t.Errorf("notify try: error %v, output %q, want %q, sent to 1 of 1", err, out.String(), want)
+	if err != nil || !strings.HasPrefix(out.String(), want) || !strings.HasSuffix(out.String(), "sent to 1 of 1 recipients\n") {
+		t.Errorf("notify try: error %v, output %q, want %q, then sent to 1 of 1 recipients", err, out.String(), want)
 	}
 }

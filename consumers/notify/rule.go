@@ -8,12 +8,12 @@ import (
 	"github.com/matchwire/matchwire/event"
 )
 
-// A rule chooses events for a channel. It also sets when, and in which language, they are sent.
+// A rule chooses events for a channel. It also sets the time and the language of their notifications.
 type rule struct {
 	filter
 	quiet    *quiet // nil for none
 	delay    time.Duration
-	before   time.Duration // before kick-off; 0 for a rule that chooses events
+	before   time.Duration // time before kick-off; 0 for a rule that chooses events
 	language string
 }
 

@@ -122,7 +122,7 @@ func telegramMoved(r reply) error {
 	return nil
 }
 
-// A telegramReply is the body of a reply of the Bot API.
+// A telegramReply is the body of a reply from the Bot API.
 type telegramReply struct {
 	OK          *bool  `json:"ok"`
 	Description string `json:"description"`
