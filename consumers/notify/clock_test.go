@@ -16,7 +16,7 @@ import (
 	"github.com/matchwire/matchwire/internal/testenv"
 )
 
-// redisAt returns an embedded Redis and its client. at is the initial time of the clock of this Redis.
+// redisAt returns an embedded Redis and a client. at is the initial time of Redis's clock.
 func redisAt(t *testing.T, at time.Time) (*miniredis.Miniredis, *redis.Client) {
 	m := miniredis.RunT(t)
 	m.SetTime(at)
@@ -55,7 +55,7 @@ func TestRateLimiterUsesRedisClock(t *testing.T) {
 			}
 			m.SetTime(began.Add(61 * time.Second))
 			if err := l.wait(t.Context(), "a"); err != nil {
-				t.Errorf("wait 61 s later by Redis's clock: %v", err)
+				t.Errorf("wait 61 s later by Redis's clock: error %v, want nil", err)
 			}
 		})
 	}
@@ -69,7 +69,7 @@ func TestSpacing(t *testing.T) {
 	const gap = 10 * time.Second // longer than maxSlotWait
 	for _, match := range []string{"m", "other"} {
 		if err := l.space(t.Context(), match, gap); err != nil {
-			t.Errorf("first notification of %s: %v", match, err)
+			t.Errorf("first notification of %s: error %v, want nil", match, err)
 		}
 	}
 	if err := l.space(t.Context(), "m", gap); !errors.As(err, new(*broker.PostponedError)) {
@@ -77,7 +77,7 @@ func TestSpacing(t *testing.T) {
 	}
 	m.SetTime(time.Now().Add(gap))
 	if err := l.space(t.Context(), "m", gap); err != nil {
-		t.Errorf("notification after the gap: %v", err)
+		t.Errorf("notification after the gap: error %v, want nil", err)
 	}
 }
 
@@ -97,7 +97,7 @@ func TestLockUsesRedisClock(t *testing.T) {
 	}
 	m.SetTime(began.Add(21 * time.Second))
 	if _, err := d.begin(t.Context(), corrected); err != nil {
-		t.Errorf("begin after the lock expired: %v", err)
+		t.Errorf("begin after the lock expired: error %v, want nil", err)
 	}
 }
 
@@ -126,6 +126,6 @@ func TestLockIsRenewed(t *testing.T) {
 	}
 	s.end(t.Context())
 	if _, err := d.begin(t.Context(), corrected); err != nil {
-		t.Errorf("begin after the lock was released: %v", err)
+		t.Errorf("begin after the lock was released: error %v, want nil", err)
 	}
 }

@@ -26,7 +26,8 @@ func hookSettings(s *service) string {
 	return "channels:\n  hook: {webhook: {url: '" + s.URL + "', secret: " + webhookSecret + "}}\n"
 }
 
-// titles returns the sorted notifications that a service shows, without their threads.
+// titles returns the titles and bodies of the notifications that a service shows, sorted and separated
+// by semicolons.
 func titles(s *service) string {
 	var all []string
 	for _, line := range s.all() {
@@ -174,7 +175,7 @@ func TestOldNewsIsNotSent(t *testing.T) {
 		"backfill": func(e *event.Event) { e.Data.Backfill = true },
 		"replay":   func(e *event.Event) { e.Data.Replay = true },
 		"old":      func(e *event.Event) { e.Time = e.Time.Add(-2 * time.Hour) },
-		"late": func(e *event.Event) { // the page lists the scorer more than an hour later
+		"late": func(e *event.Event) { // the page lists the goal more than an hour later
 			m := *e.Data.Match
 			m.Clock = event.SoccerMinute("", 80, 0)
 			e.Data.Match = &m
@@ -312,7 +313,7 @@ func TestBackfillDoesNotSuppressEarlierEvents(t *testing.T) {
 	}
 }
 
-// If sending a goal fails, a backfill copy before the next attempt does not suppress the goal.
+// If sending a goal fails, a backfill copy that arrives before the next attempt does not suppress the goal.
 func TestBackfillBetweenTwoAttempts(t *testing.T) {
 	for name, answer := range map[string]func(http.ResponseWriter){
 		"refused":   func(w http.ResponseWriter) { w.WriteHeader(503) },
@@ -340,8 +341,8 @@ func TestBackfillBetweenTwoAttempts(t *testing.T) {
 	}
 }
 
-// After an event is sent, its correction is sent even if no rule matches it. The correction is then in the
-// default language.
+// After an event is sent, its correction is sent even if no rule matches the correction. The correction is
+// then in the default language.
 func TestLanguageOfACorrection(t *testing.T) {
 	s := newHook(t)
 	w := newWorld(t, "language: de\n"+hookSettings(s)+"rules:\n  - {players: [Sebastian Giovinco], kinds: [goal]}\n")
@@ -356,7 +357,7 @@ func TestLanguageOfACorrection(t *testing.T) {
 	}
 }
 
-// In quiet hours, news is suppressed. The retraction of an earlier notification is sent.
+// In quiet hours, news is suppressed. If a goal was sent earlier, its retraction is still sent.
 func TestQuietHours(t *testing.T) {
 	zone, err := time.LoadLocation("Asia/Kolkata")
 	if err != nil {
@@ -470,7 +471,7 @@ func TestRate(t *testing.T) {
 			postponed++
 			in, want := time.Until(p.Until), time.Duration(20*postponed)*time.Minute
 			if in < want-time.Minute || in > want+time.Minute {
-				t.Errorf("postponed for %v, want %v", in, want)
+				t.Errorf("postponed for %v, want %v, give or take a minute", in, want)
 			}
 		} else if err != nil {
 			t.Error(err)
@@ -488,10 +489,10 @@ func TestPause(t *testing.T) {
 	for range 3 {
 		var p *broker.PostponedError
 		if err := w.deliver("hook", consumertest.Goal()); !errors.As(err, &p) || time.Until(p.Until) < 290*time.Second {
-			t.Errorf("deliver: got error %v, want it postponed by 5 minutes", err)
+			t.Errorf("deliver: got error %v, want it postponed by about 5 minutes", err)
 		}
 	}
 	if s.called() != 1 {
-		t.Errorf("calls of the service: got %d, want 1", s.called())
+		t.Errorf("calls to the service: got %d, want 1", s.called())
 	}
 }

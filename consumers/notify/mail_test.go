@@ -74,7 +74,7 @@ func newMailServerWith(t testing.TB, prepare func(*mailServer)) *mailServer {
 	return s
 }
 
-// settings returns the settings of a mail channel that uses the server. It appends more to them.
+// settings returns the settings of a mail channel that uses the server. more contains further settings.
 func (s *mailServer) settings(more string) string {
 	server := s.Addr().String()
 	return "channels:\n  mail: {smtp: {server: '" + server + "', from: 'Goals <goals@club.example>', " + more + "}}\n"

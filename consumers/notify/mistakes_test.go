@@ -17,8 +17,8 @@ import (
 	"github.com/matchwire/matchwire/internal/testenv"
 )
 
-// New finds every mistake in the settings. The error contains the position of the mistake. It also
-// contains the value, unless the value may be secret.
+// New returns an error for each of these mistakes in the settings. The error contains the position of
+// the mistake. It also contains the value, unless the value may be secret.
 func TestMistakes(t *testing.T) {
 	dir := t.TempDir()
 	write := func(name, text string) {
@@ -142,7 +142,7 @@ func TestMistakes(t *testing.T) {
 		{"channels:\n  hook: {mattermost: {}}",
 			"2:9: channels.hook: mattermost.url is missing"},
 		{"channels:\n  hook: {teams: {url: 'https://club.webhook.office.com/" + testenv.Secret + "'}}",
-			"club.webhook.office.com is for connectors, which Microsoft has retired"},
+			"club.webhook.office.com is for connectors, which Microsoft retired"},
 		{"channels:\n  hook: {matrix: {token: x, room: '!a'}}",
 			"2:9: channels.hook: matrix.server is missing"},
 		{"channels:\n  hook: {matrix: {server: 'https://m.example', room: '!a'}}",

@@ -111,7 +111,7 @@ func TestRetrySendsOnlyToFailedBrowsers(t *testing.T) {
 	})
 	e := consumertest.Goal()
 	if err := w.deliver("phones", e); err == nil {
-		t.Fatal("deliver: got no error, want one, because two browsers did not receive it")
+		t.Fatal("deliver: got no error, want one, because two browsers did not receive the notification")
 	}
 	s.set(nil)
 	if err := w.deliver("phones", e); err != nil {

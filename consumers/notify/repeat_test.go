@@ -29,7 +29,7 @@ func TestDeliveriesWhenRepliesAreLost(t *testing.T) {
 			t.Helper()
 			s, err := d.begin(ctx, e)
 			if err != nil {
-				t.Fatalf("%s: %v", e.ID, err)
+				t.Fatalf("begin of %s: error %v, want nil", e.ID, err)
 			}
 			return s
 		}

@@ -253,7 +253,8 @@ func (r ruleSettings) checkOnly() error {
 	case len(r.Only) == 0 || len(kinds) == 0:
 		return nil
 	case !slices.ContainsFunc(kinds, onlyCanExclude):
-		return r.Only[0].Pos.Errorf("only: none of the kinds changes the score or ends a period: add one that does, or remove only")
+		return r.Only[0].Pos.Errorf("only: none of the kinds changes the score or ends a period: " +
+			"add one that does, or remove only")
 	case ends != slices.Contains(values(r.Only), periodEnds):
 		return r.Only[0].Pos.Errorf("only: want %s here and period_end in kinds, or neither", periodEnds)
 	}
