@@ -16,7 +16,7 @@ import (
 
 const (
 	claimTTL   = time.Minute      // time until a claim expires without a renewal
-	claimEvery = 20 * time.Second // interval at which a claim is renewed
+	claimEvery = 20 * time.Second // time between two renewals of a claim
 )
 
 // claimFile sets or renews the claim and returns "". If another file is claimed, it returns that file.

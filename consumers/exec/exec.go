@@ -40,7 +40,8 @@ type Settings struct {
 	// matchwire. It has standard input, output and error, and inherits no other open files.
 	Exec []string `yaml:"exec"`
 	// Env are the names of environment variables that the program inherits, besides PATH, HOME, LANG, TZ, TMPDIR
-	// and those that begin with LC_. It inherits no others, because they can contain secrets of matchwire.
+	// and those that begin with LC_. On Windows, it also inherits variables that most programs need there. It inherits no
+	// others, because they can contain secrets of matchwire.
 	Env []string `yaml:"env"`
 	// Keys are the topic patterns of the events that the program receives.
 	Keys []string `yaml:"keys"`

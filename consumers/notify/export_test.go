@@ -71,7 +71,7 @@ func SetOptions(t testing.TB, o send.Options) {
 // Render returns the English description of an event.
 func Render(e event.Event) Text { return shippedTexts().render(e, false, "en") }
 
-// SetRemindEvery changes the interval at which upcoming matches are read, until the test ends.
+// SetRemindEvery changes the interval between two reads of the upcoming matches, until the test ends.
 func SetRemindEvery(t testing.TB, d time.Duration) {
 	was := remindEvery
 	remindEvery = d

@@ -35,7 +35,7 @@ func checkOnly(word string) error {
 		}
 		return nil
 	}
-	return fmt.Errorf("only: %q: want %s, %s, or one like %q", word, leadChanges, periodEnds, lastPrefix+"5m")
+	return fmt.Errorf("only: %q: want %s, %s, or a value like %q", word, leadChanges, periodEnds, lastPrefix+"5m")
 }
 
 // onlyCanExclude reports whether the setting "only" can exclude events of this kind, in any sport.

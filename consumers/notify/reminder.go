@@ -18,7 +18,7 @@ import (
 // changes, the time of the notification changes too.
 const kickoffSoon event.Kind = "kickoff_soon"
 
-// remindEvery is the interval at which the matches are read. Only tests change it.
+// remindEvery is the interval between two reads of the matches. Only tests change it.
 var remindEvery = 10 * time.Second
 
 // remind sends the notifications before kick-off until ctx ends. Every process runs remind, but the

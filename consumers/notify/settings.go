@@ -286,7 +286,8 @@ func (r ruleSettings) checkBefore() error {
 	}
 	for _, t := range r.Topics {
 		if !strings.HasSuffix(t.Value, "*") && !strings.HasSuffix(t.Value, "#") {
-			return t.Pos.Errorf("topic pattern %q: a rule with before chooses matches: want one like soccer.mls.*", t.Value)
+			return t.Pos.Errorf("topic pattern %q: a rule with before chooses matches: want a pattern like soccer.mls.*",
+				t.Value)
 		}
 	}
 	return nil
