@@ -123,7 +123,8 @@ func CheckTimeout(d time.Duration) error {
 }
 
 // Check returns an error if the consumer has no handler or no keys, has a key that cannot match any
-// event, or has a timeout above [MaxTimeout]. If the consumer has parts, Check checks the parts instead.
+// event, or has a timeout above [MaxTimeout]. If the consumer has parts, Check checks only
+// the parts.
 func (c Consumer) Check() error {
 	for name, part := range c.Parts {
 		if err := part.Check(); err != nil {

@@ -13,8 +13,8 @@
 // standard input ends.
 //
 // Several copies of the program can run. Each copy handles one event at a time. If a copy exits,
-// times out or prints a line that is not an answer, matchwire kills what is left of it, and starts a
-// new copy after a pause. The event that the copy was handling is retried.
+// times out or prints a line that is not an answer, matchwire kills its remaining processes, and
+// starts a new copy after a pause. The event that the copy was handling is retried.
 package exec
 
 import (

@@ -17,8 +17,8 @@ import (
 
 const (
 	maxLine     = 16 << 10         // maximum size of a line of the program's output, in bytes
-	minPause    = time.Second      // first pause before the program is started again, before jitter
-	maxPause    = 30 * time.Second // maximum pause before the program is started again, before jitter
+	minPause    = time.Second      // first pause before a restart; jitter changes it by up to half
+	maxPause    = 30 * time.Second // maximum pause before a restart, without jitter
 	stopTimeout = 10 * time.Second // how long the program may run after the end of its input
 )
 

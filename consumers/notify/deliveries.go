@@ -32,7 +32,8 @@ import (
 //
 // An incident is suppressed if one of its events was suppressed for a reason that also applies to
 // later events, such as backfill. Later events of the incident are then not news. Events that were
-// observed before the suppressed event are still news, and so is an event with its ID.
+// observed before the suppressed event are still news, and so is an event with the ID of the
+// suppressed event.
 //
 // After Redis loses its data, the parser reports earlier events again, as backfill. Such a copy has
 // the ID of its original. If the original waits for another attempt, the copy can be handled first.
@@ -54,7 +55,7 @@ var (
 
 // lockIncident locks the incident for an event, and returns the incident's state. ARGV[5] is the
 // time of the event if it can be news, and otherwise empty. Running the script again for the same
-// event returns the same result.
+// event only extends the lock.
 var lockIncident = redis.NewScript(`
 local rev = tonumber(ARGV[1])
 local t = redis.call('time')
@@ -197,8 +198,9 @@ type target struct {
 	asNews bool // the recipient was not notified of the incident
 }
 
-// decideTarget returns a recipient as a target, and whether to send the event to it. wanted is true if the rule and the
-// recipient's filter match the event. reason is the reason to suppress the event, or "".
+// decideTarget reports whether to send the event to a recipient, and returns the recipient as a target.
+// wanted is true if the rule and the recipient's filter match the event. reason is the reason to suppress
+// the event, or "".
 func (s *incidentState) decideTarget(r recipient, wanted bool, reason string) (target, bool) {
 	delivered, attempted := s.delivered[r.id], s.attempted[r.id]
 	retracted := s.e.Data.Action == event.Retracted

@@ -50,7 +50,7 @@ func New(h consumers.Host) (consumers.Consumer, error) {
 		if len(n.reminders) > 0 {
 			part.Run = n.remind
 		}
-		if len(n.rules) == 0 { // only reminders: no event is of this kind, so the queue receives none
+		if len(n.rules) == 0 { // only reminders: the exchange has no events of this kind
 			part.Keys, part.Ordered, part.Early = []string{"*.*." + string(kickoffSoon)}, false, nil
 		}
 		if n.subscribers != nil {

@@ -46,7 +46,8 @@ func (n *notifier) remind(ctx context.Context) error {
 	}
 }
 
-// remindAll sends the notifications that are due. longest is the longest time before kick-off in a rule.
+// remindAll sends the notifications that are due. longest is the longest time before kick-off that a
+// rule sets.
 func (n *notifier) remindAll(ctx context.Context, locks deliveries, longest time.Duration) error {
 	now := time.Now()
 	matches, err := n.upcoming(ctx, now.Add(longest))

@@ -177,7 +177,7 @@ func (e env) server(s secret, fallback string) (string, *url.URL, error) {
 }
 
 // token returns a secret that becomes part of a header, a form or a path. It returns an error if the
-// secret is missing, or contains a space, a line break, or a character with a meaning in URLs.
+// secret is missing, or contains spaces, tabs, line breaks, or one of the characters / ? # and %.
 func (e env) token(s secret, name string) (string, error) {
 	value, err := s.at(e.pos, name).value(e.Host)
 	if err != nil {
