@@ -28,8 +28,8 @@ func (b *Broker) Declare(ctx context.Context, s broker.Subscription) error {
 
 // Subscribe consumes the queue. When it loses its channel, it opens another. All channels use the
 // same pool of handlers, so a slow handler does not delay the next channel. If a handler still runs
-// when its channel is lost, the broker redelivers the message. The redelivery gets the outcome of
-// that handler.
+// when its channel is lost, the broker redelivers the message. If this subscription receives the
+// redelivery, it uses the outcome of that handler.
 func (b *Broker) Subscribe(ctx context.Context, s broker.Subscription, h broker.Handler) error {
 	work := make(chan broker.Delivery)
 	var working sync.WaitGroup

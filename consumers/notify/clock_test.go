@@ -49,7 +49,7 @@ func TestRateLimiterUsesRedisClock(t *testing.T) {
 			var postponed *broker.PostponedError
 			m.SetTime(began.Add(57 * time.Second))
 			if err := l.wait(t.Context(), "a"); !errors.As(err, &postponed) {
-				t.Errorf("wait 57 s later by Redis's clock: %v, want a PostponedError", err)
+				t.Errorf("wait 57 s later by Redis's clock: error %v, want a PostponedError", err)
 			} else if wait := time.Until(postponed.Until); wait > 3*time.Second {
 				t.Errorf("wait 57 s later by Redis's clock is postponed by %v, want at most 3 s", wait)
 			}
@@ -73,7 +73,7 @@ func TestSpacing(t *testing.T) {
 		}
 	}
 	if err := l.space(t.Context(), "m", gap); !errors.As(err, new(*broker.PostponedError)) {
-		t.Errorf("second notification: %v, want a PostponedError", err)
+		t.Errorf("second notification: error %v, want a PostponedError", err)
 	}
 	m.SetTime(time.Now().Add(gap))
 	if err := l.space(t.Context(), "m", gap); err != nil {
@@ -93,7 +93,7 @@ func TestLockUsesRedisClock(t *testing.T) {
 	}
 	m.SetTime(began.Add(19 * time.Second))
 	if _, err := d.begin(t.Context(), corrected); !errors.As(err, new(*broker.PostponedError)) {
-		t.Errorf("begin before the lock expires: %v, want a PostponedError", err)
+		t.Errorf("begin before the lock expires: error %v, want a PostponedError", err)
 	}
 	m.SetTime(began.Add(21 * time.Second))
 	if _, err := d.begin(t.Context(), corrected); err != nil {
@@ -122,7 +122,7 @@ func TestLockIsRenewed(t *testing.T) {
 		}, "the lock to be renewed")
 	}
 	if _, err := d.begin(t.Context(), corrected); !errors.As(err, new(*broker.PostponedError)) {
-		t.Errorf("begin while the lock is renewed: %v, want a PostponedError", err)
+		t.Errorf("begin while the lock is renewed: error %v, want a PostponedError", err)
 	}
 	s.end(t.Context())
 	if _, err := d.begin(t.Context(), corrected); err != nil {

@@ -133,7 +133,7 @@ func TestCorrectionDoesNotOvertake(t *testing.T) {
 	}
 	s.set(nil)
 	if err := w.deliver("hook", corrected); err != nil || !strings.HasPrefix(titles(s), "Corrected") {
-		t.Errorf("delivering the correction again: %v, shown: %s, want the correction", err, titles(s))
+		t.Errorf("delivering the correction again: error %v, shown: %s, want no error and the correction", err, titles(s))
 	}
 }
 
@@ -371,14 +371,14 @@ func TestQuietHours(t *testing.T) {
 	w, s := newHookWorld(t, rule(time.Hour, 2*time.Hour))
 	e := consumertest.Goal()
 	if err := w.deliver("hook", e); err != nil || s.called() != 1 {
-		t.Fatalf("delivering before the quiet hours: %v, %d calls, want 1", err, s.called())
+		t.Fatalf("delivering before the quiet hours: error %v, %d calls, want no error and 1 call", err, s.called())
 	}
 	w.configure(strings.Split(w.settings, "rules:")[0] + "rules:\n  - " + rule(-time.Hour, time.Hour))
 	if err := w.deliver("hook", consumertest.Other(e, 3)); err != nil || s.called() != 1 {
-		t.Errorf("delivering in quiet hours: %v, %d calls, want still 1", err, s.called())
+		t.Errorf("delivering in quiet hours: error %v, %d calls, want no error and still 1 call", err, s.called())
 	}
 	if err := w.deliver("hook", consumertest.Retracted(e)); err != nil || !strings.HasPrefix(titles(s), "Taken back") {
-		t.Errorf("delivering a retraction in quiet hours: %v, shown: %s, want the retraction", err, titles(s))
+		t.Errorf("delivering a retraction in quiet hours: error %v, shown: %s, want no error and the retraction", err, titles(s))
 	}
 }
 
@@ -442,13 +442,14 @@ func TestRules(t *testing.T) {
 			}
 			before := s.called()
 			if err := w.deliver("hook", e); err != nil || s.called() > before != (i < len(tc.sent)) {
-				t.Errorf("rule %s: delivering %s: %v, sent %v, want %v", rule, e.Type, err, s.called() > before, i < len(tc.sent))
+				t.Errorf("rule %s: delivering %s: error %v, sent: %v, want no error and %v",
+					rule, e.Type, err, s.called() > before, i < len(tc.sent))
 			}
 		}
 	}
 	w, s := newHookWorld(t, "{teams: [Toronto FC], language: de}\n  - {kinds: [goal], language: fr}")
 	if err := w.deliver("hook", goal(t, nil)); err != nil || !strings.HasPrefix(titles(s), "Tor für Toronto FC") {
-		t.Errorf("delivering with two rules: %v, shown: %s, want a goal in German", err, titles(s))
+		t.Errorf("delivering with two rules: error %v, shown: %s, want no error and a goal in German", err, titles(s))
 	}
 	keys := w.Parts["hook"].Keys
 	for _, key := range []string{"soccer.mls.goal", "soccer.mls.goal_corrected", "rugby.top14.goal_retracted"} {

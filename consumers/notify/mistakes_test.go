@@ -273,7 +273,7 @@ func TestMistakes(t *testing.T) {
 			t.Errorf("%s:\ngot  %v\nwant %s", tc.settings, err, tc.want)
 		}
 		if err != nil && strings.Contains(err.Error(), "notify.view") {
-			t.Errorf("%s: the error contains a Go type: %v", tc.settings, err)
+			t.Errorf("%s: error %v, want one without a Go type", tc.settings, err)
 		}
 		testenv.NoSecret(t, err)
 	}
@@ -283,7 +283,7 @@ func TestMistakes(t *testing.T) {
 		"  hook: {webhook: {url: {file: nowhere}, secret: {env: NOT_SET_AT_ALL}}}\n", dir, nil, slog.New(slog.DiscardHandler))
 	h.Elsewhere = true
 	if c, err := notify.New(h); err != nil || len(c.Parts) != 2 {
-		t.Errorf("New with Elsewhere: got %d parts, %v, want 2", len(c.Parts), err)
+		t.Errorf("New with Elsewhere: got %d parts, error %v, want 2 and no error", len(c.Parts), err)
 	}
 }
 
@@ -326,9 +326,9 @@ func TestCaseContacts(t *testing.T) {
 		position := "2:49: channels.phones.webpush.contact: contact " + strconv.Quote(contact) + ": want mailto:"
 		switch {
 		case want == "" && err != nil:
-			t.Errorf("contact %s: %v, want no error", contact, err)
+			t.Errorf("contact %s: error %v, want nil", contact, err)
 		case want != "" && (err == nil || !strings.Contains(err.Error(), position) || !strings.HasSuffix(err.Error(), want)):
-			t.Errorf("contact %s: %v, want %s…%s", contact, err, position, want)
+			t.Errorf("contact %s: error %v, want %s…%s", contact, err, position, want)
 		}
 	}
 }
@@ -338,11 +338,11 @@ func TestMakeKeys(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "vapid.json")
 	var out strings.Builder
 	if err := (&notify.MakeKeys{File: file}).Run(&out); err != nil || len(strings.TrimSpace(out.String())) != 87 {
-		t.Fatalf("Run: %v, output %q, want a public key of 87 characters", err, out.String())
+		t.Fatalf("Run: error %v, output %q, want a public key of 87 characters", err, out.String())
 	}
 	info, err := os.Stat(file)
 	if err != nil || info.Mode().Perm() != 0o600 {
-		t.Errorf("key file: got mode %v, %v, want 0600", info.Mode(), err)
+		t.Errorf("key file: got mode %v, error %v, want 0600", info.Mode(), err)
 	}
 	if err := (&notify.MakeKeys{File: file}).Run(&out); err == nil || !strings.Contains(err.Error(), "exists") {
 		t.Errorf("Run again: got error %v, want an error that the file already exists", err)

@@ -129,7 +129,7 @@ func TestLongPushIsShortened(t *testing.T) {
 	e := consumertest.Goal()
 	e.Data.Player, e.Data.Match.Home = strings.Repeat("é\"", 3000), strings.Repeat("\u0001<>&漢", 3000)
 	if err := w.deliver("phones", e); err != nil || len(s.all()) != 1 {
-		t.Errorf("deliver: %v, %d notifications shown, want 1", err, len(s.all()))
+		t.Errorf("deliver: error %v, %d notifications shown, want no error and 1 notification", err, len(s.all()))
 	}
 }
 

@@ -277,7 +277,7 @@ func TestDecryptsTheExampleOfTheRFC(t *testing.T) {
 		"TlzAC8wEqKK6PBru3jl7A_yl95bQpu6cVPTpK4Mqgkf1CXztLVBSt2Ks3oZwbuwXPXLWyouBWLVWGNWQexSgSxsj_Qulcy4a-fN"
 	plain, err := browserKeys{key, bytes("BTBZMqHH6r4Tts7J_aSIgg")}.decrypt(bytes(message))
 	if err != nil || string(plain) != "When I grow up, I want to be a watermelon" {
-		t.Errorf("decrypt: got %q, %v, want the text from the RFC", plain, err)
+		t.Errorf("decrypt: got %q, error %v, want the text from the RFC", plain, err)
 	}
 }
 

@@ -139,7 +139,7 @@ func TestText(t *testing.T) {
 	}
 	bare, err := event.Of("soccer.mls.goal", event.Data{Player: "Giovinco", Team: "Toronto FC"}, time.Now())
 	if err != nil || notify.Line(bare) != "soccer.mls.goal Giovinco Toronto FC" {
-		t.Errorf("an event without a match: got %q, %v, want its key, player and team", notify.Line(bare), err)
+		t.Errorf("an event without a match: got %q, error %v, want its key, player and team", notify.Line(bare), err)
 	}
 }
 
