@@ -378,7 +378,8 @@ func TestQuietHours(t *testing.T) {
 		t.Errorf("delivering in quiet hours: error %v, %d calls, want no error and still 1 call", err, s.called())
 	}
 	if err := w.deliver("hook", consumertest.Retracted(e)); err != nil || !strings.HasPrefix(titles(s), "Taken back") {
-		t.Errorf("delivering a retraction in quiet hours: error %v, shown: %s, want no error and the retraction", err, titles(s))
+		t.Errorf("delivering a retraction in quiet hours: error %v, shown: %s, want no error and the retraction",
+			err, titles(s))
 	}
 }
 
