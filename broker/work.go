@@ -20,7 +20,8 @@ const (
 	maxAbandoned = 100
 )
 
-// A Delivery is a message to handle. [Work] calls Settle once, with the error of the handler.
+// A Delivery is a message to handle. [Work] calls Settle once. The argument is the error of the
+// handler, an error if the handler was abandoned, or nil for an expired message.
 type Delivery struct {
 	Message Message
 	Settle  func(error)

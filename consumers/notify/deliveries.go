@@ -18,11 +18,11 @@ import (
 
 // deliveries stores the state of each incident on a channel:
 //
-//	mw:notify:<channel>:{<incident>}  hash, which expires after two days:
+//	mw:notify:<channel>:{<incident>}  hash, which expires two days after the latest event:
 //	  seen              the highest revision that was received
 //	  held              the reason why the incident is suppressed; absent if it is not
 //	  held_at, held_by  the time (Unix microseconds) and the ID of the event that suppressed it
-//	  to:<id>           the revision that was delivered to a recipient
+//	  to:<id>           the latest revision that was delivered to a recipient
 //	  try:<id>          a revision that is being sent to a recipient, or that may have been delivered
 //	  lock              the owner of the lock: the event that is being sent
 //	  until             when the lock expires, in Unix milliseconds by Redis's clock
@@ -112,7 +112,7 @@ type incidentState struct {
 	rev         int
 	stopRenewal func()         // ends the renewal of the lock
 	suppressed  string         // the reason; "" if the incident is not suppressed
-	delivered   map[string]int // revisions by recipient ID
+	delivered   map[string]int // latest delivered revisions, by recipient ID
 	attempted   map[string]int // revisions that may have been delivered, by recipient ID
 }
 
@@ -177,7 +177,7 @@ func (s *incidentState) lockOwner() string {
 	return s.e.ID + s.owner
 }
 
-// end releases the lock. It logs an error from Redis: the lock then expires.
+// end releases the lock. If Redis returns an error, end logs it, and the lock expires later.
 func (s *incidentState) end(ctx context.Context) {
 	s.stopRenewal()
 	s.logError("unlock", unlockIncident.Run(context.WithoutCancel(ctx), s.redis, []string{s.key}, s.lockOwner()).Err())
@@ -253,8 +253,8 @@ func (s *incidentState) markDelivered(ctx context.Context, t target) {
 	s.logError("mark delivered", err)
 }
 
-// markRefused stores that the revision was not delivered to a target, and restores the earlier attempt,
-// if any. It logs an error from Redis.
+// markRefused stores that the revision was not delivered to a target, and restores the record of an
+// earlier attempt, if any. It logs an error from Redis.
 func (s *incidentState) markRefused(ctx context.Context, t target) {
 	ctx = context.WithoutCancel(ctx)
 	if before := s.attempted[t.id]; before > 0 {

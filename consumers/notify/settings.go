@@ -72,7 +72,7 @@ type quietSettings struct {
 	Zone  text `yaml:"zone"`  // "Europe/Berlin"; UTC by default
 }
 
-// defaultKinds are the kinds of a rule that sets neither topics nor kinds.
+// defaultKinds are the kinds of a rule that sets none of topics, kinds, only and before.
 var defaultKinds = []string{string(event.Goal), string(event.RedCard), string(event.MatchStart),
 	string(event.MatchEnd), string(event.StatusChange), string(event.KickoffChanged)}
 
