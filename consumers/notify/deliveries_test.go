@@ -204,7 +204,7 @@ func TestOldNewsIsNotSent(t *testing.T) {
 	}
 }
 
-// A goal that was listed too late stays suppressed if it is corrected in the break, when the page shows no
+// A goal that was listed too late stays suppressed if it is corrected at half time, when the page shows no
 // clock.
 func TestLateGoalCorrectedInTheBreak(t *testing.T) {
 	w, s := newHookWorld(t, "kinds: [goal]")
@@ -266,8 +266,8 @@ func TestBackfillDoesNotSuppressEarlierEvents(t *testing.T) {
 	retracted := observed(consumertest.Retracted(corrected), -2*time.Minute)
 	replay := first
 	replay.Data.Replay = true
-	// The parser has lost its state, so it reports the corrected goal as a new goal with revision
-	// 1.
+	// The parser has lost its state, so it reports the corrected goal as a new goal, with
+	// revision 1.
 	again := corrected
 	again.Data.Action, again.Data.Rev, again.Data.Supersedes, again.Data.Changes = event.New, 1, "", nil
 	again.ID = "with other data"

@@ -193,7 +193,7 @@ func TestSubscribing(t *testing.T) {
 }
 
 // One client address can subscribe only 20 browsers at once. Another site's page cannot subscribe,
-// because a browser asks for permission before it sends JSON to another site. If a channel is full, a
+// because a browser asks the server for permission first. If a channel is full, a
 // new subscription replaces the oldest subscription that has never received a notification.
 func TestFakeSubscriptions(t *testing.T) {
 	w, s, subscription := phones(t, 1)
