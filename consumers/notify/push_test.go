@@ -193,8 +193,8 @@ func TestSubscribing(t *testing.T) {
 }
 
 // One client address can subscribe only 20 browsers at once. Another site's page cannot subscribe,
-// because a browser asks the server for permission first. If a channel is full, a
-// new subscription replaces the oldest subscription that has never received a notification.
+// because browsers send JSON to another site only with the permission of that site. If a channel is
+// full, a new subscription replaces the oldest subscription that has never received a notification.
 func TestFakeSubscriptions(t *testing.T) {
 	w, s, subscription := phones(t, 1)
 	good := subscription(0)
