@@ -41,7 +41,8 @@ func (m *MakeKeys) Run(out io.Writer) error {
 	}
 	f, err := os.OpenFile(m.File, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 	if errors.Is(err, fs.ErrExist) {
-		return fmt.Errorf("%s already exists, and browsers may have subscribed with its keys", m.File)
+		return fmt.Errorf("%s already exists, and browsers may have subscribed with its keys: want the name of a new file",
+			m.File)
 	}
 	if err != nil {
 		return err

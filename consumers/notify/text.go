@@ -185,7 +185,7 @@ func (l *language) parse() error {
 	for _, name := range slices.Sorted(maps.Keys(l.Titles)) {
 		if !knownTitle(name) {
 			return l.Titles[name].Pos.Errorf("unknown title: want KIND, SPORT.KIND, KIND.DETAIL or KIND.POINTS, " +
-				"optionally with _corrected or _retracted, or corrected, retracted or other")
+				"optionally with _corrected or _retracted; or corrected, retracted or other")
 		}
 		if err := l.parseTemplate(name, l.Titles[name]); err != nil {
 			return err
