@@ -121,7 +121,7 @@ func (h *harness) order() {
 	}
 }
 
-// following returns the n-th event after e in the match of e. n starts at 0.
+// following returns a later event in the match of e. If n is 0, it returns the event after e.
 func following(e event.Event, n int) event.Event {
 	next := Other(e, n)
 	next.Data.Seq = e.Data.Seq + int64(n+1)
@@ -221,14 +221,14 @@ func (h *harness) shutdown() {
 
 	// A second consumer handles the same events without a stop. The first consumer must have the
 	// same effects after its restart.
-	whole := h.another()
-	whole.start()
+	uninterrupted := h.another()
+	uninterrupted.start()
 	for _, e := range events {
-		before := whole.Effects()
-		whole.publish(e)
-		whole.until("an effect of "+e.Type, func() bool { return !slices.Equal(whole.Effects(), before) })
+		before := uninterrupted.Effects()
+		uninterrupted.publish(e)
+		uninterrupted.until("an effect of "+e.Type, func() bool { return !slices.Equal(uninterrupted.Effects(), before) })
 	}
-	want := whole.settled()
+	want := uninterrupted.settled()
 
 	if later := h.Effects(); !slices.Equal(stopped, later) {
 		h.Errorf("the stopped consumer has %d effects, want %d, as when it stopped", len(later), len(stopped))

@@ -276,5 +276,5 @@ func (h *harness) dead() (all []broker.DeadLetter) {
 	return all
 }
 
-// permanent reports whether err is permanent, so that its event is not retried.
+// permanent reports whether err is permanent. If so, its event is not retried.
 func permanent(err error) bool { return errors.Is(err, broker.ErrPermanent) }

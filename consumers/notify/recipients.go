@@ -79,11 +79,11 @@ func (n *notifier) sendToAll(
 		sending.SetLimit(pushAtOnce)
 	}
 	var mu sync.Mutex
-	paused := map[string]error{} // errors of the limiter, by service
+	limiterErrs := map[string]error{} // by service
 	for i, t := range targets {
 		sending.Go(func() error {
 			mu.Lock()
-			err := paused[t.service()]
+			err := limiterErrs[t.service()]
 			mu.Unlock()
 			if err == nil {
 				err = n.limiter.wait(ctx, t.service())
@@ -91,7 +91,7 @@ func (n *notifier) sendToAll(
 			if err != nil {
 				state.markRefused(ctx, t)
 				mu.Lock()
-				paused[t.service()], errs[i] = err, err
+				limiterErrs[t.service()], errs[i] = err, err
 				mu.Unlock()
 				return nil
 			}
