@@ -28,11 +28,11 @@ func Reason(err error) string {
 // A Disposition is what the broker does with a message after an attempt.
 type Disposition int
 
-// The dispositions. After Retry, Postponed and Outage, the message is redelivered after a pause.
+// The dispositions. With Retry, Postponed or Outage, the message is redelivered after a pause.
 const (
 	Ack       Disposition = iota // acknowledge the message
 	Retry                        // the attempt failed
-	Postponed                    // the handler called [Postpone]; the attempt does not count
+	Postponed                    // the error is from [Postpone]; the attempt does not count
 	Outage                       // the error wraps [ErrUnavailable]; the attempt does not count
 	Dead                         // dead-letter the message
 )
@@ -55,7 +55,7 @@ func Classify(err error, last bool) Disposition {
 }
 
 // outagePause is the maximum pause during an outage, so that messages are redelivered soon after
-// the outage.
+// the outage. If all pauses are longer, the first pause is used.
 const outagePause = 30 * time.Second
 
 // Decide returns the disposition of a message whose handler returned err, and the pause before the

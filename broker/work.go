@@ -20,18 +20,19 @@ const (
 	maxAbandoned = 100
 )
 
-// A Delivery is a message to handle. [Work] calls Settle once, with the error of the handler.
+// A Delivery is a message to handle. [Work] calls Settle once. The argument is the error of the
+// handler, an error if the handler was abandoned, or nil for an expired message.
 type Delivery struct {
 	Message Message
 	Settle  func(error)
 }
 
 // Work calls h for the deliveries that next returns, at most s.Limit at a time. It returns when
-// next has reported false and all deliveries are settled. It turns a panic of h into an error. It
-// abandons a call of h that does not return within a second after its context has ended, unless
+// next has reported false and all deliveries are settled. It turns a panic in h into an error. It
+// abandons a call to h that does not return within a second after its context has ended, unless
 // maxAbandoned abandoned calls still run. It settles an expired message without calling h.
 //
-// Several goroutines call next. Calls of h continue when ctx ends.
+// Several goroutines call next concurrently. Calls to h continue when ctx ends.
 func Work(ctx context.Context, s Subscription, h Handler, log *slog.Logger, next func() (Delivery, bool)) {
 	p := &pool{handle: h, timeout: s.Timeout, log: log.With("queue", s.Queue), next: next}
 	if p.timeout <= 0 {

@@ -147,7 +147,7 @@ func TestBatcherContexts(t *testing.T) {
 				all.Wait()
 				if len(batches) > 1 && !reflect.DeepEqual(batches[1], tc.wrote) || len(batches) > 2 ||
 					len(tc.wrote) > 0 != (len(batches) == 2) {
-					t.Errorf("batches are %v, want %v as the second and last batch", batches, tc.wrote)
+					t.Errorf("batches are %v, want [first] and then %v, unless that is empty", batches, tc.wrote)
 				}
 				for name, err := range got {
 					if !errors.Is(err, tc.want[name]) {
@@ -155,7 +155,7 @@ func TestBatcherContexts(t *testing.T) {
 					}
 				}
 				if err := b.Do(t.Context(), "last"); err != nil {
-					t.Errorf("writing another item: %v", err)
+					t.Errorf("Do of another item: error %v, want nil", err)
 				}
 			})
 		})

@@ -72,8 +72,8 @@ type Maker func(Host) (Consumer, error)
 
 // A Plugin adds a consumer to matchwire.
 type Plugin struct {
-	// Name is the name of the consumer's config section, queue and command. It consists of a-z, 0-9, _
-	// and -.
+	// Name is the name of the consumer's config section and command. The queue of the consumer is
+	// consumer.<name>. Name consists of a-z, 0-9, _ and -.
 	Name string
 	New  Maker
 	// Named reports whether the consumer runs only if it has a section in the config.
@@ -122,8 +122,9 @@ func CheckTimeout(d time.Duration) error {
 	return nil
 }
 
-// Check returns an error if the consumer or one of its parts has no handler or no keys, has a key that
-// cannot match any event, or has a timeout above [MaxTimeout].
+// Check returns an error if the consumer has no handler or no keys, has a key that cannot match any
+// event, or has a timeout above [MaxTimeout]. If the consumer has parts, Check checks only
+// the parts.
 func (c Consumer) Check() error {
 	for name, part := range c.Parts {
 		if err := part.Check(); err != nil {
@@ -297,7 +298,7 @@ type dispatcher struct {
 
 // handle decodes a message, calls the consumer's handler and logs the outcome.
 func (d dispatcher) handle(ctx context.Context, m broker.Message) error {
-	// Not every event matches Keys. The queue may have bindings from earlier settings, and an
+	// Not every message matches Keys. The queue may have bindings from earlier settings, and an
 	// ordered consumer receives all events of its sports.
 	wanted := event.MatchAny(d.Keys, m.Key)
 	if !wanted && d.order == nil {

@@ -141,7 +141,7 @@ func TestPanicIsAnError(t *testing.T) {
 		mu.Lock()
 		defer mu.Unlock()
 		if attempts != 2 || d.Reason != "the handler panicked: boom" {
-			t.Errorf("got %d attempts and the reason %q, want 2 and the panic", attempts, d.Reason)
+			t.Errorf("got %d attempts and the reason %q, want 2 and the panic boom", attempts, d.Reason)
 		}
 	})
 }
@@ -173,7 +173,7 @@ func TestFailureIsLogged(t *testing.T) {
 	})
 }
 
-// Attempts are counted by consumer and outcome.
+// Attempts are counted by outcome.
 func TestMetrics(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := memory.New([]time.Duration{10 * time.Millisecond}, nil)

@@ -13,7 +13,7 @@ const LeaseTime = 10 * time.Second
 // RenewLease renews a lease that began at since and has the duration d. It starts a goroutine that
 // calls renew every d/3, or d/20 after an error. The context of each call ends after d/3. The
 // goroutine ends when renew returns false without an error, when ctx ends, or when stop is called.
-// The caller must call stop, which cancels a call of renew in progress and waits for the goroutine.
+// The caller must call stop, which cancels a call to renew in progress and waits for the goroutine.
 func RenewLease(
 	ctx context.Context, d time.Duration, since time.Time, renew func(context.Context) (held bool, err error),
 ) (stop func()) {

@@ -45,8 +45,8 @@ func NewMetrics(r prometheus.Registerer) *Metrics {
 	return m
 }
 
-// begin counts an event as being handled. Call the returned function with the handler's error: it
-// records the outcome and the duration.
+// begin counts an event as being handled. Call the returned function with the handler's error. It
+// records the outcome and the duration, and the lag if the error is nil.
 func (m *Metrics) begin(consumer string, msg broker.Message) func(error) {
 	if m == nil {
 		return func(error) {}

@@ -14,7 +14,7 @@ const maxPause = 4 * time.Second
 
 // retry calls try, with growing pauses, until try succeeds or ctx ends. It also returns if the
 // Broker is closed, the broker refuses a declaration, or permanent reports true for the error. It
-// logs text before each further attempt.
+// logs text before each further attempt. An attempt that lasts longer than maxPause resets the pause.
 func retry(ctx context.Context, log *slog.Logger, text string, permanent func(error) bool, try func() error) error {
 	pause := newBackoff()
 	for {

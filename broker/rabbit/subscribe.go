@@ -14,7 +14,8 @@ import (
 	"github.com/matchwire/matchwire/broker"
 )
 
-// Declare declares the queue, its retry and dead-letter queues, and its bindings.
+// Declare declares the exchanges and the log, then the queue, its retry and dead-letter queues, and
+// their bindings. It retries until it succeeds or ctx ends, unless the broker refuses a declaration.
 func (b *Broker) Declare(ctx context.Context, s broker.Subscription) error {
 	queue := b.topology.full(s.Queue)
 	defer b.startVerifying(ctx)
@@ -27,8 +28,8 @@ func (b *Broker) Declare(ctx context.Context, s broker.Subscription) error {
 
 // Subscribe consumes the queue. When it loses its channel, it opens another. All channels use the
 // same pool of handlers, so a slow handler does not delay the next channel. If a handler still runs
-// when its channel is lost, the broker redelivers the message. The redelivery gets the outcome of
-// that handler.
+// when its channel is lost, the broker redelivers the message. If this subscription receives the
+// redelivery, it uses the outcome of that handler.
 func (b *Broker) Subscribe(ctx context.Context, s broker.Subscription, h broker.Handler) error {
 	work := make(chan broker.Delivery)
 	var working sync.WaitGroup
@@ -64,8 +65,9 @@ func (b *Broker) Subscribe(ctx context.Context, s broker.Subscription, h broker.
 	return err
 }
 
-// subscribe sends the deliveries of one AMQP channel to work until the AMQP channel is lost, settling
-// a delivery fails, or ctx ends. It calls ready when it starts to consume the queue.
+// subscribe declares the queue. It then sends the deliveries of one AMQP channel to work until the
+// AMQP channel is lost, settling a delivery fails, or ctx ends. It calls ready when it starts to
+// consume the queue.
 func (b *Broker) subscribe(ctx context.Context, s broker.Subscription, calls *attempts,
 	work chan<- broker.Delivery, ready func()) error {
 	if err := b.topology.declareQueue(ctx, b.controlLink, s); err != nil {
@@ -98,8 +100,8 @@ func (b *Broker) subscribe(ctx context.Context, s broker.Subscription, calls *at
 		end(closeReason(e))
 	}()
 	var handling sync.WaitGroup
-	// settle handles the outcome err of a delivery, and then acknowledges the delivery. If it
-	// fails, it ends the subscription.
+	// settle handles the outcome err of a delivery, and then acknowledges the delivery. If
+	// handling the outcome fails, settle ends the subscription.
 	settle := func(d amqp.Delivery, m broker.Message, err error) {
 		if err := b.settle(ctx, queue, d, m, err); err != nil {
 			end(err)
@@ -172,8 +174,8 @@ func (b *Broker) noteTimeout(queue string, e *amqp.Error) {
 	if ms := timeoutUsed.FindStringSubmatch(e.Reason); ms != nil {
 		limit = "its consumer_timeout of " + ms[1] + " ms"
 	}
-	b.notices.add(queue, fmt.Sprintf("queue %q: at %s, the broker requeued a message whose handler ran longer than %s: "+
-		"set a shorter timeout for the consumer, or a longer consumer_timeout", queue,
+	b.notices.add(queue, fmt.Sprintf("queue %q: at %s UTC, the broker requeued a message "+
+		"whose handler ran longer than %s: set a shorter timeout for the consumer, or a longer consumer_timeout", queue,
 		time.Now().UTC().Format(time.TimeOnly), limit))
 }
 
@@ -203,10 +205,10 @@ func closeReason(e *amqp.Error) error {
 }
 
 // settle retries or dead-letters a message whose handler returned err. To do so, it publishes a
-// copy to the retry or dead-letter queue. If settle returns nil, the caller must acknowledge the
-// delivery. If settle returns an error, the copy is not confirmed. The caller then ends the
-// subscription. After a pause, subscribe declares the queues again, and the broker redelivers the
-// message.
+// copy to the retry or dead-letter queue. If err is nil, it publishes nothing. If settle returns
+// nil, the caller must acknowledge the delivery. If settle returns an error, the copy is not
+// confirmed. The caller then ends the subscription. After a pause, subscribe declares the queues
+// again, and the broker redelivers the message.
 func (b *Broker) settle(ctx context.Context, queue string, d amqp.Delivery, m broker.Message, err error) error {
 	to := ""
 	disposition, pause := broker.Decide(err, m.Attempt, number(d, headerOutages), b.topology.pauses)

@@ -56,9 +56,9 @@ func (r *recorder) count(id string) (calls int, done bool) {
 	return r.calls[id], r.done[id]
 }
 
-// If a handler runs longer than the broker's consumer_timeout, its message is not handled again. The next
-// messages are handled too. If a handler always fails after the timeout, its message is dead-lettered. Health
-// names the cause.
+// If a handler succeeds after the broker's consumer_timeout, its message is not handled again. The next
+// messages are handled too. If a handler always fails after the timeout, its message is retried and then
+// dead-lettered. Health names the cause.
 func TestCaseConsumerTimeout(t *testing.T) {
 	t.Parallel()
 	url := impatient(t)

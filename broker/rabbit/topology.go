@@ -13,7 +13,7 @@ import (
 )
 
 // Arguments of the objects that matchwire declares. RabbitMQ refuses to declare an existing object
-// with other arguments, so the arguments are constants. The objects are:
+// with different arguments, so the arguments are constants. The objects are:
 //
 //	live_events            topic exchange
 //	live_events.log        stream bound to #
@@ -84,7 +84,7 @@ func retryQueue(queue string, pause time.Duration) string {
 func deadQueue(queue string) string { return queue + ".dead" }
 
 // declareExchanges declares the exchanges and the log. Events published after declareExchanges
-// returns are stored in the log.
+// has returned nil are stored in the log.
 func (t *topology) declareExchanges(ctx context.Context, control *link) error {
 	d := t.declarer(control)
 	defer d.close()
@@ -112,8 +112,8 @@ func (d *declarer) exchanges(ctx context.Context) error {
 	return d.bind(ctx, d.log(), "#", d.events())
 }
 
-// declareQueue declares the exchanges, then a queue, its retry and dead-letter queues, and its
-// bindings.
+// declareQueue declares the exchanges and the log, then a queue, its retry and dead-letter queues,
+// and their bindings.
 func (t *topology) declareQueue(ctx context.Context, control *link, s broker.Subscription) error {
 	d := t.declarer(control)
 	defer d.close()
@@ -123,7 +123,7 @@ func (t *topology) declareQueue(ctx context.Context, control *link, s broker.Sub
 	return d.subscription(ctx, s)
 }
 
-// subscription declares a queue, its retry and dead-letter queues, and its bindings.
+// subscription declares a queue, its retry and dead-letter queues, and their bindings.
 func (d *declarer) subscription(ctx context.Context, s broker.Subscription) error {
 	queue := d.full(s.Queue)
 	quorum := func(name string, args amqp.Table) error {
@@ -222,8 +222,8 @@ func inspect(ctx context.Context, ch *channel, queue string) (amqp.Queue, error)
 var errRefused = errors.New("refused by the broker")
 
 // declareError adds the kind and name of the declared object to err. If the object exists with
-// other arguments, declareError also adds how to fix the cause. The text from RabbitMQ names the
-// argument that differs.
+// other arguments, the returned error wraps errRefused and says how to fix the cause. The text from
+// RabbitMQ names the argument that differs.
 func declareError(kind, name string, err error) error {
 	if err == nil {
 		return nil

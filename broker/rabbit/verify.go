@@ -16,8 +16,8 @@ import (
 // the queue receives no messages, and neither the broker nor AMQP reports that.
 const verifyInterval = 20 * time.Second
 
-// startVerifying starts to verify the objects that this Broker uses. The verification continues after
-// ctx ends, until Close. Later calls do nothing.
+// startVerifying starts a goroutine that verifies the objects that this Broker uses, at once and then
+// at intervals. The goroutine continues after ctx ends, until Close. Later calls do nothing.
 func (b *Broker) startVerifying(ctx context.Context) {
 	b.verifying.Do(func() {
 		ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
@@ -38,8 +38,9 @@ func (b *Broker) startVerifying(ctx context.Context) {
 }
 
 // verify repeats all declarations of this Broker: exchanges, the log, queues and bindings. RabbitMQ
-// accepts a repeated declaration, and creates an object that is missing. Then verify reports exchanges
-// whose witness is gone, and declares the witness again.
+// accepts a repeated declaration, and creates an object that is missing. Then verify declares the
+// witnesses that are missing. If such a witness was present before, verify reports that its exchange
+// was deleted.
 func (b *Broker) verify(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, max(verifyInterval, replyTimeout))
 	defer cancel()
@@ -78,7 +79,7 @@ func (b *Broker) noteDeleted(exchange string) {
 		repair = "run matchwire setup to declare it and its bindings again"
 	}
 	b.log.Error("exchange was deleted", "exchange", exchange, "repair", repair)
-	b.notices.add(exchange, fmt.Sprintf("exchange %q was deleted (noticed at %s); %s; "+
+	b.notices.add(exchange, fmt.Sprintf("exchange %q was deleted (noticed at %s UTC); %s; "+
 		"queues and the log may lack messages that were published meanwhile", exchange,
 		time.Now().UTC().Format(time.TimeOnly), repair))
 }
@@ -100,11 +101,10 @@ func (t *topology) declareKnown(ctx context.Context, control *link) error {
 	return errors.Join(errs...)
 }
 
-// witness returns the name of the witness of exchange e. The witness is another exchange, which
-// is bound to e and carries no messages. When e is deleted, RabbitMQ deletes the binding. That was
-// the last binding of the witness, so RabbitMQ deletes the witness too. So the absence of the
-// witness shows that e was deleted, even if e was declared again. AMQP cannot list the bindings
-// that e has lost.
+// witness returns the name of the witness of exchange e. The witness is another exchange. It carries
+// no messages, and e is bound to it. When e is deleted, RabbitMQ deletes the binding. That was the
+// last binding of the witness, so RabbitMQ deletes the witness too. The absence of the witness shows
+// that e was deleted, even if e was declared again. AMQP cannot list the bindings that e has lost.
 func (t *topology) witness(e broker.Exchange) string { return t.exchange(e) + ".witness" }
 
 // inspectWitness reports whether the witness of an exchange exists.
@@ -120,14 +120,14 @@ func (t *topology) inspectWitness(ctx context.Context, control *link, e broker.E
 	return err == nil, err
 }
 
-// declareWitness declares and binds the witness of an exchange.
+// declareWitness declares the witness of an exchange, and binds the exchange to the witness.
 func (t *topology) declareWitness(ctx context.Context, control *link, e broker.Exchange) error {
 	d := t.declarer(control)
 	defer d.close()
 	return d.witnessOf(ctx, e)
 }
 
-// witnessOf declares and binds the witness of an exchange.
+// witnessOf declares the witness of an exchange, and binds the exchange to the witness.
 func (d *declarer) witnessOf(ctx context.Context, e broker.Exchange) error {
 	exchange, witness := d.exchange(e), d.witness(e)
 	if err := d.exchangeOf(ctx, witness, amqp.ExchangeFanout, true); err != nil {

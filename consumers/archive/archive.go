@@ -101,8 +101,8 @@ func (a *archive) write(ctx context.Context, batch []event.Event) []error {
 	return errs
 }
 
-// classify makes a timeout, or an error of the file or the disk, wrap [broker.ErrUnavailable]. It
-// returns any other error unchanged.
+// classify makes err wrap [broker.ErrUnavailable] if it is a timeout, a cancellation, or an error
+// that a locked database, the file or the disk causes. It returns any other error unchanged.
 func classify(err error) error {
 	if errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled) {
 		return broker.Unavailable(err) // probably another program has locked the file

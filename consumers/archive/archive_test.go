@@ -90,7 +90,7 @@ FROM events ORDER BY match, epoch, seq`)
 	})
 }
 
-// newRedis starts an embedded Redis for the test.
+// newRedis starts an embedded Redis for the test and returns a client.
 func newRedis(t *testing.T) *redis.Client {
 	t.Helper()
 	r := redis.NewClient(&redis.Options{Addr: miniredis.RunT(t).Addr()})
@@ -98,8 +98,8 @@ func newRedis(t *testing.T) *redis.Client {
 	return r
 }
 
-// fill archives a goal, its correction, its retraction, and another goal. It delivers some of the events
-// twice. It returns the host of the archive and the first goal.
+// fill archives a goal, its correction, its retraction, and another goal. The events arrive out of order,
+// and the first goal arrives four times. fill returns the host of the archive and the first goal.
 func fill(t *testing.T) (h consumers.Host, goal event.Event) {
 	t.Helper()
 	h = consumertest.Host(t, "", t.TempDir(), newRedis(t), slog.New(slog.DiscardHandler))
@@ -122,7 +122,7 @@ func fill(t *testing.T) (h consumers.Host, goal event.Event) {
 	return h, goal
 }
 
-// export returns the output of an export.
+// export runs x and returns its output.
 func export(t *testing.T, h consumers.Host, x archive.Export) string {
 	t.Helper()
 	var out strings.Builder
@@ -171,7 +171,7 @@ func TestExport(t *testing.T) {
 	}
 }
 
-// Invalid flags, invalid settings and a file of a newer version are errors.
+// Invalid flags, invalid settings and a file with a newer schema are errors.
 func TestMistakesAreErrors(t *testing.T) {
 	for x, want := range map[*archive.Export]string{
 		{Since: "yesterday"}:       `--since "yesterday": want a time like`,
@@ -203,7 +203,7 @@ func TestMistakesAreErrors(t *testing.T) {
 	}
 	err = c.Handle(t.Context(), consumertest.Goal())
 	if err == nil || !strings.Contains(err.Error(), "schema version 2") {
-		t.Errorf("opening a file of a newer version: error %v, want one with \"schema version 2\"", err)
+		t.Errorf("Handle with a file of a newer schema: error %v, want one with \"schema version 2\"", err)
 	}
 }
 

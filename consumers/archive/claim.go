@@ -16,7 +16,7 @@ import (
 
 const (
 	claimTTL   = time.Minute      // time until a claim expires without a renewal
-	claimEvery = 20 * time.Second // interval at which a claim is renewed
+	claimEvery = 20 * time.Second // time between two renewals of a claim
 )
 
 // claimFile sets or renews the claim and returns "". If another file is claimed, it returns that file.
@@ -57,8 +57,8 @@ func (a *archive) claim(ctx context.Context) error {
 	return nil
 }
 
-// keepClaim renews the claim every claimEvery until ctx ends. If another file is claimed, it returns an
-// otherFileError. It ignores other errors: the next renewal tries again.
+// keepClaim claims the file, and renews the claim every claimEvery until ctx ends. If another file is
+// claimed, it returns an otherFileError. It ignores other errors: the next renewal tries again.
 func (a *archive) keepClaim(ctx context.Context) error {
 	renew := time.NewTicker(claimEvery)
 	defer renew.Stop()

@@ -37,8 +37,8 @@ CREATE INDEX IF NOT EXISTS events_by_time ON events (time);
 PRAGMA user_version = 1;`
 
 // insert adds an event. After the parser loses its state, it can publish an event again with the
-// same ID. The row then contains the copy with the earlier time, regardless of the order of
-// arrival.
+// same ID. The row then contains the copy with the lower (time, epoch, seq), regardless of the
+// order of arrival.
 const insert = `INSERT INTO events VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?)
 ON CONFLICT (id) DO UPDATE SET
 	tid=excluded.tid, time=excluded.time, epoch=excluded.epoch, seq=excluded.seq, event=excluded.event
@@ -47,7 +47,7 @@ WHERE (excluded.time, excluded.epoch, excluded.seq) < (time, epoch, seq)`
 // A database is an archive file.
 type database struct{ *sql.DB }
 
-// dial prepares access to a file. additional contains parameters for the driver. dial does not open
+// dial prepares access to a file. additional contains further parameters for the driver. dial does not open
 // the file. Committed transactions survive a power cut.
 func dial(file, additional string) (*database, error) {
 	const parameters = "?_txlock=immediate&_pragma=busy_timeout(5000)&_pragma=synchronous(FULL)"
@@ -121,7 +121,7 @@ type query struct {
 }
 
 // each calls f for each event that q selects, ordered by time, epoch, seq and ID. If f returns an
-// error, each stops and returns this error. body is the event as JSON. body is valid until f returns.
+// error, each stops and returns that error. body is the event as JSON. body is valid until f returns.
 func (db *database) each(ctx context.Context, q query, f func(body []byte) error) error {
 	until := int64(1<<63 - 1)
 	if !q.until.IsZero() {

@@ -51,7 +51,7 @@ func (x *Export) Validate() (err error) {
 	return nil
 }
 
-// Run prints the selected events, ordered by time, epoch and seq.
+// Run prints the selected events, ordered by time, epoch, seq and ID.
 func (x *Export) Run(ctx context.Context, h consumers.Host, out io.Writer) (err error) {
 	set, err := settings(h)
 	if err != nil {
@@ -142,9 +142,9 @@ func record(e event.Event) []string {
 	return fields
 }
 
-// cell returns text for a CSV field. Spreadsheets evaluate a field as a formula if the field begins
-// with one of the characters below. A page could contain such a text, so cell puts an apostrophe
-// before it.
+// cell escapes text for a CSV field. Spreadsheets evaluate a field as a formula if the field begins
+// with one of the characters below. Text from a page could begin with one too, so cell puts an
+// apostrophe before such text.
 func cell(text string) string {
 	if text != "" && strings.ContainsRune("=+-@\t\r\n|＝＋－＠", []rune(text)[0]) {
 		return "'" + text

@@ -31,7 +31,7 @@ func (h *harness) corrections() {
 	corrected := Corrected(goal)
 	retracted := Retracted(corrected)
 	if !h.subscribes(corrected) || !h.subscribes(retracted) {
-		h.Log("not checked: the consumer does not subscribe to corrections")
+		h.Log("not checked: the consumer does not subscribe to corrections and retractions")
 		return
 	}
 	h.start()
@@ -121,7 +121,7 @@ func (h *harness) order() {
 	}
 }
 
-// following returns the n-th event after e in the match of e. n starts at 0.
+// following returns a later event in the match of e. If n is 0, it returns the event after e.
 func following(e event.Event, n int) event.Event {
 	next := Other(e, n)
 	next.Data.Seq = e.Data.Seq + int64(n+1)
@@ -185,7 +185,8 @@ func (h *harness) permanentFailure() {
 	h.until("an effect of the next event", func() bool { return len(h.Effects()) > 0 })
 }
 
-// timeout checks that Handle returns a temporary error within 10 s if its context ends after 0.3 s.
+// timeout checks that Handle returns a temporary error within 10 s if the dependency hangs and the
+// context ends after 0.3 s.
 func (h *harness) timeout() {
 	if h.Hang == nil {
 		h.Log("not checked: Subject.Hang is nil")
@@ -218,16 +219,16 @@ func (h *harness) shutdown() {
 	stop()
 	stopped := h.Effects()
 
-	// A second consumer handles the same events without a stop. The stopped consumer must have the
-	// same effects.
-	whole := h.another()
-	whole.start()
+	// A second consumer handles the same events without a stop. The first consumer must have the
+	// same effects after its restart.
+	uninterrupted := h.another()
+	uninterrupted.start()
 	for _, e := range events {
-		before := whole.Effects()
-		whole.publish(e)
-		whole.until("an effect of "+e.Type, func() bool { return !slices.Equal(whole.Effects(), before) })
+		before := uninterrupted.Effects()
+		uninterrupted.publish(e)
+		uninterrupted.until("an effect of "+e.Type, func() bool { return !slices.Equal(uninterrupted.Effects(), before) })
 	}
-	want := whole.settled()
+	want := uninterrupted.settled()
 
 	if later := h.Effects(); !slices.Equal(stopped, later) {
 		h.Errorf("the stopped consumer has %d effects, want %d, as when it stopped", len(later), len(stopped))

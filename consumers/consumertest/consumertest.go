@@ -93,7 +93,7 @@ type harness struct {
 	finished  int // messages that were handled or refused permanently, counted in the same way
 	failed    int // attempts that failed temporarily
 
-	another func() *harness // returns a harness of the same consumer
+	another func() *harness // returns a harness for a new subject
 }
 
 // name is the name of the consumer under test.
@@ -128,7 +128,8 @@ func newHarness(t *testing.T, s Subject) *harness {
 		h.Event = Goal
 	}
 	if e := h.Event(); !h.subscribes(e) {
-		t.Fatalf("the consumer does not subscribe to %s: set Subject.Event to a function that returns another event", e.Type)
+		t.Fatalf("the consumer does not subscribe to %s: set Subject.Event to a function that returns an event "+
+			"that the consumer subscribes to", e.Type)
 	}
 	if h.Effects == nil {
 		t.Fatal("Subject.Effects is nil")
@@ -275,5 +276,5 @@ func (h *harness) dead() (all []broker.DeadLetter) {
 	return all
 }
 
-// permanent reports whether err is permanent, so that its event is not retried.
+// permanent reports whether err is permanent. If so, its event is not retried.
 func permanent(err error) bool { return errors.Is(err, broker.ErrPermanent) }

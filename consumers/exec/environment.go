@@ -22,6 +22,7 @@ var variableName = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
 
 // environment returns the environment of the program: the inherited variables and the named ones, with their values
 // in the environment of matchwire. missing lists the named variables that matchwire does not have.
+// environment returns an error if a name is invalid.
 func environment(named []string) (env, missing []string, err error) {
 	for _, name := range named {
 		if !variableName.MatchString(name) {

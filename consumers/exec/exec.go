@@ -12,9 +12,9 @@
 // Lines that the program writes to standard error are logged. The program must exit when its
 // standard input ends.
 //
-// Several copies of the program can run. Each copy handles one event at a time. A copy that exits,
-// times out or prints a line that is not an answer is killed and started again, after a pause. The
-// event that it was handling is retried.
+// Several copies of the program can run. Each copy handles one event at a time. If a copy exits,
+// times out or prints a line that is not an answer, matchwire kills its remaining processes, and
+// starts a new copy after a pause. The event that the copy was handling is retried.
 package exec
 
 import (
@@ -40,7 +40,8 @@ type Settings struct {
 	// matchwire. It has standard input, output and error, and inherits no other open files.
 	Exec []string `yaml:"exec"`
 	// Env are the names of environment variables that the program inherits, besides PATH, HOME, LANG, TZ, TMPDIR
-	// and those that begin with LC_. It inherits no others, because they can contain secrets of matchwire.
+	// and those that begin with LC_. On Windows, it also inherits variables that most programs need there. It inherits no
+	// others, because they can contain secrets of matchwire.
 	Env []string `yaml:"env"`
 	// Keys are the topic patterns of the events that the program receives.
 	Keys []string `yaml:"keys"`
@@ -51,7 +52,7 @@ type Settings struct {
 	// 30s.
 	Timeout strictyaml.Duration `yaml:"timeout"`
 	// Once skips an event that was handled within the last day. The program can still receive an
-	// event twice, for example if a process is killed while it handles the event.
+	// event twice, for example if matchwire is killed while the program handles the event.
 	Once bool `yaml:"once"`
 	// Ordered sends the events of a match one at a time, in the order of (epoch, seq).
 	Ordered bool `yaml:"ordered"`

@@ -56,8 +56,8 @@ func run(
 	}, log
 }
 
-// host returns a Host for a config in the system's temporary folder. settings changes the decoded
-// settings.
+// host returns a Host for a config in the system's temporary folder. settings sets the settings of
+// the consumer.
 func host(log *testenv.Log, settings func(*exec.Settings)) consumers.Host {
 	return consumers.Host{
 		Log:      slog.New(slog.NewTextHandler(log, nil)),
@@ -162,7 +162,7 @@ func TestProgramThatCannotRunIsAnOutage(t *testing.T) {
 		t.Error("no event failed with ErrUnavailable, want at least one")
 	}
 	if !strings.Contains(log.String(), "line=broken") || !strings.Contains(log.String(), "starting it again") {
-		t.Errorf("the log lacks the program's output or its restart:\n%s", log)
+		t.Errorf("the log lacks \"line=broken\" or \"starting it again\", want both:\n%s", log)
 	}
 }
 
@@ -199,7 +199,8 @@ func TestCopiesShareTheEvents(t *testing.T) {
 	}
 }
 
-// The program inherits the standard variables and those that its settings name, but no secrets.
+// The program inherits the standard variables and those that its settings name. It inherits no other
+// variables, because they can contain secrets.
 func TestEnvironmentLacksSecrets(t *testing.T) {
 	for _, name := range []string{
 		"AMQP_URL", "REDIS_URL_FILE", "MATCHWIRE_API_TOKEN", "OTEL_EXPORTER_OTLP_HEADERS", "DISCORD_URL", "LCD", "PATHS",
@@ -278,7 +279,7 @@ func TestPathIsRelativeToTheConfig(t *testing.T) {
 		}
 		err = c.While(t.Context(), func(ctx context.Context) error { return c.Handle(ctx, goal(t, "Fine")) })
 		if err != nil {
-			t.Errorf("program in folder %q: %v", folder, err)
+			t.Errorf("program in folder %q: error %v, want nil", folder, err)
 		}
 	}
 }

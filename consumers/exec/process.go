@@ -17,13 +17,13 @@ import (
 
 const (
 	maxLine     = 16 << 10         // maximum size of a line of the program's output, in bytes
-	minPause    = time.Second      // first pause before the program is started again, without jitter
-	maxPause    = 30 * time.Second // maximum pause before the program is started again, without jitter
+	minPause    = time.Second      // first pause before a restart; jitter changes it by up to half
+	maxPause    = 30 * time.Second // maximum pause before a restart, without jitter
 	stopTimeout = 10 * time.Second // how long the program may run after the end of its input
 )
 
 // supervise runs a copy of the program until ctx ends. If the copy fails, supervise starts it again
-// after a pause. The pause doubles, up to maxPause, until a copy gives a valid answer.
+// after a pause. The pause doubles with each failure, up to maxPause, until a copy gives a valid answer.
 func (p *program) supervise(ctx context.Context) {
 	pauses := &backoff.ExponentialBackOff{
 		InitialInterval: minPause, Multiplier: 2, RandomizationFactor: 0.5, MaxInterval: maxPause,

@@ -104,7 +104,7 @@ func TestInBrowser(t *testing.T) {
 	got := shows()
 	var shown []string
 	if err := json.Unmarshal([]byte(got), &shown); err != nil {
-		t.Fatalf("%s: %v", got, err)
+		t.Fatalf("notifications %s: error %v, want JSON", got, err)
 	}
 	const want = "Goal for Toronto FC: Jonathan Osorio | 19', New York City FC 0–11 Toronto FC; Taken back: goal for " +
 		"Toronto FC: Jozy Altidore | 6', New York City FC 0–0 Toronto FC"

@@ -50,7 +50,7 @@ func newWorld(t *testing.T, settings string) *world {
 	return w
 }
 
-// configure replaces the consumer with one that has other settings.
+// configure replaces the consumer with one that has the given settings.
 func (w *world) configure(settings string) {
 	w.Helper()
 	if err := w.try(settings); err != nil {
@@ -58,7 +58,8 @@ func (w *world) configure(settings string) {
 	}
 }
 
-// try creates the consumer, or returns the error of the settings.
+// try creates the consumer, or returns the error in the settings. It creates vapid.json if the file is
+// missing.
 func (w *world) try(settings string) error {
 	w.Helper()
 	if _, err := os.Stat(filepath.Join(w.dir, "vapid.json")); err != nil {
@@ -91,12 +92,12 @@ func (w *world) subscribe(body string) (int, string) {
 func fromPage(method, path, body string) *http.Request {
 	r := httptest.NewRequest(method, path, strings.NewReader(body))
 	r.Header.Set("Content-Type", "application/json")
-	n := pages.Add(1)
+	n := requestCount.Add(1)
 	r.RemoteAddr = fmt.Sprintf("198.51.%d.%d:1234", n/250, n%250)
 	return r
 }
 
-var pages atomic.Int64 // number of requests that fromPage has returned
+var requestCount atomic.Int64 // number of requests that fromPage has returned
 
 // publicKey returns the public key of the channel phones.
 func (w *world) publicKey() string {
@@ -132,7 +133,7 @@ func webPushSettings(s *service) string {
 type newChannel func(t *testing.T, timeout time.Duration) channel
 
 // channels returns a constructor for each kind of channel that uses HTTP. Every setting that may be a
-// secret contains testenv.Secret.
+// secret contains testenv.Secret, except the signing secret of the webhook.
 func channels() map[string]newChannel {
 	const secret = testenv.Secret
 	all := map[string]newChannel{
@@ -224,7 +225,7 @@ func TestAnswers(t *testing.T) {
 					t.Errorf("deliver: got error %v, which means %q, want %q", err, got, want)
 				}
 				if strings.HasSuffix(what, "with a time") && (wait < time.Minute || wait > 2*time.Minute) {
-					t.Errorf("postponed for %v, want the 2 minutes of the Retry-After header", wait)
+					t.Errorf("postponed for %v, want 1 to 2 minutes, because of the Retry-After header", wait)
 				}
 				testenv.NoSecret(t, err, c.w.log.String())
 				if strings.Contains(fmt.Sprint(err), "hunter2S3crt") {
@@ -346,7 +347,7 @@ func TestAnswersOfServices(t *testing.T) {
 				t.Errorf("deliver: got error %v, which means %q, want %q with %q", err, got, tc.want, tc.text)
 			}
 			if wait < tc.wait/2 || wait > tc.wait+time.Second { // the test itself takes time
-				t.Errorf("postponed for %v, want %v", wait, tc.wait)
+				t.Errorf("postponed for %v, want %v to %v", wait, tc.wait/2, tc.wait+time.Second)
 			}
 		})
 	}
@@ -375,7 +376,7 @@ func TestSecretsInAnswers(t *testing.T) {
 					}
 				}
 				if c.called() != 4 {
-					t.Errorf("calls of the service: got %d, want 4", c.called())
+					t.Errorf("calls to the service: got %d, want 4", c.called())
 				}
 			})
 		}
@@ -392,21 +393,23 @@ func TestMatrixRepeats(t *testing.T) {
 	}
 	c.cutAfterStoring(false)
 	if err := c.w.deliver(c.name, e); err != nil || c.called() != 2 || len(c.all()) != 1 {
-		t.Errorf("delivering again: %v, %d calls, shown %v, want 2 calls and one message", err, c.called(), c.all())
+		t.Errorf("delivering again: error %v, %d calls, shown %v, want no error, 2 calls and one message",
+			err, c.called(), c.all())
 	}
 	if err := c.w.deliver(c.name, consumertest.Goal()); err != nil || len(c.all()) != 2 {
-		t.Errorf("deliver another goal: %v, shown %v, want two messages", err, c.all())
+		t.Errorf("delivering another goal: error %v, shown %v, want no error and two messages", err, c.all())
 	}
 }
 
-// If a Telegram chat has moved, the message and all later messages go to the new chat. A warning has both
-// IDs.
+// If a Telegram chat has moved, the message and all later messages go to the new chat. A warning in the
+// log contains both IDs.
 func TestCaseTelegramGroupMoved(t *testing.T) {
 	const old, moved, last = "-4441", "-1001557000000", "-1001557000001"
 	var mu sync.Mutex
 	var chats []string
-	now := moved // the current ID of the chat
-	busy, code := 0, http.StatusBadRequest
+	now := moved                  // the current ID of the chat
+	busy := 0                     // number of messages that the server still answers with 502
+	code := http.StatusBadRequest // status of the answer that contains the new ID
 	next := map[string]string{old: moved, moved: last, last: last}
 	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		var m struct {
@@ -464,8 +467,8 @@ func TestCaseTelegramGroupMoved(t *testing.T) {
 	testenv.NoSecret(t, w.log.String())
 }
 
-// A server with an untrusted certificate receives no request. If a server cannot be reached, the error is
-// not permanent.
+// A server with an untrusted certificate receives no request. If a server is untrusted or cannot be
+// reached, the error is not permanent.
 func TestUnreachable(t *testing.T) {
 	notify.SetOptions(t, send.Options{Timeout: 2 * time.Second})
 	untrusted := httptest.NewTLSServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {
@@ -507,7 +510,7 @@ func TestUnreachable(t *testing.T) {
 // zeros returns n zero bytes in base64. n must be a multiple of 3.
 func zeros(n int) string { return strings.Repeat("AAAA", n/3) }
 
-// Each kind of channel satisfies the contract of every consumer.
+// Each kind of channel that uses HTTP satisfies the contract of every consumer.
 func TestConsumerContract(t *testing.T) {
 	for kind, channel := range channels() {
 		t.Run(kind, func(t *testing.T) {

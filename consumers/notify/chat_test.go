@@ -19,7 +19,7 @@ func decode(body []byte, into any) error {
 	return d.Decode(into)
 }
 
-// split returns a notification whose title is the first line of text.
+// split returns a notification whose title is the first line of text, and whose body is the rest.
 func split(text string) shown {
 	title, body, _ := strings.Cut(text, "\n")
 	return shown{title, body}
@@ -99,7 +99,8 @@ func newNtfy(t testing.TB, token string) *service {
 		}
 		if r.URL.Path != "/" || r.Header.Get("Authorization") != "Bearer "+token || m.Topic != "goals" ||
 			m.Priority < 1 || m.Priority > 5 || !ntfySequence.MatchString(m.Sequence) || len(m.Message) > 4096 {
-			return "", shown{}, fmt.Errorf("%s %v %s", r.URL, r.Header, body)
+			return "", shown{}, fmt.Errorf("%s %v %s: want path /, the token, topic goals, a priority of 1 to 5, "+
+				"a sequence ID and at most 4096 bytes", r.URL, r.Header, body)
 		}
 		s.findActive(m.Message, links)
 		return m.Sequence, shown{m.Title, m.Message}, nil
@@ -120,7 +121,8 @@ func newDiscord(t testing.TB, token string) *service {
 		}
 		if r.URL.Path != "/api/webhooks/1/"+token || r.URL.Query().Get("wait") != "true" ||
 			m.Content == "" || utf8.RuneCountInString(m.Content) > 2000 {
-			return "", shown{}, fmt.Errorf("%s %s", r.URL, body)
+			return "", shown{}, fmt.Errorf("%s %s: want the path of the webhook, wait=true and 1 to 2000 characters",
+				r.URL, body)
 		}
 		if m.Mentions == nil || m.Mentions.Parse == nil || len(m.Mentions.Parse) > 0 {
 			s.findActive(m.Content, regexp.MustCompile(`@everyone|@here|<@[!&]?\d+>`))
@@ -145,7 +147,7 @@ func newSlack(t testing.TB, token string) *service {
 			return "", shown{}, err
 		}
 		if r.URL.Path != "/services/T1/B1/"+token || m.Text == "" {
-			return "", shown{}, fmt.Errorf("%s %s", r.URL, body)
+			return "", shown{}, fmt.Errorf("%s %s: want the path of the webhook and a text", r.URL, body)
 		}
 		s.findActive(m.Text, regexp.MustCompile(`<[^>]*>`), emojis)
 		if m.Parse != "none" {
@@ -158,7 +160,7 @@ func newSlack(t testing.TB, token string) *service {
 			s.findActive(m.Text, mentions)
 		}
 		if regexp.MustCompile(`&(?:[^agl]|$)|[<>]`).MatchString(m.Text) {
-			return "", shown{}, fmt.Errorf("not escaped: %s", m.Text)
+			return "", shown{}, fmt.Errorf("text %s: want &, < and > escaped", m.Text)
 		}
 		return s.next(), split(strings.NewReplacer("&lt;", "<", "&gt;", ">", "&amp;", "&").Replace(m.Text)), nil
 	})
@@ -172,7 +174,7 @@ func newMattermost(t testing.TB, token string) *service {
 			return "", shown{}, err
 		}
 		if m.Text == "" || utf8.RuneCountInString(m.Text) > 16383 || r.URL.Path != "/hooks/"+token {
-			return "", shown{}, fmt.Errorf("%s %s", r.URL, body)
+			return "", shown{}, fmt.Errorf("%s %s: want the path of the webhook and 1 to 16383 characters", r.URL, body)
 		}
 		n, err := s.bold(m.Text)
 		s.findActive(n.Title+"\n"+n.Body, mentions, tildes, emojis, links)
@@ -196,7 +198,8 @@ func newMatrix(t testing.TB, token string) *service {
 		transaction, ok := strings.CutPrefix(r.URL.Path, prefix)
 		if !ok || transaction == "" || r.Method != http.MethodPut || r.Header.Get("Authorization") != "Bearer "+token ||
 			m.Type != "m.text" || m.Body == "" {
-			return "", shown{}, fmt.Errorf("%s %s %s", r.Method, r.URL, body)
+			return "", shown{}, fmt.Errorf("%s %s %s: want PUT, the path of the room with a transaction ID, the token, "+
+				"and an m.text with a body", r.Method, r.URL, body)
 		}
 		if m.Mentions == nil { // without m.mentions, push rules search the body for names
 			s.findActive(m.Body, regexp.MustCompile(`@room`))
@@ -223,7 +226,8 @@ func newTelegram(t testing.TB, token string) *service {
 		}
 		if r.URL.Path != "/bot"+token+"/sendMessage" || m.Chat != "@goals" ||
 			m.Text == "" || utf8.RuneCountInString(m.Text) > 4096 {
-			return "", shown{}, fmt.Errorf("%s %s", r.URL, body)
+			return "", shown{}, fmt.Errorf("%s %s: want sendMessage with the token, chat @goals and 1 to 4096 characters",
+				r.URL, body)
 		}
 		s.findActive(m.Text, mentions, links, commands)
 		return s.next(), split(m.Text), nil
@@ -243,7 +247,7 @@ func newGotify(t testing.TB, token string) *service {
 			return "", shown{}, err
 		}
 		if r.URL.Path != "/message" || r.Header.Get("X-Gotify-Key") != token || m.Message == "" {
-			return "", shown{}, fmt.Errorf("%s %v %s", r.URL, r.Header, body)
+			return "", shown{}, fmt.Errorf("%s %v %s: want path /message, the token and a message", r.URL, r.Header, body)
 		}
 		if m.Extras["client::display"]["contentType"] != "text/plain" {
 			s.markdown(m.Message)
@@ -265,7 +269,8 @@ func newPushover(t testing.TB, token string) *service {
 		if r.URL.Path != "/1/messages.json" || r.Header.Get("Content-Type") != "application/x-www-form-urlencoded" ||
 			form.Get("token") != token || form.Get("user") != "u"+token || n.Body == "" ||
 			utf8.RuneCountInString(n.Title) > 250 || utf8.RuneCountInString(n.Body) > 1024 {
-			return "", shown{}, fmt.Errorf("%s %s", r.URL, body)
+			return "", shown{}, fmt.Errorf("%s %s: want a form with the token, the user, a title of at most 250 characters "+
+				"and a message of 1 to 1024", r.URL, body)
 		}
 		if form.Has("html") || form.Has("monospace") {
 			return "", shown{}, errors.New("html or monospace is set")
@@ -302,7 +307,8 @@ func newTeams(t testing.TB, token string) *service {
 			m.Type != "message" || len(body) > 28<<10 || len(m.Attachments) != 1 ||
 			m.Attachments[0].Type != "application/vnd.microsoft.card.adaptive" ||
 			m.Attachments[0].Content.Type != "AdaptiveCard" {
-			return "", shown{}, fmt.Errorf("%s %s", r.URL, body)
+			return "", shown{}, fmt.Errorf("%s %s: want the path of the workflow, the token and one card, in at most 28 KiB",
+				r.URL, body)
 		}
 		var texts []string
 		for _, b := range m.Attachments[0].Content.Body {

@@ -16,7 +16,7 @@ import (
 	"github.com/matchwire/matchwire/internal/testenv"
 )
 
-// redisAt returns an embedded Redis and its client. at is the initial time of the clock of this Redis.
+// redisAt returns an embedded Redis and a client. at is the initial time of Redis's clock.
 func redisAt(t *testing.T, at time.Time) (*miniredis.Miniredis, *redis.Client) {
 	m := miniredis.RunT(t)
 	m.SetTime(at)
@@ -49,13 +49,13 @@ func TestRateLimiterUsesRedisClock(t *testing.T) {
 			var postponed *broker.PostponedError
 			m.SetTime(began.Add(57 * time.Second))
 			if err := l.wait(t.Context(), "a"); !errors.As(err, &postponed) {
-				t.Errorf("wait 57 s later by Redis's clock: %v, want a PostponedError", err)
+				t.Errorf("wait 57 s later by Redis's clock: error %v, want a PostponedError", err)
 			} else if wait := time.Until(postponed.Until); wait > 3*time.Second {
 				t.Errorf("wait 57 s later by Redis's clock is postponed by %v, want at most 3 s", wait)
 			}
 			m.SetTime(began.Add(61 * time.Second))
 			if err := l.wait(t.Context(), "a"); err != nil {
-				t.Errorf("wait 61 s later by Redis's clock: %v", err)
+				t.Errorf("wait 61 s later by Redis's clock: error %v, want nil", err)
 			}
 		})
 	}
@@ -69,15 +69,15 @@ func TestSpacing(t *testing.T) {
 	const gap = 10 * time.Second // longer than maxSlotWait
 	for _, match := range []string{"m", "other"} {
 		if err := l.space(t.Context(), match, gap); err != nil {
-			t.Errorf("first notification of %s: %v", match, err)
+			t.Errorf("first notification of %s: error %v, want nil", match, err)
 		}
 	}
 	if err := l.space(t.Context(), "m", gap); !errors.As(err, new(*broker.PostponedError)) {
-		t.Errorf("second notification: %v, want a PostponedError", err)
+		t.Errorf("second notification: error %v, want a PostponedError", err)
 	}
 	m.SetTime(time.Now().Add(gap))
 	if err := l.space(t.Context(), "m", gap); err != nil {
-		t.Errorf("notification after the gap: %v", err)
+		t.Errorf("notification after the gap: error %v, want nil", err)
 	}
 }
 
@@ -93,11 +93,11 @@ func TestLockUsesRedisClock(t *testing.T) {
 	}
 	m.SetTime(began.Add(19 * time.Second))
 	if _, err := d.begin(t.Context(), corrected); !errors.As(err, new(*broker.PostponedError)) {
-		t.Errorf("begin before the lock expires: %v, want a PostponedError", err)
+		t.Errorf("begin before the lock expires: error %v, want a PostponedError", err)
 	}
 	m.SetTime(began.Add(21 * time.Second))
 	if _, err := d.begin(t.Context(), corrected); err != nil {
-		t.Errorf("begin after the lock expired: %v", err)
+		t.Errorf("begin after the lock expired: error %v, want nil", err)
 	}
 }
 
@@ -122,10 +122,10 @@ func TestLockIsRenewed(t *testing.T) {
 		}, "the lock to be renewed")
 	}
 	if _, err := d.begin(t.Context(), corrected); !errors.As(err, new(*broker.PostponedError)) {
-		t.Errorf("begin while the lock is renewed: %v, want a PostponedError", err)
+		t.Errorf("begin while the lock is renewed: error %v, want a PostponedError", err)
 	}
 	s.end(t.Context())
 	if _, err := d.begin(t.Context(), corrected); err != nil {
-		t.Errorf("begin after the lock was released: %v", err)
+		t.Errorf("begin after the lock was released: error %v, want nil", err)
 	}
 }

@@ -29,7 +29,7 @@ type MakeKeys struct {
 	File string `arg:"" default:"vapid.json" help:"File to create (default: ${default}). It must not exist."`
 }
 
-// Run creates the file, readable by its owner only, and prints the public key.
+// Run creates the file, readable only by its owner, and prints the public key.
 func (m *MakeKeys) Run(out io.Writer) error {
 	keys, err := send.NewKeys()
 	if err != nil {
@@ -41,7 +41,8 @@ func (m *MakeKeys) Run(out io.Writer) error {
 	}
 	f, err := os.OpenFile(m.File, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 	if errors.Is(err, fs.ErrExist) {
-		return fmt.Errorf("%s already exists, and browsers may have subscribed with its keys", m.File)
+		return fmt.Errorf("%s already exists, and browsers may have subscribed with its keys: want the name of a new file",
+			m.File)
 	}
 	if err != nil {
 		return err
@@ -105,7 +106,7 @@ func (t *Try) Run(ctx context.Context, h consumers.Host, out io.Writer) error {
 		}
 		sent++
 	}
-	fmt.Fprintf(out, "%s\nsent to %d of %d\n", text.Line(), sent, len(to))
+	fmt.Fprintf(out, "%s\nsent to %d of %d recipients\n", text.Line(), sent, len(to))
 	return failed
 }
 

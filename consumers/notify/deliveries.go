@@ -18,11 +18,11 @@ import (
 
 // deliveries stores the state of each incident on a channel:
 //
-//	mw:notify:<channel>:{<incident>}  hash, which expires after two days:
+//	mw:notify:<channel>:{<incident>}  hash, which expires two days after the latest event:
 //	  seen              the highest revision that was received
 //	  held              the reason why the incident is suppressed; absent if it is not
 //	  held_at, held_by  the time (Unix microseconds) and the ID of the event that suppressed it
-//	  to:<id>           the revision that was delivered to a recipient
+//	  to:<id>           the latest revision that was delivered to a recipient
 //	  try:<id>          a revision that is being sent to a recipient, or that may have been delivered
 //	  lock              the owner of the lock: the event that is being sent
 //	  until             when the lock expires, in Unix milliseconds by Redis's clock
@@ -32,7 +32,8 @@ import (
 //
 // An incident is suppressed if one of its events was suppressed for a reason that also applies to
 // later events, such as backfill. Later events of the incident are then not news. Events that were
-// observed before the suppressed event are still news, and so is an event with the same ID.
+// observed before the suppressed event are still news, and so is an event with the ID of the
+// suppressed event.
 //
 // After Redis loses its data, the parser reports earlier events again, as backfill. Such a copy has
 // the ID of its original. If the original waits for another attempt, the copy can be handled first.
@@ -54,7 +55,7 @@ var (
 
 // lockIncident locks the incident for an event, and returns the incident's state. ARGV[5] is the
 // time of the event if it can be news, and otherwise empty. Running the script again for the same
-// event returns the same result.
+// event only extends the lock.
 var lockIncident = redis.NewScript(`
 local rev = tonumber(ARGV[1])
 local t = redis.call('time')
@@ -111,13 +112,13 @@ type incidentState struct {
 	rev         int
 	stopRenewal func()         // ends the renewal of the lock
 	suppressed  string         // the reason; "" if the incident is not suppressed
-	delivered   map[string]int // revisions by recipient ID
+	delivered   map[string]int // latest delivered revisions, by recipient ID
 	attempted   map[string]int // revisions that may have been delivered, by recipient ID
 }
 
 func (d deliveries) key(incident string) string { return d.prefix + "{" + incident + "}" }
 
-// markSeen stores the revision of an event that is postponed, so that earlier revisions are dropped.
+// markSeen stores the revision of an event that is handled later, so that it supersedes earlier revisions.
 func (d deliveries) markSeen(ctx context.Context, e event.Event) error {
 	incident, rev := incidentOf(e)
 	err := storeSeen.Run(ctx, d.redis, []string{d.key(incident)}, rev, keepDeliveries.Milliseconds()).Err()
@@ -127,7 +128,7 @@ func (d deliveries) markSeen(ctx context.Context, e event.Event) error {
 	return nil
 }
 
-// begin locks the incident of an event and returns its state. The caller must call end. If another
+// begin locks the incident of an event and returns its state. The caller must call end on the state. If another
 // event holds the lock, begin returns an error from [broker.Postpone]. If a later revision was received,
 // it returns errSuperseded.
 func (d deliveries) begin(ctx context.Context, e event.Event) (*incidentState, error) {
@@ -176,7 +177,7 @@ func (s *incidentState) lockOwner() string {
 	return s.e.ID + s.owner
 }
 
-// end releases the lock. It logs an error from Redis: the lock then expires.
+// end releases the lock. If Redis returns an error, end logs it, and the lock expires later.
 func (s *incidentState) end(ctx context.Context) {
 	s.stopRenewal()
 	s.logError("unlock", unlockIncident.Run(context.WithoutCancel(ctx), s.redis, []string{s.key}, s.lockOwner()).Err())
@@ -197,8 +198,9 @@ type target struct {
 	asNews bool // the recipient was not notified of the incident
 }
 
-// decideTarget reports whether to send the event to a recipient. wanted is true if the rule and the
-// recipient's filter match the event. reason is the reason to suppress the event, or "".
+// decideTarget reports whether to send the event to a recipient, and returns the recipient as a target.
+// wanted is true if the rule and the recipient's filter match the event. reason is the reason to suppress
+// the event, or "".
 func (s *incidentState) decideTarget(r recipient, wanted bool, reason string) (target, bool) {
 	delivered, attempted := s.delivered[r.id], s.attempted[r.id]
 	retracted := s.e.Data.Action == event.Retracted
@@ -251,8 +253,8 @@ func (s *incidentState) markDelivered(ctx context.Context, t target) {
 	s.logError("mark delivered", err)
 }
 
-// markRefused stores that the revision was not delivered to a target, and restores the earlier attempt,
-// if any. It logs an error from Redis.
+// markRefused stores that the revision was not delivered to a target, and restores the record of an
+// earlier attempt, if any. It logs an error from Redis.
 func (s *incidentState) markRefused(ctx context.Context, t target) {
 	ctx = context.WithoutCancel(ctx)
 	if before := s.attempted[t.id]; before > 0 {

@@ -26,7 +26,8 @@ func hookSettings(s *service) string {
 	return "channels:\n  hook: {webhook: {url: '" + s.URL + "', secret: " + webhookSecret + "}}\n"
 }
 
-// titles returns the sorted notifications that a service shows, without their threads.
+// titles returns the titles and bodies of the notifications that a service shows, sorted and separated
+// by semicolons.
 func titles(s *service) string {
 	var all []string
 	for _, line := range s.all() {
@@ -132,7 +133,7 @@ func TestCorrectionDoesNotOvertake(t *testing.T) {
 	}
 	s.set(nil)
 	if err := w.deliver("hook", corrected); err != nil || !strings.HasPrefix(titles(s), "Corrected") {
-		t.Errorf("delivering the correction again: %v, shown: %s, want the correction", err, titles(s))
+		t.Errorf("delivering the correction again: error %v, shown: %s, want no error and the correction", err, titles(s))
 	}
 }
 
@@ -174,7 +175,7 @@ func TestOldNewsIsNotSent(t *testing.T) {
 		"backfill": func(e *event.Event) { e.Data.Backfill = true },
 		"replay":   func(e *event.Event) { e.Data.Replay = true },
 		"old":      func(e *event.Event) { e.Time = e.Time.Add(-2 * time.Hour) },
-		"late": func(e *event.Event) { // the page lists the scorer more than an hour later
+		"late": func(e *event.Event) { // the page lists the goal more than an hour later
 			m := *e.Data.Match
 			m.Clock = event.SoccerMinute("", 80, 0)
 			e.Data.Match = &m
@@ -203,7 +204,7 @@ func TestOldNewsIsNotSent(t *testing.T) {
 	}
 }
 
-// A goal that was listed too late stays suppressed if it is corrected in the break, when the page shows no
+// A goal that was listed too late stays suppressed if it is corrected at half time, when the page shows no
 // clock.
 func TestLateGoalCorrectedInTheBreak(t *testing.T) {
 	w, s := newHookWorld(t, "kinds: [goal]")
@@ -265,8 +266,8 @@ func TestBackfillDoesNotSuppressEarlierEvents(t *testing.T) {
 	retracted := observed(consumertest.Retracted(corrected), -2*time.Minute)
 	replay := first
 	replay.Data.Replay = true
-	// The parser has lost its state, so it reports the corrected goal as a new goal with revision
-	// 1.
+	// The parser has lost its state, so it reports the corrected goal as a new goal, with
+	// revision 1.
 	again := corrected
 	again.Data.Action, again.Data.Rev, again.Data.Supersedes, again.Data.Changes = event.New, 1, "", nil
 	again.ID = "with other data"
@@ -312,7 +313,7 @@ func TestBackfillDoesNotSuppressEarlierEvents(t *testing.T) {
 	}
 }
 
-// If sending a goal fails, a backfill copy before the next attempt does not suppress the goal.
+// If sending a goal fails, a backfill copy that arrives before the next attempt does not suppress the goal.
 func TestBackfillBetweenTwoAttempts(t *testing.T) {
 	for name, answer := range map[string]func(http.ResponseWriter){
 		"refused":   func(w http.ResponseWriter) { w.WriteHeader(503) },
@@ -340,8 +341,8 @@ func TestBackfillBetweenTwoAttempts(t *testing.T) {
 	}
 }
 
-// After an event is sent, its correction is sent even if no rule matches it. The correction is then in the
-// default language.
+// After an event is sent, its correction is sent even if no rule matches the correction. The correction is
+// then in the default language.
 func TestLanguageOfACorrection(t *testing.T) {
 	s := newHook(t)
 	w := newWorld(t, "language: de\n"+hookSettings(s)+"rules:\n  - {players: [Sebastian Giovinco], kinds: [goal]}\n")
@@ -356,7 +357,7 @@ func TestLanguageOfACorrection(t *testing.T) {
 	}
 }
 
-// In quiet hours, news is suppressed. The retraction of an earlier notification is sent.
+// In quiet hours, news is suppressed. If a goal was sent earlier, its retraction is still sent.
 func TestQuietHours(t *testing.T) {
 	zone, err := time.LoadLocation("Asia/Kolkata")
 	if err != nil {
@@ -370,14 +371,15 @@ func TestQuietHours(t *testing.T) {
 	w, s := newHookWorld(t, rule(time.Hour, 2*time.Hour))
 	e := consumertest.Goal()
 	if err := w.deliver("hook", e); err != nil || s.called() != 1 {
-		t.Fatalf("delivering before the quiet hours: %v, %d calls, want 1", err, s.called())
+		t.Fatalf("delivering before the quiet hours: error %v, %d calls, want no error and 1 call", err, s.called())
 	}
 	w.configure(strings.Split(w.settings, "rules:")[0] + "rules:\n  - " + rule(-time.Hour, time.Hour))
 	if err := w.deliver("hook", consumertest.Other(e, 3)); err != nil || s.called() != 1 {
-		t.Errorf("delivering in quiet hours: %v, %d calls, want still 1", err, s.called())
+		t.Errorf("delivering in quiet hours: error %v, %d calls, want no error and still 1 call", err, s.called())
 	}
 	if err := w.deliver("hook", consumertest.Retracted(e)); err != nil || !strings.HasPrefix(titles(s), "Taken back") {
-		t.Errorf("delivering a retraction in quiet hours: %v, shown: %s, want the retraction", err, titles(s))
+		t.Errorf("delivering a retraction in quiet hours: error %v, shown: %s, want no error and the retraction",
+			err, titles(s))
 	}
 }
 
@@ -441,13 +443,14 @@ func TestRules(t *testing.T) {
 			}
 			before := s.called()
 			if err := w.deliver("hook", e); err != nil || s.called() > before != (i < len(tc.sent)) {
-				t.Errorf("rule %s: delivering %s: %v, sent %v, want %v", rule, e.Type, err, s.called() > before, i < len(tc.sent))
+				t.Errorf("rule %s: delivering %s: error %v, sent: %v, want no error and %v",
+					rule, e.Type, err, s.called() > before, i < len(tc.sent))
 			}
 		}
 	}
 	w, s := newHookWorld(t, "{teams: [Toronto FC], language: de}\n  - {kinds: [goal], language: fr}")
 	if err := w.deliver("hook", goal(t, nil)); err != nil || !strings.HasPrefix(titles(s), "Tor für Toronto FC") {
-		t.Errorf("delivering with two rules: %v, shown: %s, want a goal in German", err, titles(s))
+		t.Errorf("delivering with two rules: error %v, shown: %s, want no error and a goal in German", err, titles(s))
 	}
 	keys := w.Parts["hook"].Keys
 	for _, key := range []string{"soccer.mls.goal", "soccer.mls.goal_corrected", "rugby.top14.goal_retracted"} {
@@ -470,7 +473,7 @@ func TestRate(t *testing.T) {
 			postponed++
 			in, want := time.Until(p.Until), time.Duration(20*postponed)*time.Minute
 			if in < want-time.Minute || in > want+time.Minute {
-				t.Errorf("postponed for %v, want %v", in, want)
+				t.Errorf("postponed for %v, want %v, give or take a minute", in, want)
 			}
 		} else if err != nil {
 			t.Error(err)
@@ -488,10 +491,10 @@ func TestPause(t *testing.T) {
 	for range 3 {
 		var p *broker.PostponedError
 		if err := w.deliver("hook", consumertest.Goal()); !errors.As(err, &p) || time.Until(p.Until) < 290*time.Second {
-			t.Errorf("deliver: got error %v, want it postponed by 5 minutes", err)
+			t.Errorf("deliver: got error %v, want it postponed by about 5 minutes", err)
 		}
 	}
 	if s.called() != 1 {
-		t.Errorf("calls of the service: got %d, want 1", s.called())
+		t.Errorf("calls to the service: got %d, want 1", s.called())
 	}
 }

@@ -44,7 +44,8 @@ func Names(language string, k event.Kind) bool {
 	return l != nil && (l.Kinds[string(k)] != "" || l.templates[string(k)] != nil)
 }
 
-// NameKeys returns the keys of the names of kinds and details that a shipped language itself has.
+// NameKeys returns the keys of the names of kinds and details that a shipped language itself has. Each
+// key follows the name of its table, as in "kinds goal".
 func NameKeys(language string) []string {
 	var keys []string
 	l := shippedTexts()[language]
@@ -70,7 +71,7 @@ func SetOptions(t testing.TB, o send.Options) {
 // Render returns the English description of an event.
 func Render(e event.Event) Text { return shippedTexts().render(e, false, "en") }
 
-// SetRemindEvery changes the interval at which upcoming matches are read, until the test ends.
+// SetRemindEvery changes the interval between two reads of the upcoming matches, until the test ends.
 func SetRemindEvery(t testing.TB, d time.Duration) {
 	was := remindEvery
 	remindEvery = d

@@ -16,7 +16,7 @@ import (
 )
 
 // onNetwork makes every name resolve to ip, and every connection fail. dialed returns the addresses that were
-// dialed.
+// dialed, separated by spaces.
 func onNetwork(t *testing.T, ip string) (dialed func() string) {
 	var all []string
 	notify.SetOptions(t, send.Options{Timeout: answerTimeout, Network: netguard.Network{
@@ -31,9 +31,9 @@ func onNetwork(t *testing.T, ip string) (dialed func() string) {
 	return func() string { return strings.Join(all, " ") }
 }
 
-// The endpoint of a subscription comes from a stranger. It is called only at a public address and on port 443.
-// If the config names exactly its host, a private address and another port are also allowed, but no address of
-// cloud metadata.
+// The endpoint of a subscription comes from an untrusted client. matchwire calls it only at a public address and
+// on port 443. If the config names exactly its host, a private address and a different port are also allowed,
+// but no cloud metadata address.
 func TestPushEndpointsAreGuarded(t *testing.T) {
 	for _, tc := range []struct{ endpoint, ip, want string }{
 		{"https://web.push.apple.com/x", "93.184.216.34", "93.184.216.34:443"},
@@ -62,8 +62,8 @@ func TestPushEndpointsAreGuarded(t *testing.T) {
 	}
 }
 
-// The URL of a webhook comes from the config. It can have a private address and any port, but not an address of
-// cloud metadata.
+// The URL of a webhook comes from the config. It can have a private address and any port, but not a cloud
+// metadata address.
 func TestWebhooksAreGuarded(t *testing.T) {
 	for _, tc := range []struct{ url, ip, want string }{
 		{"http://hooks.internal:9000/" + testenv.Secret, "10.0.0.5", "10.0.0.5:9000"},

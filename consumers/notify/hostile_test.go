@@ -53,7 +53,7 @@ func TestHostileTextIsShownAsText(t *testing.T) {
 					d.Time, d.Clock = "", nil // without a time, the body begins with the name
 				})
 				if err := c.w.deliver(c.name, e); err != nil {
-					t.Errorf("%q: %v", name, err)
+					t.Errorf("%q: deliver: error %v, want nil", name, err)
 					continue
 				}
 				want := notify.Render(e)
@@ -74,7 +74,7 @@ func TestHostileTextIsShownAsText(t *testing.T) {
 		for i, name := range slices.Concat(hostile, lineStarts) {
 			e := goal(t, func(d *event.Data) { d.Player, d.Team, d.Match.Home, d.Time, d.Clock = name, name, name, "", nil })
 			if err := w.deliver("mail", e); err != nil {
-				t.Errorf("%q: %v", name, err)
+				t.Errorf("%q: deliver: error %v, want nil", name, err)
 				return
 			}
 			l, want := s.all()[i], notify.Render(e)
@@ -102,7 +102,7 @@ func withBody(t *testing.T, _ time.Duration) channel {
 			return "", shown{}, err
 		}
 		if r.Header.Get("Access-Token") != testenv.Secret || r.Header.Get("Content-Type") != "application/json" {
-			return "", shown{}, fmt.Errorf("headers %v", r.Header)
+			return "", shown{}, fmt.Errorf("headers %v: want the Access-Token and Content-Type application/json", r.Header)
 		}
 		s.findActive(m.Text, links, mentions)
 		return s.next(), shown{m.Title, m.Text}, nil

@@ -27,7 +27,7 @@ func longPast(e event.Event) bool {
 	return played(d.Sport, *d.Match, e.Time)-happened > maxLate
 }
 
-// played returns the minimum duration of play in a match until a time, without stoppage time. In a
+// played returns the minimum duration of play in a match until at, without stoppage time. In a
 // break and after the end, the latest period counts in full. If the page shows no clock, only the earlier
 // periods count. The result is at most the time since kick-off, because some competitions play
 // shorter periods.

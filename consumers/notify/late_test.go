@@ -22,7 +22,7 @@ func TestListedTooLate(t *testing.T) {
 		sport event.Sport
 		clock event.Clock
 		match event.Match
-		after time.Duration // from kick-off to the page; 0 if the page does not show the kick-off
+		after time.Duration // from kick-off to the page; 0 if the page does not show the kick-off time
 		want  bool
 	}{
 		"with a clock":               {event.Soccer, soccer(17), event.Match{Clock: soccer(39)}, 0, true},

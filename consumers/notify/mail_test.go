@@ -74,7 +74,7 @@ func newMailServerWith(t testing.TB, prepare func(*mailServer)) *mailServer {
 	return s
 }
 
-// settings returns the settings of a mail channel that uses the server. It appends more to them.
+// settings returns the settings of a mail channel that uses the server. more contains further settings.
 func (s *mailServer) settings(more string) string {
 	server := s.Addr().String()
 	return "channels:\n  mail: {smtp: {server: '" + server + "', from: 'Goals <goals@club.example>', " + more + "}}\n"
@@ -260,7 +260,7 @@ func TestMail(t *testing.T) {
 		}
 	}
 	if at, err := letters[0].header.Date(); err != nil || at.Sub(e.Time).Abs() > time.Second {
-		t.Errorf("header Date: got %v, %v, want %v", at, err, e.Time)
+		t.Errorf("header Date: got %v, error %v, want %v", at, err, e.Time)
 	}
 	id := letters[0].header.Get("Message-ID")
 	if !strings.HasPrefix(id, "<"+e.ID+".") || !strings.HasSuffix(id, "@club.example>") {
@@ -360,7 +360,7 @@ func TestMailToSeveral(t *testing.T) {
 	}
 	s.set("RCPT b@club.example", "") // the mailbox exists now; replay the dead letter
 	if err := w.deliver("mail", e); err != nil || received() != "a c b" {
-		t.Errorf("deliver to b: %v, the mail was received by %q, want a c b", err, received())
+		t.Errorf("deliver to b: error %v, the mail was received by %q, want no error and a c b", err, received())
 	}
 	keys := w.redis.HKeys(t.Context(), "mw:notify:mail:{"+e.Data.Incident+"}").Val()
 	if len(keys) == 0 || strings.Contains(fmt.Sprint(keys), "club.example") {
@@ -407,7 +407,8 @@ func TestMailSecurity(t *testing.T) {
 			s.mu.Unlock()
 			switch {
 			case tc.want == "" && (err != nil || !slices.Equal(logins, []string{login}) || len(s.all()) != 1):
-				t.Errorf("deliver: %v, logins %q, %d mails, want login %q and one mail", err, logins, len(s.all()), login)
+				t.Errorf("deliver: error %v, logins %q, %d mails, want no error, login %q and one mail",
+					err, logins, len(s.all()), login)
 			case tc.want != "" && (err == nil || !strings.Contains(err.Error(), tc.want) || len(logins) > 0):
 				t.Errorf("deliver: got error %v, logins %q, want an error with %q and no login", err, logins, tc.want)
 			}

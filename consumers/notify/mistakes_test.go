@@ -17,8 +17,8 @@ import (
 	"github.com/matchwire/matchwire/internal/testenv"
 )
 
-// New finds every mistake in the settings. The error contains the position of the mistake. It also
-// contains the value, unless the value may be secret.
+// New returns an error for each of these mistakes in the settings. The error contains the position of
+// the mistake. It also contains the value, unless the value may be secret.
 func TestMistakes(t *testing.T) {
 	dir := t.TempDir()
 	write := func(name, text string) {
@@ -142,7 +142,7 @@ func TestMistakes(t *testing.T) {
 		{"channels:\n  hook: {mattermost: {}}",
 			"2:9: channels.hook: mattermost.url is missing"},
 		{"channels:\n  hook: {teams: {url: 'https://club.webhook.office.com/" + testenv.Secret + "'}}",
-			"club.webhook.office.com is a connector, which Microsoft has retired"},
+			"club.webhook.office.com is for connectors, which Microsoft retired"},
 		{"channels:\n  hook: {matrix: {token: x, room: '!a'}}",
 			"2:9: channels.hook: matrix.server is missing"},
 		{"channels:\n  hook: {matrix: {server: 'https://m.example', room: '!a'}}",
@@ -189,7 +189,7 @@ func TestMistakes(t *testing.T) {
 		{"channels:\n  hook: {pushover: {server: 'https://p.example', token: x, user: y, device: my phone}}",
 			`device "my phone": want names of devices`},
 		{"channels:\n  hook: {telegram: {token: abc, chat: me}}",
-			"2:28: channels.hook.telegram.token: token: want the token that @BotFather shows"},
+			"2:28: channels.hook.telegram.token: telegram.token: want the token that @BotFather shows"},
 		{"channels:\n  hook: {telegram: {token: '123456:" + testenv.Secret + "', chat: '@goals'}}",
 			"digits, a colon and 35 characters"},
 		{"channels:\n  hook: {telegram: {token: '110201543:AAHdqTcvCH1vGWJxfSeofSAs0K5PALDsaw0', chat: me}}",
@@ -233,12 +233,12 @@ func TestMistakes(t *testing.T) {
 		{hook + "  - {topics: [soccer.mls.goal], kinds: [red_card]}",
 			"5:5: rules[1]: no event matches both the topics and the kinds"},
 		{hook + "  - {only: [leads]}",
-			`5:13: rules[1].only[0]: only: "leads": want lead_changes, period_ends, or one like "last 5m"`},
+			`5:13: rules[1].only[0]: only: "leads": want lead_changes, period_ends, or a value like "last 5m"`},
 		{hook + "  - {only: [lead_changes, last 2h]}",
 			`only: "last 2h": want a duration like 5m, above 0 and at most 1h0m0s`},
 		{hook + "  - {only: [last five minutes]}", `only: "last five minutes": want a duration like 5m`},
 		{hook + "  - {only: []}", "5:5: rules[1]: only: want at least one of"},
-		{hook + "  - {kinds: [timeout], only: [lead_changes]}", "only: none of the kinds changes the score"},
+		{hook + "  - {kinds: [timeout], only: [lead_changes]}", "only: none of the kinds changes the score or ends a period"},
 		{hook + "  - {kinds: [basket], only: [period_ends]}",
 			"only: want period_ends here and period_end in kinds, or neither"},
 		{hook + "  - {before: 5m, only: [last 5m]}", "before: a notification before kick-off has no only"},
@@ -247,8 +247,8 @@ func TestMistakes(t *testing.T) {
 			"3:10: rules[0]: delay 5m0s: want at most 10m0s, and less than max_age (30s)"},
 		{"channels:\n  hook: {webhook: {}}", "2:9: channels.hook: webhook.url is missing"},
 		{"channels:\n  hook: {ntfy: {token: x}}", "2:9: channels.hook: ntfy.url is missing"},
-		{"channels:\n  hook: {telegram: {chat: '@goals'}}", "2:9: channels.hook: token is missing"},
-		{"channels:\n  hook: {telegram: {token: 1/2, chat: '@goals'}}", "token: want a token without spaces"},
+		{"channels:\n  hook: {telegram: {chat: '@goals'}}", "2:9: channels.hook: telegram.token is missing"},
+		{"channels:\n  hook: {telegram: {token: 1/2, chat: '@goals'}}", "telegram.token: want a token without spaces"},
 		{"channels:\n  hook: {webpush: {keys: vapid.json, contact: 'mailto:a@b.example', " +
 			"services: ['https://push.example/x']}}",
 			`services: "https://push.example/x": want a host`},
@@ -273,7 +273,7 @@ func TestMistakes(t *testing.T) {
 			t.Errorf("%s:\ngot  %v\nwant %s", tc.settings, err, tc.want)
 		}
 		if err != nil && strings.Contains(err.Error(), "notify.view") {
-			t.Errorf("%s: the error contains a Go type: %v", tc.settings, err)
+			t.Errorf("%s: error %v, want one without a Go type", tc.settings, err)
 		}
 		testenv.NoSecret(t, err)
 	}
@@ -283,7 +283,7 @@ func TestMistakes(t *testing.T) {
 		"  hook: {webhook: {url: {file: nowhere}, secret: {env: NOT_SET_AT_ALL}}}\n", dir, nil, slog.New(slog.DiscardHandler))
 	h.Elsewhere = true
 	if c, err := notify.New(h); err != nil || len(c.Parts) != 2 {
-		t.Errorf("New with Elsewhere: got %d parts, %v, want 2", len(c.Parts), err)
+		t.Errorf("New with Elsewhere: got %d parts, error %v, want 2 and no error", len(c.Parts), err)
 	}
 }
 
@@ -326,9 +326,9 @@ func TestCaseContacts(t *testing.T) {
 		position := "2:49: channels.phones.webpush.contact: contact " + strconv.Quote(contact) + ": want mailto:"
 		switch {
 		case want == "" && err != nil:
-			t.Errorf("contact %s: %v, want no error", contact, err)
+			t.Errorf("contact %s: error %v, want nil", contact, err)
 		case want != "" && (err == nil || !strings.Contains(err.Error(), position) || !strings.HasSuffix(err.Error(), want)):
-			t.Errorf("contact %s: %v, want %s…%s", contact, err, position, want)
+			t.Errorf("contact %s: error %v, want %s…%s", contact, err, position, want)
 		}
 	}
 }
@@ -338,11 +338,11 @@ func TestMakeKeys(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "vapid.json")
 	var out strings.Builder
 	if err := (&notify.MakeKeys{File: file}).Run(&out); err != nil || len(strings.TrimSpace(out.String())) != 87 {
-		t.Fatalf("Run: %v, output %q, want a public key of 87 characters", err, out.String())
+		t.Fatalf("Run: error %v, output %q, want a public key of 87 characters", err, out.String())
 	}
 	info, err := os.Stat(file)
 	if err != nil || info.Mode().Perm() != 0o600 {
-		t.Errorf("key file: got mode %v, %v, want 0600", info.Mode(), err)
+		t.Errorf("key file: got mode %v, error %v, want 0600", info.Mode(), err)
 	}
 	if err := (&notify.MakeKeys{File: file}).Run(&out); err == nil || !strings.Contains(err.Error(), "exists") {
 		t.Errorf("Run again: got error %v, want an error that the file already exists", err)

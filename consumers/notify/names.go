@@ -46,10 +46,10 @@ func (t texts) inOrder(code string) []*language {
 	return []*language{t["en"]}
 }
 
-// translate returns the name of key in a language, or else in English. table returns the names of a
-// language. defined is the name in the definition of a sport, or "". defined takes precedence over
-// the shipped names, but not over the names in text files. If there is no name, translate returns
-// key with spaces in place of underscores.
+// translate returns the name of key in a language, or else in English. table returns one table of
+// a language, such as its periods. defined is the name in the definition of a sport, or "". defined
+// takes precedence over the shipped names, but not over the names in custom language files. If there
+// is no name, translate returns key with spaces in place of underscores.
 func (t texts) translate(
 	table func(*language) names, key, defined, code string, qualifiers ...string,
 ) string {

@@ -8,7 +8,7 @@
 // (Web Push).
 //
 // A recipient that was notified of an incident is also notified of its corrections and its
-// retraction. Other recipients get the latest revision as news.
+// retraction. Other recipients get a correction as news if a rule matches it, and get no retraction.
 //
 // Events that are not news are suppressed: backfill (incidents from before matchwire first read the
 // match), replays of recordings, incidents that the page lists long after they happened, and events
@@ -50,7 +50,7 @@ func New(h consumers.Host) (consumers.Consumer, error) {
 		if len(n.reminders) > 0 {
 			part.Run = n.remind
 		}
-		if len(n.rules) == 0 { // only reminders, which are not events of the exchange
+		if len(n.rules) == 0 { // only reminders: the exchange has no events of this kind
 			part.Keys, part.Ordered, part.Early = []string{"*.*." + string(kickoffSoon)}, false, nil
 		}
 		if n.subscribers != nil {
@@ -65,7 +65,7 @@ func New(h consumers.Host) (consumers.Consumer, error) {
 }
 
 const (
-	eventsAtOnce   = 8                // events that one process handles concurrently on a channel
+	eventsAtOnce   = 8                // maximum number of events that one process handles concurrently on a channel
 	sendTimeout    = 30 * time.Second // time limit for an event on a channel with one recipient
 	severalTimeout = 5 * time.Minute  // time limit for an event on a channel with several recipients
 )
@@ -103,7 +103,7 @@ func (n *notifier) handle(ctx context.Context, e event.Event) error {
 	r := firstMatch(n.rules, e)
 	if r != nil && r.delay > 0 && n.staleReason(e) == "" {
 		if until := e.Time.Add(r.delay); time.Until(until) > 0 {
-			// Store the revision, so that a postponed earlier revision is dropped.
+			// Store the revision, so that it supersedes a postponed earlier revision.
 			if err := n.deliveries.markSeen(ctx, e); err != nil {
 				return err
 			}

@@ -35,7 +35,7 @@ func checkOnly(word string) error {
 		}
 		return nil
 	}
-	return fmt.Errorf("only: %q: want %s, %s, or one like %q", word, leadChanges, periodEnds, lastPrefix+"5m")
+	return fmt.Errorf("only: %q: want %s, %s, or a value like %q", word, leadChanges, periodEnds, lastPrefix+"5m")
 }
 
 // onlyCanExclude reports whether the setting "only" can exclude events of this kind, in any sport.
@@ -88,8 +88,8 @@ func leadChanged(d *event.Data) bool {
 	return known && cmp.Compare(before.Home, before.Away) != cmp.Compare(after.Home, after.Away)
 }
 
-// scoreMove returns the scores before and after an event that changes the score. In cricket, they are the
-// runs of all innings, if these are known. known is false if the score before the event is unknown.
+// scoreMove returns the scores before and after an event that changes the score. In cricket, the scores
+// are the runs of all innings if the line score is known. known is false if the score before the event is unknown.
 func scoreMove(d *event.Data) (before, after event.Score, known bool) {
 	if d.Score == nil {
 		return before, after, false

@@ -150,7 +150,7 @@ func TestOnlyOfABasketballGame(t *testing.T) {
 	}
 	t.Logf("%d baskets: lead_changes matches %d, and with last 2m %d", baskets, changes, lateToo)
 	if baskets != 120 || changes == 0 || changes > 12 || lateToo <= changes || lateToo > 24 {
-		t.Errorf("of %d baskets, lead_changes matches %d, and with last 2m %d; want 1 to 12 and up to 24 of 120",
+		t.Errorf("of %d baskets, lead_changes matches %d, and with last 2m %d; want 1 to 12 of 120, and more, up to 24",
 			baskets, changes, lateToo)
 	}
 }

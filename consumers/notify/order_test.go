@@ -120,7 +120,7 @@ func newTitleRecorder(t *testing.T, status func(n int) int) *titleRecorder {
 	return r
 }
 
-// wait waits for n notifications and returns their titles.
+// wait waits for at least n notifications and returns the titles of all notifications.
 func (r *titleRecorder) wait(t *testing.T, n int) []string {
 	t.Helper()
 	var got []string
@@ -186,7 +186,7 @@ func TestOrderDuringASpoilerDelay(t *testing.T) {
 	}
 }
 
-// A push service that is down delays the other browsers only for a short time.
+// A push service that is down delays notifications to other browsers only for a short time.
 func TestOneBrowserDoesNotDelayTheOthers(t *testing.T) {
 	w, s, subscription := phones(t, 1)
 	w.mustSubscribe(`{"subscription": ` + subscription(0) + `}`)

@@ -111,7 +111,7 @@ func TestRetrySendsOnlyToFailedBrowsers(t *testing.T) {
 	})
 	e := consumertest.Goal()
 	if err := w.deliver("phones", e); err == nil {
-		t.Fatal("deliver: got no error, want one, because two browsers did not receive it")
+		t.Fatal("deliver: got no error, want one, because two browsers did not receive the notification")
 	}
 	s.set(nil)
 	if err := w.deliver("phones", e); err != nil {
@@ -129,7 +129,7 @@ func TestLongPushIsShortened(t *testing.T) {
 	e := consumertest.Goal()
 	e.Data.Player, e.Data.Match.Home = strings.Repeat("é\"", 3000), strings.Repeat("\u0001<>&漢", 3000)
 	if err := w.deliver("phones", e); err != nil || len(s.all()) != 1 {
-		t.Errorf("deliver: %v, %d notifications shown, want 1", err, len(s.all()))
+		t.Errorf("deliver: error %v, %d notifications shown, want no error and 1 notification", err, len(s.all()))
 	}
 }
 
@@ -193,8 +193,8 @@ func TestSubscribing(t *testing.T) {
 }
 
 // One client address can subscribe only 20 browsers at once. Another site's page cannot subscribe,
-// because a browser asks for permission before it sends JSON to another site. If a channel is full, a
-// new subscription replaces the oldest subscription that has never received a notification.
+// because browsers send JSON to another site only with the permission of that site. If a channel is
+// full, a new subscription replaces the oldest subscription that has never received a notification.
 func TestFakeSubscriptions(t *testing.T) {
 	w, s, subscription := phones(t, 1)
 	good := subscription(0)

@@ -60,12 +60,12 @@ func (n *notifier) several() bool {
 }
 
 const (
-	pushAtOnce = 32 // concurrent requests to push services for one event
-	mailAtOnce = 1  // concurrent connections to the mail server for one event
+	pushAtOnce = 32 // maximum number of concurrent requests to push services for one event
+	mailAtOnce = 1  // maximum number of concurrent connections to the mail server for one event
 )
 
 // sendToAll sends an event to all targets. If sending fails for some targets, only these targets
-// get the event when it is delivered again. due is the time at which the rule sends the event.
+// get the event when it is delivered again. due is the time of the event plus the delay of the rule.
 func (n *notifier) sendToAll(
 	ctx context.Context, e event.Event, due time.Time, targets []target, state *incidentState,
 ) error {
@@ -79,11 +79,11 @@ func (n *notifier) sendToAll(
 		sending.SetLimit(pushAtOnce)
 	}
 	var mu sync.Mutex
-	paused := map[string]error{} // errors of the limiter, by service
+	limiterErrs := map[string]error{} // by service
 	for i, t := range targets {
 		sending.Go(func() error {
 			mu.Lock()
-			err := paused[t.service()]
+			err := limiterErrs[t.service()]
 			mu.Unlock()
 			if err == nil {
 				err = n.limiter.wait(ctx, t.service())
@@ -91,7 +91,7 @@ func (n *notifier) sendToAll(
 			if err != nil {
 				state.markRefused(ctx, t)
 				mu.Lock()
-				paused[t.service()], errs[i] = err, err
+				limiterErrs[t.service()], errs[i] = err, err
 				mu.Unlock()
 				return nil
 			}

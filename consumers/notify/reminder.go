@@ -14,11 +14,11 @@ import (
 )
 
 // kickoffSoon is the kind of a notification before kick-off. The parser emits no event of this
-// kind. Instead, each process reads the saved matches every few seconds. So if the kick-off moves,
-// the notification moves too.
+// kind. Instead, each process reads the saved matches every few seconds. So if the kick-off time
+// changes, the time of the notification changes too.
 const kickoffSoon event.Kind = "kickoff_soon"
 
-// remindEvery is the interval at which the matches are read. Only tests change it.
+// remindEvery is the interval between two reads of the matches. Only tests change it.
 var remindEvery = 10 * time.Second
 
 // remind sends the notifications before kick-off until ctx ends. Every process runs remind, but the
@@ -46,7 +46,8 @@ func (n *notifier) remind(ctx context.Context) error {
 	}
 }
 
-// remindAll sends the notifications that are due. longest is the longest time before kick-off.
+// remindAll sends the notifications that are due. longest is the longest time before kick-off that a
+// rule sets.
 func (n *notifier) remindAll(ctx context.Context, locks deliveries, longest time.Duration) error {
 	now := time.Now()
 	matches, err := n.upcoming(ctx, now.Add(longest))

@@ -29,7 +29,7 @@ func TestDeliveriesWhenRepliesAreLost(t *testing.T) {
 			t.Helper()
 			s, err := d.begin(ctx, e)
 			if err != nil {
-				t.Fatalf("%s: %v", e.ID, err)
+				t.Fatalf("begin of %s: error %v, want nil", e.ID, err)
 			}
 			return s
 		}
@@ -41,7 +41,7 @@ func TestDeliveriesWhenRepliesAreLost(t *testing.T) {
 			t.Error(err)
 		}
 		if _, err := d.begin(ctx, corrected); !errors.As(err, new(*broker.PostponedError)) {
-			t.Errorf("begin while another event holds the lock: %v, want a PostponedError", err)
+			t.Errorf("begin while another event holds the lock: error %v, want a PostponedError", err)
 		}
 		s.end(ctx)
 		s = begin(corrected)
@@ -50,7 +50,7 @@ func TestDeliveriesWhenRepliesAreLost(t *testing.T) {
 		}
 		s.end(ctx)
 		if _, err := d.begin(ctx, goal); !errors.Is(err, errSuperseded) {
-			t.Errorf("begin of an earlier revision: %v, want errSuperseded", err)
+			t.Errorf("begin of an earlier revision: error %v, want errSuperseded", err)
 		}
 		before := corrected
 		before.Time = at.Add(-time.Minute)
@@ -84,11 +84,11 @@ func TestSubscribersWhenRepliesAreLost(t *testing.T) {
 			t.Fatal(err)
 		}
 		if all, err := s.list(t.Context()); len(all) != 1 || err != nil {
-			t.Errorf("subscribers after add: %v, %v, want one", all, err)
+			t.Errorf("subscribers after add: %v, error %v, want one", all, err)
 		}
 		s.remove(t.Context(), subscriptionID(one.Subscription), "unsubscribed")
 		if all, err := s.list(t.Context()); len(all) != 0 || err != nil {
-			t.Errorf("subscribers after remove: %v, %v, want none", all, err)
+			t.Errorf("subscribers after remove: %v, error %v, want none", all, err)
 		}
 	})
 }

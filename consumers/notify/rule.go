@@ -8,12 +8,12 @@ import (
 	"github.com/matchwire/matchwire/event"
 )
 
-// A rule chooses events for a channel. It also sets when, and in which language, they are sent.
+// A rule chooses events for a channel. It also sets the time and the language of their notifications.
 type rule struct {
 	filter
 	quiet    *quiet // nil for none
 	delay    time.Duration
-	before   time.Duration // before kick-off; 0 for a rule that chooses events
+	before   time.Duration // time before kick-off; 0 for a rule that chooses events
 	language string
 }
 
@@ -37,8 +37,8 @@ type filter struct {
 	Kinds   []string `json:"kinds,omitempty"`
 	Only    only     `json:"only,omitempty"`
 
-	// usual is true if the rule sets neither kinds nor topics. The filter then does not match a
-	// status_change that match_end also reports.
+	// usual is true if the rule sets none of kinds, topics and before. The filter then does not match
+	// a status_change that match_end also reports.
 	usual bool
 }
 
@@ -86,7 +86,7 @@ func (f filter) keys() []string {
 		case t == "#":
 			words = []string{"*", "*", "*"}
 		case len(words) != 3 || slices.Contains(words, "#"):
-			return []string{"#"} // such patterns are rare; the filter drops the other events
+			return []string{"#"} // such patterns are rare; the filter rejects the other events
 		}
 		kinds := []string{words[2]}
 		if words[2] == "*" && len(f.Kinds) > 0 {
@@ -118,7 +118,7 @@ func (f filter) possible() bool {
 	return false
 }
 
-// keys returns the topic patterns with which the channel's queue is bound.
+// keys returns the topic patterns that bind the channel's queue to the exchange.
 func (n *notifier) keys() []string {
 	var all []string
 	for _, r := range n.rules {

@@ -160,7 +160,7 @@ func serve(t testing.TB, tls bool, status int, reply string, receive receiver) *
 
 const webhookSecret = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSwhunter2S3crt"
 
-// newHook starts a receiver of webhooks. It verifies signatures with the Standard Webhooks library.
+// newHook starts a service that receives webhooks. It verifies signatures with the Standard Webhooks library.
 func newHook(t testing.TB) *service {
 	verifier, err := standardwebhooks.NewWebhook(webhookSecret)
 	if err != nil {
@@ -277,7 +277,7 @@ func TestDecryptsTheExampleOfTheRFC(t *testing.T) {
 		"TlzAC8wEqKK6PBru3jl7A_yl95bQpu6cVPTpK4Mqgkf1CXztLVBSt2Ks3oZwbuwXPXLWyouBWLVWGNWQexSgSxsj_Qulcy4a-fN"
 	plain, err := browserKeys{key, bytes("BTBZMqHH6r4Tts7J_aSIgg")}.decrypt(bytes(message))
 	if err != nil || string(plain) != "When I grow up, I want to be a watermelon" {
-		t.Errorf("decrypt: got %q, %v, want the text of the RFC", plain, err)
+		t.Errorf("decrypt: got %q, error %v, want the text from the RFC", plain, err)
 	}
 }
 

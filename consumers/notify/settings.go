@@ -33,7 +33,7 @@ type Settings struct {
 	// Channels holds the channels by name. The default is one channel, which only logs.
 	Channels map[string]send.Channel `yaml:"channels"`
 	// Rules choose events for channels. By default, every channel gets goals, red cards, starts and
-	// ends of matches, new kick-off times, and other changes of status.
+	// ends of matches, new kick-off times, and other status changes.
 	Rules []ruleSettings `yaml:"rules"`
 }
 
@@ -72,7 +72,7 @@ type quietSettings struct {
 	Zone  text `yaml:"zone"`  // "Europe/Berlin"; UTC by default
 }
 
-// defaultKinds are the kinds of a rule that sets neither topics nor kinds.
+// defaultKinds are the kinds of a rule that sets none of topics, kinds, only and before.
 var defaultKinds = []string{string(event.Goal), string(event.RedCard), string(event.MatchStart),
 	string(event.MatchEnd), string(event.StatusChange), string(event.KickoffChanged)}
 
@@ -155,8 +155,8 @@ func (r plannedRule) appliesTo(channel string) bool {
 	return r.to == nil || slices.Contains(r.to, channel)
 }
 
-// checkLanguage returns an error if there are no texts in a language. If the consumer runs in another
-// process, it accepts every language.
+// checkLanguage returns an error if there are no texts in a language. If the consumer runs only in
+// other processes, checkLanguage accepts every language.
 func (p plan) checkLanguage(l text, h consumers.Host) error {
 	if l.Value == "" || p.texts.has(l.Value) || h.Elsewhere {
 		return nil
@@ -164,7 +164,7 @@ func (p plan) checkLanguage(l text, h consumers.Host) error {
 	return l.Pos.Errorf("no texts in language %q: want one of %s", l.Value, strings.Join(p.texts.languages(), ", "))
 }
 
-// channelNames returns the names of the channels, for errors.
+// channelNames returns the names of the channels, separated by commas, for errors.
 func (p plan) channelNames() string {
 	return strings.Join(slices.Sorted(maps.Keys(p.Channels)), ", ")
 }
@@ -253,7 +253,8 @@ func (r ruleSettings) checkOnly() error {
 	case len(r.Only) == 0 || len(kinds) == 0:
 		return nil
 	case !slices.ContainsFunc(kinds, onlyCanExclude):
-		return r.Only[0].Pos.Errorf("only: none of the kinds changes the score: add one that does, or remove only")
+		return r.Only[0].Pos.Errorf("only: none of the kinds changes the score or ends a period: " +
+			"add one that does, or remove only")
 	case ends != slices.Contains(values(r.Only), periodEnds):
 		return r.Only[0].Pos.Errorf("only: want %s here and period_end in kinds, or neither", periodEnds)
 	}
@@ -285,7 +286,8 @@ func (r ruleSettings) checkBefore() error {
 	}
 	for _, t := range r.Topics {
 		if !strings.HasSuffix(t.Value, "*") && !strings.HasSuffix(t.Value, "#") {
-			return t.Pos.Errorf("topic pattern %q: a rule with before chooses matches: want one like soccer.mls.*", t.Value)
+			return t.Pos.Errorf("topic pattern %q: a rule with before chooses matches: want a pattern like soccer.mls.*",
+				t.Value)
 		}
 	}
 	return nil

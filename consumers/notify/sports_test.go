@@ -23,7 +23,7 @@ type sample struct {
 	player       string
 }
 
-// A sportSample has the samples of a sport. All samples are from one match between home and away.
+// A sportSample holds the samples of a sport. All samples are from one match between home and away.
 type sportSample struct {
 	sport      event.Sport
 	home, away string

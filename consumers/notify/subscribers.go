@@ -52,8 +52,8 @@ type subscribers struct {
 
 const (
 	maxSubscribers = 20_000  // per channel; sending an event to all of them takes a minute or two
-	maxRequest     = 8 << 10 // bytes in the body of a request
-	maxValues      = 50      // values in each field of a subscriber's filter
+	maxRequest     = 8 << 10 // maximum bytes in the body of a request
+	maxValues      = 50      // maximum values in each field of a subscriber's filter
 
 	// If the channel is full, a new subscription replaces the oldest subscription that has been
 	// unproven for at least this time.
@@ -146,7 +146,7 @@ return 1`)
 var errFull = fmt.Errorf("the channel has reached its limit of %d subscriptions", maxSubscribers)
 
 // add stores a subscriber, or replaces its filter and language. It returns errFull if the subscriber is
-// new and the channel is full.
+// new, the channel is full, and no unproven subscriber is old enough to be removed.
 func (s *subscribers) add(ctx context.Context, one subscriber) error {
 	text, err := json.Marshal(one)
 	if err != nil {
@@ -166,7 +166,7 @@ func (s *subscribers) add(ctx context.Context, one subscriber) error {
 func (s *subscribers) check(one subscriber) error {
 	u, err := url.Parse(one.Subscription.Endpoint)
 	if err != nil || u.Scheme != "https" || u.User != nil || len(one.Subscription.Endpoint) > 2048 {
-		return errors.New("endpoint: want the https URL of a push service")
+		return errors.New("endpoint: want the https URL of a push service, without a user, of at most 2048 bytes")
 	}
 	if !s.push.Serves(u) {
 		return fmt.Errorf("endpoint: %s is not a known push service", u.Host)

@@ -185,7 +185,7 @@ func (l *language) parse() error {
 	for _, name := range slices.Sorted(maps.Keys(l.Titles)) {
 		if !knownTitle(name) {
 			return l.Titles[name].Pos.Errorf("unknown title: want KIND, SPORT.KIND, KIND.DETAIL or KIND.POINTS, " +
-				"optionally with _corrected or _retracted, or corrected, retracted or other")
+				"optionally with _corrected or _retracted; or corrected, retracted or other")
 		}
 		if err := l.parseTemplate(name, l.Titles[name]); err != nil {
 			return err
@@ -224,14 +224,14 @@ func (l *language) parseTemplate(name string, t text) error {
 }
 
 var (
-	// templatePlace matches the beginning of an error of a template: its name, line and column.
+	// templatePlace matches the beginning of a template error: the template's name, line and column.
 	templatePlace = regexp.MustCompile(`^template: [^:]*:(\d+):(?:\d+:)? (?:executing "[^"]*" )?`)
 	// goType matches the end of an error about a field that does not exist.
 	goType = regexp.MustCompile(` in type \S+$`)
 )
 
-// plain returns an error of a template without the name of the template and Go types. It keeps the
-// line, unless it is the first.
+// plain returns a template error without the name of the template or Go types. It keeps the number
+// of the line, unless the line is the first.
 func plain(err error) error {
 	text := goType.ReplaceAllString(err.Error(), "")
 	m := templatePlace.FindStringSubmatch(text)
@@ -355,8 +355,8 @@ func capital(s string) string {
 	return string(unicode.ToUpper(r)) + s[n:]
 }
 
-// lower returns s with a lower-case first letter. It does not change s if the second letter is
-// upper case, as in "TMO review".
+// lower returns s with a lower-case first letter. It does not change s unless the second character
+// is a lower-case letter. So it does not change "TMO review".
 func lower(s string) string {
 	r, n := utf8.DecodeRuneInString(s)
 	if second, _ := utf8.DecodeRuneInString(s[n:]); n == 0 || !unicode.IsLower(second) {

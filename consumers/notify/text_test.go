@@ -13,7 +13,7 @@ import (
 	"github.com/matchwire/matchwire/event"
 )
 
-// goal returns a goal of Toronto FC in New York. change, if not nil, changes the data of the event.
+// goal returns a goal by Toronto FC at New York City FC. change, if not nil, changes the data of the event.
 // It can set a different kind.
 func goal(t testing.TB, change func(*event.Data)) event.Event {
 	t.Helper()
@@ -139,11 +139,11 @@ func TestText(t *testing.T) {
 	}
 	bare, err := event.Of("soccer.mls.goal", event.Data{Player: "Giovinco", Team: "Toronto FC"}, time.Now())
 	if err != nil || notify.Line(bare) != "soccer.mls.goal Giovinco Toronto FC" {
-		t.Errorf("an event without a match: got %q, %v, want its key, player and team", notify.Line(bare), err)
+		t.Errorf("an event without a match: got %q, error %v, want its key, player and team", notify.Line(bare), err)
 	}
 }
 
-// The shipped languages describe goals, retractions and ends of periods.
+// The shipped languages describe goals, retractions, ends of periods and new kick-off times.
 func TestLanguages(t *testing.T) {
 	ownGoal := goal(t, func(d *event.Data) { d.Player, d.Detail = "Brillant", event.OwnGoal })
 	retracted := goal(t, func(d *event.Data) { d.Kind, d.Action = event.Goal, event.Retracted })

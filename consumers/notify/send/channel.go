@@ -98,8 +98,8 @@ func (o Options) timeout() time.Duration {
 	return o.Timeout
 }
 
-// configured is the policy for URLs from the config. It allows private addresses, but not addresses of cloud
-// metadata, which are never services for notifications.
+// configured is the policy for URLs from the config. It allows private addresses, but not the addresses of cloud
+// metadata services, which never accept notifications.
 var configured = netguard.Policy{Private: true, AnyPort: true}
 
 // client returns an HTTP client that applies p, unless o.Transport is set. The client does not follow redirects,
@@ -162,8 +162,8 @@ func (e env) httpURL(s secret) (*url.URL, error) {
 	return u, nil
 }
 
-// server parses the URL of a server and removes a slash at its end. If the config does not set the
-// URL, server returns fallback.
+// server parses the URL of a server and removes a slash at its end. If s has no position, because the
+// config does not set it and [secret.at] was not called, server returns fallback.
 func (e env) server(s secret, fallback string) (string, *url.URL, error) {
 	if s.pos.Line == 0 {
 		u, err := url.Parse(fallback)
@@ -176,7 +176,8 @@ func (e env) server(s secret, fallback string) (string, *url.URL, error) {
 	return strings.TrimSuffix(u.String(), "/"), u, nil
 }
 
-// token returns a secret that becomes part of a header, a form or a path.
+// token returns a secret that becomes part of a header, a form or a path. It returns an error if the
+// secret is missing, or contains spaces, tabs, line breaks, or one of the characters / ? # and %.
 func (e env) token(s secret, name string) (string, error) {
 	value, err := s.at(e.pos, name).value(e.Host)
 	if err != nil {

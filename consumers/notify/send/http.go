@@ -68,8 +68,8 @@ func (e endpoint) sendJSON(ctx context.Context, method, u string, v any, header 
 	return e.call(ctx, method, u, body, header, "application/json")
 }
 
-// call sends a request. It returns nil if the service accepts the request, and otherwise an error
-// that the package comment describes.
+// call sends a request. It returns nil if the service accepts the request, and otherwise one of the
+// errors that the package comment describes.
 func (e endpoint) call(
 	ctx context.Context, method, u string, body []byte, header http.Header, contentType string,
 ) error {

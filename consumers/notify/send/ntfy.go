@@ -56,7 +56,7 @@ func (f Ntfy) sender(e env) (Sender, error) {
 	}
 	if !ntfyTopic.MatchString(topic) || slices.Contains(ntfyPages, topic) {
 		return nil, f.URL.pos.Errorf("url: want the URL of a topic, like https://ntfy.sh/mytopic: " +
-			"1 to 64 characters from A-Z, a-z, 0-9, _ and -, but not a page of the ntfy server, like docs")
+			"a topic has 1 to 64 characters from A-Z, a-z, 0-9, _ and -, and is not a page of the ntfy server, like docs")
 	}
 	server := url.URL{Scheme: u.Scheme, Host: u.Host, User: u.User, Path: base + "/"}
 	s := &ntfy{url: server.String(), topic: topic, header: http.Header{}}

@@ -24,8 +24,8 @@ func (s *secret) UnmarshalYAML(n ast.Node) error {
 	return s.Secret.UnmarshalYAML(n)
 }
 
-// at returns a copy of s. If the config lacks the secret, the method value of the copy returns an
-// error: name is missing. The position of the error is pos.
+// at returns a copy of s. If the config lacks the secret, the copy's value method returns the error
+// "<name> is missing", with the position pos.
 func (s secret) at(pos strictyaml.Pos, name string) secret {
 	if !s.IsSet() {
 		s.pos = pos

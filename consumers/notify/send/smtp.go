@@ -119,8 +119,8 @@ type mailer struct {
 func (m *mailer) Recipients() []Recipient { return m.recipients }
 
 // Send sends a mail to one mailbox. The mail is delivered when the server answers the end of the
-// data with 250. If the connection breaks before this answer, the mail may have been delivered.
-// If the caller sends the mail again, the Message-ID is the same.
+// data with 250. If the connection breaks after the end of the data but before this answer, the mail
+// may have been delivered. If the caller sends the mail again, the Message-ID is the same.
 func (m *mailer) Send(ctx context.Context, to Recipient, n Notification) error {
 	ctx, cancel := context.WithTimeout(ctx, m.timeout)
 	defer cancel()

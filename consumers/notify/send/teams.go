@@ -25,7 +25,7 @@ func (t Teams) sender(e env) (Sender, error) {
 		return nil, err
 	}
 	if host := u.Hostname(); strings.HasSuffix(host, "webhook.office.com") || host == "outlook.office.com" {
-		return nil, t.URL.pos.Errorf("url: %s is a connector, which Microsoft has retired; want the URL of a workflow", host)
+		return nil, t.URL.pos.Errorf("url: %s is for connectors, which Microsoft retired; want the URL of a workflow", host)
 	}
 	if strings.Trim(u.Path, "/") == "" {
 		return nil, t.URL.pos.Errorf("url: want the URL of a workflow, which has a path")

@@ -39,7 +39,7 @@ func (t Telegram) sender(e env) (Sender, error) {
 	if err != nil {
 		return nil, err
 	}
-	token, err := e.tokenOf(t.Token, "token", u, telegramToken)
+	token, err := e.tokenOf(t.Token, "telegram.token", u, telegramToken)
 	if err != nil {
 		return nil, err
 	}
@@ -85,7 +85,8 @@ var telegramCommand = regexp.MustCompile(`(^|\s)/(\w)`)
 const maxMoves = 3
 
 // Send sends n as plain text: parse_mode is not set. If the chat has moved to another ID, as happens
-// when a group becomes a supergroup, n and all later notifications go to the new ID.
+// when a group becomes a supergroup, n and all later notifications go to the new ID, until matchwire
+// restarts.
 func (s *telegram) Send(ctx context.Context, _ Recipient, n Notification) error {
 	text := telegramCommand.ReplaceAllString(inert(n.lines()), "${1}/"+joiner+"${2}")
 	for moves := 0; ; moves++ {
@@ -122,7 +123,7 @@ func telegramMoved(r reply) error {
 	return nil
 }
 
-// A telegramReply is the body of a reply of the Bot API.
+// A telegramReply is the body of a reply from the Bot API.
 type telegramReply struct {
 	OK          *bool  `json:"ok"`
 	Description string `json:"description"`

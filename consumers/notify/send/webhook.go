@@ -123,9 +123,9 @@ func render(t *template.Template, n Notification) ([]byte, error) {
 	return []byte(b.String()), nil
 }
 
-// A webhook sends each [Notification] as a POST request. The headers webhook-id (the event's ID) and
-// webhook-timestamp (Unix seconds) are those of Standard Webhooks. If a secret is set, webhook-signature
-// (v1) signs the request. X-Transaction-Id is the TID.
+// A webhook sends each [Notification], or the result of its template, in a POST request. The headers
+// webhook-id (the event's ID) and webhook-timestamp (Unix seconds) are those of Standard Webhooks. If a
+// secret is set, webhook-signature (v1) signs the request. X-Transaction-Id is the TID.
 type webhook struct {
 	endpoint
 	url     string

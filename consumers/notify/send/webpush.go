@@ -74,8 +74,8 @@ type Push struct {
 	keys     Keys
 	contact  string
 	ttl      time.Duration
-	client   *http.Client // for endpoints at all other hosts, which must have public addresses
-	own      *http.Client // for endpoints at ownHosts
+	client   *http.Client // for endpoints at hosts not in ownHosts, which must have public addresses
+	own      *http.Client // for endpoints at hosts in ownHosts
 	ownHosts []string     // hosts that the config names
 	services []string     // allowed hosts; a leading dot matches all subdomains
 }
@@ -214,7 +214,7 @@ func (p *Push) Send(ctx context.Context, to Recipient, n Notification) error {
 	return endpoint{name: "push service " + u.Host}.result(resp, err)
 }
 
-// encodePush returns the push message of n. It omits a URL that would fill half of the message, and
+// encodePush returns the push message of n. It omits a URL that would fill more than half of the message, and
 // shortens the title and the body until the message fits. It returns an error if the other members are
 // too long.
 func encodePush(n Notification) ([]byte, error) {

@@ -8,8 +8,8 @@ import (
 	"github.com/matchwire/matchwire/event"
 )
 
-// A push message always fits. A URL that is too long is omitted, so that the text has room. If other
-// members are too long, the message cannot be sent.
+// encodePush returns a message that fits. It omits a URL that is too long, so that the text has room.
+// If other members are too long, it returns an error.
 func TestCasePushMessagesFit(t *testing.T) {
 	t.Parallel()
 	long := strings.Repeat("x", 2*maxPush)
@@ -30,7 +30,7 @@ func TestCasePushMessagesFit(t *testing.T) {
 		b, err := encodePush(tc.n)
 		if !tc.ok {
 			if err == nil || !strings.Contains(err.Error(), "want at most 3900") {
-				t.Errorf("%s: error %v, want one with the limit", name, err)
+				t.Errorf("%s: error %v, want one that contains \"want at most 3900\"", name, err)
 			}
 			continue
 		}
