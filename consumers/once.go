@@ -199,7 +199,7 @@ func (m marks) finish(ctx context.Context, keys []string, token string, log *slo
 }
 
 // abandon removes the mark of an attempt that failed, or that got no reply to its first script. It
-// tries for a third of a lease, even if ctx has ended.
+// tries for at most a third of a lease, even if ctx has ended.
 func (m marks) abandon(ctx context.Context, keys []string, token string) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), m.lease/3)
 	defer cancel()
@@ -217,8 +217,8 @@ type attempt struct {
 	until time.Time // when the attempt counts as hung; zero means never
 }
 
-// hungAfter is the time after which a handler counts as hung, from the deadline of its context. The
-// broker waits for the handler for the same time.
+// hungAfter is the time from the deadline of a handler's context until the handler counts as hung.
+// The broker waits for the handler for the same time.
 const hungAfter = time.Second
 
 // begin adds an attempt and returns it. It returns false if another attempt with the same key is

@@ -28,7 +28,8 @@ func (w *orderWait) until() time.Time { return w.began.Add(w.maxWait) }
 
 // wait returns nil when the event no longer has to wait for earlier events. If the event must wait,
 // wait first calls Early. If Early fails, wait returns the error of Early. If the event must continue
-// to wait in the broker, wait returns an error from [broker.Postpone].
+// to wait in the broker, wait returns an error from [broker.Postpone]. It also returns the
+// errors of enterOrPostpone.
 func (w *orderWait) wait(ctx context.Context) error {
 	state, err := w.enterOrPostpone(ctx)
 	if err != nil {
@@ -85,7 +86,8 @@ const (
 	orderPollMax = 250 * time.Millisecond // the longest pause between two polls of a record
 )
 
-// pause waits until the record may have changed. It returns false if the event should wait in the broker.
+// pause waits until the record may have changed. It returns false if the event should continue to
+// wait in the broker, or if the consumer stops.
 func (w *orderWait) pause(s orderState) bool {
 	changed, first := w.waiter.isFirst()
 	now := time.Now()

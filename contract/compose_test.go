@@ -121,7 +121,7 @@ func TestComposeFile(t *testing.T) {
 			_, in := s.Networks[name]
 			outside := slices.Contains([]string{"gateway", "parser", "consumers"}, s.Name)
 			if in && !n.Internal && !outside {
-				t.Errorf("service %s can reach the internet through the network %s", s.Name, name)
+				t.Errorf("service %s can reach the internet through the network %s, want only gateway, parser and consumers", s.Name, name)
 			}
 		}
 	}
@@ -153,7 +153,7 @@ func TestComposeHardening(t *testing.T) {
 		}
 		if s.Deploy == nil || s.Deploy.Resources.Limits == nil || s.Deploy.Resources.Limits.NanoCPUs <= 0 ||
 			s.Deploy.Resources.Limits.MemoryBytes < 200<<20 || s.Deploy.Resources.Limits.Pids <= 0 {
-			t.Errorf("service %s: want limits on CPUs, processes and memory; at least 200 MiB", s.Name)
+			t.Errorf("service %s: want limits on CPUs and processes, and a memory limit of at least 200 MiB", s.Name)
 		}
 		if s.Build == nil && !exactTag.MatchString(s.Image) {
 			t.Errorf("service %s: image %s, want an exact version", s.Name, s.Image)
@@ -161,7 +161,7 @@ func TestComposeHardening(t *testing.T) {
 		for _, v := range s.Volumes {
 			own := v.Type == types.VolumeTypeVolume && v.Source == s.Name // the data of a server
 			if !v.ReadOnly && !own && s.Name != "users" {
-				t.Errorf("service %s can write to %s", s.Name, v.Source)
+				t.Errorf("service %s can write to %s, want write access only to its own volume", s.Name, v.Source)
 			}
 		}
 	}

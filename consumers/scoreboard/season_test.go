@@ -19,7 +19,7 @@ import (
 )
 
 // The events of a whole season arrive in random order, some of them twice. Afterwards, each board
-// equals the facts of its match.
+// agrees with the facts of its match.
 func TestSeason(t *testing.T) {
 	matches, err := season.Load(testenv.Needs(t, testenv.Season("../.."), "MATCHWIRE_SEASON"), event.Soccer)
 	if err != nil || len(matches) == 0 {
