@@ -95,7 +95,7 @@ func newOrder(r redis.UniversalClient, prefix string, c Consumer, bounds orderBo
 // the end of its event.
 func (o *order) stop() { close(o.stopped) }
 
-// handle calls h when all earlier events of the match are finished. If the wait takes too long,
+// handle calls h when the event no longer has to wait for earlier events. If the wait takes too long,
 // handle postpones the event. If h reports that a server is unavailable, handle calls h again while
 // the event may wait in this process. If no key of the consumer matches the event, handle only
 // stores that the event is finished.
@@ -194,7 +194,7 @@ func (o *order) key(match string) string { return o.prefix + "{" + match + "}" }
 // An orderState is the result of enterOrder.
 type orderState struct {
 	result int
-	in     time.Duration // for orderRetrying, the time until the next attempt; for orderMissing, the longest remaining wait
+	in     time.Duration // for orderRetrying, time until the next attempt; for orderMissing, longest remaining wait
 	age    time.Duration // time since the event first arrived
 	last   int64         // the field "last" of the record
 }

@@ -20,7 +20,7 @@ type orderWait struct {
 	maxWait time.Duration // the longest wait, from began
 	due     time.Time     // when the next attempt of an earlier event became due; zero if it is not due yet
 	last    int64         // the field "last" of the record, as read most recently
-	moved   time.Time     // time of the latest change of last
+	moved   time.Time     // time of the latest change to last
 }
 
 // until returns when the wait in this process ends.

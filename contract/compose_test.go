@@ -121,7 +121,8 @@ func TestComposeFile(t *testing.T) {
 			_, in := s.Networks[name]
 			outside := slices.Contains([]string{"gateway", "parser", "consumers"}, s.Name)
 			if in && !n.Internal && !outside {
-				t.Errorf("service %s can reach the internet through the network %s, want only gateway, parser and consumers", s.Name, name)
+				t.Errorf("service %s can reach the internet through the network %s, want only gateway, parser and consumers",
+					s.Name, name)
 			}
 		}
 	}

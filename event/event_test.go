@@ -87,7 +87,7 @@ func TestSameFactsHaveTheSameID(t *testing.T) {
 		d := goal()
 		change(&d)
 		if c, _ := event.Of("soccer.mls.goal", d, time.Now()); c.ID == a.ID {
-			t.Errorf("an event with a different %s has the same ID", name)
+			t.Errorf("an event with a different %s has the same ID, want a different ID", name)
 		}
 	}
 }
@@ -104,11 +104,11 @@ func TestOfFillsInFactsFromTheKey(t *testing.T) {
 		"soccer.m ls.goal",
 		"soccer._mls.goal", "soccer.mls_.goal", "soccer.m__ls.goal", "soccer.*.goal", strings.Repeat("a", 256) + ".b.c"} {
 		if _, err := event.Of(key, event.Data{}, time.Now()); err == nil {
-			t.Errorf("Of accepts the invalid key %q", key)
+			t.Errorf("Of accepts the invalid key %q, want an error", key)
 		}
 	}
 	if _, err := event.Of("soccer.mls.goal", event.Data{League: "Serie A"}, time.Now()); err == nil {
-		t.Error("Of accepts facts whose league differs from the league in the key")
+		t.Error("Of accepts facts whose league differs from the league in the key, want an error")
 	}
 }
 

@@ -7,8 +7,9 @@ import (
 	"strings"
 )
 
-// Key returns a routing key. The key always has the three words <sport>.<league>.<kind>, so a
-// binding such as "soccer.mls.*" matches the events of every publisher.
+// Key returns the routing key for events of a sport and a league. word is the result of [Kind.Word].
+// The key always has the three words <sport>.<league>.<kind>, so a binding such as "soccer.mls.*"
+// matches the events of every publisher.
 func Key(s Sport, league, word string) string {
 	return Slug(string(s)) + "." + Slug(league) + "." + Slug(word)
 }

@@ -72,7 +72,7 @@ func TestSeason(t *testing.T) {
 			}
 			correct++
 		}
-		t.Logf("%d of %d boards equal the facts, after %d events", correct, len(all), events)
+		t.Logf("%d of %d boards agree with the facts, after %d events", correct, len(all), events)
 		live, err := boards.List(t.Context(), true, 1000)
 		if err != nil || len(live) > 0 {
 			t.Errorf("%d matches are in the live list, error %v; want none, because all are over", len(live), err)
