@@ -68,7 +68,8 @@ type orderBounds struct {
 	margin  time.Duration // for an unfinished event, after its timeout or the time of its next attempt
 }
 
-// orderSlots is the number of slots for events that wait in this process.
+// orderSlots is the number of additional slots of the subscription, for events that wait in this
+// process. Three quarters of them are for events that may wait for bounds.long.
 const orderSlots = 56
 
 // defaultOrderBounds returns the usual bounds. missing is 35 s because a missing event may have
@@ -194,7 +195,7 @@ func (o *order) key(match string) string { return o.prefix + "{" + match + "}" }
 // An orderState is the result of enterOrder.
 type orderState struct {
 	result int
-	in     time.Duration // for orderRetrying, time until the next attempt; for orderMissing, longest remaining wait
+	in     time.Duration // for orderRetrying, time until earlier events are retried; for orderMissing, longest wait
 	age    time.Duration // time since the event first arrived
 	last   int64         // the field "last" of the record
 }

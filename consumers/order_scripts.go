@@ -55,8 +55,8 @@ const (
 // enterOrder registers an event as under way, unless the result is orderNone. It returns four numbers:
 //
 //   - one of the results above
-//   - for orderRetrying, the time until the next attempt; for orderMissing, the longest remaining wait;
-//     otherwise 0; in milliseconds
+//   - a time in milliseconds: for orderRetrying, until earlier events are retried; for orderMissing,
+//     the longest remaining wait; otherwise 0
 //   - the time since the event first arrived, in milliseconds
 //   - the field "last" of the record
 //

@@ -24,7 +24,7 @@ func ordered(epoch string, seq int64) event.Event {
 }
 
 // enter checks the result of enterOrder for an event. It returns the time in the
-// result: until the next attempt, or the longest remaining wait.
+// result: until earlier events are retried, or the longest remaining wait.
 func (m match) enter(epoch string, seq int64, want int) time.Duration {
 	m.Helper()
 	got, err := m.order.enter(m.Context(), ordered(epoch, seq))

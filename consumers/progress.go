@@ -60,7 +60,7 @@ func (p *Progress) note(consumer string, d broker.Disposition, err error) {
 	p.failing[consumer] = f
 }
 
-// Health returns an issue for each stuck consumer, ordered by its name. The issue is Down if all attempts
+// Health returns an issue for each stuck consumer, ordered by consumer. The issue is Down if all attempts
 // failed because a server of matchwire is unavailable. It is not Down if the reason is a service that
 // only this consumer needs, such as a webhook. p must not be nil.
 func (p *Progress) Health() (all []health.Issue) {

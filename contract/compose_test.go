@@ -140,14 +140,14 @@ func TestComposeHardening(t *testing.T) {
 	}
 	for _, s := range p.Services {
 		if !s.ReadOnly {
-			t.Errorf("service %s has a writable root file system", s.Name)
+			t.Errorf("service %s has a writable root file system, want a read-only one", s.Name)
 		}
 		if !slices.Equal(s.CapDrop, []string{"ALL"}) || len(s.CapAdd) > 0 || s.Privileged {
 			t.Errorf("service %s: cap_drop %v, cap_add %v, privileged %v; want no capabilities",
 				s.Name, s.CapDrop, s.CapAdd, s.Privileged)
 		}
 		if !slices.Contains(s.SecurityOpt, "no-new-privileges:true") {
-			t.Errorf("service %s can gain privileges: %v", s.Name, s.SecurityOpt)
+			t.Errorf("service %s can gain privileges: security_opt %v, want no-new-privileges:true", s.Name, s.SecurityOpt)
 		}
 		if !numericUser.MatchString(s.User) {
 			t.Errorf("service %s has the user %q, want a numeric user and group other than root", s.Name, s.User)
@@ -196,7 +196,7 @@ func TestComposeSecrets(t *testing.T) {
 		}
 	}
 	if text := read(t, "docker-compose.yml"); regexp.MustCompile(`://[^/\s]*:[^/\s]*@|guest`).MatchString(text) {
-		t.Error("docker-compose.yml contains a password")
+		t.Error("docker-compose.yml contains a password, want none")
 	}
 
 	// Each service has the URL of exactly the servers on which its role has a user.

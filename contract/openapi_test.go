@@ -145,7 +145,7 @@ func (s *server) call(method, path, body string, headers ...string) (
 		}
 		if resp.StatusCode < 400 {
 			if ok, errs := s.validate.ValidateHttpRequest(request()); !ok {
-				s.Errorf("%s %s: accepted a request that does not match openapi.json: %v", method, path, errs)
+				s.Errorf("%s %s: accepted a request that does not match openapi.json, want an error: %v", method, path, errs)
 			}
 		}
 	}

@@ -64,7 +64,7 @@ func TestDecodeRejectsInvalidEvents(t *testing.T) {
 		"bad rev":     strings.Replace(whole, `"rev":1`, `"rev":"one"`, 1),
 	} {
 		if _, err := event.Decode([]byte(body)); err == nil {
-			t.Errorf("Decode of an invalid event (%s) returned no error", name)
+			t.Errorf("Decode of an invalid event (%s) returned no error, want one", name)
 		}
 	}
 }
@@ -193,7 +193,7 @@ func TestClock(t *testing.T) {
 		}
 	}
 	if !event.SoccerMinute("", 45, 4).Before(event.Soccer, event.SoccerMinute("", 46, 0)) {
-		t.Error("45+4' is not before 46'")
+		t.Error("45+4' is not before 46', want it before")
 	}
 }
 
@@ -242,6 +242,6 @@ func TestPositionOfAManuallyEmittedEvent(t *testing.T) {
 	emittedEpoch, _ := emitted.Position()
 	parsedEpoch, _ := parsed.Position()
 	if emittedEpoch >= parsedEpoch {
-		t.Errorf("epoch %q of the emitted event is not before epoch %q of the parser's event", emittedEpoch, parsedEpoch)
+		t.Errorf("epoch %q of the emitted event is not before epoch %q of the parser's event, want it before", emittedEpoch, parsedEpoch)
 	}
 }

@@ -199,7 +199,7 @@ func TestRebuildSkipsExpiredBoards(t *testing.T) {
 			t.Errorf("the board expires in %v, want 1 to 2 h", ttl)
 		}
 		if n := r.Exists(t.Context(), scoreboard.Key("mw:", "m0")).Val(); n != 0 {
-			t.Error("an expired board was restored")
+			t.Error("an expired board was restored, want no board")
 		}
 	})
 }
