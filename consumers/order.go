@@ -200,7 +200,7 @@ type orderState struct {
 	last   int64         // the field "last" of the record
 }
 
-// enter registers an event as under way.
+// enter registers an event as under way, unless the result is orderNone.
 func (o *order) enter(ctx context.Context, e event.Event) (s orderState, err error) {
 	b := o.bounds
 	found, err := enterOrder.Run(ctx, o.redis, []string{o.key(e.Subject)}, e.Data.Epoch, e.Data.Seq,

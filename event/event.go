@@ -53,7 +53,7 @@ type Data struct {
 	Side   Side   `json:"side,omitempty"`   // Team's side
 	Off    string `json:"off,omitempty"`    // substitution: the player who goes off
 	Assist string `json:"assist,omitempty"` // goal: the player or players who assisted
-	Points int    `json:"points,omitempty"` // points or runs that the incident added to the score of Side; 0 if unknown
+	Points int    `json:"points,omitempty"` // points or runs added to the score of Side; 0 if unknown or for a goal
 
 	Incident   string            `json:"incident,omitempty"`   // a UUID; the same for all events of an incident
 	Rev        int               `json:"rev,omitempty"`        // 1 when new, one more with each correction or retraction

@@ -242,6 +242,7 @@ func TestPositionOfAManuallyEmittedEvent(t *testing.T) {
 	emittedEpoch, _ := emitted.Position()
 	parsedEpoch, _ := parsed.Position()
 	if emittedEpoch >= parsedEpoch {
-		t.Errorf("epoch %q of the emitted event is not before epoch %q of the parser's event, want it before", emittedEpoch, parsedEpoch)
+		t.Errorf("epoch %q of the emitted event is not before epoch %q of the parser's event, want it before",
+			emittedEpoch, parsedEpoch)
 	}
 }

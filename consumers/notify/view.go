@@ -40,7 +40,7 @@ type view struct {
 	Event               event.Event
 }
 
-// A change is a changed member of an event, with its translated name.
+// A change describes a changed member of an event, with its translated name.
 type change struct{ Name, Old, New string }
 
 // view returns the fields of an event, in the language with the given code. If asNews is true, a

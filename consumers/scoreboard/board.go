@@ -154,13 +154,13 @@ func (b Boards) Page(
 		key = LiveKey(b.prefix)
 	}
 	for {
-		few := min(n, boardsPerRead)
-		listed, err := b.listed(ctx, key, at, few+1) // one more, to know whether another follows
+		count := min(n, boardsPerRead)
+		listed, err := b.listed(ctx, key, at, count+1) // one more, to know whether another follows
 		if err != nil {
 			return "", fmt.Errorf("reading scoreboards: %w", err)
 		}
-		more := len(listed) > few
-		listed = listed[:min(few, len(listed))]
+		more := len(listed) > count
+		listed = listed[:min(count, len(listed))]
 		pipe := b.redis.Pipeline()
 		found := make([]*redis.MapStringStringCmd, len(listed))
 		for i, p := range listed {
