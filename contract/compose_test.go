@@ -119,8 +119,8 @@ func TestComposeFile(t *testing.T) {
 	for name, n := range p.Networks {
 		for _, s := range p.Services {
 			_, in := s.Networks[name]
-			outside := slices.Contains([]string{"gateway", "parser", "consumers"}, s.Name)
-			if in && !n.Internal && !outside {
+			needsInternet := slices.Contains([]string{"gateway", "parser", "consumers"}, s.Name)
+			if in && !n.Internal && !needsInternet {
 				t.Errorf("service %s can reach the internet through the network %s, want only gateway, parser and consumers",
 					s.Name, name)
 			}

@@ -43,7 +43,7 @@ type Board struct {
 	ID         string       `json:"id"`
 	TID        string       `json:"tid"`
 	// Incidents contains all incidents of the match, including retracted ones, in the order in which they
-	// happened. Incidents is nil in the results of [Boards.List].
+	// happened. Incidents is nil in the results of [Boards.List] and [Boards.Page].
 	Incidents []Incident `json:"incidents,omitempty"`
 }
 
@@ -142,6 +142,7 @@ var ErrPosition = errors.New("not a position in the list of scoreboards")
 // begins after the position after, or with the latest board if after is "". next is the position of
 // the last of these boards, or "" if no board follows. A caller that reads all pages gets each match
 // once. The exception is a match that has an event meanwhile, because it moves to the first page.
+// If after is not a position, Page returns [ErrPosition].
 func (b Boards) Page(
 	ctx context.Context, live bool, after string, n int, visit func(Board) bool,
 ) (next string, err error) {

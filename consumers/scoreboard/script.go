@@ -103,7 +103,7 @@ func arguments(e event.Event, at, until time.Time) ([]any, error) {
 	return args, nil
 }
 
-// inPlay reports whether a match with this status belongs in the list of live matches.
+// inPlay reports whether a match with this status belongs in the list of the matches in play.
 func inPlay(s event.Status) bool {
 	return slices.Contains([]event.Status{event.Live, event.Break, event.Interrupted, event.Suspended}, s)
 }
