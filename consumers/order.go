@@ -189,7 +189,7 @@ func remaining(m broker.Message, err error) time.Duration {
 	return pause
 }
 
-// key returns the key of the record of a match.
+// key returns the key of a match's record.
 func (o *order) key(match string) string { return o.prefix + "{" + match + "}" }
 
 // An orderState is the result of enterOrder.

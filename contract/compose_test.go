@@ -34,7 +34,7 @@ func project(t *testing.T) *types.Project {
 	return p
 }
 
-// read returns the text of a file of the repository.
+// read returns the text of a file in the repository.
 func read(t *testing.T, file string) string {
 	t.Helper()
 	text, err := os.ReadFile(path.Join("..", file))
@@ -55,7 +55,7 @@ func environment(s types.ServiceConfig) map[string]string {
 	return env
 }
 
-// roleServices returns the names of the services of the roles.
+// roleServices returns the name of each role's service.
 func roleServices() (names []string) {
 	for _, r := range pipeline.Roles() {
 		names = append(names, string(r))

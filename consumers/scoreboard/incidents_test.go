@@ -15,7 +15,7 @@ import (
 	"github.com/matchwire/matchwire/internal/testenv"
 )
 
-// revision returns the event of a revision of an incident.
+// revision returns an event that reports a revision of an incident.
 func revision(
 	t *testing.T, incident string, rev int, action event.Action, epoch string, seq int64, player string,
 ) event.Event {
