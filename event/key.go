@@ -39,11 +39,11 @@ func CheckLeagueKey(word string) error {
 	return nil
 }
 
-var matchID = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._~-]{0,127}$`)
+var matchIDShape = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._~-]{0,127}$`)
 
 // CheckMatchID returns an error if id is not a valid match ID.
 func CheckMatchID(id string) error {
-	if !matchID.MatchString(id) {
+	if !matchIDShape.MatchString(id) {
 		return fmt.Errorf("match ID %q: want a letter or digit, "+
 			"then at most 127 characters of A-Z, a-z, 0-9 and . _ ~ -", id)
 	}
