@@ -10,7 +10,7 @@ import (
 	"github.com/matchwire/matchwire/event"
 )
 
-// An orderWait is the wait of an event in this process, until all earlier events are finished.
+// An orderWait is the wait of an event for earlier events of its match, in this process.
 type orderWait struct {
 	*order
 	message broker.Message
@@ -28,8 +28,8 @@ func (w *orderWait) until() time.Time { return w.began.Add(w.maxWait) }
 
 // wait returns nil when the event no longer has to wait for earlier events. If the event must wait,
 // wait first calls Early. If Early fails, wait returns the error of Early. If the event must continue
-// to wait in the broker, wait returns an error from [broker.Postpone]. It also returns the
-// errors of enterOrPostpone.
+// to wait in the broker, wait returns an error from [broker.Postpone]. It also returns the errors
+// of enterOrPostpone.
 func (w *orderWait) wait(ctx context.Context) error {
 	state, err := w.enterOrPostpone(ctx)
 	if err != nil {

@@ -23,8 +23,8 @@ func ordered(epoch string, seq int64) event.Event {
 	return event.Event{ID: epoch, Subject: "m", Data: event.Data{Epoch: epoch, Seq: seq}}
 }
 
-// enter checks the result of enterOrder for an event. It returns the time in the
-// result: until earlier events are retried, or the longest remaining wait.
+// enter checks the result of enterOrder for an event. It returns the time in the result: until
+// earlier events are retried, or the longest remaining wait.
 func (m match) enter(epoch string, seq int64, want int) time.Duration {
 	m.Helper()
 	got, err := m.order.enter(m.Context(), ordered(epoch, seq))
