@@ -12,7 +12,7 @@ import (
 	"unicode"
 )
 
-// markdownFiles returns the Markdown files of the repository.
+// markdownFiles returns the paths of the Markdown files in the repository.
 func markdownFiles(t *testing.T) (files []string) {
 	t.Helper()
 	err := filepath.WalkDir(".", func(file string, d fs.DirEntry, err error) error {

@@ -95,7 +95,8 @@ return 1`)
 // can take to reach Redis.
 const keepAbandoned = time.Minute
 
-// once calls h unless the event was handled before. If the event is being handled, once postpones it.
+// once calls h unless the event was handled before. If h returns nil, once marks the event as handled.
+// If the event is being handled, once postpones it.
 func (m marks) once(ctx context.Context, e event.Event, h func(context.Context, event.Event) error) error {
 	key := m.prefix + e.ID
 	if e.Data.Backfill {
@@ -144,8 +145,8 @@ func (m marks) once(ctx context.Context, e event.Event, h func(context.Context, 
 
 // begin marks an event as being handled. since is a time just before the lease began. left is 0 if
 // begin set the mark, negative if the event was handled before, and otherwise the remaining time of
-// another instance's lease. If the reply takes half a lease or more, begin repeats the script,
-// because the lease may have expired.
+// another instance's lease. If begin set the mark, but the reply took half a lease or more,
+// begin repeats the script, because the lease may have expired.
 func (m marks) begin(
 	ctx context.Context, keys []string, token string,
 ) (since time.Time, left time.Duration, err error) {
@@ -199,7 +200,7 @@ func (m marks) finish(ctx context.Context, keys []string, token string, log *slo
 }
 
 // abandon removes the mark of an attempt that failed, or that got no reply to its first script. It
-// tries for a third of a lease, even if ctx has ended.
+// tries for at most a third of a lease, even if ctx has ended.
 func (m marks) abandon(ctx context.Context, keys []string, token string) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), m.lease/3)
 	defer cancel()
@@ -217,8 +218,8 @@ type attempt struct {
 	until time.Time // when the attempt counts as hung; zero means never
 }
 
-// hungAfter is the time after which a handler counts as hung, from the deadline of its context. The
-// broker waits for the handler for the same time.
+// hungAfter is the time from the deadline of a handler's context until the handler counts as hung.
+// The broker waits for the handler for the same time.
 const hungAfter = time.Second
 
 // begin adds an attempt and returns it. It returns false if another attempt with the same key is

@@ -95,7 +95,7 @@ func (b *onceHarness) next() result {
 }
 
 // acknowledged waits until n deliveries are acknowledged. It returns the errors of the other
-// deliveries.
+// deliveries. It fails the test if a message is dead-lettered.
 func (b *onceHarness) acknowledged(n int) (others []error) {
 	b.Helper()
 	for n > 0 {
@@ -143,7 +143,7 @@ func (c *calls) handle(context.Context, event.Event) error {
 func (c *calls) want(t testing.TB, n int64) {
 	t.Helper()
 	if c.n.Load() != n {
-		t.Errorf("the event was handled %d times, want %d", c.n.Load(), n)
+		t.Errorf("the handler was called %d times, want %d", c.n.Load(), n)
 	}
 }
 
@@ -160,7 +160,7 @@ func TestOnceHandlesEachIDOnce(t *testing.T) {
 		b.acknowledged(4)
 		c.want(t, 1)
 		if ttl := r.PTTL(t.Context(), markOf(e)).Val(); ttl < 23*time.Hour || ttl > 24*time.Hour {
-			t.Errorf("the mark expires in %v, want a day", ttl)
+			t.Errorf("the mark expires in %v, want 23 to 24 h", ttl)
 		}
 	})
 }
@@ -299,7 +299,7 @@ func TestOnceReplacesALeftoverMarkOfItsInstance(t *testing.T) {
 		b.publish(b.message(e))
 		others := b.acknowledged(1)
 		if len(others) != 1 || !errors.Is(others[0], io.ErrUnexpectedEOF) {
-			t.Errorf("attempts failed with %v, want only the error of the lost reply", others)
+			t.Errorf("attempts failed with %v, want one error that wraps io.ErrUnexpectedEOF", others)
 		}
 		c.want(t, 2)
 	})
@@ -356,7 +356,7 @@ func TestOnceAfterAProcessHasDied(t *testing.T) {
 	var p *broker.PostponedError
 	first := b.next()
 	if !errors.As(first.err, &p) || time.Until(p.Until) < 5*time.Second || time.Until(p.Until) > 10*time.Second {
-		t.Fatalf("before the lease expires: error %v, want a PostponedError for 10 s", first.err)
+		t.Fatalf("before the lease expires: error %v, want a PostponedError for 5 to 10 s", first.err)
 	}
 	c.want(t, 0)
 	m.FastForward(11 * time.Second)
@@ -415,7 +415,7 @@ func TestOnceAfterItsLeaseWasLost(t *testing.T) {
 	}
 }
 
-// failures is a hook that fails the next commands without sending them.
+// failures is a hook that makes the next commands fail without sending them.
 type failures struct{ left atomic.Int64 } // number of commands to fail
 
 func (f *failures) DialHook(next redis.DialHook) redis.DialHook { return next }

@@ -36,8 +36,8 @@ import (
 // Every wait is bounded. Later events pass an unfinished event at its <end>. They pass a missing event
 // some time after the arrival of the first later event.
 //
-// These events are handled immediately: an event that later events have passed, an event of an
-// older epoch, and an event without an epoch.
+// These events do not wait for other events: an event that later events have passed, an event of an
+// older epoch, and an event without a match, epoch or seq.
 //
 // The Redis client repeats a script whose reply was lost, so each script has the same result when
 // it is repeated. Two processes can handle one event at the same time, unless the consumer also
@@ -46,29 +46,30 @@ type order struct {
 	redis   redis.UniversalClient
 	prefix  string        // prefix of the records' keys
 	keys    []string      // topic patterns of the events that the consumer handles
-	timeout time.Duration // of one call of the consumer
-	early   func(context.Context, event.Event) error
+	timeout time.Duration // time limit for one call of the consumer
+	early   handler       // Early of the consumer; can be nil
 	bounds  orderBounds
 	log     *slog.Logger
 
 	waiters  waiters
-	waiting  chan struct{} // has a token for each event that may wait for bounds.long in this process
-	handling chan struct{} // has a token for each call of the consumer
-	stopped  chan struct{} // closed when the consumer stops
-	settling sync.WaitGroup
-	unstored chan struct{} // has a token for each goroutine of settling
+	waiting  chan struct{}  // has a token for each event that may wait for bounds.long in this process
+	handling chan struct{}  // has a token for each call of the consumer
+	stopped  chan struct{}  // closed when the consumer stops
+	settling sync.WaitGroup // the background goroutines of settle
+	unstored chan struct{}  // has a token for each goroutine of settling
 }
 
 // orderBounds are the longest waits of events in an order.
 type orderBounds struct {
 	long    time.Duration // the longest wait in this process
 	brief   time.Duration // the longest wait in this process if the event will probably wait in the broker
-	first   time.Duration // for missing events, until an event of the epoch is finished
+	first   time.Duration // for missing events, until the first event of the epoch is finished or passed
 	missing time.Duration // for missing events after that
 	margin  time.Duration // for an unfinished event, after its timeout or the time of its next attempt
 }
 
-// orderSlots is the number of slots for events that wait in this process.
+// orderSlots is the number of additional slots of the subscription, for events that wait in this
+// process. Three quarters of them are for events that may wait for bounds.long.
 const orderSlots = 56
 
 // defaultOrderBounds returns the usual bounds. missing is 35 s because a missing event may have
@@ -95,7 +96,7 @@ func newOrder(r redis.UniversalClient, prefix string, c Consumer, bounds orderBo
 // the end of its event.
 func (o *order) stop() { close(o.stopped) }
 
-// handle calls h when all earlier events of the match are finished. If the wait takes too long,
+// handle calls h when the event no longer has to wait for earlier events. If the wait takes too long,
 // handle postpones the event. If h reports that a server is unavailable, handle calls h again while
 // the event may wait in this process. If no key of the consumer matches the event, handle only
 // stores that the event is finished.
@@ -140,8 +141,8 @@ func (o *order) handle(ctx context.Context, m broker.Message, e event.Event, h h
 // A handler handles an event.
 type handler = func(context.Context, event.Event) error
 
-// call calls h in a slot of the consumer. If no slot is free until the given time, call postpones the
-// event.
+// call calls h in a slot of the consumer. If no slot becomes free before the given time, call
+// postpones the event.
 func (o *order) call(ctx context.Context, until time.Time, e event.Event, h handler) error {
 	select {
 	case o.handling <- struct{}{}:
@@ -188,18 +189,18 @@ func remaining(m broker.Message, err error) time.Duration {
 	return pause
 }
 
-// key returns the key of the record of a match.
+// key returns the key of a match's record.
 func (o *order) key(match string) string { return o.prefix + "{" + match + "}" }
 
 // An orderState is the result of enterOrder.
 type orderState struct {
 	result int
-	in     time.Duration // how long the wait can still take, for orderRetrying and orderMissing
+	in     time.Duration // for orderRetrying, time until earlier events are retried; for orderMissing, longest wait
 	age    time.Duration // time since the event first arrived
 	last   int64         // the field "last" of the record
 }
 
-// enter registers an event as under way.
+// enter registers an event as under way, unless the result is orderNone.
 func (o *order) enter(ctx context.Context, e event.Event) (s orderState, err error) {
 	b := o.bounds
 	found, err := enterOrder.Run(ctx, o.redis, []string{o.key(e.Subject)}, e.Data.Epoch, e.Data.Seq,
@@ -224,13 +225,14 @@ func (o *order) leave(ctx context.Context, e event.Event, pause time.Duration) e
 }
 
 const (
-	settleTime  = 500 * time.Millisecond // time limit for the first call of leave, which delays the handler
+	settleTime  = 500 * time.Millisecond // time limit for the first call of leave, which delays the result of the handler
 	settlePause = 100 * time.Millisecond // pause after the first error; it doubles after each error, up to 1 s
 	maxUnstored = 100                    // maximum number of goroutines that call leave again
 )
 
-// settle calls leave, even if ctx has ended. While Redis is unavailable, settle tries again in the
-// background, for as long as later events wait for e.
+// settle calls leave, even if ctx has ended. If leave fails, a goroutine calls it again while Redis is
+// unavailable, for as long as later events can wait for e. If maxUnstored goroutines are already
+// running, settle does not try again.
 func (o *order) settle(ctx context.Context, e event.Event, pause time.Duration) {
 	ctx = context.WithoutCancel(ctx)
 	try := func(limit time.Duration) error {

@@ -6,12 +6,14 @@ import "github.com/redis/go-redis/v9"
 // the record, ARGV[1] the epoch and ARGV[2] the seq of an event, ARGV[3] how long to keep the record,
 // in milliseconds. The script then has these variables:
 //
+//	epoch    the epoch of the event
+//	seq      the seq of the event
 //	now      the time in Unix milliseconds
 //	older    whether the epoch is older than the record's
-//	record   the fields of the record; after a change of the epoch, only those that are still needed
+//	record   the fields of the record; after the epoch changes, only those that are still needed
 //	last     the field "last" of the record; 0 in a new epoch
 //	number   a function that formats a number without an exponent
-//	store    a function that stores a field of the record
+//	store    a function that stores a field of the record and renews the expiry of the record
 const orderRecord = `
 local epoch, seq = ARGV[1], tonumber(ARGV[2])
 local t = redis.call('time')
@@ -50,16 +52,16 @@ const (
 	orderMissing         // an earlier event has not arrived
 )
 
-// enterOrder registers an event as under way. It returns four numbers:
+// enterOrder registers an event as under way, unless the result is orderNone. It returns four numbers:
 //
 //   - one of the results above
-//   - how long the wait can still take, in milliseconds, for orderRetrying and orderMissing
+//   - a time in milliseconds: for orderRetrying, until earlier events are retried; for orderMissing,
+//     the longest remaining wait; otherwise 0
 //   - the time since the event first arrived, in milliseconds
 //   - the field "last" of the record
 //
 // ARGV[4] is how long the event counts as under way. The event waits for a missing event for at most
-// ARGV[5] if no event of the epoch has been handled, and otherwise for at most ARGV[6]. These times
-// are in milliseconds.
+// ARGV[5] if last is 0, and otherwise for at most ARGV[6]. These times are in milliseconds.
 var enterOrder = redis.NewScript(orderRecord + `
 if older or seq <= last then return {1, 0, 0, last} end
 local name = number(seq)

@@ -29,7 +29,7 @@ type orderHarness struct {
 
 	mu      sync.Mutex
 	handled map[string][]int64 // seqs of the events that were handled, by match
-	count   int
+	count   int                // number of handled events
 }
 
 func newOrderHarness(t *testing.T, r *redis.Client, pauses ...time.Duration) *orderHarness {
@@ -67,7 +67,7 @@ func (h *orderHarness) process(c consumers.Consumer, fail func(event.Event) erro
 	return stop
 }
 
-// publish publishes an event of this kind for a match.
+// publish publishes an event of the given kind for a match.
 func (h *orderHarness) publish(match string, seq int64, kind event.Kind) {
 	h.Helper()
 	e, err := event.Of("soccer.mls."+string(kind), event.Data{
@@ -188,7 +188,7 @@ func TestOrderedWaitsForAMissingEvent(t *testing.T) {
 		}
 		h.publish("other", 1, event.Goal)
 		if got := h.wait(2)["other"]; len(got) != 1 {
-			t.Errorf("handled %v of the other match, want 1", got)
+			t.Errorf("handled %v of the other match, want one event", got)
 		}
 		h.publish("m", 2, event.Goal)
 		if got := h.wait(23)["m"]; !slices.IsSorted(got) || len(got) != 22 {
@@ -198,7 +198,7 @@ func TestOrderedWaitsForAMissingEvent(t *testing.T) {
 }
 
 // After a restart, later events do not wait for an event that was already handled. Events of
-// unknown matches wait only a short time.
+// an unknown match wait only a short time for missing events.
 func TestOrderedAfterARestart(t *testing.T) {
 	testenv.OnBothRedis(t, func(t *testing.T, r *redis.Client) {
 		h := newOrderHarness(t, r, 10*time.Millisecond)
@@ -214,7 +214,7 @@ func TestOrderedAfterARestart(t *testing.T) {
 		h.process(once, never)
 		got := h.wait(4)
 		if !slices.Equal(got["m"], []int64{1, 2}) || !slices.Equal(got["unknown"], []int64{40, 41}) {
-			t.Errorf("handled %v, want 1, 2 and 40, 41", got)
+			t.Errorf("handled %v, want 1, 2 of m and 40, 41 of unknown", got)
 		}
 	})
 }

@@ -10,7 +10,7 @@ import (
 	"github.com/matchwire/matchwire/event"
 )
 
-// An orderWait is the wait of an event in this process, until all earlier events are finished.
+// An orderWait is the wait of an event for earlier events of its match, in this process.
 type orderWait struct {
 	*order
 	message broker.Message
@@ -20,7 +20,7 @@ type orderWait struct {
 	maxWait time.Duration // the longest wait, from began
 	due     time.Time     // when the next attempt of an earlier event became due; zero if it is not due yet
 	last    int64         // the field "last" of the record, as read most recently
-	moved   time.Time     // time of the latest change of last
+	moved   time.Time     // time of the latest change to last
 }
 
 // until returns when the wait in this process ends.
@@ -28,7 +28,8 @@ func (w *orderWait) until() time.Time { return w.began.Add(w.maxWait) }
 
 // wait returns nil when the event no longer has to wait for earlier events. If the event must wait,
 // wait first calls Early. If Early fails, wait returns the error of Early. If the event must continue
-// to wait in the broker, wait returns an error from [broker.Postpone].
+// to wait in the broker, wait returns an error from [broker.Postpone]. It also returns the errors
+// of enterOrPostpone.
 func (w *orderWait) wait(ctx context.Context) error {
 	state, err := w.enterOrPostpone(ctx)
 	if err != nil {
@@ -85,7 +86,8 @@ const (
 	orderPollMax = 250 * time.Millisecond // the longest pause between two polls of a record
 )
 
-// pause waits until the record may have changed. It returns false if the event should wait in the broker.
+// pause waits until the record may have changed. It returns false if the event should continue to
+// wait in the broker, or if the consumer stops.
 func (w *orderWait) pause(s orderState) bool {
 	changed, first := w.waiter.isFirst()
 	now := time.Now()

@@ -12,7 +12,8 @@ import (
 	"github.com/matchwire/matchwire/health"
 )
 
-// A consumer is stuck if at least stuckAttempts attempts in a row failed, over at least stuckAfter.
+// A consumer is stuck if at least stuckAttempts attempts in a row failed, the first of them at least
+// stuckAfter ago.
 const (
 	stuckAttempts = 5
 	stuckAfter    = 10 * time.Second
@@ -25,7 +26,7 @@ type Progress struct {
 	failing map[string]failures // by consumer; without consumers whose latest attempt succeeded
 }
 
-// failures are the failed attempts of a consumer since its latest success.
+// failures describes the failed attempts of a consumer since its latest success.
 type failures struct {
 	attempts int
 	since    time.Time // time of the first failure
@@ -59,7 +60,7 @@ func (p *Progress) note(consumer string, d broker.Disposition, err error) {
 	p.failing[consumer] = f
 }
 
-// Health returns an issue for each stuck consumer, ordered by name. The issue is Down if all attempts
+// Health returns an issue for each stuck consumer, ordered by consumer. The issue is Down if all attempts
 // failed because a server of matchwire is unavailable. It is not Down if the reason is a service that
 // only this consumer needs, such as a webhook. p must not be nil.
 func (p *Progress) Health() (all []health.Issue) {

@@ -15,7 +15,7 @@ import (
 	"github.com/matchwire/matchwire/event"
 )
 
-// Health reports a consumer while all its attempts fail.
+// Health reports a consumer only while all its attempts fail.
 func TestStuckConsumer(t *testing.T) {
 	for _, tc := range []struct {
 		name string
@@ -59,7 +59,7 @@ func TestStuckConsumer(t *testing.T) {
 				if len(h) != 1 || h[0].Down != tc.down ||
 					!strings.Contains(h[0].Text, "consumer boards has handled no event since") ||
 					!strings.Contains(h[0].Text, tc.err.Error()) {
-					t.Errorf("health is %v, want an issue of consumer boards with Down %v", h, tc.down)
+					t.Errorf("health is %v, want one issue about consumer boards with Down %v and error %v", h, tc.down, tc.err)
 				}
 				result = nil
 				publish()

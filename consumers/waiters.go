@@ -6,7 +6,7 @@ import (
 	"github.com/matchwire/matchwire/event"
 )
 
-// waiters holds the events of each match that wait or are handled in this process.
+// waiters holds the events that wait or are handled in this process, by match.
 type waiters struct {
 	mu      sync.Mutex
 	byMatch map[string]*matchWaiters

@@ -34,7 +34,7 @@ func project(t *testing.T) *types.Project {
 	return p
 }
 
-// read returns the text of a file of the repository.
+// read returns the text of a file in the repository.
 func read(t *testing.T, file string) string {
 	t.Helper()
 	text, err := os.ReadFile(path.Join("..", file))
@@ -55,7 +55,7 @@ func environment(s types.ServiceConfig) map[string]string {
 	return env
 }
 
-// roleServices returns the names of the services of the roles.
+// roleServices returns the name of each role's service.
 func roleServices() (names []string) {
 	for _, r := range pipeline.Roles() {
 		names = append(names, string(r))
@@ -119,9 +119,10 @@ func TestComposeFile(t *testing.T) {
 	for name, n := range p.Networks {
 		for _, s := range p.Services {
 			_, in := s.Networks[name]
-			outside := slices.Contains([]string{"gateway", "parser", "consumers"}, s.Name)
-			if in && !n.Internal && !outside {
-				t.Errorf("service %s can reach the internet through the network %s", s.Name, name)
+			needsInternet := slices.Contains([]string{"gateway", "parser", "consumers"}, s.Name)
+			if in && !n.Internal && !needsInternet {
+				t.Errorf("service %s can reach the internet through the network %s, want only gateway, parser and consumers",
+					s.Name, name)
 			}
 		}
 	}
@@ -139,21 +140,21 @@ func TestComposeHardening(t *testing.T) {
 	}
 	for _, s := range p.Services {
 		if !s.ReadOnly {
-			t.Errorf("service %s has a writable root file system", s.Name)
+			t.Errorf("service %s has a writable root file system, want a read-only one", s.Name)
 		}
 		if !slices.Equal(s.CapDrop, []string{"ALL"}) || len(s.CapAdd) > 0 || s.Privileged {
 			t.Errorf("service %s: cap_drop %v, cap_add %v, privileged %v; want no capabilities",
 				s.Name, s.CapDrop, s.CapAdd, s.Privileged)
 		}
 		if !slices.Contains(s.SecurityOpt, "no-new-privileges:true") {
-			t.Errorf("service %s can gain privileges: %v", s.Name, s.SecurityOpt)
+			t.Errorf("service %s can gain privileges: security_opt %v, want no-new-privileges:true", s.Name, s.SecurityOpt)
 		}
 		if !numericUser.MatchString(s.User) {
 			t.Errorf("service %s has the user %q, want a numeric user and group other than root", s.Name, s.User)
 		}
 		if s.Deploy == nil || s.Deploy.Resources.Limits == nil || s.Deploy.Resources.Limits.NanoCPUs <= 0 ||
 			s.Deploy.Resources.Limits.MemoryBytes < 200<<20 || s.Deploy.Resources.Limits.Pids <= 0 {
-			t.Errorf("service %s: want limits on CPUs, processes and memory; at least 200 MiB", s.Name)
+			t.Errorf("service %s: want limits on CPUs and processes, and a memory limit of at least 200 MiB", s.Name)
 		}
 		if s.Build == nil && !exactTag.MatchString(s.Image) {
 			t.Errorf("service %s: image %s, want an exact version", s.Name, s.Image)
@@ -161,7 +162,7 @@ func TestComposeHardening(t *testing.T) {
 		for _, v := range s.Volumes {
 			own := v.Type == types.VolumeTypeVolume && v.Source == s.Name // the data of a server
 			if !v.ReadOnly && !own && s.Name != "users" {
-				t.Errorf("service %s can write to %s", s.Name, v.Source)
+				t.Errorf("service %s can write to %s, want write access only to its own volume", s.Name, v.Source)
 			}
 		}
 	}
@@ -195,7 +196,7 @@ func TestComposeSecrets(t *testing.T) {
 		}
 	}
 	if text := read(t, "docker-compose.yml"); regexp.MustCompile(`://[^/\s]*:[^/\s]*@|guest`).MatchString(text) {
-		t.Error("docker-compose.yml contains a password")
+		t.Error("docker-compose.yml contains a password, want none")
 	}
 
 	// Each service has the URL of exactly the servers on which its role has a user.

@@ -137,7 +137,7 @@ func TestDockerignore(t *testing.T) {
 	}
 	for _, f := range files {
 		if !included(rules, f) {
-			t.Errorf(".dockerignore excludes %s, which the program needs", f)
+			t.Errorf(".dockerignore excludes %s, which the program needs, want it included", f)
 		}
 	}
 	for _, f := range []string{

@@ -44,8 +44,8 @@ type server struct {
 	log      bytes.Buffer
 }
 
-// profiles is the format string of a profile. Its arguments are the name and the hosts.
-const profiles = `
+// profileFormat is a format string for a profile. Its arguments are the name and the hosts.
+const profileFormat = `
 profile: %s
 sport: soccer
 hosts: %s
@@ -64,7 +64,7 @@ func newServer(t *testing.T, r *redis.Client) *server {
 		"one": "[site.example]",
 		"any": "[example.org, localhost, 127.0.0.1, 10.0.0.7, 169.254.169.254]",
 	} {
-		p, err := profile.Load(name+".yaml", fmt.Appendf(nil, profiles, name, hosts))
+		p, err := profile.Load(name+".yaml", fmt.Appendf(nil, profileFormat, name, hosts))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -145,7 +145,7 @@ func (s *server) call(method, path, body string, headers ...string) (
 		}
 		if resp.StatusCode < 400 {
 			if ok, errs := s.validate.ValidateHttpRequest(request()); !ok {
-				s.Errorf("%s %s: accepted a request that does not match openapi.json: %v", method, path, errs)
+				s.Errorf("%s %s: accepted a request that does not match openapi.json, want an error: %v", method, path, errs)
 			}
 		}
 	}

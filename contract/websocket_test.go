@@ -95,7 +95,7 @@ func TestClientWithDifferentWebSocketLibrary(t *testing.T) {
 				t.Errorf("ping: %v", err)
 			}
 			if reading.Err() != nil {
-				t.Error("the server closed the connection before the client")
+				t.Error("the server closed the connection before the client, want an open connection")
 			}
 			if err := conn.Close(websocket.StatusNormalClosure, "bye"); err != nil {
 				t.Errorf("close: %v", err)

@@ -10,7 +10,7 @@ import (
 // Stoppage 2, in the first half. Minute 47 is in the second half.
 type Clock struct {
 	Period   Period `json:"period,omitempty"`   // such as "1h", "q4" or "p3"; "" if the page does not show it
-	Minute   int    `json:"minute,omitempty"`   // 1 to 120, as printed; 0 if the page or the sport has no minutes
+	Minute   int    `json:"minute,omitempty"`   // 1 to 120; 15 for 14:21; 0 if the page or the sport has no minutes
 	Stoppage int    `json:"stoppage,omitempty"` // minutes of stoppage time
 	Elapsed  int    `json:"elapsed,omitempty"`  // seconds since the start of the period; 0 if the page does not show them
 	Balls    int    `json:"balls,omitempty"`    // cricket: legal balls bowled in the innings; 14.3 overs are 87 balls
@@ -57,7 +57,7 @@ func (c Clock) String() string {
 
 // Minutes returns the minutes at which a period of a sport begins and ends, without stoppage time.
 // The minutes count from kick-off. Both are 0 if the sport does not count minutes from kick-off, or
-// if p is a break or a shoot-out.
+// if p is neither a half nor a half of extra time.
 func (s Sport) Minutes(p Period) (start, end int) {
 	switch half, extra := s.Rules().Half, s.Rules().ExtraHalf; p {
 	case FirstHalf:

@@ -13,7 +13,7 @@ import (
 // A Definition describes a sport that matchwire does not know, such as handball. See [Define].
 type Definition struct {
 	Name    Sport
-	Periods []Period // all periods and breaks, in the order of play; see [Definition.mayBeMissing]
+	Periods []Period // all periods and breaks, in the order of play, including overtime and a shoot-out
 	Counts  Count
 
 	// Half and ExtraHalf are the lengths of a half, and of a half of extra time, in minutes. They

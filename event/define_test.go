@@ -23,7 +23,7 @@ func TestDefine(t *testing.T) {
 	t.Parallel()
 	const sport = event.Sport("beach_handball")
 	if err := event.CheckTopic("beach_handball.#"); err == nil {
-		t.Error("a topic of an undefined sport is valid")
+		t.Error("CheckTopic accepts a topic of an undefined sport, want an error")
 	}
 	if err := event.Define(handball(sport)); err != nil {
 		t.Fatal(err)
@@ -31,8 +31,8 @@ func TestDefine(t *testing.T) {
 	r := sport.Rules()
 	if r.LastRegulationPeriod != "2h" || r.OvertimeAfter != "2h" || !r.CountsGoals || !sport.Scores("goal") ||
 		sport.Scores("red_card") || !slices.Contains(event.Sports(), sport) {
-		t.Errorf("rules %+v of sports %v, want 2h as the end of regulation time, and only goals in the score",
-			r, event.Sports())
+		t.Errorf("rules %+v, sports %v; want 2h as the end of regulation time, only goals in the score, and %s as a sport",
+			r, event.Sports(), sport)
 	}
 	if c := sport.AtMinute("", 31, 0); c.Period != "2h" {
 		t.Errorf("minute 31 is in period %s, want 2h", c.Period)
@@ -43,7 +43,7 @@ func TestDefine(t *testing.T) {
 		}
 	}
 	if err := event.CheckKnownKey("beach_handball.ehf.touchdown"); err == nil {
-		t.Error("CheckKnownKey accepts a kind that the definition lacks")
+		t.Error("CheckKnownKey accepts a kind that the definition lacks, want an error")
 	}
 	if err := event.Define(handball(sport)); err != nil {
 		t.Errorf("Define with the same definition again: error %v, want none", err)

@@ -1,6 +1,6 @@
 // Package event defines the types that all parts of matchwire share: the event, its routing key,
 // kind and clock, and its source. It also defines the transaction ID, which links a cause to its
-// effects. It imports no other package of this module, except internal/spelling.
+// effects. The package imports no other package of this module, except internal/spelling.
 package event
 
 import (
@@ -53,7 +53,7 @@ type Data struct {
 	Side   Side   `json:"side,omitempty"`   // Team's side
 	Off    string `json:"off,omitempty"`    // substitution: the player who goes off
 	Assist string `json:"assist,omitempty"` // goal: the player or players who assisted
-	Points int    `json:"points,omitempty"` // points or runs that the incident added to the score of Side; 0 if unknown
+	Points int    `json:"points,omitempty"` // points or runs added to the score of Side; 0 if unknown or for a goal
 
 	Incident   string            `json:"incident,omitempty"`   // a UUID; the same for all events of an incident
 	Rev        int               `json:"rev,omitempty"`        // 1 when new, one more with each correction or retraction
@@ -66,7 +66,7 @@ type Data struct {
 	Shootout *Score `json:"shootout,omitempty"` // kicks scored so far; not part of Score
 	Match    *Match `json:"match,omitempty"`    // the state of the match
 
-	LineScore *LineScore `json:"line_score,omitempty"` // the score by innings after this event; nil if unknown
+	LineScore *LineScore `json:"line_score,omitempty"` // score by period, innings or set after this event; nil if unknown
 	Winner    Winner     `json:"winner,omitempty"`     // match_end: who won; "" if unknown
 	DecidedBy Decision   `json:"decided_by,omitempty"` // match_end: how the match was decided; "" if unknown
 	Lineup    *Lineup    `json:"lineup,omitempty"`     // lineup: the players of Team
@@ -99,10 +99,11 @@ type Evidence struct {
 	Path     string `json:"path,omitempty"`     // location in the page: a CSS selector or a jq query
 }
 
-// Of returns an event with the given routing key, facts and time. It sets the ID, and sets empty
-// facts from the key and the clock. If the match has no status, the status becomes Live. The caller
-// must set the TID. Of returns an error if the key, the match ID or the status is invalid, if the
-// facts contradict the key, or if the situation is impossible in the sport.
+// Of returns an event with the given routing key, facts and time, and with the source "/emit". It
+// sets the ID, and sets empty facts from the key and the clock. If the match has no status, the
+// status becomes Live. The caller must set the TID. Of returns an error if the key, the match ID or
+// the status is invalid, if the facts contradict the key, or if the situation is impossible in the
+// sport.
 func Of(key string, d Data, at time.Time) (Event, error) {
 	if err := CheckKey(key); err != nil {
 		return Event{}, err

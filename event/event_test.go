@@ -64,7 +64,7 @@ func TestDecodeRejectsInvalidEvents(t *testing.T) {
 		"bad rev":     strings.Replace(whole, `"rev":1`, `"rev":"one"`, 1),
 	} {
 		if _, err := event.Decode([]byte(body)); err == nil {
-			t.Errorf("Decode of an invalid event (%s) returned no error", name)
+			t.Errorf("Decode of an invalid event (%s) returned no error, want one", name)
 		}
 	}
 }
@@ -87,7 +87,7 @@ func TestSameFactsHaveTheSameID(t *testing.T) {
 		d := goal()
 		change(&d)
 		if c, _ := event.Of("soccer.mls.goal", d, time.Now()); c.ID == a.ID {
-			t.Errorf("an event with a different %s has the same ID", name)
+			t.Errorf("an event with a different %s has the same ID, want a different ID", name)
 		}
 	}
 }
@@ -104,11 +104,11 @@ func TestOfFillsInFactsFromTheKey(t *testing.T) {
 		"soccer.m ls.goal",
 		"soccer._mls.goal", "soccer.mls_.goal", "soccer.m__ls.goal", "soccer.*.goal", strings.Repeat("a", 256) + ".b.c"} {
 		if _, err := event.Of(key, event.Data{}, time.Now()); err == nil {
-			t.Errorf("Of accepts the invalid key %q", key)
+			t.Errorf("Of accepts the invalid key %q, want an error", key)
 		}
 	}
 	if _, err := event.Of("soccer.mls.goal", event.Data{League: "Serie A"}, time.Now()); err == nil {
-		t.Error("Of accepts facts whose league differs from the league in the key")
+		t.Error("Of accepts facts whose league differs from the league in the key, want an error")
 	}
 }
 
@@ -193,7 +193,7 @@ func TestClock(t *testing.T) {
 		}
 	}
 	if !event.SoccerMinute("", 45, 4).Before(event.Soccer, event.SoccerMinute("", 46, 0)) {
-		t.Error("45+4' is not before 46'")
+		t.Error("45+4' is not before 46', want it before")
 	}
 }
 
@@ -242,6 +242,7 @@ func TestPositionOfAManuallyEmittedEvent(t *testing.T) {
 	emittedEpoch, _ := emitted.Position()
 	parsedEpoch, _ := parsed.Position()
 	if emittedEpoch >= parsedEpoch {
-		t.Errorf("epoch %q of the emitted event is not before epoch %q of the parser's event", emittedEpoch, parsedEpoch)
+		t.Errorf("epoch %q of the emitted event is not before epoch %q of the parser's event, want it before",
+			emittedEpoch, parsedEpoch)
 	}
 }

@@ -7,8 +7,9 @@ import (
 	"strings"
 )
 
-// Key returns a routing key. The key always has the three words <sport>.<league>.<kind>, so a
-// binding such as "soccer.mls.*" matches the events of every publisher.
+// Key returns the routing key for events of a sport and a league. word is the result of [Kind.Word].
+// The key always has the three words <sport>.<league>.<kind>, so a binding such as "soccer.mls.*"
+// matches the events of every publisher.
 func Key(s Sport, league, word string) string {
 	return Slug(string(s)) + "." + Slug(league) + "." + Slug(word)
 }
@@ -38,11 +39,11 @@ func CheckLeagueKey(word string) error {
 	return nil
 }
 
-var matchID = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._~-]{0,127}$`)
+var matchIDShape = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._~-]{0,127}$`)
 
 // CheckMatchID returns an error if id is not a valid match ID.
 func CheckMatchID(id string) error {
-	if !matchID.MatchString(id) {
+	if !matchIDShape.MatchString(id) {
 		return fmt.Errorf("match ID %q: want a letter or digit, "+
 			"then at most 127 characters of A-Z, a-z, 0-9 and . _ ~ -", id)
 	}

@@ -57,7 +57,7 @@ type Situation struct {
 	BallOn   string `json:"ball_on,omitempty"`    // where the ball is, such as "KC 35"
 
 	Target       int     `json:"target,omitempty"`        // cricket: the runs with which the batting side wins
-	RequiredRate float64 `json:"required_rate,omitempty"` // cricket: the runs that the batting side needs in each over
+	RequiredRate float64 `json:"required_rate,omitempty"` // cricket: the runs per over that the batting side needs
 
 	Points   *GamePoints `json:"points,omitempty"`   // tennis: the points in the game, or in the tie-break
 	Strength string      `json:"strength,omitempty"` // ice hockey: players on the ice, the larger number first: "5-4"

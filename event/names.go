@@ -111,7 +111,7 @@ func Fold(name string) string {
 	}, decompose(name))
 }
 
-// decompose separates diacritics from their letters.
+// decompose applies letters, and separates diacritics from their letters.
 func decompose(name string) string { return norm.NFKD.String(letters.Replace(name)) }
 
 // letters replaces Latin letters that Unicode does not decompose, and the final sigma.

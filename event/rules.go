@@ -72,7 +72,7 @@ type Rules struct {
 	Names map[string]string // names of kinds and periods in messages, for a sport that Define has added
 
 	// Marks are words for incidents that no other sport uses, such as "touchdown". They include
-	// words that are not kinds. See [Sport.MarkOf].
+	// words that are not kinds. See [MarkOf].
 	Marks []string
 	// LeagueWords are words in the name of a league that identify the sport, such as "nba".
 	LeagueWords []string
@@ -98,6 +98,7 @@ type Bounds struct {
 	Pace  int // points in ten minutes of play, in addition to Early
 
 	// Never is a number of points that no side has during a match, because no incidents add up to it.
+	// It is 0 if the sport has no such number.
 	Never int
 }
 

@@ -23,7 +23,7 @@ type view struct {
 	Home, Away          string
 	Score, Shootout     *event.Score     // after the event; nil if unknown
 	For, Against        int              // the scores of Team and Opponent
-	LineScore           *event.LineScore // the cricket innings after the event; nil if unknown
+	LineScore           *event.LineScore // cricket: the innings after the event; nil if unknown
 	Time                string           // on the match clock, like "90+1'"
 	Period              string           // translated
 	InPeriod            string           // Period; "" if the title has it or the clock counts from the start of the match
@@ -33,14 +33,14 @@ type view struct {
 	Changes             []change         // made by a correction or a new kick-off time
 	Winner              string           // match_end: the team that won; "" for a draw or if unknown
 	DecidedBy           string           // match_end: translated; "" for regular time or if unknown
-	Formation           string           // lineup
+	Formation           string           // lineup: like "4-4-2"
 	Lineup              string           // lineup: the names of the starters
 	Title               string           // correction or retraction: the title of a new event with the same facts
 	Source              string           // URL of the source, if the event concerns a source
 	Event               event.Event
 }
 
-// A change is a corrected member of an event, with its translated name.
+// A change describes a changed member of an event, with its translated name.
 type change struct{ Name, Old, New string }
 
 // view returns the fields of an event, in the language with the given code. If asNews is true, a
@@ -133,7 +133,7 @@ func untilStart(d time.Duration) string {
 	return fmt.Sprintf("%d h %d min", hours, rest)
 }
 
-// winner returns the name of the team that won a match, or "" if no team won.
+// winner returns the name of the team that won a match, or "" if no team won or m is nil.
 func winner(m *event.Match, side string) string {
 	if m == nil || side != string(event.Home) && side != string(event.Away) {
 		return ""

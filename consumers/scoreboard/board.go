@@ -32,7 +32,7 @@ type Board struct {
 
 	Period     event.Period `json:"period,omitempty"`
 	Time       string       `json:"time,omitempty"` // the match clock, such as 90+1'
-	Start      time.Time    `json:"start,omitzero"` // kick-off
+	Start      time.Time    `json:"start,omitzero"` // kick-off time
 	Updated    time.Time    `json:"updated"`        // when the page of the latest event was read
 	Replay     bool         `json:"replay,omitempty"`
 	Stale      string       `json:"stale,omitempty"` // why the source is stale; "" if it is not
@@ -42,8 +42,8 @@ type Board struct {
 	Event      string       `json:"event"` // event type
 	ID         string       `json:"id"`
 	TID        string       `json:"tid"`
-	// Incidents are all incidents of the match, including retracted ones, in the order in which they
-	// happened. Incidents is nil in the results of [Boards.List].
+	// Incidents contains all incidents of the match, including retracted ones, in the order in which they
+	// happened. Incidents is nil in the results of [Boards.List] and [Boards.Page].
 	Incidents []Incident `json:"incidents,omitempty"`
 }
 
@@ -75,7 +75,7 @@ func (b Boards) Get(ctx context.Context, match string) (found Board, ok bool, er
 }
 
 // ordered decodes incidents and sorts them in the order in which they happened: by clock, then by the
-// seq of their first revision. The end of a period is the last incident of the period, and the end of
+// seq of their first revision, then by ID. The end of a period is the last incident of the period, and the end of
 // the match is the last of all.
 func ordered(s event.Sport, fields map[string]string) ([]Incident, error) {
 	all := make([]Incident, 0, len(fields))
@@ -138,10 +138,11 @@ const boardsPerRead = 50
 // ErrPosition reports that Page was called with a text that is not a position.
 var ErrPosition = errors.New("not a position in the list of scoreboards")
 
-// Page calls visit with at most n boards, in the order of [Boards.List], until visit returns false. It
+// Page calls visit for at most n boards, in the order of [Boards.List], until visit returns false. It
 // begins after the position after, or with the latest board if after is "". next is the position of
 // the last of these boards, or "" if no board follows. A caller that reads all pages gets each match
 // once. The exception is a match that has an event meanwhile, because it moves to the first page.
+// If after is not a position, Page returns [ErrPosition].
 func (b Boards) Page(
 	ctx context.Context, live bool, after string, n int, visit func(Board) bool,
 ) (next string, err error) {
@@ -154,13 +155,13 @@ func (b Boards) Page(
 		key = LiveKey(b.prefix)
 	}
 	for {
-		few := min(n, boardsPerRead)
-		listed, err := b.listed(ctx, key, at, few+1) // one more, to know whether another follows
+		count := min(n, boardsPerRead)
+		listed, err := b.listed(ctx, key, at, count+1) // one more, to know whether another follows
 		if err != nil {
 			return "", fmt.Errorf("reading scoreboards: %w", err)
 		}
-		more := len(listed) > few
-		listed = listed[:min(few, len(listed))]
+		more := len(listed) > count
+		listed = listed[:min(count, len(listed))]
 		pipe := b.redis.Pipeline()
 		found := make([]*redis.MapStringStringCmd, len(listed))
 		for i, p := range listed {

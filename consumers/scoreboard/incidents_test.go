@@ -15,7 +15,7 @@ import (
 	"github.com/matchwire/matchwire/internal/testenv"
 )
 
-// revision returns the event of a revision of an incident.
+// revision returns an event that reports a revision of an incident.
 func revision(
 	t *testing.T, incident string, rev int, action event.Action, epoch string, seq int64, player string,
 ) event.Event {
@@ -41,8 +41,8 @@ func incidents(t *testing.T, r *redis.Client) string {
 	return strings.Join(all, ", ")
 }
 
-// Regardless of the order of arrival, each incident has its latest revision, at the position of its
-// first revision. Incidents of an earlier epoch are removed.
+// Regardless of the order of arrival, the board contains the latest revision of each incident, at the
+// position of its first revision. Incidents of an earlier epoch are removed.
 func TestIncidentsInAnyOrder(t *testing.T) {
 	events := []event.Event{
 		revision(t, "old", 1, event.New, "e1", 5, "Hernandez"),
@@ -79,7 +79,7 @@ func TestIncidentsInAnyOrder(t *testing.T) {
 	})
 }
 
-// If the latest event lacks the score, the teams or the kick-off, the board keeps the values of the
+// If the latest event lacks the score, the teams or the kick-off time, the board keeps the values of the
 // previous event. The order of arrival makes no difference.
 func TestLaterEventWithoutScore(t *testing.T) {
 	full, bare := goal(t, "e", 1, 2, 1), goal(t, "e", 2, 0, 0)

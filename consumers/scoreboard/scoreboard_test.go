@@ -84,7 +84,7 @@ func TestBoardHasTheFieldsOfTheLatestEvent(t *testing.T) {
 			}
 		}
 		if ttl := r.PTTL(t.Context(), scoreboard.Key("mw:", "m1")).Val(); ttl < 71*time.Hour || ttl > 72*time.Hour {
-			t.Errorf("the board expires in %v, want 72h", ttl)
+			t.Errorf("the board expires in %v, want 71 to 72 h", ttl)
 		}
 		if list := r.ZRange(t.Context(), "mw:scoreboards", 0, -1).Val(); fmt.Sprint(list) != "[m1]" {
 			t.Errorf("the list is %v, want [m1]", list)
@@ -144,7 +144,7 @@ func TestBoardHasTheInnings(t *testing.T) {
 				got = b.LineScore.String()
 			}
 			if err != nil || !ok || got != want {
-				t.Errorf("after event %d: line score %q, %v, want %q", i+1, got, err, want)
+				t.Errorf("after event %d: line score %q, error %v, want %q", i+1, got, err, want)
 			}
 		}
 	})
@@ -173,7 +173,7 @@ func TestBoardHasTheSituation(t *testing.T) {
 			handle(t, c, e)
 			b, ok, err := scoreboard.NewBoards(r, "mw:").Get(t.Context(), "m1")
 			if err != nil || !ok || b.Situation.String() != step.want {
-				t.Errorf("after event %d: situation %q, %v, want %q", step.seq, b.Situation, err, step.want)
+				t.Errorf("after event %d: situation %q, error %v, want %q", step.seq, b.Situation, err, step.want)
 			}
 		}
 	})
@@ -196,10 +196,10 @@ func TestRebuildSkipsExpiredBoards(t *testing.T) {
 			t.Errorf("the list is %v, want only m1, with the time of its event", list)
 		}
 		if ttl := r.PTTL(t.Context(), scoreboard.Key("mw:", "m1")).Val(); ttl < time.Hour || ttl > 2*time.Hour {
-			t.Errorf("the board expires in %v, want 2h", ttl)
+			t.Errorf("the board expires in %v, want 1 to 2 h", ttl)
 		}
 		if n := r.Exists(t.Context(), scoreboard.Key("mw:", "m0")).Val(); n != 0 {
-			t.Error("an expired board was restored")
+			t.Error("an expired board was restored, want no board")
 		}
 	})
 }

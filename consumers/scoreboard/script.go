@@ -50,7 +50,7 @@ type Incident struct {
 	DecidedBy event.Decision `json:"decided_by,omitempty"` // match_end: as in the event
 	Lineup    *event.Lineup  `json:"lineup,omitempty"`     // lineup: as in the event
 
-	Seq   int64     `json:"seq"`   // seq of the event; the members below are from the same event
+	Seq   int64     `json:"seq"`   // of the event that reported this revision, like Event and TID
 	Event string    `json:"event"` // ID of the event
 	TID   event.TID `json:"tid"`
 }
@@ -103,7 +103,7 @@ func arguments(e event.Event, at, until time.Time) ([]any, error) {
 	return args, nil
 }
 
-// inPlay reports whether a match with this status belongs in the list of live matches.
+// inPlay reports whether a match with this status belongs in the list of the matches in play.
 func inPlay(s event.Status) bool {
 	return slices.Contains([]event.Status{event.Live, event.Break, event.Interrupted, event.Suspended}, s)
 }

@@ -19,7 +19,7 @@ import (
 )
 
 // The events of a whole season arrive in random order, some of them twice. Afterwards, each board
-// equals the facts of its match.
+// agrees with the facts of its match.
 func TestSeason(t *testing.T) {
 	matches, err := season.Load(testenv.Needs(t, testenv.Season("../.."), "MATCHWIRE_SEASON"), event.Soccer)
 	if err != nil || len(matches) == 0 {
@@ -72,7 +72,7 @@ func TestSeason(t *testing.T) {
 			}
 			correct++
 		}
-		t.Logf("%d of %d boards equal the facts, after %d events", correct, len(all), events)
+		t.Logf("%d of %d boards agree with the facts, after %d events", correct, len(all), events)
 		live, err := boards.List(t.Context(), true, 1000)
 		if err != nil || len(live) > 0 {
 			t.Errorf("%d matches are in the live list, error %v; want none, because all are over", len(live), err)

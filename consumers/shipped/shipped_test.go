@@ -33,6 +33,6 @@ func TestEveryConsumerIsDescribed(t *testing.T) {
 		}
 	}
 	if len(shipped.Plugins()) == 0 {
-		t.Error("Plugins returned no consumers")
+		t.Error("Plugins returned no consumers, want one or more")
 	}
 }
