@@ -167,7 +167,7 @@ func (h *Hub) delayTimelineLocked(d time.Duration) *timeline {
 
 // startTimeline runs a timeline in a new goroutine, for a client with the given address. It calls ended
 // when the timeline has ended. It returns admitted if the timeline runs. It returns addressFull if the
-// address uses too many timelines, and unavailable if there are too many in total or the node is
+// address uses too many timelines, and unavailable if there are too many of this kind or the node is
 // stopping.
 func (h *Hub) startTimeline(t *timeline, address string, ended func()) outcome {
 	if o := h.addTimeline(t, address); o != admitted {

@@ -149,7 +149,7 @@ type Hub struct {
 	counted presenceCache
 }
 
-// NewHub returns a Hub. It accepts clients when [Hub.Run] has read the log.
+// NewHub returns a Hub. The Hub accepts clients when [Hub.Run] has read the log to its end.
 func NewHub(o Options) *Hub {
 	if o.Connections == 0 {
 		o.Connections = nonblock.MaxConnections()
@@ -297,7 +297,7 @@ func closed(c <-chan struct{}) bool {
 	}
 }
 
-// signal sends a token to c, which has a capacity of 1, unless c already holds a token.
+// signal sends a value to c, which has a capacity of 1, unless c already holds a value.
 func signal(c chan<- struct{}) {
 	select {
 	case c <- struct{}{}:

@@ -17,7 +17,7 @@ const (
 	endProtocol                    // the client violated the protocol
 	endToken                       // the token expired
 	endNode                        // the node stopped, could not keep up, or could not read the log
-	endFull                        // the client could not be admitted; see unavailable
+	endFull                        // the client could not be admitted; see Hub.admit
 	numEndReasons                  // number of reasons
 )
 

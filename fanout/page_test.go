@@ -126,8 +126,8 @@ func TestJavaScriptClient(t *testing.T) {
 	until(`states.at(-1)`, "ended")
 }
 
-// In a real browser, the live page shows scores and incidents, and updates them with each event. It
-// shows that the connection is lost. After it has reconnected, it shows the missed events.
+// In a real browser, the live page shows scores and incidents, and updates them with each event. If the
+// connection is lost, the page says so. After it has reconnected, it shows the missed events.
 func TestLivePage(t *testing.T) {
 	t.Parallel()
 	b := memory.New(nil, nil)
@@ -391,7 +391,7 @@ func randomEvents(t *testing.T, n int) (all []event.Event) {
 }
 
 // matches.js and the fold of the node compute the same states from the same events. A page that has
-// followed all of them has the state that a new snapshot shows.
+// followed all events has the same states as a new snapshot.
 func TestJavaScriptStateEqualsSnapshot(t *testing.T) {
 	t.Parallel()
 	b := memory.New(nil, nil)

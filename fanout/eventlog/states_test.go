@@ -258,7 +258,7 @@ func TestCheckpointOfAnOlderVersion(t *testing.T) {
 		}
 		s := eventlog.NewHistory(1<<20, cp.WithMatches(1000)).Now().States
 		if s.Len() != tc.matches || s.Partial() != tc.partial {
-			t.Errorf("%d matches, the first changed at %v: %d matches, partial %v, want all matches and partial %v",
+			t.Errorf("checkpoint of %d matches, the first changed at %v: states of %d matches, partial %v, want all, partial %v",
 				tc.matches, tc.first, s.Len(), s.Partial(), tc.partial)
 		}
 	}

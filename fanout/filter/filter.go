@@ -57,7 +57,8 @@ func split(values []string) []string {
 	return all
 }
 
-// Key returns a string that is the same for filters with the same entries.
+// Key returns a string that identifies the entries of f, Nothing and Allowed. The order of the entries
+// has no effect.
 func (f Filter) Key() string {
 	var b strings.Builder
 	if f.Nothing {

@@ -43,7 +43,7 @@ type result struct {
 	until time.Time
 }
 
-// New returns the Boards of a reader, or nil if read is nil.
+// New returns Boards that call read, or nil if read is nil.
 func New(read Reader, log *slog.Logger) *Boards {
 	if read == nil {
 		return nil

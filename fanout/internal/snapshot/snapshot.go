@@ -105,8 +105,8 @@ func (s Snapshot) boards() map[string]*eventlog.MatchState {
 	return boards
 }
 
-// selector returns a function that reports whether a filter selects a match. If the filter has topic
-// patterns, they must match an incident of the match.
+// selector returns a function that reports whether a filter selects a match. If the filter or its token
+// has topic patterns, they must match the routing key of an incident.
 func selector(f filter.Filter) func(*eventlog.MatchState) bool {
 	selected := map[string]bool{} // cache by routing key, which many incidents share
 	return func(m *eventlog.MatchState) bool {
