@@ -392,7 +392,7 @@ func TestCodecsCarryTheSameFrames(t *testing.T) {
 		s := sse.read()
 		if string(p.Event) != string(d.Event) || string(p.Event) != string(s.Event) ||
 			p.Cursor != d.Cursor || p.Cursor != s.Cursor {
-			t.Fatalf("event %d: got different frames, want the same event and cursor:\nplain    %s %s\ndeflated %s %s\nSSE      %s %s",
+			t.Fatalf("event %d: frames with different events or cursors:\nplain    %s %s\ndeflated %s %s\nSSE      %s %s",
 				i+1, p.Cursor, p.Event, d.Cursor, d.Event, s.Cursor, s.Event)
 		}
 	}

@@ -93,8 +93,8 @@ func (c *client) heard() { c.lastHeard.Store(time.Now().Unix()) }
 
 // check closes the client if its token has expired. If ping is true, check aborts a WebSocket
 // client that has been silent for more than maxSilence, and pings any other client. now is the current
-// time in Unix seconds. The timeline calls check between rounds. At that time, a client that is not behind has received everything before
-// at.position.
+// time in Unix seconds. The timeline calls check between rounds. At that time, a client that is not
+// behind has received everything before at.position.
 func (c *client) check(now int64, ping bool, at *cursorFrame) {
 	c.mu.Lock()
 	defer c.mu.Unlock()

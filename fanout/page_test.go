@@ -444,7 +444,7 @@ func TestJavaScriptStateEqualsSnapshot(t *testing.T) {
 		follow("ws", { snapshot(list) { theirs = list; } });
 		return "";`)
 	until("!!theirs", "true")
-	// A state from a scoreboard can already contain events that follow it.
+	// A state from a scoreboard can already contain events that the page receives after it.
 	if got := run(`const { Matches } = await import("/matches.js");
 		const m = new Matches();
 		m.replace([{ match: { id: "m1" }, epoch: "e2", seq: 7, scoreboard: true, incidents: [], score: { home: 7 } }]);

@@ -102,7 +102,8 @@ func (c *client) answer(frame []byte) {
 	c.send(frame)
 }
 
-// A message is a frame from the client. Only the first member that is set has an effect.
+// A message is a frame from the client. If it has several members, only the first of subscribe,
+// unsubscribe and ping has an effect.
 type message struct {
 	Subscribe   *filter.Filter  `json:"subscribe"`
 	Unsubscribe *filter.Filter  `json:"unsubscribe"`

@@ -19,7 +19,8 @@ type roundBuffers struct {
 }
 
 // round sends the frames that are due, up to a limit. more reports whether further frames are due. If
-// more is false, wait is the time until the next frame is due, or 0 if there is no next frame.
+// more is false, wait is the time until the next frame is due, or 0 if there is no next frame. If the
+// next frame is no longer in memory, round calls fallBehind.
 func (t *timeline) round() (more bool, wait time.Duration) {
 	began := time.Now()
 	t.mu.Lock()

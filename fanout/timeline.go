@@ -37,7 +37,7 @@ type timeline struct {
 	holders map[string]int
 
 	jobs     chan func()   // functions for run to call between rounds
-	progress chan struct{} // holds a token when clients may have received something
+	progress chan struct{} // holds a value when clients may have received something
 
 	buffers roundBuffers // used by run only
 }

@@ -180,7 +180,8 @@ func (h *History) Due(frames []*Frame, position uint64, t time.Time) (
 
 // Select returns the given frames, followed by the frames for which selects returns true. It checks
 // the frames from position from up to, but not including, position to. It stops when the appended
-// frames have about room bytes. next is the position where the next call must continue. ok is false if frames from position from on are no longer in memory.
+// frames have about room bytes. next is the position where the next call must continue. ok is false if
+// frames from position from on are no longer in memory.
 func (h *History) Select(frames []*Frame, from, to uint64, room int, selects func(key string, m *event.Match) bool) (
 	all []*Frame, next uint64, ok bool) {
 	h.mu.RLock()

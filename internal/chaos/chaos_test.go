@@ -28,7 +28,7 @@ type result struct {
 	boards          int // number of correct scoreboards
 	lost, doubled   int
 	lasted          time.Duration // length of the fault
-	recovered       time.Duration // time from the end of the fault until every receiver has a later event
+	recovered       time.Duration // time from the end of the fault until every receiver has a later event or the whole wave
 }
 
 // test plays a wave, causes the fault during the wave, and waits until every receiver has the whole
@@ -104,8 +104,8 @@ func (w *world) rebuild() {
 	}
 }
 
-// check fails the test if events are lost or doubled, or if the recovery or a notification is late.
-// With the race detector, it ignores all times, because the detector slows down all processes. It
+// check fails the test if events are lost or doubled, if too many notifications are repeated, or if the
+// recovery or a notification is late. With the race detector, it ignores all times, because the detector slows down all processes. It
 // checks how late the notifications are only in the long form.
 func (w *world) check(f fault, r result) {
 	w.Helper()
@@ -125,8 +125,8 @@ func (w *world) check(f fault, r result) {
 	}
 }
 
-// until waits until ok returns true. After patience it prints the end of each role's log and fails
-// the test.
+// until waits until ok returns true. If this takes longer than patience, until logs the end of each
+// role's log and fails the test.
 func (w *world) until(what string, ok func() bool) {
 	w.Helper()
 	w.within(patience, what, ok)

@@ -36,8 +36,8 @@ const (
 // TestHostileTraffic attacks all roles with pages, requests, frames and tokens, while honest pages are
 // polled and honest clients are connected. No event is lost or duplicated, and no honest client is
 // disconnected. The memory of the roles stays within hostileMemory. MATCHWIRE_HOSTILE_TIME is the
-// duration of the attack; the default is 15 s. If it is set, the test also checks the readiness and the
-// delay of the honest polls. With the race detector, the test does not check memory, readiness or delay.
+// duration of the attack; the default is 15 s. If the variable is set, the test also checks the readiness
+// and the delay of the honest polls. With the race detector, the test does not check memory, readiness or delay.
 func TestHostileTraffic(t *testing.T) {
 	duration, long := 15*time.Second, os.Getenv("MATCHWIRE_HOSTILE_TIME")
 	if long != "" {
@@ -109,11 +109,11 @@ func TestHostileTraffic(t *testing.T) {
 type target struct {
 	role    *role
 	address string // host:port that it serves on
-	ready   string // text in its log when it is ready
+	ready   string // text that it logs when it is ready
 }
 
-// listenEverywhere makes every role serve HTTP, and adds the role api and the gateway. It returns all of
-// them.
+// listenEverywhere makes every role serve HTTP, and adds the role api and the gateway. It returns a target
+// for each process.
 func (w *world) listenEverywhere() []target {
 	targets := []target{{w.parser, w.health, parserReady}, {w.fanout, w.listen, fanoutReady}}
 	for _, c := range w.consumers {
