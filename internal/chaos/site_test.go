@@ -148,7 +148,7 @@ func (s *site) play(w wave) {
 }
 
 // page returns the matches of a page, one step further than at the previous request. At the first
-// request of a wave the matches have not begun. After the last row the matches are over.
+// request of a wave, the matches have not begun. After the last row, the matches are over.
 func (s *site) page(slot int) []match {
 	s.mu.Lock()
 	defer s.mu.Unlock()

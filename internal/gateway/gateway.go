@@ -42,8 +42,8 @@ type Options struct {
 	// Drain is the maximum time over which Shutdown ends the WebSockets and event streams, one after
 	// the other. The pause between two of them is at most 1 ms.
 	Drain time.Duration
-	// RootCAs are the certificate authorities that verify the certificates of instances. If RootCAs is
-	// nil, those of the system or of SSL_CERT_FILE do.
+	// RootCAs are the certificate authorities that the gateway trusts for the certificates of instances.
+	// If RootCAs is nil, the gateway trusts the authorities of the system or of SSL_CERT_FILE.
 	RootCAs *x509.CertPool
 }
 
@@ -120,7 +120,7 @@ func roleOf(path string) string {
 	return "fanout"
 }
 
-// Reasons for which the gateway does not forward a request.
+// Reasons why the gateway does not forward a request.
 var (
 	errNoInstance = errors.New("no instance serves this path now")
 	errLoop       = errors.New("an instance advertises the address of a gateway: " +
