@@ -46,7 +46,7 @@ type Line []Innings
 
 // An Innings is the score of one side in one part of the match.
 type Innings struct {
-	Runs     int  `json:"runs"`                // in tennis, games; in other sports, points or goals
+	Runs     int  `json:"runs"`                // runs; in tennis, games; in other sports, points or goals
 	Wickets  *int `json:"wickets,omitempty"`   // 0 to 10; nil if the page shows none, as after the end of most innings
 	Declared bool `json:"declared,omitempty"`  // the side ended the innings
 	FollowOn bool `json:"follow_on,omitempty"` // the side follows on: it bats again immediately
@@ -110,7 +110,7 @@ func (l *LineScore) Total() Score { return Score{Home: l.Home.Runs(), Away: l.Aw
 // Fits reports whether the line score and the score can be from the same page. In most sports, the
 // parts add up to the score. If the score counts sets, it is the number of parts that each side has
 // won; the last part may be in play. In cricket and tennis, Fits always returns true, because the
-// score counts only a part of the match.
+// score can count only a part of the match.
 func (l *LineScore) Fits(r *Rules, s Score) bool {
 	switch {
 	case r.SetScore || r.InningsScore:

@@ -44,7 +44,7 @@ func kindsOf(s Sport) []Kind {
 	return slices.Compact(all)
 }
 
-// CheckKnownKey returns an error if key is not a routing key of a sport and kind that matchwire knows.
+// CheckKnownKey returns an error if key is not a routing key with a sport and a kind that matchwire knows.
 func CheckKnownKey(key string) error {
 	err := CheckKey(key)
 	if err == nil {

@@ -15,7 +15,7 @@ import (
 
 // Limits of one connection.
 const (
-	maxLag        = 1 << 20          // maximum number of bytes of events that may wait for a connected client
+	maxLag        = 1 << 20          // maximum number of bytes of events, or of other frames, that may wait for a client
 	writeTimeout  = 10 * time.Second // time within which a client must accept some bytes
 	pingInterval  = 25               // seconds between two pings
 	maxSilence    = 60               // seconds within which a WebSocket client must send something

@@ -63,8 +63,8 @@ const (
 	atSpeed               // with a speed
 )
 
-// until returns the real time until the clock shows t, but at most an hour. The clock must not be
-// live.
+// until returns the real time that passes until the clock shows t, but at most an hour. The clock must
+// not be live.
 func (c clock) until(t time.Time) time.Duration {
 	return time.Duration(min(float64(t.Sub(c.now()))/c.speed, float64(time.Hour)))
 }

@@ -339,8 +339,8 @@ func (t *timeline) countStall() {
 	}
 }
 
-// slowest returns the lowest position of the timeline and its draining clients. If this position is
-// behind the timeline, slowest also returns the clients at this position. mu is held.
+// slowest returns the lowest of the positions of the timeline and of its draining clients. If this
+// position is behind the timeline, slowest also returns the clients at this position. mu is held.
 func (t *timeline) slowest() (least uint64, clients []*client) {
 	least = t.position.Load()
 	for _, c := range t.index.list() {

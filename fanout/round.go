@@ -145,7 +145,7 @@ func (b *batch) clear() {
 	b.bytes = [wire.Codecs][]byte{}
 }
 
-// spread delivers the batches to all targets. Each delivery is a system call that takes some
+// spread delivers the batches to all targets. Each delivery is a system call that takes a few
 // microseconds, so spread uses several goroutines if there are many targets.
 func spread(targets []target, allowSlow bool) {
 	const perGoroutine = 256

@@ -30,7 +30,7 @@ type timeline struct {
 	last   broker.Cursor   // cursor of the frame before position
 	index  index           // the clients
 	ended  bool            // clients can no longer subscribe
-	// holders maps addresses to their numbers of clients; nil unless the timeline has a delay or a speed.
+	// holders maps each address to its number of clients; nil unless the timeline has a delay or a speed.
 	// Each of these addresses holds a unit of Hub.held. When the last client leaves, its address keeps
 	// the unit until the timeline ends or another client joins. So an address cannot start many
 	// timelines one after the other.

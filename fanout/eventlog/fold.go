@@ -13,8 +13,8 @@ import (
 
 // Limits of a fold.
 const (
-	// DefaultMatches is the default maximum number of matches in States. Above this number, States drop
-	// the match that has not changed for the longest time.
+	// DefaultMatches is the default maximum number of matches in States. If there would be more,
+	// [States.Put] drops the match that has not changed for the longest time.
 	DefaultMatches = 500
 	maxIncidents   = 500 // maximum number of incidents of a match; above it, the fold drops the oldest incident
 	// logAge is the age at which the event log drops events. A snapshot is complete without matches that

@@ -132,7 +132,8 @@ func (f Filter) Selects(key string, m *event.Match) bool {
 	return !f.Nothing && f.SelectsMatch(m) && f.SelectsTopic(key)
 }
 
-// SelectsTopic reports whether the topic patterns of f match the routing key.
+// SelectsTopic reports whether the topic patterns of f, and those of Allowed, match the routing key. An
+// empty list of patterns matches every key.
 func (f Filter) SelectsTopic(key string) bool {
 	return (len(f.Topics) == 0 || event.MatchAny(f.Topics, key)) && (f.Allowed == nil || f.Allowed.SelectsTopic(key))
 }

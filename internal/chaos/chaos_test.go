@@ -28,7 +28,8 @@ type result struct {
 	boards          int // number of correct scoreboards
 	lost, doubled   int
 	lasted          time.Duration // length of the fault
-	recovered       time.Duration // time from the end of the fault until every receiver has a later event or the whole wave
+	// recovered is the time from the end of the fault until every receiver has a later event or the whole wave.
+	recovered time.Duration
 }
 
 // test plays a wave, causes the fault during the wave, and waits until every receiver has the whole
@@ -105,8 +106,8 @@ func (w *world) rebuild() {
 }
 
 // check fails the test if events are lost or doubled, if too many notifications are repeated, or if the
-// recovery or a notification is late. With the race detector, it ignores all times, because the detector slows down all processes. It
-// checks how late the notifications are only in the long form.
+// recovery or a notification is late. With the race detector, it ignores all times, because the detector
+// slows down all processes. It checks how late the notifications are only in the long form.
 func (w *world) check(f fault, r result) {
 	w.Helper()
 	if r.lost > 0 || r.doubled > 0 {

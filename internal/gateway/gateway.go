@@ -64,13 +64,14 @@ type Gateway struct {
 
 // limits holds time limits. Tests change them.
 type limits struct {
-	stall time.Duration // within which a peer must accept some bytes
-	chunk time.Duration // within which a peer must accept a whole buffer
-	half  time.Duration // within which a peer must close its side of a tunnel when the other side is closed
-	idle  time.Duration // after which a WebSocket or event stream without any bytes is closed
+	stall time.Duration // time within which a peer must accept some bytes
+	chunk time.Duration // time within which a peer must accept a whole buffer
+	half  time.Duration // time within which a peer must close its side of a tunnel when the other side is closed
+	idle  time.Duration // time after which a WebSocket or event stream without any bytes is closed
 }
 
-// Limits of streams. Fanout sends something every 25 seconds, and clients respond to it.
+// defaultLimits are the limits of a new Gateway. Fanout sends something every 25 seconds, and clients
+// respond to it, so only a broken stream exceeds idle.
 var defaultLimits = limits{stall: 10 * time.Second, chunk: time.Minute, half: 5 * time.Second, idle: 2 * time.Minute}
 
 // New returns a Gateway. The Gateway forwards requests once [Gateway.Run] has listed the instances.
@@ -91,9 +92,8 @@ func New(o Options) *Gateway {
 // via is the value of the header Via in forwarded requests.
 const via = "1.1 matchwire-gateway"
 
-// ServeHTTP forwards a request. It refuses a request that a gateway has already forwarded, because
-// the request would be forwarded in a loop. There is a loop if an instance advertises the address
-// of a gateway.
+// ServeHTTP forwards a request. It refuses a request that a gateway has already forwarded, to prevent
+// a loop. Requests would loop if an instance advertised the address of a gateway.
 func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	protocol := upgrade(r.Header)
 	switch {

@@ -52,7 +52,7 @@ func New(read Reader, log *slog.Logger) *Boards {
 }
 
 // Get returns the states of the matches that have a scoreboard. It leaves out matches that would
-// exceed a limit on reads. If a read fails or the call takes 3 seconds, Get leaves out this match and
+// exceed a limit on reads. If a read fails or the call takes 3 seconds, Get leaves out that match and
 // all matches after it.
 func (b *Boards) Get(ctx context.Context, matches []string) (states []*eventlog.MatchState) {
 	if b == nil || len(matches) == 0 {

@@ -12,10 +12,10 @@ import (
 	"github.com/matchwire/matchwire/fanout/internal/wire"
 )
 
-// A Snapshot is the content of the first frame for a client.
+// A Snapshot holds the data that Encode encodes as a snapshot frame for a client.
 type Snapshot struct {
 	States eventlog.States
-	At     broker.Cursor // the position of States
+	At     broker.Cursor // cursor of the latest frame in States
 	Filter filter.Filter // selects the matches
 	// Boards are states from scoreboards. They replace states that are missing or lack incidents.
 	Boards []*eventlog.MatchState
