@@ -273,7 +273,7 @@ func TestInvalidKeys(t *testing.T) {
 		}
 		_, err := access.LoadKeys(file, access.Policy{}, slog.New(slog.DiscardHandler))
 		if err == nil || !strings.Contains(err.Error(), want) || !strings.Contains(err.Error(), file) {
-			t.Errorf("LoadKeys of a file with %.20q: error %v, want the file name and %q", text, err, want)
+			t.Errorf("LoadKeys of a file with %.20q: error %v, want one with the file name and %q", text, err, want)
 		}
 	}
 }

@@ -112,8 +112,8 @@ func (c *rawClient) next() (first byte, payload []byte, err error) {
 	return h[0], payload, err
 }
 
-// rest reads all frames up to the end of the connection, and returns a summary of each. The summary
-// of a text message is its first 12 bytes.
+// rest reads all frames up to the end of the connection, and returns their summaries, separated by
+// commas. The summary of a text message is its first 12 bytes.
 func (c *rawClient) rest() string {
 	c.t.Helper()
 	var all []string

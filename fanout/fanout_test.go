@@ -508,7 +508,7 @@ func (c *countingLog) ReadLog(ctx context.Context, from broker.Cursor, caughtUp 
 }
 
 // A node that starts from a checkpoint has the same state as a node that read the whole log. Clients
-// of other nodes can resume on it.
+// of other nodes can resume on the new node.
 func TestNodeStartsFromCheckpoint(t *testing.T) {
 	testenv.OnBothRedis(t, func(t *testing.T, r *redis.Client) {
 		const events, matches = 1700, 30

@@ -236,7 +236,7 @@ func TestSearchesTakeTurns(t *testing.T) {
 			}
 		}
 	}
-	if turns > 8+4 { // the 8 in progress, the next one, and some until its client receives the frame
+	if turns > 8+4 { // the 8 in progress, the victim's, and some that end before the victim has the frame
 		t.Errorf("the other address was admitted after %d of %d searches, want at most 12", turns, clients)
 	}
 	close(log.turn)

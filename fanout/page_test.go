@@ -343,8 +343,8 @@ func TestLivePageSaysWhatIsMissing(t *testing.T) {
 	shows("Live: 2 Some matches or incidents are missing: the server keeps only the latest.")
 }
 
-// randomEvents returns n events about a few matches, with random members. The events have several
-// epochs or none. Some are repeated or out of order.
+// randomEvents returns n events about a few matches, with random members. Each event has one of several
+// epochs, or none. Some events repeat a seq or are out of order.
 func randomEvents(t *testing.T, n int) (all []event.Event) {
 	r := rand.New(rand.NewPCG(1, 2))
 	began := time.Now().Add(-time.Hour)

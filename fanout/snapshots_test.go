@@ -23,7 +23,7 @@ import (
 	"github.com/matchwire/matchwire/internal/testenv"
 )
 
-// A shown is the decoded content of a snapshot.
+// shown is a decoded snapshot frame.
 type shown struct {
 	Snapshot struct {
 		Matches []*eventlog.MatchState
@@ -179,7 +179,7 @@ func TestDelayedClientsAndScoreboards(t *testing.T) {
 	}
 }
 
-// A token restricts scoreboards like other states.
+// A token restricts the states from scoreboards as it restricts other states.
 func TestTokensAndScoreboards(t *testing.T) {
 	keys := loadKeys(t, secretFile)
 	n := newNodeOf(t, memory.New(nil, nil), fanout.Options{Tokens: keys, Scoreboard: board(

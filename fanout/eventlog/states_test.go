@@ -155,7 +155,7 @@ func TestNewEpoch(t *testing.T) {
 		"old epoch": {Epoch: "e1", Seq: 9, Score: &event.Score{}}, "no epoch": {Score: &event.Score{}},
 	} {
 		if m := l.emit("m1", now.Add(time.Hour), d); m != nil {
-			t.Errorf("event of %s: state %+v, want no change", what, m)
+			t.Errorf("event with %s: state %+v, want no change", what, m)
 		}
 	}
 	l.emit("m2", now, event.Data{})

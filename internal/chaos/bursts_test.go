@@ -23,7 +23,7 @@ import (
 	"github.com/matchwire/matchwire/internal/testenv"
 )
 
-// A receiver is the HTTP service to which a channel sends its notifications. It records the events
+// A receiver is the HTTP service that receives the notifications of a channel. It records the events
 // that it accepts.
 type receiver struct {
 	mu       sync.Mutex
@@ -31,7 +31,7 @@ type receiver struct {
 	fails    float64            // share of the requests that it answers with 429 or 503
 	accepted map[string][]int64 // seqs of the accepted events in the order of arrival, by match
 	ids      map[string]int     // number of copies of each accepted event, by ID
-	late     []time.Duration    // time from an event to the arrival of its first copy
+	late     []time.Duration    // for each event, the time until its first copy arrived
 }
 
 func (v *receiver) ServeHTTP(w http.ResponseWriter, r *http.Request) {

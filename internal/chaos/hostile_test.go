@@ -28,7 +28,7 @@ import (
 
 const (
 	hostileMemory = 256 << 20       // largest permitted peak of a process's resident memory, in bytes
-	unreadyLimit  = 2 * time.Second // longest permitted time without a positive answer of /readyz
+	unreadyLimit  = 2 * time.Second // longest permitted time without a positive answer from /readyz
 	pollEvery     = time.Second     // interval between the polls of the honest pages
 	honestSockets = 20
 )
@@ -100,7 +100,7 @@ func TestHostileTraffic(t *testing.T) {
 		peak := peakMemory(t, target.role)
 		t.Logf("%s: peak of %d MiB", target.role.name, peak>>20)
 		if peak > hostileMemory {
-			t.Errorf("%s: peak of %d MiB, want at most %d", target.role.name, peak>>20, hostileMemory>>20)
+			t.Errorf("%s: peak of %d MiB, want at most %d MiB", target.role.name, peak>>20, hostileMemory>>20)
 		}
 	}
 }
@@ -333,7 +333,7 @@ func (a *attack) slowBody(ctx context.Context, r *rand.Rand) {
 		"Content-Length: 1000\r\n\r\n{")
 }
 
-// hold opens n connections, writes text, and closes them after a while.
+// hold opens n connections, writes text to each, and closes them after 2 seconds.
 func (a *attack) hold(ctx context.Context, address string, n int, text string) {
 	var all []net.Conn
 	for range n {

@@ -22,7 +22,7 @@ import (
 	"github.com/matchwire/matchwire/internal/testenv/servers"
 )
 
-// A guarded is a pipeline whose roles log in as the users that "matchwire users" creates.
+// guarded is a pipeline whose roles log in as the users that "matchwire users" creates.
 type guarded struct {
 	*testing.T
 	program string

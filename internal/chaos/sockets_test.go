@@ -98,8 +98,8 @@ func (c *crowd) read(ctx context.Context, k *socket, address string) bool {
 	}
 }
 
-// receive checks a frame and updates k. It decodes only cursor and seq of an event, because there
-// are many events.
+// receive checks a frame and updates k. It decodes only the cursor and the seq of an event, because
+// there are many events.
 func (c *crowd) receive(k *socket, b []byte) {
 	isEvent := bytes.HasPrefix(b, []byte(`{"cursor"`)) && bytes.Contains(b[:min(len(b), 60)], []byte(`"event"`))
 	if i := bytes.Index(b, []byte(`"seq":`)); i >= 0 && isEvent {
@@ -166,7 +166,7 @@ func (c *crowd) until(what string, done func() bool) {
 	testenv.Eventually(c, done, "%s", what)
 }
 
-// nodes are processes with the fanout role on one broker and one Redis server.
+// nodes is a set of processes with the fanout role that share one broker and one Redis server.
 type nodes struct {
 	all    []*role
 	listen []string // addresses of the nodes
