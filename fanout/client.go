@@ -62,11 +62,11 @@ type client struct {
 	hub       *Hub
 
 	timeline *timeline // written with the mu of both timelines held; nil until the client is admitted
-	group    *group    // written with timeline.mu held; nil after unsubscribe
+	group    *group    // written with timeline.mu held; nil until the client is admitted, and after unsubscribe
 	partial  []byte    // the rest of a partly written frame; must not be changed
 	pending  [][]byte  // frames to write before the frames of the history; must not be changed
 	lag      int       // bytes of events that wait for the client; approximate
-	stalls   int       // seconds that the client has stalled a playback
+	stalls   int       // number of seconds for which the client has stalled a playback
 
 	conn       net.Conn
 	address    string        // address of the client, as defined in package clientaddr

@@ -59,8 +59,8 @@ type kind int
 
 const (
 	immediate kind = iota // the live timeline and shared playbacks
-	delay                 // with a delay
-	atSpeed               // with a speed
+	delay                 // timelines with a delay
+	atSpeed               // timelines with a speed
 )
 
 // until returns the real time that passes until the clock shows t, but at most an hour. The clock must

@@ -122,7 +122,7 @@ type Hub struct {
 	addresses  *quota.Quota               // counts the connections of each address
 	held       *quota.Quota               // counts the timelines with a delay or a speed that each address uses
 	searches   *quota.Quota               // counts the unshared playbacks that have not reached their place
-	catchingUp *quota.Quota               // counts the shared playbacks with clients of each address
+	catchingUp *quota.Quota               // counts, for each address, the shared playbacks with its clients
 	boards     *boards.Boards             // scoreboards of matches that the states lack
 
 	// Run sets these fields.

@@ -106,7 +106,7 @@ func parseJWKs(text []byte) (all []key, err error) {
 				return nil, fmt.Errorf("key %d: x: want an Ed25519 public key of %d bytes as base64url", i+1, ed25519.PublicKeySize)
 			}
 		default:
-			return nil, fmt.Errorf("key %d: kty %q, crv %q: want oct, or OKP with Ed25519", i+1, j.Kty, j.Crv)
+			return nil, fmt.Errorf("key %d: kty %q, crv %q: want kty oct, or kty OKP with crv Ed25519", i+1, j.Kty, j.Crv)
 		}
 		all = append(all, one)
 	}

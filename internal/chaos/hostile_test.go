@@ -58,7 +58,7 @@ func TestHostileTraffic(t *testing.T) {
 	var running sync.WaitGroup
 	defer running.Wait()
 	defer stop()
-	honest := w.connectHonest(ctx, &running)
+	closed := w.connectHonest(ctx, &running)
 	unready := w.watchReadiness(ctx, &running, targets)
 	a := &attack{w: w, targets: targets}
 	for i, f := range a.all() {
@@ -80,7 +80,7 @@ func TestHostileTraffic(t *testing.T) {
 
 	t.Logf("%d attacks in %v; at most %v between two honest polls, with an interval of %v",
 		a.made.Load(), duration, gap.Round(time.Millisecond), pollEvery)
-	if n := honest.Load(); n > 0 {
+	if n := closed.Load(); n > 0 {
 		t.Errorf("%d honest sockets were closed, want none", n)
 	}
 	if testenv.Race {
