@@ -38,7 +38,7 @@ const (
 	retry               // try again: the client's place is now in memory, or the timeline has ended
 	cursorGone          // the log has no message, or a different message, at the client's cursor
 	notInMemory         // the client's place is in the log but not in memory
-	unavailable         // too many timelines or playbacks, the log cannot be read, ctx has ended, or the node is stopping
+	unavailable         // too many timelines or playbacks, an unreadable log, the time limit, or a stopping node
 	addressFull         // clients with the client's address use too many timelines
 )
 

@@ -61,8 +61,8 @@ func (h *Hub) sharedPlayback(ctx context.Context, a *admission) outcome {
 }
 
 // takeBehind removes clients from h.behind for a shared playback, and returns them with their
-// addresses. It keeps the clients of an address that has clients in too many playbacks. The goroutine
-// of one of these playbacks calls takeBehind again when the playback has ended. mu is held.
+// addresses. If an address has clients in too many playbacks, its other clients stay in h.behind. The
+// goroutine of one of these playbacks calls takeBehind again when the playback has ended. mu is held.
 func (h *Hub) takeBehind() (clients []*admission, addresses map[string]bool) {
 	addresses = map[string]bool{}
 	h.behind = slices.DeleteFunc(h.behind, func(a *admission) bool {

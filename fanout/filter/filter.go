@@ -57,8 +57,8 @@ func split(values []string) []string {
 	return all
 }
 
-// Key returns a string that identifies the entries of f, Nothing and Allowed. The order of the entries
-// has no effect.
+// Key returns a string that identifies what f selects. It depends on the entries of f, but not on their
+// order, and on Nothing and Allowed.
 func (f Filter) Key() string {
 	var b strings.Builder
 	if f.Nothing {

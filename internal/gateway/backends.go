@@ -215,9 +215,8 @@ type dialError struct{ error }
 
 func (e *dialError) Unwrap() error { return e.error }
 
-// dial connects to an instance. If encrypted is true, it uses TLS and verifies the certificate of the
-// instance.
-// Its errors are of type [dialError].
+// dial connects to an instance. If encrypted is true, dial uses TLS and verifies the certificate of the
+// instance. All errors are of type [dialError].
 func (g *Gateway) dial(ctx context.Context, address string, encrypted bool) (conn net.Conn, err error) {
 	ctx, cancel := context.WithTimeout(ctx, dialTimeout)
 	defer cancel()
