@@ -54,7 +54,7 @@ func metric(t *testing.T, h *fanout.Hub, name string) (sum float64) {
 	return sum
 }
 
-// loadKeys loads the keys in a new file with the given text. With the returned Keys, a token that has
+// loadKeys loads the keys from a new file with the given text. With the returned Keys, a token that has
 // only an expiry allows everything.
 func loadKeys(t *testing.T, text string) *access.Keys {
 	t.Helper()
@@ -232,7 +232,7 @@ func TestTokenClaims(t *testing.T) {
 			t.Fatal(err)
 		}
 		if f := more.read(); len(f.Snapshot.Matches) > 0 && len(f.Snapshot.Matches[0].Incidents) > 0 {
-			t.Errorf("the snapshot has incidents that the token does not allow: %+v", f.Snapshot.Matches[0])
+			t.Errorf("the snapshot has incidents that the token does not allow, want none: %+v", f.Snapshot.Matches[0])
 		}
 		for _, c := range []*client{all, goals} {
 			if e, _ := c.event(); e.Subject != "m1" {

@@ -44,7 +44,7 @@ type key struct {
 	public ed25519.PublicKey // for EdDSA
 }
 
-// LoadKeys reads the keys in a file. Its errors name the file and contain no key.
+// LoadKeys reads the keys from a file. Its errors name the file and contain no key.
 func LoadKeys(file string, policy Policy, log *slog.Logger) (*Keys, error) {
 	f, err := reload.Open(file, keysInterval, log, func() ([]key, error) {
 		text, err := os.ReadFile(file)

@@ -16,8 +16,8 @@ import (
 )
 
 const (
-	perSecond = 200             // maximum number of reads of a node per second, on average
-	burst     = 500             // maximum number of reads of a node at once
+	perSecond = 200             // maximum number of reads by a node per second, on average
+	burst     = 500             // maximum number of reads by a node at once
 	maxReads  = 50              // maximum number of reads in one call of Get
 	cacheFor  = time.Second     // how long a result is reused
 	timeout   = 3 * time.Second // time limit of one call of Get
