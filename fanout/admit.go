@@ -20,14 +20,14 @@ const (
 
 // An admission is a client that waits for a timeline.
 type admission struct {
-	client *client
-	filter filter.Filter
-	cursor *broker.Cursor // of the last frame that the client received; nil if it has no cursor
-	from   time.Time      // time to play back from, if cursor is nil
-	pace   pace
-	boards []*eventlog.MatchState // states from scoreboards, for matches that a snapshot would lack
-	asked  bool                   // whether readBoards was called
-	result chan outcome           // receives the result of a playback; has a capacity of 1
+	client     *client
+	filter     filter.Filter
+	cursor     *broker.Cursor // cursor of the last frame that the client received; nil if it has none
+	from       time.Time      // time to play back from, if cursor is nil
+	pace       pace
+	boards     []*eventlog.MatchState // states from scoreboards, for matches that a snapshot would lack
+	boardsRead bool                   // whether readBoards was called
+	result     chan outcome           // receives the result of a playback; has a capacity of 1
 }
 
 // An outcome is the result of one attempt to admit a client.
@@ -84,8 +84,8 @@ func (h *Hub) place(ctx context.Context, a *admission) outcome {
 			return unavailable // the node has not yet read the log up to the cursor
 		}
 	}
-	if a.cursor == nil && !a.asked {
-		a.boards, a.asked = h.readBoards(ctx, a.filter), true
+	if a.cursor == nil && !a.boardsRead {
+		a.boards, a.boardsRead = h.readBoards(ctx, a.filter), true
 	}
 	t, o := h.timelineFor(a)
 	switch {

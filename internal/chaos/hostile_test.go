@@ -224,12 +224,12 @@ func (w *world) addHostilePages() {
 		w.Fatal(err)
 	}
 	defer file.Close()
-	for n := range len(nastyPages) {
+	for n := range len(hostilePages) {
 		l, err := net.Listen("tcp", fmt.Sprintf("127.0.1.%d:0", n+1))
 		if err != nil {
 			w.Fatal(err)
 		}
-		server := httptest.NewUnstartedServer(nastyPages[n])
+		server := httptest.NewUnstartedServer(hostilePages[n])
 		server.Listener.Close()
 		server.Listener = l
 		server.Start()
@@ -241,8 +241,8 @@ func (w *world) addHostilePages() {
 	}
 }
 
-// nastyPages contains the handlers of hostile pages.
-var nastyPages = []http.HandlerFunc{
+// hostilePages contains the handlers of hostile pages.
+var hostilePages = []http.HandlerFunc{
 	func(w http.ResponseWriter, _ *http.Request) { zipped(w, "<p>", 15<<20) },
 	func(w http.ResponseWriter, _ *http.Request) {
 		for n := range 3600 {
