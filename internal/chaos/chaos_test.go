@@ -214,7 +214,7 @@ func parallel(t *testing.T) {
 	}
 }
 
-// seed returns MATCHWIRE_SEED, the seed of all random choices. The default is 1.
+// seed returns MATCHWIRE_SEED, the seed of the random faults, events and attacks. The default is 1.
 func seed(t *testing.T) uint64 {
 	n, err := strconv.ParseUint(cmp.Or(os.Getenv("MATCHWIRE_SEED"), "1"), 10, 64)
 	if err != nil {
