@@ -84,7 +84,7 @@ func TestEveryGoalOnce(t *testing.T) {
 	}
 }
 
-// If a program is killed, matchwire starts it again and no goal is lost.
+// If the program of a consumer is killed, matchwire starts it again, and each goal is written once.
 func TestKilledProgramIsRestarted(t *testing.T) {
 	testenv.NotShort(t)
 	w := newEnvironment(t, build(t, t.TempDir(), "../cmd/matchwire", "matchwire"))

@@ -175,8 +175,8 @@ func oldEvents(t *testing.T, b *memory.Broker) *eventlog.Checkpoints {
 	return shared
 }
 
-// Clients that connect at the same time with the same delay share one timeline, even if their place
-// is no longer in memory.
+// Clients that connect at the same time with the same delay share a few reads of the log, even if their
+// place is no longer in memory.
 func TestClientsWithOneDelayShareReads(t *testing.T) {
 	const clients = 100
 	b := memory.New(nil, nil)
