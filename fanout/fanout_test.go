@@ -228,8 +228,8 @@ func TestSnapshotAppliesCorrectionsAndRetractions(t *testing.T) {
 	}
 }
 
-// Clients receive an event without epoch or seq, such as an event from matchwire emit, once. Such
-// an event does not change a state from the parser.
+// An event without epoch or seq, such as one from matchwire emit, reaches each client once. It does not
+// change a state from the parser.
 func TestEventsWithoutSeqReachClients(t *testing.T) {
 	b := memory.New(nil, nil)
 	n := newNode(t, b)

@@ -109,7 +109,7 @@ func (l *stalledLog) ReadLog(ctx context.Context, from broker.Cursor, caughtUp c
 }
 
 // If the broker sends nothing, the node closes each client whose cursor is ahead of the node. The
-// close code is 1013. Such clients share reads of the log, of which only one runs at a time.
+// close code is 1013. These clients share reads of the log, and only one read runs at a time.
 func TestClientsShareStalledRead(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const clients = 500

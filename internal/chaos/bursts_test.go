@@ -96,7 +96,7 @@ type burst struct {
 	kinds []event.Kind
 }
 
-// bursts returns n random bursts of 2 to 5 events each. They belong to at most n/10 matches.
+// bursts returns n random bursts of 2 to 5 events each. The bursts belong to at most n/10 matches.
 func bursts(n int, rand *rand.Rand) (all []burst) {
 	kinds := []event.Kind{event.Goal, event.Goal, event.YellowCard, event.RedCard, event.Substitution}
 	for range n {

@@ -3,7 +3,7 @@
 // instance with the fewest requests in progress. An instance that leaves the registry gets
 // no new requests.
 //
-// Most requests pass through a [httputil.ReverseProxy] (proxy.go). WebSockets and event streams are
+// Most requests pass through an [httputil.ReverseProxy] (proxy.go). WebSockets and event streams are
 // open for hours, so they pass through tunnels, which need no buffers while they are idle (handshake.go,
 // tunnel.go). The number of tunnels is limited, and [Gateway.Shutdown] ends them one after the other
 // (streams.go).

@@ -71,8 +71,8 @@ func (s Snapshot) Encode() (*wire.Object, error) {
 	return wire.NewObject(s.At.String(), fmt.Appendf(b, `},"cursor":"%s","resumed":false}`, s.At)), nil
 }
 
-// list returns the states of the selected matches: first those from States, then those from Boards. In
-// each of these groups, the match that changed last comes first. partial reports whether matches or
+// list returns the states of the selected matches: first those from States, then those from Boards.
+// Within each part, the match that changed last comes first. partial reports whether matches or
 // incidents can be missing.
 func (s Snapshot) list() (list []*eventlog.MatchState, partial bool) {
 	selects := selector(s.Filter)
