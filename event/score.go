@@ -46,7 +46,7 @@ type Line []Innings
 
 // An Innings is the score of one side in one part of the match.
 type Innings struct {
-	Runs     int  `json:"runs"`                // in tennis, games; in other sports, points or goals
+	Runs     int  `json:"runs"`                // runs; in tennis, games; in other sports, points or goals
 	Wickets  *int `json:"wickets,omitempty"`   // 0 to 10; nil if the page shows none, as after the end of most innings
 	Declared bool `json:"declared,omitempty"`  // the side ended the innings
 	FollowOn bool `json:"follow_on,omitempty"` // the side follows on: it bats again immediately
@@ -100,16 +100,17 @@ func (l *LineScore) Of(side Side) Line {
 // String returns the innings of both sides: "428/6d & 120/3d v 245 & 110".
 func (l *LineScore) String() string { return l.Home.String() + " v " + l.Away.String() }
 
-// Innings returns the number of innings of both sides.
+// Innings returns the total number of innings of both sides.
 func (l *LineScore) Innings() int { return len(l.Home) + len(l.Away) }
 
-// Total returns the runs of both sides in all their innings. In contrast, a [Score] can hold only
-// the runs of the latest innings.
+// Total returns the runs of each side in all its innings. In contrast, a [Score] can hold only the
+// runs of the latest innings.
 func (l *LineScore) Total() Score { return Score{Home: l.Home.Runs(), Away: l.Away.Runs()} }
 
 // Fits reports whether the line score and the score can be from the same page. In most sports, the
 // parts add up to the score. If the score counts sets, it is the number of parts that each side has
-// won; the last part may be in play. In cricket and tennis, the score is part of the line score.
+// won; the last part may be in play. In cricket and tennis, Fits always returns true, because the
+// score can count only a part of the match.
 func (l *LineScore) Fits(r *Rules, s Score) bool {
 	switch {
 	case r.SetScore || r.InningsScore:
@@ -162,7 +163,8 @@ func (l *LineScore) ByPeriod() string {
 	return strings.ReplaceAll(l.String(), " &", "")
 }
 
-// Sets returns the score of each set in the order of play. It returns nil if l is nil.
+// Sets returns the score of each set that both sides have, in the order of play. It returns nil if l
+// is nil.
 func (l *LineScore) Sets() (all []Score) {
 	if l == nil {
 		return nil

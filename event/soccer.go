@@ -20,7 +20,7 @@ var soccer = Rules{
 	LeagueWords: []string{"soccer"},
 
 	// The records: Arbroath won 36–0 in 1885, and Australia won 31–0 in 2001. AS Adema won 149–0 in
-	// 2002, because the opponents scored only own goals in protest. A shoot-out in Dimona in 2024
+	// 2002, because the opponents scored own goals in protest. A shoot-out in Dimona in 2024
 	// ended 23–22 after 56 kicks. A match in Claypole in 2011 had 36 red cards.
 	Bounds: Bounds{Score: 40, Listed: 150, Shootout: 40, Rows: 40, Leap: 5,
 		Both: 20, Early: 3, Pace: 1},

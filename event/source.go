@@ -56,7 +56,7 @@ func (i *Interval) UnmarshalText(b []byte) error {
 // abbreviation matches the abbreviation of a time zone, such as EST or EST5EDT.
 var abbreviation = regexp.MustCompile(`^[A-Z]{2,5}(\d+([A-Z]+)?)?$`)
 
-// LoadZone returns the time zone with an IANA name, such as Europe/Berlin. It accepts UTC and GMT, but no
+// LoadZone returns the time zone with the given IANA name, such as Europe/Berlin. It accepts UTC and GMT, but no
 // other abbreviation, because most have several meanings or no summer time.
 func LoadZone(name string) (*time.Location, error) {
 	known := name == "UTC" || name == "GMT" || !abbreviation.MatchString(name)

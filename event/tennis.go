@@ -17,6 +17,6 @@ var tennis = Rules{
 	Situation: []Member{{Name: "serving"}, {"home_points", 0, 99}, {"away_points", 0, 99}},
 
 	// The record: Isner and Mahut played 70–68 in the fifth set in 2010. A new set can change the
-	// score by any number.
+	// score by any number, so Leap is 0.
 	Bounds: Bounds{Score: 100, Listed: 100, Rows: 250},
 }

@@ -9,7 +9,7 @@ import (
 )
 
 // CheckKind returns an error if k is neither a common kind nor a kind of incident in the sport. If
-// s is "", the kind of any sport is valid. The error contains the kind with the most similar
+// s is "", a kind of any sport is valid. The error contains the kind with the most similar
 // spelling, or all valid kinds.
 func CheckKind(s Sport, k Kind) error {
 	kinds := kindsOf(s)
@@ -44,7 +44,7 @@ func kindsOf(s Sport) []Kind {
 	return slices.Compact(all)
 }
 
-// CheckKnownKey returns an error if key is not a routing key of a sport and kind that matchwire knows.
+// CheckKnownKey returns an error if key is not a routing key with a sport and a kind that matchwire knows.
 func CheckKnownKey(key string) error {
 	err := CheckKey(key)
 	if err == nil {
@@ -89,8 +89,9 @@ func checkWords(words []string) error {
 	return nil
 }
 
-// suggest returns a question with the word whose spelling is most similar to a misspelt word. If no
-// word is similar, suggest lists the words in all.
+// suggest returns a question with the word whose spelling is most similar to a misspelt word. If the
+// spelling of no word is similar, suggest chooses a word that contains the misspelt word or is part of
+// it. If there is no such word either, suggest lists the words in all.
 func suggest(misspelt string, words, all []string) string {
 	nearest, least := "", (len(misspelt)+2)/3+1
 	for _, w := range words {

@@ -42,14 +42,14 @@ func TestCheckTopic(t *testing.T) {
 	} {
 		err := event.CheckTopic(topic)
 		if want == "" && err != nil || want != "" && (err == nil || !strings.Contains(err.Error(), want)) {
-			t.Errorf("CheckTopic(%q) = %v, want %q", topic, err, want)
+			t.Errorf("CheckTopic(%q): error %v, want one that contains %q (\"\" means no error)", topic, err, want)
 		}
 		if strings.ContainsAny(topic, "*#") || strings.Contains(want, "three words") {
 			continue
 		}
 		err = event.CheckKnownKey(topic)
 		if want == "" && err != nil || want != "" && (err == nil || !strings.Contains(err.Error(), want)) {
-			t.Errorf("CheckKnownKey(%q) = %v, want %q", topic, err, want)
+			t.Errorf("CheckKnownKey(%q): error %v, want one that contains %q (\"\" means no error)", topic, err, want)
 		}
 	}
 }

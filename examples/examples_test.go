@@ -20,8 +20,8 @@ import (
 	"github.com/matchwire/matchwire/internal/testenv"
 )
 
-// Each of the three consumers writes every goal of the replays once, with the TID of the goal. The
-// consumer is killed during a replay, and is started again later.
+// Each of the three consumers writes every goal of the replays once, with the TID of the goal. The test
+// kills the consumer during a replay, and later starts it again.
 func TestEveryGoalOnce(t *testing.T) {
 	testenv.NotShort(t)
 	dir := t.TempDir()
@@ -84,7 +84,7 @@ func TestEveryGoalOnce(t *testing.T) {
 	}
 }
 
-// If a program is killed, matchwire starts it again and no goal is lost.
+// If the program of a consumer is killed, matchwire starts it again, and each goal is written once.
 func TestKilledProgramIsRestarted(t *testing.T) {
 	testenv.NotShort(t)
 	w := newEnvironment(t, build(t, t.TempDir(), "../cmd/matchwire", "matchwire"))
@@ -150,7 +150,8 @@ func newEnvironment(t *testing.T, program string) *environment {
 	return w
 }
 
-// build builds a program into dir and returns the path of the program.
+// build builds the program in the folder module, writes it to dir under the given name, and returns its
+// path.
 func build(t *testing.T, dir, module, name string) string {
 	t.Helper()
 	file := filepath.Join(dir, name)
@@ -239,7 +240,8 @@ func (w *environment) goals() func() map[string]string {
 		for d := range deliveries {
 			var e struct{ ID, TID string }
 			if err := json.Unmarshal(d.Body, &e); err != nil || e.TID != d.CorrelationId {
-				w.Errorf("goal %s: decoding error %v, correlation ID %q, want its TID", d.Body, err, d.CorrelationId)
+				w.Errorf("goal %s: decoding error %v, correlation ID %q, want no error and the goal's TID as the correlation ID",
+					d.Body, err, d.CorrelationId)
 			}
 			mu.Lock()
 			all[e.ID] = e.TID
@@ -318,7 +320,7 @@ func (p *process) output() string {
 func (p *process) kill() { p.end(syscall.SIGKILL) }
 func (p *process) stop() { p.end(syscall.SIGTERM) }
 
-// end sends a signal to the process and waits until it exits. It does nothing if the process has exited.
+// end sends a signal to the process and waits until it exits. A second call does nothing.
 func (p *process) end(s syscall.Signal) {
 	if p.cmd.ProcessState == nil {
 		_ = p.cmd.Process.Signal(s)

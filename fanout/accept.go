@@ -44,9 +44,9 @@ func (h *Hub) accept(w http.ResponseWriter, r *http.Request) (req request, ok bo
 	return req, true
 }
 
-// authorize verifies the token of r, if tokens are required. It stores in req the expiry of the
-// token and the filter that the token allows. If err is not nil, status is the HTTP status of the
-// error response.
+// authorize verifies the token of r, if tokens are required, and checks that the token allows the
+// filter of req. It stores in req the expiry of the token and the filter that the token allows. If
+// err is not nil, status is the HTTP status of the error response.
 func (h *Hub) authorize(r *http.Request, req *request) (status int, err error) {
 	if h.options.Tokens == nil {
 		return 0, nil

@@ -54,8 +54,8 @@ func metric(t *testing.T, h *fanout.Hub, name string) (sum float64) {
 	return sum
 }
 
-// loadKeys loads the keys in a new file with the given text. With these Keys, a token that has only
-// an expiry allows everything.
+// loadKeys loads the keys from a new file with the given text. With the returned Keys, a token that has
+// only an expiry allows everything.
 func loadKeys(t *testing.T, text string) *access.Keys {
 	t.Helper()
 	return loadKeysWith(t, text, access.Policy{AllowAll: true})
@@ -207,7 +207,8 @@ func TestTokenPolicy(t *testing.T) {
 	}
 }
 
-// A token restricts the events of its client. When the token expires, the node closes the connection.
+// A token restricts the events that its client receives. When the token expires, the node closes the
+// connection.
 func TestTokenClaims(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := memory.New(nil, nil)
@@ -231,7 +232,7 @@ func TestTokenClaims(t *testing.T) {
 			t.Fatal(err)
 		}
 		if f := more.read(); len(f.Snapshot.Matches) > 0 && len(f.Snapshot.Matches[0].Incidents) > 0 {
-			t.Errorf("the snapshot has incidents that the token does not allow: %+v", f.Snapshot.Matches[0])
+			t.Errorf("the snapshot has incidents that the token does not allow, want none: %+v", f.Snapshot.Matches[0])
 		}
 		for _, c := range []*client{all, goals} {
 			if e, _ := c.event(); e.Subject != "m1" {
@@ -272,7 +273,7 @@ func TestInvalidKeys(t *testing.T) {
 		}
 		_, err := access.LoadKeys(file, access.Policy{}, slog.New(slog.DiscardHandler))
 		if err == nil || !strings.Contains(err.Error(), want) || !strings.Contains(err.Error(), file) {
-			t.Errorf("LoadKeys of a file with %.20q: error %v, want the file name and %q", text, err, want)
+			t.Errorf("LoadKeys of a file with %.20q: error %v, want one with the file name and %q", text, err, want)
 		}
 	}
 }
@@ -364,7 +365,7 @@ func TestPresence(t *testing.T) {
 	t.Errorf("presence\n%s\nwant\n%s", got, want)
 }
 
-// Clients with each codec receive the same frames.
+// Clients receive the same frames with every codec.
 func TestCodecsCarryTheSameFrames(t *testing.T) {
 	b := memory.New(nil, nil)
 	n := newNode(t, b)
@@ -376,10 +377,9 @@ func TestCodecsCarryTheSameFrames(t *testing.T) {
 	}
 	defer conn.Close()
 	deflated := &client{t: t, conn: conn}
-	first, second, third := plain.read(), deflated.read(), sse.read()
-	if first.Cursor != second.Cursor || first.Cursor != third.Cursor ||
-		first.Snapshot == nil || second.Snapshot == nil || third.Snapshot == nil {
-		t.Fatalf("first frames: plain %+v, deflated %+v, SSE %+v, want snapshots with the same cursor", first, second, third)
+	p, d, s := plain.read(), deflated.read(), sse.read()
+	if p.Cursor != d.Cursor || p.Cursor != s.Cursor || p.Snapshot == nil || d.Snapshot == nil || s.Snapshot == nil {
+		t.Fatalf("first frames: plain %+v, deflated %+v, SSE %+v, want snapshots with the same cursor", p, d, s)
 	}
 	for i := range int64(300) {
 		publishNth(t, b, "m1", "soccer.mls.goal", i+1, func(d *event.Data) {
@@ -387,18 +387,18 @@ func TestCodecsCarryTheSameFrames(t *testing.T) {
 		})
 	}
 	for i := range int64(300) {
-		_, first := plain.event()
-		_, second := deflated.event()
-		third := sse.read()
-		if string(first.Event) != string(second.Event) || string(first.Event) != string(third.Event) ||
-			first.Cursor != second.Cursor || first.Cursor != third.Cursor {
-			t.Fatalf("the frames of event %d differ:\nplain    %s\ndeflated %s\nSSE      %s",
-				i+1, first.Event, second.Event, third.Event)
+		_, p := plain.event()
+		_, d := deflated.event()
+		s := sse.read()
+		if string(p.Event) != string(d.Event) || string(p.Event) != string(s.Event) ||
+			p.Cursor != d.Cursor || p.Cursor != s.Cursor {
+			t.Fatalf("event %d: frames with different events or cursors:\nplain    %s %s\ndeflated %s %s\nSSE      %s %s",
+				i+1, p.Cursor, p.Event, d.Cursor, d.Event, s.Cursor, s.Event)
 		}
 	}
 }
 
-// With TLS, where writes block, clients receive every event and the close frame.
+// Clients that connect with TLS receive every event and the close frame. With TLS, writes block.
 func TestTLS(t *testing.T) {
 	t.Parallel()
 	b := memory.New(nil, nil)

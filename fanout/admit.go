@@ -20,14 +20,14 @@ const (
 
 // An admission is a client that waits for a timeline.
 type admission struct {
-	client *client
-	filter filter.Filter
-	cursor *broker.Cursor // of the last frame that the client received; nil if it has no cursor
-	from   time.Time      // time to play back from, if cursor is nil
-	pace   pace
-	boards []*eventlog.MatchState // states from scoreboards, for matches that a snapshot would lack
-	asked  bool                   // whether readBoards was called
-	result chan outcome           // receives the result of a playback; has a capacity of 1
+	client     *client
+	filter     filter.Filter
+	cursor     *broker.Cursor // cursor of the last frame that the client received; nil if it has none
+	from       time.Time      // time to play back from, if cursor is nil
+	pace       pace
+	boards     []*eventlog.MatchState // states from scoreboards, for matches that a snapshot would lack
+	boardsRead bool                   // whether readBoards was called
+	result     chan outcome           // receives the result of a playback; has a capacity of 1
 }
 
 // An outcome is the result of one attempt to admit a client.
@@ -38,7 +38,7 @@ const (
 	retry               // try again: the client's place is now in memory, or the timeline has ended
 	cursorGone          // the log has no message, or a different message, at the client's cursor
 	notInMemory         // the client's place is in the log but not in memory
-	unavailable         // too many timelines or playbacks, the log cannot be read, or the time limit has passed
+	unavailable         // too many timelines or playbacks, an unreadable log, the time limit, or a stopping node
 	addressFull         // clients with the client's address use too many timelines
 )
 
@@ -84,8 +84,8 @@ func (h *Hub) place(ctx context.Context, a *admission) outcome {
 			return unavailable // the node has not yet read the log up to the cursor
 		}
 	}
-	if a.cursor == nil && !a.asked {
-		a.boards, a.asked = h.readBoards(ctx, a.filter), true
+	if a.cursor == nil && !a.boardsRead {
+		a.boards, a.boardsRead = h.readBoards(ctx, a.filter), true
 	}
 	t, o := h.timelineFor(a)
 	switch {
@@ -167,7 +167,7 @@ func (h *Hub) delayTimelineLocked(d time.Duration) *timeline {
 
 // startTimeline runs a timeline in a new goroutine, for a client with the given address. It calls ended
 // when the timeline has ended. It returns admitted if the timeline runs. It returns addressFull if the
-// address uses too many timelines, and unavailable if there are too many in total or the node is
+// address uses too many timelines, and unavailable if there are too many of this kind or the node is
 // stopping.
 func (h *Hub) startTimeline(t *timeline, address string, ended func()) outcome {
 	if o := h.addTimeline(t, address); o != admitted {

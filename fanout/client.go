@@ -15,7 +15,7 @@ import (
 
 // Limits of one connection.
 const (
-	maxLag        = 1 << 20          // maximum number of bytes of events that may wait for a connected client
+	maxLag        = 1 << 20          // maximum number of bytes of events, or of other frames, that may wait for a client
 	writeTimeout  = 10 * time.Second // time within which a client must accept some bytes
 	pingInterval  = 25               // seconds between two pings
 	maxSilence    = 60               // seconds within which a WebSocket client must send something
@@ -62,11 +62,11 @@ type client struct {
 	hub       *Hub
 
 	timeline *timeline // written with the mu of both timelines held; nil until the client is admitted
-	group    *group    // written with timeline.mu held; nil after unsubscribe
+	group    *group    // written with timeline.mu held; nil until the client is admitted, and after unsubscribe
 	partial  []byte    // the rest of a partly written frame; must not be changed
 	pending  [][]byte  // frames to write before the frames of the history; must not be changed
 	lag      int       // bytes of events that wait for the client; approximate
-	stalls   int       // seconds that the client has stalled a playback
+	stalls   int       // number of seconds for which the client has stalled a playback
 
 	conn       net.Conn
 	address    string        // address of the client, as defined in package clientaddr
@@ -92,9 +92,9 @@ func newClient(h *Hub, conn net.Conn, codec wire.Codec) *client {
 func (c *client) heard() { c.lastHeard.Store(time.Now().Unix()) }
 
 // check closes the client if its token has expired. If ping is true, check aborts a WebSocket
-// client that has been silent for more than maxSilence, and pings any other client. The timeline calls
-// check between rounds. At that time, a client that is not behind has received everything before
-// at.position.
+// client that has been silent for more than maxSilence, and pings any other client. now is the current
+// time in Unix seconds. The timeline calls check between rounds. At that time, a client that is not
+// behind has received everything before at.position.
 func (c *client) check(now int64, ping bool, at *cursorFrame) {
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -59,12 +59,12 @@ type kind int
 
 const (
 	immediate kind = iota // the live timeline and shared playbacks
-	delay                 // with a delay
-	atSpeed               // with a speed
+	delay                 // timelines with a delay
+	atSpeed               // timelines with a speed
 )
 
-// until returns the real time until the clock shows t, but at most an hour. The clock must not be
-// live.
+// until returns the real time that passes until the clock shows t, but at most an hour. The clock must
+// not be live.
 func (c clock) until(t time.Time) time.Duration {
 	return time.Duration(min(float64(t.Sub(c.now()))/c.speed, float64(time.Hour)))
 }

@@ -16,7 +16,7 @@ import (
 const (
 	closeGoingAway = websocket.CloseGoingAway     // 1001: the node is stopping, or the log was created again
 	closeTryLater  = websocket.CloseTryAgainLater // 1013: the node cannot serve the client now
-	closeTooSlow   = 4001                         // more than maxLag bytes waited for the client
+	closeTooSlow   = 4001                         // the client accepted bytes too slowly; see client.tooSlow
 	closeBadFrame  = 4002                         // a frame does not follow the protocol
 	closeToken     = 4003                         // the token has expired
 	closeTooMany   = 4008                         // the client sent too many frames

@@ -112,8 +112,8 @@ func (c *rawClient) next() (first byte, payload []byte, err error) {
 	return h[0], payload, err
 }
 
-// rest reads all frames up to the end of the connection, and returns a summary of each. The summary
-// of a text message is its first 12 bytes.
+// rest reads all frames up to the end of the connection, and returns their summaries, separated by
+// commas. The summary of a text message is its first 12 bytes.
 func (c *rawClient) rest() string {
 	c.t.Helper()
 	var all []string
@@ -201,7 +201,7 @@ func TestProtocol(t *testing.T) {
 			}
 			c.write(tc.frames)
 			if got := c.rest(); !strings.HasPrefix(got, tc.want) || strings.Count(got, "close") != 1 {
-				t.Errorf("the node responded with %q, want %q and one close frame", got, tc.want)
+				t.Errorf("the node responded with %q, want %q at the beginning and only one close frame", got, tc.want)
 			}
 		})
 	}
@@ -230,8 +230,8 @@ func TestCompressionOffers(t *testing.T) {
 	}
 }
 
-// After arbitrary bytes from a client, the node sends only valid frames, and still serves other
-// clients.
+// After arbitrary bytes from a client, every text message from the node is valid JSON, and the node
+// still serves other clients.
 func FuzzClientFrames(f *testing.F) {
 	f.Add([]byte(`{"subscribe":{"topics":["soccer.#"]}}`), false)
 	f.Add([]byte(`{"unsubscribe":{"team":["A"]},"ping":[{}]}`), false)

@@ -12,7 +12,7 @@ func (h *Hub) PingNow(ctx context.Context) {
 	}
 }
 
-// ReportPresence counts the clients of this node and stores its presence now.
+// ReportPresence counts the clients of this node now, and stores the result in Options.Presence.
 func (h *Hub) ReportPresence(ctx context.Context) error {
 	h.counted.mu.Lock()
 	h.counted.at = time.Time{}

@@ -32,7 +32,7 @@ func checkpoints(t *testing.T) *eventlog.Checkpoints {
 }
 
 // watchedCheckpoints returns Checkpoints in a new Redis server, and a channel that receives a value
-// after each checkpoint is saved.
+// after each successful call of Save.
 func watchedCheckpoints(t *testing.T) (*eventlog.Checkpoints, <-chan struct{}) {
 	r := redis.NewClient(&redis.Options{Addr: miniredis.RunT(t).Addr()})
 	t.Cleanup(func() { r.Close() })
@@ -71,7 +71,7 @@ type client struct {
 	conn *websocket.Conn
 }
 
-// A frame is any frame from the node.
+// A frame is a decoded frame from the node.
 type frame struct {
 	Cursor   string
 	Resumed  *bool
@@ -95,7 +95,7 @@ func (c *client) read() frame {
 	return f
 }
 
-// event reads the next event. It skips frames that have only a cursor.
+// event reads the next event. It skips pongs and frames that have only a cursor.
 func (c *client) event() (event.Event, frame) {
 	c.t.Helper()
 	f := c.read()
@@ -228,8 +228,8 @@ func TestSnapshotAppliesCorrectionsAndRetractions(t *testing.T) {
 	}
 }
 
-// Clients receive an event without epoch or seq, such as an event from matchwire emit, once. Such
-// an event does not change a state from the parser.
+// An event without epoch or seq, such as one from matchwire emit, reaches each client once. It does not
+// change a state from the parser.
 func TestEventsWithoutSeqReachClients(t *testing.T) {
 	b := memory.New(nil, nil)
 	n := newNode(t, b)
@@ -241,11 +241,11 @@ func TestEventsWithoutSeqReachClients(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	second, err := broker.NewMessage(emitted)
+	duplicate, err := broker.NewMessage(emitted)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := b.Publish(t.Context(), second); err != nil { // a copy, as after a lost confirmation
+	if _, err := b.Publish(t.Context(), duplicate); err != nil { // as after a lost confirmation
 		t.Fatal(err)
 	}
 	withoutMatch, err := broker.Emit(t.Context(), b, "soccer.mls.goal", event.Data{Player: "Without match"})
@@ -508,7 +508,7 @@ func (c *countingLog) ReadLog(ctx context.Context, from broker.Cursor, caughtUp 
 }
 
 // A node that starts from a checkpoint has the same state as a node that read the whole log. Clients
-// of other nodes can resume on it.
+// of other nodes can resume on the new node.
 func TestNodeStartsFromCheckpoint(t *testing.T) {
 	testenv.OnBothRedis(t, func(t *testing.T, r *redis.Client) {
 		const events, matches = 1700, 30

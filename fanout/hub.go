@@ -79,8 +79,7 @@ type Options struct {
 	// Presence shares the presence of all nodes. If it is nil, GET /presence counts only the clients of
 	// this node.
 	Presence *presence.Store
-	// Trace records the number of clients to which each live event was sent. If it is nil, nothing is
-	// recorded.
+	// Trace records how many clients each live event was sent to. If it is nil, nothing is recorded.
 	Trace *trace.Recorder
 	// Log is the logger. It must not be nil.
 	Log *slog.Logger
@@ -104,8 +103,8 @@ type Options struct {
 	// means [eventlog.DefaultMatches].
 	SnapshotMatches int
 	// Scoreboard returns the state of a match according to its scoreboard, or nil if the match has none.
-	// The hub calls it for clients that ask for a match that their snapshot would lack. If Scoreboard is
-	// nil, their snapshots lack the match.
+	// The hub calls it for clients that ask for a match, if their snapshot would lack the match or some of
+	// its incidents. If Scoreboard is nil, the hub reads no scoreboards.
 	Scoreboard func(ctx context.Context, match string) (*eventlog.MatchState, error)
 	// Drain is the maximum time in which a stopping node closes its clients, one after the other. The
 	// pause between two clients is at most 1 ms.
@@ -123,7 +122,7 @@ type Hub struct {
 	addresses  *quota.Quota               // counts the connections of each address
 	held       *quota.Quota               // counts the timelines with a delay or a speed that each address uses
 	searches   *quota.Quota               // counts the unshared playbacks that have not reached their place
-	catchingUp *quota.Quota               // counts the shared playbacks with clients of each address
+	catchingUp *quota.Quota               // counts, for each address, the shared playbacks with its clients
 	boards     *boards.Boards             // scoreboards of matches that the states lack
 
 	// Run sets these fields.
@@ -149,7 +148,7 @@ type Hub struct {
 	counted presenceCache
 }
 
-// NewHub returns a Hub. It accepts clients when [Hub.Run] has read the log.
+// NewHub returns a Hub. The Hub accepts clients when [Hub.Run] has read the log to its end.
 func NewHub(o Options) *Hub {
 	if o.Connections == 0 {
 		o.Connections = nonblock.MaxConnections()
@@ -269,7 +268,7 @@ func (h *Hub) Handler() http.Handler {
 }
 
 // recordRound counts the frames of a round, and traces those that were sent live. clients holds, for
-// each frame, the number of clients to which it was sent. began is the start of the round.
+// each frame, the number of clients that it was sent to. began is the start of the round.
 func (h *Hub) recordRound(t *timeline, frames []*eventlog.Frame, clients []int, began time.Time) {
 	now := time.Now()
 	for i, f := range frames {
@@ -297,7 +296,7 @@ func closed(c <-chan struct{}) bool {
 	}
 }
 
-// signal sends a token to c, which has a capacity of 1, unless c already holds a token.
+// signal sends a value to c, which has a capacity of 1, unless c already holds a value.
 func signal(c chan<- struct{}) {
 	select {
 	case c <- struct{}{}:

@@ -109,7 +109,7 @@ func (g *group) size() (n int) {
 // editLists replaces each list that g belongs to with the result of change. The filter of g
 // determines these lists.
 func (x *index) editLists(g *group, change func([]*group) []*group) {
-	in := func(lists map[string][]*group, keys []string) {
+	edit := func(lists map[string][]*group, keys []string) {
 		for _, k := range keys {
 			if l := change(lists[k]); len(l) > 0 {
 				lists[k] = l
@@ -125,9 +125,9 @@ func (x *index) editLists(g *group, change func([]*group) []*group) {
 	switch {
 	case f.Nothing: // g is in no list, so find does not find g
 	case len(f.Match) > 0:
-		in(x.byMatch, f.Match)
+		edit(x.byMatch, f.Match)
 	case len(f.Team) > 0:
-		in(x.byTeam, f.Teams())
+		edit(x.byTeam, f.Teams())
 	case len(f.Topics) > 0:
 		for _, p := range f.Topics {
 			x.byTopic.editList(strings.Split(p, "."), change)

@@ -83,15 +83,15 @@ func TestTimelinesOfOneAddress(t *testing.T) {
 	n.followFrom(t, victim, "delay=1800").read()
 	shared := n.followFrom(t, victim, "delay=1")
 	shared.read()
-	n.followFrom(t, attacker, "delay=1").read() // a delay that it already uses
+	n.followFrom(t, attacker, "delay=1").read() // a delay that this address already uses
 	if got := metric(t, n.hub, "matchwire_fanout_lines"); got != 1+32+1 {
 		t.Errorf("%v timelines, want 34: the live one, 32 of one address and 1 of the other", got)
 	}
 }
 
-// An address whose clients disconnect still holds their timelines until the timelines end. So it cannot
-// start many timelines one after the other. If another address also uses such a timeline, the first
-// address no longer holds it.
+// An address whose clients disconnect still holds their timelines until the timelines end. So the address
+// cannot start many timelines one after the other. If another address also uses such a timeline, the
+// first address no longer holds it.
 func TestTimelinesAfterTheirClients(t *testing.T) {
 	b := memory.New(nil, nil)
 	n := newNodeOf(t, b, fanout.Options{TimelinesPerAddress: 2})
@@ -236,7 +236,7 @@ func TestSearchesTakeTurns(t *testing.T) {
 			}
 		}
 	}
-	if turns > 8+4 { // the 8 in progress, the next one, and some until its client receives the frame
+	if turns > 8+4 { // the 8 in progress, the victim's, and some that end before the victim has the frame
 		t.Errorf("the other address was admitted after %d of %d searches, want at most 12", turns, clients)
 	}
 	close(log.turn)

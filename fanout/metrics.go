@@ -16,8 +16,8 @@ const (
 	endSilent                      // the client sent nothing for too long
 	endProtocol                    // the client violated the protocol
 	endToken                       // the token expired
-	endNode                        // the node stopped, could not keep up, or could not read the log
-	endFull                        // the client could not be admitted; see unavailable
+	endNode                        // the node stopped or fell behind, or the log was unreadable or created again
+	endFull                        // the client could not be admitted; see Hub.admit
 	numEndReasons                  // number of reasons
 )
 

@@ -25,15 +25,15 @@ type node struct {
 	dial func() (net.Conn, error)
 }
 
-// newNode returns a node with its own checkpoints, which listens on TCP.
+// newNode returns a node that listens on TCP and has its own checkpoints.
 func newNode(t *testing.T, log broker.Log) *node { return newNodeWith(t, log, checkpoints(t)) }
 
-// newNodeWith returns a node with shared checkpoints, which listens on TCP.
+// newNodeWith returns a node that listens on TCP and uses the given checkpoints.
 func newNodeWith(t *testing.T, log broker.Log, c *eventlog.Checkpoints) *node {
 	return newNodeOf(t, log, fanout.Options{Checkpoints: c})
 }
 
-// newNodeOf returns a node with the given options, which listens on TCP.
+// newNodeOf returns a node that listens on TCP and has the given options.
 func newNodeOf(t *testing.T, log broker.Log, o fanout.Options) *node {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")

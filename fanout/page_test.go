@@ -126,8 +126,8 @@ func TestJavaScriptClient(t *testing.T) {
 	until(`states.at(-1)`, "ended")
 }
 
-// In a real browser, the live page shows scores and incidents, and updates them with each event. It
-// shows that the connection is lost. After it has reconnected, it shows the missed events.
+// In a real browser, the live page shows scores and incidents, and updates them with each event. If the
+// connection is lost, the page says so. After it has reconnected, it shows the missed events.
 func TestLivePage(t *testing.T) {
 	t.Parallel()
 	b := memory.New(nil, nil)
@@ -343,8 +343,8 @@ func TestLivePageSaysWhatIsMissing(t *testing.T) {
 	shows("Live: 2 Some matches or incidents are missing: the server keeps only the latest.")
 }
 
-// randomEvents returns n events about a few matches, with random members. The events have several
-// epochs or none. Some are repeated or out of order.
+// randomEvents returns n events about a few matches, with random members. Each event has one of several
+// epochs, or none. Some events repeat a seq or are out of order.
 func randomEvents(t *testing.T, n int) (all []event.Event) {
 	r := rand.New(rand.NewPCG(1, 2))
 	began := time.Now().Add(-time.Hour)
@@ -391,7 +391,7 @@ func randomEvents(t *testing.T, n int) (all []event.Event) {
 }
 
 // matches.js and the fold of the node compute the same states from the same events. A page that has
-// followed all of them has the state that a new snapshot shows.
+// followed all events has the same states as a new snapshot.
 func TestJavaScriptStateEqualsSnapshot(t *testing.T) {
 	t.Parallel()
 	b := memory.New(nil, nil)
@@ -444,7 +444,7 @@ func TestJavaScriptStateEqualsSnapshot(t *testing.T) {
 		follow("ws", { snapshot(list) { theirs = list; } });
 		return "";`)
 	until("!!theirs", "true")
-	// A state from a scoreboard can already contain events that follow it.
+	// A state from a scoreboard can already contain events that the page receives after it.
 	if got := run(`const { Matches } = await import("/matches.js");
 		const m = new Matches();
 		m.replace([{ match: { id: "m1" }, epoch: "e2", seq: 7, scoreboard: true, incidents: [], score: { home: 7 } }]);

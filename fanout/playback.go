@@ -61,8 +61,8 @@ func (h *Hub) sharedPlayback(ctx context.Context, a *admission) outcome {
 }
 
 // takeBehind removes clients from h.behind for a shared playback, and returns them with their
-// addresses. It leaves the clients of an address that has clients in too many playbacks. The goroutine
-// of one of these playbacks calls takeBehind again when the playback has ended. mu is held.
+// addresses. If an address has clients in too many playbacks, its other clients stay in h.behind. The
+// goroutine of one of these playbacks calls takeBehind again when the playback has ended. mu is held.
 func (h *Hub) takeBehind() (clients []*admission, addresses map[string]bool) {
 	addresses = map[string]bool{}
 	h.behind = slices.DeleteFunc(h.behind, func(a *admission) bool {
@@ -339,8 +339,8 @@ func (t *timeline) countStall() {
 	}
 }
 
-// slowest returns the lowest position of the timeline and its draining clients. If this position is
-// behind the timeline, slowest also returns the clients at this position. mu is held.
+// slowest returns the lowest of the positions of the timeline and of its draining clients. If this
+// position is behind the timeline, slowest also returns the clients at this position. mu is held.
 func (t *timeline) slowest() (least uint64, clients []*client) {
 	least = t.position.Load()
 	for _, c := range t.index.list() {

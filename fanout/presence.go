@@ -41,9 +41,9 @@ func (h *Hub) ServePresence(w http.ResponseWriter, r *http.Request) {
 type presenceCache struct {
 	group   singleflight.Group // shares reads of the presence of other nodes
 	mu      sync.Mutex
-	latest  presence.Presence // of this node
+	latest  presence.Presence // presence of this node
 	at      time.Time         // when latest was counted
-	total   presence.Presence // of all nodes
+	total   presence.Presence // presence of all nodes
 	totalAt time.Time         // value of at when total was computed
 }
 

@@ -109,7 +109,7 @@ func (l *stalledLog) ReadLog(ctx context.Context, from broker.Cursor, caughtUp c
 }
 
 // If the broker sends nothing, the node closes each client whose cursor is ahead of the node. The
-// close code is 1013. Such clients share one read of the log.
+// close code is 1013. These clients share reads of the log, and only one read runs at a time.
 func TestClientsShareStalledRead(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const clients = 500
@@ -156,9 +156,9 @@ func (l *slowLog) ReadLog(ctx context.Context, from broker.Cursor, caughtUp chan
 	return l.Log.ReadLog(ctx, from, caughtUp, h)
 }
 
-// oldEvents publishes 300 events of m1. The page of the first event was read 90 minutes ago, and
-// the pages of the next events at intervals of 15 seconds. oldEvents returns checkpoints that are
-// 50 events apart. The latest checkpoint is after event 251.
+// oldEvents publishes 300 events of m1. The page of the first event was read 90 minutes ago, and each
+// further page 15 seconds after the previous page. oldEvents returns checkpoints that are 50 events
+// apart. The latest checkpoint is after event 251.
 func oldEvents(t *testing.T, b *memory.Broker) *eventlog.Checkpoints {
 	t.Helper()
 	shared, saved := watchedCheckpoints(t)
@@ -175,8 +175,8 @@ func oldEvents(t *testing.T, b *memory.Broker) *eventlog.Checkpoints {
 	return shared
 }
 
-// Clients that connect at the same time with the same delay share one timeline, even if their place
-// is no longer in memory.
+// Clients that connect at the same time with the same delay share a few reads of the log, even if their
+// place is no longer in memory.
 func TestClientsWithOneDelayShareReads(t *testing.T) {
 	const clients = 100
 	b := memory.New(nil, nil)
@@ -195,8 +195,8 @@ func TestClientsWithOneDelayShareReads(t *testing.T) {
 	}
 }
 
-// The node closes a client that pings and does not read while it waits for a timeline. The close code
-// is 4001, even if the client has set conflate, because the node has no snapshot for it yet.
+// The node closes a client that, while it waits for a timeline, sends pings and reads nothing. The close
+// code is 4001, even if the client has set conflate, because the node has no snapshot for the client yet.
 func TestCaseSlowBeforeAdmission(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := memory.New(nil, nil)

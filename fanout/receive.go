@@ -55,7 +55,7 @@ func (c *client) endReceive(err error) bool {
 }
 
 // handleFrame reads a frame and handles it. If the frame violates the protocol, handleFrame closes
-// the client. Frames of a closing client are ignored. handleFrame returns false when nothing more can
+// the client. Frames from a closing client are ignored. handleFrame returns false when nothing more can
 // be read.
 func (c *client) handleFrame(kind int, r io.Reader) bool {
 	if !c.acceptFrame() {
@@ -80,8 +80,8 @@ func (c *client) handleFrame(kind int, r io.Reader) bool {
 	return true
 }
 
-// acceptFrame reports whether to handle another frame. It closes the client if the client sends too
-// many frames.
+// acceptFrame counts a frame from the client, and reports whether to handle the frame. It closes the
+// client if the client sends too many frames.
 func (c *client) acceptFrame() bool {
 	c.heard()
 	if c.frameRate == nil {
@@ -102,7 +102,8 @@ func (c *client) answer(frame []byte) {
 	c.send(frame)
 }
 
-// A message is a frame from the client. Only the first member that is set has an effect.
+// A message is a frame from the client. If it has several members, only the first of subscribe,
+// unsubscribe and ping has an effect.
 type message struct {
 	Subscribe   *filter.Filter  `json:"subscribe"`
 	Unsubscribe *filter.Filter  `json:"unsubscribe"`

@@ -24,9 +24,9 @@ const (
 // address of the client.
 type request struct {
 	filter   filter.Filter
-	cursor   *broker.Cursor // of the last frame that the client received; nil if it has no cursor
+	cursor   *broker.Cursor // cursor of the last frame that the client received; nil if it has none
 	pace     pace
-	from     time.Time // time to play back from
+	from     time.Time // time to play back from; zero without the parameter from
 	conflate bool      // if the client is too slow, send a snapshot instead of closing the client
 	expires  int64     // when the token expires, in Unix seconds; 0 without a token
 	address  string    // address of the client, as defined in package clientaddr

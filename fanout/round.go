@@ -19,7 +19,8 @@ type roundBuffers struct {
 }
 
 // round sends the frames that are due, up to a limit. more reports whether further frames are due. If
-// more is false, wait is the time until the next frame is due, or 0 if there is no next frame.
+// more is false, wait is the time until the next frame is due, or 0 if there is no next frame. If the
+// next frame is no longer in memory, round calls fallBehind.
 func (t *timeline) round() (more bool, wait time.Duration) {
 	began := time.Now()
 	t.mu.Lock()
@@ -144,7 +145,7 @@ func (b *batch) clear() {
 	b.bytes = [wire.Codecs][]byte{}
 }
 
-// spread delivers the batches to all targets. Each delivery is a system call that takes some
+// spread delivers the batches to all targets. Each delivery is a system call that takes a few
 // microseconds, so spread uses several goroutines if there are many targets.
 func spread(targets []target, allowSlow bool) {
 	const perGoroutine = 256

@@ -97,7 +97,8 @@ func (c *client) advance(frames []*eventlog.Frame, n int) {
 }
 
 // tooSlow closes a client that is too slow. If conflate is set and the client has a timeline, it
-// instead discards everything that waits, and makes drain send a snapshot. mu is held.
+// instead discards the frames that wait, except the rest of a partly written frame, and makes drain
+// send a snapshot. mu is held.
 func (c *client) tooSlow() {
 	c.pending, c.lag = nil, 0
 	if c.conflate && c.timeline != nil {

@@ -6,8 +6,8 @@ import (
 	"testing"
 )
 
-// All frames that wait for a client are sent completely and in order, even if the kernel accepts them
-// in small parts.
+// All frames that wait for a client are sent completely and in order, even if the kernel accepts only a
+// few bytes at first.
 func TestPendingFramesAreSentInParts(t *testing.T) {
 	partial := []byte("the rest of one;")
 	long := strings.Repeat("x", 2*chunkBytes)

@@ -23,7 +23,7 @@ import (
 	"github.com/matchwire/matchwire/internal/testenv"
 )
 
-// A shown is the decoded content of a snapshot.
+// shown is a decoded snapshot frame.
 type shown struct {
 	Snapshot struct {
 		Matches []*eventlog.MatchState
@@ -84,7 +84,8 @@ func board(states ...*eventlog.MatchState) func(context.Context, string) (*event
 	}
 }
 
-// onBoard returns the state of a match on its scoreboard, after the event with the number seq.
+// onBoard returns the state of a match on its scoreboard, after the event with the number seq. The state
+// has an incident for each routing key.
 func onBoard(match string, seq int64, updated time.Time, keys ...string) *eventlog.MatchState {
 	m := &eventlog.MatchState{Match: event.Match{ID: match, Home: "Toronto FC", Away: "B", Status: event.Live},
 		Sport: event.Soccer, League: "MLS", Score: &event.Score{Home: int(seq)}, Updated: updated, TID: event.NewTID(),
@@ -159,7 +160,8 @@ func TestDroppedMatches(t *testing.T) {
 	}
 }
 
-// A delayed client receives a scoreboard only if its latest event is older than the delay.
+// A delayed client receives a scoreboard only if the latest event of the scoreboard is older than the
+// delay.
 func TestDelayedClientsAndScoreboards(t *testing.T) {
 	b := memory.New(nil, nil)
 	now := time.Now()
@@ -177,7 +179,7 @@ func TestDelayedClientsAndScoreboards(t *testing.T) {
 	}
 }
 
-// A token restricts scoreboards like other states.
+// A token restricts the states from scoreboards as it restricts other states.
 func TestTokensAndScoreboards(t *testing.T) {
 	keys := loadKeys(t, secretFile)
 	n := newNodeOf(t, memory.New(nil, nil), fanout.Options{Tokens: keys, Scoreboard: board(

@@ -13,8 +13,8 @@ import (
 	"github.com/matchwire/matchwire/event"
 )
 
-// A source parses a stream of server-sent events, as the EventSource of a browser does.
-type source struct {
+// An sseClient parses a stream of server-sent events, as the EventSource of a browser does.
+type sseClient struct {
 	t     *testing.T
 	resp  *http.Response
 	lines *bufio.Reader
@@ -22,7 +22,7 @@ type source struct {
 }
 
 // sse opens a stream. last is the value of the header Last-Event-ID, or "" for no header.
-func (n *node) sse(t *testing.T, query, last string) *source {
+func (n *node) sse(t *testing.T, query, last string) *sseClient {
 	t.Helper()
 	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, n.URL+"/sse?"+query, nil)
 	if err != nil {
@@ -39,11 +39,11 @@ func (n *node) sse(t *testing.T, query, last string) *source {
 	if resp.StatusCode != http.StatusOK || resp.Header.Get("Content-Type") != "text/event-stream" {
 		t.Fatalf("GET /sse: status %s, headers %v, want 200 and an event stream", resp.Status, resp.Header)
 	}
-	return &source{t: t, resp: resp, lines: bufio.NewReader(resp.Body)}
+	return &sseClient{t: t, resp: resp, lines: bufio.NewReader(resp.Body)}
 }
 
 // next reads the next event with data, and returns its name and its data. It also updates s.id.
-func (s *source) next() (name, data string) {
+func (s *sseClient) next() (name, data string) {
 	s.t.Helper()
 	timeout := time.AfterFunc(10*time.Second, func() { s.resp.Body.Close() })
 	defer timeout.Stop()
@@ -69,7 +69,7 @@ func (s *source) next() (name, data string) {
 }
 
 // read reads a frame, and checks that its cursor is the event ID.
-func (s *source) read() frame {
+func (s *sseClient) read() frame {
 	s.t.Helper()
 	_, data := s.next()
 	var f frame

@@ -123,8 +123,8 @@ func (t *timeline) readBoards(
 	return boards
 }
 
-// readBoards returns the states from scoreboards of the matches that a filter names and that a live
-// snapshot would lack.
+// readBoards returns the states from scoreboards of the matches that a filter names, if a live snapshot
+// would lack the match or some of its incidents.
 func (h *Hub) readBoards(ctx context.Context, f filter.Filter) []*eventlog.MatchState {
 	h.live.mu.Lock()
 	missing := snapshot.Missing(h.live.states, f)

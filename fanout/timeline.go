@@ -30,14 +30,14 @@ type timeline struct {
 	last   broker.Cursor   // cursor of the frame before position
 	index  index           // the clients
 	ended  bool            // clients can no longer subscribe
-	// holders maps addresses to their numbers of clients; nil unless the timeline has a delay or a speed.
+	// holders maps each address to its number of clients; nil unless the timeline has a delay or a speed.
 	// Each of these addresses holds a unit of Hub.held. When the last client leaves, its address keeps
 	// the unit until the timeline ends or another client joins. So an address cannot start many
 	// timelines one after the other.
 	holders map[string]int
 
 	jobs     chan func()   // functions for run to call between rounds
-	progress chan struct{} // holds a token when clients may have received something
+	progress chan struct{} // holds a value when clients may have received something
 
 	buffers roundBuffers // used by run only
 }

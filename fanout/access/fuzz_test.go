@@ -42,7 +42,7 @@ func FuzzKeys(f *testing.F) {
 			return err
 		}
 		if err := verify(text); err == nil {
-			t.Errorf("key file %q, token %q: Verify returned no error", file, text)
+			t.Errorf("key file %q, token %q: Verify returned no error, want one", file, text)
 		}
 		trimmed := bytes.TrimSpace(file)
 		for _, secret := range [][]byte{file, trimmed, bytes.TrimPrefix(trimmed, []byte("secret:"))} {

@@ -44,7 +44,7 @@ type key struct {
 	public ed25519.PublicKey // for EdDSA
 }
 
-// LoadKeys reads the keys in a file. Its errors name the file and contain no key.
+// LoadKeys reads the keys from a file. Its errors name the file and contain no key.
 func LoadKeys(file string, policy Policy, log *slog.Logger) (*Keys, error) {
 	f, err := reload.Open(file, keysInterval, log, func() ([]key, error) {
 		text, err := os.ReadFile(file)
@@ -106,7 +106,7 @@ func parseJWKs(text []byte) (all []key, err error) {
 				return nil, fmt.Errorf("key %d: x: want an Ed25519 public key of %d bytes as base64url", i+1, ed25519.PublicKeySize)
 			}
 		default:
-			return nil, fmt.Errorf("key %d: kty %q, crv %q: want oct, or OKP with Ed25519", i+1, j.Kty, j.Crv)
+			return nil, fmt.Errorf("key %d: kty %q, crv %q: want kty oct, or kty OKP with crv Ed25519", i+1, j.Kty, j.Crv)
 		}
 		all = append(all, one)
 	}

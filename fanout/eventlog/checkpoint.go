@@ -31,8 +31,8 @@ const (
 // Checkpoints stores checkpoints in Redis, so that a node does not have to read the log from its
 // beginning. All nodes share the checkpoints. The Redis keys, with the prefix mw:, are:
 //
-//	mw:{fanout}:checkpoints  sorted set of checkpoint names, by log offset: the latest two, and 62
-//	                         spread over the rest of the log. A name is the offset, a space, and the
+//	mw:{fanout}:checkpoints  sorted set of checkpoint names, by log offset: the latest two, and up to
+//	                         62 spread over the rest of the log. A name is the offset, a space, and the
 //	                         time when the message's page was read, in Unix milliseconds.
 //	mw:{fanout}:states       hash from a name to the checkpoint, as gzipped JSON lines
 //
@@ -70,8 +70,8 @@ type Checkpoint struct {
 // Matches returns the number of matches in the checkpoint.
 func (c Checkpoint) Matches() int { return c.fold.states.Len() }
 
-// WithMatches returns a copy of c with at most n matches, which is also its new limit. If c has more,
-// the copy lacks those that have not changed for the longest time.
+// WithMatches returns a copy of c whose limit is n matches. If c has more than n matches, the copy lacks
+// those that have not changed for the longest time.
 func (c Checkpoint) WithMatches(n int) Checkpoint {
 	c.fold.states = c.fold.states.Clone()
 	c.fold.states.limit = n
@@ -149,7 +149,7 @@ func decodeCheckpoint(text []byte) (Checkpoint, error) {
 		switch err := lines.Decode(m); {
 		case errors.Is(err, io.EOF):
 			if header.Limit == 0 && states.Len() >= DefaultMatches {
-				states.dropped = oldest // matches that the earlier version dropped, if any, changed before
+				states.dropped = oldest // any match that the earlier version dropped had last changed before this time
 			}
 			return c, nil
 		case err != nil:
@@ -226,8 +226,8 @@ func (c *Checkpoints) Before(ctx context.Context, offset uint64, t time.Time) (C
 }
 
 // choose reads the checkpoint whose index pick returns. The argument of pick holds the names of all
-// checkpoints, in the order of their offsets. If the index is out of range, or an error occurs, choose
-// returns [Beginning].
+// checkpoints, in the order of their offsets. If c is nil or the index is out of range, choose returns
+// [Beginning].
 func (c *Checkpoints) choose(ctx context.Context, pick func(names []string) int) (Checkpoint, error) {
 	if c == nil {
 		return Beginning(), nil

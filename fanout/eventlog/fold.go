@@ -13,10 +13,10 @@ import (
 
 // Limits of a fold.
 const (
-	// DefaultMatches is the default maximum number of matches in States. Above this number, States drop
-	// the match that has not changed for the longest time.
+	// DefaultMatches is the default maximum number of matches in States. If there would be more,
+	// [States.Put] drops the match that has not changed for the longest time.
 	DefaultMatches = 500
-	maxIncidents   = 500 // incidents of a match; above this number, the fold drops the oldest incident
+	maxIncidents   = 500 // maximum number of incidents of a match; above it, the fold drops the oldest incident
 	// logAge is the age at which the event log drops events. A snapshot is complete without matches that
 	// have no event in the log.
 	logAge = 7 * 24 * time.Hour
@@ -32,7 +32,7 @@ type MatchState struct {
 	Shootout  *event.Score     `json:"shootout,omitempty"`
 	LineScore *event.LineScore `json:"line_score,omitempty"`
 	Replay    bool             `json:"replay,omitempty"`
-	Updated   time.Time        `json:"updated"` // when the page of the latest event was fetched
+	Updated   time.Time        `json:"updated"` // when the page of the latest event was read
 	TID       event.TID        `json:"tid"`
 	Incidents []*Incident      `json:"incidents"` // reported and not retracted, in the order of their first reports
 
@@ -115,7 +115,8 @@ func (m *MatchState) WithIncidents(keep func(*Incident) bool) *MatchState {
 type States struct {
 	byID  map[string]*MatchState
 	limit int // maximum number of matches
-	// dropped is the time of the latest event of any dropped match; zero if none was dropped.
+	// dropped is the time of the latest event of any dropped match. For a replayed match, it is the time
+	// when the match was dropped. It is zero if no match was dropped.
 	dropped time.Time
 }
 
@@ -195,7 +196,7 @@ func newFold() fold {
 // maxRecent is the maximum number of IDs that a fold stores to detect copies of events without epoch or seq.
 const maxRecent = 10_000
 
-// recentIDs is a set of the maxRecent IDs that were added last.
+// recentIDs is a set of IDs. It keeps the maxRecent IDs that were added last.
 type recentIDs struct {
 	has   map[string]bool
 	order []string // the IDs, oldest first
@@ -215,7 +216,8 @@ func (r *recentIDs) add(id string) bool {
 }
 
 // apply applies an event. It returns the new state of the event's match, or nil if the event changes
-// no state. isNew is false if the event is a copy of an earlier event, or belongs to an older epoch.
+// no state. isNew is false if the event is a copy of an earlier event, or is older than the state: its
+// epoch is older, or its seq in the same epoch is lower.
 func (f *fold) apply(e event.Event) (state *MatchState, isNew bool) {
 	d := e.Data
 	if d.Epoch == "" && !f.unsequenced.add(e.ID) {
@@ -255,7 +257,7 @@ func (f *fold) apply(e event.Event) (state *MatchState, isNew bool) {
 }
 
 // applyIncident returns a copy of old in which the incident of the event is added, replaced or
-// removed. cut is true if it dropped the oldest incident.
+// removed. cut is true if applyIncident dropped the oldest incident.
 func applyIncident(old []*Incident, e event.Event) (all []*Incident, cut bool) {
 	d := e.Data
 	all = append(make([]*Incident, 0, len(old)+1), old...)

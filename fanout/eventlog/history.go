@@ -16,7 +16,8 @@ import (
 
 // A History is a part of the log in memory. It holds the frames after a position, and the states of
 // all matches before the first frame. Positions are offsets in the log, so a position is valid in
-// every History. The methods of a History are safe for concurrent use.
+// every History. A message is framed if Append returned a frame for it. The methods of a History are
+// safe for concurrent use.
 type History struct {
 	limit int // maximum value of the field bytes
 
@@ -32,15 +33,16 @@ type History struct {
 	keepFrom  uint64        // frames from this position on are not dropped, even beyond the limit
 }
 
-// NewHistory returns a History of about limit bytes that begins at a checkpoint.
+// NewHistory returns a History of at most about limit bytes that begins at a checkpoint.
 func NewHistory(limit int, c Checkpoint) *History {
 	return &History{limit: limit, floor: c.Cursor, floorRead: c.Read, base: c.fold.states.Clone(), last: c.Cursor,
 		fold: c.fold, grown: make(chan struct{}), keepFrom: math.MaxUint64}
 }
 
 // Append adds the next message of the log and returns its frame. The frame is nil if the event is a
-// copy of an earlier event, belongs to an older epoch, or is already in the checkpoint. If the
-// message is not an event, Append returns an error. live is the value of [Frame.Live].
+// copy of an earlier event, has a lower epoch or seq than an earlier event of its match, or is already
+// in the checkpoint. If the message is not an event, Append returns an error. live is the value of
+// [Frame.Live].
 func (h *History) Append(at broker.Cursor, m broker.Message, live bool) (*Frame, error) {
 	e, err := event.Decode(m.Body)
 	h.mu.Lock()
@@ -108,7 +110,7 @@ func (h *History) DropAll() {
 	}
 }
 
-// KeepAll keeps all frames until the next call of Shrink, even beyond the limit. last is the cursor
+// KeepAll keeps all frames, even beyond the limit, until Shrink drops some. last is the cursor
 // of the message before the first frame. read is when the page of that message was read. states are
 // the states of all matches after that message.
 func (h *History) KeepAll() (last broker.Cursor, read time.Time, states States) {
@@ -178,8 +180,8 @@ func (h *History) Due(frames []*Frame, position uint64, t time.Time) (
 
 // Select returns the given frames, followed by the frames for which selects returns true. It checks
 // the frames from position from up to, but not including, position to. It stops when the appended
-// frames have about room bytes. next is the position after the last frame that Select has checked.
-// ok is false if frames from position from on are no longer in memory.
+// frames have about room bytes. next is the position where the next call must continue. ok is false if
+// frames from position from on are no longer in memory.
 func (h *History) Select(frames []*Frame, from, to uint64, room int, selects func(key string, m *event.Match) bool) (
 	all []*Frame, next uint64, ok bool) {
 	h.mu.RLock()

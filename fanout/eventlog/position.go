@@ -62,7 +62,8 @@ func (h *History) Last() broker.Cursor {
 	return h.last
 }
 
-// End returns the cursor of the latest frame, and a channel that is closed when a frame is added.
+// End returns the cursor of the latest frame, even if that frame is no longer in memory. It also returns
+// a channel that is closed when a frame is added.
 func (h *History) End() (broker.Cursor, <-chan struct{}) {
 	h.mu.RLock()
 	defer h.mu.RUnlock()

@@ -155,7 +155,7 @@ func TestNewEpoch(t *testing.T) {
 		"old epoch": {Epoch: "e1", Seq: 9, Score: &event.Score{}}, "no epoch": {Score: &event.Score{}},
 	} {
 		if m := l.emit("m1", now.Add(time.Hour), d); m != nil {
-			t.Errorf("event of %s: state %+v, want no change", what, m)
+			t.Errorf("event with %s: state %+v, want no change", what, m)
 		}
 	}
 	l.emit("m2", now, event.Data{})
@@ -258,7 +258,7 @@ func TestCheckpointOfAnOlderVersion(t *testing.T) {
 		}
 		s := eventlog.NewHistory(1<<20, cp.WithMatches(1000)).Now().States
 		if s.Len() != tc.matches || s.Partial() != tc.partial {
-			t.Errorf("%d matches, the first changed at %v: %d matches, partial %v, want all matches and partial %v",
+			t.Errorf("checkpoint of %d matches, the first changed at %v: states of %d matches, partial %v, want all, partial %v",
 				tc.matches, tc.first, s.Len(), s.Partial(), tc.partial)
 		}
 	}

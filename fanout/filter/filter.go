@@ -57,7 +57,8 @@ func split(values []string) []string {
 	return all
 }
 
-// Key returns a string that is the same for filters with the same entries.
+// Key returns a string that identifies what f selects. It depends on the entries of f, but not on their
+// order, and on Nothing and Allowed.
 func (f Filter) Key() string {
 	var b strings.Builder
 	if f.Nothing {
@@ -131,7 +132,8 @@ func (f Filter) Selects(key string, m *event.Match) bool {
 	return !f.Nothing && f.SelectsMatch(m) && f.SelectsTopic(key)
 }
 
-// SelectsTopic reports whether the topic patterns of f match the routing key.
+// SelectsTopic reports whether the topic patterns of f, and those of Allowed, match the routing key. An
+// empty list of patterns matches every key.
 func (f Filter) SelectsTopic(key string) bool {
 	return (len(f.Topics) == 0 || event.MatchAny(f.Topics, key)) && (f.Allowed == nil || f.Allowed.SelectsTopic(key))
 }

@@ -18,7 +18,7 @@ func TestTeamInEverySpelling(t *testing.T) {
 		allowed := f.Within(&Filter{Team: []string{name}}) == nil
 		selected := f.Selects("soccer.x.goal", &event.Match{Away: name})
 		if allowed != selected {
-			t.Errorf("team=%s: a token for %q allows the filter: %v, the filter selects the team %[2]q: %v; want the same",
+			t.Errorf("team=%s: a token for %q allows the filter: %v, the filter selects that team: %v; want the same",
 				team, name, allowed, selected)
 		}
 		return f.Selects("soccer.x.goal", &event.Match{Home: name})

@@ -1,5 +1,4 @@
-// Package presence counts the clients that are connected to all nodes, by the entries of their
-// filters.
+// Package presence counts the clients of all nodes, by the entries of their filters.
 package presence
 
 import (

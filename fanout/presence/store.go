@@ -80,7 +80,8 @@ func (s *Store) Put(ctx context.Context, own Presence) error {
 	return putScript.Run(ctx, s.redis, []string{s.key}, s.node, text).Err()
 }
 
-// Others returns the presence of every other node. It deletes reports that are too old or invalid.
+// Others returns the presence of every other node that has a valid report. It deletes reports that are
+// too old or invalid.
 func (s *Store) Others(ctx context.Context) (all []Presence, err error) {
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()

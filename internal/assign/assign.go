@@ -4,7 +4,8 @@ package assign
 import "math"
 
 // Cheapest assigns a column to each row so that the sum of the costs is minimal. Each column is used
-// at most once. There must be at least as many columns as rows. It returns the column of each row.
+// at most once. There must be at least as many columns as rows. Cheapest returns the column of each row,
+// counted from 0.
 //
 // Cheapest uses the Hungarian algorithm: it adds the rows one by one, and reassigns the earlier rows
 // along the cheapest path. It takes time proportional to rows² × columns.

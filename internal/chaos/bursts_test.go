@@ -23,7 +23,7 @@ import (
 	"github.com/matchwire/matchwire/internal/testenv"
 )
 
-// A receiver is the HTTP service to which a channel sends its notifications. It records the events
+// A receiver is the HTTP service that receives the notifications of a channel. It records the events
 // that it accepts.
 type receiver struct {
 	mu       sync.Mutex
@@ -31,7 +31,7 @@ type receiver struct {
 	fails    float64            // share of the requests that it answers with 429 or 503
 	accepted map[string][]int64 // seqs of the accepted events in the order of arrival, by match
 	ids      map[string]int     // number of copies of each accepted event, by ID
-	late     []time.Duration    // time from an event to the arrival of its first copy
+	late     []time.Duration    // for each event, the time until its first copy arrived
 }
 
 func (v *receiver) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -96,7 +96,7 @@ type burst struct {
 	kinds []event.Kind
 }
 
-// bursts returns n random bursts of 2 to 5 events each. They belong to at most n/10 matches.
+// bursts returns n random bursts of 2 to 5 events each. The bursts belong to at most n/10 matches.
 func bursts(n int, rand *rand.Rand) (all []burst) {
 	kinds := []event.Kind{event.Goal, event.Goal, event.YellowCard, event.RedCard, event.Substitution}
 	for range n {

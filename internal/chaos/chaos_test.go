@@ -28,7 +28,8 @@ type result struct {
 	boards          int // number of correct scoreboards
 	lost, doubled   int
 	lasted          time.Duration // length of the fault
-	recovered       time.Duration // time from the end of the fault until every receiver has a later event
+	// recovered is the time from the end of the fault until every receiver has a later event or the whole wave.
+	recovered time.Duration
 }
 
 // test plays a wave, causes the fault during the wave, and waits until every receiver has the whole
@@ -104,9 +105,9 @@ func (w *world) rebuild() {
 	}
 }
 
-// check fails the test if events are lost or doubled, or if the recovery or a notification is late.
-// With the race detector, it ignores all times, because the detector slows down all processes. It
-// checks how late the notifications are only in the long form.
+// check fails the test if events are lost or doubled, if too many notifications are repeated, or if the
+// recovery or a notification is late. With the race detector, it ignores all times, because the detector
+// slows down all processes. It checks how late the notifications are only in the long form.
 func (w *world) check(f fault, r result) {
 	w.Helper()
 	if r.lost > 0 || r.doubled > 0 {
@@ -125,8 +126,8 @@ func (w *world) check(f fault, r result) {
 	}
 }
 
-// until waits until ok returns true. After patience it prints the end of each role's log and fails
-// the test.
+// until waits until ok returns true. If this takes longer than patience, until logs the end of each
+// role's log and fails the test.
 func (w *world) until(what string, ok func() bool) {
 	w.Helper()
 	w.within(patience, what, ok)
@@ -213,7 +214,7 @@ func parallel(t *testing.T) {
 	}
 }
 
-// seed returns MATCHWIRE_SEED, the seed of all random choices. The default is 1.
+// seed returns MATCHWIRE_SEED, the seed of the random faults, events and attacks. The default is 1.
 func seed(t *testing.T) uint64 {
 	n, err := strconv.ParseUint(cmp.Or(os.Getenv("MATCHWIRE_SEED"), "1"), 10, 64)
 	if err != nil {

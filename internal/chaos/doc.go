@@ -3,5 +3,7 @@
 // the network, or kills processes. The main tests print a table with a row for each fault. A test
 // fails if an event is lost, if an effect happens twice, or if a notification is late.
 //
+// To run the long form of the tests:
+//
 //	make chaos
 package chaos

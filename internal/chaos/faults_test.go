@@ -18,7 +18,7 @@ type fault struct {
 	late     time.Duration // how late a notification may be, in addition to the length of the fault
 	dataLost bool          // whether Redis loses its data
 	// repeats is how many times each consumer process may repeat its notifications in flight. A
-	// process repeats them if it was killed, or if it could not reach Redis for long.
+	// process repeats them if it was killed, or if it could not reach Redis for a long time.
 	repeats int
 }
 

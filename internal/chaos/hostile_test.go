@@ -28,7 +28,7 @@ import (
 
 const (
 	hostileMemory = 256 << 20       // largest permitted peak of a process's resident memory, in bytes
-	unreadyLimit  = 2 * time.Second // longest permitted time without a positive answer of /readyz
+	unreadyLimit  = 2 * time.Second // longest permitted time without a positive answer from /readyz
 	pollEvery     = time.Second     // interval between the polls of the honest pages
 	honestSockets = 20
 )
@@ -36,8 +36,8 @@ const (
 // TestHostileTraffic attacks all roles with pages, requests, frames and tokens, while honest pages are
 // polled and honest clients are connected. No event is lost or duplicated, and no honest client is
 // disconnected. The memory of the roles stays within hostileMemory. MATCHWIRE_HOSTILE_TIME is the
-// duration of the attack; the default is 15 s. If it is set, the test also checks the readiness and the
-// delay of the honest polls. With the race detector, the test does not check memory, readiness or delay.
+// duration of the attack; the default is 15 s. If the variable is set, the test also checks the readiness
+// and the delay of the honest polls. With the race detector, the test does not check memory, readiness or delay.
 func TestHostileTraffic(t *testing.T) {
 	duration, long := 15*time.Second, os.Getenv("MATCHWIRE_HOSTILE_TIME")
 	if long != "" {
@@ -58,7 +58,7 @@ func TestHostileTraffic(t *testing.T) {
 	var running sync.WaitGroup
 	defer running.Wait()
 	defer stop()
-	honest := w.connectHonest(ctx, &running)
+	closed := w.connectHonest(ctx, &running)
 	unready := w.watchReadiness(ctx, &running, targets)
 	a := &attack{w: w, targets: targets}
 	for i, f := range a.all() {
@@ -80,7 +80,7 @@ func TestHostileTraffic(t *testing.T) {
 
 	t.Logf("%d attacks in %v; at most %v between two honest polls, with an interval of %v",
 		a.made.Load(), duration, gap.Round(time.Millisecond), pollEvery)
-	if n := honest.Load(); n > 0 {
+	if n := closed.Load(); n > 0 {
 		t.Errorf("%d honest sockets were closed, want none", n)
 	}
 	if testenv.Race {
@@ -100,7 +100,7 @@ func TestHostileTraffic(t *testing.T) {
 		peak := peakMemory(t, target.role)
 		t.Logf("%s: peak of %d MiB", target.role.name, peak>>20)
 		if peak > hostileMemory {
-			t.Errorf("%s: peak of %d MiB, want at most %d", target.role.name, peak>>20, hostileMemory>>20)
+			t.Errorf("%s: peak of %d MiB, want at most %d MiB", target.role.name, peak>>20, hostileMemory>>20)
 		}
 	}
 }
@@ -109,11 +109,11 @@ func TestHostileTraffic(t *testing.T) {
 type target struct {
 	role    *role
 	address string // host:port that it serves on
-	ready   string // text in its log when it is ready
+	ready   string // text that it logs when it is ready
 }
 
-// listenEverywhere makes every role serve HTTP, and adds the role api and the gateway. It returns all of
-// them.
+// listenEverywhere makes every role serve HTTP, and adds the role api and the gateway. It returns a target
+// for each process.
 func (w *world) listenEverywhere() []target {
 	targets := []target{{w.parser, w.health, parserReady}, {w.fanout, w.listen, fanoutReady}}
 	for _, c := range w.consumers {
@@ -224,12 +224,12 @@ func (w *world) addHostilePages() {
 		w.Fatal(err)
 	}
 	defer file.Close()
-	for n := range len(nastyPages) {
+	for n := range len(hostilePages) {
 		l, err := net.Listen("tcp", fmt.Sprintf("127.0.1.%d:0", n+1))
 		if err != nil {
 			w.Fatal(err)
 		}
-		server := httptest.NewUnstartedServer(nastyPages[n])
+		server := httptest.NewUnstartedServer(hostilePages[n])
 		server.Listener.Close()
 		server.Listener = l
 		server.Start()
@@ -241,8 +241,8 @@ func (w *world) addHostilePages() {
 	}
 }
 
-// nastyPages contains the handlers of hostile pages.
-var nastyPages = []http.HandlerFunc{
+// hostilePages contains the handlers of hostile pages.
+var hostilePages = []http.HandlerFunc{
 	func(w http.ResponseWriter, _ *http.Request) { zipped(w, "<p>", 15<<20) },
 	func(w http.ResponseWriter, _ *http.Request) {
 		for n := range 3600 {
@@ -333,7 +333,7 @@ func (a *attack) slowBody(ctx context.Context, r *rand.Rand) {
 		"Content-Length: 1000\r\n\r\n{")
 }
 
-// hold opens n connections, writes text, and closes them after a while.
+// hold opens n connections, writes text to each, and closes them after 2 seconds.
 func (a *attack) hold(ctx context.Context, address string, n int, text string) {
 	var all []net.Conn
 	for range n {

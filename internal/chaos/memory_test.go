@@ -53,27 +53,27 @@ func TestMemoryIsBounded(t *testing.T) {
 	w.until("fanout to read the log", func() bool { return healthy(w.listen) })
 	w.checkMemory(w.fanout, fmt.Sprintf("after a restart, ready in %.1f s", time.Since(began).Seconds()))
 
-	stopped := w.consumers[0]
-	stopped.start(consumersReady)
-	stopped.stop()
+	consumers := w.consumers[0]
+	consumers.start(consumersReady)
+	consumers.stop()
 	w.publish(b, logged, missed)
 	began = time.Now()
-	stopped.start(consumersReady)
+	consumers.start(consumersReady)
 	w.within(longPatience, "empty queues", func() bool {
 		return w.waiting("consumer.scoreboard", "consumer.notify.hook") == 0
 	})
-	w.checkMemory(stopped, fmt.Sprintf("after %d missed events, handled in %.1f s", missed, time.Since(began).Seconds()))
+	w.checkMemory(consumers, fmt.Sprintf("after %d missed events, handled in %.1f s", missed, time.Since(began).Seconds()))
 
 	w.publishInvalid(dead)
 	count := func() int { n, _ := b.CountDead(t.Context(), "consumer.scoreboard"); return n }
 	w.within(longPatience, "the dead letters", func() bool { return count() == dead })
-	w.checkMemory(stopped, fmt.Sprintf("after %d dead letters", dead))
+	w.checkMemory(consumers, fmt.Sprintf("after %d dead letters", dead))
 	for _, args := range [][]string{
 		{"list", "scoreboard", "--limit", strconv.Itoa(dead), "--json"},
 		{"replay", "scoreboard", "--all"},
 		{"purge", "scoreboard", "--all"},
 	} {
-		cmd := exec.Command(stopped.program, append([]string{"dead"}, args...)...)
+		cmd := exec.Command(consumers.program, append([]string{"dead"}, args...)...)
 		cmd.Env = append(os.Environ(), w.env...)
 		if out, err := cmd.CombinedOutput(); err != nil {
 			t.Fatalf("dead %v: %v: %.500s", args, err, out)

@@ -102,7 +102,7 @@ func (r *role) tail() string {
 	return s[max(0, len(s)-5000):]
 }
 
-// A latest is a Stringer. Its String method returns the current end of a role's log.
+// latest is a Stringer. Its String method returns the current end of a role's log.
 type latest struct{ r *role }
 
 func (l latest) String() string { return l.r.tail() }

@@ -22,7 +22,7 @@ import (
 	"github.com/matchwire/matchwire/internal/testenv/servers"
 )
 
-// A guarded is a pipeline whose roles log in as the users that "matchwire users" creates.
+// guarded is a pipeline whose roles log in as the users that "matchwire users" creates.
 type guarded struct {
 	*testing.T
 	program string
@@ -241,7 +241,7 @@ func TestRights(t *testing.T) {
 	}
 	refused, err := g.admin.Do(t.Context(), "acl", "log").Slice()
 	if err != nil || len(refused) > 0 {
-		t.Errorf("Redis has refused commands: %v, error %v", refused, err)
+		t.Errorf("Redis has refused the commands %v, error %v, want none", refused, err)
 	}
 	if _, err := os.Stat(filepath.Join(dir, "failed")); err != nil {
 		t.Errorf("no event was retried: %v", err)
@@ -275,7 +275,7 @@ func (g *guarded) changeSource(api, page string) {
 	code, text := call(http.MethodPost, "/api/matches", fmt.Sprintf(`{"url": "%s/?again", "profile": "chaos"}`, page))
 	var added struct{ ID, TID string }
 	if err := json.Unmarshal(text, &added); err != nil || code >= http.StatusBadRequest || added.ID == "" {
-		g.Fatalf("POST /api/matches: status %d: %s, %v", code, text, err)
+		g.Fatalf("POST /api/matches: status %d, error %v, want a status less than 400 and an ID: %s", code, err, text)
 	}
 	for _, c := range []struct{ method, path string }{
 		{http.MethodGet, "/api/matches"}, {http.MethodGet, "/api/matches/" + added.ID},
@@ -284,7 +284,7 @@ func (g *guarded) changeSource(api, page string) {
 		{http.MethodGet, "/api/instances"},
 	} {
 		if code, text := call(c.method, c.path, ""); code >= http.StatusBadRequest {
-			g.Errorf("%s %s: status %d: %s", c.method, c.path, code, text)
+			g.Errorf("%s %s: status %d, want less than 400: %s", c.method, c.path, code, text)
 		}
 	}
 	testenv.Eventually(g.T, func() bool { // processes write traces in the background

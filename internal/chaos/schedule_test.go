@@ -67,9 +67,9 @@ type polledLine struct {
 	Due    time.Time
 }
 
-// Several schedulers and workers poll many matches. Each poll is on time and done once, and the
-// work is shared evenly. When one scheduler and one worker are killed, no match misses more than
-// one poll.
+// Several schedulers and workers poll many matches. Each poll is done once, nearly all polls are on
+// time, and the work is shared evenly. When one scheduler and one worker are killed, no match misses
+// more than one poll.
 func TestSchedule(t *testing.T) {
 	parallel(t)
 	// A scheduler reads up to 8 polls at once, so the work of a few rounds is shared unevenly.

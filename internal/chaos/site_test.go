@@ -35,7 +35,7 @@ incidents:
     clock: {jq: .minute}
 `
 
-// A row is an incident on a page.
+// A row is the JSON of an incident on a page.
 type row struct {
 	Kind   string `json:"kind"`
 	Side   string `json:"side"`
@@ -43,7 +43,7 @@ type row struct {
 	Minute string `json:"minute"`
 }
 
-// A match is a match on a page.
+// A match is the JSON of a match on a page.
 type match struct {
 	ID       string `json:"id"`
 	Home     string `json:"home"`
@@ -114,7 +114,7 @@ type site struct {
 	mu    sync.Mutex
 	wave  wave
 	reads [slots]int // number of requests for each page
-	// latest is the time of the latest request for each page since the wave began. gap is the longest
+	// latest is the time of the latest request for each page since play or forgetGaps. gap is the longest
 	// time between two requests for a page during its matches.
 	latest [slots]time.Time
 	gap    time.Duration
@@ -148,7 +148,7 @@ func (s *site) play(w wave) {
 }
 
 // page returns the matches of a page, one step further than at the previous request. At the first
-// request of a wave the matches have not begun. After the last row the matches are over.
+// request of a wave, the matches have not begun. After the last row, the matches are over.
 func (s *site) page(slot int) []match {
 	s.mu.Lock()
 	defer s.mu.Unlock()

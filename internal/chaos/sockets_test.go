@@ -37,15 +37,15 @@ type crowd struct {
 	sockets []*socket
 	address atomic.Value // address to connect to
 	lost    atomic.Int64 // number of connections that ended
-	gaps    atomic.Int64 // number of missed or repeated events, and of snapshots that replaced events
+	gaps    atomic.Int64 // number of gaps and repetitions in the seqs, and of snapshots that replaced events
 }
 
 // A socket is a client that reconnects as the JavaScript client does.
 type socket struct {
 	cursor       string
 	last         atomic.Int64 // seq of the latest event
-	disconnected atomic.Int64 // time when the connection ended, Unix ms; 0 while connected
-	back         atomic.Int64 // time of the latest reconnection, Unix ms
+	disconnected atomic.Int64 // Unix ms when the connection ended; 0 while connected, 1 before the first connection
+	back         atomic.Int64 // Unix ms of the latest connection
 }
 
 // follow keeps a socket connected until ctx ends.
@@ -98,8 +98,8 @@ func (c *crowd) read(ctx context.Context, k *socket, address string) bool {
 	}
 }
 
-// receive checks a frame and updates k. It decodes only cursor and seq of an event, because there
-// are many events.
+// receive checks a frame and updates k. It decodes only the cursor and the seq of an event, because
+// there are many events.
 func (c *crowd) receive(k *socket, b []byte) {
 	isEvent := bytes.HasPrefix(b, []byte(`{"cursor"`)) && bytes.Contains(b[:min(len(b), 60)], []byte(`"event"`))
 	if i := bytes.Index(b, []byte(`"seq":`)); i >= 0 && isEvent {
@@ -166,7 +166,7 @@ func (c *crowd) until(what string, done func() bool) {
 	testenv.Eventually(c, done, "%s", what)
 }
 
-// nodes are processes with the fanout role on one broker and one Redis server.
+// nodes is a set of processes with the fanout role that share one broker and one Redis server.
 type nodes struct {
 	all    []*role
 	listen []string // addresses of the nodes
@@ -343,9 +343,9 @@ func TestNodeKilled(t *testing.T) {
 			})
 			t.Logf("%d sockets connected in %.1f s; %d lost their node, the last socket reconnected after %.1f s",
 				r.sockets, connected.Seconds(), c.lost.Load(), last.Seconds())
-			t.Logf("%d events missed or repeated, of %d for each socket, at %d a second", c.gaps.Load(), s.n, r.perSecond)
+			t.Logf("%d gaps or repetitions, with %d events for each socket, at %d a second", c.gaps.Load(), s.n, r.perSecond)
 			if c.gaps.Load() > 0 {
-				t.Errorf("%d events were missed or repeated, want 0", c.gaps.Load())
+				t.Errorf("%d gaps or repetitions in the events, want 0", c.gaps.Load())
 			}
 			if r.back > 0 && last > r.back && !testenv.Race {
 				t.Errorf("the last socket reconnected after %v, want at most %v", last, r.back)

@@ -139,7 +139,7 @@ func newWebhook(t *testing.T, l *ledger) *httptest.Server {
 			t.Errorf("Webhook-Id is %s, want event ID %s", r.Header.Get("Webhook-Id"), n.Event.ID)
 		}
 		if n.Event.Data.Backfill {
-			t.Errorf("received a notification of backfill event %s", n.Event.ID)
+			t.Errorf("received a notification of backfill event %s, want none", n.Event.ID)
 		}
 		l.add(n.Event)
 	}))

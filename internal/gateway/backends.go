@@ -95,8 +95,8 @@ func (g *Gateway) refresh(ctx context.Context) error {
 }
 
 // Health returns an issue for each role that no healthy instance runs. down is true if there is no
-// healthy instance of any role. There are also issues for instances whose certificate is not trusted,
-// and for the maximum number of connections if it is reached.
+// healthy instance of any role. Health also returns an issue for each instance whose certificate is not
+// trusted, and an issue if the gateway has its maximum number of connections.
 func (g *Gateway) Health() (issues []string, down bool) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -123,9 +123,9 @@ func (g *Gateway) Health() (issues []string, down bool) {
 }
 
 // acquire chooses the backend for a request and counts the request. It returns nil if every
-// instance with the role was tried. It prefers healthy instances, then healthy instances that were
-// recently unreachable. Unhealthy instances come last. They may be the only choice if RabbitMQ or
-// Redis is down. Among instances of the same rank, it chooses the instance with the fewest requests
+// instance with the role was tried. It prefers healthy instances that were not recently unreachable,
+// then other healthy instances. Unhealthy instances come last. They may be the only choice if RabbitMQ
+// or Redis is down. Among instances of the same rank, it chooses the instance with the fewest requests
 // in progress. encrypted reports whether the instance serves TLS.
 func (g *Gateway) acquire(role string, tried []*backend) (best *backend, encrypted bool) {
 	g.mu.Lock()
@@ -215,8 +215,8 @@ type dialError struct{ error }
 
 func (e *dialError) Unwrap() error { return e.error }
 
-// dial connects to an instance. If encrypted is true, it verifies the certificate of the instance.
-// Its errors are of type [dialError].
+// dial connects to an instance. If encrypted is true, dial uses TLS and verifies the certificate of the
+// instance. All errors are of type [dialError].
 func (g *Gateway) dial(ctx context.Context, address string, encrypted bool) (conn net.Conn, err error) {
 	ctx, cancel := context.WithTimeout(ctx, dialTimeout)
 	defer cancel()

@@ -2,7 +2,7 @@ package gateway
 
 import "time"
 
-// SetLimits changes time limits. Call it before the first request.
+// SetLimits sets the time limits. Call it before the first request.
 func (g *Gateway) SetLimits(stall, chunk, half, idle time.Duration) {
 	g.limits = limits{stall: stall, chunk: chunk, half: half, idle: idle}
 }

@@ -3,7 +3,7 @@
 // instance with the fewest requests in progress. An instance that leaves the registry gets
 // no new requests.
 //
-// Most requests pass through a [httputil.ReverseProxy] (proxy.go). WebSockets and event streams are
+// Most requests pass through an [httputil.ReverseProxy] (proxy.go). WebSockets and event streams are
 // open for hours, so they pass through tunnels, which need no buffers while they are idle (handshake.go,
 // tunnel.go). The number of tunnels is limited, and [Gateway.Shutdown] ends them one after the other
 // (streams.go).
@@ -42,8 +42,8 @@ type Options struct {
 	// Drain is the maximum time over which Shutdown ends the WebSockets and event streams, one after
 	// the other. The pause between two of them is at most 1 ms.
 	Drain time.Duration
-	// RootCAs are the certificate authorities that verify the certificates of instances. If RootCAs is
-	// nil, those of the system or of SSL_CERT_FILE do.
+	// RootCAs are the certificate authorities that the gateway trusts for the certificates of instances.
+	// If RootCAs is nil, the gateway trusts the authorities of the system or of SSL_CERT_FILE.
 	RootCAs *x509.CertPool
 }
 
@@ -64,13 +64,14 @@ type Gateway struct {
 
 // limits holds time limits. Tests change them.
 type limits struct {
-	stall time.Duration // within which a peer must accept some bytes
-	chunk time.Duration // within which a peer must accept a whole buffer
-	half  time.Duration // within which a peer must close its side of a tunnel when the other side is closed
-	idle  time.Duration // after which a WebSocket or event stream without any bytes is closed
+	stall time.Duration // time within which a peer must accept some bytes
+	chunk time.Duration // time within which a peer must accept a whole buffer
+	half  time.Duration // time within which a peer must close its side of a tunnel when the other side is closed
+	idle  time.Duration // time after which a WebSocket or event stream without any bytes is closed
 }
 
-// Limits of streams. Fanout sends something every 25 seconds, and clients respond to it.
+// defaultLimits are the limits of a new Gateway. Fanout sends something every 25 seconds, and clients
+// respond to it, so only a broken stream exceeds idle.
 var defaultLimits = limits{stall: 10 * time.Second, chunk: time.Minute, half: 5 * time.Second, idle: 2 * time.Minute}
 
 // New returns a Gateway. The Gateway forwards requests once [Gateway.Run] has listed the instances.
@@ -91,9 +92,8 @@ func New(o Options) *Gateway {
 // via is the value of the header Via in forwarded requests.
 const via = "1.1 matchwire-gateway"
 
-// ServeHTTP forwards a request. It refuses a request that a gateway has already forwarded, because
-// the request would be forwarded in a loop. There is a loop if an instance advertises the address
-// of a gateway.
+// ServeHTTP forwards a request. It refuses a request that a gateway has already forwarded, to prevent
+// a loop. Requests would loop if an instance advertised the address of a gateway.
 func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	protocol := upgrade(r.Header)
 	switch {
@@ -120,7 +120,7 @@ func roleOf(path string) string {
 	return "fanout"
 }
 
-// Reasons for which the gateway does not forward a request.
+// Reasons why the gateway does not forward a request.
 var (
 	errNoInstance = errors.New("no instance serves this path now")
 	errLoop       = errors.New("an instance advertises the address of a gateway: " +

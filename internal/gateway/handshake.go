@@ -20,7 +20,7 @@ import (
 type handshake struct {
 	backend  *backend
 	conn     net.Conn
-	reader   *bufio.Reader // of conn; from readers
+	reader   *bufio.Reader // reads from conn; taken from the pool readers
 	response *http.Response
 	opened   bool // a tunnel has taken over conn
 }

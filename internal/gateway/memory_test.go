@@ -95,7 +95,7 @@ func serveChild(mode, instance string) {
 	_, _ = io.Copy(io.Discard, os.Stdin)
 }
 
-// A child is a process that forwards sockets.
+// A child is a process that forwards WebSockets and event streams.
 type child struct {
 	*testing.T
 	address string
@@ -259,8 +259,8 @@ func idle(t *testing.T, mode, kind, instance string, n int) usage {
 	return usage{(after.Heap - before.Heap) / n, (after.Stacks - before.Stacks) / n, (after.RSS - before.RSS) / n}
 }
 
-// An idle WebSocket or event stream needs at most 12 KB of memory in the gateway. That is less than
-// half of what it needs in a ReverseProxy.
+// An idle WebSocket or event stream needs at most 12 KB of memory in the gateway. That is at most half
+// of what it needs in a ReverseProxy.
 func TestIdleMemory(t *testing.T) {
 	testenv.NotShort(t)
 	if testenv.Race || runtime.GOOS == "windows" {
@@ -283,7 +283,7 @@ func TestIdleMemory(t *testing.T) {
 			t.Errorf("%s: %d bytes, RSS %d; want at most %d", kind, got, tunnel.RSS, most)
 		}
 		if 2*got > other || 2*tunnel.RSS > reverse.RSS {
-			t.Errorf("%s: %d bytes, RSS %d; with a ReverseProxy %d, RSS %d; want less than half", kind, got, tunnel.RSS, other,
+			t.Errorf("%s: %d bytes, RSS %d; with a ReverseProxy %d, RSS %d; want at most half", kind, got, tunnel.RSS, other,
 				reverse.RSS)
 		}
 	}

@@ -16,8 +16,8 @@ import (
 )
 
 const (
-	perSecond = 200             // maximum number of reads of a node per second, on average
-	burst     = 500             // maximum number of reads of a node at once
+	perSecond = 200             // maximum number of reads by a node per second, on average
+	burst     = 500             // maximum number of reads by a node at once
 	maxReads  = 50              // maximum number of reads in one call of Get
 	cacheFor  = time.Second     // how long a result is reused
 	timeout   = 3 * time.Second // time limit of one call of Get
@@ -43,7 +43,7 @@ type result struct {
 	until time.Time
 }
 
-// New returns the Boards of a reader, or nil if read is nil.
+// New returns Boards that call read, or nil if read is nil.
 func New(read Reader, log *slog.Logger) *Boards {
 	if read == nil {
 		return nil
@@ -52,7 +52,7 @@ func New(read Reader, log *slog.Logger) *Boards {
 }
 
 // Get returns the states of the matches that have a scoreboard. It leaves out matches that would
-// exceed a limit on reads. If a read fails or the call takes 3 seconds, Get leaves out this match and
+// exceed a limit on reads. If a read fails or the call takes 3 seconds, Get leaves out that match and
 // all matches after it.
 func (b *Boards) Get(ctx context.Context, matches []string) (states []*eventlog.MatchState) {
 	if b == nil || len(matches) == 0 {

@@ -24,8 +24,8 @@ func names(prefix string, n int) (all []string) {
 	return all
 }
 
-// Results are used again for a second, also those of matches without a scoreboard. The number of reads
-// is limited per call and per node.
+// Get reuses a result for a second, even if the match has no scoreboard. The number of reads is limited
+// per call and per node.
 func TestReadsAreBounded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var reads atomic.Int64

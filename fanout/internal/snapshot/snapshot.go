@@ -12,10 +12,10 @@ import (
 	"github.com/matchwire/matchwire/fanout/internal/wire"
 )
 
-// A Snapshot is the content of the first frame for a client.
+// A Snapshot holds the data that Encode encodes as a snapshot frame for a client.
 type Snapshot struct {
 	States eventlog.States
-	At     broker.Cursor // the position of States
+	At     broker.Cursor // cursor of the latest frame in States
 	Filter filter.Filter // selects the matches
 	// Boards are states from scoreboards. They replace states that are missing or lack incidents.
 	Boards []*eventlog.MatchState
@@ -71,8 +71,8 @@ func (s Snapshot) Encode() (*wire.Object, error) {
 	return wire.NewObject(s.At.String(), fmt.Appendf(b, `},"cursor":"%s","resumed":false}`, s.At)), nil
 }
 
-// list returns the states of the selected matches: first those from States, then those from Boards. In
-// each of these groups, the match that changed last comes first. partial reports whether matches or
+// list returns the states of the selected matches: first those from States, then those from Boards.
+// Within each part, the match that changed last comes first. partial reports whether matches or
 // incidents can be missing.
 func (s Snapshot) list() (list []*eventlog.MatchState, partial bool) {
 	selects := selector(s.Filter)
@@ -105,8 +105,8 @@ func (s Snapshot) boards() map[string]*eventlog.MatchState {
 	return boards
 }
 
-// selector returns a function that reports whether a filter selects a match. If the filter has topic
-// patterns, they must match an incident of the match.
+// selector returns a function that reports whether a filter selects a match. If the filter or its token
+// has topic patterns, they must match the routing key of an incident.
 func selector(f filter.Filter) func(*eventlog.MatchState) bool {
 	selected := map[string]bool{} // cache by routing key, which many incidents share
 	return func(m *eventlog.MatchState) bool {
