@@ -24,8 +24,8 @@ const (
 	// GoneAfter is the time without an announcement after which an instance counts as gone. An
 	// instance normally announces itself twice or more in this time.
 	GoneAfter    = 15 * time.Second
-	removeAfter  = 10 * time.Minute // time from the last announcement to the removal
-	redisTimeout = 3 * time.Second  // time limit of a call to Redis
+	removeAfter  = 10 * time.Minute // minimum time from the last announcement to the removal
+	redisTimeout = 3 * time.Second  // time limit for a call to Redis
 )
 
 // An Instance describes a running process.

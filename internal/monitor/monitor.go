@@ -19,7 +19,7 @@ import (
 const (
 	defaultInterval = 2 * time.Second
 	failingInterval = time.Second     // maximum interval after a run that found an issue that is Down
-	checkTimeout    = 3 * time.Second // time limit of a run
+	checkTimeout    = 3 * time.Second // time limit for a run
 	// hangsAfter is the duration of a run after which the check counts as hanging. A server that
 	// answers within this time is slow, not down.
 	hangsAfter = 1500 * time.Millisecond

@@ -75,7 +75,8 @@ func TestChecksThatHang(t *testing.T) {
 			time.Sleep(10 * time.Second)
 			for path, want := range map[string]int{"/livez": 200, "/readyz": 503, "/healthz": 503} {
 				if code, body := ask(t, m, path); code != want || want == 503 && !strings.Contains(body, `\"stuck\"`) {
-					t.Errorf("first run hangs: %v: %s answered %d %s, want %d", first, path, code, body, want)
+					t.Errorf("first run hangs: %v: %s answered %d %s, want %d, and the check's name with 503", first, path, code,
+						body, want)
 				}
 			}
 			stop()
@@ -85,8 +86,8 @@ func TestChecksThatHang(t *testing.T) {
 	}
 }
 
-// The issues of a check without Ready affect only /healthz. The process becomes ready again when the
-// issue ends.
+// The issues of a check without Ready affect only /healthz. The process becomes healthy again when
+// the issue ends.
 func TestReadiness(t *testing.T) {
 	var issues sync.Map // by the name of the check
 	check := func(name string, ready bool) monitor.Check {

@@ -113,7 +113,7 @@ func (r *Relay) forget(pending []string) {
 	maps.DeleteFunc(r.failing, func(name string, _ failure) bool { return !slices.Contains(pending, name) })
 }
 
-// Health returns an issue if outboxes have been failing for more than a minute.
+// Health returns an issue if one or more outboxes have been failing for more than a minute.
 func (r *Relay) Health() []health.Issue {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -188,8 +188,8 @@ func (r *Relay) dispatch(
 	}
 }
 
-// Flush publishes the messages in an outbox until the outbox is empty or an error occurs. It unmarks
-// the empty outbox.
+// Flush publishes the messages in an outbox until the outbox is empty or an error occurs. It then
+// unmarks the empty outbox; see [Store.Unmark].
 func (r *Relay) Flush(ctx context.Context, name string) error {
 	for {
 		msgs, err := r.store.Oldest(ctx, name, flushBatch)

@@ -17,10 +17,10 @@ import (
 // the system.
 var systems = []string{"linux", "darwin", "windows"}
 
-// A module is a Go module that is linked into the program.
+// A module is a Go module that is linked into the program, or the standard library.
 type module struct {
-	path    string // "" for the program itself
-	version string
+	path    string
+	version string   // "" for the program itself
 	files   []string // paths of its licence files
 }
 
