@@ -1,7 +1,7 @@
 // Package netguard decides which addresses this process may connect to for an untrusted URL. A URL is
 // untrusted if it comes from an API call, a browser or a redirect, or if others control the DNS server for its
-// host name. Without a guard, an untrusted URL could reach services on private networks, or the metadata service of a cloud, which
-// issues credentials (server-side request forgery, SSRF).
+// host name. Without a guard, an untrusted URL could reach services on private networks, or the metadata
+// service of a cloud, which issues credentials (server-side request forgery, SSRF).
 //
 // A [Policy] checks a URL before the request, and each IP address when connecting. So it also refuses a name
 // that resolves to a refused address only after the first check.

@@ -24,17 +24,17 @@ import (
 	"github.com/matchwire/matchwire/profiles"
 )
 
-// A CheckResult is the result of checking the config or one profile.
+// A CheckResult is the result for the config, a profile or an ignored file.
 type CheckResult struct {
-	Name   string   // like "config matchwire.yaml" or "profile fbref"
+	Name   string   // like "config matchwire.yaml", "profile fbref" or "file notes.yaml"
 	Detail string   // like "3 sample pages"
 	Errors []string // empty if the check passed
 }
 
-// Check validates the config and every profile that it can use, and checks the profiles against
-// their sample pages. If update is set, Check saves the current results as expected results
-// instead, except for shipped profiles. It returns an error if the config or a profile is invalid,
-// or if it cannot read or write a file.
+// Check validates the config and every profile that the config can use, and checks the profiles
+// against their sample pages. If update is set, Check saves the current results as expected results
+// instead, except for shipped profiles. It returns an error if the config or a profile is invalid or
+// cannot be read. Errors about sample pages are in the results.
 func Check(ctx context.Context, c Config, plugins []consumers.Plugin, update bool) ([]CheckResult, error) {
 	k := &checker{update: update}
 	lib, err := c.Library()
@@ -109,7 +109,7 @@ func (c Config) profileFiles() (own, others []string, err error) {
 type checker struct {
 	update   bool
 	results  []CheckResult
-	shipped  profile.Library // nil if only single profile files are checked
+	shipped  profile.Library // nil if only named profile files are checked
 	problems int             // number of problems that were written to expectation files for the current profile
 	unusable int             // number of unusable pages that were written to expectation files for the current profile
 }
@@ -231,8 +231,8 @@ func (k *checker) checkFiles(ctx context.Context, names []string) error {
 	return nil
 }
 
-// checkFile checks the profile in a file against the sample pages in the folder of
-// the same name beside it.
+// checkFile checks the profile in a file against the sample pages in a folder beside the
+// file. The folder has the name of the file without its extension.
 func (k *checker) checkFile(ctx context.Context, name string) error {
 	data, err := os.ReadFile(name)
 	if err != nil {
@@ -354,8 +354,8 @@ type expectation struct {
 
 // checkPage parses a sample page. The result must equal the expectation file of the page.
 // Without that file, the page must be usable and have no problems. If k.update is set,
-// checkPage writes the expectation file instead. In errors, the name of the page is
-// displayName.
+// checkPage writes the expectation file instead. displayName is the name of the page in
+// errors, and the path of the page if k.update is set.
 func (k *checker) checkPage(
 	ctx context.Context, in fs.FS, file, displayName string, p *profile.Profile,
 ) (errs []string, err error) {

@@ -173,7 +173,7 @@ func (o *observed) observe(name string, c consumers.Consumer) consumers.Consumer
 }
 
 // awaitAttempts waits until every consumer of the events has tried to handle them, until timeout has passed or until
-// ctx ends. It does not wait for a consumer that will try an earlier event again.
+// ctx ends. It does not wait for a consumer whose latest attempt failed or was postponed.
 func (o *observed) awaitAttempts(ctx context.Context, events []event.Event, timeout time.Duration) {
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()

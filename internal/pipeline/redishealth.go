@@ -42,7 +42,7 @@ type redisHealth struct {
 	settings  []health.Issue // from the latest inspection
 }
 
-// newRedisHealth returns the health check of a process that runs roles.
+// newRedisHealth returns the health check for a process that runs roles.
 func (p *Pipeline) newRedisHealth(r redis.UniversalClient, prefix, instance string, roles []Role) *redisHealth {
 	// The API and fanout still serve stored data while Redis refuses writes.
 	needsWrites := func(r Role) bool { return r == RoleScheduler || r == RoleParser || r == RoleConsumers }
@@ -76,9 +76,9 @@ func (h *redisHealth) check(ctx context.Context) []health.Issue {
 }
 
 const (
-	// clockWarn is the difference between clocks from which poll tasks can expire too early.
+	// clockWarn is the minimum difference between the clocks with which poll tasks can expire too early.
 	clockWarn = time.Second
-	// clockDown is the difference from which poll tasks expire before a parser receives them.
+	// clockDown is the minimum difference with which poll tasks expire before a parser receives them.
 	clockDown = 10 * time.Second
 )
 
