@@ -55,7 +55,7 @@ func (r *rules) goFile(file, text string) ([]finding, error) {
 	return all, nil
 }
 
-// comments returns the text of a comment group. Consecutive line comments form one block, so that
+// comments returns the text of a comment group in blocks. Consecutive line comments form one block, so that
 // phrases across line breaks are found. Directives such as //go:embed are omitted.
 func comments(group *ast.CommentGroup, line func(token.Pos) int) []block {
 	var all []block

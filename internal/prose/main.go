@@ -5,8 +5,8 @@
 //   - the identifiers that retired.txt lists, if they occur in Go code,
 //   - sentences of more than 30 words, in Markdown.
 //
-// It prints a line for each finding, with a replacement. It exits with 1 if there are findings, and
-// with 2 after an error.
+// It prints a line for each finding, with a replacement unless the finding is a long sentence. It
+// exits with 1 if there are findings, and with 2 after an error.
 //
 //	go run ./internal/prose [-count] [FOLDER]
 package main

@@ -143,7 +143,7 @@ func TestRules(t *testing.T) {
 			t.Errorf("phrase %q is not found", phrase)
 		}
 		if got := r.words("a.md", block{1, advice}); len(got) > 0 {
-			t.Errorf("the replacement of %q has findings: %v", phrase, got)
+			t.Errorf("the replacement of %q has the findings %v, want none", phrase, got)
 		}
 	}
 }

@@ -29,8 +29,8 @@ type wildcard struct {
 	advice string
 }
 
-// A retired is the replacement of an identifier in the files below a folder. If folder is "", it
-// applies to all files.
+// A retired is the replacement of an identifier in the files below a folder. If folder is "", the
+// replacement applies to all files.
 type retired struct{ folder, replacement string }
 
 // loadRules parses words.txt and retired.txt. A line without a replacement is an error, and so is a
@@ -99,7 +99,7 @@ type block struct {
 // lineAt returns the line of the file for a byte offset in text.
 func (b block) lineAt(offset int) int { return b.line + strings.Count(b.text[:offset], "\n") }
 
-// words returns a finding for each phrase of words.txt in a block.
+// words returns a finding for each phrase from words.txt in a block.
 func (r *rules) words(file string, b block) []finding {
 	var all []finding
 	add := func(at []int, advice string) {

@@ -62,7 +62,7 @@ func (q *Quota) take(address string) Verdict {
 }
 
 // Wait waits until neither limit is reached, gives a unit to an address, and returns true. If several
-// addresses wait, the one that holds the fewest units is first. If ctx ends or stop is closed first,
+// addresses wait, the address that holds the fewest units gets the next unit. If ctx ends or stop is closed first,
 // Wait returns false. After each Wait that returns true, the caller must call Release once.
 func (q *Quota) Wait(ctx context.Context, stop <-chan struct{}, address string) bool {
 	if q == nil {
@@ -127,7 +127,7 @@ func (q *Quota) Release(address string) {
 	q.notify()
 }
 
-// decrement subtracts 1 from a count, and deletes it if it is then 0.
+// decrement subtracts 1 from the count of key, and deletes the count if it is then 0.
 func decrement(counts map[string]int, key string) {
 	if counts[key]--; counts[key] == 0 {
 		delete(counts, key)

@@ -37,7 +37,7 @@ func (s *Schedule) Get(ctx context.Context, source string) (Entry, bool, error) 
 	return found[0], true, nil
 }
 
-// read returns the entries of those sources that are on the schedule.
+// read returns the entries of the given sources that are on the schedule.
 func (s *Schedule) read(ctx context.Context, ids []string) (all []Entry, err error) {
 	pipe := s.redis.Pipeline()
 	activations, intervals := pipe.HMGet(ctx, s.key("sources"), ids...), pipe.HMGet(ctx, s.key("interval"), ids...)
@@ -116,8 +116,8 @@ func (s *Schedule) List(ctx context.Context) ([]Entry, error) {
 	}), nil
 }
 
-// summarize adds the entries of sources to found, without matches. pairs alternates between their IDs
-// and their activations as JSON. If the index lacks some of these sources, summarize adds them to the index.
+// summarize adds the entries of sources to found, without matches. pairs contains, alternately, the ID of
+// a source and its activation as JSON. If the index lacks some of these sources, summarize adds them to the index.
 func (s *Schedule) summarize(ctx context.Context, pairs []string, found map[string]Entry) error {
 	activations, ids := map[string]string{}, []any{}
 	for pair := range slices.Chunk(pairs, 2) {
