@@ -15,7 +15,7 @@ import (
 )
 
 const (
-	headerTimeout = 15 * time.Second // longer than the time limit of an API call; streams send headers immediately
+	headerTimeout = 15 * time.Second // longer than the time limit for an API call; streams send headers immediately
 	maxIdle       = 256              // maximum number of idle connections to an instance
 )
 

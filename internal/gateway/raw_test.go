@@ -57,7 +57,7 @@ func (r *raw) rest() string {
 	r.Helper()
 	b, err := io.ReadAll(r.r)
 	if timeout := net.Error(nil); errors.As(err, &timeout) && timeout.Timeout() {
-		r.Fatalf("the connection is still open after a minute and %d bytes", len(b))
+		r.Fatalf("the connection is still open after a minute and %d bytes, want it closed", len(b))
 	}
 	return string(b)
 }

@@ -182,7 +182,7 @@ func TestClientsReconnectAfterShutdown(t *testing.T) {
 			restarted.Add(1)
 			once = sync.OnceFunc(func() { reconnected.Add(1) })
 			if err := f.follow(second, events, func(seq int64) { once(); received(seq) }); err != nil {
-				t.Errorf("at the second gateway, after event %d: %v", f.last, err)
+				t.Errorf("at the second gateway, after event %d: error %v, want all events", f.last, err)
 			}
 		})
 	}

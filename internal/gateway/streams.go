@@ -46,7 +46,7 @@ func (s *streams) free() {
 	}
 }
 
-// add adds a tunnel for which the caller has called reserve, and stops it if the gateway is stopping.
+// add adds a tunnel whose place the caller has reserved, and stops the tunnel if the gateway is stopping.
 // It fails if the context of Shutdown has ended.
 func (s *streams) add(t *tunnel) error {
 	s.mu.Lock()

@@ -9,10 +9,10 @@ import (
 	"time"
 )
 
-// A tunnel connects a client to an instance for a stream: after the handshake of a WebSocket, or after
-// the header of an event stream. For each direction, a goroutine waits until bytes arrive. Only then
-// does it take a buffer. The tunnel keeps nothing of the request, so that the garbage collector can
-// free the request and its buffers.
+// A tunnel connects a client to an instance for a stream: after the handshake of a WebSocket or another
+// protocol, or after the header of an event stream. For each direction, a goroutine waits until bytes
+// arrive. Only then does it take a buffer. The tunnel keeps nothing of the request, so that the garbage
+// collector can free the request and its buffers.
 //
 // A direction ends when its sender closes the connection. The tunnel then closes the connection to
 // the receiver for writing, and the receiver has limits.half to close its side too. After an error,

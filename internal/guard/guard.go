@@ -38,7 +38,7 @@ type Guard struct {
 	Local bool
 	// Open means that the scope Metrics needs no token.
 	Open bool
-	// Hosts are the names, besides localhost, under which browsers may reach a local listener.
+	// Hosts are the names, besides localhost, that browsers may use to reach a local listener.
 	Hosts []string
 	// Streams verifies the tokens of stream clients. If it is nil, the scope Read needs no
 	// token.

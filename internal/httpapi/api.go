@@ -114,7 +114,7 @@ func (a *API) serve(h handler) http.Handler {
 
 const tidHeader = "X-Transaction-Id"
 
-// parentKey is the key under which a context stores the ID of the caller's span.
+// parentKey is the context key of the ID of the caller's span.
 type parentKey struct{}
 
 // callTID returns the TID of a call, and the ID of the caller's span if the call has the
@@ -154,8 +154,8 @@ func (a *API) require(s guard.Scope, h handler) handler {
 	}
 }
 
-// change returns a handler that requires the scope [guard.Change]. It records the allowed calls in
-// traces.
+// change returns a handler that requires the scope [guard.Change]. The handler records the allowed
+// calls in traces.
 func (a *API) change(h handler) handler {
 	return a.require(guard.Change, func(w http.ResponseWriter, r *http.Request) error {
 		parent, _ := r.Context().Value(parentKey{}).(event.SpanID)

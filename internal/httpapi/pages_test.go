@@ -42,7 +42,7 @@ func get(t *testing.T, h http.Handler, path string) (status int, body map[string
 	h.ServeHTTP(w, httptest.NewRequest(http.MethodGet, path, nil))
 	text := w.Body.Bytes()
 	if err := json.Unmarshal(text, &body); err != nil {
-		t.Errorf("GET %s: %v: %.200s", path, err, text)
+		t.Errorf("GET %s: body %.200s, error %v; want JSON", path, text, err)
 	}
 	return w.Code, body, len(text)
 }

@@ -60,8 +60,8 @@ const far = time.Hour // a limit that a test does not reach
 
 func ok(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "ok") }
 
-// If there are too many connections, the server closes the oldest ones on which no complete header has
-// arrived. It still serves a client that sends a complete header.
+// If there are too many connections, the server closes the oldest connections that have received
+// no complete header. It still serves a client that sends a complete header.
 func TestSlowHeaders(t *testing.T) {
 	for _, secure := range []bool{false, true} {
 		t.Run(fmt.Sprintf("TLS %v", secure), func(t *testing.T) {

@@ -48,8 +48,8 @@ func (p Policy) Dial(n Network) func(ctx context.Context, network, address strin
 	}
 }
 
-// connect resolves the host of an address and connects to one of the IP addresses of the host. It leaves out
-// the addresses for which refuses returns a reason.
+// connect resolves the host of an address and connects to one of the IP addresses of the host. It skips
+// the addresses that refuses returns a reason for.
 func (n Network) connect(
 	ctx context.Context, network, address string, refuses func(netip.Addr) Reason,
 ) (net.Conn, error) {

@@ -49,7 +49,7 @@ type Config struct {
 	// nil, the default consumers run.
 	Consumers map[string]strictyaml.Raw `yaml:"consumers"`
 	Trace     TraceConfig               `yaml:"trace"`
-	// Listen is the host:port on which a process with role fanout or api serves.
+	// Listen is the host:port that a process with role fanout or api serves on.
 	// The default is [DefaultListen].
 	Listen string    `yaml:"listen"`
 	TLS    TLSConfig `yaml:"tls"`

@@ -48,8 +48,8 @@ type FanoutConfig struct {
 	// ConnectionsPerAddress is the maximum number of connections from one client address in one
 	// process. If it is 0, the maximum is a tenth of Connections, but at least 250.
 	ConnectionsPerAddress int `yaml:"connections_per_address"`
-	// Timelines is the maximum number of timelines with a delay, and also of timelines with a speed. The
-	// default is 256.
+	// Timelines is the maximum number of timelines with a delay. The same maximum applies to timelines
+	// with a speed. The default is 256.
 	Timelines int `yaml:"timelines"`
 	// TimelinesPerAddress is the maximum number of timelines with a delay or a speed that one client
 	// address can use. The default is 32.

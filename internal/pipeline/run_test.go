@@ -63,11 +63,11 @@ func TestAddedConsumer(t *testing.T) {
 			t.Errorf("the consumer received %+v, want a goal by P in m1", e)
 		}
 	case err := <-done:
-		t.Fatalf("Run returned early: %v", err)
+		t.Fatalf("Run returned %v before the consumer received a goal", err)
 	}
 	cancel()
 	if err := <-done; err != nil {
-		t.Errorf("Run: %v", err)
+		t.Errorf("Run: error %v, want none", err)
 	}
 }
 

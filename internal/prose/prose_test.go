@@ -140,7 +140,7 @@ func TestRules(t *testing.T) {
 	// No replacement contains a phrase that must itself be replaced.
 	for phrase, advice := range r.advice {
 		if got := r.words("a.md", block{1, "It " + strings.ReplaceAll(phrase, "*", "thing") + " it."}); len(got) == 0 {
-			t.Errorf("phrase %q is not found", phrase)
+			t.Errorf("phrase %q: no findings, want at least one", phrase)
 		}
 		if got := r.words("a.md", block{1, advice}); len(got) > 0 {
 			t.Errorf("the replacement of %q has the findings %v, want none", phrase, got)

@@ -90,7 +90,7 @@ func eachRule(file, text string, f func(left, right string) error) error {
 }
 
 // A block is a unit of text, such as a paragraph, a table cell, a comment or a string. line is the
-// line of the file at which it begins. text has the line breaks of the file.
+// line of the file where the block begins. text has the line breaks of the file.
 type block struct {
 	line int
 	text string

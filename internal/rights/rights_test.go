@@ -115,7 +115,7 @@ func TestWrite(t *testing.T) {
 		}
 	}
 	if !strings.Contains(first[rights.ACLFile], " ~mw:club:{fanout}:* ") {
-		t.Errorf("%s does not contain the keys of the namespace", rights.ACLFile)
+		t.Errorf("%s does not contain the key pattern ~mw:club:{fanout}:*", rights.ACLFile)
 	}
 
 	if err := os.Remove(filepath.Join(dir, rights.ACLFile)); err != nil {

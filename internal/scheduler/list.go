@@ -82,8 +82,8 @@ for _, id in ipairs(ARGV) do
 end
 return all`)
 
-// List returns all entries in the order in which the sources were activated, without the matches and
-// the course of their latest polls. It also completes the index for [Schedule.Page]. It reads all
+// List returns all entries in the order of activation, without the matches and the course of their
+// latest polls. It also completes the index for [Schedule.Page]. It reads all
 // sources, in small parts.
 func (s *Schedule) List(ctx context.Context) ([]Entry, error) {
 	found := map[string]Entry{}
