@@ -24,8 +24,7 @@ func newPool(limit int) *pool {
 
 // changed is called by the server for each change in the state of a connection. If a new connection
 // exceeds the limit, changed closes the connection that has waited longest for a complete request
-// header. It
-// never closes a connection whose request a handler serves.
+// header. It never closes a connection whose request a handler serves.
 func (p *pool) changed(c net.Conn, state http.ConnState) {
 	p.mu.Lock()
 	defer p.mu.Unlock()

@@ -29,7 +29,7 @@ func ask(t *testing.T, m *monitor.Monitor, path string) (code int, body string) 
 	return w.Code, w.Body.String()
 }
 
-// bubble runs test in a bubble of synctest, with a running Monitor that has checks.
+// bubble runs test in a bubble of synctest, with a Monitor that runs checks.
 func bubble(t *testing.T, checks []monitor.Check, test func(*testing.T, *monitor.Monitor)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
@@ -99,10 +99,10 @@ func TestReadiness(t *testing.T) {
 	}
 	bubble(t, []monitor.Check{check("needed", true), check("other", false)}, func(t *testing.T, m *monitor.Monitor) {
 		for _, tc := range []struct {
-			check           string
-			issue           health.Issue
-			ready, healthy  int    // status codes of /readyz and /healthz
-			text, unhealthy string // texts in their bodies
+			check                  string
+			issue                  health.Issue
+			ready, healthy         int    // status codes of /readyz and /healthz
+			readyText, healthyText string // texts in their bodies
 		}{
 			{"other", health.Issue{Text: "webhook"}, 200, 200, "", "webhook"},
 			{"other", health.Issue{Text: "webhook", Down: true}, 200, 503, "", "webhook"},
@@ -114,7 +114,7 @@ func TestReadiness(t *testing.T) {
 			for path, want := range map[string]struct {
 				code int
 				text string
-			}{"/livez": {200, ""}, "/readyz": {tc.ready, tc.text}, "/healthz": {tc.healthy, tc.unhealthy}} {
+			}{"/livez": {200, ""}, "/readyz": {tc.ready, tc.readyText}, "/healthz": {tc.healthy, tc.healthyText}} {
 				if code, body := ask(t, m, path); code != want.code || !strings.Contains(body, want.text) {
 					t.Errorf("with %v: %s answered %d %s, want %d with %q", tc.issue, path, code, body, want.code, want.text)
 				}

@@ -151,7 +151,7 @@ func TestPorts(t *testing.T) {
 	}
 }
 
-// Check also refuses a name if one of its addresses is refused.
+// Check resolves a name, and refuses the name if the policy refuses one of its addresses.
 func TestCheckResolvesNames(t *testing.T) {
 	n := netguard.Network{Lookup: func(_ context.Context, host string) ([]netip.Addr, error) {
 		if host == "none.example" {

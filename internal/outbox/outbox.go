@@ -17,8 +17,8 @@ import (
 	"github.com/matchwire/matchwire/internal/trace"
 )
 
-// A Relay publishes the messages in the outboxes of a store. After a write to an outbox, the caller
-// calls Nudge. Run also sweeps all pending outboxes every few seconds. So if a nudge is lost or the
+// A Relay publishes the messages in the outboxes of a store. After a write to an outbox, call
+// Nudge. Run also sweeps all pending outboxes every few seconds. So if a nudge is lost or the
 // process dies, a later sweep by any process finds the outbox.
 //
 // Two processes may publish the same messages at the same time. Each process begins with the oldest
@@ -31,7 +31,7 @@ type Relay struct {
 	nudge chan string
 
 	mu      sync.Mutex
-	failing map[string]failure // by outbox
+	failing map[string]failure // by the name of the outbox
 }
 
 // A failure describes consecutive failed attempts to publish an outbox.

@@ -75,8 +75,8 @@ func CheckProfiles(ctx context.Context, files []string, update bool) ([]CheckRes
 	return k.results, err
 }
 
-// profileFiles returns the profile files in the config's profile folder and the profile files that
-// the config's sources name, sorted. others are the other YAML files in the folder, except the
+// profileFiles returns, sorted, the profile files in the config's profile folder and the profile files
+// that the config's sources name. others are the other YAML files in the folder, except the
 // config itself.
 func (c Config) profileFiles() (own, others []string, err error) {
 	found := map[string]bool{}
@@ -392,7 +392,7 @@ func (k *checker) checkPage(
 	return nil, compare(displayName, want, got)
 }
 
-// compare returns an error that shows the first line at which want and got differ.
+// compare returns an error that shows the first line where want and got differ.
 func compare(file string, want, got []byte) error {
 	wantLines, gotLines := bytes.Split(want, []byte("\n")), bytes.Split(got, []byte("\n"))
 	for i := range max(len(wantLines), len(gotLines)) {

@@ -200,7 +200,7 @@ func (p *Pipeline) start(
 	return nil
 }
 
-// startWatch starts the watch for sources that no process polls. Every process has one. Only a
+// startWatch starts the watch for sources that no process polls. Every process has a watch. Only a
 // process with an outbox marks the matches of these sources as stale.
 func (p *Pipeline) startWatch(ctx context.Context, group *errgroup.Group, parts *roleParts, roles []Role) error {
 	if p.Feed != nil {

@@ -76,9 +76,9 @@ func (h *redisHealth) check(ctx context.Context) []health.Issue {
 }
 
 const (
-	// clockWarn is the minimum difference between the clocks with which poll tasks can expire too early.
+	// clockWarn is the minimum difference between the clocks at which poll tasks can expire too early.
 	clockWarn = time.Second
-	// clockDown is the minimum difference with which poll tasks expire before a parser receives them.
+	// clockDown is the minimum difference at which poll tasks expire before a parser receives them.
 	clockDown = 10 * time.Second
 )
 

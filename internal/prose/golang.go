@@ -39,7 +39,7 @@ func (r *rules) goFile(file, text string) ([]finding, error) {
 			if value, err := strconv.Unquote(n.Value); err == nil && strings.ContainsAny(value, " \n") {
 				for _, f := range r.words(file, block{1, value}) {
 					if f.line += line(n.Pos()) - 1; !raw {
-						f.line = line(n.Pos()) // an escaped \n is not a line break of the file
+						f.line = line(n.Pos()) // an escaped \n is not a line break in the file
 					}
 					all = append(all, f)
 				}

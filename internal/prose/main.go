@@ -39,7 +39,7 @@ func main() {
 type finding struct {
 	file string
 	line int
-	text string // the problem and its replacement
+	text string // the problem, and its replacement if there is one
 }
 
 func (f finding) String() string { return fmt.Sprintf("%s:%d: %s", f.file, f.line, f.text) }

@@ -122,7 +122,7 @@ func TestOtherFiles(t *testing.T) {
 	check(t, ".github/a.md", "\nseldom\n", want)
 }
 
-// loadRules rejects an invalid line, and the error contains the line. Each phrase is found.
+// loadRules rejects an invalid line, and the error contains the line. words finds each phrase in words.txt.
 func TestRules(t *testing.T) {
 	for text, want := range map[string]string{
 		"seldom: rarely\nanew\n":                  `words.txt line 2: "anew" is not PHRASE: REPLACEMENT`,

@@ -29,7 +29,7 @@ type wildcard struct {
 	advice string
 }
 
-// A retired is the replacement of an identifier in the files below a folder. If folder is "", the
+// A retired is the replacement for an identifier in the files below a folder. If folder is "", the
 // replacement applies to all files.
 type retired struct{ folder, replacement string }
 
@@ -131,7 +131,7 @@ func isPartOfName(text string, at []int) bool {
 	return before || after
 }
 
-// identifier returns the replacement of an identifier in a file, or "" if the identifier is valid there.
+// identifier returns the replacement for an identifier in a file, or "" if the identifier is valid there.
 func (r *rules) identifier(file, name string) string {
 	for _, old := range r.retired[name] {
 		if old.folder == "" || strings.HasPrefix(path.Dir(file)+"/", old.folder+"/") {

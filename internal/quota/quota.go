@@ -62,8 +62,8 @@ func (q *Quota) take(address string) Verdict {
 }
 
 // Wait waits until neither limit is reached, gives a unit to an address, and returns true. If several
-// addresses wait, the address that holds the fewest units gets the next unit. If ctx ends or stop is closed first,
-// Wait returns false. After each Wait that returns true, the caller must call Release once.
+// addresses wait, the address that holds the fewest units gets the next unit. If ctx ends or stop is
+// closed first, Wait returns false. After each Wait that returns true, the caller must call Release once.
 func (q *Quota) Wait(ctx context.Context, stop <-chan struct{}, address string) bool {
 	if q == nil {
 		return true

@@ -11,7 +11,7 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// A Limiter reserves slots and pauses services. The state of each key is one hash. All times are
+// A Limiter reserves slots and starts pauses. The state of each key is one hash. All times are
 // Unix milliseconds by Redis's clock:
 //
 //	next      when the whole burst is free again; if Burst is 1, when the next slot is free

@@ -17,10 +17,10 @@ const (
 	// add the scorer or correct the score.
 	scoreFor = 2 * time.Minute
 
-	lateFor             = 2 * time.Hour    // maximum delay of a kick-off
+	lateFor             = 2 * time.Hour    // time after the scheduled kick-off during which polls stay frequent
 	overFor             = 30 * time.Minute // time from the end of the last match on a page to the end of polling
 	longestAfterFailure = 5 * time.Minute  // longest interval after failed polls
-	longestFreshness    = time.Minute      // longest freshness that is accepted from a site's Cache-Control
+	longestFreshness    = time.Minute      // longest interval that a site's Cache-Control can cause
 	unchangedLimit      = 8                // number of unchanged polls in a row after which the interval doubles
 	siteShare           = 4                // minimum interval, as a multiple of the response time of the site
 )

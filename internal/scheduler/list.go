@@ -28,7 +28,7 @@ type Entry struct {
 	Latest   LatestPoll    // zero before the first poll
 }
 
-// Get returns the entry of a source. If no source has that ID, Get returns false.
+// Get returns the entry of a source. If the source is not on the schedule, Get returns false.
 func (s *Schedule) Get(ctx context.Context, source string) (Entry, bool, error) {
 	found, err := s.read(ctx, []string{source})
 	if err != nil || len(found) == 0 {
@@ -83,8 +83,7 @@ end
 return all`)
 
 // List returns all entries in the order of activation, without the matches and the course of their
-// latest polls. It also completes the index for [Schedule.Page]. It reads all
-// sources, in small parts.
+// latest polls. It also completes the index for [Schedule.Page]. It reads all sources, in small parts.
 func (s *Schedule) List(ctx context.Context) ([]Entry, error) {
 	found := map[string]Entry{}
 	for cursor := uint64(0); ; {
@@ -232,7 +231,7 @@ func (s *Schedule) checkIndex(ctx context.Context) error {
 	return s.check(ctx)
 }
 
-// listedWithMatch returns the IDs and places of at most ARGV[3] sources of the match ARGV[1] whose
+// listedWithMatch returns the IDs and places of at most ARGV[3] sources with the match ARGV[1] whose
 // place is less than ARGV[2], the highest place first.
 var listedWithMatch = redis.NewScript(`
 local all = {}
@@ -250,7 +249,7 @@ end
 return out`)
 
 // listed returns the IDs and places of at most n sources in the index whose place is less than after,
-// the highest place first. If match is not "", it returns only sources of this match.
+// the highest place first. If match is not "", it returns only sources with this match.
 func (s *Schedule) listed(ctx context.Context, match string, after int64, n int) (all []redis.Z, err error) {
 	if match == "" {
 		all, err = s.redis.ZRevRangeByScoreWithScores(ctx, s.key("order"), &redis.ZRangeBy{
