@@ -79,8 +79,8 @@ func (f *follower) follow(c *cluster, last int64, received func(seq int64)) erro
 	return nil
 }
 
-// receive records the cursor and the seq in a frame. It returns an error if the frame contains a different
-// event from the next one.
+// receive records the cursor and the seq in a frame. It returns an error if the frame contains an event
+// other than the next one, or an unexpected snapshot.
 func (f *follower) receive(b []byte) error {
 	if rest, ok := bytes.CutPrefix(b, []byte(`{"cursor":"`)); ok { // decoding all the JSON is slow
 		cursor, rest, _ := bytes.Cut(rest, []byte(`"`))

@@ -383,7 +383,7 @@ func TestDefaultConnectionLimit(t *testing.T) {
 	t.Parallel()
 	got := gateway.New(gateway.Options{Log: slog.New(slog.DiscardHandler)}).MaxConnections()
 	if want := nonblock.MaxConnections() / 2; got != want || got == 0 {
-		t.Errorf("at most %d connections, want %d, and at least 1", got, want)
+		t.Errorf("the maximum is %d connections, want %d, and at least 1", got, want)
 	}
 }
 

@@ -52,6 +52,6 @@ func (p *listing) close(next string) ([]byte, error) {
 
 // invalidPosition returns the error for an invalid value of the query parameter after.
 func invalidPosition(after string) error {
-	detail := "after " + strconv.Quote(after) + ": want the value of next in a response"
+	detail := "after " + strconv.Quote(after) + ": want the value of next from a response"
 	return apiError{http.StatusBadRequest, detail, ""}
 }

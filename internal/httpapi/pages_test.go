@@ -66,7 +66,7 @@ func ids(t *testing.T, h http.Handler, path, list, member string, n int) (all []
 			)
 		}
 		if size > 2<<20+100_000 {
-			t.Errorf("GET %s: %d bytes, want about 2 MiB at most", path+after, size)
+			t.Errorf("GET %s: %d bytes, want at most 2 MiB and 100,000 bytes", path+after, size)
 		}
 		for _, i := range items {
 			var id string

@@ -126,7 +126,7 @@ func ParseNetwork(text string) (netip.Prefix, error) {
 	case err != nil, p.Addr().Is4In6():
 		return p, fmt.Errorf("%q: want a network such as 10.0.0.0/8 or fd12:3456::/32, or an IP address", text)
 	case p != p.Masked():
-		return p, fmt.Errorf("%q: want %v, the network with this address", text, p.Masked())
+		return p, fmt.Errorf("%q: want %v, the network that contains this address", text, p.Masked())
 	}
 	return p, nil
 }

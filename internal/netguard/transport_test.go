@@ -104,7 +104,7 @@ func TestRebinding(t *testing.T) {
 	}
 	c := i.client(netguard.Policy{})
 	if body, reason := get(t, c, "http://rebind.example/"); body != "page" || i.takeDialed() != "93.184.216.34:80" {
-		t.Fatalf("while the name is public: body %q, reason %d, want the page", body, reason)
+		t.Fatalf("while the name is public: body %q, reason %d, want the page from 93.184.216.34:80", body, reason)
 	}
 	if _, reason := get(t, c, "http://rebind.example/"); reason != netguard.Private || i.takeDialed() != "" {
 		t.Errorf("after the name became private: reason %d, want %d and no connection", reason, netguard.Private)
@@ -130,7 +130,7 @@ func TestNameWithPublicAndPrivateAddresses(t *testing.T) {
 	}
 	c := &http.Client{Transport: netguard.NewTransport(netguard.Policy{}, &http.Transport{DisableKeepAlives: true}, n)}
 	if body, reason := get(t, c, "http://both.example/"); body != "page" || i.takeDialed() != "93.184.216.34:80" {
-		t.Errorf("body %q, reason %d, want the page of the public address", body, reason)
+		t.Errorf("body %q, reason %d, want the page from 93.184.216.34:80", body, reason)
 	}
 }
 
@@ -192,7 +192,7 @@ func TestProxies(t *testing.T) {
 	}
 	body, _ := get(t, through(netguard.Policy{}, true), "http://site.example/")
 	if body != "via proxy http://site.example/" || i.takeDialed() != "10.0.0.9:3128" {
-		t.Errorf("body %q, want a response from the proxy", body)
+		t.Errorf("body %q, want a response from the proxy at 10.0.0.9:3128", body)
 	}
 	for host, want := range map[string]netguard.Reason{
 		"10.0.0.1": netguard.Private, "localhost": netguard.Private, "redis": netguard.Private,

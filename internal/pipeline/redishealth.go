@@ -157,11 +157,11 @@ func inspectRedis(ctx context.Context, r redis.UniversalClient) (issues []health
 			"set REDIS_URL to the primary", info["master_host"], info["master_port"])})
 	}
 	if policy := info["maxmemory_policy"]; policy != "noeviction" {
-		issues = append(issues, health.Issue{Text: fmt.Sprintf("Redis removes data of matches when its memory is full "+
+		issues = append(issues, health.Issue{Text: fmt.Sprintf("Redis removes match data when its memory is full "+
 			"(maxmemory-policy %s): set maxmemory-policy noeviction", policy)})
 	}
 	if aof := info["aof_enabled"]; aof == "0" || aof == "no" {
-		issues = append(issues, health.Issue{Text: "Redis loses recent data of matches when it restarts (appendonly no): " +
+		issues = append(issues, health.Issue{Text: "Redis loses recent match data when it restarts (appendonly no): " +
 			"set appendonly yes"})
 	}
 	return issues, nil
@@ -171,10 +171,10 @@ func inspectRedis(ctx context.Context, r redis.UniversalClient) (issues []health
 func checkMode(info map[string]string) error {
 	switch info["redis_mode"] + info["server_mode"] { // Valkey may use the second name
 	case "cluster", "clustercluster":
-		return errors.New("REDIS_URL names a Redis cluster, which refuses commands on keys of several slots: " +
+		return errors.New("REDIS_URL names a Redis cluster, which refuses commands on keys in several slots: " +
 			"use a single Redis server without cluster mode")
 	case "sentinel", "sentinelsentinel":
-		return errors.New("REDIS_URL names a Redis Sentinel, which stores no data: set it to the Redis server")
+		return errors.New("REDIS_URL names a Redis Sentinel, which stores no data: set REDIS_URL to the Redis server")
 	}
 	return nil
 }

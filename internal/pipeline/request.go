@@ -86,7 +86,7 @@ func (r *RequestConfig) check(at strictyaml.Pos) error {
 		}
 		canonical := textproto.CanonicalMIMEHeaderKey(name)
 		if other := seen[canonical]; other != "" {
-			return r.Headers[name].Pos.Errorf("headers %s and %s are the same", other, name)
+			return r.Headers[name].Pos.Errorf("headers %s and %s have the same name", other, name)
 		}
 		seen[canonical] = name
 	}

@@ -83,7 +83,7 @@ func TestRunReturnsFirstError(t *testing.T) {
 	failing := func(consumers.Host) (consumers.Consumer, error) { return consumers.Consumer{}, broken }
 	p = newPipeline(consumers.Plugin{Name: "x", New: failing})
 	if err := p.Run(t.Context()); !errors.Is(err, broken) || !strings.Contains(err.Error(), "consumer x") {
-		t.Errorf("Run with a failing consumer: error %v, want %v of consumer x", err, broken)
+		t.Errorf("Run with a failing consumer: error %v, want %v from consumer x", err, broken)
 	}
 }
 
