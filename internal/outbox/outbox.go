@@ -188,8 +188,8 @@ func (r *Relay) dispatch(
 	}
 }
 
-// Flush publishes the messages in an outbox until the outbox is empty or an error occurs. It then
-// unmarks the empty outbox; see [Store.Unmark].
+// Flush publishes the messages in an outbox until the outbox is empty or an error occurs. When the outbox
+// is empty, Flush unmarks it; see [Store.Unmark].
 func (r *Relay) Flush(ctx context.Context, name string) error {
 	for {
 		msgs, err := r.store.Oldest(ctx, name, flushBatch)

@@ -293,8 +293,8 @@ func (k *checker) checkFolder(
 			return err == nil && !strings.Contains(fp.File, "/") // checked in the loop below
 		})
 		for _, fp := range f.Pages {
-			first, _, _ := strings.Cut(fp.File, "/")
-			recorded[first] = !isFixture(in, path.Join(dir, first))
+			top, _, _ := strings.Cut(fp.File, "/")
+			recorded[top] = !isFixture(in, path.Join(dir, top))
 		}
 		pages, errs = checkFixture(ctx, f, p)
 	}

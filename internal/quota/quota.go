@@ -26,7 +26,7 @@ type Quota struct {
 
 	mu      sync.Mutex
 	held    map[string]int // units, by address; without addresses that hold nothing
-	all     int            // units that all addresses hold together
+	allHeld int            // units that all addresses hold together
 	waiting map[string]int // calls of Wait, by address; without addresses that do not wait
 	changed chan struct{}  // closed when a call of Wait may succeed; nil if none waits
 }
@@ -53,11 +53,11 @@ func (q *Quota) take(address string) Verdict {
 	switch {
 	case q.perAddress > 0 && q.held[address] >= q.perAddress:
 		return AddressFull
-	case q.total > 0 && q.all >= q.total:
+	case q.total > 0 && q.allHeld >= q.total:
 		return Full
 	}
 	q.held[address]++
-	q.all++
+	q.allHeld++
 	return Taken
 }
 
@@ -122,7 +122,7 @@ func (q *Quota) Release(address string) {
 	}
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	q.all--
+	q.allHeld--
 	decrement(q.held, address)
 	q.notify()
 }

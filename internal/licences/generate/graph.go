@@ -41,11 +41,11 @@ func graph(root string) ([]module, error) {
 			return nil, err
 		}
 		for line := range strings.Lines(lines) {
-			part := strings.Split(strings.TrimSpace(line), "|")
-			if len(part) != 5 {
+			fields := strings.Split(strings.TrimSpace(line), "|")
+			if len(fields) != 5 {
 				continue // a package of the standard library
 			}
-			path, version, main, dir, packageDir := part[0], part[1], part[2] == "true", part[3], part[4]
+			path, version, main, dir, packageDir := fields[0], fields[1], fields[2] == "true", fields[3], fields[4]
 			if main {
 				own, packageDir = path, dir
 			}
