@@ -22,7 +22,7 @@ const (
 	Read    Scope = "read"    // scoreboards, which are public unless the streams need tokens
 	Operate Scope = "operate" // sources, traces and instances; it includes Read and Metrics
 	Change  Scope = "change"  // calls that change something; it includes Operate, but not Read or Metrics
-	Metrics Scope = "metrics" // metrics and the details on the health endpoints
+	Metrics Scope = "metrics" // metrics and the details of the health endpoints
 )
 
 // Scopes returns all scopes.

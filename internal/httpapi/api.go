@@ -114,7 +114,7 @@ func (a *API) serve(h handler) http.Handler {
 
 const tidHeader = "X-Transaction-Id"
 
-// parentKey is the context key of the ID of the caller's span.
+// parentKey is the context key for the ID of the caller's span.
 type parentKey struct{}
 
 // callTID returns the TID of a call, and the ID of the caller's span if the call has the

@@ -49,7 +49,7 @@ func (p Policy) Dial(n Network) func(ctx context.Context, network, address strin
 }
 
 // connect resolves the host of an address and connects to one of the IP addresses of the host. It skips
-// the addresses that refuses returns a reason for.
+// an address if refuses returns a reason.
 func (n Network) connect(
 	ctx context.Context, network, address string, refuses func(netip.Addr) Reason,
 ) (net.Conn, error) {

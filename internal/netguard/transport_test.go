@@ -92,8 +92,8 @@ func get(t *testing.T, c *http.Client, rawURL string) (string, netguard.Reason) 
 	return string(body), 0
 }
 
-// Names are resolved when connecting, and the addresses are checked then. If the address of a name was public and
-// has become private, the name is refused before anything is sent to that address.
+// The transport resolves names when it connects, and then checks the addresses. If the address of a name was public
+// and has become private, the transport refuses the name before it sends anything to that address.
 func TestRebinding(t *testing.T) {
 	i := newInternet(t, func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "page") })
 	i.names["rebind.example"] = []string{"93.184.216.34", "93.184.216.34", "10.0.0.1"}
