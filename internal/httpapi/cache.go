@@ -29,7 +29,8 @@ type cached struct {
 }
 
 // get returns the cached body for a key, or the result of read. Concurrent calls with the same key
-// share one read. Errors are not cached. The caller must not change the body.
+// share one read. If ctx ends first, get returns its error, but the read continues. Errors are not
+// cached. The caller must not change the body.
 func (c *cache) get(ctx context.Context, key string, read func(context.Context) ([]byte, error)) ([]byte, error) {
 	if body := c.find(key); body != nil {
 		return body, nil

@@ -152,7 +152,7 @@ func newObserved(onAttempt func(Attempt)) *observed {
 		waiting: map[string]bool{}, changed: make(chan struct{})}
 }
 
-// observe returns the consumer with a handler that reports each attempt.
+// observe returns the consumer with a handler that records and reports each attempt.
 func (o *observed) observe(name string, c consumers.Consumer) consumers.Consumer {
 	o.keys[name] = c.Keys
 	handle := c.Handle
