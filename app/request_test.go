@@ -67,7 +67,7 @@ func TestCaseRequestSettings(t *testing.T) {
 		{source("    headers: {Host: a}\n"), "matchwire.yaml:4:21: sources[0].headers.Host: header Host: matchwire " +
 			"sets this header itself"},
 		{source("    headers: {x key: a}\n"), `header "x key": want a name`},
-		{source("    headers: {x-key: a, X-KEY: b}\n"), "headers X-KEY and x-key are the same"},
+		{source("    headers: {x-key: a, X-KEY: b}\n"), "headers X-KEY and x-key have the same name"},
 		{source("    headers: [a]\n"), "matchwire.yaml:4:14"},
 		{source("    method: PUT\n"), `matchwire.yaml:2:8: sources[0]: method "PUT": want GET or POST`},
 		{source("    method: GET\n    body: a\n"), "matchwire.yaml:5:11: sources[0].body: a GET request cannot have a body"},

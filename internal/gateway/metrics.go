@@ -79,7 +79,8 @@ func (g *Gateway) Collectors() []prometheus.Collector {
 	return append([]prometheus.Collector{m.requests, m.firstByte, m.dialFailures, m.ended}, m.gauges...)
 }
 
-// responded counts the response of an instance to a request that was received at began.
+// responded counts the response of an instance to a request, and records the time since began, when the
+// request was received.
 func (m *metrics) responded(role string, status int, began time.Time) {
 	m.requests.WithLabelValues(role, classOf(status)).Inc()
 	m.firstByte.WithLabelValues(role).Observe(time.Since(began).Seconds())

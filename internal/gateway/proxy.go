@@ -15,7 +15,7 @@ import (
 )
 
 const (
-	headerTimeout = 15 * time.Second // longer than the time limit of an API call; streams send headers immediately
+	headerTimeout = 15 * time.Second // longer than the time limit for an API call; streams send headers immediately
 	maxIdle       = 256              // maximum number of idle connections to an instance
 )
 
@@ -38,11 +38,12 @@ func (g *Gateway) newProxy() {
 	}
 }
 
-// rewrite adds the headers of the gateway to a request, and a URL that the balancer changes.
+// rewrite adds the headers of the gateway to a request. It also sets a preliminary URL, which the balancer
+// completes.
 func rewrite(r *httputil.ProxyRequest) {
 	r.Out.URL.Scheme = "http"    // the balancer sets https for an instance that serves TLS
 	r.Out.URL.Host = r.In.Host   // the balancer replaces it with the address of an instance
-	r.SetXForwarded()            // replaces the values of the client
+	r.SetXForwarded()            // replaces the values from the client
 	r.Out.Header.Add("Via", via) // to detect loops
 	r.Out.Host = r.In.Host       // fanout compares it with the Origin header
 }
@@ -86,12 +87,12 @@ func (c *closeBody) Close() error {
 	return c.ReadCloser.Close()
 }
 
-// slowKey is the context key of a flag, a *[atomic.Bool]. If it is set, the client has not sent the
-// request body in time.
+// slowKey is the context key of a flag, a *[atomic.Bool]. If the flag is set, the client has not
+// sent the request body in time.
 type slowKey struct{}
 
-// watchBody returns r with a body that sets the flag slowKey when a read of the body takes too long.
-// The server of the gateway sets the deadline.
+// watchBody returns r with a body that sets the flag slowKey when a read of the body exceeds its
+// deadline. The server of the gateway sets the deadline.
 func watchBody(r *http.Request) *http.Request {
 	if r.Body == nil || r.Body == http.NoBody {
 		return r

@@ -17,7 +17,7 @@ import (
 	"github.com/matchwire/matchwire/internal/instances"
 )
 
-// patience is the time limit of operations that must succeed.
+// patience is the time limit for operations that must succeed.
 const patience = time.Minute
 
 // A raw is the connection at one end of a tunnel. Its methods fail the test if the connection is older
@@ -42,7 +42,7 @@ func (r *raw) send(b ...byte) {
 	}
 }
 
-// receive reads n bytes.
+// receive reads and returns n bytes.
 func (r *raw) receive(n int) string {
 	r.Helper()
 	b := make([]byte, n)
@@ -52,12 +52,12 @@ func (r *raw) receive(n int) string {
 	return string(b)
 }
 
-// rest reads until the peer closes the connection.
+// rest reads until the peer closes the connection, and returns what it has read.
 func (r *raw) rest() string {
 	r.Helper()
 	b, err := io.ReadAll(r.r)
 	if timeout := net.Error(nil); errors.As(err, &timeout) && timeout.Timeout() {
-		r.Fatalf("the connection is still open after a minute and %d bytes", len(b))
+		r.Fatalf("the connection is still open after a minute and %d bytes, want it closed", len(b))
 	}
 	return string(b)
 }
@@ -95,7 +95,8 @@ func (c *cluster) rawInstance() *rawInstance {
 	return i
 }
 
-// accept opens a stream. It sends the first frame or event together with the header of the response.
+// accept opens the requested stream. It sends the first frame or event together with the header of the
+// response. It refuses other requests with status 400.
 func (i *rawInstance) accept(conn net.Conn) {
 	r, err := http.ReadRequest(bufio.NewReaderSize(conn, 4096))
 	switch {
@@ -215,7 +216,8 @@ func (c *cluster) metric(name string, want ...string) (sum float64) {
 	return sum
 }
 
-// ended waits until the metrics count one stream that ended for a reason. No other stream may have ended.
+// ended waits until the metrics count one stream of the given kind that ended for the given reason. No
+// other stream may have ended.
 func (c *cluster) ended(kind, why string) {
 	c.Helper()
 	c.until("a "+kind+" to end: "+why, func() bool {

@@ -79,7 +79,8 @@ func (f *follower) follow(c *cluster, last int64, received func(seq int64)) erro
 	return nil
 }
 
-// receive records a frame, and checks that it is the next one.
+// receive records the cursor and the seq in a frame. It returns an error if the frame contains an event
+// other than the next one, or an unexpected snapshot.
 func (f *follower) receive(b []byte) error {
 	if rest, ok := bytes.CutPrefix(b, []byte(`{"cursor":"`)); ok { // decoding all the JSON is slow
 		cursor, rest, _ := bytes.Cut(rest, []byte(`"`))
@@ -175,13 +176,13 @@ func TestClientsReconnectAfterShutdown(t *testing.T) {
 			err := f.follow(first, events, func(seq int64) { once(); received(seq) })
 			var closed *websocket.CloseError
 			if !errors.As(err, &closed) || closed.Code != websocket.CloseServiceRestart {
-				t.Errorf("after event %d: %v, want a close frame with 1012", f.last, err)
+				t.Errorf("after event %d: %v, want a close frame with code 1012", f.last, err)
 				return
 			}
 			restarted.Add(1)
 			once = sync.OnceFunc(func() { reconnected.Add(1) })
 			if err := f.follow(second, events, func(seq int64) { once(); received(seq) }); err != nil {
-				t.Errorf("at the second gateway, after event %d: %v", f.last, err)
+				t.Errorf("at the second gateway, after event %d: error %v, want all events", f.last, err)
 			}
 		})
 	}
@@ -203,7 +204,8 @@ func TestClientsReconnectAfterShutdown(t *testing.T) {
 		t.Error(err)
 	}
 	if took := time.Since(began); took < (sockets-1)*time.Millisecond {
-		t.Errorf("Shutdown took %v, want a pause of 1 ms after each socket", took)
+		t.Errorf("Shutdown took %v, want at least %v: a pause of 1 ms between two sockets", took,
+			(sockets-1)*time.Millisecond)
 	}
 	group.Wait()
 	if n := restarted.Load(); n != sockets {

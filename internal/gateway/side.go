@@ -35,11 +35,11 @@ func newBuffer(r interface {
 	return b
 }
 
-// Sizes of the buffers for reading from a connection that nonblock does not support: a TLS connection,
-// and each connection on Windows. Clients send little.
+// Sizes, in bytes, for connections that nonblock does not support: TLS connections, and all connections
+// on Windows.
 const (
-	clientBytes   = 512
-	instanceBytes = 4 << 10
+	clientBytes   = 512     // read buffer for a client, which sends little
+	instanceBytes = 4 << 10 // read buffer for an instance
 	tlsWriteBytes = 4 << 10 // maximum number of bytes in a write with one deadline
 )
 
@@ -115,7 +115,7 @@ func (s *side) write(b []byte, l *limits) error {
 	return nil
 }
 
-// writeSome writes some bytes of b, at least one.
+// writeSome writes some bytes of b. Without an error, it has written at least one.
 func (s *side) writeSome(b []byte) (n int, err error) {
 	if s.own != nil {
 		return s.conn.Write(b[:min(len(b), tlsWriteBytes)])

@@ -10,7 +10,7 @@ import (
 
 // streams is the set of the open tunnels of a gateway.
 type streams struct {
-	max     int            // maximum of reserved
+	max     int            // maximum value of reserved
 	empty   chan struct{}  // closed when the gateway is stopping and no stream is left
 	running sync.WaitGroup // counts the tunnels in open
 
@@ -21,8 +21,9 @@ type streams struct {
 	cut      bool // no tunnel can be added
 }
 
-// reserve counts a stream that is being opened. After a call without an error, the caller must call
-// free once, unless it adds a tunnel.
+// reserve counts a stream that is being opened. It fails if the gateway is stopping, or has its maximum
+// number of streams. After a call without an error, the caller must call free once, unless it adds a
+// tunnel.
 func (s *streams) reserve() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -45,8 +46,8 @@ func (s *streams) free() {
 	}
 }
 
-// add adds a tunnel for which the caller has called reserve, and stops it if the gateway is stopping.
-// It fails if the time limit of Shutdown has passed.
+// add adds a tunnel whose place the caller has reserved, and stops the tunnel if the gateway is stopping.
+// It fails if the context of Shutdown has ended.
 func (s *streams) add(t *tunnel) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -106,8 +107,9 @@ func (s *streams) closeIdle(since time.Time) {
 // Shutdown makes the gateway refuse new streams. It then ends the WebSockets and event streams one after
 // the other, within about Options.Drain, so that their clients do not all reconnect at once. A
 // WebSocket client receives a close frame with code 1012 after a whole frame. The client of an event
-// stream receives an event named close after a whole event. Shutdown returns when all streams have
-// ended. If ctx ends first, Shutdown cuts the remaining streams and returns the error of ctx.
+// stream receives an event named close after a whole event. Connections of other protocols are cut.
+// Shutdown returns when all streams have ended. If ctx ends first, Shutdown cuts the remaining streams
+// and returns the error of ctx.
 func (g *Gateway) Shutdown(ctx context.Context) error {
 	s := &g.streams
 	all := s.beginStop()

@@ -65,7 +65,7 @@ func TestInstanceWithTLS(t *testing.T) {
 		t.Error(err)
 	}
 	if err := <-closed; !websocket.IsCloseError(err, websocket.CloseServiceRestart) {
-		t.Errorf("the socket ended with %v, want 1012", err)
+		t.Errorf("the socket ended with %v, want the close code 1012", err)
 	}
 }
 
@@ -147,6 +147,6 @@ func TestGatewayWithTLS(t *testing.T) {
 		t.Error(err)
 	}
 	if err := <-closed; !websocket.IsCloseError(err, websocket.CloseServiceRestart) {
-		t.Errorf("the socket ended with %v, want 1012", err)
+		t.Errorf("the socket ended with %v, want the close code 1012", err)
 	}
 }

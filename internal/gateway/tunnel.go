@@ -9,10 +9,10 @@ import (
 	"time"
 )
 
-// A tunnel connects a client to an instance for a stream: after the handshake of a WebSocket, or after
-// the header of an event stream. For each direction, a goroutine waits until bytes arrive. Only then
-// does it take a buffer. The tunnel keeps nothing of the request, so that the garbage collector frees
-// the request and its buffers.
+// A tunnel connects a client to an instance for a stream: after the handshake of a WebSocket or another
+// protocol, or after the header of an event stream. For each direction, a goroutine waits until bytes
+// arrive. Only then does it take a buffer. The tunnel keeps nothing of the request, so that the garbage
+// collector can free the request and its buffers.
 //
 // A direction ends when its sender closes the connection. The tunnel then closes the connection to
 // the receiver for writing, and the receiver has limits.half to close its side too. After an error,
@@ -123,7 +123,8 @@ func (t *tunnel) writeClient(b []byte) error {
 }
 
 // endDirection records that a direction has ended. to is the receiver of this direction, and clean is the
-// result of up or down.
+// result of up or down. If clean is true and the other direction is still running, endDirection closes
+// the connection to the receiver only for writing. Otherwise, it closes both connections.
 func (t *tunnel) endDirection(to *side, clean bool) {
 	t.mu.Lock()
 	t.running--
@@ -163,7 +164,7 @@ func (t *tunnel) isStopping() bool {
 }
 
 // stop makes down end after the current frame, with a frame that asks the client to reconnect. It
-// wakes down by a deadline.
+// wakes down by setting a read deadline in the past.
 func (t *tunnel) stop() {
 	t.end(endStopped)
 	t.mu.Lock()

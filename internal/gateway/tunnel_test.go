@@ -55,7 +55,8 @@ func TestTunnelCopies(t *testing.T) {
 	c.ended("websocket", "left")
 }
 
-// A stopping gateway sends a close frame to a client after the current frame.
+// A stopping gateway sends a close frame to a client after the current frame. It sends none if the
+// instance has sent a close frame, or if the rest of the current frame is missing.
 func TestShutdownAfterWholeFrame(t *testing.T) {
 	t.Parallel()
 	big := string(frame(0x81, strings.Repeat("x", 40_000)))
@@ -117,7 +118,7 @@ func short(s string) string {
 	return s
 }
 
-// When its context ends, Shutdown cuts the connections that are still open. A stopping gateway refuses
+// Shutdown cuts the connections that are still open when its context ends. A stopping gateway refuses
 // new streams.
 func TestShutdownIsBounded(t *testing.T) {
 	t.Parallel()
@@ -135,12 +136,12 @@ func TestShutdownIsBounded(t *testing.T) {
 	c.refused("the gateway is stopping")
 	select {
 	case err := <-done:
-		t.Errorf("Shutdown returned %v although a client is connected", err)
+		t.Errorf("Shutdown returned %v while a client was connected, want it to wait for the client", err)
 	default:
 	}
 	cancel()
 	if err := <-done; err == nil {
-		t.Error("Shutdown returned no error although it cut a connection")
+		t.Error("Shutdown returned no error after it cut a connection, want the error of its context")
 	}
 	client.rest()
 	c.ended("websocket", "stopped")
@@ -259,7 +260,7 @@ func (r *raw) flood() {
 	for {
 		_, err := r.Write(b)
 		if timeout := net.Error(nil); errors.As(err, &timeout) && timeout.Timeout() {
-			r.Fatal("the connection is still open after a minute, although the peer accepts bytes too slowly")
+			r.Fatal("the connection is still open after a minute, want it closed because the peer is too slow")
 		}
 		if err != nil {
 			return
@@ -314,7 +315,8 @@ func TestHalfClosed(t *testing.T) {
 	}
 }
 
-// The gateway closes a tunnel that forwards no bytes. Bytes in one direction keep a tunnel open.
+// The gateway closes a tunnel that has forwarded no bytes since a given time. Bytes in either direction
+// keep a tunnel open.
 func TestIdleTunnel(t *testing.T) {
 	t.Parallel()
 	c := newCluster(t)
@@ -363,7 +365,7 @@ func TestConnectionLimit(t *testing.T) {
 		return strings.Contains(strings.Join(issues, "\n"), "the gateway has its maximum of 2 connections")
 	}
 	if !full() {
-		t.Error("the health does not say that the gateway has its maximum of connections")
+		t.Error("Health reports no issue about the maximum of 2 connections, want one")
 	}
 	for _, kind := range []string{"websocket", "sse"} {
 		if n := c.metric("connections", "kind="+kind); n != 1 {
@@ -381,12 +383,13 @@ func TestDefaultConnectionLimit(t *testing.T) {
 	t.Parallel()
 	got := gateway.New(gateway.Options{Log: slog.New(slog.DiscardHandler)}).MaxConnections()
 	if want := nonblock.MaxConnections() / 2; got != want || got == 0 {
-		t.Errorf("at most %d connections, want %d, and at least 1", got, want)
+		t.Errorf("the maximum is %d connections, want %d, and at least 1", got, want)
 	}
 }
 
-// An instance gets the same headers with a request for a WebSocket as with any other request. If the
-// instance refuses a WebSocket, the client receives the response of the instance.
+// Except for Connection and Upgrade, an instance gets the same headers with a request for a WebSocket as
+// with any other request. If the instance refuses a WebSocket, the client receives the response of the
+// instance.
 func TestHeadersOfHandshake(t *testing.T) {
 	t.Parallel()
 	c := newCluster(t)
@@ -488,7 +491,7 @@ func TestHandshakeFails(t *testing.T) {
 		}
 	}
 	if c.metric("dial_failures_total") == 0 {
-		t.Error("no failed dial was counted")
+		t.Error("dial_failures_total is 0, want at least 1")
 	}
 	cut, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {

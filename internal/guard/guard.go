@@ -22,7 +22,7 @@ const (
 	Read    Scope = "read"    // scoreboards, which are public unless the streams need tokens
 	Operate Scope = "operate" // sources, traces and instances; it includes Read and Metrics
 	Change  Scope = "change"  // calls that change something; it includes Operate, but not Read or Metrics
-	Metrics Scope = "metrics" // metrics and the details on /healthz
+	Metrics Scope = "metrics" // metrics and the details of the health endpoints
 )
 
 // Scopes returns all scopes.
@@ -38,7 +38,7 @@ type Guard struct {
 	Local bool
 	// Open means that the scope Metrics needs no token.
 	Open bool
-	// Hosts are the names, besides localhost, under which browsers may reach a local listener.
+	// Hosts are the names, besides localhost, that browsers may use to reach a local listener.
 	Hosts []string
 	// Streams verifies the tokens of stream clients. If it is nil, the scope Read needs no
 	// token.

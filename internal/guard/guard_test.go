@@ -55,8 +55,9 @@ func status(g *guard.Guard, r *http.Request, s guard.Scope) int {
 	return http.StatusOK
 }
 
-// A remote request needs a token for every scope, except for Read if the streams need no tokens. A
-// local request needs a token only for Change. A request through a proxy counts as remote.
+// A remote request needs a token for every scope. A local request needs none for Operate or Metrics. If the
+// streams need no tokens, Read needs none. If the guard is open, Metrics needs none. A request through a
+// proxy counts as remote.
 func TestScopes(t *testing.T) {
 	t.Parallel()
 	all, secrets := tokens(t)
@@ -111,7 +112,8 @@ func TestScopes(t *testing.T) {
 	}
 }
 
-// A stream token gives access to the scoreboards of the matches that its claims allow.
+// A stream token without restrictions gives access to all scoreboards. A restricted token gives access only
+// to the scoreboards of the matches in its claim match.
 func TestScoreboardsWithStreamTokens(t *testing.T) {
 	t.Parallel()
 	secret := strings.Repeat("s", 32)

@@ -47,14 +47,14 @@ type API struct {
 	recent cache
 }
 
-// A Request describes named settings of requests. An API call can use them for a page of one of the hosts.
+// A Request describes named request settings. An API call can use the settings for a page on one of Hosts.
 type Request struct {
 	Hosts []string        // hosts that can receive the settings, each with its port unless the port is the default
 	Allow netguard.Policy // addresses and ports that are allowed besides those of API.Pages
 }
 
 const (
-	callTimeout = 10 * time.Second // time limit of a call
+	callTimeout = 10 * time.Second // time limit for a call
 	maxBody     = 16 << 10         // maximum size of a request body, in bytes
 )
 
@@ -89,8 +89,8 @@ func (a *API) Handler() http.Handler {
 // anything.
 type handler func(w http.ResponseWriter, r *http.Request) error
 
-// serve returns an [http.Handler] that sets the deadline and the TID of each call, calls
-// h, and writes an error of h as the response.
+// serve returns an [http.Handler] that sets the deadline and the TID of each call, limits
+// the size of its body, and calls h. It writes an error from h as the response.
 func (a *API) serve(h handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		ctx, cancel := context.WithTimeout(r.Context(), callTimeout)
@@ -114,13 +114,13 @@ func (a *API) serve(h handler) http.Handler {
 
 const tidHeader = "X-Transaction-Id"
 
-// parentKey is the key under which a context stores the ID of the caller's span.
+// parentKey is the context key for the ID of the caller's span.
 type parentKey struct{}
 
 // callTID returns the TID of a call, and the ID of the caller's span if the call has the
 // header traceparent. The TID comes from the header X-Transaction-Id or traceparent. If the
 // call has neither header, callTID returns a new TID. It returns an error if a header is
-// invalid or both headers have different TIDs.
+// invalid or the two headers have different TIDs.
 func callTID(r *http.Request) (tid event.TID, parent event.SpanID, err error) {
 	own, traceparent := r.Header.Get(tidHeader), r.Header.Get("traceparent")
 	if traceparent != "" {
@@ -154,8 +154,8 @@ func (a *API) require(s guard.Scope, h handler) handler {
 	}
 }
 
-// change returns a handler that requires the scope [guard.Change]. It records the allowed calls in
-// traces.
+// change returns a handler that requires the scope [guard.Change]. The handler records the allowed
+// calls in traces.
 func (a *API) change(h handler) handler {
 	return a.require(guard.Change, func(w http.ResponseWriter, r *http.Request) error {
 		parent, _ := r.Context().Value(parentKey{}).(event.SpanID)

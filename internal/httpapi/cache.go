@@ -10,7 +10,7 @@ import (
 )
 
 const (
-	cacheFor = time.Second // time for which the same response is sent again
+	cacheFor = time.Second // time for which a response is cached
 	maxCache = 16 << 20    // maximum size of all cached responses, in bytes
 )
 
@@ -28,14 +28,15 @@ type cached struct {
 	until time.Time
 }
 
-// get returns the cached body of a key, or the result of read. Concurrent calls with the same key
-// share one read. Errors are not cached. The caller must not change the body.
+// get returns the cached body for a key, or the result of read. Concurrent calls with the same key
+// share one read. If ctx ends first, get returns its error, but the read continues. Errors are not
+// cached. The caller must not change the body.
 func (c *cache) get(ctx context.Context, key string, read func(context.Context) ([]byte, error)) ([]byte, error) {
 	if body := c.find(key); body != nil {
 		return body, nil
 	}
 	result := c.group.DoChan(key, func() (any, error) {
-		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), callTimeout) // other calls may wait for body
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), callTimeout) // other calls may wait for it
 		defer cancel()
 		body, err := read(ctx)
 		if err == nil {
@@ -52,7 +53,7 @@ func (c *cache) get(ctx context.Context, key string, read func(context.Context) 
 	}
 }
 
-// find returns the body of a key, or nil.
+// find returns the body for a key, or nil if there is none or it has expired.
 func (c *cache) find(key string) []byte {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -62,7 +63,7 @@ func (c *cache) find(key string) []byte {
 	return nil
 }
 
-// put removes expired bodies. It then stores the body of a key, unless the cache is full.
+// put removes expired bodies. It then stores the body for a key, unless the cache is full.
 func (c *cache) put(key string, body []byte) {
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -15,8 +15,8 @@ import (
 const ioTimeout = 30 * time.Second
 
 // Limit returns a handler that calls h if the limits of a.Calls allow another call in progress. If the
-// address of the client has too many calls in progress, the response has status 429. If there are too
-// many in total, it has status 503.
+// address of the client has too many calls in progress, the response has status 429. If too many calls
+// are in progress in total, the response has status 503.
 func (a *API) Limit(h http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		address := clientaddr.Of(r)

@@ -23,7 +23,7 @@ import (
 
 const maxLeague = 100 // maximum length of a league name, in bytes
 
-// A Match is a source in the schedule: a page with one or more matches.
+// A Match is a source on the schedule: a page with one or more matches.
 type Match struct {
 	event.Source
 	By        string         `json:"by"` // "config" or "api"
@@ -100,7 +100,7 @@ func notActive(r *http.Request) error {
 }
 
 // activate adds a page to the schedule. After saving the schedule, it responds with 201. If
-// the page was already in the schedule, it responds with 200, or with 409 if the profile,
+// the page was already on the schedule, it responds with 200, or with 409 if the profile,
 // the interval or the league differs.
 func (a *API) activate(w http.ResponseWriter, r *http.Request) error {
 	requested, err := a.source(r)

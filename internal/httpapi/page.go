@@ -7,8 +7,7 @@ import (
 	"strconv"
 )
 
-// maxPage is the size of a page, in bytes, at which the list ends. The rest of the list is on the next
-// page.
+// maxPage is the size, in bytes, at which a page is full. The rest of the list is on the following pages.
 const maxPage = 2 << 20
 
 // A listing is the JSON of one page of a list.
@@ -53,6 +52,6 @@ func (p *listing) close(next string) ([]byte, error) {
 
 // invalidPosition returns the error for an invalid value of the query parameter after.
 func invalidPosition(after string) error {
-	detail := "after " + strconv.Quote(after) + ": want the value of next in a response"
+	detail := "after " + strconv.Quote(after) + ": want the value of next from a response"
 	return apiError{http.StatusBadRequest, detail, ""}
 }

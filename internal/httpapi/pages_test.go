@@ -27,7 +27,7 @@ import (
 	"github.com/matchwire/matchwire/parser/poll"
 )
 
-// newAPI returns an API on a Redis server.
+// newAPI returns an API that uses a Redis server.
 func newAPI(r *redis.Client) *httpapi.API {
 	return &httpapi.API{
 		Schedule: scheduler.NewSchedule(r, "mw:", nil), Boards: scoreboard.NewBoards(r, "mw:"),
@@ -42,7 +42,7 @@ func get(t *testing.T, h http.Handler, path string) (status int, body map[string
 	h.ServeHTTP(w, httptest.NewRequest(http.MethodGet, path, nil))
 	text := w.Body.Bytes()
 	if err := json.Unmarshal(text, &body); err != nil {
-		t.Errorf("GET %s: %v: %.200s", path, err, text)
+		t.Errorf("GET %s: body %.200s, error %v; want JSON", path, text, err)
 	}
 	return w.Code, body, len(text)
 }
@@ -66,7 +66,7 @@ func ids(t *testing.T, h http.Handler, path, list, member string, n int) (all []
 			)
 		}
 		if size > 2<<20+100_000 {
-			t.Errorf("GET %s: %d bytes, want about 2 MiB at most", path+after, size)
+			t.Errorf("GET %s: %d bytes, want at most 2 MiB and 100,000 bytes", path+after, size)
 		}
 		for _, i := range items {
 			var id string
@@ -91,8 +91,8 @@ func ids(t *testing.T, h http.Handler, path, list, member string, n int) (all []
 	}
 }
 
-// polledSources adds n sources whose latest polls found matches of about size bytes. It returns their
-// IDs, the latest source first.
+// polledSources adds n sources. The latest poll of each source found a match of about size bytes.
+// polledSources returns the IDs of the sources, the latest source first.
 func polledSources(t *testing.T, s *scheduler.Schedule, n, size int) (ids []string) {
 	t.Helper()
 	for i := range n {
@@ -129,11 +129,11 @@ func TestMatchesInPages(t *testing.T) {
 		for _, limit := range []int{3, 100, 1000} {
 			got := ids(t, h, fmt.Sprint("/api/matches?limit=", limit), "matches", "id", limit)
 			if !slices.Equal(got, want) {
-				t.Errorf("limit %d: %d sources, want %d in the order of activation", limit, len(got), len(want))
+				t.Errorf("limit %d: %d sources, or in the wrong order; want %d, the latest first", limit, len(got), len(want))
 			}
 		}
 		if _, body, _ := get(t, h, "/api/matches?limit=1000"); body["next"] == nil {
-			t.Error("limit 1000: no next, although all matches together have 5 MB")
+			t.Error("limit 1000: no next, want one because all matches together have 5 MB")
 		}
 		if got := ids(t, h, "/api/matches?match=m7", "matches", "id", 100); len(got) != 1 ||
 			got[0] != want[sources-1-7] {
@@ -164,8 +164,8 @@ func TestMatchesInPages(t *testing.T) {
 	})
 }
 
-// The API limits the calls in progress of each address, and of all addresses together. The response to a
-// refused call has Retry-After.
+// The API limits the calls in progress from each address, and from all addresses together. The response
+// to a refused call has the headers Retry-After and X-Transaction-Id.
 func TestCallsInProgress(t *testing.T) {
 	api := &httpapi.API{Calls: quota.New(2, 3), Log: slog.New(slog.DiscardHandler)}
 	entered, leave := make(chan struct{}), make(chan struct{})

@@ -23,8 +23,8 @@ func newPool(limit int) *pool {
 }
 
 // changed is called by the server for each change in the state of a connection. If a new connection
-// exceeds the limit, changed closes the one that has waited longest for a complete request header. It
-// never closes a connection whose request a handler serves.
+// exceeds the limit, changed closes the connection that has waited longest for a complete request
+// header. It never closes a connection whose request a handler serves.
 func (p *pool) changed(c net.Conn, state http.ConnState) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -42,7 +42,7 @@ func (p *pool) changed(c net.Conn, state http.ConnState) {
 	}
 }
 
-// serving records that a handler serves a request of c.
+// serving records that a handler serves a request from c.
 func (p *pool) serving(c net.Conn) {
 	p.mu.Lock()
 	defer p.mu.Unlock()

@@ -60,8 +60,8 @@ const far = time.Hour // a limit that a test does not reach
 
 func ok(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "ok") }
 
-// If there are too many connections, the server closes those of clients that send no complete header. It
-// still serves a client that sends one.
+// If there are too many connections, the server closes the oldest connections that have received
+// no complete header. It still serves a client that sends a complete header.
 func TestSlowHeaders(t *testing.T) {
 	for _, secure := range []bool{false, true} {
 		t.Run(fmt.Sprintf("TLS %v", secure), func(t *testing.T) {
@@ -148,7 +148,7 @@ func TestSlowBodies(t *testing.T) {
 	}
 }
 
-// After a handler has hijacked a connection, it counts neither as a connection nor as a request.
+// A hijacked connection counts neither as a connection nor as a request in progress.
 func TestHijackedConnectionsDoNotCount(t *testing.T) {
 	address := start(t, limits{connections: 2, requests: 1, header: far, body: far}, nil,
 		func(w http.ResponseWriter, r *http.Request) {

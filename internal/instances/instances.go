@@ -24,8 +24,8 @@ const (
 	// GoneAfter is the time without an announcement after which an instance counts as gone. An
 	// instance normally announces itself twice or more in this time.
 	GoneAfter    = 15 * time.Second
-	removeAfter  = 10 * time.Minute // time from the last announcement to the removal
-	redisTimeout = 3 * time.Second  // time limit of a call to Redis
+	removeAfter  = 10 * time.Minute // minimum time from the last announcement to the removal
+	redisTimeout = 3 * time.Second  // time limit for a call to Redis
 )
 
 // An Instance describes a running process.
@@ -39,8 +39,8 @@ type Instance struct {
 	Status  string    `json:"status"` // as on /healthz: pass, warn or fail
 	Issues  []string  `json:"troubles,omitempty"`
 
-	// SilentSeconds is the time since the last announcement. [Registry.List]
-	// sets it.
+	// SilentSeconds is the time since the last announcement, in seconds.
+	// [Registry.List] sets it.
 	SilentSeconds float64 `json:"silent_seconds"`
 }
 
@@ -145,9 +145,9 @@ return all`)
 const maxListed = 1000
 
 // List returns the instances in the registry, sorted by name. If there are more than maxListed, it
-// returns those that announced themselves last. A killed instance stays
-// in the list, and is [Instance.Gone] after 15 seconds. After ten minutes, the next
-// announcement by another instance removes the killed instance.
+// returns those that announced themselves last. A killed instance stays in the list, and is
+// [Instance.Gone] after 15 seconds. After ten minutes, the next announcement by another instance removes
+// the killed instance.
 func (r *Registry) List(ctx context.Context) ([]Instance, error) {
 	found, err := list.Run(ctx, r.redis, r.keys, maxListed).StringSlice()
 	if err != nil {

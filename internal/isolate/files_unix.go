@@ -4,7 +4,8 @@ package isolate
 
 import "syscall"
 
-// maxInherited is the first file descriptor that closeOnExec does not cover. Inherited files have small descriptors.
+// maxInherited is the first file descriptor that closeOnExec does not cover. Inherited files usually have small
+// descriptors.
 const maxInherited = 1024
 
 // closeOnExec makes programs that this process starts inherit only standard input, output and error.

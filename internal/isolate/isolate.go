@@ -10,5 +10,6 @@ package isolate
 // process stays readable.
 //
 // On Unix, a program that this process starts inherits no open file that this process itself has inherited,
-// except standard input, output and error. Go never passes on the files that it has opened itself.
+// except standard input, output and error. On Linux before 5.11 and on other Unix systems, this covers only
+// file descriptors below 1024. Go never passes on the files that it has opened itself.
 func Process() error { return process() }

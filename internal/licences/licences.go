@@ -4,7 +4,7 @@ package licences
 
 import _ "embed"
 
-// Modules lists the modules. Each line contains the path of a module, its version and the SPDX
+// Modules lists the modules. After a header, each line contains the path of a module, its version and the SPDX
 // expression of its licences. The file NOTICE in the root of the repository has the same text.
 //
 //go:embed modules.txt

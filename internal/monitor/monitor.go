@@ -2,7 +2,8 @@
 // latest results over HTTP.
 //
 // The answers to /livez, /readyz and /healthz do not wait for a check to end: a check that hangs is
-// itself an issue. Until each check has a first result, /readyz and /healthz wait briefly for it.
+// itself an issue. Until each check has a first result, /readyz and /healthz wait briefly for
+// the first results.
 package monitor
 
 import (
@@ -19,7 +20,7 @@ import (
 const (
 	defaultInterval = 2 * time.Second
 	failingInterval = time.Second     // maximum interval after a run that found an issue that is Down
-	checkTimeout    = 3 * time.Second // time limit of a run
+	checkTimeout    = 3 * time.Second // time limit for a run
 	// hangsAfter is the duration of a run after which the check counts as hanging. A server that
 	// answers within this time is slow, not down.
 	hangsAfter = 1500 * time.Millisecond
@@ -37,7 +38,7 @@ type Check struct {
 	// without Ready affects only the health.
 	Ready bool
 	// Every is the time between two runs. The default is 2 seconds. After a run with an issue that
-	// is Down, it is at most a second.
+	// is Down, the time is at most a second.
 	Every time.Duration
 }
 

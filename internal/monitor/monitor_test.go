@@ -29,7 +29,7 @@ func ask(t *testing.T, m *monitor.Monitor, path string) (code int, body string) 
 	return w.Code, w.Body.String()
 }
 
-// bubble runs test in a bubble of synctest, with a running Monitor that has checks.
+// bubble runs test in a bubble of synctest, with a Monitor that runs checks.
 func bubble(t *testing.T, checks []monitor.Check, test func(*testing.T, *monitor.Monitor)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
@@ -75,7 +75,8 @@ func TestChecksThatHang(t *testing.T) {
 			time.Sleep(10 * time.Second)
 			for path, want := range map[string]int{"/livez": 200, "/readyz": 503, "/healthz": 503} {
 				if code, body := ask(t, m, path); code != want || want == 503 && !strings.Contains(body, `\"stuck\"`) {
-					t.Errorf("first run hangs: %v: %s answered %d %s, want %d", first, path, code, body, want)
+					t.Errorf("first run hangs: %v: %s answered %d %s, want %d, and the check's name with 503", first, path, code,
+						body, want)
 				}
 			}
 			stop()
@@ -85,8 +86,8 @@ func TestChecksThatHang(t *testing.T) {
 	}
 }
 
-// The issues of a check without Ready affect only /healthz. The process becomes ready again when the
-// issue ends.
+// The issues of a check without Ready affect only /healthz. The process becomes healthy again when
+// the issue ends.
 func TestReadiness(t *testing.T) {
 	var issues sync.Map // by the name of the check
 	check := func(name string, ready bool) monitor.Check {
@@ -98,10 +99,10 @@ func TestReadiness(t *testing.T) {
 	}
 	bubble(t, []monitor.Check{check("needed", true), check("other", false)}, func(t *testing.T, m *monitor.Monitor) {
 		for _, tc := range []struct {
-			check           string
-			issue           health.Issue
-			ready, healthy  int    // status codes of /readyz and /healthz
-			text, unhealthy string // texts in their bodies
+			check                  string
+			issue                  health.Issue
+			ready, healthy         int    // status codes of /readyz and /healthz
+			readyText, healthyText string // texts in their bodies
 		}{
 			{"other", health.Issue{Text: "webhook"}, 200, 200, "", "webhook"},
 			{"other", health.Issue{Text: "webhook", Down: true}, 200, 503, "", "webhook"},
@@ -113,7 +114,7 @@ func TestReadiness(t *testing.T) {
 			for path, want := range map[string]struct {
 				code int
 				text string
-			}{"/livez": {200, ""}, "/readyz": {tc.ready, tc.text}, "/healthz": {tc.healthy, tc.unhealthy}} {
+			}{"/livez": {200, ""}, "/readyz": {tc.ready, tc.readyText}, "/healthz": {tc.healthy, tc.healthyText}} {
 				if code, body := ask(t, m, path); code != want.code || !strings.Contains(body, want.text) {
 					t.Errorf("with %v: %s answered %d %s, want %d with %q", tc.issue, path, code, body, want.code, want.text)
 				}

@@ -13,7 +13,7 @@ func prefixes(texts ...string) (all []netip.Prefix) {
 	return all
 }
 
-// metadata contains the addresses of the metadata services of clouds. Clouds also use link-local addresses that
+// metadata contains the addresses of cloud metadata services. Clouds also use link-local addresses that
 // they do not document, so the list contains all link-local addresses.
 var metadata = prefixes(
 	"169.254.0.0/16",         // AWS, Google, Azure, Oracle, Tencent, Scaleway, OpenStack and others; AWS ECS and EKS
@@ -29,7 +29,8 @@ var metadata = prefixes(
 	"fd00:100::100:200/128",  // Alibaba
 )
 
-// private4 contains the IPv4 addresses that are not public, from IANA's registry of special-purpose addresses.
+// private4 contains the IPv4 addresses that are not public: those from IANA's registry of special-purpose
+// addresses, and all multicast addresses.
 var private4 = prefixes(
 	"0.0.0.0/8", "10.0.0.0/8", "100.64.0.0/10", "127.0.0.0/8", "172.16.0.0/12", "192.0.0.0/24", "192.0.2.0/24",
 	"192.88.99.0/24", "192.168.0.0/16", "198.18.0.0/15", "198.51.100.0/24", "203.0.113.0/24", "224.0.0.0/3",
@@ -42,8 +43,8 @@ var (
 	private6 = prefixes("2001::/23", "2001:db8::/32", "2002::/16", "3fff::/20")
 )
 
-// Networks whose IPv6 addresses contain an IPv4 address. localNAT64 is for NAT64 on private networks. In
-// it, the IPv4 address can be in several places.
+// Networks whose IPv6 addresses contain an IPv4 address. localNAT64 is for NAT64 on private networks.
+// There, the position of the IPv4 address differs between networks.
 var (
 	nat64      = netip.MustParsePrefix("64:ff9b::/96")
 	localNAT64 = netip.MustParsePrefix("64:ff9b:1::/48")
@@ -125,7 +126,7 @@ func ParseNetwork(text string) (netip.Prefix, error) {
 	case err != nil, p.Addr().Is4In6():
 		return p, fmt.Errorf("%q: want a network such as 10.0.0.0/8 or fd12:3456::/32, or an IP address", text)
 	case p != p.Masked():
-		return p, fmt.Errorf("%q: want %v, the network with this address", text, p.Masked())
+		return p, fmt.Errorf("%q: want %v, the network that contains this address", text, p.Masked())
 	}
 	return p, nil
 }

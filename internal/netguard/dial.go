@@ -14,7 +14,7 @@ const (
 	attemptDelay = 250 * time.Millisecond
 )
 
-// A Network resolves names and connects to IP addresses. The zero Network does so with the network of this
+// A Network resolves names and connects to IP addresses. The zero Network uses the network of this
 // machine. Tests replace its functions.
 type Network struct {
 	Lookup func(ctx context.Context, host string) ([]netip.Addr, error)
@@ -48,8 +48,8 @@ func (p Policy) Dial(n Network) func(ctx context.Context, network, address strin
 	}
 }
 
-// connect resolves the host of an address and connects to one of the IP addresses of the host. It leaves out
-// the addresses for which refuses returns a reason.
+// connect resolves the host of an address and connects to one of the IP addresses of the host. It skips
+// an address if refuses returns a reason.
 func (n Network) connect(
 	ctx context.Context, network, address string, refuses func(netip.Addr) Reason,
 ) (net.Conn, error) {
@@ -83,9 +83,9 @@ func (n Network) connect(
 	return n.race(ctx, network, allowed)
 }
 
-// race connects to the first address that answers. It tries the addresses in order. It starts with the next
-// address when an attempt fails, or attemptDelay after the previous start. If all attempts fail, race returns
-// the first error.
+// race connects to the first address that answers. It tries the addresses in order. It starts the next
+// attempt when an attempt fails, or attemptDelay after the start of the previous attempt. If all attempts
+// fail, race returns the first error.
 func (n Network) race(ctx context.Context, network string, addresses []netip.AddrPort) (net.Conn, error) {
 	type attempt struct {
 		conn net.Conn

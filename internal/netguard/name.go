@@ -19,7 +19,7 @@ var metadataNames = []string{
 	"metadata.azure.internal", "metadata.tencentyun.com", "api.metadata.cloud.ibm.com", "rancher-metadata",
 }
 
-// privateSuffixes contains the ends of names that usually exist only on private networks.
+// privateSuffixes contains the suffixes of names that usually exist only on private networks.
 var privateSuffixes = []string{
 	".local", ".internal", ".localdomain", ".home.arpa", ".lan", ".home", ".corp", ".intranet", ".private",
 }

@@ -1,7 +1,7 @@
-// Package netguard decides which addresses this process may connect to for an untrusted URL. Such a URL comes
-// from an API call, a browser or a redirect, or others control the DNS server for its host name. Without a
-// guard, an untrusted URL could reach services on private networks, or the metadata service of a cloud, which
-// issues credentials (server-side request forgery, SSRF).
+// Package netguard decides which addresses this process may connect to for an untrusted URL. A URL is
+// untrusted if it comes from an API call, a browser or a redirect, or if others control the DNS server for its
+// host name. Without a guard, an untrusted URL could reach services on private networks, or the metadata
+// service of a cloud, which issues credentials (server-side request forgery, SSRF).
 //
 // A [Policy] checks a URL before the request, and each IP address when connecting. So it also refuses a name
 // that resolves to a refused address only after the first check.
@@ -19,11 +19,12 @@ import (
 // A Policy says which addresses and ports a process may connect to. The zero Policy allows public addresses
 // and the ports 80 and 443.
 type Policy struct {
-	// Private allows addresses on this machine and on private networks, but not link-local addresses and
+	// Private allows addresses on this machine and on private networks, but not link-local addresses or
 	// addresses of cloud metadata.
 	Private bool
 	// Networks are private networks that are allowed. A network allows link-local addresses and addresses of
-	// cloud metadata only if it contains nothing else: 169.254.169.254/32 allows one, 0.0.0.0/0 allows none.
+	// cloud metadata only if it contains nothing else: 169.254.169.254/32 allows one such address, 0.0.0.0/0
+	// allows none.
 	Networks []netip.Prefix
 	// AnyPort allows all ports.
 	AnyPort bool
@@ -31,7 +32,7 @@ type Policy struct {
 	Ports []uint16
 }
 
-// IsZero reports whether p allows no more than the zero Policy.
+// IsZero reports whether p is the zero Policy.
 func (p Policy) IsZero() bool {
 	return !p.Private && len(p.Networks) == 0 && !p.AnyPort && len(p.Ports) == 0
 }
@@ -145,7 +146,7 @@ func WithPort(ctx context.Context, port uint16) context.Context {
 	return context.WithValue(ctx, portKey{}, port)
 }
 
-// approvedPort returns the port of WithPort, or 80, which is always allowed.
+// approvedPort returns the port from WithPort, or 80, which is always allowed.
 func approvedPort(ctx context.Context) uint16 {
 	if port, ok := ctx.Value(portKey{}).(uint16); ok {
 		return port

@@ -12,7 +12,7 @@ import (
 	"github.com/matchwire/matchwire/internal/netguard"
 )
 
-// reasonOf returns why a policy refuses a URL, or 0.
+// reasonOf returns why a policy refuses a URL, or 0 if it allows the URL.
 func reasonOf(t *testing.T, p netguard.Policy, rawURL string) netguard.Reason {
 	t.Helper()
 	u, err := url.Parse(rawURL)
@@ -30,7 +30,8 @@ func reasonOf(t *testing.T, p netguard.Policy, rawURL string) netguard.Reason {
 	return refused.Reason
 }
 
-// Every address is public, private or an address of cloud metadata, however it is written.
+// CheckURL recognizes public addresses, private addresses and addresses of cloud metadata, however they are
+// written.
 func TestAddresses(t *testing.T) {
 	for reason, hosts := range map[netguard.Reason][]string{
 		0: {
@@ -150,7 +151,7 @@ func TestPorts(t *testing.T) {
 	}
 }
 
-// Check also refuses a name if one of its addresses is refused.
+// Check resolves a name, and refuses the name if the policy refuses one of its addresses.
 func TestCheckResolvesNames(t *testing.T) {
 	n := netguard.Network{Lookup: func(_ context.Context, host string) ([]netip.Addr, error) {
 		if host == "none.example" {

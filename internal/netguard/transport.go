@@ -16,8 +16,8 @@ type transport struct {
 }
 
 // NewTransport returns a transport that sends only requests that p allows, including requests after redirects.
-// Other requests fail with a [RefusedError]. The transport has the settings of base, except for its dial
-// functions, and base.Proxy chooses the proxies. A proxy resolves names itself. So for a request through a
+// Other requests fail with a [RefusedError]. The transport has the settings of base, except for the dial
+// functions of base. base.Proxy chooses the proxies. A proxy resolves names itself. So for a request through a
 // proxy, the transport checks the URL, but not the addresses of a name. It does not check the address of a
 // proxy.
 //
@@ -63,5 +63,5 @@ func (t *transport) RoundTrip(r *http.Request) (*http.Response, error) {
 	return t.next.RoundTrip(r.WithContext(context.WithValue(r.Context(), proxyKey{}, proxy)))
 }
 
-// CloseIdleConnections lets [http.Client.CloseIdleConnections] close the connections of t.
+// CloseIdleConnections lets [http.Client.CloseIdleConnections] close the idle connections of t.
 func (t *transport) CloseIdleConnections() { t.next.CloseIdleConnections() }

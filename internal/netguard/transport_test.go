@@ -20,7 +20,7 @@ import (
 	"github.com/matchwire/matchwire/internal/netguard"
 )
 
-// A fakeInternet is a network with one web server, which has every public address on every port. No connection
+// A fakeInternet is a network with one web server, which answers at every address and port. No connection
 // leaves the machine: Dial connects to the server on loopback.
 type fakeInternet struct {
 	server *httptest.Server
@@ -60,7 +60,7 @@ func (i *fakeInternet) network() netguard.Network {
 	}
 }
 
-// takeDialed returns the addresses that were dialed since the last call.
+// takeDialed returns the addresses that were dialed since the last call, separated by spaces.
 func (i *fakeInternet) takeDialed() string {
 	i.mu.Lock()
 	defer i.mu.Unlock()
@@ -68,7 +68,7 @@ func (i *fakeInternet) takeDialed() string {
 	return strings.Join(i.dialed, " ")
 }
 
-// client returns a client with a policy. It ignores the proxies of the environment.
+// client returns a client with a policy. The client ignores the proxies in the environment.
 func (i *fakeInternet) client(p netguard.Policy) *http.Client {
 	return &http.Client{Transport: netguard.NewTransport(p, &http.Transport{DisableKeepAlives: true}, i.network())}
 }
@@ -92,19 +92,19 @@ func get(t *testing.T, c *http.Client, rawURL string) (string, netguard.Reason) 
 	return string(body), 0
 }
 
-// Names are resolved when connecting, and the addresses are checked then. If the address of a name was public and
-// has become private, the name is refused before anything is sent to that address.
+// The transport resolves names when it connects, and then checks the addresses. If the address of a name was public
+// and has become private, the transport refuses the name before it sends anything to that address.
 func TestRebinding(t *testing.T) {
 	i := newInternet(t, func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "page") })
 	i.names["rebind.example"] = []string{"93.184.216.34", "93.184.216.34", "10.0.0.1"}
 	i.names["metadata.example"] = []string{"64:ff9b::a9fe:a9fe"}
 	u := &url.URL{Scheme: "http", Host: "rebind.example"}
 	if err := (netguard.Policy{}).Check(t.Context(), i.network(), u); err != nil {
-		t.Fatalf("while the name is public: %v", err)
+		t.Fatalf("while the name is public: error %v, want none", err)
 	}
 	c := i.client(netguard.Policy{})
 	if body, reason := get(t, c, "http://rebind.example/"); body != "page" || i.takeDialed() != "93.184.216.34:80" {
-		t.Fatalf("while the name is public: body %q, reason %d, want the page", body, reason)
+		t.Fatalf("while the name is public: body %q, reason %d, want the page from 93.184.216.34:80", body, reason)
 	}
 	if _, reason := get(t, c, "http://rebind.example/"); reason != netguard.Private || i.takeDialed() != "" {
 		t.Errorf("after the name became private: reason %d, want %d and no connection", reason, netguard.Private)
@@ -114,7 +114,7 @@ func TestRebinding(t *testing.T) {
 		t.Errorf("a name of cloud metadata: reason %d, want %d and no connection", reason, netguard.Metadata)
 	}
 	if _, reason := get(t, c, "http://rebind.example/"); reason != 0 || i.takeDialed() != "10.0.0.1:80" {
-		t.Errorf("a private name, which is allowed: reason %d, want 0", reason)
+		t.Errorf("a private name, which is allowed: reason %d, want 0 and a connection to 10.0.0.1:80", reason)
 	}
 }
 
@@ -130,7 +130,7 @@ func TestNameWithPublicAndPrivateAddresses(t *testing.T) {
 	}
 	c := &http.Client{Transport: netguard.NewTransport(netguard.Policy{}, &http.Transport{DisableKeepAlives: true}, n)}
 	if body, reason := get(t, c, "http://both.example/"); body != "page" || i.takeDialed() != "93.184.216.34:80" {
-		t.Errorf("body %q, reason %d, want the page of the public address", body, reason)
+		t.Errorf("body %q, reason %d, want the page from 93.184.216.34:80", body, reason)
 	}
 }
 
@@ -166,7 +166,7 @@ func TestRedirects(t *testing.T) {
 	}
 	resp, err := i.client(netguard.Policy{}).Do(r)
 	if err != nil {
-		t.Fatalf("redirect to the approved port: %v", err)
+		t.Fatalf("redirect to the approved port: error %v, want none", err)
 	}
 	resp.Body.Close()
 	for _, address := range strings.Fields(i.takeDialed()) {
@@ -192,7 +192,7 @@ func TestProxies(t *testing.T) {
 	}
 	body, _ := get(t, through(netguard.Policy{}, true), "http://site.example/")
 	if body != "via proxy http://site.example/" || i.takeDialed() != "10.0.0.9:3128" {
-		t.Errorf("body %q, want a response from the proxy", body)
+		t.Errorf("body %q, want a response from the proxy at 10.0.0.9:3128", body)
 	}
 	for host, want := range map[string]netguard.Reason{
 		"10.0.0.1": netguard.Private, "localhost": netguard.Private, "redis": netguard.Private,
@@ -219,7 +219,7 @@ func TestProxies(t *testing.T) {
 	i.takeDialed()
 	if _, reason := get(t, through(netguard.Policy{}, true), "http://site.example/"); reason != 0 ||
 		i.takeDialed() != "10.0.0.9:3128" {
-		t.Errorf("through a proxy with a name: reason %d, want 0", reason)
+		t.Errorf("through a proxy with a name: reason %d, want 0 and a connection to 10.0.0.9:3128", reason)
 	}
 	c := through(netguard.Policy{AnyPort: true}, false)
 	if _, reason := get(t, c, "http://proxy.example:3128/"); reason != netguard.Private || i.takeDialed() != "" {
@@ -289,7 +289,7 @@ func TestSeveralAddresses(t *testing.T) {
 				}
 				if tc.want < 0 {
 					if err == nil || len(open) != 0 {
-						t.Errorf("error %v with %d open connections, want an error and none", err, len(open))
+						t.Errorf("error %v with %d open connections, want an error and no connection", err, len(open))
 					}
 					return
 				}

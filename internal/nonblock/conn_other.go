@@ -4,7 +4,7 @@ package nonblock
 
 import "net"
 
-// New returns the zero Conn, because this system has no non-blocking reads and writes.
+// New returns the zero Conn, because this package does not support the system.
 func New(net.Conn) (c Conn) { return c }
 
 // Write writes nothing.
@@ -13,5 +13,5 @@ func (c Conn) Write([]byte) (int, error) { return 0, nil }
 // Read reads nothing.
 func (c Conn) Read([]byte) (int, error) { return 0, nil }
 
-// MaxConnections returns the number of connections that the process should accept.
+// MaxConnections returns the maximum number of connections that the process should accept.
 func MaxConnections() int { return 10_000 }

@@ -27,8 +27,8 @@ func New(conn net.Conn) (c Conn) {
 	return c
 }
 
-// Write writes as many bytes of b as the kernel accepts at once, and returns the number of written
-// bytes. It is not an error if the kernel accepts no bytes.
+// Write writes as many bytes of b as the kernel accepts at once, and returns the number of bytes
+// written. It is not an error if the kernel accepts no bytes.
 func (c Conn) Write(b []byte) (int, error) {
 	if c.raw == nil {
 		return 0, nil
@@ -69,8 +69,9 @@ func (c Conn) Read(b []byte) (int, error) {
 	}
 }
 
-// MaxConnections returns the number of connections that the process should accept: the limit on open
-// files less 500 for other purposes, but at least 100. If the limit is unknown, it returns 1000.
+// MaxConnections returns the maximum number of connections that the process should accept: the limit on
+// open files less 500 for other purposes, but at least 100 and less than 1<<20. If the limit is unknown,
+// it returns 1000.
 func MaxConnections() int {
 	var limit syscall.Rlimit
 	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit); err != nil {

@@ -17,8 +17,8 @@ import (
 	"github.com/matchwire/matchwire/internal/trace"
 )
 
-// A Relay publishes the messages in the outboxes of a store. After a write to an outbox, the caller
-// calls Nudge. Run also sweeps all pending outboxes every few seconds. So if a nudge is lost or the
+// A Relay publishes the messages in the outboxes of a store. After a write to an outbox, call
+// Nudge. Run also sweeps all pending outboxes every few seconds. So if a nudge is lost or the
 // process dies, a later sweep by any process finds the outbox.
 //
 // Two processes may publish the same messages at the same time. Each process begins with the oldest
@@ -31,7 +31,7 @@ type Relay struct {
 	nudge chan string
 
 	mu      sync.Mutex
-	failing map[string]failure // by outbox
+	failing map[string]failure // by the name of the outbox
 }
 
 // A failure describes consecutive failed attempts to publish an outbox.
@@ -113,7 +113,7 @@ func (r *Relay) forget(pending []string) {
 	maps.DeleteFunc(r.failing, func(name string, _ failure) bool { return !slices.Contains(pending, name) })
 }
 
-// Health returns an issue if outboxes have been failing for more than a minute.
+// Health returns an issue if one or more outboxes have been failing for more than a minute.
 func (r *Relay) Health() []health.Issue {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -188,8 +188,8 @@ func (r *Relay) dispatch(
 	}
 }
 
-// Flush publishes the messages in an outbox until the outbox is empty or an error occurs. It unmarks
-// the empty outbox.
+// Flush publishes the messages in an outbox until the outbox is empty or an error occurs. When the outbox
+// is empty, Flush unmarks it; see [Store.Unmark].
 func (r *Relay) Flush(ctx context.Context, name string) error {
 	for {
 		msgs, err := r.store.Oldest(ctx, name, flushBatch)

@@ -18,7 +18,7 @@ import (
 	"github.com/matchwire/matchwire/internal/testenv"
 )
 
-// write marks an outbox and appends messages with these IDs to it.
+// write marks an outbox and appends messages with the given IDs to it.
 func write(t *testing.T, s *outbox.Store, r *redis.Client, name string, ids ...string) {
 	t.Helper()
 	var msgs []broker.Message
@@ -46,7 +46,7 @@ func ids(msgs []broker.Message) []string {
 	return out
 }
 
-// If two processes published the same messages, the second Clear removes no further messages.
+// If two processes have published the same messages, the second Clear removes no further messages.
 func TestClearTwiceRemovesMessagesOnce(t *testing.T) {
 	testenv.OnBothRedis(t, func(t *testing.T, r *redis.Client) {
 		ctx := t.Context()
@@ -65,7 +65,7 @@ func TestClearTwiceRemovesMessagesOnce(t *testing.T) {
 }
 
 // Redis's clock determines whether Unmark removes an outbox. So a process whose clock is ahead does
-// not remove an outbox to which another process is about to write.
+// not remove an outbox that another process is about to write to.
 func TestUnmarkUsesRedisClock(t *testing.T) {
 	m := miniredis.RunT(t)
 	began := time.Now().Add(-5 * time.Minute) // the clock of this process is ahead

@@ -16,7 +16,7 @@ import (
 //
 //	mw:{<name>}:outbox  list of messages (JSON), oldest first
 //	mw:outboxes         sorted set of the names of pending outboxes, by the time of the latest mark,
-//	                    in Unix milliseconds of Redis's clock
+//	                    in Unix milliseconds by Redis's clock
 //
 // An outbox is pending from its first mark until it is unmarked. Every outbox that contains messages
 // is pending, but a pending outbox may be empty.

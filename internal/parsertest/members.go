@@ -20,7 +20,7 @@ func CheckMembers(t *testing.T, golden string, v any) {
 	got := members(reflect.TypeOf(v), "", map[reflect.Type]bool{})
 	for _, name := range want {
 		if !slices.Contains(got, name) {
-			t.Errorf("the member %s is gone: older versions have saved it", name)
+			t.Errorf("the member %s is gone: keep it, because older versions have saved it", name)
 		}
 	}
 	for _, name := range got {
@@ -30,8 +30,8 @@ func CheckMembers(t *testing.T, golden string, v any) {
 	}
 }
 
-// members returns the paths of all JSON members of a type, such as "match.clock.minute". A type that contains
-// itself is listed once.
+// members returns the paths of all JSON members of a type, such as "match.clock.minute". The members of a
+// type that contains itself are listed once.
 func members(typ reflect.Type, prefix string, within map[reflect.Type]bool) (all []string) {
 	for typ.Kind() == reflect.Pointer || typ.Kind() == reflect.Slice || typ.Kind() == reflect.Map {
 		typ = typ.Elem()

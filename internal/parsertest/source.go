@@ -12,7 +12,7 @@ import (
 	"github.com/matchwire/matchwire/parser/profile"
 )
 
-// A Source is a source that a test polls every 30 seconds.
+// A Source is a source that a test polls. The simulated time between two polls is 30 seconds.
 type Source struct {
 	t       *testing.T
 	tracker *poll.Tracker

@@ -24,17 +24,17 @@ import (
 	"github.com/matchwire/matchwire/profiles"
 )
 
-// A CheckResult is the result of checking the config or one profile.
+// A CheckResult is the result for the config, a profile or an ignored file.
 type CheckResult struct {
-	Name   string   // like "config matchwire.yaml" or "profile fbref"
+	Name   string   // like "config matchwire.yaml", "profile fbref" or "file notes.yaml"
 	Detail string   // like "3 sample pages"
 	Errors []string // empty if the check passed
 }
 
-// Check validates the config and every profile that it can use, and checks the profiles against
-// their sample pages. If update is set, Check saves the current results as expected results
-// instead, except for shipped profiles. It returns an error if the config or a profile is invalid,
-// or if it cannot read or write a file.
+// Check validates the config and every profile that the config can use, and checks the profiles
+// against their sample pages. If update is set, Check saves the current results as expected results
+// instead, except for shipped profiles. It returns an error if the config or a profile is invalid or
+// cannot be read. Errors about sample pages are in the results.
 func Check(ctx context.Context, c Config, plugins []consumers.Plugin, update bool) ([]CheckResult, error) {
 	k := &checker{update: update}
 	lib, err := c.Library()
@@ -75,8 +75,8 @@ func CheckProfiles(ctx context.Context, files []string, update bool) ([]CheckRes
 	return k.results, err
 }
 
-// profileFiles returns the profile files in the config's profile folder and the profile files that
-// the config's sources name, sorted. others are the other YAML files in the folder, except the
+// profileFiles returns, sorted, the profile files in the config's profile folder and the profile files
+// that the config's sources name. others are the other YAML files in the folder, except the
 // config itself.
 func (c Config) profileFiles() (own, others []string, err error) {
 	found := map[string]bool{}
@@ -109,7 +109,7 @@ func (c Config) profileFiles() (own, others []string, err error) {
 type checker struct {
 	update   bool
 	results  []CheckResult
-	shipped  profile.Library // nil if only single profile files are checked
+	shipped  profile.Library // nil if only named profile files are checked
 	problems int             // number of problems that were written to expectation files for the current profile
 	unusable int             // number of unusable pages that were written to expectation files for the current profile
 }
@@ -231,8 +231,8 @@ func (k *checker) checkFiles(ctx context.Context, names []string) error {
 	return nil
 }
 
-// checkFile checks the profile in a file against the sample pages in the folder of
-// the same name beside it.
+// checkFile checks the profile in a file against the sample pages in a folder beside the
+// file. The folder has the name of the file without its extension.
 func (k *checker) checkFile(ctx context.Context, name string) error {
 	data, err := os.ReadFile(name)
 	if err != nil {
@@ -293,8 +293,8 @@ func (k *checker) checkFolder(
 			return err == nil && !strings.Contains(fp.File, "/") // checked in the loop below
 		})
 		for _, fp := range f.Pages {
-			first, _, _ := strings.Cut(fp.File, "/")
-			recorded[first] = !isFixture(in, path.Join(dir, first))
+			top, _, _ := strings.Cut(fp.File, "/")
+			recorded[top] = !isFixture(in, path.Join(dir, top))
 		}
 		pages, errs = checkFixture(ctx, f, p)
 	}
@@ -354,8 +354,8 @@ type expectation struct {
 
 // checkPage parses a sample page. The result must equal the expectation file of the page.
 // Without that file, the page must be usable and have no problems. If k.update is set,
-// checkPage writes the expectation file instead. In errors, the name of the page is
-// displayName.
+// checkPage writes the expectation file instead. displayName is the name of the page in
+// errors, and the path of the page if k.update is set.
 func (k *checker) checkPage(
 	ctx context.Context, in fs.FS, file, displayName string, p *profile.Profile,
 ) (errs []string, err error) {
@@ -392,7 +392,7 @@ func (k *checker) checkPage(
 	return nil, compare(displayName, want, got)
 }
 
-// compare returns an error that shows the first line at which want and got differ.
+// compare returns an error that shows the first line where want and got differ.
 func compare(file string, want, got []byte) error {
 	wantLines, gotLines := bytes.Split(want, []byte("\n")), bytes.Split(got, []byte("\n"))
 	for i := range max(len(wantLines), len(gotLines)) {

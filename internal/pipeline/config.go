@@ -37,7 +37,7 @@ type Config struct {
 	Profiles string `yaml:"profiles"`
 	// Sources are the pages to poll.
 	Sources []Source `yaml:"sources"`
-	// Requests are settings of requests that sources and the API use by name.
+	// Requests are named request settings that sources and API calls can use.
 	Requests map[string]NamedRequest `yaml:"requests"`
 	Fetch    FetchConfig             `yaml:"fetch"`
 	// Aliases maps the name of a team to its other names.
@@ -49,7 +49,7 @@ type Config struct {
 	// nil, the default consumers run.
 	Consumers map[string]strictyaml.Raw `yaml:"consumers"`
 	Trace     TraceConfig               `yaml:"trace"`
-	// Listen is the host:port on which a process with role fanout or api serves.
+	// Listen is the host:port that a process with role fanout or api serves on.
 	// The default is [DefaultListen].
 	Listen string    `yaml:"listen"`
 	TLS    TLSConfig `yaml:"tls"`
@@ -186,7 +186,7 @@ type TraceConfig struct {
 const defaultTraceKeep = 48 * time.Hour
 
 // DefaultListen is the default host:port of the roles fanout and api and of the gateway.
-// Only clients on this machine can connect, because clients need no token by default.
+// It accepts only clients on this machine, because clients need no token by default.
 const DefaultListen = "localhost:8080"
 
 // UnmarshalYAML decodes a source and saves its position for later errors.
@@ -297,7 +297,7 @@ func (c Config) resolve(path string) string {
 }
 
 // slotWait is the maximum time that a worker waits for a rate limit slot. It is short,
-// because pages of other hosts wait in the meantime.
+// because pages from other hosts wait in the meantime.
 const slotWait = time.Second
 
 // client returns a client that fetches pages with the config's settings.
@@ -308,7 +308,7 @@ func (c Config) client(l page.HostLimiter) *page.Client {
 	})
 }
 
-// ingester returns an ingester with the config's settings. It calls nudge with the
+// ingester returns an ingester with the config's settings. The ingester calls nudge with the
 // ID of each match that has new events in its outbox.
 func (c Config) ingester(s *poll.Store, nudge func(string), log *slog.Logger) (*poll.Ingester, error) {
 	aliases, err := observation.NewAliases(c.Aliases)

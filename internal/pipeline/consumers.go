@@ -113,7 +113,7 @@ func (p *Pipeline) Setup(ctx context.Context, report func(BrokerObject)) error {
 	return b.Setup(ctx, append(subscriptions(all, &scheduler.Scheduler{}), polls), report)
 }
 
-// setupTimeout is the time limit of Setup. A cluster declares the queues of many consumers in less time.
+// setupTimeout is the time limit for Setup. Even a cluster declares the queues of many consumers in less time.
 const setupTimeout = 5 * time.Minute
 
 // newConsumer creates the named consumer and checks it.

@@ -152,7 +152,7 @@ func newObserved(onAttempt func(Attempt)) *observed {
 		waiting: map[string]bool{}, changed: make(chan struct{})}
 }
 
-// observe returns the consumer with a handler that reports each attempt.
+// observe returns the consumer with a handler that records and reports each attempt.
 func (o *observed) observe(name string, c consumers.Consumer) consumers.Consumer {
 	o.keys[name] = c.Keys
 	handle := c.Handle
@@ -173,7 +173,7 @@ func (o *observed) observe(name string, c consumers.Consumer) consumers.Consumer
 }
 
 // awaitAttempts waits until every consumer of the events has tried to handle them, until timeout has passed or until
-// ctx ends. It does not wait for a consumer that will try an earlier event again.
+// ctx ends. It does not wait for a consumer whose latest attempt failed or was postponed.
 func (o *observed) awaitAttempts(ctx context.Context, events []event.Event, timeout time.Duration) {
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()

@@ -46,10 +46,10 @@ type FanoutConfig struct {
 	// only the limit on open files applies.
 	Connections int `yaml:"connections"`
 	// ConnectionsPerAddress is the maximum number of connections from one client address in one
-	// process. If it is 0, it is a tenth of Connections, but at least 250.
+	// process. If it is 0, the maximum is a tenth of Connections, but at least 250.
 	ConnectionsPerAddress int `yaml:"connections_per_address"`
-	// Timelines is the maximum number of timelines with a delay, and also of timelines with a speed. The
-	// default is 256.
+	// Timelines is the maximum number of timelines with a delay. The same maximum applies to timelines
+	// with a speed. The default is 256.
 	Timelines int `yaml:"timelines"`
 	// TimelinesPerAddress is the maximum number of timelines with a delay or a speed that one client
 	// address can use. The default is 32.
@@ -93,7 +93,7 @@ func (f FanoutConfig) check(data []byte) error {
 	return nil
 }
 
-// fanoutOptions returns the options of the hub. It returns an error if checkPublic does.
+// fanoutOptions returns the options for the hub. It returns an error if checkPublic does.
 func (p *Pipeline) fanoutOptions(parts *roleParts, listen string) (fanout.Options, error) {
 	c := p.config.Fanout
 	o := fanout.Options{
@@ -109,7 +109,7 @@ func (p *Pipeline) fanoutOptions(parts *roleParts, listen string) (fanout.Option
 }
 
 // stateOnBoard returns a function that returns the state of a match according to its scoreboard, or nil
-// if the match has none.
+// if the match has no scoreboard.
 func stateOnBoard(boards scoreboard.Boards) func(context.Context, string) (*eventlog.MatchState, error) {
 	return func(ctx context.Context, match string) (*eventlog.MatchState, error) {
 		b, ok, err := boards.Get(ctx, match)

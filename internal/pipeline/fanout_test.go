@@ -15,9 +15,8 @@ import (
 	"github.com/matchwire/matchwire/fanout/eventlog"
 )
 
-// The state of a match on its scoreboard is the state that a fan-out node computes from the same
-// events. There is one difference: events that only change the state of a match are no incidents on
-// its scoreboard.
+// stateOnBoard returns the same state that a fanout node computes from the same events. There is one
+// difference: events that only change the state of a match are not incidents on its scoreboard.
 func TestStateOnBoard(t *testing.T) {
 	r := redis.NewClient(&redis.Options{Addr: miniredis.RunT(t).Addr()})
 	defer r.Close()

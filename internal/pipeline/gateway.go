@@ -39,7 +39,7 @@ func (g GatewayConfig) check(data []byte) error {
 	return nil
 }
 
-// A Gateway serves the API and the streams of all instances at one address. It uses these settings of
+// A Gateway serves the API and the streams of all instances at one address. It uses these settings from
 // the config: namespace, listen, tls, hosts, api_tokens, metrics, stop_delay and gateway.
 type Gateway struct {
 	Config   Config
@@ -53,7 +53,7 @@ type Gateway struct {
 	onStopDelay func() // see Pipeline.onStopDelay
 }
 
-// drainGrace is how long the gateway waits for clients to disconnect after the drain time.
+// drainGrace is the maximum time that the gateway waits for clients to disconnect after the drain time.
 const drainGrace = 5 * time.Second
 
 // Run serves until ctx ends.
@@ -131,7 +131,7 @@ func (p *Pipeline) gatewayParts(proxy *gateway.Gateway, store redis.UniversalCli
 		health: &monitor.Monitor{}, metrics: prometheus.NewRegistry(), web: http.NewServeMux(),
 		guard: &guard.Guard{Local: loopback(p.address()), Hosts: p.config.Hosts, Tokens: tokens},
 	}
-	// Without Redis, the gateway uses the previous list, so it stays ready.
+	// Without Redis, the gateway uses the previous list of instances, so it stays ready.
 	parts.health.Add(monitor.Check{Name: "redis", Run: pingRedis(store)})
 	parts.health.Add(monitor.Check{Name: "instances", Ready: true, Run: func(context.Context) (all []health.Issue) {
 		issues, down := proxy.Health()

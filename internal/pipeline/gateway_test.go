@@ -104,7 +104,8 @@ func TestGatewayUsesListenerSettings(t *testing.T) {
 	<-stopping
 	for path, want := range map[string]int{"/livez": 200, "/readyz": 503, "/api/matches": 503} {
 		if code, body := get(path, nil); code != want || path == "/readyz" && !strings.Contains(body, "stopping") {
-			t.Errorf("while the gateway is stopping, GET %s: status %d, body %s; want %d", path, code, body, want)
+			t.Errorf("while the gateway is stopping, GET %s: status %d, body %s; want %d, and stopping on /readyz",
+				path, code, body, want)
 		}
 	}
 	close(stop)

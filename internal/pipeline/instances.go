@@ -89,7 +89,7 @@ func ListInstances(
 // defaultName returns the default name of this process in the registry.
 func defaultName() string { return fmt.Sprintf("%s-%d", hostname(), os.Getpid()) }
 
-// advertised returns the address at which other machines reach a listener. It
+// advertised returns the address at which other machines can reach a listener. It
 // replaces an unspecified host, like 0.0.0.0, with the host name of this machine.
 func advertised(listen string) string {
 	host, port, err := net.SplitHostPort(listen)

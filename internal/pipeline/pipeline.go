@@ -84,7 +84,7 @@ type Pipeline struct {
 	// Feed, if not nil, replaces polling in the roles parser and scheduler. If it
 	// returns an error, Run stops.
 	Feed func(ctx context.Context, lib profile.Library, in *poll.Ingester) error
-	// Observe, if not nil, returns the replacement of each consumer and each part of a consumer.
+	// Observe, if not nil, returns the replacement for each consumer and each part of a consumer.
 	Observe func(name string, c consumers.Consumer) consumers.Consumer
 }
 
@@ -200,7 +200,7 @@ func (p *Pipeline) start(
 	return nil
 }
 
-// startWatch starts the watch for sources that no process polls. Every process has one. Only a
+// startWatch starts the watch for sources that no process polls. Every process has a watch. Only a
 // process with an outbox marks the matches of these sources as stale.
 func (p *Pipeline) startWatch(ctx context.Context, group *errgroup.Group, parts *roleParts, roles []Role) error {
 	if p.Feed != nil {
@@ -330,10 +330,10 @@ func (p *Pipeline) prepare(
 	return parts, err
 }
 
-// handlerTimeout is the time limit of a request to the HTTP handler of a consumer.
+// handlerTimeout is the time limit for a request to the HTTP handler of a consumer.
 const handlerTimeout = 10 * time.Second
 
-// startTimeout is the time limit of the first check of Redis, when a process starts.
+// startTimeout is the time limit for the first check of Redis, when a process starts.
 const startTimeout = 2 * time.Second
 
 // needs reports whether roles contains any of some.

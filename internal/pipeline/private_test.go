@@ -11,8 +11,8 @@ import (
 	"github.com/matchwire/matchwire/parser/page"
 )
 
-// The config can allow private addresses for all pages, for some networks, for named settings, or for one source.
-// Sources in the config can have any port.
+// The config can allow private addresses for all pages, for some networks, for named request
+// settings, or for one source. Sources in the config can have any port.
 func TestPrivateAddressesInTheConfig(t *testing.T) {
 	source := func(url, settings string) string {
 		return "sources: [{url: '" + url + "', profile: mls-matchcentre, match: m1" + settings + "}]\n"
@@ -56,8 +56,8 @@ func TestPrivateAddressesInTheConfig(t *testing.T) {
 }
 
 // An API call can add a page at the addresses and ports that the fetch section allows. If the call names request
-// settings, it can also use the addresses and ports that those settings allow.
-// The settings of one source do not apply to API calls.
+// settings, it can also use the addresses and ports that those settings allow. The settings of one source do not
+// apply to API calls.
 func TestAddressesOfAPICalls(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "matchwire.yaml")
 	config := `

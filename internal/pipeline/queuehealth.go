@@ -30,8 +30,9 @@ type queueHealth struct {
 }
 
 // check inspects the queues that no process has inspected recently, and returns the issues of all
-// queues. It adds an issue if it cannot inspect the queues or share the results. If it cannot claim
-// queues in Redis, it returns no issues, because a different check reports that.
+// queues. It adds an issue if it cannot inspect the queues. If it cannot save or load the results, it
+// returns only an issue about that. If it cannot claim queues in Redis, it returns no issues, because
+// the check of Redis reports the error.
 func (h *queueHealth) check(ctx context.Context) []health.Issue {
 	queues := h.broker.Queues()
 	if len(queues) == 0 {

@@ -17,10 +17,10 @@ import (
 	"github.com/matchwire/matchwire/event"
 )
 
-// Rebuild passes all events in the log to the named consumer. This restores lost data, as far as
-// the log still contains the events. Other instances of the consumer can keep running. Rebuild
-// calls progress for each event that it passes. It returns the number of events that were handled
-// or failed permanently.
+// Rebuild calls the named consumer for each event in the log that matches the keys of the consumer.
+// This restores lost data, as far as the log still contains the events. Other instances of the
+// consumer can keep running. Rebuild calls progress for each of these events. It returns the
+// number of events that were handled or failed permanently.
 func (p *Pipeline) Rebuild(ctx context.Context, name string, progress func()) (events int, err error) {
 	store, stop, err := p.servers.OpenRedis(ctx, p.log)
 	if err != nil {

@@ -23,8 +23,8 @@ const (
 
 // OpenRedis returns a client for the Redis server, or for a new embedded server. If the
 // server does not respond within 3 seconds, OpenRedis logs a warning and returns the
-// client anyway. It returns an error if the server is a node of a cluster or a Sentinel. stop
-// closes the client and the embedded server.
+// client anyway. It returns an error if the URL is invalid, or if the server is a node of
+// a cluster or a Sentinel. stop closes the client and the embedded server.
 func (s Servers) OpenRedis(ctx context.Context, log *slog.Logger) (r redis.UniversalClient, stop func(), err error) {
 	r, stop, err = s.redisClient(log)
 	if err != nil || s.Embedded() {
@@ -97,8 +97,8 @@ func (d callTimeoutHook) ProcessPipelineHook(next redis.ProcessPipelineHook) red
 	}
 }
 
-// embeddedRedis starts a Redis server in this process. stop closes the client and the
-// server.
+// embeddedRedis starts a Redis server in this process and returns a client for it. stop closes
+// the client and the server.
 func embeddedRedis() (r redis.UniversalClient, stop func(), err error) {
 	m := miniredis.NewMiniRedis()
 	if err := m.Start(); err != nil {

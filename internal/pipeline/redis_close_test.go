@@ -14,7 +14,7 @@ import (
 	"github.com/matchwire/matchwire/internal/testenv"
 )
 
-// The client closes a connection on which Redis rejects every command, as Redis does while it
+// The client closes a connection if Redis rejects every command on it, as Redis does while it
 // loads its data. go-redis 9.21 and 9.22 leave the connection open.
 func TestRejectedRedisConnectionsAreClosed(t *testing.T) {
 	// The garbage collector would eventually close the connections.

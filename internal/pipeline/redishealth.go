@@ -42,7 +42,7 @@ type redisHealth struct {
 	settings  []health.Issue // from the latest inspection
 }
 
-// newRedisHealth returns the health check of a process that runs roles.
+// newRedisHealth returns the health check for a process that runs roles.
 func (p *Pipeline) newRedisHealth(r redis.UniversalClient, prefix, instance string, roles []Role) *redisHealth {
 	// The API and fanout still serve stored data while Redis refuses writes.
 	needsWrites := func(r Role) bool { return r == RoleScheduler || r == RoleParser || r == RoleConsumers }
@@ -76,9 +76,9 @@ func (h *redisHealth) check(ctx context.Context) []health.Issue {
 }
 
 const (
-	// clockWarn is the difference between clocks from which poll tasks can expire too early.
+	// clockWarn is the minimum difference between the clocks at which poll tasks can expire too early.
 	clockWarn = time.Second
-	// clockDown is the difference from which poll tasks expire before a parser receives them.
+	// clockDown is the minimum difference at which poll tasks expire before a parser receives them.
 	clockDown = 10 * time.Second
 )
 
@@ -157,11 +157,11 @@ func inspectRedis(ctx context.Context, r redis.UniversalClient) (issues []health
 			"set REDIS_URL to the primary", info["master_host"], info["master_port"])})
 	}
 	if policy := info["maxmemory_policy"]; policy != "noeviction" {
-		issues = append(issues, health.Issue{Text: fmt.Sprintf("Redis removes data of matches when its memory is full "+
+		issues = append(issues, health.Issue{Text: fmt.Sprintf("Redis removes match data when its memory is full "+
 			"(maxmemory-policy %s): set maxmemory-policy noeviction", policy)})
 	}
 	if aof := info["aof_enabled"]; aof == "0" || aof == "no" {
-		issues = append(issues, health.Issue{Text: "Redis loses recent data of matches when it restarts (appendonly no): " +
+		issues = append(issues, health.Issue{Text: "Redis loses recent match data when it restarts (appendonly no): " +
 			"set appendonly yes"})
 	}
 	return issues, nil
@@ -171,10 +171,10 @@ func inspectRedis(ctx context.Context, r redis.UniversalClient) (issues []health
 func checkMode(info map[string]string) error {
 	switch info["redis_mode"] + info["server_mode"] { // Valkey may use the second name
 	case "cluster", "clustercluster":
-		return errors.New("REDIS_URL names a Redis cluster, which refuses commands on keys of several slots: " +
+		return errors.New("REDIS_URL names a Redis cluster, which refuses commands on keys in several slots: " +
 			"use a single Redis server without cluster mode")
 	case "sentinel", "sentinelsentinel":
-		return errors.New("REDIS_URL names a Redis Sentinel, which stores no data: set it to the Redis server")
+		return errors.New("REDIS_URL names a Redis Sentinel, which stores no data: set REDIS_URL to the Redis server")
 	}
 	return nil
 }

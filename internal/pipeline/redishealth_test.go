@@ -88,7 +88,7 @@ func answer(m *monitor.Monitor, path string) (status int, body string) {
 	return response.Code, response.Body.String()
 }
 
-// While Redis refuses writes, health fails for roles that write, and warns for the others. It passes
+// While Redis refuses writes, /healthz fails for roles that need writes, and warns for the others. It passes
 // again when Redis accepts writes. The tests named TestCase… cover situations that earlier versions
 // handled wrongly.
 func TestCaseRedisRefusesWrites(t *testing.T) {
@@ -208,7 +208,7 @@ func TestRedisForbidsConfig(t *testing.T) {
 	}
 }
 
-// A server in cluster mode is refused at startup.
+// OpenRedis refuses a server in cluster mode.
 func TestCaseRedisClusterIsRefused(t *testing.T) {
 	port, err := servers.FreePort() // by default, the port of the cluster can be that of an outgoing connection
 	if err != nil {

@@ -40,8 +40,8 @@ type RequestConfig struct {
 // A NamedRequest is a RequestConfig that sources and the API can use by name.
 type NamedRequest struct {
 	RequestConfig `yaml:",inline"`
-	// Hosts are the hosts that can receive the settings. A host includes its port, except the
-	// default port. Hosts is required, because clients of the API can choose the URL.
+	// Hosts are the hosts that can receive the settings. A host includes its port, unless that is
+	// the default port. Hosts is required, because clients of the API can choose the URL.
 	Hosts []string `yaml:"hosts"`
 
 	pos strictyaml.Pos
@@ -86,7 +86,7 @@ func (r *RequestConfig) check(at strictyaml.Pos) error {
 		}
 		canonical := textproto.CanonicalMIMEHeaderKey(name)
 		if other := seen[canonical]; other != "" {
-			return r.Headers[name].Pos.Errorf("headers %s and %s are the same", other, name)
+			return r.Headers[name].Pos.Errorf("headers %s and %s have the same name", other, name)
 		}
 		seen[canonical] = name
 	}
@@ -218,7 +218,8 @@ func (c Config) checkRequests(data []byte) error {
 	return nil
 }
 
-// requestOf returns the name of the request settings of a source, or "" if it has none.
+// requestOf returns the name of the request settings of a source, or "" if the source has none. It
+// returns an error if the settings are invalid or do not exist.
 func (c Config) requestOf(s *Source) (string, error) {
 	switch {
 	case s.Request == "" && !s.isSet():

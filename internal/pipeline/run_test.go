@@ -63,11 +63,11 @@ func TestAddedConsumer(t *testing.T) {
 			t.Errorf("the consumer received %+v, want a goal by P in m1", e)
 		}
 	case err := <-done:
-		t.Fatalf("Run returned early: %v", err)
+		t.Fatalf("Run returned %v before the consumer received a goal", err)
 	}
 	cancel()
 	if err := <-done; err != nil {
-		t.Errorf("Run: %v", err)
+		t.Errorf("Run: error %v, want none", err)
 	}
 }
 
@@ -83,7 +83,7 @@ func TestRunReturnsFirstError(t *testing.T) {
 	failing := func(consumers.Host) (consumers.Consumer, error) { return consumers.Consumer{}, broken }
 	p = newPipeline(consumers.Plugin{Name: "x", New: failing})
 	if err := p.Run(t.Context()); !errors.Is(err, broken) || !strings.Contains(err.Error(), "consumer x") {
-		t.Errorf("Run with a failing consumer: error %v, want %v of consumer x", err, broken)
+		t.Errorf("Run with a failing consumer: error %v, want %v from consumer x", err, broken)
 	}
 }
 

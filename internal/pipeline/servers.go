@@ -71,8 +71,8 @@ var readLater = []string{
 }
 
 // SecretVariables returns the names of the environment variables that can contain secrets and are no longer needed
-// when all roles have started: those that matchwire itself reads, and those that the config refers to, except the
-// variables in readLater.
+// when all roles have started. These are the variables that matchwire itself reads and those that the config refers
+// to, except the variables in readLater.
 func (c Config) SecretVariables() []string {
 	names := append([]string{
 		"AMQP_URL", "REDIS_URL", "MATCHWIRE_API_TOKEN", "OTEL_EXPORTER_OTLP_HEADERS",

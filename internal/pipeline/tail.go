@@ -12,7 +12,7 @@ import (
 )
 
 // Tail reads new events until ctx ends or onEvent returns an error. It calls onReady when it starts to
-// read. It calls onEvent for each event that matches a pattern, with the event and its encoded form.
+// read new events. It calls onEvent for each event that matches a pattern, with the event and its encoded form.
 func Tail(ctx context.Context, s Servers, namespace string, patterns []string, log *slog.Logger,
 	onReady func(), onEvent func(event.Event, []byte) error) error {
 	for _, p := range patterns {

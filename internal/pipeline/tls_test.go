@@ -22,7 +22,7 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
-// newCertificate writes a certificate for 127.0.0.1 and its key to dir.
+// newCertificate writes a certificate for 127.0.0.1 and its key to dir, and returns the certificate.
 func newCertificate(t *testing.T, dir string, serial int64) *x509.Certificate {
 	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
@@ -94,7 +94,7 @@ func TestServesOverTLS(t *testing.T) {
 		t.Fatal(err)
 	}
 	if err := get(first); err != nil {
-		t.Errorf("the certificate changed before the next check was due: %v", err)
+		t.Errorf("before the next check of the file: error %v, want the first certificate", err)
 	}
 	renewed, err := c.tlsConfig(slog.New(slog.DiscardHandler)) // reads the files again
 	if err != nil {
@@ -110,7 +110,7 @@ func TestServesOverTLS(t *testing.T) {
 }
 
 // A process serves streams to other machines only if the config has token keys or allows
-// clients without a token.
+// clients without a token. LoadConfig refuses invalid settings for streams, limits and TLS.
 func TestStreamsNeedTokensOrPermission(t *testing.T) {
 	dir := t.TempDir()
 	if err := os.WriteFile(filepath.Join(dir, "short"), []byte("secret: short"), 0o600); err != nil {

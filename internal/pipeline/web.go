@@ -58,7 +58,7 @@ func isHealthCheck(r *http.Request) bool {
 }
 
 // newGuard returns the guard for a listener. The guard accepts p.APIToken, the tokens in the file that
-// api_tokens names in the config, and stream tokens.
+// api_tokens names in the config and, for scoreboards, stream tokens.
 func (p *Pipeline) newGuard(listen string) (*guard.Guard, error) {
 	keys, err := p.streamKeys()
 	if err != nil {
@@ -88,7 +88,7 @@ func (parts *roleParts) handleMetrics(mux *http.ServeMux, g *guard.Guard) {
 	mux.Handle("GET /metrics", g.Require(guard.Metrics, metrics))
 }
 
-// handleHealth adds the handlers of the health endpoints to mux. Only clients with the scope
+// handleHealth adds the handlers of the health endpoints to mux. Only clients that may use the scope
 // [guard.Metrics] see the issues, which can name servers and sources.
 func handleHealth(m *monitor.Monitor, mux *http.ServeMux, g *guard.Guard) {
 	m.Handle(mux, func(r *http.Request) bool { return g.Allow(r, guard.Metrics) == nil })

@@ -22,7 +22,7 @@ import (
 	"github.com/matchwire/matchwire/internal/testenv"
 )
 
-// At shutdown, the server ends an endless response without an error at the client.
+// At shutdown, the server ends an endless response without an error for the client.
 func TestServeEndsStreamsAtShutdown(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	group, ctx := errgroup.WithContext(ctx)
@@ -44,7 +44,7 @@ func TestServeEndsStreamsAtShutdown(t *testing.T) {
 		t.Error(err)
 	}
 	if _, err := io.ReadAll(resp.Body); err != nil {
-		t.Errorf("the stream was cut off: %v", err)
+		t.Errorf("reading the stream: error %v, want none", err)
 	}
 }
 
@@ -119,8 +119,8 @@ func TestGuardedEndpoints(t *testing.T) {
 	}
 }
 
-// When its context ends, a process reports that it is not ready. It still answers, and stops after the delay. If the
-// cause is ErrInterrupted, it stops without the delay.
+// A process reports that it is not ready when its context ends. It still answers, and stops after the delay. If the
+// cause is ErrInterrupted, the process stops without the delay.
 func TestStopsInTwoSteps(t *testing.T) {
 	t.Parallel()
 	for _, cause := range []error{nil, ErrInterrupted} {
@@ -164,7 +164,7 @@ func TestStopsInTwoSteps(t *testing.T) {
 		}
 		if resp, err := http.Get(url + "/livez"); err == nil {
 			resp.Body.Close()
-			t.Error("the process still answers after Run has returned")
+			t.Error("the process still answers after Run has returned, want no answer")
 		}
 	}
 }

@@ -39,7 +39,7 @@ func (r *rules) goFile(file, text string) ([]finding, error) {
 			if value, err := strconv.Unquote(n.Value); err == nil && strings.ContainsAny(value, " \n") {
 				for _, f := range r.words(file, block{1, value}) {
 					if f.line += line(n.Pos()) - 1; !raw {
-						f.line = line(n.Pos()) // an escaped \n is not a line break of the file
+						f.line = line(n.Pos()) // an escaped \n is not a line break in the file
 					}
 					all = append(all, f)
 				}
@@ -55,7 +55,7 @@ func (r *rules) goFile(file, text string) ([]finding, error) {
 	return all, nil
 }
 
-// comments returns the text of a comment group. Consecutive line comments form one block, so that
+// comments returns the text of a comment group in blocks. Consecutive line comments form one block, so that
 // phrases across line breaks are found. Directives such as //go:embed are omitted.
 func comments(group *ast.CommentGroup, line func(token.Pos) int) []block {
 	var all []block

@@ -5,8 +5,8 @@
 //   - the identifiers that retired.txt lists, if they occur in Go code,
 //   - sentences of more than 30 words, in Markdown.
 //
-// It prints a line for each finding, with a replacement. It exits with 1 if there are findings, and
-// with 2 after an error.
+// It prints a line for each finding, with a replacement unless the finding is a long sentence. It
+// exits with 1 if there are findings, and with 2 after an error.
 //
 //	go run ./internal/prose [-count] [FOLDER]
 package main
@@ -39,7 +39,7 @@ func main() {
 type finding struct {
 	file string
 	line int
-	text string // the problem and its replacement
+	text string // the problem, and its replacement if there is one
 }
 
 func (f finding) String() string { return fmt.Sprintf("%s:%d: %s", f.file, f.line, f.text) }

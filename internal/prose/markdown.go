@@ -97,8 +97,8 @@ func cells(row string) []string {
 	return strings.Split(strings.Trim(row, "|"), "|")
 }
 
-// plainMarkdown replaces each code span and URL in a block with two backquotes, and each link with
-// its text in brackets. It preserves the line breaks of code spans.
+// plainMarkdown replaces each code span and each URL in angle brackets with two backquotes, and each
+// link with its text in brackets. It preserves the line breaks of code spans.
 func plainMarkdown(b block) block {
 	b.text = codeSpan.ReplaceAllStringFunc(b.text, func(span string) string {
 		return "``" + strings.Repeat("\n", strings.Count(span, "\n"))

@@ -122,7 +122,7 @@ func TestOtherFiles(t *testing.T) {
 	check(t, ".github/a.md", "\nseldom\n", want)
 }
 
-// loadRules rejects an invalid line, and the error contains the line. Each phrase is found.
+// loadRules rejects an invalid line, and the error contains the line. words finds each phrase in words.txt.
 func TestRules(t *testing.T) {
 	for text, want := range map[string]string{
 		"seldom: rarely\nanew\n":                  `words.txt line 2: "anew" is not PHRASE: REPLACEMENT`,
@@ -140,10 +140,10 @@ func TestRules(t *testing.T) {
 	// No replacement contains a phrase that must itself be replaced.
 	for phrase, advice := range r.advice {
 		if got := r.words("a.md", block{1, "It " + strings.ReplaceAll(phrase, "*", "thing") + " it."}); len(got) == 0 {
-			t.Errorf("phrase %q is not found", phrase)
+			t.Errorf("phrase %q: no findings, want at least one", phrase)
 		}
 		if got := r.words("a.md", block{1, advice}); len(got) > 0 {
-			t.Errorf("the replacement of %q has findings: %v", phrase, got)
+			t.Errorf("the replacement of %q has the findings %v, want none", phrase, got)
 		}
 	}
 }

@@ -29,8 +29,8 @@ type wildcard struct {
 	advice string
 }
 
-// A retired is the replacement of an identifier in the files below a folder. If folder is "", it
-// applies to all files.
+// A retired is the replacement for an identifier in the files below a folder. If folder is "", the
+// replacement applies to all files.
 type retired struct{ folder, replacement string }
 
 // loadRules parses words.txt and retired.txt. A line without a replacement is an error, and so is a
@@ -90,7 +90,7 @@ func eachRule(file, text string, f func(left, right string) error) error {
 }
 
 // A block is a unit of text, such as a paragraph, a table cell, a comment or a string. line is the
-// line of the file at which it begins. text has the line breaks of the file.
+// line of the file where the block begins. text has the line breaks of the file.
 type block struct {
 	line int
 	text string
@@ -99,7 +99,7 @@ type block struct {
 // lineAt returns the line of the file for a byte offset in text.
 func (b block) lineAt(offset int) int { return b.line + strings.Count(b.text[:offset], "\n") }
 
-// words returns a finding for each phrase of words.txt in a block.
+// words returns a finding for each phrase from words.txt in a block.
 func (r *rules) words(file string, b block) []finding {
 	var all []finding
 	add := func(at []int, advice string) {
@@ -131,7 +131,7 @@ func isPartOfName(text string, at []int) bool {
 	return before || after
 }
 
-// identifier returns the replacement of an identifier in a file, or "" if the identifier is valid there.
+// identifier returns the replacement for an identifier in a file, or "" if the identifier is valid there.
 func (r *rules) identifier(file, name string) string {
 	for _, old := range r.retired[name] {
 		if old.folder == "" || strings.HasPrefix(path.Dir(file)+"/", old.folder+"/") {

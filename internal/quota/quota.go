@@ -26,7 +26,7 @@ type Quota struct {
 
 	mu      sync.Mutex
 	held    map[string]int // units, by address; without addresses that hold nothing
-	all     int            // units that all addresses hold together
+	allHeld int            // units that all addresses hold together
 	waiting map[string]int // calls of Wait, by address; without addresses that do not wait
 	changed chan struct{}  // closed when a call of Wait may succeed; nil if none waits
 }
@@ -53,17 +53,17 @@ func (q *Quota) take(address string) Verdict {
 	switch {
 	case q.perAddress > 0 && q.held[address] >= q.perAddress:
 		return AddressFull
-	case q.total > 0 && q.all >= q.total:
+	case q.total > 0 && q.allHeld >= q.total:
 		return Full
 	}
 	q.held[address]++
-	q.all++
+	q.allHeld++
 	return Taken
 }
 
 // Wait waits until neither limit is reached, gives a unit to an address, and returns true. If several
-// addresses wait, the one that holds the fewest units is first. If ctx ends or stop is closed first,
-// Wait returns false. After each Wait that returns true, the caller must call Release once.
+// addresses wait, the address that holds the fewest units gets the next unit. If ctx ends or stop is
+// closed first, Wait returns false. After each Wait that returns true, the caller must call Release once.
 func (q *Quota) Wait(ctx context.Context, stop <-chan struct{}, address string) bool {
 	if q == nil {
 		return true
@@ -122,12 +122,12 @@ func (q *Quota) Release(address string) {
 	}
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	q.all--
+	q.allHeld--
 	decrement(q.held, address)
 	q.notify()
 }
 
-// decrement subtracts 1 from a count, and deletes it if it is then 0.
+// decrement subtracts 1 from the count of key, and deletes the count if it is then 0.
 func decrement(counts map[string]int, key string) {
 	if counts[key]--; counts[key] == 0 {
 		delete(counts, key)

@@ -17,7 +17,7 @@ func TestQuota(t *testing.T) {
 	}{
 		{"a", quota.Taken}, {"a", quota.Taken}, {"a", quota.AddressFull},
 		{"b", quota.Taken}, {"b", quota.Full}, {"c", quota.Full},
-		{"a", quota.AddressFull}, // both limits are reached; its own has precedence
+		{"a", quota.AddressFull}, // both limits are reached; the limit of the address has precedence
 	} {
 		if got := q.Take(step.address); got != step.want {
 			t.Errorf("step %d, address %s: verdict %d, want %d", i, step.address, got, step.want)
@@ -77,7 +77,7 @@ func TestWait(t *testing.T) {
 				t.Fatalf("after the units of %q, no call got the released unit", order)
 			}
 		}
-		if order != "bcaa" && order != "cbaa" { // at the last two, a holds none
+		if order != "bcaa" && order != "cbaa" { // after each of the last two releases, a holds none
 			t.Errorf("the units went to %q, want one to b and one to c first, and then two to a", order)
 		}
 		ctx, cancel := context.WithCancel(t.Context())

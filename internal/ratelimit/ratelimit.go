@@ -11,8 +11,8 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// A Limiter reserves slots and pauses services. The state of each key is one hash. All times are
-// Unix milliseconds of Redis's clock:
+// A Limiter reserves slots and starts pauses. The state of each key is one hash. All times are
+// Unix milliseconds by Redis's clock:
 //
 //	next      when the whole burst is free again; if Burst is 1, when the next slot is free
 //	promised  the latest time that was returned to a refused request with Queue
@@ -29,8 +29,8 @@ type Request struct {
 	Burst   int           // number of slots that are free together after a break; values below 1 mean 1
 	MaxWait time.Duration // maximum wait; for a longer wait, no slot is reserved
 	Pause   string        // the name of the pause that applies
-	// Queue returns a different time to each refused request. The times are Gap apart. Without Queue,
-	// each refused request gets the time of the next free slot.
+	// If Queue is true, each refused request gets a different time. The times are at least Gap apart.
+	// Otherwise, each refused request gets the time of the next free slot.
 	Queue bool
 }
 

@@ -108,7 +108,7 @@ func TestRedisClockDecides(t *testing.T) {
 	})
 }
 
-// Every key expires, even after a single request.
+// Every key expires a minute after the latest time that it contains.
 func TestKeysExpire(t *testing.T) {
 	m := miniredis.RunT(t)
 	c := redis.NewClient(&redis.Options{Addr: m.Addr()})

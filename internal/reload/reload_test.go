@@ -37,7 +37,7 @@ func TestValueFollowsFile(t *testing.T) {
 	var logged bytes.Buffer
 	log := slog.New(slog.NewTextHandler(&logged, nil))
 	if _, err := reload.Open(name, 0, log, read); err == nil {
-		t.Error("Open of a missing file returned no error")
+		t.Error("Open of a missing file returned no error, want one")
 	}
 	write("one")
 	f, err := reload.Open(name, 0, log, read)

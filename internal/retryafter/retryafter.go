@@ -18,7 +18,7 @@ func Parse(value string) (wait time.Duration, ok bool) {
 	if value == "" {
 		return 0, false
 	}
-	const most = 10 * 365 * 24 * 60 * 60 // seconds; longer waits are reduced to most, so that they fit a Duration
+	const most = 10 * 365 * 24 * 60 * 60 // seconds; longer waits are reduced to most, so that they fit into a Duration
 	seconds := int64(0)
 	for _, c := range value {
 		if c < '0' || c > '9' {

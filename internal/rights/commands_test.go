@@ -16,7 +16,7 @@ import (
 )
 
 // code lists the declarations that send commands to Redis on behalf of a user, by folder. A name
-// can also be that of a file, and "*" means the whole folder.
+// can also be the name of a file, and "*" means the whole folder.
 type code map[string][]string
 
 // The parts of the code that run as several users.

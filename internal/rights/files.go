@@ -83,7 +83,7 @@ func Write(dir, namespace string, servers Servers) (created []string, err error)
 	return created, writeFile(filepath.Join(dir, ACLFile), 0o444, ACL(users, passwords))
 }
 
-// parse parses URLs that are separated by commas. Each must have one of the two schemes, a host and no user.
+// parse parses URLs that are separated by commas. Each URL must have one of the two schemes, a host and no user.
 func parse(text string, schemes ...string) (all []*url.URL, err error) {
 	for _, one := range strings.Split(text, ",") {
 		u, err := url.Parse(strings.TrimSpace(one))

@@ -19,7 +19,7 @@ type User struct {
 // Rabbit holds the regular expressions of a user's permissions. "" matches no name.
 type Rabbit struct {
 	Configure, Write, Read string
-	// Retries matches the queues to which the user may publish through the exchange retries.
+	// Retries matches the queues that the user may publish to through the exchange retries.
 	Retries string
 }
 
@@ -27,11 +27,11 @@ type Rabbit struct {
 type Redis struct {
 	Keys     []string // keys that the user may read and write
 	Read     []string // keys that the user may only read
-	Channels []string // channels to which the user may publish
+	Channels []string // channels that the user may publish to
 	Commands []string
 }
 
-// Regular expressions of names on RabbitMQ. own matches the queues that consumers consume: it excludes
+// Regular expressions for names on RabbitMQ. own matches the queues that consumers consume: it excludes
 // the queue of the scheduler, and the dead-letter and retry queues.
 const (
 	events   = `live_events`
@@ -181,7 +181,7 @@ func Users(namespace string) []User {
 					retries,
 					`(consumer|task)\..+`,
 				),
-				// Declaring a retry queue needs the right to publish to the exchange to which its messages return.
+				// Declaring a retry queue needs the right to publish to the exchange that its messages return to.
 				Write: anyOf(events, log, tasks, retries, `(consumer|task)\..+`) + `|^amq\.default$`,
 				Read:  anyOf(events, events+`\.witness`, tasks, tasks+`\.witness`, retries, `(consumer|task)\..+`),
 			},
@@ -208,7 +208,7 @@ func Users(namespace string) []User {
 	return users
 }
 
-// anyOf returns a regular expression that matches the names that one of the expressions matches.
+// anyOf returns a regular expression that matches the names that any of the expressions matches.
 // limitTo replaces NS with the prefix of the namespace.
 func anyOf(expressions ...string) string { return "^NS(" + strings.Join(expressions, "|") + ")$" }
 

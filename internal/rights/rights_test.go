@@ -36,7 +36,7 @@ func TestDeployedFiles(t *testing.T) {
 	}
 }
 
-// read returns the contents of the files in a folder, by path. It fails the test if a file has the wrong
+// read returns the contents of the files in a folder, by path. It fails the test if a file has an unexpected
 // mode.
 func read(t *testing.T, dir string) map[string]string {
 	t.Helper()
@@ -105,7 +105,7 @@ func TestWrite(t *testing.T) {
 		}
 		for _, file := range []string{rights.DefinitionsFile, rights.ACLFile} {
 			if strings.Contains(first[file], password) {
-				t.Errorf("%s contains a password", file)
+				t.Errorf("%s contains a password, want only hashes", file)
 			}
 		}
 	}
@@ -115,7 +115,7 @@ func TestWrite(t *testing.T) {
 		}
 	}
 	if !strings.Contains(first[rights.ACLFile], " ~mw:club:{fanout}:* ") {
-		t.Errorf("%s does not contain the keys of the namespace", rights.ACLFile)
+		t.Errorf("%s does not contain the key pattern ~mw:club:{fanout}:*", rights.ACLFile)
 	}
 
 	if err := os.Remove(filepath.Join(dir, rights.ACLFile)); err != nil {
@@ -129,12 +129,12 @@ func TestWrite(t *testing.T) {
 	delete(first, rights.DefinitionsFile) // the hashes have a random salt
 	for name, text := range first {
 		if second[name] != text {
-			t.Errorf("the second Write changed %s", name)
+			t.Errorf("the second Write changed %s, want the same content", name)
 		}
 	}
 }
 
-// Write refuses a wrong URL or file. The error does not contain the password.
+// Write refuses an invalid URL or file. The error does not contain the password.
 func TestWriteRefuses(t *testing.T) {
 	dir := t.TempDir()
 	for _, s := range []rights.Servers{

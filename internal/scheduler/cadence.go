@@ -10,17 +10,17 @@ import (
 const (
 	longestInterval = 10 * time.Minute // longest interval that the status of a match requires
 
-	// shortestDense is the shortest interval in stoppage time and after a score. A source may set a
-	// shorter interval.
+	// shortestDense is the shortest interval in stoppage time, in a shoot-out and after a score. A
+	// source may set a shorter interval.
 	shortestDense = 5 * time.Second
 	// scoreFor is how long polls are more frequent after a score change. During this time, sites
 	// add the scorer or correct the score.
 	scoreFor = 2 * time.Minute
 
-	lateFor             = 2 * time.Hour    // maximum delay of a kick-off
-	overFor             = 30 * time.Minute // time from the end of a match to the end of polling
+	lateFor             = 2 * time.Hour    // time after the scheduled kick-off during which polls stay frequent
+	overFor             = 30 * time.Minute // time from the end of the last match on a page to the end of polling
 	longestAfterFailure = 5 * time.Minute  // longest interval after failed polls
-	longestFreshness    = time.Minute      // longest freshness that is accepted from a site's Cache-Control
+	longestFreshness    = time.Minute      // longest interval that a site's Cache-Control can cause
 	unchangedLimit      = 8                // number of unchanged polls in a row after which the interval doubles
 	siteShare           = 4                // minimum interval, as a multiple of the response time of the site
 )
@@ -29,7 +29,7 @@ const (
 // polls.
 type course struct {
 	Scored time.Time `json:"scored,omitzero"` // time of the latest score change
-	Over   time.Time `json:"over,omitzero"`   // time since which all matches of the page are over
+	Over   time.Time `json:"over,omitzero"`   // time since which all matches on the page have been over
 }
 
 // follow returns the course after the poll p.
@@ -109,7 +109,7 @@ func matchInterval(every time.Duration, m event.Match, now time.Time) time.Durat
 	return 8 * every
 }
 
-// dense returns the interval in stoppage time and after a score.
+// dense returns the interval in stoppage time, in a shoot-out and after a score.
 func dense(every time.Duration) time.Duration { return min(every, max(every/2, shortestDense)) }
 
 // allOver reports whether all matches have ended and cannot resume.

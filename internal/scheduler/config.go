@@ -19,10 +19,10 @@ import (
 
 // During a deploy, schedulers with different configs run at the same time. The config with the
 // latest generation is in force. Only schedulers with that config activate and deactivate sources of
-// the config:
+// the config. The rules are:
 //
 //   - A scheduler that starts with an unknown config begins a generation.
-//   - A scheduler with another config waits. It still publishes tasks for the sources on the schedule.
+//   - A scheduler with a different config waits. It still publishes tasks for the sources on the schedule.
 //   - At each check, a scheduler whose config is in force increments a counter, the beat. If the
 //     beat does not change for a while, a waiting scheduler begins a generation. So a rollback
 //     takes effect when the last scheduler with the new config has stopped. If a scheduler with the

@@ -50,7 +50,7 @@ func newDeployment(t *testing.T, r *redis.Client) *deployment {
 	return &deployment{t, r, NewSchedule(r, "mw:", nil), map[string]func(context.Context) error{}}
 }
 
-// start starts a scheduler. It replaces a running scheduler of that name.
+// start starts a scheduler and calls ensure for it. It replaces a running scheduler of that name.
 func (d *deployment) start(name, config string) {
 	s := &Scheduler{Schedule: d.schedule, Config: configs[config], Log: slog.New(slog.DiscardHandler)}
 	own := &ownConfig{}
@@ -199,7 +199,7 @@ func TestConfigInForce(t *testing.T) {
 				d.Errorf("the scheduler reactivated a stopped source without a restart: state %q, want forbidden", state())
 			}
 			if d.start("1", before); state() != "" {
-				d.Errorf("after a restart the source is still stopped: %q", state())
+				d.Errorf("after a restart, the source is still stopped: state %q, want none", state())
 			}
 		},
 	} {
@@ -209,7 +209,7 @@ func TestConfigInForce(t *testing.T) {
 	}
 }
 
-// If a scheduler's config was superseded since the latest check, the scheduler activates and
+// If a scheduler's config has been superseded since the latest check, the scheduler activates and
 // deactivates nothing.
 func TestSupersededConfig(t *testing.T) {
 	testenv.OnBothRedis(t, func(t *testing.T, r *redis.Client) {

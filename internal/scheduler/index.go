@@ -44,8 +44,8 @@ local function due_ms(id)
 end
 `
 
-// shown returns the value of a source in the hash shown: when the latest poll was due, and the IDs of
-// the matches that the source shows. latest is nil before the first poll.
+// shown returns the value for a source in the hash shown: when the latest poll was due, in Unix
+// milliseconds, and the IDs of the matches that the source shows. latest is nil before the first poll.
 func shown(a Activation, latest *LatestPoll) string {
 	due, ids := int64(0), []string{a.Match}
 	if latest != nil {
@@ -147,7 +147,7 @@ const (
 type indexChecks struct {
 	group  singleflight.Group
 	mu     sync.Mutex
-	latest time.Time // when the index was last complete
+	latest time.Time // when the index was last known to be complete
 }
 
 // check checks the index and completes it, unless this process has checked the index recently.

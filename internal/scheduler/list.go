@@ -28,7 +28,7 @@ type Entry struct {
 	Latest   LatestPoll    // zero before the first poll
 }
 
-// Get returns the entry of a source. If no source has that ID, Get returns false.
+// Get returns the entry of a source. If the source is not on the schedule, Get returns false.
 func (s *Schedule) Get(ctx context.Context, source string) (Entry, bool, error) {
 	found, err := s.read(ctx, []string{source})
 	if err != nil || len(found) == 0 {
@@ -37,7 +37,7 @@ func (s *Schedule) Get(ctx context.Context, source string) (Entry, bool, error) 
 	return found[0], true, nil
 }
 
-// read returns the entries of those sources that are on the schedule.
+// read returns the entries of the given sources that are on the schedule.
 func (s *Schedule) read(ctx context.Context, ids []string) (all []Entry, err error) {
 	pipe := s.redis.Pipeline()
 	activations, intervals := pipe.HMGet(ctx, s.key("sources"), ids...), pipe.HMGet(ctx, s.key("interval"), ids...)
@@ -82,9 +82,8 @@ for _, id in ipairs(ARGV) do
 end
 return all`)
 
-// List returns all entries in the order in which the sources were activated, without the matches and
-// the course of their latest polls. It also completes the index for [Schedule.Page]. It reads all
-// sources, in small parts.
+// List returns all entries in the order of activation, without the matches and the course of their
+// latest polls. It also completes the index for [Schedule.Page]. It reads all sources, in small parts.
 func (s *Schedule) List(ctx context.Context) ([]Entry, error) {
 	found := map[string]Entry{}
 	for cursor := uint64(0); ; {
@@ -116,8 +115,8 @@ func (s *Schedule) List(ctx context.Context) ([]Entry, error) {
 	}), nil
 }
 
-// summarize adds the entries of sources to found, without matches. pairs alternates between their IDs
-// and their activations as JSON. If the index lacks some of these sources, summarize adds them to the index.
+// summarize adds the entries of sources to found, without matches. pairs contains, alternately, the ID of
+// a source and its activation as JSON. If the index lacks some of these sources, summarize adds them to the index.
 func (s *Schedule) summarize(ctx context.Context, pairs []string, found map[string]Entry) error {
 	activations, ids := map[string]string{}, []any{}
 	for pair := range slices.Chunk(pairs, 2) {
@@ -232,7 +231,7 @@ func (s *Schedule) checkIndex(ctx context.Context) error {
 	return s.check(ctx)
 }
 
-// listedWithMatch returns the IDs and places of at most ARGV[3] sources of the match ARGV[1] whose
+// listedWithMatch returns the IDs and places of at most ARGV[3] sources with the match ARGV[1] whose
 // place is less than ARGV[2], the highest place first.
 var listedWithMatch = redis.NewScript(`
 local all = {}
@@ -250,7 +249,7 @@ end
 return out`)
 
 // listed returns the IDs and places of at most n sources in the index whose place is less than after,
-// the highest place first. If match is not "", it returns only sources of this match.
+// the highest place first. If match is not "", it returns only sources with this match.
 func (s *Schedule) listed(ctx context.Context, match string, after int64, n int) (all []redis.Z, err error) {
 	if match == "" {
 		all, err = s.redis.ZRevRangeByScoreWithScores(ctx, s.key("order"), &redis.ZRangeBy{

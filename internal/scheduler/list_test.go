@@ -208,8 +208,8 @@ func olderVersion(t *testing.T, p redis.Pipeliner, id string, at time.Time, poll
 	p.HSet(t.Context(), "mw:{schedule}:polled", id, latest)
 }
 
-// Processes of an older version do not update the index. They have written sources. Then they add and
-// remove some. The pages contain all sources, and the index is correct after the next List.
+// Processes of an older version write sources, and later add and remove some, but do not update the index.
+// The pages still contain all sources. After the next List, the index is correct.
 func TestIndexOfAnOlderVersion(t *testing.T) {
 	testenv.OnBothRedis(t, func(t *testing.T, r *redis.Client) {
 		began := time.Now().Add(-time.Hour)

@@ -109,7 +109,7 @@ func TestRender(t *testing.T) {
 	}
 }
 
-// A module without a licence, or with a licence that is not accepted, is an error.
+// render refuses a module without a licence, or with a licence that is not accepted.
 func TestUnknownLicence(t *testing.T) {
 	dir := write(t, map[string]string{"LICENSE": "GNU GENERAL PUBLIC LICENSE Version 3\n"})
 	for _, files := range [][]string{nil, {dir + "/LICENSE"}} {

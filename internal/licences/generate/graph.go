@@ -17,10 +17,10 @@ import (
 // the system.
 var systems = []string{"linux", "darwin", "windows"}
 
-// A module is a Go module that is linked into the program.
+// A module is a Go module that is linked into the program, or the standard library.
 type module struct {
-	path    string // "" for the program itself
-	version string
+	path    string
+	version string   // "" for the program itself
 	files   []string // paths of its licence files
 }
 
@@ -41,11 +41,11 @@ func graph(root string) ([]module, error) {
 			return nil, err
 		}
 		for line := range strings.Lines(lines) {
-			part := strings.Split(strings.TrimSpace(line), "|")
-			if len(part) != 5 {
+			fields := strings.Split(strings.TrimSpace(line), "|")
+			if len(fields) != 5 {
 				continue // a package of the standard library
 			}
-			path, version, main, dir, packageDir := part[0], part[1], part[2] == "true", part[3], part[4]
+			path, version, main, dir, packageDir := fields[0], fields[1], fields[2] == "true", fields[3], fields[4]
 			if main {
 				own, packageDir = path, dir
 			}
