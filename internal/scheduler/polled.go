@@ -31,8 +31,8 @@ type LatestPoll struct {
 	Course course `json:"course"`
 }
 
-// savePoll saves the result of a poll, unless it has already saved the result of a later poll. A
-// slow poll sets the interval even if it ends after the next poll was due, so that slow sites are
+// savePoll saves the result of a poll, unless the source is not on the schedule or the result of a
+// later poll is already saved. A slow poll sets the interval even if it ends after the next poll was due, so that slow sites are
 // polled less often. If the interval in ARGV[4] is empty, the script stops the source and writes
 // match_deactivated to the outbox.
 var savePoll = redis.NewScript(indexing + `
@@ -58,9 +58,9 @@ end
 return ''`)
 
 // Polled saves the result of a poll of a source, and schedules the next poll. The interval begins
-// at the time at which the poll was due. If the next poll would be overdue by Redis's clock, or if
-// the site asked to wait, the interval begins now. If polling ends, Polled emits match_deactivated.
-// It does nothing if no source has that ID.
+// at the time at which the poll was due. If the next poll would then be in the past by Redis's clock,
+// or if the site asked to wait, the interval begins now. If polling ends, Polled emits
+// match_deactivated. It does nothing if no source has that ID.
 func (s *Schedule) Polled(ctx context.Context, source string, p poll.Result) error {
 	entry, ok, err := s.Get(ctx, source)
 	if err != nil || !ok {

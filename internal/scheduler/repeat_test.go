@@ -22,7 +22,7 @@ func TestScheduleWhenRepliesAreLost(t *testing.T) {
 			t.Helper()
 			all := emitted(t, r)
 			if len(all) != len(kinds) || nudges != len(kinds) {
-				t.Fatalf("%s: %d events in the outbox, nudged %d times; want %d", what, len(all), nudges, len(kinds))
+				t.Fatalf("%s: %d events in the outbox, nudged %d times; want %d each", what, len(all), nudges, len(kinds))
 			}
 			for i, e := range all {
 				if e.Data.Kind != kinds[i] {

@@ -162,7 +162,7 @@ func (s *Scheduler) publishTasks(ctx context.Context, tasks ...task) error {
 	if _, err := s.Publisher.Publish(ctx, msgs...); err != nil {
 		return fmt.Errorf("publishing tasks: %w", err)
 	}
-	if trace.From(ctx) != nil { // otherwise the worker records the poll, if it produces an event or fails
+	if trace.From(ctx) != nil { // otherwise the worker records the poll, but only if the poll produces an event or fails
 		s.Trace.Sent("scheduler", began, msgs...)
 	}
 	return nil

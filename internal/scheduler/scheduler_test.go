@@ -59,12 +59,12 @@ func TestActivateAndDeactivate(t *testing.T) {
 		s := scheduler.NewSchedule(r, "mw:", func(string) { nudges++ })
 		first, fresh, err := s.Activate(ctx, activation("https://a.example/", "m1"))
 		if err != nil || !fresh || first.ID != event.SourceID("https://a.example/", "m1") || first.TID != tid {
-			t.Fatalf("first activation is %+v, fresh %v, error %v; want it fresh", first, fresh, err)
+			t.Fatalf("first activation is %+v, fresh %v, error %v; want it fresh, with TID %s", first, fresh, err, tid)
 		}
 		// An activation with the same settings changes nothing. Other settings are an error.
 		again, fresh, err := s.Activate(t.Context(), activation("https://a.example/", "m1"))
 		if err != nil || fresh || again.TID != tid || again.Event != first.Event {
-			t.Errorf("second activation is %+v, fresh %v, error %v; want the first", again, fresh, err)
+			t.Errorf("second activation is %+v, fresh %v, error %v; want the first activation", again, fresh, err)
 		}
 		for setting, change := range map[string]func(*scheduler.Activation){
 			"profile":  func(a *scheduler.Activation) { a.Profile = "q" },
@@ -75,7 +75,8 @@ func TestActivateAndDeactivate(t *testing.T) {
 			change(&other)
 			current, _, err := s.Activate(t.Context(), other)
 			if !errors.Is(err, scheduler.ErrActiveWithOtherSettings) || current.Event != first.Event || current.League != "MLS" {
-				t.Errorf("another %s: %+v, error %v, want ErrActiveWithOtherSettings", setting, current, err)
+				t.Errorf("different %s: current %+v, error %v; want the first activation and ErrActiveWithOtherSettings",
+					setting, current, err)
 			}
 		}
 		all := emitted(t, r)
@@ -250,7 +251,7 @@ func TestPolled(t *testing.T) {
 		if !ok || !e.Next.IsZero() || e.Latest.Stopped != "forbidden" || len(e.Latest.Matches) != 1 {
 			t.Errorf("stopped: entry %+v, found %v; want it stopped as forbidden", e, ok)
 		}
-		// The same event does not restart a stopped source. Another activation does.
+		// The same event does not restart a stopped source. A new activation does.
 		if _, current, err := s.Begin(ctx, a.ID, a.Event, 0); current || err != nil {
 			t.Errorf("begun after the stop: current %v, error %v, want false", current, err)
 		}
@@ -380,8 +381,8 @@ func TestSchedulers(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		patience, enough := context.WithTimeout(ctx, 20*time.Second)
-		defer enough()
+		bounded, stop := context.WithTimeout(ctx, 20*time.Second)
+		defer stop()
 		for {
 			polls, _ := got.of(a.ID)
 			byConfig, _ := got.of(event.SourceID("https://named.example/", ""))
@@ -393,14 +394,14 @@ func TestSchedulers(t *testing.T) {
 			}
 			select {
 			case <-got.received:
-			case <-patience.Done():
+			case <-bounded.Done():
 				t.Fatalf("after 20 seconds: polls of the activated source %+v, of the config's source %+v; want 2 each",
 					polls, byConfig)
 			}
 		}
 		polls, all := got.of(a.ID)
 		if polls[0].Source != a.Source || all[0].TID != tid || all[0].CausationID != a.Event || polls[0].Activated != tid {
-			t.Errorf("the first task is %+v, poll %+v; want the activation's TID and cause", all[0], polls[0])
+			t.Errorf("the first task is %+v, poll %+v; want the activation's TID, and its event as the cause", all[0], polls[0])
 		}
 		if all[1].TID == tid || all[1].TID.IsZero() || all[1].CausationID != a.Event ||
 			polls[1].Activated != tid || !polls[1].Due.After(polls[0].Due) {

@@ -66,11 +66,11 @@ func TestUnpolledSource(t *testing.T) {
 			}
 		}
 		look("in time", "")
-		// The deadline passes.
 		deadline := func() float64 { return r.ZScore(t.Context(), "mw:{schedule}:deadline", a.ID).Val() }
 		if left := time.Until(time.UnixMilli(int64(deadline()))); left < time.Minute || left > 3*time.Minute {
 			t.Errorf("the deadline is in %v, want 1 to 3 minutes", left)
 		}
+		// The deadline passes.
 		if err := r.ZAdd(t.Context(), "mw:{schedule}:deadline", redis.Z{Score: 1, Member: a.ID}).Err(); err != nil {
 			t.Fatal(err)
 		}

@@ -51,8 +51,8 @@ func remainingOf15(c event.Clock) string {
 var footballPacing = pacing{perSecond: 2.4, stop: 38, otherwise: 120,
 	breaks: map[event.Period]float64{"q3": 780, "ot1": 180}}
 
-// otherPlayAtFirst changes a touchdown by pass to a touchdown by run, and a safety to a try of two
-// points.
+// otherPlayAtFirst changes a passing touchdown to a rushing touchdown, or a safety to a two-point
+// conversion.
 func otherPlayAtFirst(_ *rand.Rand, f *Fact) bool {
 	switch {
 	case f.Kind == "touchdown" && f.Detail == "pass":

@@ -87,7 +87,7 @@ func (v *view) writeList(b *strings.Builder, s *Style) {
 	b.WriteString("</ol>")
 }
 
-// renderBoard returns a scoreboard: the points of each side by period, and their sum.
+// renderBoard returns a scoreboard: the points of each side by period, and the score.
 func renderBoard(s *Style, v *view) []byte {
 	var b strings.Builder
 	b.WriteString("<!DOCTYPE html><html><body>\n")
@@ -112,7 +112,7 @@ func renderBoard(s *Style, v *view) []byte {
 	return []byte(b.String())
 }
 
-// writeState writes the league, the status, the clock and the kick-off. If the page shows the winner
+// writeState writes the league, the status, the clock and the kick-off time. If the page shows the winner
 // or the tally of a shoot-out, writeState writes them too.
 func (v *view) writeState(b *strings.Builder, s *Style) {
 	fmt.Fprintf(b, "<p class=league>%s</p><p class=status>%s</p><p class=clock>%s</p><p class=start>%s</p>\n",

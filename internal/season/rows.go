@@ -42,7 +42,7 @@ type row struct {
 	Fact
 	delay  float64 // seconds from the score change to the row
 	until  float64 // time at which the row and its points are removed; 0 if the row stays
-	first  *Fact   // the facts that the row shows before the edit; nil if it is never edited
+	first  *Fact   // the fact that the row shows before the edit; nil if it is never edited
 	edited float64 // time of the edit
 	fault  string  // name of the edit, or of the fault that removes the row
 }
@@ -315,8 +315,8 @@ func lineOf(facts []*Fact) (line []periodScore) {
 const LineBehind = "line score behind"
 
 // shownLine returns the points of each period as a page shows them at a given time. In sports whose
-// line score adds up to the score, the result contains all periods so far. During play, it sometimes
-// lacks the points of the last lineBehind seconds.
+// line score adds up to the score, the result contains all periods so far. During play, the line score
+// of a scoreboard sometimes lacks the points of the last lineBehind seconds.
 func (g *generator) shownLine(happened []*Fact, p *Page, at float64) []periodScore {
 	rules := g.match.Sport.Rules()
 	if rules.SetScore || rules.InningsScore {
