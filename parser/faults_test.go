@@ -71,7 +71,7 @@ func TestFaults(t *testing.T) {
 }
 
 // readings reads the pages of a case. It returns each page with the notifications that the page
-// causes. Another test checks the cases that name a fixture.
+// causes. If the case names a fixture, readings returns pages unchanged. Another test checks fixtures.
 func readings(t *testing.T, sport event.Sport, pages string) string {
 	if folder, ok := strings.CutPrefix(strings.TrimSpace(pages), "fixture "); ok {
 		if _, err := os.Stat(folder + "/events.txt"); err != nil {

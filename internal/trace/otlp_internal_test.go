@@ -328,7 +328,7 @@ func TestOTLPRetries(t *testing.T) {
 }
 
 // If ctx ends before Write can retry, the error contains the latest response of the collector.
-func TestOTLPGivesUp(t *testing.T) {
+func TestOTLPWithoutTimeToRetry(t *testing.T) {
 	c := newCollector(t, status(503, "Retry-After", "30"))
 	c.Start()
 	o := mustSink(t, map[string]string{"OTEL_EXPORTER_OTLP_ENDPOINT": c.URL})

@@ -187,7 +187,7 @@ func (sinkFunc) Batching() trace.Batching {
 
 func (f sinkFunc) Write(ctx context.Context, spans []trace.Span) error { return f(ctx, spans) }
 
-// failing is a sinkFunc that always fails.
+// failing is the Write method of a sink that always fails.
 func failing(context.Context, []trace.Span) error { return errors.New("connection refused") }
 
 // A trace contains the first 2,000 steps of a job. A sink that fails does not affect other sinks.

@@ -47,7 +47,7 @@ func TestWrongPoints(t *testing.T) {
 	} {
 		o := observation.Observation{Sport: tc.sport, Score: &event.Score{Home: tc.home, Away: tc.away}, Incidents: tc.rows}
 		if got := fmt.Sprint(o.WrongPoints()); !strings.Contains(got, tc.want) {
-			t.Errorf("%s: %s, want %s", name, got, tc.want)
+			t.Errorf("%s: problems %s, want %s", name, got, tc.want)
 		}
 	}
 }

@@ -206,7 +206,7 @@ func TestRequestsAreSpaced(t *testing.T) {
 	}
 	running.Wait()
 	if most.Load() > 2 || len(times) != 8 {
-		t.Errorf("%d requests, at most %d in flight, want 8 and 2", len(times), most.Load())
+		t.Errorf("%d requests, up to %d in flight; want 8, and at most 2 in flight", len(times), most.Load())
 	}
 	if took := times[7].Sub(times[0]); took < 7*gap {
 		t.Errorf("8 requests within %v, want at least %v between two requests", took, gap)

@@ -30,7 +30,7 @@ func main() {
 	os.Exit(run(os.Args[1:]))
 }
 
-// private lists the servers that with-servers starts.
+// private lists the servers that with-servers can start.
 var private = []struct {
 	name, env string
 	programs  []string
