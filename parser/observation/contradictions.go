@@ -29,7 +29,7 @@ func (o *Observation) likelyCause(listed event.Score) string {
 	case home+away == 0:
 		return "; the number of goals is right, so check the rule for side or team"
 	case home+away > 0 && (listed.Home == 0 && o.Score.Home > 0 || listed.Away == 0 && o.Score.Away > 0):
-		return "; all listed goals are of one side, so check the rule for side or team"
+		return "; all listed goals belong to one side, so check the rule for side or team"
 	case home >= 0 && away >= 0:
 		return "; if the page still lists a disallowed goal, exclude its row"
 	case home <= 0 && away <= 0 && (o.ShowsShootout() || o.mayHideShootout(listed)):

@@ -202,10 +202,10 @@ func TestPrivateAddressesOfOneSource(t *testing.T) {
 		t.Errorf("the source with the setting: %v, want no error", err)
 	}
 	if err := fetch(t, c, "http://inside.example/page", &page.Request{}); !errors.As(err, &private) {
-		t.Errorf("a source without the setting, after the other: %v, want a PrivateError", err)
+		t.Errorf("a source without the setting, after one with it: %v, want a PrivateError", err)
 	}
 	if err := fetch(t, c, "http://other.example/page", allow); !errors.As(err, &private) {
-		t.Errorf("the source with the setting, in another network: %v, want a PrivateError", err)
+		t.Errorf("the source with the setting, for an address in another network: %v, want a PrivateError", err)
 	}
 }
 

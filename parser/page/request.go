@@ -29,7 +29,7 @@ type Request struct {
 	Proxy   *url.URL // nil means the proxies in the environment
 	Allow   Policy   // allows addresses and ports that the policy of the client does not allow
 	// Hosts are the hosts that can receive the headers, the parameters and the body. Each includes
-	// its port, unless the port is the default. Nil means the host of the URL.
+	// its port, unless the port is the default. Empty means the host of the URL.
 	Hosts []string
 	// Secrets are redacted in errors and pages.
 	Secrets redact.Secrets
@@ -158,8 +158,8 @@ func (r *Request) redirect(req, first *http.Request) error {
 	return nil
 }
 
-// pageURL returns got, the URL of a response, without the parameters in r.Query. If got contains a
-// secret, pageURL returns asked, which is the URL of the source.
+// pageURL returns got, the URL of a response, without the parameters in r.Query. If the result would
+// contain a secret, pageURL returns asked, which is the URL of the source. Neither has a password.
 func (r *Request) pageURL(got, asked *url.URL) string {
 	u := *got
 	if len(r.Query) > 0 {

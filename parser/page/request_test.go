@@ -256,7 +256,7 @@ func TestProxyOfARequest(t *testing.T) {
 	}
 	var refused *page.RefusedError
 	if _, err := fetch("http://site.example/forbidden"); !errors.As(err, &refused) || refused.Status != 0 {
-		t.Errorf("error %v, want an error that names robots.txt", err)
+		t.Errorf("error %v, want a RefusedError because of robots.txt", err)
 	}
 	var private *page.PrivateError
 	for _, target := range []string{"http://10.0.0.1/", "http://localhost/", "http://site.example/to-private"} {

@@ -201,7 +201,7 @@ func TestSourcesWithDifferentSettings(t *testing.T) {
 		resolved, err := s.Resolve(page.Policy{})
 		if s.Zone == "a" {
 			if err == nil || !strings.Contains(err.Error(), `zone "a": want a time zone like`) {
-				t.Errorf("zone a: error %v, want one", err)
+				t.Errorf("zone a: error %v, want one about the time zone", err)
 			}
 			continue
 		}
