@@ -236,6 +236,8 @@ func (s *Schedule) writeEvent(
 	return reply, err
 }
 
+// begin returns the latest tick of a source, or -1 if the activation is not current or the source is
+// stopped.
 var begin = redis.NewScript(`
 local had, polled = redis.call('hget', KEYS[1], ARGV[1]), redis.call('hget', KEYS[5], ARGV[1])
 if not had or cjson.decode(had).event ~= ARGV[2] or polled and cjson.decode(polled).stopped then return -1 end
@@ -275,9 +277,11 @@ type DuePoll struct {
 	Left       time.Duration // time until the next poll of the source is due
 }
 
-// popDue skips missed polls: if a source is behind by an interval or more, only one poll is due. So
-// polls do not accumulate during an outage. The script stores its reply, because a repeated call
-// does not find the polls again.
+// popDue returns the time until the next poll, "" if there is none, and three strings for each due
+// poll: the activation, the time at which the poll is due, and the time until the next poll of the
+// source. Times are in milliseconds. popDue skips missed polls: if a source is behind by an interval
+// or more, only one poll is due. So polls do not accumulate during an outage. The script stores its
+// reply, because a repeated call does not find the polls again.
 var popDue = redis.NewScript(`
 local reply = redis.call('get', KEYS[12])
 if reply then return cjson.decode(reply) end

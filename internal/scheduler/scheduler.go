@@ -129,7 +129,7 @@ func (s *Scheduler) publishDue(ctx context.Context, pop *PopID) (time.Duration, 
 		p := poll.Poll{Source: a.Source, Due: due.Due, Activated: a.TID}
 		tasks = append(tasks, task{p, event.NewTID(), a.Event, due.Left})
 	}
-	// Pop has removed these polls from the schedule, so publish their tasks even if ctx has ended.
+	// No other Pop returns these polls, so publish their tasks even if ctx has ended.
 	bounded, cancel := context.WithTimeout(context.WithoutCancel(ctx), publishTimeout)
 	defer cancel()
 	return wait, errors.Join(err, s.publishTasks(bounded, tasks...))

@@ -201,8 +201,8 @@ func TestPolled(t *testing.T) {
 			t.Fatalf("Pop: polls %+v, error %v, want one poll", polls, err)
 		}
 		due := polls[0].Due
-		half := event.Match{ID: "m1", Status: event.Break}
-		result := poll.Result{Due: due, At: time.Now(), Took: time.Millisecond, Matches: []event.Match{half}}
+		paused := event.Match{ID: "m1", Status: event.Break}
+		result := poll.Result{Due: due, At: time.Now(), Took: time.Millisecond, Matches: []event.Match{paused}}
 		if err := s.Polled(ctx, a.ID, result); err != nil {
 			t.Fatal(err)
 		}
@@ -216,7 +216,7 @@ func TestPolled(t *testing.T) {
 		if err := r.HSet(ctx, "mw:{schedule}:tick", a.ID, due.Add(time.Minute).UnixMilli()).Err(); err != nil {
 			t.Fatal(err)
 		}
-		result = poll.Result{Due: due.Add(time.Second), At: time.Now(), Took: time.Second, Matches: []event.Match{half}}
+		result = poll.Result{Due: due.Add(time.Second), At: time.Now(), Took: time.Second, Matches: []event.Match{paused}}
 		if err := s.Polled(ctx, a.ID, result); err != nil {
 			t.Fatal(err)
 		}

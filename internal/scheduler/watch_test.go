@@ -50,7 +50,7 @@ func TestUnpolledSource(t *testing.T) {
 		watches := []*scheduler.Watch{
 			{Schedule: s, Ingester: in, Log: discard},
 			{Schedule: s, Ingester: in, Down: true, Log: discard},
-			{Schedule: s, Log: discard}, // a process without an outbox
+			{Schedule: s, Log: discard}, // a process that only reports the source
 		}
 		look := func(step, want string) {
 			t.Helper()

@@ -38,7 +38,8 @@ func longOvertime(s *Style) *Style {
 	return s
 }
 
-// remainingOf15 formats a clock that counts down from 15 minutes, such as 8:12.
+// remainingOf15 formats a clock that counts down from 15 minutes, such as 8:12. For the zero clock it
+// returns "".
 func remainingOf15(c event.Clock) string {
 	if c == (event.Clock{}) {
 		return ""

@@ -12,7 +12,7 @@ import (
 	"github.com/matchwire/matchwire/event"
 )
 
-// A Match holds the facts of one match. It is one line of a JSON Lines file.
+// A Match holds the facts of one match. Each line of a JSON Lines file is one Match.
 type Match struct {
 	ID          string      `json:"id"`
 	Sport       event.Sport `json:"sport"` // missing in soccer files

@@ -128,7 +128,7 @@ func (v *view) writeState(b *strings.Builder, s *Style) {
 	}
 }
 
-// minutes formats a clock in minutes, such as 45+2'.
+// minutes formats a clock in minutes, such as 45+2'. For the zero clock it returns "".
 func minutes(c event.Clock) string {
 	switch {
 	case c.Stoppage > 0:
@@ -149,7 +149,7 @@ func elapsed(c event.Clock) string {
 }
 
 // remaining returns a function that formats a clock that counts down to the end of the period, such
-// as 8:12.
+// as 8:12. For the zero clock the function returns "".
 func remaining(s event.Sport) func(event.Clock) string {
 	return func(c event.Clock) string {
 		if c == (event.Clock{}) {

@@ -125,7 +125,7 @@ func (t *timeline) suspended(at, seconds float64, status string) timeline {
 // A phase holds the status, period and clock that a page shows.
 type phase struct {
 	Status string       // one of the constants below
-	Period event.Period // of a live match or a break, or the unusual last period of a match that has ended; else ""
+	Period event.Period // of a live match or a break; after a match with overtime, its last period; else ""
 	Clock  event.Clock  // of a live match, if the page shows one; else zero
 }
 

@@ -26,8 +26,8 @@ type Store struct {
 }
 
 const (
-	maxSpans = 2000 // for each job; later spans are dropped
-	maxJobs  = 1000 // caused by one job; the earliest are dropped
+	maxSpans = 2000 // maximum number of spans of a job; later spans are dropped
+	maxJobs  = 1000 // maximum number of jobs that one job caused; the earliest are dropped
 )
 
 // NewStore returns a Store in r. A trace expires if no span is added to it for the duration keep.

@@ -39,8 +39,8 @@ type Client struct {
 	large     *semaphore.Weighted // limits the number of large pages that are read at the same time
 }
 
-// NewClient returns a client. The client uses the proxies in the environment variables HTTP_PROXY,
-// HTTPS_PROXY and NO_PROXY.
+// NewClient returns a client. The client uses the proxy settings in the environment variables
+// HTTP_PROXY, HTTPS_PROXY and NO_PROXY.
 func NewClient(o Options) *Client {
 	return newClient(http.DefaultTransport.(*http.Transport).Clone(), netguard.Network{}, o)
 }
