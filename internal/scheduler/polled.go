@@ -33,8 +33,8 @@ type LatestPoll struct {
 
 // savePoll saves the result of a poll, unless the source is not on the schedule or the result of a
 // later poll is already saved. A slow poll sets the interval even if it ends after the next poll was
-// due, so that slow sites are polled less often. If the interval in ARGV[4] is empty, the script stops the source and writes
-// match_deactivated to the outbox.
+// due, so that slow sites are polled less often. If the interval in ARGV[4] is empty, the script stops
+// the source, writes match_deactivated to the outbox, and returns "stopped".
 var savePoll = redis.NewScript(indexing + `
 local had = redis.call('hget', KEYS[5], ARGV[1])
 if redis.call('hexists', KEYS[1], ARGV[1]) == 0 then return '' end

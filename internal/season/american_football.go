@@ -99,7 +99,7 @@ func loadAmericanFootball(line []byte, m *Match) error {
 	return nil
 }
 
-// addFootballRows adds a touchdown that a review reverses.
+// addFootballRows may add a touchdown that a review reverses.
 func (g *generator) addFootballRows() {
 	if g.chance(3) {
 		g.addReviewed(Fact{Kind: "review", Detail: "reversed"}, TouchdownReversed)

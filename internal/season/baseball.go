@@ -216,8 +216,8 @@ func inningBeforeAtFirst(_ *rand.Rand, f *Fact) bool {
 	return ok
 }
 
-// addBaseballRows adds, in some games, a run that a challenge reverses. In some games, the official
-// scorer changes a hit to an error, or an error to a hit, hours after the game.
+// addBaseballRows may add a run that a challenge reverses. It may also make the official scorer change
+// a hit to an error, or an error to a hit, hours after the game.
 func (g *generator) addBaseballRows() {
 	if g.chance(3) {
 		g.addReviewed(Fact{Kind: "review", Detail: "overturned"}, RunTakenBack)

@@ -488,8 +488,8 @@ func (b *scorer) next() *Fact {
 	return f
 }
 
-// addCricketRows adds, in some matches, a wicket that a review reverses. It also adds runs that the
-// scorers remove later.
+// addCricketRows may add a wicket that a review reverses. It also adds runs that the scorers remove
+// later.
 func (g *generator) addCricketRows() {
 	if g.chance(2) {
 		f, ok := g.invented(g.anySide(), DisallowedScorer+" Two", 120+g.rand.Float64()*(g.line.end()-1200))

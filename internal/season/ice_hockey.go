@@ -120,8 +120,8 @@ func loadIceHockey(line []byte, m *Match) error {
 	return nil
 }
 
-// addChallenged adds, in some games, a goal that a challenge by the other side reverses. The page also
-// shows the challenge. Until the goal is removed, the clock of the page is some seconds ahead.
+// addChallenged may add a goal that a challenge by the other side reverses. The page then also shows
+// the challenge. Until the goal is removed, the clock of the page is a few seconds ahead.
 func (g *generator) addChallenged() {
 	if !g.chance(3) {
 		return

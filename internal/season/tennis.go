@@ -182,8 +182,8 @@ func isSetWon(p *Page) bool {
 	return begins || most > 5 && most > least+1 || most == 7 || most+least == event.Tennis.Index(p.period)+1
 }
 
-// addTennisRows counts the rare situations of the match. In some matches, it adds a game that the page
-// first gives to the wrong player.
+// addTennisRows counts the rare situations of the match. It may also add a game that the page first
+// gives to the wrong player.
 func (g *generator) addTennisRows() {
 	if g.match.By == event.ByRetirement {
 		g.strike(Retired, 0)

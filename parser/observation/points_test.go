@@ -10,7 +10,7 @@ import (
 )
 
 // WrongPoints returns a problem if a row adds points that its kind cannot add, or if the score of the
-// page is lower than the score after a row.
+// page is lower than the score after the last row.
 func TestWrongPoints(t *testing.T) {
 	const sport = event.Sport("kabaddi")
 	if err := event.Define(event.Definition{Name: sport, Periods: []event.Period{"h1", "ht", "h2"}, Counts: event.Points,

@@ -92,15 +92,15 @@ func onDay(r *page.Request, day time.Time) *page.Request {
 	if !requestHasDate(r) {
 		return r
 	}
-	dated := *r
-	dated.Body = ExpandDates(r.Body, day)
-	dated.Query = url.Values{}
+	expanded := *r
+	expanded.Body = ExpandDates(r.Body, day)
+	expanded.Query = url.Values{}
 	for name, values := range r.Query {
 		for _, v := range values {
-			dated.Query.Add(name, ExpandDates(v, day))
+			expanded.Query.Add(name, ExpandDates(v, day))
 		}
 	}
-	return &dated
+	return &expanded
 }
 
 // OnDay returns the URL and the request settings of a source. It replaces the placeholders in both

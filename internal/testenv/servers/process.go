@@ -123,8 +123,8 @@ var ports struct {
 }
 
 // FreePort returns a port of the loopback interface on which no program listens. In a process, it
-// returns each port only once. The port is below the range for outgoing connections, so no outgoing connection
-// can use it before the server listens.
+// returns each port only once. The port is below the range for outgoing connections, so no outgoing
+// connection can use it before the server listens.
 func FreePort() (int, error) {
 	ports.Lock()
 	defer ports.Unlock()
