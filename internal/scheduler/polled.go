@@ -19,7 +19,7 @@ const maxShown = 100
 // A LatestPoll is the result of the latest poll of a source.
 type LatestPoll struct {
 	Due      int64         `json:"due_ms"` // time at which the poll was due, Unix milliseconds
-	At       time.Time     `json:"at"`
+	At       time.Time     `json:"at"`     // time at which the poll ended
 	Took     time.Duration `json:"took"` // response time of the site, in nanoseconds
 	Problem  string        `json:"problem,omitempty"`
 	Failures int           `json:"failures,omitempty"` // number of consecutive failed polls
@@ -59,8 +59,8 @@ return ''`)
 
 // Polled saves the result of a poll of a source, and schedules the next poll. The interval begins
 // at the time at which the poll was due. If the next poll would then be in the past by Redis's clock,
-// or if the site asked to wait, the interval begins now. If polling ends, Polled emits
-// match_deactivated. It does nothing if no source has that ID.
+// or if p has a Wait, the interval begins now. If polling ends, Polled emits match_deactivated. It does
+// nothing if no source has that ID.
 func (s *Schedule) Polled(ctx context.Context, source string, p poll.Result) error {
 	entry, ok, err := s.Get(ctx, source)
 	if err != nil || !ok {
@@ -78,7 +78,7 @@ func (s *Schedule) Polled(ctx context.Context, source string, p poll.Result) err
 		out.Stopped = "the match is over"
 	}
 	every := out.Course.interval(time.Duration(entry.Every), p)
-	fromNow := 0 // 1: the interval begins now, because the site asked to wait
+	fromNow := 0 // 1: the interval begins now, because the result has a Wait
 	if p.Wait > 0 {
 		fromNow = 1
 	}

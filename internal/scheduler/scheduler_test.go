@@ -209,7 +209,8 @@ func TestPolled(t *testing.T) {
 		e, _, err := s.Get(ctx, a.ID)
 		if err != nil || e.Interval != 4*time.Second || e.Next.Sub(due) != 4*time.Second ||
 			len(e.Latest.Matches) != 1 || e.Latest.Took != time.Millisecond {
-			t.Errorf("after the first poll: entry %+v, error %v; want interval 4s", e, err)
+			t.Errorf("after the first poll: entry %+v, error %v; want interval 4s, the next poll 4s after %v, and one match",
+				e, err, due)
 		}
 		// A result that arrives after the next poll was due is saved, unless the result of the next
 		// poll was saved first.
@@ -226,14 +227,14 @@ func TestPolled(t *testing.T) {
 		}
 		e, _, _ = s.Get(ctx, a.ID)
 		if e.Interval != 4*time.Second || e.Latest.Took != time.Second || e.Next.Sub(due) != 64*time.Second {
-			t.Errorf("after an old result: the next poll is due %v later, entry %+v; want 64s", e.Next.Sub(due), e)
+			t.Errorf("after an old result: the next poll is due %v later, entry %+v; want 64s and interval 4s", e.Next.Sub(due), e)
 		}
 		due = due.Add(2 * time.Second)
 		if err := s.Polled(ctx, a.ID, poll.Result{Due: due, At: time.Now(), Failures: 2, Problem: "away"}); err != nil {
 			t.Fatal(err)
 		}
 		if e, _, _ := s.Get(ctx, a.ID); e.Latest.Problem != "away" || e.Latest.Failures != 2 || len(e.Latest.Matches) != 1 {
-			t.Errorf("after a failed poll: entry %+v, want its problem and the earlier match", e)
+			t.Errorf("after a failed poll: entry %+v, want problem away, 2 failures and the earlier match", e)
 		}
 		tid := event.NewTID()
 		for range 2 {
@@ -245,11 +246,11 @@ func TestPolled(t *testing.T) {
 		all := emitted(t, r)
 		if last := all[len(all)-1]; len(all) != 2 || last.Type != "soccer.mls.match_deactivated" ||
 			last.TID != tid || last.Data.Reason != "forbidden" {
-			t.Errorf("emitted %+v, want one match_deactivated of job %s", all, tid)
+			t.Errorf("emitted %+v, want one match_deactivated of job %s with reason forbidden", all, tid)
 		}
 		e, ok, _ := s.Get(ctx, a.ID)
 		if !ok || !e.Next.IsZero() || e.Latest.Stopped != "forbidden" || len(e.Latest.Matches) != 1 {
-			t.Errorf("stopped: entry %+v, found %v; want it stopped as forbidden", e, ok)
+			t.Errorf("stopped: entry %+v, found %v; want it stopped as forbidden, with the earlier match", e, ok)
 		}
 		// The same event does not restart a stopped source. A new activation does.
 		if _, current, err := s.Begin(ctx, a.ID, a.Event, 0); current || err != nil {

@@ -78,7 +78,7 @@ func TestTree(t *testing.T) {
 			created := call.Children[0]
 			if created.ID != tid.Span("e1") || created.Evidence.Row != "<li>" || created.Outcome != "backfill" ||
 				created.Role != "api" || len(created.Children) != 2 {
-				t.Fatalf("created message is %+v, want e1 by api with evidence and two children", created)
+				t.Fatalf("created message is %+v, want e1 by api with evidence, outcome backfill and two children", created)
 			}
 			roles := created.Children[0].Role + created.Children[1].Role
 			if roles != "notifyoutbox" && roles != "outboxnotify" {

@@ -119,7 +119,7 @@ func TestSecretsStayAtTheirHost(t *testing.T) {
 	}
 	all, _ := other.received(t)
 	if len(all) != 1 || string(got.Body) != "other" {
-		t.Fatalf("%d requests, body %q, want one request after the redirect", len(all), got.Body)
+		t.Fatalf("%d requests, body %q, want one request after the redirect and body other", len(all), got.Body)
 	}
 	testenv.NoSecret(t, all[0].Header, all[0].URL, got)
 	settings := secretRequest()
