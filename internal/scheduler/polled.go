@@ -20,7 +20,7 @@ const maxShown = 100
 type LatestPoll struct {
 	Due      int64         `json:"due_ms"` // time at which the poll was due, Unix milliseconds
 	At       time.Time     `json:"at"`     // time at which the poll ended
-	Took     time.Duration `json:"took"` // response time of the site, in nanoseconds
+	Took     time.Duration `json:"took"`   // response time of the site, in nanoseconds
 	Problem  string        `json:"problem,omitempty"`
 	Failures int           `json:"failures,omitempty"` // number of consecutive failed polls
 	Stopped  string        `json:"stopped,omitempty"`  // why polling has stopped; "" if it has not

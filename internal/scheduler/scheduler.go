@@ -42,7 +42,7 @@ const (
 type Scheduler struct {
 	Schedule  *Schedule
 	Publisher broker.Publisher
-	// Config lists the sources of the config.
+	// Config lists the activations of the sources that the config names.
 	Config   []Activation
 	Instance string          // name of the process in the registry
 	Trace    *trace.Recorder // may be nil

@@ -24,7 +24,8 @@ const (
 	Resumed       = "match resumed" // the match is suspended, and resumed on another day
 )
 
-// commonFaults are the faults that the pages of every sport have.
+// commonFaults are the faults that the pages of every sport can have, except for two faults that tennis
+// lacks.
 var commonFaults = []string{
 	StaleCopy, BlankPage, PartialPage, StrayEnd, Preview, SecondGame, MissedPolls, FirstPollLate, Placeholders,
 	MovedKickoff, LateRow, VanishedRow, EditedPlayer, EditedClock, RemovedScore, ReplacedScore, Reversed,
@@ -96,7 +97,7 @@ func (g *generator) addRows() {
 	}
 }
 
-// commonEdits are the edits of rows that every sport has.
+// commonEdits are the edits of rows that addRows makes in every sport.
 var commonEdits = []edit{
 	{EditedPlayer, 15, func(_ *rand.Rand, f *Fact) bool {
 		if f.Player != "" {
