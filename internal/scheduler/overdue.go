@@ -59,7 +59,8 @@ return all`)
 
 // Overdue returns at most 20 sources that are not polled on time, those with the earliest deadline
 // first. count is the number of all such sources. If one of the first 20 sources is stopped or no
-// longer on the schedule, Overdue does not return it, and removes its deadline.
+// longer on the schedule, Overdue does not return it, and removes its deadline. count can include
+// other such sources that are stopped.
 func (s *Schedule) Overdue(ctx context.Context) (entries []Entry, count int, err error) {
 	found, err := overdue.Run(ctx, s.redis, []string{s.key("deadline")}, overdueShown).StringSlice()
 	if err != nil {

@@ -197,7 +197,7 @@ func runsAtFirst(f *Fact, right, wrong int) bool {
 	return ok
 }
 
-// homeRunAtFirst changes a double to a home run, which the umpires first called.
+// homeRunAtFirst changes a double to a home run, as the umpires first called it.
 func homeRunAtFirst(_ *rand.Rand, f *Fact) bool {
 	ok := f.Kind == "run" && f.Detail == "double"
 	if ok {

@@ -144,7 +144,7 @@ type Style struct {
 	clock   func(event.Clock) string          // formats a clock
 	profile string                            // the profile of the pages, in YAML
 
-	// line returns the line score that the pages show, as text. It is nil if the sport has none.
+	// line returns the line score that the pages show, as text. It is nil except in cricket.
 	line       func([]periodScore) string
 	allInnings bool // cricket: the pages show all innings of a side
 

@@ -11,8 +11,8 @@ import (
 	"github.com/matchwire/matchwire/event"
 )
 
-// tennis shows matches as lists of games and sets, and as scoreboards with a column for each set. The score
-// counts the games of the current set. One style of list also shows all sets. Pages have no clock.
+// tennis shows matches as lists of games and sets, and as scoreboards with the games of all sets. The score
+// of a list counts the games of the current set. One style of list shows all sets. Pages have no clock.
 var tennis = &sport{
 	name:  event.Tennis,
 	load:  loadTennis,

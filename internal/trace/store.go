@@ -93,7 +93,7 @@ var ErrNotFound = errors.New("no trace is stored: the job does not exist, its tr
 	"or the job was a poll without events")
 
 // spanSlice is the maximum number of spans that are read at once, so that other clients of Redis do
-// not wait.
+// not wait long.
 const spanSlice = 200
 
 // read returns the first n stored spans of job t, ordered by start. There may be fewer, or none.

@@ -65,8 +65,8 @@ func (o *Observation) LineOf(score *event.Score) *event.LineScore {
 
 // RemoveWrongLine removes a line score that does not fit the score, and returns a problem. It
 // returns nil if it removes nothing. During a match, a page may update the score and the line score
-// at different times. So RemoveWrongLine keeps the line score if the result is open and at most two
-// incidents can explain the difference.
+// at different times. So RemoveWrongLine keeps the line score if the match is not decided and at most
+// two incidents can explain the difference.
 func (o *Observation) RemoveWrongLine() *Problem {
 	if o.LineScore == nil || o.Score == nil || o.LineOf(o.Score) != nil || o.LineOf(o.ScoreWithoutShootout()) != nil {
 		return nil

@@ -57,7 +57,7 @@ var escapedDate = regexp.MustCompile(`%7[Bb](date(?:[^%{}]|%20)*)%7[Dd]`)
 // encodes.
 func withDates(u *url.URL) string { return escapedDate.ReplaceAllString(u.String(), "{$1}") }
 
-// zoneOf returns the time zone of the dates in a source's URL.
+// zoneOf returns the time zone of a source's dates. The default is UTC.
 func zoneOf(s event.Source) (*time.Location, error) {
 	if s.Zone == "" {
 		return time.UTC, nil
