@@ -85,8 +85,8 @@ func deleteNamespace(t testing.TB, url, ns string, pauses []time.Duration, queue
 	_ = ch.ExchangeDelete(ns+".retries", false, false)
 }
 
-// Redis returns the URL of an empty Redis database that no other test uses. When the test ends, the
-// database is emptied. Redis never selects a database that contains a key.
+// Redis returns the URL of an empty Redis database that no other test uses. It never selects a
+// database that contains a key. When the test ends, Redis empties the database.
 func Redis(t testing.TB) string {
 	t.Helper()
 	NotShort(t)
