@@ -230,7 +230,7 @@ func TestNilRecorderRecordsNothing(t *testing.T) {
 	none.Record(trace.Span{})
 	none.Sent("x", time.Now(), message(event.NewTID(), "a.b.c", "1"))
 	if trace.From(ctx) != nil {
-		t.Error("the context of a nil Recorder has a step")
+		t.Error("the context of a nil Recorder has a step, want none")
 	}
 }
 

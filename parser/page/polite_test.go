@@ -173,7 +173,7 @@ func TestRobotsBehindRedirects(t *testing.T) {
 	}
 }
 
-// The requests of all goroutines to one host are spaced, and only two are in flight at a time.
+// The requests of all goroutines to one host are spaced, and at most two are in flight at the same time.
 func TestRequestsAreSpaced(t *testing.T) {
 	var mu sync.Mutex
 	var times []time.Time

@@ -65,7 +65,7 @@ func TestPrivateAddresses(t *testing.T) {
 // A fakeInternet is a network in which every address is that of one site. No connection leaves the machine.
 type fakeInternet struct {
 	site   *httptest.Server
-	robots string // URL to which robots.txt redirects; "" if there is no robots.txt
+	robots string // URL that robots.txt redirects to; "" if there is no robots.txt
 
 	mu     sync.Mutex
 	names  map[string]string // addresses by name

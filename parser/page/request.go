@@ -49,7 +49,7 @@ func CheckHeader(name, value string) error {
 	case !isToken(name):
 		return fmt.Errorf("header %q: want a name of letters, digits and %s", name, tokenMarks)
 	case slices.Contains(reservedHeaders, http.CanonicalHeaderKey(name)):
-		return fmt.Errorf("header %s: matchwire sets this header itself", name)
+		return fmt.Errorf("header %s: matchwire controls this header", name)
 	case strings.ContainsFunc(value, func(r rune) bool { return r < ' ' && r != '\t' || r == 0x7f }):
 		return fmt.Errorf("header %s: the value has a line break or another control character", name)
 	}

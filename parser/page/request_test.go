@@ -275,8 +275,8 @@ func TestProxyOfARequest(t *testing.T) {
 func TestRequestErrors(t *testing.T) {
 	t.Parallel()
 	for _, tc := range [][3]string{
-		{"X Key", "a", "want a name of letters"}, {"", "a", "want a name"}, {"Host", "a", "sets this header itself"},
-		{"user-agent", "a", "sets this header itself"}, {"If-None-Match", "a", "sets this header itself"},
+		{"X Key", "a", "want a name of letters"}, {"", "a", "want a name"}, {"Host", "a", "controls this header"},
+		{"user-agent", "a", "controls this header"}, {"If-None-Match", "a", "controls this header"},
 		{"X-Key", testenv.Secret + "\nX-Other: 1", "line break"},
 	} {
 		err := page.CheckHeader(tc[0], tc[1])

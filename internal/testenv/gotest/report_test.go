@@ -58,7 +58,7 @@ func TestPanics(t *testing.T) { t.Log("before"); panic("in a test") }
 		}
 	}
 	if strings.Contains(got, "quiet") || strings.Contains(got, "PASS") {
-		t.Errorf("the report contains output of passed tests:\n%s", got)
+		t.Errorf("the report contains output of passed tests, want none:\n%s", got)
 	}
 	if !strings.HasSuffix(got, "skipped tests: 2\n  no data: good.TestData, good.TestSub/part\n") {
 		t.Errorf("the report does not end with the two skipped tests:\n%s", got)
