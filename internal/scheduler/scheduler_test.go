@@ -227,7 +227,8 @@ func TestPolled(t *testing.T) {
 		}
 		e, _, _ = s.Get(ctx, a.ID)
 		if e.Interval != 4*time.Second || e.Latest.Took != time.Second || e.Next.Sub(due) != 64*time.Second {
-			t.Errorf("after an old result: the next poll is due %v later, entry %+v; want 64s and interval 4s", e.Next.Sub(due), e)
+			t.Errorf("after an old result: the next poll is due %v later, entry %+v; want 64s and interval 4s",
+				e.Next.Sub(due), e)
 		}
 		due = due.Add(2 * time.Second)
 		if err := s.Polled(ctx, a.ID, poll.Result{Due: due, At: time.Now(), Failures: 2, Problem: "away"}); err != nil {

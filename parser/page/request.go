@@ -35,7 +35,7 @@ type Request struct {
 	Secrets redact.Secrets
 }
 
-// reservedHeaders lists the headers that a Request cannot have, because the client sets or omits them.
+// reservedHeaders lists the headers that a Request cannot have, because matchwire sets or omits them.
 var reservedHeaders = []string{
 	"Accept-Encoding", "Connection", "Content-Length", "Host", "If-Match", "If-Modified-Since", "If-None-Match",
 	"If-Unmodified-Since", "Proxy-Authorization", "Range", "Referer", "Te", "Trailer", "Transfer-Encoding", "Upgrade",
