@@ -3,8 +3,8 @@
 // the event. It publishes the later tasks when they are due. Each later task has a new TID, and its
 // cause is the match_activated event.
 //
-// Any number of schedulers share one [Schedule] in Redis. Each due poll is published by the first
-// scheduler that reads it. The interval between polls depends on the match:
+// Any number of schedulers can share one [Schedule] in Redis. The first scheduler that reads a due
+// poll publishes its task. The interval between polls depends on the match:
 //
 //   - It is long before kick-off and in a break, and short while the match is live.
 //   - It is shortest in stoppage time and after a score.

@@ -157,7 +157,7 @@ return 0`, []string{leaseKey}).Int()
 	return "", nil, fmt.Errorf("found no empty database from 1 to 15 at REDIS_URL within a minute")
 }
 
-// Pages returns the folder of captured pages of real sites, or "" if there is no such folder.
+// Pages returns the folder with captured pages of real sites, or "" if there is no such folder.
 // MATCHWIRE_PAGES names the folder. If it names no existing folder, Pages returns ../shared/pages,
 // relative to root. The pages belong to their sites, so they are not part of the project.
 func Pages(root string) string { return dataFolder(root, "MATCHWIRE_PAGES", "pages") }

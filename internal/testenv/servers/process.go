@@ -19,7 +19,7 @@ import (
 // A Server is a private server. Its methods must not be called concurrently.
 type Server struct {
 	URL string
-	Dir string // folder of its data and its output
+	Dir string // folder for its data and output
 
 	programs []string // possible names of the program; the first installed program runs
 	args     []string

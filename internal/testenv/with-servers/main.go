@@ -84,7 +84,7 @@ func run(command []string) int {
 		return 1
 	}
 	// The servers must outlive the command, so no signal ends with-servers. Ctrl-C reaches the command
-	// directly. SIGTERM is passed on.
+	// directly. With-servers passes SIGTERM on to the command.
 	signals := make(chan os.Signal, 1)
 	signal.Notify(signals, syscall.SIGINT, syscall.SIGTERM)
 	go func() {
