@@ -23,7 +23,8 @@ import (
 
 var update = flag.Bool("update", false, "rewrite testdata/faults.txt")
 
-// faultsFile has a case for each fault. The comment at its top describes the format.
+// faultsFile is the path of the file with a case for each fault. The comment at its top describes the
+// format.
 const faultsFile = "testdata/faults.txt"
 
 // For each fault of package season, testdata/faults.txt has a case: a few pages with the fault, and

@@ -17,8 +17,8 @@ import (
 	"github.com/matchwire/matchwire/parser/profile"
 )
 
-// If no parser polls a source, other processes report it, and one of them marks its match as stale. The
-// next poll clears the report and the mark.
+// If no parser polls a source, other processes report the source, and one process marks its match as
+// stale. The next poll clears the report and the mark.
 func TestUnpolledSource(t *testing.T) {
 	testenv.OnBothRedis(t, func(t *testing.T, r *redis.Client) {
 		s := scheduler.NewSchedule(r, "mw:", nil)
