@@ -125,8 +125,8 @@ func fetch(t *testing.T, c *page.Client, rawURL string, r *page.Request) error {
 	return err
 }
 
-// The client does not follow redirects of a page or a robots.txt to another port or to a private address. The page's
-// own port and the ports of the policy are allowed.
+// The client does not follow redirects from a page or from robots.txt to another port or to a private address. The
+// page's own port and the ports of the policy are allowed.
 func TestRedirectsAreGuarded(t *testing.T) {
 	target := ""
 	i := newInternet(t, map[string]string{"site.example": "93.184.216.34", "inside.example": "10.0.0.7"},

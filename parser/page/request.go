@@ -141,12 +141,12 @@ func requestOf(ctx context.Context) *Request {
 	return &Request{}
 }
 
-// redirect prepares req, the next request after a redirect. first is the original request. If req
-// goes to another host, redirect removes the headers of the settings. A request with a body must
-// not go to another host.
-func (r *Request) redirect(req, first *http.Request) error {
-	req.Header.Del("Referer")           // contains the parameters of the previous URL
-	if req.URL.Host == first.URL.Host { // keepTLS has already checked the scheme
+// redirect prepares req, the next request after a redirect. original is the request before all
+// redirects. If req goes to another host, redirect removes the headers of the settings. It returns an
+// error if req has a body and goes to another host.
+func (r *Request) redirect(req, original *http.Request) error {
+	req.Header.Del("Referer")              // contains the parameters of the previous URL
+	if req.URL.Host == original.URL.Host { // keepTLS has already checked the scheme
 		return nil
 	}
 	if req.Body != nil {
