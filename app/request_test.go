@@ -65,7 +65,7 @@ func TestCaseRequestSettings(t *testing.T) {
 		{source("    headers: {x-key: {env: BAD_KEY}}\n"),
 			"matchwire.yaml:4:22: sources[0].headers.x-key: header x-key: the value has a line break"},
 		{source("    headers: {Host: a}\n"), "matchwire.yaml:4:21: sources[0].headers.Host: header Host: matchwire " +
-			"sets this header itself"},
+			"controls this header"},
 		{source("    headers: {x key: a}\n"), `header "x key": want a name`},
 		{source("    headers: {x-key: a, X-KEY: b}\n"), "headers X-KEY and x-key have the same name"},
 		{source("    headers: [a]\n"), "matchwire.yaml:4:14"},

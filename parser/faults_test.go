@@ -23,7 +23,8 @@ import (
 
 var update = flag.Bool("update", false, "rewrite testdata/faults.txt")
 
-// faultsFile has a case for each fault. The comment at its top describes the format.
+// faultsFile is the path of the file with a case for each fault. The comment at its top describes the
+// format.
 const faultsFile = "testdata/faults.txt"
 
 // For each fault of package season, testdata/faults.txt has a case: a few pages with the fault, and
@@ -71,7 +72,7 @@ func TestFaults(t *testing.T) {
 }
 
 // readings reads the pages of a case. It returns each page with the notifications that the page
-// causes. Another test checks the cases that name a fixture.
+// causes. If the case names a fixture, readings returns pages unchanged. Another test checks fixtures.
 func readings(t *testing.T, sport event.Sport, pages string) string {
 	if folder, ok := strings.CutPrefix(strings.TrimSpace(pages), "fixture "); ok {
 		if _, err := os.Stat(folder + "/events.txt"); err != nil {

@@ -48,8 +48,8 @@ func (s *Schedule) setDeadline(ctx context.Context, source string, within time.D
 	return nil
 }
 
-// overdue returns the IDs of at most ARGV[1] sources whose deadline has passed, and the number of all
-// such sources.
+// overdue returns the IDs of at most ARGV[1] sources whose deadline has passed, in order of their
+// deadlines. The last element of the reply is the number of all such sources.
 var overdue = redis.NewScript(`
 local t = redis.call('time')
 local now = t[1] * 1000 + math.floor(t[2] / 1000)
@@ -58,8 +58,9 @@ all[#all+1] = tostring(redis.call('zcount', KEYS[1], '-inf', now))
 return all`)
 
 // Overdue returns at most 20 sources that are not polled on time, those with the earliest deadline
-// first. count is the number of all such sources. Overdue removes the deadlines of sources that are
-// stopped or no longer on the schedule.
+// first. count is the number of all such sources. If one of the first 20 sources is stopped or no
+// longer on the schedule, Overdue does not return it, and removes its deadline. count can include
+// other such sources that are stopped.
 func (s *Schedule) Overdue(ctx context.Context) (entries []Entry, count int, err error) {
 	found, err := overdue.Run(ctx, s.redis, []string{s.key("deadline")}, overdueShown).StringSlice()
 	if err != nil {

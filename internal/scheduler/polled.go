@@ -19,8 +19,8 @@ const maxShown = 100
 // A LatestPoll is the result of the latest poll of a source.
 type LatestPoll struct {
 	Due      int64         `json:"due_ms"` // time at which the poll was due, Unix milliseconds
-	At       time.Time     `json:"at"`
-	Took     time.Duration `json:"took"` // response time of the site, in nanoseconds
+	At       time.Time     `json:"at"`     // time at which the poll ended
+	Took     time.Duration `json:"took"`   // response time of the site, in nanoseconds
 	Problem  string        `json:"problem,omitempty"`
 	Failures int           `json:"failures,omitempty"` // number of consecutive failed polls
 	Stopped  string        `json:"stopped,omitempty"`  // why polling has stopped; "" if it has not
@@ -31,10 +31,10 @@ type LatestPoll struct {
 	Course course `json:"course"`
 }
 
-// savePoll saves the result of a poll, unless it has already saved the result of a later poll. A
-// slow poll sets the interval even if it ends after the next poll was due, so that slow sites are
-// polled less often. If the interval in ARGV[4] is empty, the script stops the source and writes
-// match_deactivated to the outbox.
+// savePoll saves the result of a poll, unless the source is not on the schedule or the result of a
+// later poll is already saved. A slow poll sets the interval even if it ends after the next poll was
+// due, so that slow sites are polled less often. If the interval in ARGV[4] is empty, the script stops
+// the source, writes match_deactivated to the outbox, and returns "stopped".
 var savePoll = redis.NewScript(indexing + `
 local had = redis.call('hget', KEYS[5], ARGV[1])
 if redis.call('hexists', KEYS[1], ARGV[1]) == 0 then return '' end
@@ -58,9 +58,9 @@ end
 return ''`)
 
 // Polled saves the result of a poll of a source, and schedules the next poll. The interval begins
-// at the time at which the poll was due. If the next poll would be overdue by Redis's clock, or if
-// the site asked to wait, the interval begins now. If polling ends, Polled emits match_deactivated.
-// It does nothing if no source has that ID.
+// at the time at which the poll was due. If the next poll would then be in the past by Redis's clock,
+// or if p has a Wait, the interval begins now. If polling ends, Polled emits match_deactivated. It does
+// nothing if no source has that ID.
 func (s *Schedule) Polled(ctx context.Context, source string, p poll.Result) error {
 	entry, ok, err := s.Get(ctx, source)
 	if err != nil || !ok {
@@ -78,7 +78,7 @@ func (s *Schedule) Polled(ctx context.Context, source string, p poll.Result) err
 		out.Stopped = "the match is over"
 	}
 	every := out.Course.interval(time.Duration(entry.Every), p)
-	fromNow := 0 // 1: the interval begins now, because the site asked to wait
+	fromNow := 0 // 1: the interval begins now, because the result has a Wait
 	if p.Wait > 0 {
 		fromNow = 1
 	}

@@ -22,7 +22,7 @@ func TestScheduleWhenRepliesAreLost(t *testing.T) {
 			t.Helper()
 			all := emitted(t, r)
 			if len(all) != len(kinds) || nudges != len(kinds) {
-				t.Fatalf("%s: %d events in the outbox, nudged %d times; want %d", what, len(all), nudges, len(kinds))
+				t.Fatalf("%s: %d events in the outbox, nudged %d times; want %d each", what, len(all), nudges, len(kinds))
 			}
 			for i, e := range all {
 				if e.Data.Kind != kinds[i] {
@@ -49,7 +49,7 @@ func TestScheduleWhenRepliesAreLost(t *testing.T) {
 			return true
 		}, "a due poll")
 		if tick := r.HGet(ctx, "mw:{schedule}:tick", a.ID).Val(); tick == "" {
-			t.Error("the popped poll is not stored as the latest tick")
+			t.Error("no tick is stored after Pop, want the time at which the poll was due")
 		}
 		live := []event.Match{{ID: "m1", Status: event.Live}}
 		if err := s.Polled(ctx, a.ID, poll.Result{Due: due, At: time.Now(), Matches: live}); err != nil {
@@ -92,7 +92,7 @@ func TestPopAgainAfterALostReply(t *testing.T) {
 		var pop scheduler.PopID
 		p.LoseReplies(1)
 		if polls, _, err := s.Pop(t.Context(), 8, &pop); err == nil {
-			t.Fatalf("Pop without a reply returns %v and no error", polls)
+			t.Fatalf("Pop without a reply returns %v and no error, want an error", polls)
 		}
 		p.LoseReplies(0)
 		if polls, _, err := s.Pop(t.Context(), 8, new(scheduler.PopID)); len(polls) != 0 || err != nil {

@@ -32,6 +32,8 @@ import (
 //	mw:{schedule}:beat      counter that each scheduler whose config is in force increments when it checks that config
 //	mw:{schedule}:outbox    list of match_activated and match_deactivated events that the broker has not confirmed
 //	mw:{schedule}:reply:…   the reply of a script, for 30 seconds, in case the script is sent again
+//	mw:{schedule}:deadline  sorted set of source IDs by the time by which the next poll must end, Unix milliseconds
+//	mw:{schedule}:overdue:… mark that a process handles an overdue source, for 30 seconds
 //
 // The keys order, matches and shown are an index. Earlier versions of matchwire do not update it, so
 // [Schedule.List] adds what is missing.
@@ -98,7 +100,8 @@ const (
 // ErrActiveWithOtherSettings reports that the source is already active with other settings.
 var ErrActiveWithOtherSettings = errors.New("the source is active with other settings: deactivate it first")
 
-// activate returns the activation that is in effect afterwards.
+// activate adds a source, unless it is already active. It returns the activation that is in effect
+// afterwards.
 var activate = redis.NewScript(superseded + indexing + `
 local had = redis.call('hget', KEYS[1], ARGV[1])
 local polled = redis.call('hget', KEYS[5], ARGV[1])
@@ -146,8 +149,8 @@ func (s *Schedule) Activate(ctx context.Context, a Activation) (current Activati
 	return current, fresh, nil
 }
 
-// deactivate returns the source ID, or "" if it removed nothing. It stores a marker that makes a
-// repeated call return the ID, although the source is already gone.
+// deactivate removes a source and returns its ID. It returns "" if it removed nothing. It stores a
+// marker that makes a repeated call return the ID, although the source is already gone.
 var deactivate = redis.NewScript(`
 if redis.call('exists', KEYS[12]) == 1 then return ARGV[1] end` + superseded + indexing + `
 local had = redis.call('hget', KEYS[1], ARGV[1])
@@ -233,6 +236,8 @@ func (s *Schedule) writeEvent(
 	return reply, err
 }
 
+// begin returns the latest tick of a source, or -1 if the activation is not current or the source is
+// stopped.
 var begin = redis.NewScript(`
 local had, polled = redis.call('hget', KEYS[1], ARGV[1]), redis.call('hget', KEYS[5], ARGV[1])
 if not had or cjson.decode(had).event ~= ARGV[2] or polled and cjson.decode(polled).stopped then return -1 end
@@ -246,7 +251,7 @@ return now`)
 
 // Begin sets the first tick of a source to the current time, and schedules the second tick after
 // the duration next. A tick is the time at which a poll is due. If the source already has a tick,
-// Begin changes nothing and returns the latest tick.
+// Begin does not change when polls are due, and returns the latest tick.
 //
 // activation is the ID of a match_activated event. If this event does not belong to the current
 // activation, or if the source is stopped, current is false.
@@ -268,13 +273,15 @@ func (s *Schedule) Begin(
 // A DuePoll is a poll that is due.
 type DuePoll struct {
 	Activation Activation
-	Due        time.Time     // by Redis's clock
+	Due        time.Time     // time at which the poll is due, by Redis's clock
 	Left       time.Duration // time until the next poll of the source is due
 }
 
-// popDue skips missed polls: if a source is behind by an interval or more, only one poll is due. So
-// polls do not accumulate during an outage. The script stores its reply, because a repeated call
-// does not find the polls again.
+// popDue returns the time until the next poll, "" if there is none, and three strings for each due
+// poll: the activation, the time at which the poll is due, and the time until the next poll of the
+// source. Times are in milliseconds. popDue skips missed polls: if a source is behind by an interval
+// or more, only one poll is due. So polls do not accumulate during an outage. The script stores its
+// reply, because a repeated call does not find the polls again.
 var popDue = redis.NewScript(`
 local reply = redis.call('get', KEYS[12])
 if reply then return cjson.decode(reply) end
@@ -308,8 +315,8 @@ type PopID struct{ id string }
 
 // Pop returns the polls that are due, at most n, and schedules the next poll of each source. No
 // other caller gets the same polls. wait is the time until the next poll of any source is due, or an
-// hour if there is no source. If the reply of Redis is lost, the next Pop with the same PopID returns
-// the same polls.
+// hour if no poll is scheduled. If the reply of Redis is lost, the next Pop with the same PopID
+// returns the same polls.
 func (s *Schedule) Pop(ctx context.Context, n int, pop *PopID) (polls []DuePoll, wait time.Duration, err error) {
 	if pop.id == "" {
 		pop.id = uuid.NewString()

@@ -3,8 +3,8 @@
 // the event. It publishes the later tasks when they are due. Each later task has a new TID, and its
 // cause is the match_activated event.
 //
-// Any number of schedulers share one [Schedule] in Redis. Each due poll is published by the first
-// scheduler that reads it. The interval between polls depends on the match:
+// Any number of schedulers can share one [Schedule] in Redis. The first scheduler that reads a due
+// poll publishes its task. The interval between polls depends on the match:
 //
 //   - It is long before kick-off and in a break, and short while the match is live.
 //   - It is shortest in stoppage time and after a score.
@@ -42,7 +42,7 @@ const (
 type Scheduler struct {
 	Schedule  *Schedule
 	Publisher broker.Publisher
-	// Config lists the sources of the config.
+	// Config lists the activations of the sources that the config names.
 	Config   []Activation
 	Instance string          // name of the process in the registry
 	Trace    *trace.Recorder // may be nil
@@ -129,7 +129,7 @@ func (s *Scheduler) publishDue(ctx context.Context, pop *PopID) (time.Duration, 
 		p := poll.Poll{Source: a.Source, Due: due.Due, Activated: a.TID}
 		tasks = append(tasks, task{p, event.NewTID(), a.Event, due.Left})
 	}
-	// Pop has removed these polls from the schedule, so publish their tasks even if ctx has ended.
+	// No other Pop returns these polls, so publish their tasks even if ctx has ended.
 	bounded, cancel := context.WithTimeout(context.WithoutCancel(ctx), publishTimeout)
 	defer cancel()
 	return wait, errors.Join(err, s.publishTasks(bounded, tasks...))
@@ -162,7 +162,7 @@ func (s *Scheduler) publishTasks(ctx context.Context, tasks ...task) error {
 	if _, err := s.Publisher.Publish(ctx, msgs...); err != nil {
 		return fmt.Errorf("publishing tasks: %w", err)
 	}
-	if trace.From(ctx) != nil { // otherwise the worker records the poll, if it produces an event or fails
+	if trace.From(ctx) != nil { // otherwise the worker records the poll, but only if the poll produces an event or fails
 		s.Trace.Sent("scheduler", began, msgs...)
 	}
 	return nil

@@ -59,12 +59,12 @@ func TestActivateAndDeactivate(t *testing.T) {
 		s := scheduler.NewSchedule(r, "mw:", func(string) { nudges++ })
 		first, fresh, err := s.Activate(ctx, activation("https://a.example/", "m1"))
 		if err != nil || !fresh || first.ID != event.SourceID("https://a.example/", "m1") || first.TID != tid {
-			t.Fatalf("first activation is %+v, fresh %v, error %v; want it fresh", first, fresh, err)
+			t.Fatalf("first activation is %+v, fresh %v, error %v; want it fresh, with TID %s", first, fresh, err, tid)
 		}
 		// An activation with the same settings changes nothing. Other settings are an error.
 		again, fresh, err := s.Activate(t.Context(), activation("https://a.example/", "m1"))
 		if err != nil || fresh || again.TID != tid || again.Event != first.Event {
-			t.Errorf("second activation is %+v, fresh %v, error %v; want the first", again, fresh, err)
+			t.Errorf("second activation is %+v, fresh %v, error %v; want the first activation", again, fresh, err)
 		}
 		for setting, change := range map[string]func(*scheduler.Activation){
 			"profile":  func(a *scheduler.Activation) { a.Profile = "q" },
@@ -75,7 +75,8 @@ func TestActivateAndDeactivate(t *testing.T) {
 			change(&other)
 			current, _, err := s.Activate(t.Context(), other)
 			if !errors.Is(err, scheduler.ErrActiveWithOtherSettings) || current.Event != first.Event || current.League != "MLS" {
-				t.Errorf("another %s: %+v, error %v, want ErrActiveWithOtherSettings", setting, current, err)
+				t.Errorf("different %s: current %+v, error %v; want the first activation and ErrActiveWithOtherSettings",
+					setting, current, err)
 			}
 		}
 		all := emitted(t, r)
@@ -200,22 +201,23 @@ func TestPolled(t *testing.T) {
 			t.Fatalf("Pop: polls %+v, error %v, want one poll", polls, err)
 		}
 		due := polls[0].Due
-		half := event.Match{ID: "m1", Status: event.Break}
-		result := poll.Result{Due: due, At: time.Now(), Took: time.Millisecond, Matches: []event.Match{half}}
+		paused := event.Match{ID: "m1", Status: event.Break}
+		result := poll.Result{Due: due, At: time.Now(), Took: time.Millisecond, Matches: []event.Match{paused}}
 		if err := s.Polled(ctx, a.ID, result); err != nil {
 			t.Fatal(err)
 		}
 		e, _, err := s.Get(ctx, a.ID)
 		if err != nil || e.Interval != 4*time.Second || e.Next.Sub(due) != 4*time.Second ||
 			len(e.Latest.Matches) != 1 || e.Latest.Took != time.Millisecond {
-			t.Errorf("after the first poll: entry %+v, error %v; want interval 4s", e, err)
+			t.Errorf("after the first poll: entry %+v, error %v; want interval 4s, the next poll 4s after %v, and one match",
+				e, err, due)
 		}
 		// A result that arrives after the next poll was due is saved, unless the result of the next
 		// poll was saved first.
 		if err := r.HSet(ctx, "mw:{schedule}:tick", a.ID, due.Add(time.Minute).UnixMilli()).Err(); err != nil {
 			t.Fatal(err)
 		}
-		result = poll.Result{Due: due.Add(time.Second), At: time.Now(), Took: time.Second, Matches: []event.Match{half}}
+		result = poll.Result{Due: due.Add(time.Second), At: time.Now(), Took: time.Second, Matches: []event.Match{paused}}
 		if err := s.Polled(ctx, a.ID, result); err != nil {
 			t.Fatal(err)
 		}
@@ -225,14 +227,15 @@ func TestPolled(t *testing.T) {
 		}
 		e, _, _ = s.Get(ctx, a.ID)
 		if e.Interval != 4*time.Second || e.Latest.Took != time.Second || e.Next.Sub(due) != 64*time.Second {
-			t.Errorf("after an old result: the next poll is due %v later, entry %+v; want 64s", e.Next.Sub(due), e)
+			t.Errorf("after an old result: the next poll is due %v later, entry %+v; want 64s and interval 4s",
+				e.Next.Sub(due), e)
 		}
 		due = due.Add(2 * time.Second)
 		if err := s.Polled(ctx, a.ID, poll.Result{Due: due, At: time.Now(), Failures: 2, Problem: "away"}); err != nil {
 			t.Fatal(err)
 		}
 		if e, _, _ := s.Get(ctx, a.ID); e.Latest.Problem != "away" || e.Latest.Failures != 2 || len(e.Latest.Matches) != 1 {
-			t.Errorf("after a failed poll: entry %+v, want its problem and the earlier match", e)
+			t.Errorf("after a failed poll: entry %+v, want problem away, 2 failures and the earlier match", e)
 		}
 		tid := event.NewTID()
 		for range 2 {
@@ -244,13 +247,13 @@ func TestPolled(t *testing.T) {
 		all := emitted(t, r)
 		if last := all[len(all)-1]; len(all) != 2 || last.Type != "soccer.mls.match_deactivated" ||
 			last.TID != tid || last.Data.Reason != "forbidden" {
-			t.Errorf("emitted %+v, want one match_deactivated of job %s", all, tid)
+			t.Errorf("emitted %+v, want one match_deactivated of job %s with reason forbidden", all, tid)
 		}
 		e, ok, _ := s.Get(ctx, a.ID)
 		if !ok || !e.Next.IsZero() || e.Latest.Stopped != "forbidden" || len(e.Latest.Matches) != 1 {
-			t.Errorf("stopped: entry %+v, found %v; want it stopped as forbidden", e, ok)
+			t.Errorf("stopped: entry %+v, found %v; want it stopped as forbidden, with the earlier match", e, ok)
 		}
-		// The same event does not restart a stopped source. Another activation does.
+		// The same event does not restart a stopped source. A new activation does.
 		if _, current, err := s.Begin(ctx, a.ID, a.Event, 0); current || err != nil {
 			t.Errorf("begun after the stop: current %v, error %v, want false", current, err)
 		}
@@ -380,8 +383,8 @@ func TestSchedulers(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		patience, enough := context.WithTimeout(ctx, 20*time.Second)
-		defer enough()
+		bounded, stop := context.WithTimeout(ctx, 20*time.Second)
+		defer stop()
 		for {
 			polls, _ := got.of(a.ID)
 			byConfig, _ := got.of(event.SourceID("https://named.example/", ""))
@@ -393,14 +396,14 @@ func TestSchedulers(t *testing.T) {
 			}
 			select {
 			case <-got.received:
-			case <-patience.Done():
+			case <-bounded.Done():
 				t.Fatalf("after 20 seconds: polls of the activated source %+v, of the config's source %+v; want 2 each",
 					polls, byConfig)
 			}
 		}
 		polls, all := got.of(a.ID)
 		if polls[0].Source != a.Source || all[0].TID != tid || all[0].CausationID != a.Event || polls[0].Activated != tid {
-			t.Errorf("the first task is %+v, poll %+v; want the activation's TID and cause", all[0], polls[0])
+			t.Errorf("the first task is %+v, poll %+v; want the activation's TID, and its event as the cause", all[0], polls[0])
 		}
 		if all[1].TID == tid || all[1].TID.IsZero() || all[1].CausationID != a.Event ||
 			polls[1].Activated != tid || !polls[1].Due.After(polls[0].Due) {

@@ -24,7 +24,8 @@ type Watch struct {
 	// Ingester marks the matches of the sources as stale. If it is nil, the Watch only reports the
 	// sources.
 	Ingester *poll.Ingester
-	// Down is the field Down of the issues. Set it if this process schedules or polls sources.
+	// Down is the Down field of the issues that Health returns. Set it if this process schedules or
+	// polls sources.
 	Down bool
 	Log  *slog.Logger
 
@@ -58,7 +59,8 @@ func (w *Watch) Health(context.Context) []health.Issue {
 	return w.issues
 }
 
-// look looks for sources that no process polls, and marks their matches as stale if Ingester is set.
+// look looks for sources that no process polls. If Ingester is set, look marks the matches of each
+// source that it can claim as stale.
 func (w *Watch) look(ctx context.Context) error {
 	entries, count, err := w.Schedule.Overdue(ctx)
 	if err != nil {

@@ -17,8 +17,8 @@ import (
 	"github.com/matchwire/matchwire/parser/profile"
 )
 
-// If no parser polls a source, other processes report it, and one of them marks its match as stale. The
-// next poll clears the report and the mark.
+// If no parser polls a source, other processes report the source, and one process marks its match as
+// stale. The next poll clears the report and the mark.
 func TestUnpolledSource(t *testing.T) {
 	testenv.OnBothRedis(t, func(t *testing.T, r *redis.Client) {
 		s := scheduler.NewSchedule(r, "mw:", nil)
@@ -50,7 +50,7 @@ func TestUnpolledSource(t *testing.T) {
 		watches := []*scheduler.Watch{
 			{Schedule: s, Ingester: in, Log: discard},
 			{Schedule: s, Ingester: in, Down: true, Log: discard},
-			{Schedule: s, Log: discard}, // a process without an outbox
+			{Schedule: s, Log: discard}, // a process that only reports the source
 		}
 		look := func(step, want string) {
 			t.Helper()
@@ -66,11 +66,11 @@ func TestUnpolledSource(t *testing.T) {
 			}
 		}
 		look("in time", "")
-		// The deadline passes.
 		deadline := func() float64 { return r.ZScore(t.Context(), "mw:{schedule}:deadline", a.ID).Val() }
 		if left := time.Until(time.UnixMilli(int64(deadline()))); left < time.Minute || left > 3*time.Minute {
 			t.Errorf("the deadline is in %v, want 1 to 3 minutes", left)
 		}
+		// The deadline passes.
 		if err := r.ZAdd(t.Context(), "mw:{schedule}:deadline", redis.Z{Score: 1, Member: a.ID}).Err(); err != nil {
 			t.Fatal(err)
 		}

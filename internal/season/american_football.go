@@ -38,7 +38,8 @@ func longOvertime(s *Style) *Style {
 	return s
 }
 
-// remainingOf15 formats a clock that counts down from 15 minutes, such as 8:12.
+// remainingOf15 formats a clock that counts down from 15 minutes, such as 8:12. For the zero clock it
+// returns "".
 func remainingOf15(c event.Clock) string {
 	if c == (event.Clock{}) {
 		return ""
@@ -51,8 +52,8 @@ func remainingOf15(c event.Clock) string {
 var footballPacing = pacing{perSecond: 2.4, stop: 38, otherwise: 120,
 	breaks: map[event.Period]float64{"q3": 780, "ot1": 180}}
 
-// otherPlayAtFirst changes a touchdown by pass to a touchdown by run, and a safety to a try of two
-// points.
+// otherPlayAtFirst changes a passing touchdown to a rushing touchdown, or a safety to a two-point
+// conversion.
 func otherPlayAtFirst(_ *rand.Rand, f *Fact) bool {
 	switch {
 	case f.Kind == "touchdown" && f.Detail == "pass":
@@ -98,7 +99,7 @@ func loadAmericanFootball(line []byte, m *Match) error {
 	return nil
 }
 
-// addFootballRows adds a touchdown that a review reverses.
+// addFootballRows may add a touchdown that a review reverses.
 func (g *generator) addFootballRows() {
 	if g.chance(3) {
 		g.addReviewed(Fact{Kind: "review", Detail: "reversed"}, TouchdownReversed)

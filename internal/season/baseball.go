@@ -37,7 +37,7 @@ var baseball = &sport{
 	faults:      append([]string{RunTakenBack, Rescored, DoubleHeader}, commonFaults...),
 	matchClock:  halfInning,
 	ownRows:     (*generator).addBaseballRows,
-	apart:       1200, // so that the facts are in two innings
+	apart:       1200, // so that the two scores are in different innings
 	overtime:    true,
 	suspendedIn: 20,
 }
@@ -178,8 +178,8 @@ func loadBaseball(line []byte, m *Match) error {
 	return nil
 }
 
-// otherHitAtFirst changes a single to an error, or an error to a single. This is the first decision
-// of the official scorer.
+// otherHitAtFirst changes a single to an error, or an error to a single, as the official scorer first
+// decided.
 func otherHitAtFirst(_ *rand.Rand, f *Fact) bool {
 	other := map[string]string{"single": "error", "error": "single"}[f.Detail]
 	if other != "" {
@@ -197,7 +197,7 @@ func runsAtFirst(f *Fact, right, wrong int) bool {
 	return ok
 }
 
-// homeRunAtFirst changes a double to a home run, which the umpires first called.
+// homeRunAtFirst changes a double to a home run, as the umpires first called it.
 func homeRunAtFirst(_ *rand.Rand, f *Fact) bool {
 	ok := f.Kind == "run" && f.Detail == "double"
 	if ok {
@@ -216,8 +216,8 @@ func inningBeforeAtFirst(_ *rand.Rand, f *Fact) bool {
 	return ok
 }
 
-// addBaseballRows adds a run that a challenge reverses. It also adds a hit that the official scorer
-// changes to an error hours after the game, or an error that becomes a hit.
+// addBaseballRows may add a run that a challenge reverses. It may also make the official scorer change
+// a hit to an error, or an error to a hit, hours after the game.
 func (g *generator) addBaseballRows() {
 	if g.chance(3) {
 		g.addReviewed(Fact{Kind: "review", Detail: "overturned"}, RunTakenBack)
@@ -264,8 +264,8 @@ func renderTwoGames(s *Style, v *view) []byte {
 	return []byte(b.String())
 }
 
-// otherGame returns an invented game of the same teams. It begins five hours earlier or later, lasts three
-// hours, and has a home run in the bottom of its first inning.
+// otherGame returns the view of an invented game of the same teams. The game begins five hours earlier
+// or later, lasts three hours, and has a home run in the bottom of its first inning.
 func (v *view) otherGame() *view {
 	other := *v.match
 	other.ID += "-other"

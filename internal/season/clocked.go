@@ -12,7 +12,7 @@ type pacing struct {
 }
 
 // spread sets the spans of a match, and the times of its facts, from the clocks of the facts. lengths
-// holds the clock at the end of each period that was played.
+// holds the clock at the end of each period that was played, in seconds.
 func (m *Match) spread(lengths map[event.Period]float64, pace pacing) {
 	at := 0.0
 	for _, p := range m.Sport.Rules().Periods {

@@ -122,7 +122,7 @@ func (form inningsForm) innings(line []periodScore, side string) (all event.Line
 }
 
 // inningsShown returns the innings of the match as the pages show them, or nil if the pages do not
-// show to which innings the runs belong. Some pages show only the latest innings of each side. Such
+// show which innings the runs belong to. Some pages show only the latest innings of each side. Such
 // pages do not show a correction that is made after the next innings of the side has begun.
 func (g *generator) inningsShown(pages []Page) []periodScore {
 	line := lineOf(g.remaining())
@@ -174,7 +174,8 @@ func fewerRuns(before, now *Page) (n int) {
 	return n
 }
 
-// showsLongInnings reports whether a page shows that an innings after the second is longer than a super over.
+// showsLongInnings reports whether any page shows that an innings after the second is longer than a
+// super over.
 func showsLongInnings(pages []Page) bool {
 	return slices.ContainsFunc(pages, func(p Page) bool {
 		return p.Current() && p.phase.Clock.Balls > 6 && event.Cricket.Index(p.phase.Period) >= 2
@@ -364,7 +365,7 @@ type scorer struct {
 	queue         []cricketIncident // the incidents of the innings that have not happened yet
 }
 
-// span returns the current innings.
+// span returns the span of the current innings.
 func (b *scorer) span() *span { return &b.match.spans[len(b.match.spans)-1] }
 
 // add adds a fact at the current time.
@@ -443,7 +444,7 @@ func (b *scorer) playOver(over int, deliveries string, last bool) error {
 // pauseOf returns a break in a match of several days.
 func pauseOf(begin, seconds float64) pause { return pause{begin, begin + seconds, onBreak} }
 
-// setBalls sets the number of balls that were bowled in the innings.
+// setBalls sets the number of balls that have been bowled in the innings.
 func (b *scorer) setBalls(n int) {
 	s := b.span()
 	s.anchors = append(s.anchors, anchor{b.now - 0.001, float64(b.clock.Balls)}, anchor{b.now, float64(n)})
@@ -487,7 +488,8 @@ func (b *scorer) next() *Fact {
 	return f
 }
 
-// addCricketRows adds a wicket that a review reverses, and runs that the scorers remove.
+// addCricketRows may add a wicket that a review reverses. It also adds runs that the scorers remove
+// later.
 func (g *generator) addCricketRows() {
 	if g.chance(2) {
 		f, ok := g.invented(g.anySide(), DisallowedScorer+" Two", 120+g.rand.Float64()*(g.line.end()-1200))

@@ -29,7 +29,7 @@
 //     another render function.
 //   - density: rough number of facts in a match, relative to a soccer match. A higher
 //     density makes the faults of single rows rarer.
-//   - edits: the edits of rows that only this sport has, such as two points that become three.
+//   - edits: the edits of rows that only this sport has, if any, such as two points that become three.
 //
 // The other members of sport are optional. Count each fault of the sport with generator.strike, and
 // list its name in faults, so that TestSeason in package parser fails if the fault never strikes.

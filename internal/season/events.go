@@ -9,8 +9,9 @@ import (
 	"github.com/matchwire/matchwire/parser/reconcile"
 )
 
-// Events returns the events that a parser produces from the pages of [Match.Render] in a usual style, and
-// the facts on the last page. It skips faulty pages that cannot be parsed.
+// Events returns the events that a parser produces from the pages of the match in one of its usual
+// styles, and the facts on the last page. seed is as in [Match.Render]. Events skips faulty pages that
+// cannot be parsed or reconciled.
 func (m *Match) Events(ctx context.Context, seed uint64) ([]event.Event, []Fact, error) {
 	rendered := m.render(seed, nil)
 	prof, err := rendered.Style.Profile()

@@ -9,8 +9,8 @@ import (
 )
 
 // iceHockey shows games as lists of goals and penalties and as scoreboards, with clocks that count up or
-// down. After a shoot-out, the score includes a goal for its winner. One kind of scoreboard does not show
-// the tally of the shoot-out.
+// down. After a shoot-out, the score includes a goal for its winner. One style of scoreboard does not
+// show the tally of the shoot-out.
 var iceHockey = &sport{
 	name:  event.IceHockey,
 	load:  loadIceHockey,
@@ -120,8 +120,8 @@ func loadIceHockey(line []byte, m *Match) error {
 	return nil
 }
 
-// addChallenged adds a goal that a challenge by the other side reverses. The page then also shows
-// the challenge, and an earlier clock.
+// addChallenged may add a goal that a challenge by the other side reverses. The page then also shows
+// the challenge. Until the goal is removed, the clock of the page is a few seconds ahead.
 func (g *generator) addChallenged() {
 	if !g.chance(3) {
 		return

@@ -9,19 +9,19 @@ const (
 )
 
 // A listing describes the page before a match: it shows placeholders until the teams are known, and
-// the old kick-off until the kick-off moves. Times are seconds since kick-off.
+// the old kick-off time until it shows the new one. Times are seconds since kick-off.
 type listing struct {
 	home, away string    // placeholders; "" if the page always names the teams
-	named      float64   // time at which the page names the teams
-	start      time.Time // the kick-off before it moves; zero if it does not move
-	moved      float64   // time at which the page shows the right kick-off
+	named      float64   // time from which the page names the teams
+	start      time.Time // the old kick-off time; zero if the kick-off does not move
+	moved      float64   // time from which the page shows the right kick-off time
 }
 
 // earliestListing is the time of the first poll of a match whose listing changes, in seconds since
 // kick-off.
 const earliestListing = -900
 
-// newListing returns the listing of a match. In two of three matches it is zero.
+// newListing returns the listing of a match. For two of three matches, it is zero.
 func (g *generator) newListing() listing {
 	var l listing
 	switch g.rand.IntN(6) {

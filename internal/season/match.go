@@ -12,7 +12,7 @@ import (
 	"github.com/matchwire/matchwire/event"
 )
 
-// A Match holds the facts of one match. It is one line of a JSON Lines file.
+// A Match holds the facts of one match. Each line of a JSON Lines file is one Match.
 type Match struct {
 	ID          string      `json:"id"`
 	Sport       event.Sport `json:"sport"` // missing in soccer files
@@ -56,7 +56,7 @@ func (s Score) of(side string) int {
 	return s.Away
 }
 
-// Load loads the matches from all *.jsonl files in a folder and its subfolders. If sports are given,
+// Load loads the matches from all *.jsonl files in a folder and its direct subfolders. If sports are given,
 // it loads only matches of these sports. It skips sports that this package cannot render.
 func Load(dir string, only ...event.Sport) ([]Match, error) {
 	var files []string

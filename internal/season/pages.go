@@ -87,7 +87,7 @@ func (v *view) writeList(b *strings.Builder, s *Style) {
 	b.WriteString("</ol>")
 }
 
-// renderBoard returns a scoreboard: the points of each side by period, and their sum.
+// renderBoard returns a scoreboard: the points of each side by period, and the score.
 func renderBoard(s *Style, v *view) []byte {
 	var b strings.Builder
 	b.WriteString("<!DOCTYPE html><html><body>\n")
@@ -112,7 +112,7 @@ func renderBoard(s *Style, v *view) []byte {
 	return []byte(b.String())
 }
 
-// writeState writes the league, the status, the clock and the kick-off. If the page shows the winner
+// writeState writes the league, the status, the clock and the kick-off time. If the page shows the winner
 // or the tally of a shoot-out, writeState writes them too.
 func (v *view) writeState(b *strings.Builder, s *Style) {
 	fmt.Fprintf(b, "<p class=league>%s</p><p class=status>%s</p><p class=clock>%s</p><p class=start>%s</p>\n",
@@ -128,7 +128,7 @@ func (v *view) writeState(b *strings.Builder, s *Style) {
 	}
 }
 
-// minutes formats a clock in minutes, such as 45+2'.
+// minutes formats a clock in minutes, such as 45+2'. For the zero clock it returns "".
 func minutes(c event.Clock) string {
 	switch {
 	case c.Stoppage > 0:
@@ -149,7 +149,7 @@ func elapsed(c event.Clock) string {
 }
 
 // remaining returns a function that formats a clock that counts down to the end of the period, such
-// as 8:12.
+// as 8:12. For the zero clock the function returns "".
 func remaining(s event.Sport) func(event.Clock) string {
 	return func(c event.Clock) string {
 		if c == (event.Clock{}) {

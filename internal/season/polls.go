@@ -13,14 +13,14 @@ type Page struct {
 	At       time.Time // time of the poll
 	Body     []byte
 	Fault    string    // the fault of the page; "" for a current and complete page
-	Start    time.Time // the kick-off that the page shows, if its facts are current
+	Start    time.Time // the kick-off time that the page shows, if its facts are current
 	Rows     []Fact    // rows of a page whose facts are current; scoreboards do not show them
 	Score    Score     // score of a page whose facts are current, without a shoot-out
 	Kicks    Score     // tally of the shoot-out
-	Complete bool      // no row is late or vanished
+	Complete bool      // the page has a row for each fact: none is late, vanished or unlisted
 
 	phase  phase
-	period event.Period  // the period that is being played or suspended, or after which there is a break
+	period event.Period  // the latest period that has begun; "" before and after the match
 	line   []periodScore // the points of each period
 }
 
@@ -214,7 +214,7 @@ func (g *generator) pages() []Page {
 		case rain:
 			g.strike(RainStops, 0)
 		}
-		if pause != nil && pause.long() { // such a match is polled once or twice an hour
+		if pause != nil && pause.long() { // during a long pause, a match is polled only once or twice an hour
 			at += 1800 + r.Float64()*1800
 		}
 	}

@@ -24,7 +24,8 @@ const (
 	Resumed       = "match resumed" // the match is suspended, and resumed on another day
 )
 
-// commonFaults are the faults that the pages of every sport have.
+// commonFaults are the faults that the pages of every sport can have, except for two faults that tennis
+// lacks.
 var commonFaults = []string{
 	StaleCopy, BlankPage, PartialPage, StrayEnd, Preview, SecondGame, MissedPolls, FirstPollLate, Placeholders,
 	MovedKickoff, LateRow, VanishedRow, EditedPlayer, EditedClock, RemovedScore, ReplacedScore, Reversed,
@@ -42,7 +43,7 @@ type row struct {
 	Fact
 	delay  float64 // seconds from the score change to the row
 	until  float64 // time at which the row and its points are removed; 0 if the row stays
-	first  *Fact   // the facts that the row shows before the edit; nil if it is never edited
+	first  *Fact   // the fact that the row shows before the edit; nil if it is never edited
 	edited float64 // time of the edit
 	fault  string  // name of the edit, or of the fault that removes the row
 }
@@ -96,7 +97,7 @@ func (g *generator) addRows() {
 	}
 }
 
-// commonEdits are the edits of rows that every sport has.
+// commonEdits are the edits of rows that addRows makes in every sport.
 var commonEdits = []edit{
 	{EditedPlayer, 15, func(_ *rand.Rand, f *Fact) bool {
 		if f.Player != "" {
@@ -315,8 +316,8 @@ func lineOf(facts []*Fact) (line []periodScore) {
 const LineBehind = "line score behind"
 
 // shownLine returns the points of each period as a page shows them at a given time. In sports whose
-// line score adds up to the score, the result contains all periods so far. During play, it sometimes
-// lacks the points of the last lineBehind seconds.
+// line score adds up to the score, the result contains all periods so far. During play, the line score
+// of a scoreboard sometimes lacks the points of the last lineBehind seconds.
 func (g *generator) shownLine(happened []*Fact, p *Page, at float64) []periodScore {
 	rules := g.match.Sport.Rules()
 	if rules.SetScore || rules.InningsScore {

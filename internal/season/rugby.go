@@ -165,8 +165,8 @@ func (m *Match) spreadMinutes() {
 	}
 }
 
-// addRugbyRows adds a try that the TMO takes back, and a yellow card that becomes a red card after a
-// review in the bunker.
+// addRugbyRows may add a try that the television match official (TMO) takes back. It may also add a
+// yellow card that becomes a red card after a review in the bunker.
 func (g *generator) addRugbyRows() {
 	if g.chance(3) {
 		g.addReviewed(Fact{Kind: "tmo_review", Detail: "no_try"}, TakenBackByTMO)

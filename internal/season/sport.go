@@ -27,8 +27,8 @@ type sport struct {
 	density int      // rough number of facts in a match, relative to a soccer match
 	edits   []edit   // edits of rows that only this sport has
 
-	// faults are the names of the faults that the matches of the sport have, besides the names of
-	// edits.
+	// faults are the names of the faults that the matches of the sport have, without the names that
+	// Faults adds.
 	faults []string
 
 	// The members below are optional.
@@ -97,7 +97,7 @@ func Styles(name event.Sport) []*Style {
 // RenderIn is like [Match.Render], but uses the given style of the sport.
 func (m *Match) RenderIn(style *Style, seed uint64) *Rendering { return m.render(seed, style) }
 
-// Faults returns the names of all faults that the pages of a sport have.
+// Faults returns the names of all faults that the pages of a sport can have.
 func Faults(name event.Sport) []string {
 	s := sportOf(name)
 	all := append([]string{}, s.faults...)
@@ -144,7 +144,7 @@ type Style struct {
 	clock   func(event.Clock) string          // formats a clock
 	profile string                            // the profile of the pages, in YAML
 
-	// line returns the line score that the pages show, as text. It is nil if the sport has none.
+	// line returns the line score that the pages show, as text. It is nil except in cricket.
 	line       func([]periodScore) string
 	allInnings bool // cricket: the pages show all innings of a side
 

@@ -11,8 +11,8 @@ import (
 	"github.com/matchwire/matchwire/event"
 )
 
-// tennis shows matches as lists of games and sets, and as scoreboards with a column for each set. The score
-// counts the games of the current set. One kind of list also shows all sets. Pages have no clock.
+// tennis shows matches as lists of games and sets, and as scoreboards with the games of all sets. The score
+// of a list counts the games of the current set. One style of list shows all sets. Pages have no clock.
 var tennis = &sport{
 	name:  event.Tennis,
 	load:  loadTennis,
@@ -60,7 +60,7 @@ func loadTennis(line []byte, m *Match) error {
 		BestOf    int                      `json:"best_of"`
 		Status    string                   `json:"status"`
 		Winner    event.Winner             `json:"winner"`
-		Periods   map[event.Period]float64 `json:"periods"` // seconds since the first point at the end of the set
+		Periods   map[event.Period]float64 `json:"periods"` // end of the set, in seconds since the first point
 		Sets      []Score                  `json:"sets"`
 		Incidents []struct {
 			Period event.Period `json:"period"`
@@ -182,8 +182,8 @@ func isSetWon(p *Page) bool {
 	return begins || most > 5 && most > least+1 || most == 7 || most+least == event.Tennis.Index(p.period)+1
 }
 
-// addTennisRows counts the rare situations of the match. It adds a game that the page first gives to
-// the other player.
+// addTennisRows counts the rare situations of the match. It may also add a game that the page first
+// gives to the wrong player.
 func (g *generator) addTennisRows() {
 	if g.match.By == event.ByRetirement {
 		g.strike(Retired, 0)

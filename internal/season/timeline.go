@@ -46,8 +46,8 @@ type span struct {
 	special bool // an ordinary score is impossible, as in a match tie-break
 }
 
-// An anchor is a time at which the clock is known. elapsed is the clock at that time, in seconds since
-// the start of the period.
+// An anchor is a time at which the clock is known. elapsed is the clock at that time: the seconds since
+// the start of the period, or the balls in cricket.
 type anchor struct{ at, elapsed float64 }
 
 // A pause is a time within a period in which the match is not played.
@@ -59,7 +59,7 @@ type pause struct {
 // long reports whether the pause lasts more than four hours. Play then continues on another day.
 func (p *pause) long() bool { return p.end-p.begin > 4*3600 }
 
-// elapsed returns the clock at a given time of the span, in seconds since the start of the period.
+// elapsed returns the clock at a given time of the span, in the unit of [anchor].
 func (s *span) elapsed(at float64) float64 {
 	if len(s.anchors) == 0 {
 		return at - s.begin
@@ -80,7 +80,7 @@ func (s *span) elapsed(at float64) float64 {
 	return from.elapsed + (to.elapsed-from.elapsed)*(at-from.at)/(to.at-from.at)
 }
 
-// length returns the clock at the end of the span, in seconds.
+// length returns the clock at the end of the span, in the unit of [anchor].
 func (s *span) length() float64 { return s.elapsed(s.end) }
 
 // end returns the time at which the match ends.
@@ -125,7 +125,7 @@ func (t *timeline) suspended(at, seconds float64, status string) timeline {
 // A phase holds the status, period and clock that a page shows.
 type phase struct {
 	Status string       // one of the constants below
-	Period event.Period // of a live match or a break, or the unusual last period of a match that has ended; else ""
+	Period event.Period // of a live match or a break; after a match with overtime, its last period; else ""
 	Clock  event.Clock  // of a live match, if the page shows one; else zero
 }
 
@@ -195,7 +195,7 @@ func (g *generator) phase(at float64) phase {
 	return over
 }
 
-// finalAfter is the time from the end of a match until its page says that the end is final, in seconds.
+// finalAfter is the time from the end of a match until its page shows the status FINAL, in seconds.
 const finalAfter = 300
 
 // breakAfter returns the period that pages name in the break after p. If the sport has no period for

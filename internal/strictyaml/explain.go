@@ -94,7 +94,7 @@ func message(e yaml.Error, t reflect.Type) string {
 	want := map[string]string{"bool": "true or false", "string": "a string", "int": "a number"}[kind]
 	switch {
 	case want == "":
-		want = "another type of value"
+		want = "a different type of value"
 	case value == "[":
 		return "want " + want + ", not a list"
 	case value == "{":

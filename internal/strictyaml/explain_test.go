@@ -89,11 +89,11 @@ func TestEncodings(t *testing.T) {
 			t.Errorf("%q: %+v, error %v, want a and [b]", text, v, err)
 		}
 		if pos, found := Lookup([]byte(text), "profile"); !found || pos.Column != 10 {
-			t.Errorf("%q: profile at %+v, %t, want column 10", text, pos, found)
+			t.Errorf("%q: profile at %+v, found %t; want column 10", text, pos, found)
 		}
 	}
 	if pos, found := FirstEmpty([]byte(mark+"profile:\n"), "map"); !found || pos.Line != 1 {
-		t.Errorf("the first empty value is at %+v, %t, want line 1", pos, found)
+		t.Errorf("the first empty value is at %+v, found %t; want line 1", pos, found)
 	}
 	for text, want := range map[string]string{
 		mark + "scorer: a":               `f.yaml:1:1: unknown field "scorer": want one of profile`,

@@ -43,7 +43,7 @@ func DecodeNode(n ast.Node, v any) error {
 type Error struct {
 	File         string // "" until InFile or Decode sets it
 	Line, Column int    // from 1
-	Path         string // like "incidents[0].kind"; "" for the whole document
+	Path         string // like "incidents[0].kind"; "" if the error is not about a value
 	Err          error
 }
 

@@ -7,8 +7,8 @@ import (
 )
 
 // A Time is a time, written like 2026-11-28T15:00:00Z or 2026-11-28T15:00:00+01:00. A time without a
-// zone, like 2026-11-28 15:00:00, is in UTC. A time must be in the years 1 to 9999 in UTC, and the zero
-// [time.Time] is not a valid value.
+// zone, like 2026-11-28 15:00:00, is in UTC. A date alone, like 2026-11-28, means midnight in UTC. A
+// time must be in the years 1 to 9999 in UTC, and the zero [time.Time] is not a valid value.
 type Time time.Time
 
 // timeLayouts are the accepted layouts of a time. YAML allows all of them for timestamps.

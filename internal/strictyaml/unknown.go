@@ -100,9 +100,9 @@ func simple(key string) string {
 	return strings.ToLower(strings.NewReplacer("_", "", "-", "", " ", "").Replace(key))
 }
 
-// keys returns the keys of a type and of nested types. It does not search types with a method
-// UnmarshalYAML, because these types suggest their own keys. seen contains the types that are already
-// searched.
+// keys returns the keys of a type and of nested types. It does not search nested types with an
+// UnmarshalYAML method, because these types suggest their own keys. seen contains the types that have
+// already been searched.
 func keys(t reflect.Type, seen map[reflect.Type]bool) []string {
 	for t.Kind() == reflect.Pointer || t.Kind() == reflect.Slice || t.Kind() == reflect.Map {
 		t = t.Elem()

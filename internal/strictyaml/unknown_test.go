@@ -12,7 +12,7 @@ type inner struct {
 	Rows      string `yaml:"rows"`
 }
 
-// A decodingRule has a method UnmarshalYAML.
+// A decodingRule has an UnmarshalYAML method.
 type decodingRule struct{ Regexp string }
 
 func (r *decodingRule) UnmarshalYAML(n ast.Node) error {
@@ -39,7 +39,7 @@ func TestUnknownKeySuggestsAKey(t *testing.T) {
 		"rule: {regex: x}":              `f.yaml:1:8: unknown field "regex": did you mean regexp?`,
 		"header: x":                     "did you mean headers?",
 		"match: {nothing_similar: x}":   `f.yaml:1:9: unknown field "nothing_similar": want one of home_score, rows`,
-		"rows: x":                       `unknown field "rows": want one of headers, match, list, rule`, // in another mapping
+		"rows: x":                       `unknown field "rows": want one of headers, match, list, rule`, // in match, not here
 		"rule: {nothing_similar: x}":    "want one of regexp",
 		"list: [{rows: a}, {other: b}]": `f.yaml:1:20: unknown field "other": want one of home_score, rows`,
 		"\u00a0match: {}":               `it contains a no-break space (U+00A0): write a plain space`,

@@ -10,7 +10,7 @@ import (
 )
 
 // OwnRedis starts a Redis server for this test only. The test may kill or stop the server. args are
-// additional arguments of the server.
+// additional arguments for the server.
 func OwnRedis(t testing.TB, args ...string) *servers.Server {
 	t.Helper()
 	requireProgram(t, servers.RedisPrograms)

@@ -190,7 +190,7 @@ type command struct {
 	passed bool   // a chunk of the reply was passed on; the other chunks must follow
 }
 
-const commandStart = 4 << 10 // maximum number of bytes by which commands are compared
+const commandStart = 4 << 10 // maximum number of leading bytes that identify a command
 
 // record stores the beginning of a command. b is a chunk from the client. If b continues a command,
 // record ignores it.

@@ -58,7 +58,7 @@ func TestLoseRepliesPassesTheWholeSecondReply(t *testing.T) {
 	received <- true // ends the server's first reply
 	conn, _, err = ping()
 	if err != nil {
-		t.Fatalf("the reply to the repeated command was lost: %v", err)
+		t.Fatalf("the repeated command: %v, want its reply", err)
 	}
 	defer conn.Close()
 	received <- true

@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-// NoSecret fails if an output contains the secret.
+// NoSecret fails the test if an output contains the secret.
 func TestNoSecretFindsTheSecret(t *testing.T) {
 	for _, output := range []any{
 		"amqp://guest:" + Secret + "@host/", errors.New(Secret), []byte(Secret),

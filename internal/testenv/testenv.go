@@ -45,7 +45,7 @@ func NotShort(t testing.TB) {
 
 // AMQP returns the URL of a RabbitMQ server and a new namespace for the test. When the test ends,
 // AMQP deletes the namespace's exchanges, its log, and the named queues with their dead-letter
-// queues and retry queues. There is a retry queue for each of pauses and for each default pause.
+// queues and retry queues. There is a retry queue for each pause in pauses and for each default pause.
 func AMQP(t testing.TB, pauses []time.Duration, queues ...string) (url, namespace string) {
 	t.Helper()
 	NotShort(t)
@@ -85,8 +85,8 @@ func deleteNamespace(t testing.TB, url, ns string, pauses []time.Duration, queue
 	_ = ch.ExchangeDelete(ns+".retries", false, false)
 }
 
-// Redis returns the URL of an empty Redis database that no other test uses. When the test ends,
-// Redis empties the database. It never selects a database that contains a key.
+// Redis returns the URL of an empty Redis database that no other test uses. It never selects a
+// database that contains a key. When the test ends, Redis empties the database.
 func Redis(t testing.TB) string {
 	t.Helper()
 	NotShort(t)
@@ -157,13 +157,14 @@ return 0`, []string{leaseKey}).Int()
 	return "", nil, fmt.Errorf("found no empty database from 1 to 15 at REDIS_URL within a minute")
 }
 
-// Pages returns the folder of captured pages of real sites, or "" if the folder does not exist.
-// MATCHWIRE_PAGES names the folder. The default is ../shared/pages, relative to root. The pages
-// belong to their sites, so they are not part of the project.
+// Pages returns the folder with captured pages of real sites, or "" if there is no such folder.
+// MATCHWIRE_PAGES names the folder. If it names no existing folder, Pages returns ../shared/pages,
+// relative to root. The pages belong to their sites, so they are not part of the project.
 func Pages(root string) string { return dataFolder(root, "MATCHWIRE_PAGES", "pages") }
 
-// Season returns the folder with facts about real matches, or "" if the folder does not exist.
-// MATCHWIRE_SEASON names the folder. The default is ../shared/season, relative to root.
+// Season returns the folder with facts about real matches, or "" if there is no such folder.
+// MATCHWIRE_SEASON names the folder. If it names no existing folder, Season returns ../shared/season,
+// relative to root.
 func Season(root string) string { return dataFolder(root, "MATCHWIRE_SEASON", "season") }
 
 func dataFolder(root, env, folder string) string {

@@ -24,7 +24,7 @@ type activeKey struct{}
 
 // Start begins a step under the TID of ctx. If ctx has no TID, Start creates one. Messages created
 // with the returned context have the step as their parent. If r is nil or its budget is exhausted,
-// the returned Active is nil and records nothing.
+// Start returns ctx unchanged and a nil Active, which records nothing.
 func (r *Recorder) Start(ctx context.Context, s Span) (context.Context, *Active) {
 	if r == nil {
 		return ctx, nil
@@ -162,8 +162,8 @@ func (a *Active) record(s Span) {
 	a.recorder.Record(s)
 }
 
-// Sent records that the broker confirmed msgs. role began to publish them at began. Messages
-// without a TID are not recorded.
+// Sent records that the broker confirmed msgs. began is the time at which role began to publish them.
+// Messages without a TID are not recorded.
 func (r *Recorder) Sent(role string, began time.Time, msgs ...broker.Message) {
 	if r == nil {
 		return

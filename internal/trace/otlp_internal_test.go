@@ -328,7 +328,7 @@ func TestOTLPRetries(t *testing.T) {
 }
 
 // If ctx ends before Write can retry, the error contains the latest response of the collector.
-func TestOTLPGivesUp(t *testing.T) {
+func TestOTLPWithoutTimeToRetry(t *testing.T) {
 	c := newCollector(t, status(503, "Retry-After", "30"))
 	c.Start()
 	o := mustSink(t, map[string]string{"OTEL_EXPORTER_OTLP_ENDPOINT": c.URL})
@@ -473,7 +473,7 @@ func TestOTLPInvalidVariables(t *testing.T) {
 		want            string
 	}{
 		"no scheme":       {"ENDPOINT", "localhost:4318", "PREFIX_ENDPOINT: want a URL like"},
-		"another scheme":  {"TRACES_ENDPOINT", "unix:///sock", "PREFIX_TRACES_ENDPOINT: want a URL like"},
+		"wrong scheme":    {"TRACES_ENDPOINT", "unix:///sock", "PREFIX_TRACES_ENDPOINT: want a URL like"},
 		"header":          {"HEADERS", "api-key=x,Bearer " + testenv.Secret, "PREFIX_HEADERS: item 2: want name=value"},
 		"header name":     {"HEADERS", "api key=" + testenv.Secret, `PREFIX_HEADERS: "api key": want the name`},
 		"header value":    {"TRACES_HEADERS", "key=%0a" + testenv.Secret, `PREFIX_TRACES_HEADERS: "key": want the name`},
@@ -541,7 +541,7 @@ func TestOTLPEnabled(t *testing.T) {
 		"traces endpoint": {"EXPORTER_OTLP_TRACES_ENDPOINT=http://a", true, ""},
 		"disabled":        {"EXPORTER_OTLP_ENDPOINT=http://a SDK_DISABLED=TRUE", false, ""},
 		"same protocol":   {"EXPORTER_OTLP_ENDPOINT=http://a EXPORTER_OTLP_PROTOCOL=http/protobuf", true, ""},
-		"another protocol": {
+		"wrong protocol": {
 			"EXPORTER_OTLP_ENDPOINT=http://a EXPORTER_OTLP_PROTOCOL=grpc", false, `OTEL_EXPORTER_OTLP_PROTOCOL is "grpc"`,
 		},
 		"protocol of traces": {

@@ -91,7 +91,7 @@ func newOTLPConfig(getenv func(string) string) (c otlpConfig, err error) {
 	return c, err
 }
 
-// url returns the URL to which spans are posted.
+// url returns the URL that spans are posted to.
 func (env otlpEnv) url() (*url.URL, error) {
 	text, variable := env.get("ENDPOINT")
 	u, err := url.Parse(text)

@@ -17,8 +17,8 @@ type Sink interface {
 	Name() string
 	// Batching returns the limits of the queue in front of the sink.
 	Batching() Batching
-	// Write stores or sends spans, and returns an error when ctx ends. The spans of a failed Write
-	// are not written again. Write must not retain the slice.
+	// Write stores or sends spans. If ctx ends first, Write returns an error. The spans of a failed
+	// Write are not written again. Write must not retain the slice.
 	Write(ctx context.Context, spans []Span) error
 }
 
@@ -35,7 +35,7 @@ type queue struct {
 	sink    Sink
 	limits  Batching
 	spans   chan Span
-	dropped atomic.Int64          // spans that did not fit, or were not written, since the start
+	dropped atomic.Int64          // number of spans since the start that did not fit or were not written
 	failure atomic.Pointer[error] // latest error of a Write since takeError
 }
 

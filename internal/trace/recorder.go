@@ -13,8 +13,8 @@ import (
 )
 
 const (
-	// budgetRate is the average number of spans that a process may record per second. budgetBurst
-	// is the number that it may record at once. These limits are high enough for all matches of a
+	// budgetRate is the maximum average number of spans that a process records per second. budgetBurst
+	// is the maximum number that it records at once. These limits are high enough for all matches of a
 	// busy day. They also limit the number of spans that a backlog of 100,000 events causes.
 	budgetRate  = 20
 	budgetBurst = 5000
@@ -28,7 +28,7 @@ type Recorder struct {
 	instance   string
 	log        *slog.Logger
 	budget     *rate.Limiter
-	overBudget atomic.Int64 // spans dropped because of the budget since the start
+	overBudget atomic.Int64 // number of spans dropped because of the budget since the start
 	queues     []*queue     // one for each sink
 }
 
@@ -61,7 +61,8 @@ func (r *Recorder) Record(s Span) {
 }
 
 // Run writes the queued spans until ctx ends. It then writes the remaining spans, for at most 5
-// seconds. Every minute and before it returns, it logs a warning if spans were dropped.
+// seconds. Every minute and before it returns, it logs a warning if spans were dropped since the
+// previous warning.
 func (r *Recorder) Run(ctx context.Context) error {
 	var writing sync.WaitGroup
 	for _, q := range r.queues {

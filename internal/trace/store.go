@@ -26,8 +26,8 @@ type Store struct {
 }
 
 const (
-	maxSpans = 2000 // for each job; later spans are dropped
-	maxJobs  = 1000 // caused by one job; the earliest are dropped
+	maxSpans = 2000 // maximum number of spans of a job; later spans are dropped
+	maxJobs  = 1000 // maximum number of jobs that one job caused; the earliest are dropped
 )
 
 // NewStore returns a Store in r. A trace expires if no span is added to it for the duration keep.
@@ -93,7 +93,7 @@ var ErrNotFound = errors.New("no trace is stored: the job does not exist, its tr
 	"or the job was a poll without events")
 
 // spanSlice is the maximum number of spans that are read at once, so that other clients of Redis do
-// not wait.
+// not wait long.
 const spanSlice = 200
 
 // read returns the first n stored spans of job t, ordered by start. There may be fewer, or none.

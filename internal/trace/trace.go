@@ -35,7 +35,7 @@ type Span struct {
 	ID       event.SpanID `json:"id"`                 // unique within the job
 	Parent   event.SpanID `json:"parent,omitzero"`    // ID of the step that caused this step; zero if there is none
 	Op       Op           `json:"op"`                 // kind of the step
-	Role     string       `json:"role"`               // api, scheduler, parser, fanout, or a consumer's name
+	Role     string       `json:"role"`               // api, scheduler, parser, outbox, fanout, or a consumer's name
 	Instance string       `json:"instance"`           // name of the process in the registry
 	Name     string       `json:"name"`               // routing key of the message, or a call such as "POST /api/matches"
 	Message  string       `json:"message,omitempty"`  // ID of the message

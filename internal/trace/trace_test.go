@@ -78,7 +78,7 @@ func TestTree(t *testing.T) {
 			created := call.Children[0]
 			if created.ID != tid.Span("e1") || created.Evidence.Row != "<li>" || created.Outcome != "backfill" ||
 				created.Role != "api" || len(created.Children) != 2 {
-				t.Fatalf("created message is %+v, want e1 by api with evidence and two children", created)
+				t.Fatalf("created message is %+v, want e1 by api with evidence, outcome backfill and two children", created)
 			}
 			roles := created.Children[0].Role + created.Children[1].Role
 			if roles != "notifyoutbox" && roles != "outboxnotify" {
@@ -187,7 +187,7 @@ func (sinkFunc) Batching() trace.Batching {
 
 func (f sinkFunc) Write(ctx context.Context, spans []trace.Span) error { return f(ctx, spans) }
 
-// failing is a sinkFunc that always fails.
+// failing is the Write method of a sink that always fails.
 func failing(context.Context, []trace.Span) error { return errors.New("connection refused") }
 
 // A trace contains the first 2,000 steps of a job. A sink that fails does not affect other sinks.
@@ -230,7 +230,7 @@ func TestNilRecorderRecordsNothing(t *testing.T) {
 	none.Record(trace.Span{})
 	none.Sent("x", time.Now(), message(event.NewTID(), "a.b.c", "1"))
 	if trace.From(ctx) != nil {
-		t.Error("the context of a nil Recorder has a step")
+		t.Error("the context of a nil Recorder has a step, want none")
 	}
 }
 

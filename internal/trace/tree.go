@@ -9,7 +9,7 @@ import (
 	"github.com/matchwire/matchwire/event"
 )
 
-// A Node is a span with the spans that it caused. Children are ordered by start.
+// A Node is a span with the spans that it caused. Children are ordered by start, then by operation.
 type Node struct {
 	Span
 	Children []*Node `json:"children,omitempty"`

@@ -9,8 +9,8 @@ import (
 
 // RemoveImpossible removes facts beyond the bounds of the sport, and returns a problem for each
 // removal. It removes the score, the tally of the shoot-out, or all incidents of one kind and side.
-// For each list that had removed incidents, it sets the number of rows in Lists to 0. A score
-// above the maximum stays if the page lists each goal, up to a second, higher maximum.
+// If it removes incidents of a list, it sets the list's number of rows in Lists to 0. A score above
+// the maximum stays if the page lists each goal, up to a second, higher maximum.
 func (o *Observation) RemoveImpossible() []Problem {
 	limit := o.Sport.Rules().Bounds
 	if limit == (event.Bounds{}) {

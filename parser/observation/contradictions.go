@@ -29,7 +29,7 @@ func (o *Observation) likelyCause(listed event.Score) string {
 	case home+away == 0:
 		return "; the number of goals is right, so check the rule for side or team"
 	case home+away > 0 && (listed.Home == 0 && o.Score.Home > 0 || listed.Away == 0 && o.Score.Away > 0):
-		return "; all listed goals are of one side, so check the rule for side or team"
+		return "; all listed goals belong to one side, so check the rule for side or team"
 	case home >= 0 && away >= 0:
 		return "; if the page still lists a disallowed goal, exclude its row"
 	case home <= 0 && away <= 0 && (o.ShowsShootout() || o.mayHideShootout(listed)):
@@ -65,8 +65,8 @@ func (o *Observation) LineOf(score *event.Score) *event.LineScore {
 
 // RemoveWrongLine removes a line score that does not fit the score, and returns a problem. It
 // returns nil if it removes nothing. During a match, a page may update the score and the line score
-// at different times. So RemoveWrongLine keeps the line score if the result is open and at most two
-// incidents can explain the difference.
+// at different times. So RemoveWrongLine keeps the line score if the match is not decided and at most
+// two incidents can explain the difference.
 func (o *Observation) RemoveWrongLine() *Problem {
 	if o.LineScore == nil || o.Score == nil || o.LineOf(o.Score) != nil || o.LineOf(o.ScoreWithoutShootout()) != nil {
 		return nil

@@ -9,8 +9,8 @@ import (
 )
 
 // WrongPoints returns a problem if rows add points to the score that their kinds cannot add. It
-// returns another problem if a row has a higher score than the page. It returns nil if the sport
-// counts goals, runs of an innings, games or sets.
+// returns another problem if the score after the last row is higher than the score of the page. It
+// returns nil if the sport counts goals, runs of an innings, games or sets.
 func (o *Observation) WrongPoints() []Problem {
 	rules := o.Sport.Rules()
 	if rules.CountsGoals || rules.SetScore || rules.InningsScore || rules.CountsSets {

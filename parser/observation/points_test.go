@@ -10,7 +10,7 @@ import (
 )
 
 // WrongPoints returns a problem if a row adds points that its kind cannot add, or if the score of the
-// page is lower than the score after a row.
+// page is lower than the score after the last row.
 func TestWrongPoints(t *testing.T) {
 	const sport = event.Sport("kabaddi")
 	if err := event.Define(event.Definition{Name: sport, Periods: []event.Period{"h1", "ht", "h2"}, Counts: event.Points,
@@ -47,7 +47,7 @@ func TestWrongPoints(t *testing.T) {
 	} {
 		o := observation.Observation{Sport: tc.sport, Score: &event.Score{Home: tc.home, Away: tc.away}, Incidents: tc.rows}
 		if got := fmt.Sprint(o.WrongPoints()); !strings.Contains(got, tc.want) {
-			t.Errorf("%s: %s, want %s", name, got, tc.want)
+			t.Errorf("%s: problems %s, want %s", name, got, tc.want)
 		}
 	}
 }

@@ -6,7 +6,8 @@ import (
 	"testing"
 )
 
-// Problems with the same cause become one line. The line shows how many there are, and the first rows.
+// Problems with the same cause become one line. The line shows the number of these problems, and the
+// first rows.
 func TestCaseProblemsOfOneCause(t *testing.T) {
 	t.Parallel()
 	var all []Problem

@@ -22,7 +22,7 @@ type Archive struct {
 	Dir string
 
 	mu    sync.Mutex
-	added int // number of pages added by this process
+	added int // number of pages that Add has added
 }
 
 const (

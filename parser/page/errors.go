@@ -15,7 +15,7 @@ var ErrUnchanged = errors.New("page unchanged")
 // forbids the page, or that requests to the host are paused.
 type RefusedError struct {
 	Status int           // status of the HTTP response; 0 if robots.txt forbids the page; 429 during a pause
-	Wait   time.Duration // how long to wait, from Retry-After; 0 if unknown
+	Wait   time.Duration // how long to wait: the Retry-After, or the rest of the pause; 0 if unknown
 }
 
 func (e *RefusedError) Error() string {
@@ -63,7 +63,7 @@ func (e *PrivateError) Error() string {
 type PortError struct{ Address string } // host:port
 
 func (e *PortError) Error() string {
-	return fmt.Sprintf("%s: API calls and redirects can use only the ports 80 and 443: "+
+	return fmt.Sprintf("%s: API calls and redirects can use only ports 80 and 443: "+
 		"to allow another port, list it in fetch.ports in matchwire.yaml", e.Address)
 }
 

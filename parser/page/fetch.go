@@ -25,7 +25,7 @@ const (
 	fetchTimeout = 20 * time.Second // timeout of each request, including the body of the response
 	maxPage      = 16 << 20         // maximum size of a decompressed page, in bytes
 	largePage    = 1 << 20          // minimum size of a large page, in bytes
-	maxLarge     = 4                // maximum number of large pages that a client reads at a time
+	maxLarge     = 4                // maximum number of large pages that a client reads at the same time
 	maxRedirects = 5
 )
 
@@ -36,11 +36,11 @@ const UserAgent = "matchwire (+https://github.com/matchwire/matchwire)"
 // goroutines of a process should share one Client.
 type Client struct {
 	transport http.RoundTripper
-	large     *semaphore.Weighted // limits the number of large pages that are read at a time
+	large     *semaphore.Weighted // limits the number of large pages that are read at the same time
 }
 
-// NewClient returns a client. The client uses the proxies in the environment variables HTTP_PROXY,
-// HTTPS_PROXY and NO_PROXY.
+// NewClient returns a client. The client uses the proxy settings in the environment variables
+// HTTP_PROXY, HTTPS_PROXY and NO_PROXY.
 func NewClient(o Options) *Client {
 	return newClient(http.DefaultTransport.(*http.Transport).Clone(), netguard.Network{}, o)
 }

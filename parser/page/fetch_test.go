@@ -59,7 +59,7 @@ func TestFetch(t *testing.T) {
 	var refused *page.RefusedError
 	if _, err := f.Fetch(t.Context()); !errors.As(err, &refused) || refused.Status != 429 ||
 		refused.Wait != 7*time.Second {
-		t.Errorf("Fetch with a 429 response: %v, want a RefusedError that waits 7s", err)
+		t.Errorf("Fetch with a 429 response: %v, want a RefusedError with Wait 7s", err)
 	}
 	// The client sends no request to the host within these 7 seconds.
 	other, err := client.Fetcher(s.URL + "/other")

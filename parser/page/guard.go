@@ -11,7 +11,7 @@ import (
 	"github.com/matchwire/matchwire/internal/netguard"
 )
 
-// A Policy says which addresses and ports pages may have. The zero Policy allows public addresses and the ports
+// A Policy says which addresses and ports pages may have. The zero Policy allows public addresses and ports
 // 80 and 443. A fetcher can always use the port of its own URL.
 type Policy = netguard.Policy
 
@@ -68,7 +68,8 @@ func guardError(err error) error {
 	return &PrivateError{Host: refused.Host, Metadata: refused.Reason == netguard.Metadata}
 }
 
-// isRefused reports whether a policy caused err. The policy of another page of the same host can differ.
+// isRefused reports whether a policy caused err. Such an error must not be stored for a host, because the policy of
+// another page of the same host can differ.
 func isRefused(err error) bool {
 	var private *PrivateError
 	var port *PortError

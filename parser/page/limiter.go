@@ -19,7 +19,7 @@ type HostLimiter interface {
 	Pause(ctx context.Context, host string, d time.Duration) error
 }
 
-// A localLimiter spaces the requests of one process.
+// A localLimiter spaces the requests of one client.
 type localLimiter struct {
 	mu    sync.Mutex
 	hosts map[string]*hostSlots

@@ -14,7 +14,7 @@ type Options struct {
 	// MaxWait is the maximum time that a request waits for a slot at a host. If the wait would be
 	// longer, the request fails with a [BusyError]. 0 means 30 s.
 	MaxWait time.Duration
-	// Limiter spaces the requests to each host. If it is nil, the client spaces its own requests
-	// only.
+	// Limiter spaces the requests to each host. If it is nil, the client spaces only its own
+	// requests.
 	Limiter HostLimiter
 }

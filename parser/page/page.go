@@ -16,7 +16,7 @@ type Page struct {
 	File   string      // path of the page in a recording, for log messages; "" if it was fetched
 }
 
-// KeptHeaders are the response headers that a [Page] contains: headers about the type and age of
+// KeptHeaders are the response headers that a [Page] can contain: headers about the type and age of
 // the page, and about the server. A Page contains no other headers, because they may contain
 // secrets.
 var KeptHeaders = []string{

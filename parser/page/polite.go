@@ -21,7 +21,7 @@ const (
 	robotsTTL        = 24 * time.Hour  // how long a fetched robots.txt applies
 	robotsRetry      = 5 * time.Minute // pause after a failed attempt to refresh robots.txt
 	robotsFirstRetry = 5 * time.Second // pause after a failed attempt to fetch robots.txt for the first time
-	maxRobots        = 512 << 10       // maximum number of bytes of robots.txt to parse; RFC 9309 requires 500 KiB
+	maxRobots        = 512 << 10       // maximum number of bytes of robots.txt to parse; RFC 9309: at least 500 KiB
 	maxRetryAfter    = 24 * time.Hour  // longest Retry-After that is honoured
 )
 

@@ -173,7 +173,7 @@ func TestRobotsBehindRedirects(t *testing.T) {
 	}
 }
 
-// The requests of all goroutines to one host are spaced, and only two are in flight at a time.
+// The requests of all goroutines to one host are spaced, and at most two are in flight at the same time.
 func TestRequestsAreSpaced(t *testing.T) {
 	var mu sync.Mutex
 	var times []time.Time
@@ -206,7 +206,7 @@ func TestRequestsAreSpaced(t *testing.T) {
 	}
 	running.Wait()
 	if most.Load() > 2 || len(times) != 8 {
-		t.Errorf("%d requests, at most %d in flight, want 8 and 2", len(times), most.Load())
+		t.Errorf("%d requests, up to %d in flight; want 8, and at most 2 in flight", len(times), most.Load())
 	}
 	if took := times[7].Sub(times[0]); took < 7*gap {
 		t.Errorf("8 requests within %v, want at least %v between two requests", took, gap)

@@ -65,7 +65,7 @@ func TestPrivateAddresses(t *testing.T) {
 // A fakeInternet is a network in which every address is that of one site. No connection leaves the machine.
 type fakeInternet struct {
 	site   *httptest.Server
-	robots string // URL to which robots.txt redirects; "" if there is no robots.txt
+	robots string // URL that robots.txt redirects to; "" if there is no robots.txt
 
 	mu     sync.Mutex
 	names  map[string]string // addresses by name
@@ -125,8 +125,8 @@ func fetch(t *testing.T, c *page.Client, rawURL string, r *page.Request) error {
 	return err
 }
 
-// The client does not follow redirects of a page or a robots.txt to another port or to a private address. The page's
-// own port and the ports of the policy are allowed.
+// The client does not follow redirects from a page or from robots.txt to another port or to a private address. The
+// page's own port and the ports of the policy are allowed.
 func TestRedirectsAreGuarded(t *testing.T) {
 	target := ""
 	i := newInternet(t, map[string]string{"site.example": "93.184.216.34", "inside.example": "10.0.0.7"},
@@ -202,10 +202,10 @@ func TestPrivateAddressesOfOneSource(t *testing.T) {
 		t.Errorf("the source with the setting: %v, want no error", err)
 	}
 	if err := fetch(t, c, "http://inside.example/page", &page.Request{}); !errors.As(err, &private) {
-		t.Errorf("a source without the setting, after the other: %v, want a PrivateError", err)
+		t.Errorf("a source without the setting, after one with it: %v, want a PrivateError", err)
 	}
 	if err := fetch(t, c, "http://other.example/page", allow); !errors.As(err, &private) {
-		t.Errorf("the source with the setting, in another network: %v, want a PrivateError", err)
+		t.Errorf("the source with the setting, for an address in another network: %v, want a PrivateError", err)
 	}
 }
 

@@ -29,13 +29,13 @@ type Request struct {
 	Proxy   *url.URL // nil means the proxies in the environment
 	Allow   Policy   // allows addresses and ports that the policy of the client does not allow
 	// Hosts are the hosts that can receive the headers, the parameters and the body. Each includes
-	// its port, unless the port is the default. Nil means the host of the URL.
+	// its port, unless the port is the default. Empty means the host of the URL.
 	Hosts []string
 	// Secrets are redacted in errors and pages.
 	Secrets redact.Secrets
 }
 
-// reservedHeaders are the headers that the client sets itself.
+// reservedHeaders lists the headers that a Request cannot have, because matchwire sets or omits them.
 var reservedHeaders = []string{
 	"Accept-Encoding", "Connection", "Content-Length", "Host", "If-Match", "If-Modified-Since", "If-None-Match",
 	"If-Unmodified-Since", "Proxy-Authorization", "Range", "Referer", "Te", "Trailer", "Transfer-Encoding", "Upgrade",
@@ -49,7 +49,7 @@ func CheckHeader(name, value string) error {
 	case !isToken(name):
 		return fmt.Errorf("header %q: want a name of letters, digits and %s", name, tokenMarks)
 	case slices.Contains(reservedHeaders, http.CanonicalHeaderKey(name)):
-		return fmt.Errorf("header %s: matchwire sets this header itself", name)
+		return fmt.Errorf("header %s: matchwire controls this header", name)
 	case strings.ContainsFunc(value, func(r rune) bool { return r < ' ' && r != '\t' || r == 0x7f }):
 		return fmt.Errorf("header %s: the value has a line break or another control character", name)
 	}
@@ -141,12 +141,12 @@ func requestOf(ctx context.Context) *Request {
 	return &Request{}
 }
 
-// redirect prepares req, the next request after a redirect. first is the original request. If req
-// goes to another host, redirect removes the headers of the settings. A request with a body must
-// not go to another host.
-func (r *Request) redirect(req, first *http.Request) error {
-	req.Header.Del("Referer")           // contains the parameters of the previous URL
-	if req.URL.Host == first.URL.Host { // keepTLS has already checked the scheme
+// redirect prepares req, the next request after a redirect. original is the request before all
+// redirects. If req goes to another host, redirect removes the headers of the settings. It returns an
+// error if req has a body and goes to another host.
+func (r *Request) redirect(req, original *http.Request) error {
+	req.Header.Del("Referer")              // contains the parameters of the previous URL
+	if req.URL.Host == original.URL.Host { // keepTLS has already checked the scheme
 		return nil
 	}
 	if req.Body != nil {
@@ -158,8 +158,8 @@ func (r *Request) redirect(req, first *http.Request) error {
 	return nil
 }
 
-// pageURL returns got, the URL of a response, without the parameters in r.Query. If got contains a
-// secret, pageURL returns asked, which is the URL of the source.
+// pageURL returns got, the URL of a response, without the parameters in r.Query. If the result would
+// contain a secret, pageURL returns asked, which is the URL of the source. Neither has a password.
 func (r *Request) pageURL(got, asked *url.URL) string {
 	u := *got
 	if len(r.Query) > 0 {

@@ -119,7 +119,7 @@ func TestSecretsStayAtTheirHost(t *testing.T) {
 	}
 	all, _ := other.received(t)
 	if len(all) != 1 || string(got.Body) != "other" {
-		t.Fatalf("%d requests, body %q, want one request after the redirect", len(all), got.Body)
+		t.Fatalf("%d requests, body %q, want one request after the redirect and body other", len(all), got.Body)
 	}
 	testenv.NoSecret(t, all[0].Header, all[0].URL, got)
 	settings := secretRequest()
@@ -256,7 +256,7 @@ func TestProxyOfARequest(t *testing.T) {
 	}
 	var refused *page.RefusedError
 	if _, err := fetch("http://site.example/forbidden"); !errors.As(err, &refused) || refused.Status != 0 {
-		t.Errorf("error %v, want an error that names robots.txt", err)
+		t.Errorf("error %v, want a RefusedError because of robots.txt", err)
 	}
 	var private *page.PrivateError
 	for _, target := range []string{"http://10.0.0.1/", "http://localhost/", "http://site.example/to-private"} {
@@ -275,8 +275,8 @@ func TestProxyOfARequest(t *testing.T) {
 func TestRequestErrors(t *testing.T) {
 	t.Parallel()
 	for _, tc := range [][3]string{
-		{"X Key", "a", "want a name of letters"}, {"", "a", "want a name"}, {"Host", "a", "sets this header itself"},
-		{"user-agent", "a", "sets this header itself"}, {"If-None-Match", "a", "sets this header itself"},
+		{"X Key", "a", "want a name of letters"}, {"", "a", "want a name"}, {"Host", "a", "controls this header"},
+		{"user-agent", "a", "controls this header"}, {"If-None-Match", "a", "controls this header"},
 		{"X-Key", testenv.Secret + "\nX-Other: 1", "line break"},
 	} {
 		err := page.CheckHeader(tc[0], tc[1])

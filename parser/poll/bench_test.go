@@ -32,7 +32,7 @@ func BenchmarkPage(b *testing.B) {
 		compare(b, parse, func() {
 			if all, problems, err := profile.Extract(b.Context(), page); err != nil || len(problems) > 0 ||
 				len(all[0].Incidents) != 24 {
-				b.Fatal(problems, err)
+				b.Fatalf("Extract: problems %v, error %v; want 24 incidents", problems, err)
 			}
 		})
 	})
@@ -44,7 +44,7 @@ func BenchmarkPage(b *testing.B) {
 		b.ReportAllocs()
 		compare(b, parse, func() {
 			if all, err := tracker.Parse(b.Context(), page); err != nil || len(all) != 1 {
-				b.Fatal(all, err)
+				b.Fatalf("Parse: %d observations, error %v; want one observation", len(all), err)
 			}
 		})
 	})

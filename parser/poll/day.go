@@ -57,7 +57,7 @@ var escapedDate = regexp.MustCompile(`%7[Bb](date(?:[^%{}]|%20)*)%7[Dd]`)
 // encodes.
 func withDates(u *url.URL) string { return escapedDate.ReplaceAllString(u.String(), "{$1}") }
 
-// zoneOf returns the time zone of the dates in a source's URL.
+// zoneOf returns the time zone of a source's dates. The default is UTC.
 func zoneOf(s event.Source) (*time.Location, error) {
 	if s.Zone == "" {
 		return time.UTC, nil
@@ -92,15 +92,15 @@ func onDay(r *page.Request, day time.Time) *page.Request {
 	if !requestHasDate(r) {
 		return r
 	}
-	dated := *r
-	dated.Body = ExpandDates(r.Body, day)
-	dated.Query = url.Values{}
+	expanded := *r
+	expanded.Body = ExpandDates(r.Body, day)
+	expanded.Query = url.Values{}
 	for name, values := range r.Query {
 		for _, v := range values {
-			dated.Query.Add(name, ExpandDates(v, day))
+			expanded.Query.Add(name, ExpandDates(v, day))
 		}
 	}
-	return &dated
+	return &expanded
 }
 
 // OnDay returns the URL and the request settings of a source. It replaces the placeholders in both

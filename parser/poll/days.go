@@ -16,7 +16,7 @@ import (
 const afterPlay = 30 * time.Minute
 
 // pollDays polls the page of today. It also polls the page of yesterday while that page shows a
-// match that is live or has just ended, and that the page of today does not list; see playsOn.
+// match that is live or has just ended, if the page of today does not list the match; see playsOn.
 func (r *run) pollDays(ctx context.Context, prof *profile.Profile, state sourceState) sourceState {
 	loc, err := zoneOf(r.poll.Source)
 	if err != nil { // another version of matchwire may know a zone that this version does not know

@@ -201,7 +201,7 @@ func TestSourcesWithDifferentSettings(t *testing.T) {
 		resolved, err := s.Resolve(page.Policy{})
 		if s.Zone == "a" {
 			if err == nil || !strings.Contains(err.Error(), `zone "a": want a time zone like`) {
-				t.Errorf("zone a: error %v, want one", err)
+				t.Errorf("zone a: error %v, want one about the time zone", err)
 			}
 			continue
 		}
@@ -211,7 +211,7 @@ func TestSourcesWithDifferentSettings(t *testing.T) {
 		ids[resolved.ID] = true
 	}
 	if len(ids) != 5 || !ids[event.SourceID("https://site.example/{date:2006/01/02}?x={date}", "")] {
-		t.Errorf("IDs %v, want five different ones", ids)
+		t.Errorf("IDs %v, want five, one of them the ID of the URL without settings", ids)
 	}
 	for u, want := range map[string]string{
 		"https://site.example/{date:HH}": "want a layout that shows the day",

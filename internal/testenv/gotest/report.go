@@ -86,7 +86,7 @@ func (r *report) add(e event) {
 	}
 }
 
-// addTest adds an event of a test to the output of its package. It drops the output of a test that
+// addTest adds an event of a test to the output of its package. It discards the output of a test that
 // passes or is skipped.
 func (r *report) addTest(p *packageOutput, e event) {
 	output := p.tests[e.Test]

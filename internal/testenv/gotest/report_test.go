@@ -58,7 +58,7 @@ func TestPanics(t *testing.T) { t.Log("before"); panic("in a test") }
 		}
 	}
 	if strings.Contains(got, "quiet") || strings.Contains(got, "PASS") {
-		t.Errorf("the report contains output of passed tests:\n%s", got)
+		t.Errorf("the report contains output of passed tests, want none:\n%s", got)
 	}
 	if !strings.HasSuffix(got, "skipped tests: 2\n  no data: good.TestData, good.TestSub/part\n") {
 		t.Errorf("the report does not end with the two skipped tests:\n%s", got)
@@ -100,7 +100,7 @@ func TestModules(t *testing.T) {
 		code := run([]string{"-modules=" + strings.Join(dirs, ","), "./..."}, &b)
 		const summary = "skipped tests: 2\n  no data: first.TestSkipped, second.TestSkipped\n"
 		if got := b.String(); code != tc.code || strings.Count(got, "no data") != 1 || !strings.HasSuffix(got, summary) {
-			t.Errorf("exit code %d, want %d, and the summary %q in:\n%s", code, tc.code, summary, got)
+			t.Errorf("exit code %d, want %d; want the summary %q once, at the end of:\n%s", code, tc.code, summary, got)
 		}
 	}
 }

@@ -19,7 +19,7 @@ import (
 // A Server is a private server. Its methods must not be called concurrently.
 type Server struct {
 	URL string
-	Dir string // folder of its data and its output
+	Dir string // folder for its data and output
 
 	programs []string // possible names of the program; the first installed program runs
 	args     []string
@@ -36,7 +36,8 @@ const (
 	stopTimeout  = 20 * time.Second
 )
 
-// Start starts the server with the data in Dir. It returns when the server responds.
+// Start starts the server with the data in Dir, and waits until the server responds. It returns an
+// error if the server exits, or if it does not respond within 90 seconds.
 func (s *Server) Start() error {
 	program := ""
 	for _, p := range s.programs {
@@ -121,9 +122,9 @@ var ports struct {
 	issued map[int]bool
 }
 
-// FreePort returns a port of the loopback interface on which no program listens. It returns each
-// port only once. The port is below the range for outgoing connections, so no outgoing connection
-// can use it before the server listens.
+// FreePort returns a port of the loopback interface on which no program listens. In a process, it
+// returns each port only once. The port is below the range for outgoing connections, so no outgoing
+// connection can use it before the server listens.
 func FreePort() (int, error) {
 	ports.Lock()
 	defer ports.Unlock()

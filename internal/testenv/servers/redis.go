@@ -14,7 +14,7 @@ import (
 // RedisPrograms lists the possible names of Redis's server program.
 var RedisPrograms = []string{"redis-server"}
 
-// Redis starts a Redis server with an append-only file. args are further arguments of the server.
+// Redis starts a Redis server with an append-only file. args are additional arguments for the server.
 func Redis(args ...string) (*Server, error) {
 	dir, err := os.MkdirTemp("", "matchwire-redis-")
 	if err != nil {

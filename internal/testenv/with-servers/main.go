@@ -30,7 +30,7 @@ func main() {
 	os.Exit(run(os.Args[1:]))
 }
 
-// private lists the servers that with-servers starts.
+// private lists the servers that with-servers can start.
 var private = []struct {
 	name, env string
 	programs  []string
@@ -84,7 +84,7 @@ func run(command []string) int {
 		return 1
 	}
 	// The servers must outlive the command, so no signal ends with-servers. Ctrl-C reaches the command
-	// directly. SIGTERM is passed on.
+	// directly. With-servers passes SIGTERM on to the command.
 	signals := make(chan os.Signal, 1)
 	signal.Notify(signals, syscall.SIGINT, syscall.SIGTERM)
 	go func() {
