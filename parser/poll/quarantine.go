@@ -30,9 +30,9 @@ func quarantineFor(unended int) time.Duration {
 	return min(firstQuarantine<<min(unended-maxUnended, 10), longestQuarantine)
 }
 
-// run runs a claimed poll. The page of a source can be the reason why a process ends during a poll,
-// or why a poll times out. So after maxUnended such polls in a row, run quarantines the source. run
-// skips the poll of a quarantined source if the poll before did not end (c.died).
+// run runs a claimed poll. A page can cause the process to end during a poll, or the poll to time
+// out. So after maxUnended such polls in a row, run quarantines the source. run skips the poll of a
+// quarantined source if the poll before did not end (c.died).
 func (w *Worker) run(ctx context.Context, c *claim, r *run) Result {
 	var result Result
 	if wait := quarantineFor(c.unended); wait > 0 && c.died {
@@ -58,7 +58,7 @@ func (w *Worker) run(ctx context.Context, c *claim, r *run) Result {
 	return result
 }
 
-// A quarantine contains the sources that this worker has quarantined. Goroutines can share it.
+// A quarantine contains the sources that a worker has quarantined. Goroutines can share it.
 type quarantine struct {
 	mu      sync.Mutex
 	sources map[string]heldSource // by ID

@@ -36,7 +36,7 @@ func TestSaveWhenRepliesAreLost(t *testing.T) {
 		}
 		waiting, err := poll.NewStore(r, "mw:").Outbox().Oldest(t.Context(), "m1", 10)
 		if got := ids(waiting); err != nil || len(got) != 3 || got[2] != "c" {
-			t.Errorf("the outbox contains %v, %v, want a, b and c", got, err)
+			t.Errorf("the outbox contains %v, error %v, want a, b and c", got, err)
 		}
 	})
 }

@@ -21,7 +21,7 @@ func TestRecordPage(t *testing.T) {
 	}
 }
 
-// The number of hashes of replaced pages is bounded. The oldest hashes are dropped.
+// The number of hashes of replaced pages is bounded. The oldest hashes are removed.
 func TestRecordPageIsBounded(t *testing.T) {
 	var s sourceState
 	for hash := range uint64(1000) {
@@ -31,6 +31,6 @@ func TestRecordPageIsBounded(t *testing.T) {
 		t.Errorf("Superseded contains %d hashes, want %d", len(s.Superseded), maxSuperseded)
 	}
 	if !s.recordPage(999) || s.recordPage(1) {
-		t.Error("recordPage: want true for the page before the newest, and false for the first page, which was dropped")
+		t.Error("recordPage: want true for the page before the newest, and false for the first page, which was removed")
 	}
 }

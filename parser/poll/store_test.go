@@ -69,7 +69,7 @@ func TestStateAndOutboxAreOneWrite(t *testing.T) {
 		pending, err := s.Outbox().Oldest(ctx, "m1", 10)
 		if err != nil || !slices.Equal(ids(pending), []string{"a", "b"}) ||
 			string(pending[0].Body) != string(saved[0].Body) || pending[1].TID != saved[1].TID {
-			t.Errorf("the outbox contains %v, %v, want %v", pending, err, saved)
+			t.Errorf("the outbox contains %v, error %v, want %v", pending, err, saved)
 		}
 		if all, err := s.Outbox().Pending(ctx); err != nil || !slices.Equal(all, []string{"m1"}) {
 			t.Errorf("matches with pending messages: %v, %v, want m1", all, err)
@@ -185,7 +185,8 @@ func TestUnusablePageChangesNothing(t *testing.T) {
 		_, err := in.Track(p, "one-goal").Ingest(t.Context(), page.Page{URL: url, Body: []byte(body)})
 		if err == nil || !strings.Contains(log.String(), "page unusable, nothing changed") ||
 			!strings.Contains(log.String(), url) {
-			t.Errorf("page %q: error %v, log %q, want an error, and a log with the URL", body, err, log.String())
+			t.Errorf("page %q: error %v, log %q, want an error, and an unusable page in the log with its URL",
+				body, err, log.String())
 		}
 	}
 	after, version2, err := s.Load(t.Context(), "one-goal")

@@ -30,8 +30,8 @@ type Result struct {
 	Scored    bool          // whether the page produced an event that changed the score
 	Unchanged int           // number of polls in a row with an unchanged page
 	Failures  int           // number of polls in a row without a usable page
-	Busy      bool          // whether no request was sent because too many requests wait for the host
-	Problem   string        // why the poll failed, without secrets; "" if it did not
+	Busy      bool          // whether no request was sent because too many requests were waiting for the host
+	Problem   string        // what went wrong in the poll, without secrets; "" if nothing did
 	Wait      time.Duration // minimum pause before the next poll, from Retry-After or a quarantine
 	Fresh     time.Duration // how long the page stays fresh, from max-age
 	Stop      string        // why the source must not be polled again; "" if it can be polled

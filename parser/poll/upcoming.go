@@ -26,8 +26,8 @@ func (s *Store) upcomingKey() string { return s.prefix + "upcoming" }
 // upcomingFor is how long a match stays in the index after its kick-off.
 const upcomingFor = 24 * time.Hour
 
-// maxUpcoming is the maximum number of matches that [Store.Upcoming] reads, in the order of
-// kick-off.
+// maxUpcoming is the maximum number of matches that [Store.Upcoming] reads. If there are more, it
+// reads the matches that begin first.
 const maxUpcoming = 2000
 
 // markUpcoming adds a match that has not begun to the index, or updates its kick-off time there.
@@ -47,9 +47,9 @@ func begins(m event.Match) bool {
 	return !m.Start.IsZero() && (m.Status == event.Scheduled || m.Status == event.Delayed)
 }
 
-// Upcoming returns the matches whose kick-off is between now and until, by this machine's clock. It
-// omits matches that have already begun. For each match, it returns the sport, league and match, as
-// the latest page shows them.
+// Upcoming returns the matches whose kick-off time is between now and until, by this machine's
+// clock. It omits matches that have already begun, or are postponed or cancelled. For each match, it
+// returns the sport, league and match, as the latest page shows them.
 func (s *Store) Upcoming(ctx context.Context, until time.Time) ([]event.Data, error) {
 	now := time.Now()
 	seconds := func(t time.Time) string { return strconv.FormatInt(t.Unix(), 10) }

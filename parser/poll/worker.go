@@ -61,11 +61,11 @@ const (
 	// maxPolls is the maximum number of polls that a worker runs at a time.
 	maxPolls = 16
 	// maxParsedBytes is the maximum total size of the pages that a worker parses at a time. Parsing
-	// a page can need memory of 160 times its size, and at most 80 MiB.
+	// a page can need up to 160 times its size in memory, but at most 80 MiB.
 	maxParsedBytes = 2 << 20
 )
 
-// pageWeight returns how many bytes of maxParsedBytes a page uses. A large page uses half, so two
+// pageWeight returns how many bytes of maxParsedBytes a page uses. A page uses at most half, so two
 // pages of any size can be parsed at a time.
 func pageWeight(p page.Page) int64 { return min(int64(len(p.Body)), maxParsedBytes/2) }
 

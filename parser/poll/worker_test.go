@@ -33,7 +33,7 @@ type cluster struct {
 	results  []poll.Result
 }
 
-// newCluster returns n workers. The source has the profile parsertest.SmallProfile.
+// newCluster returns a cluster of n workers. The source has the profile parsertest.SmallProfile.
 func newCluster(t *testing.T, r *redis.Client, n int, url, match string) *cluster {
 	t.Helper()
 	p, err := profile.Load("small.yaml", []byte(parsertest.SmallProfile))

@@ -245,8 +245,9 @@ func contains(all []observation.Incident, want observation.Incident) bool {
 	return false
 }
 
-// A page is decoded in the charset that it declares. A page that declares no charset is decoded as
+// A page is decoded with the charset that it declares. A page that declares no charset is decoded as
 // UTF-8 if its bytes are valid UTF-8, even if the first non-ASCII letter is far from the start.
+// Otherwise the charset is guessed.
 func TestCharset(t *testing.T) {
 	t.Parallel()
 	pad := "<!--" + strings.Repeat("x", 2000) + "-->"

@@ -11,13 +11,13 @@ import (
 	"github.com/matchwire/matchwire/internal/strictyaml"
 )
 
-// quoteHint ends errors about a missing or empty selector.
+// quoteHint is appended to errors about a missing or empty selector.
 const quoteHint = "(put a selector that begins with # in quotes, because # starts a comment in YAML)"
 
 var hostShape = regexp.MustCompile(`^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$`)
 
-// check checks a decoded profile. The error contains the position of the fault. at returns the
-// position of a YAML path.
+// check checks a decoded profile, and sets its sport and its variants. The error contains the
+// position of the fault. at returns the position of a YAML path.
 func (p *Profile) check(at func(path string) strictyaml.Pos) error {
 	switch {
 	case p.Name == "" && p.SportRule.name == "":
@@ -135,8 +135,8 @@ func (p *Profile) checkMatch() error {
 		checkValues(&p.Match.Status, "status", statuses, p.periods()))
 }
 
-// checkLineScore checks the rules for the line score. Both or neither must be set. Neither can be
-// set in a sport whose score contains the line score.
+// checkLineScore checks the rules for the line score. Both or neither must be set. In a sport whose
+// score contains the line score, neither must be set.
 func (p *Profile) checkLineScore() error {
 	home, away := &p.Match.HomeLineScore, &p.Match.AwayLineScore
 	rule := home

@@ -300,7 +300,8 @@ func oneOf[W ~string](e *evaluator, field, text string, values []W) W {
 	return ""
 }
 
-// firstFew returns the first five of values, separated by commas, for messages.
+// firstFew returns at most the first five of values, separated by commas, for messages. "…" stands
+// for the others.
 func firstFew[W ~string](values []W) string {
 	const limit = 5
 	var all []string

@@ -16,7 +16,7 @@ func TestReasonContainsTheSteps(t *testing.T) {
 		b, cancel := New(context.Background(), steps)
 		defer cancel()
 		if !b.Spend(steps) || b.Reason() != nil {
-			t.Errorf("the budget of %d steps has ended after these steps: %v", steps, b.Reason())
+			t.Errorf("the budget of %d steps has ended after these steps: %v, want it to last", steps, b.Reason())
 		}
 		if b.Spend(checkEvery) || b.Reason() == nil || b.Reason().Error() != want {
 			t.Errorf("the budget of %d steps ended with %v, want %s", steps, b.Reason(), want)

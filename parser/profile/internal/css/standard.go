@@ -16,7 +16,7 @@ import (
 //	:has(a, > b)   →  :not(:not(:has(a)):not(:haschild(b)))
 //	:is(a, b)      →  :not(:not(a, b))
 //
-// If a selector cannot be rewritten, the error suggests an alternative.
+// If cascadia cannot express a selector, the error suggests an alternative.
 func standard(css string) (string, error) {
 	var out strings.Builder
 	for {

@@ -61,7 +61,7 @@ func (r Reader) Clock(as string, period event.Period, text string) (c event.Cloc
 	return c, t.names() && c.Period != "", nil
 }
 
-// examples has times in each notation, for messages.
+// examples contains examples of times in each notation, for messages.
 var examples = map[string]string{
 	Minute:    "37', 45+2' or 14:21",
 	Elapsed:   "12:46 or PT12M46S",
