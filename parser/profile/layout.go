@@ -101,8 +101,9 @@ func isTest(r *Rule) bool {
 	return findsRows(r) && onlyFindsRows(r) && !r.Siblings && !r.Optional
 }
 
-// finds reports whether the rule's selector matches an element of the row, or whether the first
-// result of the rule's query is neither null nor false.
+// finds reports whether the rule's selector matches the row or an element below it, or whether the
+// first result of the rule's query is neither null nor false. A rule with alternatives finds
+// something if any of them does.
 func (r *Rule) finds(ctx context.Context, in row) bool {
 	switch {
 	case r.alternatives != nil:

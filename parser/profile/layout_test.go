@@ -8,8 +8,8 @@ import (
 	"github.com/matchwire/matchwire/parser/profile"
 )
 
-// layoutsProfile is a profile with three layouts. In each layout, the facts are in another part of
-// the JSON.
+// layoutsProfile is a profile with three layouts. In each layout, the facts are in a different part
+// of the JSON.
 const layoutsProfile = `profile: two-places
 version: 3
 seen: 2026-07-19
@@ -103,7 +103,7 @@ layouts:
 		}
 		all, _, err := d.Observations(t.Context())
 		if err != nil || len(all) != 1 || len(all[0].Incidents) != want.incidents || d.Layout() != want.layout {
-			t.Errorf("%s: layout %s, observations %v, error %v, want a match with layout %s and %d incidents",
+			t.Errorf("%s: layout %s, observations %v, error %v, want layout %s, and one match with %d incidents",
 				body, d.Layout(), all, err, want.layout, want.incidents)
 		}
 	}
@@ -148,7 +148,7 @@ func TestLoadLayoutErrors(t *testing.T) {
 		{"a test without a source", "if: {jq: .teams}", "if: {value: x}", `layouts[0].if: if: want css or jq`},
 		{"a test of a text", "if: {jq: .teams}", "if: {css: a, regexp: x}",
 			`layouts[0].if: if: want css or jq, without other members`},
-		{"a list after a layout without a test", "{layout: old, root: .old, if: {jq: .teams}", "{layout: old",
+		{"a layout after one without a test", "{layout: old, root: .old, if: {jq: .teams}", "{layout: old",
 			`p.yaml:11:5: layouts[0]: layout "old": set if: without it, the layouts below it are never used`},
 		{"matches in one layout", "root: .swapped", "root: .swapped, matches: {jq: .m}",
 			`layouts[2]: layout "swapped": set matches and match.id in all layouts or in none`},

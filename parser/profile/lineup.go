@@ -52,7 +52,7 @@ func (r *LineupRules) check(pos strictyaml.Pos) error {
 		checkValues(&r.Side, "side", sides, nil), checkValues(&r.Role, "role", roles, nil))
 }
 
-// maxPlayerText is the maximum number of bytes of each text of a line-up.
+// maxPlayerText is the maximum length of each text in a line-up, in bytes.
 const maxPlayerText = 100
 
 // lineups adds the line-up of each side that the page shows: the players of all lists, in order,

@@ -35,11 +35,11 @@ func TestQuoteOfEverySamplePage(t *testing.T) {
 		if err != nil {
 			t.Fatal(file, err)
 		}
-		found, _, err := doc.Observations(t.Context())
+		observations, _, err := doc.Observations(t.Context())
 		if err != nil {
 			t.Fatal(file, err)
 		}
-		for _, o := range found {
+		for _, o := range observations {
 			for _, in := range o.Incidents {
 				row := doc.Quote(t.Context(), in.Path)
 				names := strings.Fields(in.Player)

@@ -59,7 +59,8 @@ func TestCaseSelectorsOfTheStandard(t *testing.T) {
 	}
 }
 
-// A selector that cannot be rewritten causes an error that suggests an alternative.
+// A selector that is invalid or not supported is an error. If there is an alternative, the error
+// suggests it.
 func TestSelectorErrors(t *testing.T) {
 	t.Parallel()
 	for selector, want := range map[string]string{

@@ -76,7 +76,7 @@ func TestShippedProfiles(t *testing.T) {
 	}
 	for name, p := range shipped(t) {
 		if len(p.Hosts) == 0 || p.Version == 0 || p.Seen.IsZero() || len(p.Layouts) == 0 {
-			t.Errorf("profile %s: hosts %v, version %d, seen %v, %d layouts, want all",
+			t.Errorf("profile %s: hosts %v, version %d, seen %v, %d layouts, want all of them set",
 				name, p.Hosts, p.Version, p.Seen, len(p.Layouts))
 		}
 		for i := range p.Layouts {
@@ -181,7 +181,7 @@ func eachLine(t *testing.T, table string, f func(text, want string)) {
 	}
 }
 
-// All texts for the state of a baseball game are recognized. An unknown text is a problem.
+// The usual texts for the state of a baseball game are recognized. An unknown text is a problem.
 func TestCaseStatesOfBaseballGames(t *testing.T) {
 	t.Parallel()
 	game := sample(t, "espn-baseball/top.html")
@@ -231,7 +231,8 @@ func TestCaseStatesOfBaseballGames(t *testing.T) {
 	}
 }
 
-// A score has a dash or a colon. The extra goal for the winner of a shoot-out does not count.
+// A dash or a colon can separate the numbers of a score. The extra goal for the winner of a shoot-out
+// does not count.
 func TestCaseScoresOfFlatLists(t *testing.T) {
 	t.Parallel()
 	eachLine(t, `

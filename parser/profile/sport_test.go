@@ -36,7 +36,7 @@ func TestSportOfAProfile(t *testing.T) {
 	}
 }
 
-// An error about a sport has the line and the value.
+// An error about a sport contains the position and the value.
 func TestInvalidSports(t *testing.T) {
 	t.Parallel()
 	for _, tc := range []struct{ sport, want string }{

@@ -25,7 +25,7 @@ func cricketAt(p event.Period, balls int, home, away event.Line, in ...observati
 	return o
 }
 
-// withStatus returns o with another status, and without a period or a clock.
+// withStatus returns o with the given status, and without a period or a clock.
 func withStatus(o observation.Observation, status event.Status) observation.Observation {
 	o.Match.Status, o.Match.Period, o.Match.Clock = status, "", event.Clock{}
 	return o
@@ -63,9 +63,9 @@ func TestBreakWithinAnInnings(t *testing.T) {
 	s := begin(t, cricketAt("inn1", 180, event.Line{inn(90, 2)}, nil))
 	s.expect(withStatus(cricketAt("", 0, event.Line{inn(90, 2)}, nil), event.Break), "status_change break 90-0")
 	s.expect(cricketAt("inn1", 181, event.Line{inn(90, 2)}, nil), "status_change live 90-0")
-	innings := withStatus(cricketAt("", 0, event.Line{inn(250, 8)}, nil), event.Break)
-	innings.Match.Period = "inn1"
-	s.expect(innings, "score_change 250-0", "period_end inn1 250-0")
+	interval := withStatus(cricketAt("", 0, event.Line{inn(250, 8)}, nil), event.Break)
+	interval.Match.Period = "inn1"
+	s.expect(interval, "score_change 250-0", "period_end inn1 250-0")
 	s.expect(cricketAt("inn2", 1, event.Line{inn(250, 8)}, event.Line{inn(0, 0)}), "period_start inn2 250-0",
 		"score_change 0.1 250-0")
 }
