@@ -170,7 +170,7 @@ func (r *run) fetch(ctx context.Context, cached *cachedPage) error {
 func (r *run) ingest(ctx context.Context, cached *cachedPage) {
 	weight := pageWeight(cached.page)
 	if err := r.worker.pages.Acquire(ctx, weight); err != nil {
-		r.result.Problem = "the poll timed out while it waited for the parsing of other pages"
+		r.result.Problem = "the poll timed out while it waited for other pages to be parsed"
 		cached.fetcher.Forget()
 		return
 	}

@@ -13,7 +13,7 @@ import (
 type sourceState struct {
 	Hash       uint64   `json:"hash,omitempty"`      // hash of the latest page
 	Unchanged  int      `json:"unchanged,omitempty"` // number of polls in a row with the same hash as the poll before
-	Newest     uint64   `json:"newest,omitempty"`    // hash of the newest page, see recordPage
+	Newest     uint64   `json:"newest,omitempty"`    // for lists of matches: hash of the newest page, see recordPage
 	Superseded []uint64 `json:"gone,omitempty"`      // hashes of the pages that newer pages replaced, oldest first
 
 	Failures  int       `json:"fails,omitempty"`     // number of polls in a row without a usable page

@@ -12,7 +12,7 @@ import (
 )
 
 // NoteFailure records a poll without a usable page. After at least [reconcile.StalePolls] such polls
-// in a row, and [reconcile.StaleAfter] after the latest usable page, it marks the matches of the
+// in a row, and at least [reconcile.StaleAfter] without a usable page, it marks the matches of the
 // source as stale, except matches that are over.
 func (t *Tracker) NoteFailure(ctx context.Context, url string, at time.Time, reason string) ([]event.Event, error) {
 	if t.Usable.IsZero() {

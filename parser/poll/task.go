@@ -44,7 +44,7 @@ func (p Poll) ByClock(tid event.TID) bool { return tid != p.Activated }
 
 // Task returns the task for the poll, created at the given time. The same poll always has the same
 // task ID. tid is the TID of the job that the task belongs to. cause is the ID of the event that
-// activated the source. The task expires after ttl, when the next poll replaces it.
+// activated the source. The task expires after ttl, because the next poll then replaces it.
 func (p Poll) Task(tid event.TID, cause string, at time.Time, ttl time.Duration) (broker.Task, error) {
 	t, err := broker.NewTask(PagePoll, tid, p, at, max(ttl, time.Millisecond))
 	t.ID = event.IncidentID("poll", p.Source.ID, strconv.FormatInt(p.Due.UnixMilli(), 10))

@@ -73,7 +73,7 @@ func TestCapturedPages(t *testing.T) {
 				t.Fatalf("%d observations, want 1", len(all))
 			}
 			for _, p := range problems {
-				t.Errorf("unexpected problem: %v", p)
+				t.Errorf("problem %v, want none", p)
 			}
 			o := all[0]
 			if o.Match.Home != tc.home || o.Match.Away != tc.away || o.Score == nil || *o.Score != tc.score ||
@@ -86,7 +86,7 @@ func TestCapturedPages(t *testing.T) {
 				kinds[string(in.Kind)+" "+in.Detail]++
 				if in.Side == "" || in.Player == "" || in.Clock.Period == "" || in.Clock.String() == "" || in.Path == "" ||
 					(in.Kind == event.Substitution) != (in.Off != "") {
-					t.Errorf("incomplete incident %+v", in)
+					t.Errorf("incident %+v, want a side, player, clock and path, and off only for a substitution", in)
 				}
 			}
 			if fmt.Sprint(kinds) != fmt.Sprint(tc.kinds) {

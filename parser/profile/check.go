@@ -23,7 +23,7 @@ func (p *Profile) check(at func(path string) strictyaml.Pos) error {
 	case p.Name == "" && p.SportRule.name == "":
 		return at("profile").Errorf("set profile, sport and match: every profile needs them")
 	case !isSlug(p.Name):
-		return at("profile").Errorf("profile %q: want a name of a-z and 0-9, with single - between them", p.Name)
+		return at("profile").Errorf("profile %q: want a name of a-z and 0-9, with single - between words", p.Name)
 	case p.Format != "" && p.Format != "html" && p.Format != "json":
 		return at("format").Errorf("format %q: want html or json", p.Format)
 	}

@@ -39,8 +39,8 @@ type Document struct {
 }
 
 // Parse parses a page. It returns an error if the page is empty or truncated, or if the profile is
-// for another format, another host or other layouts. It also returns an error if the JSON is missing
-// or invalid, if parsing needs too much time or memory, or if ctx ends.
+// for a different format, host or layout. It also returns an error if the JSON is missing or invalid,
+// if parsing needs too much time or memory, or if ctx ends.
 func (p *Profile) Parse(ctx context.Context, pg page.Page) (*Document, error) {
 	d := &Document{profile: p, at: created(pg)}
 	ctx, cancel := d.begin(ctx, budget.MaxSteps)

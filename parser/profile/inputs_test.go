@@ -51,8 +51,8 @@ func TestComputedValues(t *testing.T) {
 	}
 }
 
-// A rule can compute the clock from the time of kick-off. In its query, now is the time when the
-// site created the page.
+// A rule can compute the clock from the kick-off time. In its query, now is the time when the site
+// created the page.
 func TestClockFromKickOff(t *testing.T) {
 	t.Parallel()
 	p := load(t, `

@@ -65,13 +65,13 @@ func (p *Profile) setVariants(at func(path string) strictyaml.Pos) error {
 		pos := at(fmt.Sprintf("layouts[%d]", i))
 		switch {
 		case !isSlug(l.Name):
-			return pos.Errorf("layout %q: want a name of a-z and 0-9, with single - between them", l.Name)
+			return pos.Errorf("layout %q: want a name of a-z and 0-9, with single - between words", l.Name)
 		case seen[l.Name]:
 			return pos.Errorf("layout %q: another layout has this name", l.Name)
 		case l.If.isSet() && !isTest(&l.If):
 			return l.If.pos.Errorf("if: want css or jq, without other members")
 		case !l.If.isSet() && !l.JSON.isSet() && l.Root == nil && i < len(p.Layouts)-1:
-			return pos.Errorf("layout %q: set if: without it, the layouts below it are never used", l.Name)
+			return pos.Errorf("layout %q: set if: without if, the layouts below this one are never used", l.Name)
 		}
 		seen[l.Name] = true
 		v := p.with(l)

@@ -27,7 +27,7 @@ type row struct {
 	inherited map[*Rule]string // latest value of each rule with inherit in the rows above; nil if the row inherits nothing
 }
 
-// An origin is the position of the siblings in a copied row on the original page.
+// An origin is the place on the page from which the siblings in a row were copied.
 type origin struct {
 	parent string // path of the element that contains the siblings
 	first  int    // index of the first sibling among the elements in parent

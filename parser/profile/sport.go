@@ -13,8 +13,8 @@ import (
 )
 
 // A sportRule is the sport of a profile. It has one of three forms: the name of a sport that
-// matchwire knows, the definition of another sport, or {name: NAME} for a sport that another
-// profile defines.
+// matchwire knows, the definition of a new sport, or {name: NAME} for a sport that another profile
+// defines.
 type sportRule struct {
 	name       event.Sport
 	definition *event.Definition // nil if the rule does not define the sport

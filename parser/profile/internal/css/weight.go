@@ -41,7 +41,7 @@ func (s *shape) add(n *html.Node, depth float64) {
 	s.pairs += children * children
 }
 
-// A weight is the maximum number of steps to test elements with a selector.
+// A weight contains maximum numbers of steps to test elements with a selector.
 type weight struct {
 	one   float64 // to test one element
 	level float64 // to test all children of one element, which have no descendants in common

@@ -11,7 +11,7 @@ import (
 // A foreignForm is a form of text that occurs only on the pages of some sports.
 type foreignForm struct {
 	re     *regexp.Regexp // the last matching group is the number of the period
-	sports []event.Sport  // the sports whose pages can have the form, even with another meaning
+	sports []event.Sport  // the sports whose pages can have the form, even with a different meaning
 	clock  bool           // the form is a time of play, not a period
 	beside []event.Sport  // other sports whose clocks can have the form
 }
