@@ -135,8 +135,8 @@ func (p *Profile) checkMatch() error {
 		checkValues(&p.Match.Status, "status", statuses, p.periods()))
 }
 
-// checkLineScore checks the rules for the line score. Both or neither must be set. In a sport whose
-// score contains the line score, neither must be set.
+// checkLineScore checks the rules for the line score. Either both or neither must be set. They must
+// not be set in a sport whose score contains the line score.
 func (p *Profile) checkLineScore() error {
 	home, away := &p.Match.HomeLineScore, &p.Match.AwayLineScore
 	rule := home

@@ -182,8 +182,8 @@ func (r *Rule) elementText(on row, element *goquery.Selection) (string, error) {
 	return text, nil
 }
 
-// cut returns the part of text that the first group of the rule's regular expression matches, or, if
-// there is no group, that the expression matches. Without a regular expression, it returns text.
+// cut returns the part of text that the rule's regular expression matches: its first group, or the
+// whole match if it has no group. Without a regular expression, cut returns text.
 func (r *Rule) cut(ctx context.Context, text string) (string, error) {
 	if r.Regexp == nil {
 		return text, nil

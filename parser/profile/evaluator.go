@@ -112,7 +112,7 @@ func (e *evaluator) optional(ctx context.Context, field string, r *Rule) string 
 }
 
 // required returns the value of a rule, or "" if the rule finds none. It adds a problem for any
-// error. In an optional rule, errNothing is not a problem.
+// error, except errNothing if the rule is optional.
 func (e *evaluator) required(ctx context.Context, field string, r *Rule) string {
 	text, _ := e.requiredChoice(ctx, field, r)
 	return text

@@ -21,7 +21,7 @@ type LineupRules struct {
 	Player   Rule `yaml:"player"`
 	Number   Rule `yaml:"number"`
 	Position Rule `yaml:"position"`
-	Role     Rule `yaml:"role"` // "starter" or "substitute"; "starter" if the profile has no rule
+	Role     Rule `yaml:"role"` // "starter" or "substitute"; "starter" if there is no value
 }
 
 // rules returns the rules in the order of docs/profiles.md, without Rows.

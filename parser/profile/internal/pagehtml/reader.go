@@ -13,7 +13,7 @@ import (
 const (
 	maxChunk = 64 << 10 // bytes
 	minChunk = 16       // bytes, enough for the name of a tag
-	maxTags  = 32       // tags
+	maxTags  = 32
 )
 
 // maxBodies is the maximum number of body and html tags. The parser merges the attributes of each
