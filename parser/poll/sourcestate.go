@@ -17,7 +17,7 @@ type sourceState struct {
 	Superseded []uint64 `json:"gone,omitempty"`      // hashes of the pages that newer pages replaced, oldest first
 
 	Failures  int       `json:"fails,omitempty"`     // number of polls in a row without a usable page
-	Usable    time.Time `json:"good,omitzero"`       // time of the latest usable page, or, if none, of the first failed poll
+	Usable    time.Time `json:"good,omitzero"`       // time of the latest usable page, or if none, the first failed poll
 	Problems  string    `json:"said,omitempty"`      // problems of the latest page, as they were logged
 	Warning   string    `json:"warned,omitempty"`    // why the latest page, or a match on it, was not ingested
 	Forbidden string    `json:"forbidden,omitempty"` // why no more requests are sent to the site; "" if requests are sent

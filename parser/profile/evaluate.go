@@ -228,7 +228,7 @@ func repair(text string) string {
 }
 
 // squeeze replaces each run of white space, including non-breaking spaces, with one space. It removes
-// white space at the start and the end.
+// white space at both ends.
 func squeeze(s string) string { return strings.Join(strings.Fields(s), " ") }
 
 // shorten shortens s for messages. If s has more than 60 characters, it replaces the characters after

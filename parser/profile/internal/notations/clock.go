@@ -143,7 +143,8 @@ func (r Reader) sinceStart(as string, period event.Period, seconds int) (int, er
 	return seconds, nil
 }
 
-// parseOvers parses 14.3, 14.3/20 ov or 87 balls, and returns the number of balls.
+// parseOvers parses 14.3, 14.3/20 ov or 87 balls, and returns the number of balls. ok is false if
+// text is invalid.
 func parseOvers(text string) (n int, ok bool) {
 	if m := balls.FindStringSubmatch(text); m != nil {
 		return number(m[1]), true

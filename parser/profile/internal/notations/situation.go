@@ -111,7 +111,7 @@ func bases(m event.Member, text string) ([]int, error) {
 	if slices.Contains(noBases, strings.ToLower(text)) {
 		return all, nil
 	}
-	for _, word := range strings.FieldsFunc(text, isBetweenSets) {
+	for _, word := range strings.FieldsFunc(text, isBetweenNumbers) {
 		b, err := within(m, word)
 		if err != nil {
 			return nil, err
@@ -217,7 +217,7 @@ func isTieBreak(p *event.GamePoints) bool {
 	return max(a, b) <= 10 || max(a, b)-min(a, b) <= 2
 }
 
-// clip shortens a text for an error.
+// clip shortens a text to 30 characters, for errors.
 func clip(text string) string {
 	const limit = 30
 	if r := []rune(text); len(r) > limit {
