@@ -13,8 +13,8 @@ import (
 	"github.com/matchwire/matchwire/internal/parsertest"
 )
 
-// A match becomes stale after two minutes without a usable page. An event reports this once. The
-// next usable page makes the match fresh. Neither change causes other events.
+// A match becomes stale after two minutes without a usable page. One event reports this. The next
+// usable page makes the match fresh. Neither change causes other events.
 func TestStaleMatchBecomesFresh(t *testing.T) {
 	w := parsertest.Track(t, parsertest.Ingester(t), parsertest.SmallProfile)
 	w.Read(fmt.Sprintf(parsertest.SmallPage, 0))
@@ -62,8 +62,8 @@ func TestFinishedMatchIsNeverStale(t *testing.T) {
 	}
 }
 
-// A match that is missing from a list for some time neither ends nor starts again. After five
-// minutes it is stale.
+// A match that is missing from a list for five minutes becomes stale, but does not end. When it
+// returns, it does not start again.
 func TestMatchVanishesFromAList(t *testing.T) {
 	w := parsertest.Track(t, parsertest.Ingester(t), parsertest.ListProfile)
 	one, two := "<li id=m1><b>A</b><i>B</i><u>0</u><s>0</s></li>", "<li id=m2><b>C</b><i>D</i><u>1</u><s>0</s></li>"

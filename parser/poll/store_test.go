@@ -49,7 +49,7 @@ func TestStateAndOutboxAreOneWrite(t *testing.T) {
 		s := poll.NewStore(r, "mw:")
 		st, version, err := s.Load(ctx, "m1")
 		if err != nil || version != 0 || st.Epoch == "" {
-			t.Fatalf("loading an unknown match: %+v, version %d, %v; want an epoch and version 0", st, version, err)
+			t.Fatalf("loading an unknown match: %+v, version %d, error %v; want an epoch and version 0", st, version, err)
 		}
 		st.Match.ID, st.Seq = "m1", 2
 		saved := messages(t, "a", "b")
@@ -64,7 +64,8 @@ func TestStateAndOutboxAreOneWrite(t *testing.T) {
 		}
 		got, version, err := s.Load(ctx, "m1")
 		if err != nil || version != 1 || got.Seq != 2 || got.Epoch != st.Epoch {
-			t.Errorf("Load after Save: %+v, version %d, %v; want seq 2, epoch %s and version 1", got, version, err, st.Epoch)
+			t.Errorf("Load after Save: %+v, version %d, error %v; want seq 2, epoch %s and version 1",
+				got, version, err, st.Epoch)
 		}
 		pending, err := s.Outbox().Oldest(ctx, "m1", 10)
 		if err != nil || !slices.Equal(ids(pending), []string{"a", "b"}) ||
@@ -72,7 +73,7 @@ func TestStateAndOutboxAreOneWrite(t *testing.T) {
 			t.Errorf("the outbox contains %v, error %v, want %v", pending, err, saved)
 		}
 		if all, err := s.Outbox().Pending(ctx); err != nil || !slices.Equal(all, []string{"m1"}) {
-			t.Errorf("matches with pending messages: %v, %v, want m1", all, err)
+			t.Errorf("matches with pending messages: %v, error %v, want m1", all, err)
 		}
 		if ttl := r.TTL(ctx, "mw:{m1}:state").Val(); ttl < 24*time.Hour {
 			t.Errorf("the state expires in %v, want at least 24h", ttl)

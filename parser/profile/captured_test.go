@@ -94,7 +94,7 @@ func TestCapturedPages(t *testing.T) {
 			}
 			for _, want := range tc.sample {
 				if !contains(o.Incidents, want) {
-					t.Errorf("missing incident %+v", want)
+					t.Errorf("no incident %+v, want one", want)
 				}
 			}
 		})

@@ -12,7 +12,7 @@ import (
 	"github.com/matchwire/matchwire/parser/profile"
 )
 
-// A query computes a value from the values of several rules.
+// A query can compute a value from the values of several rules.
 func TestComputedValues(t *testing.T) {
 	t.Parallel()
 	now := time.Date(2026, 11, 28, 15, 12, 30, 0, time.UTC)

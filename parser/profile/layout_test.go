@@ -127,7 +127,7 @@ func TestRoot(t *testing.T) {
 	}
 }
 
-// The error for a fault in a version, a date or a layout has the position and the value of the
+// The error for a fault in a version, a date or a layout contains the position and the value of the
 // fault.
 func TestLoadLayoutErrors(t *testing.T) {
 	t.Parallel()

@@ -280,8 +280,8 @@ func TestCaseClocksOfFlatLists(t *testing.T) {
 	})
 }
 
-// The text below the score of a German page shows how a match ended. If the text is unknown, the
-// class of the scoreboard shows that the match ended.
+// The profile abseits finds the status and the period of a match in the text below the score. If the
+// text is unknown, the class of the scoreboard shows that the match ended.
 func TestCaseResultsOfGermanPages(t *testing.T) {
 	t.Parallel()
 	over := strings.NewReplacer("match-status__0", "match-status__1", `-number">-<`, `-number">1<`).
@@ -398,7 +398,8 @@ func TestCaseInningsOfCricket(t *testing.T) {
 	})
 }
 
-// The label of a BBC match shows its period, and whether the match is over.
+// The profile bbc-scores derives the status and the period of a match from its status and its label
+// on the page.
 func TestCaseLabelsOfBBCScores(t *testing.T) {
 	t.Parallel()
 	const page = `<script>window.__INITIAL_DATA__={"data":{"sport-data-scores-fixtures?x":{"data":{"eventGroups":[` +
@@ -441,8 +442,8 @@ func TestCaseLabelsOfBBCScores(t *testing.T) {
 	})
 }
 
-// The number in the class of an image is the number of red cards of the team named before the image.
-// Each card is one event, and the image is the evidence of the event.
+// The profile flashscore-mobi finds the number of a team's red cards in the class of the image after
+// the team's name. Each card is one event, and the image is the evidence of the event.
 func TestCaseRedCardImages(t *testing.T) {
 	t.Parallel()
 	lib := shipped(t)

@@ -38,7 +38,7 @@ func TestTryAfterTouchdown(t *testing.T) {
 	s.expect(football(320, eight, touchdown, try))
 }
 
-// A try that fails, and a field goal that is blocked, do not change the score.
+// A try that fails and a field goal that is blocked are reported, but do not change the score.
 func TestFailedTry(t *testing.T) {
 	t.Parallel()
 	six := event.Score{Home: 6}

@@ -289,7 +289,7 @@ func TestSixMovesWhileRunsAreCancelled(t *testing.T) {
 	}
 }
 
-// If a review cancels a wicket, the innings has one wicket less, and the row of the wicket is
+// If a review cancels a wicket, the innings has one wicket fewer, and the row of the wicket is
 // missing. The wicket is then retracted.
 func TestWicketCancelled(t *testing.T) {
 	t.Parallel()

@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-// The reason for the end of a budget contains the number of steps of this budget.
+// The reason why a budget has ended contains the number of steps of the budget.
 func TestReasonContainsTheSteps(t *testing.T) {
 	t.Parallel()
 	for steps, want := range map[int]string{
