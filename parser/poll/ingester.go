@@ -89,13 +89,13 @@ func (in *Ingester) markStale(
 	return events, done, err
 }
 
-// maxConflicts is the maximum number of attempts of update. An attempt fails if another worker
-// saves the state at the same time.
-const maxConflicts = 20
+// maxAttempts is the maximum number of attempts of update to save a state. An attempt fails if
+// another worker saves the state at the same time.
+const maxAttempts = 20
 
 // update loads the state of a match, calls change with it, and saves the state and events that
 // change returns. If another worker saved the state meanwhile, update tries again, at most
-// maxConflicts times in total. If nothing changed, it writes nothing. After it has saved events, it
+// maxAttempts times in total. If nothing changed, it writes nothing. After it has saved events, it
 // calls in.Nudge. known reports whether the match had a saved state before.
 func (in *Ingester) update(
 	ctx context.Context, match string, change func(reconcile.State) (reconcile.State, []event.Event, error),
@@ -103,7 +103,7 @@ func (in *Ingester) update(
 	if err := event.CheckMatchID(match); err != nil {
 		return nil, false, err
 	}
-	for range maxConflicts {
+	for range maxAttempts {
 		state, version, err := in.Store.Load(ctx, match)
 		if err != nil {
 			return nil, false, err
@@ -137,7 +137,7 @@ func (in *Ingester) update(
 		}
 		return events, known, nil
 	}
-	return nil, true, fmt.Errorf("%w, %d times in a row", ErrConflict, maxConflicts)
+	return nil, true, fmt.Errorf("%w, %d times in a row", ErrConflict, maxAttempts)
 }
 
 func encode(events []event.Event) ([]broker.Message, error) {

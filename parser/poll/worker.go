@@ -25,16 +25,16 @@ type Worker struct {
 	// of Handle. It may be nil.
 	Requests Requests
 
-	profiles profile.Library
-	client   *page.Client
-	ingester *Ingester
-	sources  sourceStore
-	cache    pageCache
-	pages    *semaphore.Weighted // limits the total size of the pages that are parsed at the same time, see pageWeight
-	held     quarantine
-	trace    *trace.Recorder
-	report   Report
-	now      func() time.Time // current time, for dates in URLs; tests replace it
+	profiles    profile.Library
+	client      *page.Client
+	ingester    *Ingester
+	sources     sourceStore
+	cache       pageCache
+	pages       *semaphore.Weighted // limits the total size of the pages that are parsed at the same time, see pageWeight
+	quarantined quarantine
+	trace       *trace.Recorder
+	report      Report
+	now         func() time.Time // current time, for dates in URLs; tests replace it
 }
 
 // A Report receives the result of every poll that was not skipped. ctx carries the TID of the task.
