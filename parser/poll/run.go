@@ -63,7 +63,7 @@ func (r *run) do(ctx context.Context, state sourceState) (sourceState, Result) {
 func (r *run) setRequest() error {
 	name := r.poll.Source.Request
 	if r.request = r.worker.Requests[name]; r.request == nil && name != "" {
-		return fmt.Errorf("the parser's config does not have the request settings %q of the source", name)
+		return fmt.Errorf("the parser's config does not have the request settings %q, which the source names", name)
 	}
 	if r.request == nil {
 		r.request = &page.Request{}

@@ -209,7 +209,7 @@ func (p *Profile) checkIncidents(in *IncidentRules, pos strictyaml.Pos) error {
 		kind, _, _ := strings.Cut(e.value, " ")
 		if p.Sport.Scores(event.Kind(kind)) && !p.Sport.Rules().CountsGoals && !in.HomeScore.isSet() {
 			return e.pos.Errorf("kind %q: set home_score and away_score, because the score after an incident identifies it; "+
-				"if the rows show no score, remove the kind, and score_change reports the changes in the score", kind)
+				"if the rows show no score, remove the kind, so that score_change reports changes in the score", kind)
 		}
 	}
 	return errors.Join(

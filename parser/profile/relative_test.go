@@ -68,7 +68,7 @@ func TestSelectorErrors(t *testing.T) {
 		"div:has(> i ~)":    `selector "div:has(> i ~)"`,
 		"p:not(:has(~ i))":  "select the sibling itself",
 		"div:has()":         ":has() lacks a selector",
-		"div:has(>)":        ":haschild() lacks a selector",
+		"div:has(>)":        ":has() lacks a selector",
 		"div:has(a, )":      ":has() lacks a selector",
 		"div:has(> i":       `selector "div:has(> i"`,
 		"div:is(":           `selector "div:is("`,

@@ -88,7 +88,7 @@ func (r *sportRule) define(at func(path string) strictyaml.Pos) error {
 		return nil
 	}
 	if known := event.KnownSports(); !r.elsewhere && !slices.Contains(known, r.name) {
-		return at("sport").Errorf("sport %q: want one of %v, or for another sport %s", r.name, known, definitionHint)
+		return at("sport").Errorf("sport %q: want one of %v, or for a new sport %s", r.name, known, definitionHint)
 	}
 	if r.elsewhere && !slices.Contains(event.Sports(), r.name) {
 		return at("sport").Errorf("sport %q: no profile in the folder defines it; want %s", r.name, definitionHint)

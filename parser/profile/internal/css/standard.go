@@ -1,6 +1,7 @@
 package css
 
 import (
+	"errors"
 	"fmt"
 	"iter"
 	"regexp"
@@ -73,7 +74,7 @@ func relative(css string) (string, error) {
 		css, condition = strings.TrimSpace(child), ":haschild("
 	}
 	if css == "" {
-		return "", fmt.Errorf("%s) lacks a selector", condition)
+		return "", errors.New(":has() lacks a selector")
 	}
 	if css[0] == '+' || css[0] == '~' {
 		return "", fmt.Errorf(":has(%s) is not supported: select the sibling itself, as in %q, "+

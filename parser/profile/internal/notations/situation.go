@@ -161,7 +161,7 @@ func setPoints(s *event.Situation, m event.Member, text string, of func(*event.G
 func players(m event.Member, text string) (string, error) {
 	found := strength.FindStringSubmatch(text)
 	if found == nil {
-		return "", fmt.Errorf("%q: want the players of both sides on the ice, such as 5-4", clip(text))
+		return "", fmt.Errorf("%q: want the numbers of players on the ice, such as 5-4", clip(text))
 	}
 	a, errA := within(m, found[1])
 	b, errB := within(m, found[2])
