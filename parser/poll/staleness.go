@@ -11,9 +11,9 @@ import (
 	"github.com/matchwire/matchwire/parser/reconcile"
 )
 
-// NoteFailure records a poll without a usable page. After at least [reconcile.StalePolls] such polls
-// in a row, and at least [reconcile.StaleAfter] without a usable page, it marks the matches of the
-// source as stale, except matches that are over.
+// NoteFailure records a poll without a usable page. The source is stale after at least
+// [reconcile.StalePolls] such polls in a row, over at least [reconcile.StaleAfter]. NoteFailure then
+// marks the matches of the source as stale, except matches that are over.
 func (t *Tracker) NoteFailure(ctx context.Context, url string, at time.Time, reason string) ([]event.Event, error) {
 	if t.Usable.IsZero() {
 		t.Usable = at

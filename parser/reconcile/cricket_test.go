@@ -344,9 +344,9 @@ func TestFourMovesToTheNextBall(t *testing.T) {
 		"boundary_corrected 0.5 home Browne four 8-0 time:0.4→0.5")
 }
 
-// A page that shows the end does not end the match if the batting side is a few runs behind, or far
-// ahead of a side that is all out. The pages do not name the batting side. It is the side whose runs
-// rose last.
+// A page that shows the end does not end the match if the batting side is a few runs behind. The same
+// is true if the batting side is far ahead of a side that is all out. The pages do not name the
+// batting side. It is the side whose runs rose last.
 func TestEndWhileASideBats(t *testing.T) {
 	t.Parallel()
 	for name, tc := range map[string]struct {
