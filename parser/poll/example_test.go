@@ -14,8 +14,8 @@ import (
 	"github.com/matchwire/matchwire/parser/profile"
 )
 
-// An ingester saves the events of a page with the state of the match. The outbox publishes the
-// events.
+// An ingester saves the events of a page together with the new state of the match. The outbox
+// publishes the events later.
 func ExampleIngester() {
 	server, err := miniredis.Run() // or a real Redis
 	if err != nil {

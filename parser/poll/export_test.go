@@ -15,7 +15,7 @@ import (
 	"github.com/matchwire/matchwire/parser/reconcile"
 )
 
-// Parse parses a page as Ingest does. It does not parse an unchanged page again.
+// Parse parses a page as Ingest does.
 func (t *Tracker) Parse(ctx context.Context, p page.Page) ([]observation.Observation, error) {
 	t.parsed = parse(ctx, t.profile, p, t.parsed)
 	return t.parsed.observations, t.parsed.err
@@ -28,8 +28,8 @@ func (w *Worker) SetNow(now func() time.Time) { w.now = now }
 func (s *Store) Outbox() *outbox.Store { return s.outbox }
 
 // CachePages puts n pages of the given size into a cache, one after the other. It returns the
-// numbers, from 0, of the pages that are still in the cache. most is the maximum size that the cache
-// counted, in bytes.
+// numbers, from 0, of the pages that are still in the cache. most is the maximum size of the cache
+// after a page was put into it, in bytes.
 func CachePages(n, size int) (left []int, most int) {
 	var c pageCache
 	for i := range n {
@@ -44,7 +44,7 @@ func CachePages(n, size int) (left []int, most int) {
 	return left, most
 }
 
-// SaveObservation ingests an observation of a match with this kick-off and status.
+// SaveObservation ingests an observation of a match with this kick-off time and status.
 func SaveObservation(t testing.TB, s *Store, replay bool, match string, start time.Time, status event.Status) {
 	t.Helper()
 	in := &Ingester{Store: s, Log: slog.New(slog.DiscardHandler), Replay: replay}
@@ -59,7 +59,7 @@ func SaveObservation(t testing.TB, s *Store, replay bool, match string, start ti
 // SourceState is the saved state of a source.
 type SourceState = sourceState
 
-// ClaimOnly claims the poll of a message but does not run it, as if the process ended during the
+// ClaimOnly claims the poll in a message but does not run it, as if the process ended during the
 // poll.
 func (w *Worker) ClaimOnly(t testing.TB, m broker.Message) {
 	t.Helper()

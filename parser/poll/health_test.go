@@ -13,8 +13,8 @@ import (
 	"github.com/matchwire/matchwire/internal/parsertest"
 )
 
-// A match becomes stale after two minutes without a usable page. An event reports this once. The
-// next usable page makes the match fresh. Neither change causes other events.
+// A match becomes stale after two minutes without a usable page. One event reports this. The next
+// usable page makes the match fresh. Neither change causes other events.
 func TestStaleMatchBecomesFresh(t *testing.T) {
 	w := parsertest.Track(t, parsertest.Ingester(t), parsertest.SmallProfile)
 	w.Read(fmt.Sprintf(parsertest.SmallPage, 0))
@@ -62,8 +62,8 @@ func TestFinishedMatchIsNeverStale(t *testing.T) {
 	}
 }
 
-// A match that is missing from a list for some time neither ends nor starts again. After five
-// minutes it is stale.
+// A match that is missing from a list for five minutes becomes stale, but does not end. When it
+// returns, it does not start again.
 func TestMatchVanishesFromAList(t *testing.T) {
 	w := parsertest.Track(t, parsertest.Ingester(t), parsertest.ListProfile)
 	one, two := "<li id=m1><b>A</b><i>B</i><u>0</u><s>0</s></li>", "<li id=m2><b>C</b><i>D</i><u>1</u><s>0</s></li>"
@@ -77,7 +77,7 @@ func TestMatchVanishesFromAList(t *testing.T) {
 		"source_fresh m2: pages are usable again", "goal m2")
 }
 
-// If a match becomes stale because the page shows another match, the event contains this reason.
+// If a match becomes stale because the page shows another match, the event says so.
 func TestStaleBecauseOfAnotherMatch(t *testing.T) {
 	w := parsertest.Track(t, parsertest.Ingester(t), parsertest.ListProfile)
 	parsertest.Expect(t, "first", w.Read("<li id=m1><b>A</b><i>B</i><u>0</u><s>0</s></li>"), "match_start m1")
@@ -103,8 +103,8 @@ func TestStaleBecauseOfAnotherMatch(t *testing.T) {
 	parsertest.Expect(t, "another source", got, "source_stale m1: the page shows another match: A v C, not A v B")
 }
 
-// If a page has no rows for five minutes, its layout may have changed, and the match is stale.
-// Changes in the score still produce goal events.
+// If a page stops listing incidents, its match becomes stale after five minutes, because the layout
+// may have changed. Changes in the score still produce goal events.
 func TestLayoutChanges(t *testing.T) {
 	w := parsertest.Track(t, parsertest.Ingester(t), parsertest.SmallProfile)
 	row := `<li class=h><u class=kind>Goal</u><time>5'</time><b>P</b></li>`
@@ -133,12 +133,12 @@ func TestListSavesChangedMatchesOnly(t *testing.T) {
 	}
 	w.Read(fmt.Sprintf(row+row, 1, 0, 2, 1))
 	if _, after, err := in.Store.Load(t.Context(), "m1"); err != nil || after != before {
-		t.Errorf("the state of the unchanged match has version %d, %v, want %d", after, err, before)
+		t.Errorf("the state of the unchanged match has version %d, error %v, want version %d", after, err, before)
 	}
 	parsertest.Expect(t, "an old copy", w.Read(fmt.Sprintf(row+row, 1, 0, 2, 0)))
 }
 
-// Only the first of several held pages is logged at level info.
+// Only the first of several held pages is logged at info level.
 func TestHeldPageIsLoggedOnce(t *testing.T) {
 	log := &bytes.Buffer{}
 	in := parsertest.Ingester(t)
@@ -149,11 +149,11 @@ func TestHeldPageIsLoggedOnce(t *testing.T) {
 		w.Read(fmt.Sprintf(parsertest.SmallPage, 0))
 	}
 	if n := strings.Count(log.String(), "page held: it appears older than an earlier page"); n != 1 {
-		t.Errorf("the held pages were logged %d times, want once:\n%s", n, log)
+		t.Errorf("held pages were logged %d times at info level, want once:\n%s", n, log)
 	}
 }
 
-// If the context ends while a page is ingested, the next Ingest of the same page succeeds.
+// Ingest with a cancelled context returns an error. The next Ingest of the same page succeeds.
 func TestIngestAgainAfterCancel(t *testing.T) {
 	w := parsertest.Track(t, parsertest.Ingester(t), parsertest.SmallProfile)
 	cancelled, cancel := context.WithCancel(t.Context())

@@ -12,8 +12,8 @@ import (
 	"github.com/matchwire/matchwire/parser/page"
 )
 
-// A RedisLimiter spaces the requests of all workers of an installation to each host. It uses a
-// [ratelimit.Limiter], with this key in Redis for each host:
+// A RedisLimiter spaces the requests that all workers of an installation send to each host. It uses
+// a [ratelimit.Limiter], with this key in Redis for each host:
 //
 //	mw:{host:<scheme and host>}  hash: next (the next free slot), rest (the end of the pause)
 type RedisLimiter struct {

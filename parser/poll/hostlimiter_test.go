@@ -36,14 +36,15 @@ func TestLimiterIsShared(t *testing.T) {
 		_, err := two.Reserve(ctx, "http://a", time.Second, maxWait)
 		var refused *page.RefusedError
 		if !errors.As(err, &refused) || refused.Wait < 38*time.Second || refused.Wait > 40*time.Second {
-			t.Errorf("reserving a slot at a paused host: %v, want a RefusedError that waits about 40s", err)
+			t.Errorf("reserving a slot at a paused host: %v, want a RefusedError with a wait of about 40s", err)
 		}
 		for range 30 {
 			_, err = one.Reserve(ctx, "http://b", time.Second, maxWait)
 		}
 		var busy *page.BusyError
 		if !errors.As(err, &busy) || busy.Wait < 15*time.Second {
-			t.Errorf("reserving a slot at a host with 20 s of reserved slots: %v, want a BusyError that waits 15s or more", err)
+			t.Errorf("reserving a slot at a host with 20s of reserved slots: %v, want a BusyError with a wait of at least 15s",
+				err)
 		}
 	})
 }

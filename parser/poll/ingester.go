@@ -22,13 +22,13 @@ import (
 // Do not change its fields while it is in use.
 type Ingester struct {
 	Store   *Store
-	Nudge   func(match string)  // called after new events of a match are saved, such as outbox.Relay.Nudge; may be nil
+	Nudge   func(match string)  // called after events of a match are saved; may be nil; see outbox.Relay.Nudge
 	Aliases observation.Aliases // aliases of team names; may be nil
 	Keep    PageKeeper          // saves pages that a profile cannot parse completely; may be nil
 	Archive *page.Archive       // saves pages that produced events; may be nil
 	Log     *slog.Logger
 
-	Replay  bool   // marks the events as replayed from a recording
+	Replay  bool   // whether the pages come from a recording; the events are then marked as replayed
 	Hurried bool   // whether the pages arrive faster than during the match; see [reconcile.Provenance]
 	Suffix  string // appended to every match ID, so that a replay does not change live matches
 }
@@ -40,8 +40,8 @@ type PageKeeper interface {
 	Keep(p page.Page, prof *profile.Profile, match, why string) (string, error)
 }
 
-// Track returns a tracker for a source whose pages have the profile p. match is the match ID, or ""
-// if the pages contain it.
+// Track returns a tracker for a source with the profile p. match is the match ID, or "" if the pages
+// contain it.
 func (in *Ingester) Track(p *profile.Profile, match string) *Tracker {
 	return &Tracker{ingester: in, profile: p, match: match, id: uuid.NewString()[:8], parsed: &parsedPage{}}
 }
@@ -76,8 +76,8 @@ func (in *Ingester) reconcile(
 	return out, err
 }
 
-// markStale marks a match as stale. done is true if the match is marked, or need not be marked. It
-// is false while another source has usable pages of the match.
+// markStale marks a match as stale. If err is nil, done is true if the match is marked or need not
+// be marked, and false while another source has usable pages of the match.
 func (in *Ingester) markStale(
 	ctx context.Context, match string, from reconcile.Provenance, reason string,
 ) (events []event.Event, done bool, err error) {
@@ -89,21 +89,21 @@ func (in *Ingester) markStale(
 	return events, done, err
 }
 
-// maxConflicts is the maximum number of attempts of update. An attempt fails if another worker
-// saves the state at the same time.
-const maxConflicts = 20
+// maxAttempts is the maximum number of attempts of update to save a state. An attempt fails if
+// another worker saves the state at the same time.
+const maxAttempts = 20
 
 // update loads the state of a match, calls change with it, and saves the state and events that
 // change returns. If another worker saved the state meanwhile, update tries again, at most
-// maxConflicts times in total. If nothing changed, it writes nothing. known reports whether the
-// match had a saved state before.
+// maxAttempts times in total. If nothing changed, it writes nothing. After it has saved events, it
+// calls in.Nudge. known reports whether the match had a saved state before.
 func (in *Ingester) update(
 	ctx context.Context, match string, change func(reconcile.State) (reconcile.State, []event.Event, error),
 ) (events []event.Event, known bool, err error) {
 	if err := event.CheckMatchID(match); err != nil {
 		return nil, false, err
 	}
-	for range maxConflicts {
+	for range maxAttempts {
 		state, version, err := in.Store.Load(ctx, match)
 		if err != nil {
 			return nil, false, err
@@ -137,7 +137,7 @@ func (in *Ingester) update(
 		}
 		return events, known, nil
 	}
-	return nil, true, fmt.Errorf("%w, %d times in a row", ErrConflict, maxConflicts)
+	return nil, true, fmt.Errorf("%w, %d times in a row", ErrConflict, maxAttempts)
 }
 
 func encode(events []event.Event) ([]broker.Message, error) {

@@ -18,11 +18,11 @@ type cachedPage struct {
 	used time.Time // when the page was last put into the cache
 }
 
-// size estimates the memory of a cached page, in bytes. The parsed form is about as large as the
-// body.
+// size estimates how much memory a cached page uses, in bytes. The parsed form is about as large as
+// the body.
 func (c *cachedPage) size() int { return 2*len(c.page.Body) + 4<<10 }
 
-// maxCacheBytes is the maximum size of the pages that a worker caches, as estimated by size.
+// maxCacheBytes is the maximum total size of the pages that a worker caches, as estimated by size.
 const maxCacheBytes = 64 << 20
 
 // A pageCache contains the cached pages of a worker. While a goroutine uses a page, the page is not
@@ -33,44 +33,46 @@ type pageCache struct {
 	bytes int                    // total size of pages
 }
 
-// get removes the page of a source from the cache and returns it, or returns nil if there is none.
-func (c *pageCache) get(source string) *cachedPage {
+// get removes the page with the given key from the cache and returns it, or returns nil if there is
+// none.
+func (c *pageCache) get(key string) *cachedPage {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.remove(source)
+	return c.remove(key)
 }
 
-// put puts a page into the cache. If the cache is full, it removes the least recently used pages.
-func (c *pageCache) put(source string, p *cachedPage) {
+// put puts a page into the cache. If the cache is then too large, put removes the least recently
+// used pages, but never the new page.
+func (c *pageCache) put(key string, p *cachedPage) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.pages == nil {
 		c.pages = map[string]*cachedPage{}
 	}
-	c.remove(source)
+	c.remove(key)
 	p.used = time.Now()
-	c.pages[source] = p
+	c.pages[key] = p
 	c.bytes += p.size()
 	for c.bytes > maxCacheBytes && len(c.pages) > 1 {
 		c.remove(c.oldest())
 	}
 }
 
-// oldest returns the source with the least recently used page.
-func (c *pageCache) oldest() (source string) {
-	for id, p := range c.pages {
-		if source == "" || p.used.Before(c.pages[source].used) {
-			source = id
+// oldest returns the key of the least recently used page.
+func (c *pageCache) oldest() (key string) {
+	for k, p := range c.pages {
+		if key == "" || p.used.Before(c.pages[key].used) {
+			key = k
 		}
 	}
-	return source
+	return key
 }
 
-// remove removes the page of a source and returns it, or returns nil if there is none.
-func (c *pageCache) remove(source string) *cachedPage {
-	p := c.pages[source]
+// remove removes the page with the given key and returns it, or returns nil if there is none.
+func (c *pageCache) remove(key string) *cachedPage {
+	p := c.pages[key]
 	if p != nil {
-		delete(c.pages, source)
+		delete(c.pages, key)
 		c.bytes -= p.size()
 	}
 	return p

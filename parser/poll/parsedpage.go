@@ -46,7 +46,8 @@ func parse(ctx context.Context, prof *profile.Profile, p page.Page, prev *parsed
 	return parsed
 }
 
-// problemText returns the first problems of the page on one line.
+// problemText returns the problems of the page on one line: at most three, and the number of the
+// others.
 func (p *parsedPage) problemText() string {
 	const most = 3
 	texts := observation.Summary(p.problems)

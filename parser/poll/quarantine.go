@@ -30,9 +30,9 @@ func quarantineFor(unended int) time.Duration {
 	return min(firstQuarantine<<min(unended-maxUnended, 10), longestQuarantine)
 }
 
-// run runs a claimed poll. The page of a source can be the reason why a process ends during a poll,
-// or why a poll times out. So after maxUnended such polls in a row, run quarantines the source. run
-// skips the poll of a quarantined source if the poll before did not end (c.died).
+// run runs a claimed poll. A page can cause the process to end during a poll, or the poll to time
+// out. So after maxUnended such polls in a row, run quarantines the source. run skips the poll of a
+// quarantined source if the poll before did not end (c.died).
 func (w *Worker) run(ctx context.Context, c *claim, r *run) Result {
 	var result Result
 	if wait := quarantineFor(c.unended); wait > 0 && c.died {
@@ -48,33 +48,33 @@ func (w *Worker) run(ctx context.Context, c *claim, r *run) Result {
 	}
 	wait := quarantineFor(c.unended)
 	if wait == 0 {
-		w.held.remove(r.poll.Source.ID)
+		w.quarantined.remove(r.poll.Source.ID)
 		return result
 	}
 	why := fmt.Sprintf("%d polls in a row did not end: the next poll is in %v", c.unended, wait)
 	r.log.Error("source quarantined", "problem", why)
-	w.held.add(r.poll.Source.ID, heldSource{r.poll.Source.Profile, why, result.At.Add(wait)})
+	w.quarantined.add(r.poll.Source.ID, quarantinedSource{r.poll.Source.Profile, why, result.At.Add(wait)})
 	result.Wait, result.Problem = max(result.Wait, wait), cmp.Or(result.Problem, why)
 	return result
 }
 
-// A quarantine contains the sources that this worker has quarantined. Goroutines can share it.
+// A quarantine contains the sources that a worker has quarantined. Goroutines can share it.
 type quarantine struct {
 	mu      sync.Mutex
-	sources map[string]heldSource // by ID
+	sources map[string]quarantinedSource // by ID
 }
 
-// A heldSource is a quarantined source.
-type heldSource struct {
+// A quarantinedSource contains the profile of a source, why it is quarantined, and until when.
+type quarantinedSource struct {
 	profile, why string
 	until        time.Time
 }
 
-func (q *quarantine) add(id string, s heldSource) {
+func (q *quarantine) add(id string, s quarantinedSource) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	if q.sources == nil {
-		q.sources = map[string]heldSource{}
+		q.sources = map[string]quarantinedSource{}
 	}
 	q.sources[id] = s
 }
@@ -88,11 +88,12 @@ func (q *quarantine) remove(id string) {
 // Health returns an issue for each source that this worker has quarantined. The issue ends when
 // this worker completes a poll of the source, or an hour after the end of the quarantine.
 func (w *Worker) Health(context.Context) (issues []health.Issue) {
-	w.held.mu.Lock()
-	defer w.held.mu.Unlock()
-	maps.DeleteFunc(w.held.sources, func(_ string, s heldSource) bool { return time.Since(s.until) > time.Hour })
-	for _, id := range slices.Sorted(maps.Keys(w.held.sources)) {
-		s := w.held.sources[id]
+	w.quarantined.mu.Lock()
+	defer w.quarantined.mu.Unlock()
+	sources := w.quarantined.sources
+	maps.DeleteFunc(sources, func(_ string, s quarantinedSource) bool { return time.Since(s.until) > time.Hour })
+	for _, id := range slices.Sorted(maps.Keys(sources)) {
+		s := sources[id]
 		issues = append(issues, health.Issue{Text: fmt.Sprintf("source %s (profile %s): %s", id, s.profile, s.why)})
 	}
 	return issues

@@ -14,7 +14,7 @@ import (
 
 // If processes end during the polls of a source, the source is quarantined. Each further poll
 // that does not end makes the quarantine longer. Health names the source. After a poll that ends, the
-// source is polled as before.
+// source is no longer quarantined.
 func TestSourceThatEndsProcesses(t *testing.T) {
 	testenv.OnBothRedis(t, func(t *testing.T, r *redis.Client) {
 		site := parsertest.NewSite(t)
@@ -36,7 +36,7 @@ func TestSourceThatEndsProcesses(t *testing.T) {
 				t.Errorf("quarantine %d: %+v, want a wait of %v", i+1, got, want)
 			}
 			if issues := c.workers[1].Health(t.Context()); len(issues) != 1 || !strings.Contains(issues[0].Text, c.source.ID) {
-				t.Errorf("issues %v, want one with the source", issues)
+				t.Errorf("issues %v, want one that names source %s", issues, c.source.ID)
 			}
 		}
 		if got := c.poll(1); strings.Contains(got.Problem, "did not end") || got.Wait != 0 {

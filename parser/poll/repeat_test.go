@@ -26,17 +26,17 @@ func TestSaveWhenRepliesAreLost(t *testing.T) {
 		}
 		st.Match.ID = "m1"
 		if err := s.Save(t.Context(), st, 0, messages(t, "a", "b")); err != nil {
-			t.Errorf("Save with version 0: %v", err)
+			t.Errorf("Save with version 0: %v, want no error", err)
 		}
 		if err := s.Save(t.Context(), st, 0, messages(t, "late")); !errors.Is(err, poll.ErrConflict) {
 			t.Errorf("Save with an old version: %v, want ErrConflict", err)
 		}
 		if err := s.Save(t.Context(), st, 1, messages(t, "c")); err != nil {
-			t.Errorf("Save with version 1: %v", err)
+			t.Errorf("Save with version 1: %v, want no error", err)
 		}
 		waiting, err := poll.NewStore(r, "mw:").Outbox().Oldest(t.Context(), "m1", 10)
 		if got := ids(waiting); err != nil || len(got) != 3 || got[2] != "c" {
-			t.Errorf("the outbox contains %v, %v, want a, b and c", got, err)
+			t.Errorf("the outbox contains %v, error %v, want a, b and c", got, err)
 		}
 	})
 }

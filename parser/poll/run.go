@@ -17,16 +17,16 @@ import (
 
 // A run is the execution of one poll.
 type run struct {
-	worker  *Worker
-	poll    Poll
-	task    string   // ID of the task
-	tracker *Tracker // tracker of the page; set by track
-	request *page.Request
-	url     string // URL of the page, with dates instead of placeholders
-	cached  string // key of the page in the cache
-	log     *slog.Logger
-	began   time.Time
-	result  Result // completed by do
+	worker   *Worker
+	poll     Poll
+	task     string   // ID of the task
+	tracker  *Tracker // tracker of the page; set by track
+	request  *page.Request
+	url      string // URL of the page, with dates instead of placeholders
+	cacheKey string // key of the page in the cache
+	log      *slog.Logger
+	began    time.Time
+	result   Result // completed by do
 
 	timedOut bool // whether the page could not be ingested in time
 }
@@ -58,12 +58,12 @@ func (r *run) do(ctx context.Context, state sourceState) (sourceState, Result) {
 	return state, r.result
 }
 
-// setRequest sets r.request to the request settings that the source names. It returns an error if
-// the worker does not have these settings.
+// setRequest sets r.request to the request settings that the source names, or to empty settings if
+// it names none. setRequest returns an error if the worker does not have the named settings.
 func (r *run) setRequest() error {
 	name := r.poll.Source.Request
 	if r.request = r.worker.Requests[name]; r.request == nil && name != "" {
-		return fmt.Errorf("the parser's config does not have the request settings %q of the source", name)
+		return fmt.Errorf("the parser's config does not have the request settings %q, which the source names", name)
 	}
 	if r.request == nil {
 		r.request = &page.Request{}
@@ -75,9 +75,9 @@ func (r *run) setRequest() error {
 // returns the new state of the page, and sets the result.
 func (r *run) pollPage(ctx context.Context, prof *profile.Profile, state sourceState, day time.Time) sourceState {
 	r.result = Result{Due: r.poll.Due}
-	r.url, r.cached = r.poll.Source.URL, r.poll.Source.ID
+	r.url, r.cacheKey = r.poll.Source.URL, r.poll.Source.ID
 	if !day.IsZero() {
-		r.url, r.cached = ExpandDates(r.url, day), r.cached+" "+day.Format(time.DateOnly)
+		r.url, r.cacheKey = ExpandDates(r.url, day), r.cacheKey+" "+day.Format(time.DateOnly)
 	}
 	r.track(prof, state)
 	r.fetchAndIngest(ctx, day)
@@ -85,7 +85,8 @@ func (r *run) pollPage(ctx context.Context, prof *profile.Profile, state sourceS
 	return r.tracker.sourceState
 }
 
-// fetchAndIngest fetches the page and ingests it.
+// fetchAndIngest fetches the page and ingests it. If the site forbids the page, fetchAndIngest calls
+// stop instead.
 func (r *run) fetchAndIngest(ctx context.Context, day time.Time) {
 	if r.tracker.Forbidden != "" {
 		r.stop(ctx)
@@ -113,7 +114,7 @@ func (r *run) fetchAndIngest(ctx context.Context, day time.Time) {
 	default:
 		r.fetchFailed(ctx, err)
 	}
-	r.worker.cache.put(r.cached, cached)
+	r.worker.cache.put(r.cacheKey, cached)
 }
 
 // sourceProfile returns the profile of the source. It returns an error if the worker does not have
@@ -127,7 +128,7 @@ func (r *run) sourceProfile() (*profile.Profile, error) {
 	return prof, err
 }
 
-// track sets the tracker of the source, with the source's state.
+// track sets r.tracker to a tracker of the source with the given state.
 func (r *run) track(prof *profile.Profile, state sourceState) {
 	r.result.Many = prof.ManyMatches()
 	r.tracker = r.worker.ingester.Track(prof, r.poll.Source.Match)
@@ -140,7 +141,7 @@ func (r *run) track(prof *profile.Profile, state sourceState) {
 // cachedPage removes the page from the cache and returns it. If the cache does not contain the
 // page, cachedPage returns a new fetcher without a page.
 func (r *run) cachedPage(day time.Time) (*cachedPage, error) {
-	if cached := r.worker.cache.get(r.cached); cached != nil {
+	if cached := r.worker.cache.get(r.cacheKey); cached != nil {
 		return cached, nil
 	}
 	fetcher, err := r.worker.client.RequestFetcher(r.url, onDay(r.request, day))
@@ -169,7 +170,7 @@ func (r *run) fetch(ctx context.Context, cached *cachedPage) error {
 func (r *run) ingest(ctx context.Context, cached *cachedPage) {
 	weight := pageWeight(cached.page)
 	if err := r.worker.pages.Acquire(ctx, weight); err != nil {
-		r.result.Problem = "the poll timed out while it waited for the parsing of other pages"
+		r.result.Problem = "the poll timed out while it waited for other pages to be parsed"
 		cached.fetcher.Forget()
 		return
 	}

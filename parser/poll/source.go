@@ -20,7 +20,7 @@ type Source struct {
 	Zone    string        // time zone of the dates in the URL and in the request settings; "" means UTC
 }
 
-// Requests holds the settings of requests by name. Events and tasks contain only the name.
+// Requests holds request settings by name. Events and tasks contain only the name.
 type Requests map[string]*page.Request
 
 const (
@@ -38,10 +38,10 @@ type SourceError struct {
 func (e *SourceError) Error() string { return e.Err.Error() }
 func (e *SourceError) Unwrap() error { return e.Err }
 
-// Resolve checks a source and returns it in the form that tasks and events contain. The URL must
-// have one of the profile's hosts. It must not contain a user or password, because events contain
-// the URL. It must not contain an address or a port that p refuses. Either the profile or
-// s.Match must give the match ID. The error is a [SourceError].
+// Resolve checks a source and returns it in the form that tasks and events contain. If the profile
+// names hosts, the URL must have one of them. The URL must not contain a user or password, because
+// events contain the URL. It must not contain an address or a port that p refuses. If the profile
+// has no rule for the match ID, s.Match must be set. The error is a [SourceError].
 func (s Source) Resolve(p page.Policy) (event.Source, error) {
 	fault := func(field string, err error) (event.Source, error) {
 		return event.Source{}, &SourceError{field, err}

@@ -13,16 +13,17 @@ import (
 type sourceState struct {
 	Hash       uint64   `json:"hash,omitempty"`      // hash of the latest page
 	Unchanged  int      `json:"unchanged,omitempty"` // number of polls in a row with the same hash as the poll before
-	Newest     uint64   `json:"newest,omitempty"`    // hash of the newest page, see recordPage
+	Newest     uint64   `json:"newest,omitempty"`    // for lists of matches: hash of the newest page, see recordPage
 	Superseded []uint64 `json:"gone,omitempty"`      // hashes of the pages that newer pages replaced, oldest first
 
 	Failures  int       `json:"fails,omitempty"`     // number of polls in a row without a usable page
-	Usable    time.Time `json:"good,omitzero"`       // when the latest usable page was fetched, or the first poll failed
+	Usable    time.Time `json:"good,omitzero"`       // time of the latest usable page, or if none, the first failed poll
 	Problems  string    `json:"said,omitempty"`      // problems of the latest page, as they were logged
 	Warning   string    `json:"warned,omitempty"`    // why the latest page, or a match on it, was not ingested
 	Forbidden string    `json:"forbidden,omitempty"` // why no more requests are sent to the site; "" if requests are sent
 
-	// OtherSport is nil if the latest page with a period was about the profile's sport.
+	// OtherSport records the latest page about another sport. A later page with a period of the
+	// profile's sport sets it to nil.
 	OtherSport *otherSport `json:"other_sport,omitempty"`
 
 	Shown map[string]time.Time `json:"shown,omitempty"`  // key: match ID; when a page last showed the match
@@ -50,8 +51,8 @@ type otherSport struct {
 // of the source was about another sport less than forgottenAfter ago. If the source has shown a
 // match, mayBeOtherSport returns false until reconcile.StalePolls polls in a row have failed.
 func (s *sourceState) mayBeOtherSport(sport event.Sport, at time.Time) bool {
-	few := len(s.Shown) > 0 && s.Failures < reconcile.StalePolls
-	return s.OtherSport != nil && s.OtherSport.Sport == sport && at.Sub(s.OtherSport.At) < forgottenAfter && !few
+	trusted := len(s.Shown) > 0 && s.Failures < reconcile.StalePolls
+	return s.OtherSport != nil && s.OtherSport.Sport == sport && at.Sub(s.OtherSport.At) < forgottenAfter && !trusted
 }
 
 // maxSuperseded is the maximum number of hashes in Superseded.
@@ -89,7 +90,7 @@ func (s *sourceState) recordShown(match string, at time.Time) {
 }
 
 // recordRefused records why the page was ignored for a match. If no page has shown the match yet,
-// recordRefused sets Shown to at, so that the match can become stale.
+// recordRefused sets its time in Shown to at, so that the match can become stale.
 func (s *sourceState) recordRefused(match string, at time.Time, why string) {
 	if s.Refused == nil {
 		s.Refused = map[string]string{}

@@ -21,7 +21,7 @@ func TestRecordPage(t *testing.T) {
 	}
 }
 
-// The number of hashes of replaced pages is bounded. The oldest hashes are dropped.
+// The number of hashes of replaced pages is bounded. The oldest hashes are removed.
 func TestRecordPageIsBounded(t *testing.T) {
 	var s sourceState
 	for hash := range uint64(1000) {
@@ -30,7 +30,8 @@ func TestRecordPageIsBounded(t *testing.T) {
 	if len(s.Superseded) != maxSuperseded {
 		t.Errorf("Superseded contains %d hashes, want %d", len(s.Superseded), maxSuperseded)
 	}
-	if !s.recordPage(999) || s.recordPage(1) {
-		t.Error("recordPage: want true for the page before the newest, and false for the first page, which was dropped")
+	if before, first := s.recordPage(999), s.recordPage(1); !before || first {
+		t.Errorf("recordPage: %t for the page before the newest and %t for the first page, want true and false",
+			before, first)
 	}
 }

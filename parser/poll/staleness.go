@@ -11,9 +11,9 @@ import (
 	"github.com/matchwire/matchwire/parser/reconcile"
 )
 
-// NoteFailure records a poll without a usable page. After [reconcile.StalePolls] such polls in a
-// row, over at least [reconcile.StaleAfter], it marks the matches of the source as stale, except
-// matches that are over.
+// NoteFailure records a poll without a usable page. The source is stale after at least
+// [reconcile.StalePolls] such polls in a row, over at least [reconcile.StaleAfter]. NoteFailure then
+// marks the matches of the source as stale, except matches that are over.
 func (t *Tracker) NoteFailure(ctx context.Context, url string, at time.Time, reason string) ([]event.Event, error) {
 	if t.Usable.IsZero() {
 		t.Usable = at
@@ -44,13 +44,14 @@ const (
 	// vanishedAfter is the time after which a match that is missing from a list becomes stale.
 	// Sites sometimes remove a match and list it again.
 	vanishedAfter = 5 * time.Minute
-	// forgottenAfter is how long a match that no page shows stays in the state of its source.
+	// forgottenAfter is how long a match that no page shows stays in the state of its source. It is
+	// also how long a page about another sport counts, see mayBeOtherSport.
 	forgottenAfter = 24 * time.Hour
 )
 
-// markVanished marks a match as stale if no page has shown the match for vanishedAfter. If the
-// latest page showed another match instead, the reason says so. After forgottenAfter, markVanished
-// removes the match from the state of the source.
+// markVanished marks as stale each match that no page has shown for vanishedAfter. If the latest
+// page showed another match instead, the reason says so. After forgottenAfter, markVanished removes
+// the match from the state of the source.
 func (t *Tracker) markVanished(ctx context.Context, at time.Time, from reconcile.Provenance) ([]event.Event, error) {
 	var vanished []string
 	for match, shown := range t.Shown {
@@ -75,7 +76,7 @@ func (t *Tracker) markVanished(ctx context.Context, at time.Time, from reconcile
 	return all, nil
 }
 
-// markStale marks matches as stale, except matches that are already marked.
+// markStale marks matches as stale, except matches that are already done, see recordStale.
 func (t *Tracker) markStale(
 	ctx context.Context, matches []string, from reconcile.Provenance, reason string,
 ) ([]event.Event, error) {

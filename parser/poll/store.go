@@ -20,7 +20,7 @@ import (
 // a match, so an event is in the outbox if and only if its state is saved.
 //
 //	mw:{<match>}:state  hash: version, state (JSON), saved_by (ID of the call of Save that wrote them)
-//	mw:upcoming         sorted set of matches that have not begun, by kick-off
+//	mw:upcoming         sorted set of matches that have not begun, by kick-off time
 type Store struct {
 	redis  redis.UniversalClient
 	prefix string

@@ -49,7 +49,7 @@ func TestStateAndOutboxAreOneWrite(t *testing.T) {
 		s := poll.NewStore(r, "mw:")
 		st, version, err := s.Load(ctx, "m1")
 		if err != nil || version != 0 || st.Epoch == "" {
-			t.Fatalf("loading an unknown match: %+v, version %d, %v; want an epoch and version 0", st, version, err)
+			t.Fatalf("loading an unknown match: %+v, version %d, error %v; want an epoch and version 0", st, version, err)
 		}
 		st.Match.ID, st.Seq = "m1", 2
 		saved := messages(t, "a", "b")
@@ -64,15 +64,16 @@ func TestStateAndOutboxAreOneWrite(t *testing.T) {
 		}
 		got, version, err := s.Load(ctx, "m1")
 		if err != nil || version != 1 || got.Seq != 2 || got.Epoch != st.Epoch {
-			t.Errorf("Load after Save: %+v, version %d, %v; want seq 2, epoch %s and version 1", got, version, err, st.Epoch)
+			t.Errorf("Load after Save: %+v, version %d, error %v; want seq 2, epoch %s and version 1",
+				got, version, err, st.Epoch)
 		}
 		pending, err := s.Outbox().Oldest(ctx, "m1", 10)
 		if err != nil || !slices.Equal(ids(pending), []string{"a", "b"}) ||
 			string(pending[0].Body) != string(saved[0].Body) || pending[1].TID != saved[1].TID {
-			t.Errorf("the outbox contains %v, %v, want %v", pending, err, saved)
+			t.Errorf("the outbox contains %v, error %v, want %v", pending, err, saved)
 		}
 		if all, err := s.Outbox().Pending(ctx); err != nil || !slices.Equal(all, []string{"m1"}) {
-			t.Errorf("matches with pending messages: %v, %v, want m1", all, err)
+			t.Errorf("matches with pending messages: %v, error %v, want m1", all, err)
 		}
 		if ttl := r.TTL(ctx, "mw:{m1}:state").Val(); ttl < 24*time.Hour {
 			t.Errorf("the state expires in %v, want at least 24h", ttl)
@@ -185,7 +186,8 @@ func TestUnusablePageChangesNothing(t *testing.T) {
 		_, err := in.Track(p, "one-goal").Ingest(t.Context(), page.Page{URL: url, Body: []byte(body)})
 		if err == nil || !strings.Contains(log.String(), "page unusable, nothing changed") ||
 			!strings.Contains(log.String(), url) {
-			t.Errorf("page %q: error %v, log %q, want an error, and a log with the URL", body, err, log.String())
+			t.Errorf("page %q: error %v, log %q, want an error, and an unusable page in the log with its URL",
+				body, err, log.String())
 		}
 	}
 	after, version2, err := s.Load(t.Context(), "one-goal")

@@ -30,8 +30,8 @@ type Result struct {
 	Scored    bool          // whether the page produced an event that changed the score
 	Unchanged int           // number of polls in a row with an unchanged page
 	Failures  int           // number of polls in a row without a usable page
-	Busy      bool          // whether no request was sent because too many requests wait for the host
-	Problem   string        // why the poll failed, without secrets; "" if it did not
+	Busy      bool          // whether no request was sent because too many requests were waiting for the host
+	Problem   string        // what went wrong in the poll, without secrets; "" if nothing did
 	Wait      time.Duration // minimum pause before the next poll, from Retry-After or a quarantine
 	Fresh     time.Duration // how long the page stays fresh, from max-age
 	Stop      string        // why the source must not be polled again; "" if it can be polled
@@ -44,7 +44,7 @@ func (p Poll) ByClock(tid event.TID) bool { return tid != p.Activated }
 
 // Task returns the task for the poll, created at the given time. The same poll always has the same
 // task ID. tid is the TID of the job that the task belongs to. cause is the ID of the event that
-// activated the source. The task expires after ttl, when the next poll replaces it.
+// activated the source. The task expires after ttl, because the next poll then replaces it.
 func (p Poll) Task(tid event.TID, cause string, at time.Time, ttl time.Duration) (broker.Task, error) {
 	t, err := broker.NewTask(PagePoll, tid, p, at, max(ttl, time.Millisecond))
 	t.ID = event.IncidentID("poll", p.Source.ID, strconv.FormatInt(p.Due.UnixMilli(), 10))

@@ -29,8 +29,8 @@ type Tracker struct {
 }
 
 // Ingest reconciles a page of the source with the states of its matches. It returns the events,
-// which are saved in the outbox. The events have the TID of ctx. The error contains every match
-// that was not ingested. The states of these matches did not change.
+// which are saved in the outbox. The events have the TID of ctx. The error names every match that
+// was not ingested. The states of these matches did not change.
 func (t *Tracker) Ingest(ctx context.Context, p page.Page) ([]event.Event, error) {
 	t.parsed = parse(ctx, t.profile, p, t.parsed)
 	defer func() { t.parsed.document = nil }()
@@ -129,7 +129,8 @@ func (t *Tracker) checkSport(at time.Time) error {
 	return err
 }
 
-// unusable logs why a page is unusable, and records it as a failure.
+// unusable saves an unusable page for the author of the profile, logs why it is unusable, and
+// records a failure.
 func (t *Tracker) unusable(ctx context.Context, log *slog.Logger, p page.Page, err error) ([]event.Event, error) {
 	if kept := t.keep(p, err.Error()); kept != "" {
 		log = log.With("kept", kept)

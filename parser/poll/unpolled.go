@@ -13,8 +13,8 @@ import (
 // MarkUnpolled marks the matches of a source as stale because no process polls its page. matches are
 // the IDs of the matches that the page shows. cause is the ID of the event that activated the
 // source. since is the time of the latest poll, or of the activation if there was no poll. A match
-// that another source shows, or that is over, stays unchanged. The next poll makes the matches fresh
-// again. MarkUnpolled saves the events in the outbox and returns them.
+// that another source shows, or that is over, stays unchanged. The next usable page makes the
+// matches fresh again. MarkUnpolled saves the events in the outbox and returns them.
 func (in *Ingester) MarkUnpolled(
 	ctx context.Context, source event.Source, matches []string, cause string, since time.Time,
 ) ([]event.Event, error) {

@@ -23,16 +23,16 @@ import (
 // match.
 func (s *Store) upcomingKey() string { return s.prefix + "upcoming" }
 
-// upcomingFor is how long a match stays in the index after its kick-off.
+// upcomingFor is how long a match stays in the index after its kick-off time.
 const upcomingFor = 24 * time.Hour
 
-// maxUpcoming is the maximum number of matches that [Store.Upcoming] reads, in the order of
-// kick-off.
+// maxUpcoming is the maximum number of matches that [Store.Upcoming] reads. If there are more, it
+// reads the matches that begin first.
 const maxUpcoming = 2000
 
 // markUpcoming adds a match that has not begun to the index, or updates its kick-off time there.
 func (s *Store) markUpcoming(ctx context.Context, m event.Match) error {
-	if !begins(m) {
+	if !isUpcoming(m) {
 		return nil
 	}
 	entry := redis.Z{Score: float64(m.Start.Unix()), Member: m.ID}
@@ -42,14 +42,14 @@ func (s *Store) markUpcoming(ctx context.Context, m event.Match) error {
 	return nil
 }
 
-// begins reports whether the kick-off time of a match is known and the match has not begun.
-func begins(m event.Match) bool {
+// isUpcoming reports whether a match is scheduled or delayed, and its kick-off time is known.
+func isUpcoming(m event.Match) bool {
 	return !m.Start.IsZero() && (m.Status == event.Scheduled || m.Status == event.Delayed)
 }
 
-// Upcoming returns the matches whose kick-off is between now and until, by this machine's clock. It
-// omits matches that have already begun. For each match, it returns the sport, league and match, as
-// the latest page shows them.
+// Upcoming returns the matches whose kick-off time is between now and until, by this machine's
+// clock. It omits matches that have already begun, or are postponed or cancelled. For each match, it
+// returns the sport, league and match, as the latest page shows them.
 func (s *Store) Upcoming(ctx context.Context, until time.Time) ([]event.Data, error) {
 	now := time.Now()
 	seconds := func(t time.Time) string { return strconv.FormatInt(t.Unix(), 10) }
@@ -82,7 +82,7 @@ func (s *Store) Upcoming(ctx context.Context, until time.Time) ([]event.Data, er
 		if err != nil {
 			return nil, fmt.Errorf("loading the state of match %s: %w", near.Val()[i], err)
 		}
-		if m := st.Match; begins(m) && m.Start.After(now) && !m.Start.After(until) {
+		if m := st.Match; isUpcoming(m) && m.Start.After(now) && !m.Start.After(until) {
 			all = append(all, event.Data{Sport: st.Sport, League: st.League, Match: &m})
 		}
 	}

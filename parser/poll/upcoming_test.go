@@ -12,7 +12,7 @@ import (
 	"github.com/matchwire/matchwire/parser/poll"
 )
 
-// Upcoming returns the matches that begin soon, with the latest kick-off that a page showed.
+// Upcoming returns the matches that begin soon, with the kick-off time that a page showed last.
 func TestUpcoming(t *testing.T) {
 	testenv.OnBothRedis(t, func(t *testing.T, r *redis.Client) {
 		store := poll.NewStore(r, "mw:")
@@ -27,12 +27,12 @@ func TestUpcoming(t *testing.T) {
 			var got []string
 			for _, d := range matches {
 				if d.Sport != event.Soccer || d.League == "" || d.Match.Home == "" || !d.Match.Start.Equal(soon) {
-					t.Errorf("%s: %+v, want a sport, a league, teams and the kick-off %v", what, d, soon)
+					t.Errorf("%s: %+v, want a sport, a league, teams and the kick-off time %v", what, d, soon)
 				}
 				got = append(got, d.Match.ID)
 			}
 			if slices.Sort(got); !slices.Equal(got, all) || err != nil {
-				t.Errorf("%s: %v, %v, want %v", what, got, err, all)
+				t.Errorf("%s: matches %v, error %v, want %v", what, got, err, all)
 			}
 		}
 		show(false, "a", soon, event.Scheduled)
@@ -45,7 +45,7 @@ func TestUpcoming(t *testing.T) {
 		want("at first", "a", "delayed")
 		show(false, "later", soon, event.Scheduled)
 		show(false, "a", soon.Add(time.Hour), event.Scheduled)
-		want("after two moved", "delayed", "later")
+		want("after two kick-off times changed", "delayed", "later")
 		show(false, "later", soon, event.Live)
 		show(false, "delayed", soon, event.Cancelled)
 		want("after one began and one was cancelled")

@@ -25,16 +25,16 @@ type Worker struct {
 	// of Handle. It may be nil.
 	Requests Requests
 
-	profiles profile.Library
-	client   *page.Client
-	ingester *Ingester
-	sources  sourceStore
-	cache    pageCache
-	pages    *semaphore.Weighted // limits the total size of the pages that are parsed at a time, see pageWeight
-	held     quarantine
-	trace    *trace.Recorder
-	report   Report
-	now      func() time.Time // current time, for dates in URLs; tests replace it
+	profiles    profile.Library
+	client      *page.Client
+	ingester    *Ingester
+	sources     sourceStore
+	cache       pageCache
+	pages       *semaphore.Weighted // limits the total size of the pages that are parsed at the same time, see pageWeight
+	quarantined quarantine
+	trace       *trace.Recorder
+	report      Report
+	now         func() time.Time // current time, for dates in URLs; tests replace it
 }
 
 // A Report receives the result of every poll that was not skipped. ctx carries the TID of the task.
@@ -58,15 +58,15 @@ const (
 	// pollTimeout is the timeout of a poll, from the wait for a slot at the host to saving the
 	// events.
 	pollTimeout = 90 * time.Second
-	// maxPolls is the maximum number of polls that a worker runs at a time.
+	// maxPolls is the maximum number of polls that a worker runs at the same time.
 	maxPolls = 16
-	// maxParsedBytes is the maximum total size of the pages that a worker parses at a time. Parsing
-	// a page can need memory of 160 times its size, and at most 80 MiB.
+	// maxParsedBytes is the maximum total size, in bytes, of the pages that a worker parses at the
+	// same time. Parsing a page can need up to 160 times its size in memory, but at most 80 MiB.
 	maxParsedBytes = 2 << 20
 )
 
-// pageWeight returns how many bytes of maxParsedBytes a page uses. A large page uses half, so two
-// pages of any size can be parsed at a time.
+// pageWeight returns how many bytes of maxParsedBytes a page uses. A page uses at most half, so two
+// pages of any size can be parsed at the same time.
 func pageWeight(p page.Page) int64 { return min(int64(len(p.Body)), maxParsedBytes/2) }
 
 // Subscription returns the subscription to the queue of tasks, which all workers share.

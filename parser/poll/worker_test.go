@@ -33,7 +33,7 @@ type cluster struct {
 	results  []poll.Result
 }
 
-// newCluster returns n workers. The source has the profile parsertest.SmallProfile.
+// newCluster returns a cluster of n workers. The source has the profile parsertest.SmallProfile.
 func newCluster(t *testing.T, r *redis.Client, n int, url, match string) *cluster {
 	t.Helper()
 	p, err := profile.Load("small.yaml", []byte(parsertest.SmallProfile))
@@ -292,7 +292,7 @@ func TestForbiddenSource(t *testing.T) {
 			t.Errorf("result without the other source: %+v, %d more requests, want Stop and no requests", p, s.Count()-before)
 		}
 		if !strings.Contains(c.log.String(), "the site forbids the page: source stopped") {
-			t.Errorf("the log does not report that the source stopped:\n%s", c.log.String())
+			t.Errorf("the log is\n%s\nwant it to report that the source stopped", c.log.String())
 		}
 		s.Answer(func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintf(w, parsertest.SmallPage, 1) })
 		again := poll.Poll{Source: c.source, Due: c.due.Add(time.Minute), Activated: event.NewTID()}

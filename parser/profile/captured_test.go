@@ -73,7 +73,7 @@ func TestCapturedPages(t *testing.T) {
 				t.Fatalf("%d observations, want 1", len(all))
 			}
 			for _, p := range problems {
-				t.Errorf("unexpected problem: %v", p)
+				t.Errorf("problem %v, want none", p)
 			}
 			o := all[0]
 			if o.Match.Home != tc.home || o.Match.Away != tc.away || o.Score == nil || *o.Score != tc.score ||
@@ -86,7 +86,7 @@ func TestCapturedPages(t *testing.T) {
 				kinds[string(in.Kind)+" "+in.Detail]++
 				if in.Side == "" || in.Player == "" || in.Clock.Period == "" || in.Clock.String() == "" || in.Path == "" ||
 					(in.Kind == event.Substitution) != (in.Off != "") {
-					t.Errorf("incomplete incident %+v", in)
+					t.Errorf("incident %+v, want a side, player, clock and path, and off only for a substitution", in)
 				}
 			}
 			if fmt.Sprint(kinds) != fmt.Sprint(tc.kinds) {
@@ -94,7 +94,7 @@ func TestCapturedPages(t *testing.T) {
 			}
 			for _, want := range tc.sample {
 				if !contains(o.Incidents, want) {
-					t.Errorf("missing incident %+v", want)
+					t.Errorf("no incident %+v, want one", want)
 				}
 			}
 		})
@@ -245,8 +245,9 @@ func contains(all []observation.Incident, want observation.Incident) bool {
 	return false
 }
 
-// A page is decoded in the charset that it declares. A page that declares no charset is decoded as
+// A page is decoded with the charset that it declares. A page that declares no charset is decoded as
 // UTF-8 if its bytes are valid UTF-8, even if the first non-ASCII letter is far from the start.
+// Otherwise the charset is guessed.
 func TestCharset(t *testing.T) {
 	t.Parallel()
 	pad := "<!--" + strings.Repeat("x", 2000) + "-->"

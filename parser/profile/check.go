@@ -11,19 +11,19 @@ import (
 	"github.com/matchwire/matchwire/internal/strictyaml"
 )
 
-// quoteHint ends errors about a missing or empty selector.
+// quoteHint is appended to errors about a missing or empty selector.
 const quoteHint = "(put a selector that begins with # in quotes, because # starts a comment in YAML)"
 
 var hostShape = regexp.MustCompile(`^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$`)
 
-// check checks a decoded profile. The error contains the position of the fault. at returns the
-// position of a YAML path.
+// check checks a decoded profile, and sets its sport and its variants. The error contains the
+// position of the fault. at returns the position of a YAML path.
 func (p *Profile) check(at func(path string) strictyaml.Pos) error {
 	switch {
 	case p.Name == "" && p.SportRule.name == "":
 		return at("profile").Errorf("set profile, sport and match: every profile needs them")
 	case !isSlug(p.Name):
-		return at("profile").Errorf("profile %q: want a name of a-z and 0-9, with single - between them", p.Name)
+		return at("profile").Errorf("profile %q: want a name of a-z and 0-9, with single - between words", p.Name)
 	case p.Format != "" && p.Format != "html" && p.Format != "json":
 		return at("format").Errorf("format %q: want html or json", p.Format)
 	}
@@ -135,8 +135,8 @@ func (p *Profile) checkMatch() error {
 		checkValues(&p.Match.Status, "status", statuses, p.periods()))
 }
 
-// checkLineScore checks the rules for the line score. Both or neither must be set. Neither can be
-// set in a sport whose score contains the line score.
+// checkLineScore checks the rules for the line score. Either both or neither must be set. They must
+// not be set in a sport whose score contains the line score.
 func (p *Profile) checkLineScore() error {
 	home, away := &p.Match.HomeLineScore, &p.Match.AwayLineScore
 	rule := home
@@ -209,7 +209,7 @@ func (p *Profile) checkIncidents(in *IncidentRules, pos strictyaml.Pos) error {
 		kind, _, _ := strings.Cut(e.value, " ")
 		if p.Sport.Scores(event.Kind(kind)) && !p.Sport.Rules().CountsGoals && !in.HomeScore.isSet() {
 			return e.pos.Errorf("kind %q: set home_score and away_score, because the score after an incident identifies it; "+
-				"if the rows show no score, remove the kind, and score_change reports the changes in the score", kind)
+				"if the rows show no score, remove the kind, so that score_change reports changes in the score", kind)
 		}
 	}
 	return errors.Join(

@@ -145,7 +145,8 @@ func onlyFindsRows(r *Rule) bool {
 		r.From == nil
 }
 
-// findsRows reports whether a rule, and all its alternatives, can find rows.
+// findsRows reports whether a rule can find rows. A rule with alternatives can find rows if all of
+// its alternatives can.
 func findsRows(r *Rule) bool {
 	if r.alternatives == nil {
 		return r.CSS != nil || r.JQ != nil

@@ -1,4 +1,4 @@
-// Package profile extracts observations from pages. A [Profile] is a YAML file with the rules that
+// Package profile extracts observations from pages. A [Profile] is loaded from a YAML file. Its rules
 // find each fact on the pages of a site: CSS selectors for HTML, and jq queries for JSON.
 // docs/profiles.md explains how to write a profile.
 //

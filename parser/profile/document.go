@@ -39,8 +39,8 @@ type Document struct {
 }
 
 // Parse parses a page. It returns an error if the page is empty or truncated, or if the profile is
-// for another format, another host or other layouts. It also returns an error if the JSON is missing
-// or invalid, if parsing needs too much time or memory, or if ctx ends.
+// for a different format, host or layout. It also returns an error if the JSON is missing or invalid,
+// if parsing needs too much time or memory, or if ctx ends.
 func (p *Profile) Parse(ctx context.Context, pg page.Page) (*Document, error) {
 	d := &Document{profile: p, at: created(pg)}
 	ctx, cancel := d.begin(ctx, budget.MaxSteps)
@@ -200,7 +200,8 @@ func (p *Profile) CheckURL(rawURL string) (*url.URL, error) {
 	return nil, fmt.Errorf("URL %q: %s", u.Redacted(), p.onlyReads())
 }
 
-// reads reports whether the profile is for a host.
+// reads reports whether the profile is for a host. A profile for a host is also for its subdomains.
+// A profile without hosts is for all hosts.
 func (p *Profile) reads(host string) bool {
 	host = strings.ToLower(strings.TrimSuffix(host, "."))
 	return len(p.Hosts) == 0 || slices.ContainsFunc(p.Hosts, func(h string) bool {
@@ -213,7 +214,8 @@ func (p *Profile) onlyReads() string {
 }
 
 // checkHost returns an error if the profile is not for the host of the page. A page from a file has
-// no known host. For such a page, checkHost uses the address that the page itself names.
+// no known host. For such a page, checkHost uses the address that the page itself names. It accepts
+// pages without such an address, and reserved hosts.
 func (d *Document) checkHost(pg page.Page) error {
 	if len(d.profile.Hosts) == 0 {
 		return nil
@@ -260,8 +262,8 @@ func unarchived(u *url.URL) *url.URL {
 	return u
 }
 
-// isReserved reports whether RFC 2606 reserves the name of the host, so that no site can use it.
-// Sample pages use such names.
+// isReserved reports whether a host is in a top-level domain that RFC 2606 reserves, so that no site
+// can use it. Sample pages use such hosts.
 func isReserved(host string) bool {
 	labels := strings.Split(strings.ToLower(strings.TrimSuffix(host, ".")), ".")
 	return slices.Contains([]string{"example", "test", "invalid"}, labels[len(labels)-1])

@@ -19,7 +19,7 @@ import (
 	"github.com/matchwire/matchwire/parser/profile"
 )
 
-// Names on a page that is encoded as UTF-8 twice are repaired.
+// Names that were encoded as UTF-8 twice are repaired.
 func TestNamesEncodedTwice(t *testing.T) {
 	t.Parallel()
 	o, _ := parsertest.Extract(t, "<meta charset=utf-8><p class=league>Premi\u00c3\u00a8re</p>"+
@@ -184,7 +184,7 @@ func TestCaseByteOrderMark(t *testing.T) {
 	}
 }
 
-// encodeUTF16 encodes text as UTF-16.
+// encodeUTF16 encodes text as UTF-16, in the given byte order.
 func encodeUTF16(text string, order binary.AppendByteOrder) []byte {
 	var b []byte
 	for _, unit := range utf16.Encode([]rune(text)) {

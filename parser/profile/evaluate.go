@@ -182,8 +182,8 @@ func (r *Rule) elementText(on row, element *goquery.Selection) (string, error) {
 	return text, nil
 }
 
-// cut returns the part of text that the first group of the rule's regular expression matches, or
-// the whole expression if it has no group. Without a regular expression, it returns text.
+// cut returns the part of text that the rule's regular expression matches: its first group, or the
+// whole match if it has no group. Without a regular expression, cut returns text.
 func (r *Rule) cut(ctx context.Context, text string) (string, error) {
 	if r.Regexp == nil {
 		return text, nil
@@ -211,7 +211,7 @@ func (r *Rule) translate(text string) (string, error) {
 }
 
 // maxName is the maximum length of a string that repair repairs, in bytes. Longer strings are
-// scripts, not names.
+// usually scripts, not names.
 const maxName = 1000
 
 // maxText is the maximum length of the text that a rule finds for a value, in bytes.
@@ -227,11 +227,12 @@ func repair(text string) string {
 	return observation.RepairEncoding(text)
 }
 
-// squeeze replaces each run of white space, including non-breaking spaces, with one space.
+// squeeze replaces each run of white space, including non-breaking spaces, with one space. It removes
+// white space at both ends.
 func squeeze(s string) string { return strings.Join(strings.Fields(s), " ") }
 
-// shorten returns s for messages. If s is longer than 60 characters, shorten replaces the rest of s
-// with "…".
+// shorten shortens s for messages. If s has more than 60 characters, it replaces the characters after
+// the 60th with "…".
 func shorten(s string) string {
 	if r := []rune(s); len(r) > 60 {
 		return string(r[:60]) + "…"

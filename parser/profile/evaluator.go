@@ -112,7 +112,7 @@ func (e *evaluator) optional(ctx context.Context, field string, r *Rule) string 
 }
 
 // required returns the value of a rule, or "" if the rule finds none. It adds a problem for any
-// error. In an optional rule, errNothing is not a problem.
+// error, except errNothing if the rule is optional.
 func (e *evaluator) required(ctx context.Context, field string, r *Rule) string {
 	text, _ := e.requiredChoice(ctx, field, r)
 	return text
@@ -300,7 +300,8 @@ func oneOf[W ~string](e *evaluator, field, text string, values []W) W {
 	return ""
 }
 
-// firstFew returns the first five of values, separated by commas, for messages.
+// firstFew returns at most the first five of values, separated by commas, for messages. "…" stands
+// for the others.
 func firstFew[W ~string](values []W) string {
 	const limit = 5
 	var all []string

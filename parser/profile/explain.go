@@ -19,8 +19,8 @@ type Finding struct {
 	First     string `json:"first"`  // the first value; "" if there is none
 }
 
-// Explain returns a finding for each rule in empty, matches, match, incidents and lineups, in this
-// order. The findings help authors of profiles.
+// Explain returns a finding for each rule that the profile sets in empty, matches, match, incidents
+// and lineups, in this order. The findings help authors of profiles.
 func (p *Profile) Explain(ctx context.Context, pg page.Page) ([]Finding, error) {
 	d, err := p.Parse(ctx, pg)
 	if err != nil {
@@ -71,7 +71,7 @@ func (e *explanation) empty(ctx context.Context, d *Document) {
 }
 
 // rows adds a finding for a rule that finds rows. It returns all rows that the rule finds in the
-// rows of in.
+// given rows.
 func (e *explanation) rows(ctx context.Context, name string, r *Rule, in []row) []row {
 	f := Finding{Rule: name, Source: r.describe(), Evaluated: len(in)}
 	var all []row
@@ -87,9 +87,9 @@ func (e *explanation) rows(ctx context.Context, name string, r *Rule, in []row) 
 	return all
 }
 
-// rules adds a finding for each rule that is evaluated on rows. It returns the rows on which the
-// required rule finds a value. On other rows, such as headings, it evaluates only the required rule
-// and the rules with inherit.
+// rules adds a finding for each of the rules that is set. It returns the rows on which the required
+// rule finds a value. On other rows, such as headings, it evaluates only the required rule and the
+// rules with inherit.
 func (e *explanation) rules(ctx context.Context, prefix string, rules []namedRule, all []row, required *Rule) []row {
 	var complete []row
 	for _, s := range all {

@@ -22,7 +22,8 @@ func (p *Profile) Selectors() []string {
 	return slices.Sorted(maps.Keys(texts))
 }
 
-// Matchers parses a page, and returns for each selector a matcher that uses the index.
+// Matchers parses a page. It returns the document, and a matcher for each selector. The matchers use
+// an index of the document.
 func Matchers(body []byte, selectors ...string) (*goquery.Document, []goquery.Matcher, error) {
 	html, err := goquery.NewDocumentFromReader(bytes.NewReader(body))
 	if err != nil {

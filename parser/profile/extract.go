@@ -94,8 +94,8 @@ func (x *extraction) oneMatch(ctx context.Context) ([]observation.Observation, e
 
 // manyMatches returns the observations of a page with several matches. A row without a team is a
 // heading, whose values later rows can inherit. Any other row without a usable match is a problem.
-// If a row is about another sport, and no row shows a period of the profile's sport, all rows are
-// unusable.
+// If a row is about another sport, and no row shows a period of the profile's sport, manyMatches
+// returns an error.
 func (x *extraction) manyMatches(ctx context.Context) ([]observation.Observation, error) {
 	rows, err := x.doc.profile.Matches.rows(ctx, x.doc.page())
 	if err != nil {

@@ -96,7 +96,7 @@ incidents:
 			t.Errorf("%s: detail %q, want %q", tc.row, got, tc.want)
 		}
 		if found := strings.Contains(fmt.Sprint(problems), "detail: "+tc.problem); found != (tc.problem != "") {
-			t.Errorf("%s: problems %v, want %q", tc.row, problems, tc.problem)
+			t.Errorf("%s: problems %v, want %q for the detail, or no problem if empty", tc.row, problems, tc.problem)
 		}
 	}
 }
@@ -125,7 +125,7 @@ match: {home: {value: A}, away: {value: B}, league: {value: L}, winner: {jq: .w}
 			t.Errorf("%s: observations %v, error %v, want the winner %q", tc.page, all, err, tc.want)
 		}
 		if got := fmt.Sprint(problems); !strings.Contains(got, tc.problem) || (tc.problem == "") != (len(problems) == 0) {
-			t.Errorf("%s: problems %s, want %q", tc.page, got, tc.problem)
+			t.Errorf("%s: problems %s, want %q, or no problem if empty", tc.page, got, tc.problem)
 		}
 	}
 }

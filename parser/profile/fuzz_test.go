@@ -102,7 +102,8 @@ func FuzzExtract(f *testing.F) {
 		all, problems, err := p.Extract(t.Context(), page.Page{Body: body})
 		again, _, againErr := p.Extract(t.Context(), page.Page{Body: body})
 		if (err == nil) != (againErr == nil) || !parsertest.SameJSON(all, again) {
-			t.Errorf("different results for one page: errors %v, %v, observations\n%+v\n%+v", err, againErr, all, again)
+			t.Errorf("two results for one page: errors %v, %v, observations\n%+v\n%+v\nwant the same",
+				err, againErr, all, again)
 		}
 		if err != nil && len(all) > 0 {
 			t.Errorf("%d observations with the error %v, want none", len(all), err)
@@ -153,7 +154,7 @@ func checkObservation(t *testing.T, o *observation.Observation) {
 			t.Errorf("clock %+v, want minute and stoppage from 0 to 130, and no negative number", c)
 		}
 		if c.Period != "" && sport.Index(c.Period) < 0 {
-			t.Errorf("%s has no period %q", sport, c.Period)
+			t.Errorf("clock %+v, want a period of %s", c, sport)
 		}
 	}
 	clock(o.Match.Clock)

@@ -47,7 +47,7 @@ func TestHostOfAPage(t *testing.T) {
 		"match: {home: {jq: .h}, away: {jq: .a}}\n")
 	_, _, err := feed.Extract(t.Context(), page.Page{URL: "https://two.com/feed", Body: []byte(`{"h":"A","a":"B"}`)})
 	if !strings.Contains(errText(err), "the page comes from https://two.com/feed") {
-		t.Errorf("a feed of another host: error %v, want a refusal", err)
+		t.Errorf("a feed of another host: error %v, want one that names https://two.com/feed", err)
 	}
 }
 

@@ -49,12 +49,12 @@ func reopened(size int) string { return "<p>" + count("<b id=%d>", 3600) + fill(
 // teams is the markup of the teams, which the profiles below require.
 const teams = `<p class=home>A</p><p class=away>B</p>`
 
-// rules returns a profile for pages of one match. more contains further rules.
+// rules returns a profile for pages with one match. more contains further rules.
 func rules(more string) string {
 	return "profile: hostile\nsport: soccer\nmatch:\n  id: {value: m1}\n  home: .home\n  away: .away\n" + more
 }
 
-// jsonRules returns a profile for JSON pages of one match. more contains further rules.
+// jsonRules returns a profile for JSON pages with one match. more contains further rules.
 func jsonRules(more string) string {
 	return "profile: hostile\nsport: soccer\nformat: json\nmatch:\n  id: {value: m1}\n" +
 		"  home: {value: A}\n  away: {value: B}\n" + more
@@ -143,11 +143,11 @@ var attacks = []attack{
 	}},
 }
 
-// The bounds of the work for one page. Without the limits of the parser, most attacks need more than
-// 300 MiB, or do not end within a minute.
+// The limits for the extraction of one page. Without the limits of the parser, most attacks need more
+// than 300 MiB, or do not end within a minute.
 const (
 	maxMemory = 256 << 20
-	maxCPU    = 60 * time.Second // a bound for slow machines, which includes the creation of the page
+	maxCPU    = 60 * time.Second // for slow machines; includes the creation of the page
 )
 
 // A usage contains the memory that an attack needed, and the result of the extraction.
@@ -156,7 +156,8 @@ type usage struct {
 	Result string `json:"result"`
 }
 
-// The extraction of each hostile page stays within the bounds. Each page has its own process.
+// The extraction of each hostile page stays within the limits. Each page is extracted in a process
+// of its own.
 func TestHostilePages(t *testing.T) {
 	if name := os.Getenv("MATCHWIRE_HOSTILE_PAGE"); name != "" {
 		attackThisProcess(t, name)
@@ -183,7 +184,8 @@ func TestHostilePages(t *testing.T) {
 			cpu := cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime()
 			t.Logf("%d MiB, %v, %s", u.Memory>>20, cpu, u.Result)
 			if !testenv.Race && (u.Memory > maxMemory || cpu > maxCPU) {
-				t.Errorf("needs %d MiB and %v, want at most %d MiB and %v", u.Memory>>20, cpu, maxMemory>>20, maxCPU)
+				t.Errorf("needs %d MiB and %v of CPU time, want at most %d MiB and %v",
+					u.Memory>>20, cpu, maxMemory>>20, maxCPU)
 			}
 		})
 	}

@@ -10,7 +10,7 @@ import (
 	"github.com/matchwire/matchwire/parser/profile"
 )
 
-// In a list of fixtures, the date is in a heading and the time is in the row.
+// The start of a match can combine the date in a heading with the time in the row.
 func TestCaseDateInAHeading(t *testing.T) {
 	t.Parallel()
 	const body = `<div class="day">Thursday 11 June 2026</div><i>12:00</i>
@@ -87,7 +87,7 @@ func checkStarts(t *testing.T, name string, p *profile.Profile, body string, wan
 		got = append(got, o.Match.Start.Format("01-02 15:04"))
 	}
 	if fmt.Sprint(got) != fmt.Sprint(want) {
-		t.Errorf("%s: starts %v, want %v", name, got, want)
+		t.Errorf("%s: start times %v, want %v", name, got, want)
 	}
 }
 
@@ -121,9 +121,9 @@ incidents:
 	}
 }
 
-// A layout must have a day and a month. If it has minutes, it must also have an hour. An hour from 1
-// to 12 also needs PM. Without a year, the result is the time that is nearest to the time of the
-// page.
+// A layout must have a day and a month, or a day of the year. If it has minutes, it must also have
+// an hour. An hour from 1 to 12 also needs PM. Without a year, the result is the time that is nearest
+// to the time of the page.
 func TestCaseLayouts(t *testing.T) {
 	t.Parallel()
 	const with = "profile: x\nsport: soccer\nmatch:\n  home: b\n  away: u\n  start: {css: i, %s}\n"
@@ -180,7 +180,7 @@ func TestCaseLayouts(t *testing.T) {
 	}
 }
 
-// A member that has no effect causes an error.
+// A member that would have no effect is an error.
 func TestMembersWithoutEffect(t *testing.T) {
 	t.Parallel()
 	for rules, want := range map[string]string{

@@ -12,7 +12,7 @@ import (
 	"github.com/matchwire/matchwire/parser/profile"
 )
 
-// A query computes a value from the values of several rules.
+// A query can compute a value from the values of several rules.
 func TestComputedValues(t *testing.T) {
 	t.Parallel()
 	now := time.Date(2026, 11, 28, 15, 12, 30, 0, time.UTC)
@@ -51,8 +51,8 @@ func TestComputedValues(t *testing.T) {
 	}
 }
 
-// A rule can compute the clock from the time of kick-off. In its query, now is the time when the
-// site created the page.
+// A rule can compute the clock from the kick-off time. In its query, now is the time when the site
+// created the page.
 func TestClockFromKickOff(t *testing.T) {
 	t.Parallel()
 	p := load(t, `

@@ -65,13 +65,13 @@ func (p *Profile) setVariants(at func(path string) strictyaml.Pos) error {
 		pos := at(fmt.Sprintf("layouts[%d]", i))
 		switch {
 		case !isSlug(l.Name):
-			return pos.Errorf("layout %q: want a name of a-z and 0-9, with single - between them", l.Name)
+			return pos.Errorf("layout %q: want a name of a-z and 0-9, with single - between words", l.Name)
 		case seen[l.Name]:
 			return pos.Errorf("layout %q: another layout has this name", l.Name)
 		case l.If.isSet() && !isTest(&l.If):
 			return l.If.pos.Errorf("if: want css or jq, without other members")
 		case !l.If.isSet() && !l.JSON.isSet() && l.Root == nil && i < len(p.Layouts)-1:
-			return pos.Errorf("layout %q: set if: without it, the layouts below it are never used", l.Name)
+			return pos.Errorf("layout %q: set if: without if, the layouts below this one are never used", l.Name)
 		}
 		seen[l.Name] = true
 		v := p.with(l)
@@ -101,8 +101,9 @@ func isTest(r *Rule) bool {
 	return findsRows(r) && onlyFindsRows(r) && !r.Siblings && !r.Optional
 }
 
-// finds reports whether the rule's selector matches an element of the row, or whether the first
-// result of the rule's query is neither null nor false.
+// finds reports whether the rule's selector matches the row or an element below it, or whether the
+// first result of the rule's query is neither null nor false. A rule with alternatives finds
+// something if any of them does.
 func (r *Rule) finds(ctx context.Context, in row) bool {
 	switch {
 	case r.alternatives != nil:

@@ -8,8 +8,8 @@ import (
 	"github.com/matchwire/matchwire/parser/profile"
 )
 
-// layoutsProfile is a profile with three layouts. In each layout, the facts are in another part of
-// the JSON.
+// layoutsProfile is a profile with three layouts. In each layout, the facts are in a different part
+// of the JSON.
 const layoutsProfile = `profile: two-places
 version: 3
 seen: 2026-07-19
@@ -103,7 +103,7 @@ layouts:
 		}
 		all, _, err := d.Observations(t.Context())
 		if err != nil || len(all) != 1 || len(all[0].Incidents) != want.incidents || d.Layout() != want.layout {
-			t.Errorf("%s: layout %s, observations %v, error %v, want a match with layout %s and %d incidents",
+			t.Errorf("%s: layout %s, observations %v, error %v, want layout %s, and one match with %d incidents",
 				body, d.Layout(), all, err, want.layout, want.incidents)
 		}
 	}
@@ -127,7 +127,7 @@ func TestRoot(t *testing.T) {
 	}
 }
 
-// The error for a fault in a version, a date or a layout has the position and the value of the
+// The error for a fault in a version, a date or a layout contains the position and the value of the
 // fault.
 func TestLoadLayoutErrors(t *testing.T) {
 	t.Parallel()
@@ -139,7 +139,7 @@ func TestLoadLayoutErrors(t *testing.T) {
 			`p.yaml:3:7: seen: "19.07.2026": want a date such as 2026-07-19`},
 		{"a day that does not exist", "2025-01-31", "2025-02-31", `layouts[0].seen: "2025-02-31": want a date`},
 		{"no name", "{layout: new, ", "{",
-			`p.yaml:12:5: layouts[1]: layout "": want a name of a-z and 0-9, with single - between them`},
+			`p.yaml:12:5: layouts[1]: layout "": want a name of a-z and 0-9, with single - between words`},
 		{"bad name", "layout: new", "layout: New Page", `layouts[1]: layout "New Page": want a name`},
 		{"name twice", "layout: new", "layout: old",
 			`p.yaml:12:5: layouts[1]: layout "old": another layout has this name`},
@@ -148,8 +148,8 @@ func TestLoadLayoutErrors(t *testing.T) {
 		{"a test without a source", "if: {jq: .teams}", "if: {value: x}", `layouts[0].if: if: want css or jq`},
 		{"a test of a text", "if: {jq: .teams}", "if: {css: a, regexp: x}",
 			`layouts[0].if: if: want css or jq, without other members`},
-		{"a list after a layout without a test", "{layout: old, root: .old, if: {jq: .teams}", "{layout: old",
-			`p.yaml:11:5: layouts[0]: layout "old": set if: without it, the layouts below it are never used`},
+		{"a layout after one without a test", "{layout: old, root: .old, if: {jq: .teams}", "{layout: old",
+			`p.yaml:11:5: layouts[0]: layout "old": set if: without if, the layouts below this one are never used`},
 		{"matches in one layout", "root: .swapped", "root: .swapped, matches: {jq: .m}",
 			`layouts[2]: layout "swapped": set matches and match.id in all layouts or in none`},
 		{"an ID in one layout", "match: {home: {jq: '.teams[1]'}", "match: {id: {jq: .id}, home: {jq: '.teams[1]'}",

@@ -29,7 +29,8 @@ func TestLeagueKeys(t *testing.T) {
 			t.Fatal(err)
 		}
 		if all[0].LeagueKey != tc.key || all[0].League != tc.page {
-			t.Errorf("%s: league %q, key %q, want %q, %q", tc.rules, all[0].League, all[0].LeagueKey, tc.page, tc.key)
+			t.Errorf("%s: league %q, key %q, want league %q, key %q",
+				tc.rules, all[0].League, all[0].LeagueKey, tc.page, tc.key)
 		}
 		if got := fmt.Sprint(problems); !strings.Contains(got, tc.problem) || (len(problems) > 0) != (tc.problem != "") {
 			t.Errorf("%s: problems %s, want %q", tc.rules, got, tc.problem)
@@ -41,7 +42,7 @@ func TestLeagueKeys(t *testing.T) {
 	)
 	if want := `x.yaml:3:39: match.league_key: league key "Serie A": want`; err == nil ||
 		!strings.Contains(err.Error(), want) {
-		t.Errorf("error %v, want %s", err, want)
+		t.Errorf("Load with an invalid league_key: error %v, want %s", err, want)
 	}
 }
 

@@ -21,7 +21,7 @@ type LineupRules struct {
 	Player   Rule `yaml:"player"`
 	Number   Rule `yaml:"number"`
 	Position Rule `yaml:"position"`
-	Role     Rule `yaml:"role"` // "starter" or "substitute"; "starter" if the profile has no rule
+	Role     Rule `yaml:"role"` // "starter" or "substitute"; "starter" if there is no value
 }
 
 // rules returns the rules in the order of docs/profiles.md, without Rows.
@@ -52,7 +52,7 @@ func (r *LineupRules) check(pos strictyaml.Pos) error {
 		checkValues(&r.Side, "side", sides, nil), checkValues(&r.Role, "role", roles, nil))
 }
 
-// maxPlayerText is the maximum number of bytes of each text of a line-up.
+// maxPlayerText is the maximum length of each text in a line-up, in bytes.
 const maxPlayerText = 100
 
 // lineups adds the line-up of each side that the page shows: the players of all lists, in order,

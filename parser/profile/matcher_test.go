@@ -40,7 +40,7 @@ func checkMatcher(t *testing.T, doc *goquery.Document, m goquery.Matcher, text s
 	}
 	first := in.FindMatcher(goquery.SingleMatcher(m)).First()
 	if first.Length() != min(1, len(want)) || len(want) > 0 && first.Get(0) != want[0] {
-		t.Errorf("%q below %s: the first element differs from cascadia's", text, goquery.NodeName(in))
+		t.Errorf("%q below %s: the first element differs from cascadia's, want the same", text, goquery.NodeName(in))
 	}
 	if got := in.FilterMatcher(m).Length() == 1; got != (below.Type == html.ElementNode && group.Match(below)) {
 		t.Errorf("%q matches %s itself: got %t, want %t", text, goquery.NodeName(in), got, !got)

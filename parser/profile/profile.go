@@ -28,7 +28,7 @@ type Profile struct {
 	Match     MatchRules                     `yaml:"match"`
 	Incidents []IncidentRules                `yaml:"incidents"`
 	Lineups   []LineupRules                  `yaml:"lineups"`
-	Lengths   map[string]strictyaml.Duration `yaml:"lengths"` // by letters of periods, such as q; for countdown clocks
+	Lengths   map[string]strictyaml.Duration `yaml:"lengths"` // lengths of periods, by their letters, such as q
 	Layouts   []Layout                       `yaml:"layouts"` // layouts of the pages; the first that fits a page applies
 
 	file     string           // as given to Load

@@ -146,7 +146,7 @@ func TestLibraryFind(t *testing.T) {
 	t.Parallel()
 	lib := parsertest.Library(t)
 	if _, err := lib.Find("fbreff"); err == nil || !strings.Contains(err.Error(), "fbref") {
-		t.Errorf("a misspelled name: error %v, want a list of the names", err)
+		t.Errorf("a misspelled name: error %v, want one that names fbref", err)
 	}
 	if _, err := lib.Find("nowhere.yaml"); err == nil || !strings.Contains(err.Error(), "nowhere.yaml") {
 		t.Errorf("a missing file: error %v, want the name of the file", err)

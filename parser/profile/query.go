@@ -73,7 +73,7 @@ func (q *query) UnmarshalYAML(n ast.Node) error {
 	return nil
 }
 
-// pageTime is the variable with the time of the page, in seconds since 1970.
+// pageTime is the variable with the time of the page, in Unix seconds.
 const pageTime = "$__page_time"
 
 // pageNow defines jq's function now as the time of the page. With the current time, each replay of

@@ -35,16 +35,16 @@ func TestQuoteOfEverySamplePage(t *testing.T) {
 		if err != nil {
 			t.Fatal(file, err)
 		}
-		found, _, err := doc.Observations(t.Context())
+		observations, _, err := doc.Observations(t.Context())
 		if err != nil {
 			t.Fatal(file, err)
 		}
-		for _, o := range found {
+		for _, o := range observations {
 			for _, in := range o.Incidents {
 				row := doc.Quote(t.Context(), in.Path)
 				names := strings.Fields(in.Player)
 				if row == "" || len(names) > 0 && !strings.Contains(html.UnescapeString(row), names[len(names)-1]) {
-					t.Errorf("%s: %s by %q: the quote at %s is %.200q, want the player's name", file, in.Kind, in.Player, in.Path, row)
+					t.Errorf("%s: %s by %q: the quote at %s is %.200q, want the last name", file, in.Kind, in.Player, in.Path, row)
 				}
 				quoted++
 			}

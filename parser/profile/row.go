@@ -27,7 +27,7 @@ type row struct {
 	inherited map[*Rule]string // latest value of each rule with inherit in the rows above; nil if the row inherits nothing
 }
 
-// An origin is the position on the page of the siblings in a copied row.
+// An origin is the place on the page from which the siblings in a row were copied.
 type origin struct {
 	parent string // path of the element that contains the siblings
 	first  int    // index of the first sibling among the elements in parent
@@ -60,12 +60,13 @@ func (r row) first(s *selector) *goquery.Selection {
 	return r.html.FilterMatcher(m)
 }
 
-// maxRows is the maximum number of rows in a list. No match has so many incidents, and no page has
-// so many matches.
+// maxRows is the maximum number of rows in a list. No match has that many incidents, and no page has
+// that many matches.
 const maxRows = 10_000
 
-// rows returns the rows that a rule finds in a row. Finding no rows is not an error. If the rule
-// has a selector and the row is JSON, the error wraps errNothing.
+// rows returns the rows that a rule finds in a row. If the rule has alternatives, it returns the rows
+// of the first alternative that finds any. Finding no rows is not an error. If the rule has a
+// selector and the row is JSON, the error wraps errNothing.
 func (r *Rule) rows(ctx context.Context, in row) ([]row, error) {
 	switch {
 	case r.alternatives != nil:
@@ -212,8 +213,8 @@ func idOf(n *html.Node) string {
 	return ""
 }
 
-// position returns the number of an element among the elements of its parent, from 1. The document
-// caches the positions of all elements of that parent, because a list can have thousands of rows.
+// position returns the position of an element among the child elements of its parent, from 1. The
+// document caches the positions of all these elements, because a list can have thousands of rows.
 func (d *Document) position(n *html.Node) int {
 	if n.Parent == nil {
 		return 1

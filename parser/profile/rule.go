@@ -131,7 +131,8 @@ func (p *pattern) UnmarshalYAML(n ast.Node) error {
 // interrupted. In a longer text, find uses a slower search that can be interrupted.
 const maxUninterrupted = 1 << 20
 
-// find returns the first match of the pattern and its groups, or nil. It stops when ctx ends.
+// find returns the first match of the pattern and its groups, or nil. If text is longer than
+// maxUninterrupted, find stops when ctx ends.
 func (p *pattern) find(ctx context.Context, text string) []string {
 	if len(text) <= maxUninterrupted {
 		return p.re.FindStringSubmatch(text)

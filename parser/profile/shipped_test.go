@@ -76,7 +76,7 @@ func TestShippedProfiles(t *testing.T) {
 	}
 	for name, p := range shipped(t) {
 		if len(p.Hosts) == 0 || p.Version == 0 || p.Seen.IsZero() || len(p.Layouts) == 0 {
-			t.Errorf("profile %s: hosts %v, version %d, seen %v, %d layouts, want all",
+			t.Errorf("profile %s: hosts %v, version %d, seen %v, %d layouts, want all of them set",
 				name, p.Hosts, p.Version, p.Seen, len(p.Layouts))
 		}
 		for i := range p.Layouts {
@@ -181,7 +181,7 @@ func eachLine(t *testing.T, table string, f func(text, want string)) {
 	}
 }
 
-// All texts for the state of a baseball game are recognized. An unknown text is a problem.
+// The usual texts for the state of a baseball game are recognized. An unknown text is a problem.
 func TestCaseStatesOfBaseballGames(t *testing.T) {
 	t.Parallel()
 	game := sample(t, "espn-baseball/top.html")
@@ -231,7 +231,8 @@ func TestCaseStatesOfBaseballGames(t *testing.T) {
 	}
 }
 
-// A score has a dash or a colon. The extra goal for the winner of a shoot-out does not count.
+// A dash or a colon can separate the numbers of a score. The extra goal for the winner of a shoot-out
+// does not count.
 func TestCaseScoresOfFlatLists(t *testing.T) {
 	t.Parallel()
 	eachLine(t, `
@@ -279,8 +280,8 @@ func TestCaseClocksOfFlatLists(t *testing.T) {
 	})
 }
 
-// The text below the score of a German page shows how a match ended. If the text is unknown, the
-// class of the scoreboard shows that the match ended.
+// The profile abseits finds the status and the period of a match in the text below the score. If the
+// text is unknown, the class of the scoreboard shows that the match ended.
 func TestCaseResultsOfGermanPages(t *testing.T) {
 	t.Parallel()
 	over := strings.NewReplacer("match-status__0", "match-status__1", `-number">-<`, `-number">1<`).
@@ -397,7 +398,8 @@ func TestCaseInningsOfCricket(t *testing.T) {
 	})
 }
 
-// The label of a BBC match shows its period, and whether the match is over.
+// The profile bbc-scores derives the status and the period of a match from its status and its label
+// on the page.
 func TestCaseLabelsOfBBCScores(t *testing.T) {
 	t.Parallel()
 	const page = `<script>window.__INITIAL_DATA__={"data":{"sport-data-scores-fixtures?x":{"data":{"eventGroups":[` +
@@ -440,8 +442,8 @@ func TestCaseLabelsOfBBCScores(t *testing.T) {
 	})
 }
 
-// The number in the class of an image is the number of red cards of the team named before the image.
-// Each card is one event, and the image is the evidence of the event.
+// The profile flashscore-mobi finds the number of a team's red cards in the class of the image after
+// the team's name. Each card is one event, and the image is the evidence of the event.
 func TestCaseRedCardImages(t *testing.T) {
 	t.Parallel()
 	lib := shipped(t)

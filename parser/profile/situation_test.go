@@ -8,7 +8,7 @@ import (
 	"github.com/matchwire/matchwire/parser/profile"
 )
 
-// situationProfile returns a profile of a sport with a situation, from rules in YAML.
+// situationProfile returns a profile for a sport. rules are the rules for the situation, in YAML.
 func situationProfile(t *testing.T, sport, rules string) *profile.Profile {
 	t.Helper()
 	p, err := profile.Load("x.yaml", []byte("profile: x\nsport: "+sport+"\nmatch:\n  home: {value: A}\n"+
@@ -19,8 +19,8 @@ func situationProfile(t *testing.T, sport, rules string) *profile.Profile {
 	return p
 }
 
-// A profile reads the state of play. A number that is impossible in the sport is a problem, and is
-// not part of the observation.
+// A profile can extract the state of play. A number that is impossible in the sport is a problem, and
+// is not part of the observation.
 func TestSituations(t *testing.T) {
 	t.Parallel()
 	baseball := `{batting: {when: {away: .top, home: .bottom}}, balls: .b, strikes: .s, ` +

@@ -13,8 +13,8 @@ import (
 )
 
 // A sportRule is the sport of a profile. It has one of three forms: the name of a sport that
-// matchwire knows, the definition of another sport, or {name: NAME} for a sport that another
-// profile defines.
+// matchwire knows, the definition of a new sport, or {name: NAME} for a sport that another profile
+// defines.
 type sportRule struct {
 	name       event.Sport
 	definition *event.Definition // nil if the rule does not define the sport
@@ -88,7 +88,7 @@ func (r *sportRule) define(at func(path string) strictyaml.Pos) error {
 		return nil
 	}
 	if known := event.KnownSports(); !r.elsewhere && !slices.Contains(known, r.name) {
-		return at("sport").Errorf("sport %q: want one of %v, or for another sport %s", r.name, known, definitionHint)
+		return at("sport").Errorf("sport %q: want one of %v, or for a new sport %s", r.name, known, definitionHint)
 	}
 	if r.elsewhere && !slices.Contains(event.Sports(), r.name) {
 		return at("sport").Errorf("sport %q: no profile in the folder defines it; want %s", r.name, definitionHint)

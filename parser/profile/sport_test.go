@@ -36,12 +36,12 @@ func TestSportOfAProfile(t *testing.T) {
 	}
 }
 
-// An error about a sport has the line and the value.
+// An error about a sport contains the position and the value.
 func TestInvalidSports(t *testing.T) {
 	t.Parallel()
 	for _, tc := range []struct{ sport, want string }{
 		{"quidditch", `x.yaml:1:39: sport: sport "quidditch": want one of [soccer basketball`},
-		{"quidditch", `or for another sport a definition such as {name: handball,`},
+		{"quidditch", `or for a new sport a definition such as {name: handball,`},
 		{"{name: quidditch}", `sport "quidditch": no profile in the folder defines it`},
 		{"{name: rink, counts: goals}", `x.yaml:1:39: sport: periods: 0 periods: want 1 to 40`},
 		{"{name: rink, periods: [p1], counts: goal}", `x.yaml:1:75: sport.counts: "goal": want goals, points or sets`},

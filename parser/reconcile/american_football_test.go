@@ -23,7 +23,7 @@ func play(k event.Kind, detail, player string, sec int, after *event.Score) obse
 		Clock: event.Clock{Period: "q2", Elapsed: sec}}
 }
 
-// A try has the same clock as its touchdown, and the same player can score both.
+// A try is a separate incident, even if it has the same clock and the same player as its touchdown.
 func TestTryAfterTouchdown(t *testing.T) {
 	t.Parallel()
 	six, eight := event.Score{Home: 6}, event.Score{Home: 8}
@@ -38,7 +38,7 @@ func TestTryAfterTouchdown(t *testing.T) {
 	s.expect(football(320, eight, touchdown, try))
 }
 
-// A try that fails, and a field goal that is blocked, do not change the score.
+// A try that fails and a field goal that is blocked are reported, but do not change the score.
 func TestFailedTry(t *testing.T) {
 	t.Parallel()
 	six := event.Score{Home: 6}

@@ -181,7 +181,8 @@ func (d *draft) correct(at int, row observation.Incident) {
 // update sets the attributes of the incident to those of the row that shows it. It returns the
 // changes by member name. Attributes that the row lacks do not change, with three exceptions: a new
 // player clears off, assist and detail, a new kind clears the detail, and a penalty try clears the
-// player. If addOnly is true, update sets only attributes that the incident lacks.
+// player. A damaged text does not replace another text. If addOnly is true, update sets only
+// attributes that the incident lacks.
 func (tracked *TrackedIncident) update(row *observation.Incident, addOnly bool) map[string]event.Change {
 	edits := map[string]event.Change{}
 	setText := func(name string, old *string, now string) {

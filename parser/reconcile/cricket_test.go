@@ -25,7 +25,7 @@ func cricketAt(p event.Period, balls int, home, away event.Line, in ...observati
 	return o
 }
 
-// withStatus returns o with another status, and without a period or a clock.
+// withStatus returns o with the given status, and without a period or a clock.
 func withStatus(o observation.Observation, status event.Status) observation.Observation {
 	o.Match.Status, o.Match.Period, o.Match.Clock = status, "", event.Clock{}
 	return o
@@ -63,9 +63,9 @@ func TestBreakWithinAnInnings(t *testing.T) {
 	s := begin(t, cricketAt("inn1", 180, event.Line{inn(90, 2)}, nil))
 	s.expect(withStatus(cricketAt("", 0, event.Line{inn(90, 2)}, nil), event.Break), "status_change break 90-0")
 	s.expect(cricketAt("inn1", 181, event.Line{inn(90, 2)}, nil), "status_change live 90-0")
-	innings := withStatus(cricketAt("", 0, event.Line{inn(250, 8)}, nil), event.Break)
-	innings.Match.Period = "inn1"
-	s.expect(innings, "score_change 250-0", "period_end inn1 250-0")
+	interval := withStatus(cricketAt("", 0, event.Line{inn(250, 8)}, nil), event.Break)
+	interval.Match.Period = "inn1"
+	s.expect(interval, "score_change 250-0", "period_end inn1 250-0")
 	s.expect(cricketAt("inn2", 1, event.Line{inn(250, 8)}, event.Line{inn(0, 0)}), "period_start inn2 250-0",
 		"score_change 0.1 250-0")
 }
@@ -289,7 +289,7 @@ func TestSixMovesWhileRunsAreCancelled(t *testing.T) {
 	}
 }
 
-// If a review cancels a wicket, the innings has one wicket less, and the row of the wicket is
+// If a review cancels a wicket, the innings has one wicket fewer, and the row of the wicket is
 // missing. The wicket is then retracted.
 func TestWicketCancelled(t *testing.T) {
 	t.Parallel()
@@ -344,9 +344,9 @@ func TestFourMovesToTheNextBall(t *testing.T) {
 		"boundary_corrected 0.5 home Browne four 8-0 time:0.4→0.5")
 }
 
-// A page that shows the end does not end the match if the batting side is a few runs behind, or far
-// ahead of a side that is all out. The pages do not name the batting side. It is the side whose runs
-// rose last.
+// A page that shows the end does not end the match if the batting side is a few runs behind. The same
+// is true if the batting side is far ahead of a side that is all out. The pages do not name the
+// batting side. It is the side whose runs rose last.
 func TestEndWhileASideBats(t *testing.T) {
 	t.Parallel()
 	for name, tc := range map[string]struct {

@@ -42,8 +42,8 @@ func New(ctx context.Context, steps int) (*Budget, context.CancelFunc) {
 	return &Budget{Context: ctx, cancel: cancel, steps: steps, left: steps}, func() { cancel(nil) }
 }
 
-// Spend spends n steps. It reports whether the work can continue. If not, no steps are left or the
-// context has ended. Spend does not check this in every call, but about every 4096 steps.
+// Spend spends n steps. It returns true if the work can continue, and false if no steps are left or
+// the context has ended. Spend does not check this in every call, but about every 4096 steps.
 func (b *Budget) Spend(n int) bool {
 	b.left -= n
 	b.unchecked += n

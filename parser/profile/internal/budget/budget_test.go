@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-// The reason for the end of a budget contains the number of steps of this budget.
+// The reason why a budget has ended contains the number of steps of the budget.
 func TestReasonContainsTheSteps(t *testing.T) {
 	t.Parallel()
 	for steps, want := range map[int]string{
@@ -16,7 +16,7 @@ func TestReasonContainsTheSteps(t *testing.T) {
 		b, cancel := New(context.Background(), steps)
 		defer cancel()
 		if !b.Spend(steps) || b.Reason() != nil {
-			t.Errorf("the budget of %d steps has ended after these steps: %v", steps, b.Reason())
+			t.Errorf("the budget of %d steps has ended after these steps: %v, want it to last", steps, b.Reason())
 		}
 		if b.Spend(checkEvery) || b.Reason() == nil || b.Reason().Error() != want {
 			t.Errorf("the budget of %d steps ended with %v, want %s", steps, b.Reason(), want)

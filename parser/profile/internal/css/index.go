@@ -92,7 +92,7 @@ type Index struct {
 	weights            map[*Selector]float64 // by selector: result of weight
 }
 
-// NewIndex returns the index of a document for keys.
+// NewIndex returns an index of the elements of a document that have one of keys.
 func NewIndex(doc *goquery.Document, keys map[Key]bool) *Index {
 	ix := &Index{root: doc.Get(0), weights: map[*Selector]float64{}}
 	ix.shape.root = ix.root
@@ -175,8 +175,8 @@ type nodesByName struct {
 	lengths  uint64 // lengthBit of all opened names; add rejects most other names without a map lookup
 }
 
-// lengthBit returns a value in which one bit represents the length of a name. Lengths from 63 share
-// a bit.
+// lengthBit returns a value in which one bit represents the length of a name. All lengths of 63 and
+// more share a bit.
 func lengthBit(name string) uint64 { return 1 << min(len(name), 63) }
 
 // open creates the list for a name.

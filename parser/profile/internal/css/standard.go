@@ -1,6 +1,7 @@
 package css
 
 import (
+	"errors"
 	"fmt"
 	"iter"
 	"regexp"
@@ -16,7 +17,7 @@ import (
 //	:has(a, > b)   →  :not(:not(:has(a)):not(:haschild(b)))
 //	:is(a, b)      →  :not(:not(a, b))
 //
-// If a selector cannot be rewritten, the error suggests an alternative.
+// If cascadia cannot express a selector, the error suggests an alternative.
 func standard(css string) (string, error) {
 	var out strings.Builder
 	for {
@@ -73,7 +74,7 @@ func relative(css string) (string, error) {
 		css, condition = strings.TrimSpace(child), ":haschild("
 	}
 	if css == "" {
-		return "", fmt.Errorf("%s) lacks a selector", condition)
+		return "", errors.New(":has() lacks a selector")
 	}
 	if css[0] == '+' || css[0] == '~' {
 		return "", fmt.Errorf(":has(%s) is not supported: select the sibling itself, as in %q, "+

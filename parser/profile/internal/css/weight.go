@@ -41,10 +41,10 @@ func (s *shape) add(n *html.Node, depth float64) {
 	s.pairs += children * children
 }
 
-// A weight is the maximum number of steps to test elements with a selector.
+// A weight contains maximum numbers of steps to test elements with a selector.
 type weight struct {
 	one   float64 // to test one element
-	level float64 // to test all children of one element; their descendants differ
+	level float64 // to test all children of one element, which have no descendants in common
 	all   float64 // to test all elements once
 }
 
@@ -137,7 +137,7 @@ func (s *shape) functionsWeight(css string) weight {
 		for range strings.Count(before, ":") { // pseudo-classes without arguments, such as :empty
 			w.add(siblings)
 		}
-		if strings.Contains(before, "abled") {
+		if strings.Contains(before, "abled") { // :enabled or :disabled
 			one := s.depth * s.siblings
 			w.add(weight{one, s.siblings * one, s.nodes * one})
 		}

@@ -61,7 +61,7 @@ func (r Reader) Clock(as string, period event.Period, text string) (c event.Cloc
 	return c, t.names() && c.Period != "", nil
 }
 
-// examples has times in each notation, for messages.
+// examples contains examples of times in each notation, for messages.
 var examples = map[string]string{
 	Minute:    "37', 45+2' or 14:21",
 	Elapsed:   "12:46 or PT12M46S",
@@ -143,7 +143,8 @@ func (r Reader) sinceStart(as string, period event.Period, seconds int) (int, er
 	return seconds, nil
 }
 
-// parseOvers parses 14.3, 14.3/20 ov or 87 balls, and returns the number of balls.
+// parseOvers parses 14.3, 14.3/20 ov or 87 balls, and returns the number of balls. ok is false if
+// text is invalid.
 func parseOvers(text string) (n int, ok bool) {
 	if m := balls.FindStringSubmatch(text); m != nil {
 		return number(m[1]), true

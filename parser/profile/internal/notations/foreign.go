@@ -8,10 +8,10 @@ import (
 	"github.com/matchwire/matchwire/event"
 )
 
-// A foreignForm is a form of text that only occurs on the pages of some sports.
+// A foreignForm is a form of text that occurs only on the pages of some sports.
 type foreignForm struct {
 	re     *regexp.Regexp // the last matching group is the number of the period
-	sports []event.Sport  // the sports whose pages can have the form, even with another meaning
+	sports []event.Sport  // the sports whose pages can have the form, even with a different meaning
 	clock  bool           // the form is a time of play, not a period
 	beside []event.Sport  // other sports whose clocks can have the form
 }
@@ -42,15 +42,15 @@ func foreign(alternatives string) *regexp.Regexp {
 }
 
 // maxForeign is the maximum length, in bytes, of a text that can name a period or a clock. A longer
-// text is a sentence.
+// text is probably a sentence.
 const maxForeign = 40
 
 // ForeignPeriod returns the part of a text that names a period of another sport, or "" if there is
 // none. Call it only with a text that is not a period of the sport.
 func ForeignPeriod(sport event.Sport, text string) string { return foreignPart(sport, text, false) }
 
-// ForeignClock is like [ForeignPeriod], for a text that is not a clock of the sport. It also finds
-// times that the sport cannot have.
+// ForeignClock is like [ForeignPeriod], for a text that is not a clock of the sport. If the sport has
+// no clock, it also returns a time such as 14:21.
 func ForeignClock(sport event.Sport, text string) string {
 	if part := foreignPart(sport, text, true); part != "" {
 		return part
@@ -78,6 +78,7 @@ func foreignPart(sport event.Sport, text string, clock bool) string {
 
 // mayBeOf reports whether the pages of a sport may have the form. groups contains the number of the
 // period. A sport that a profile defines may use any form of a period, up to its number of periods.
+// It may use the form of a clock if it counts minutes.
 func (f *foreignForm) mayBeOf(sport event.Sport, groups []string) bool {
 	if slices.Contains(event.KnownSports(), sport) {
 		return slices.Contains(f.sports, sport)

@@ -23,7 +23,7 @@ var (
 	notBatted = regexp.MustCompile(`^(?:-|dnb|did not bat|yet to bat|)$`)
 )
 
-// maxRuns is the maximum number of runs of an innings.
+// maxRuns is the maximum number of runs in an innings.
 const maxRuns = 2000
 
 // maxInnings is the maximum number of innings of a side: two, or one and super overs.

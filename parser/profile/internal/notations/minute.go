@@ -22,8 +22,7 @@ var (
 // (Swedish), 67º or 67ª (Spanish). Unicode normalization (NFKC) turns º and ª into o and a.
 const ordinal = `(?:\.|:?e|[èe]me|[oa°])`
 
-// maxStoppage is the maximum number of minutes of stoppage time. A later minute is in another
-// period.
+// maxStoppage is the maximum number of minutes of stoppage time. A later minute is in a later period.
 const maxStoppage = 30
 
 // A minute is a time since kick-off as a page shows it.

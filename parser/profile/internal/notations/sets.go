@@ -16,7 +16,7 @@ var errNotSets = errors.New("is not a score in games: want 1 to 5 numbers, such 
 // tie-break in parentheses. The error describes the text, without quoting it.
 func ParseSets(text string) (event.Line, error) {
 	var line event.Line
-	for _, word := range strings.FieldsFunc(parentheses.ReplaceAllString(text, " "), isBetweenSets) {
+	for _, word := range strings.FieldsFunc(parentheses.ReplaceAllString(text, " "), isBetweenNumbers) {
 		if len(word) > 3 || strings.Trim(word, "0123456789") != "" {
 			return nil, errNotSets
 		}
@@ -33,7 +33,7 @@ func ParseSets(text string) (event.Line, error) {
 // maximum number of periods. The error describes the text, without quoting it.
 func ParsePeriods(text string, most int) (event.Line, error) {
 	line, unplayed := event.Line{}, false
-	for _, word := range strings.FieldsFunc(text, isBetweenSets) {
+	for _, word := range strings.FieldsFunc(text, isBetweenNumbers) {
 		switch {
 		case slices.Contains([]string{"x", "-", "–", "—", "."}, strings.ToLower(word)):
 			unplayed = true
@@ -51,5 +51,5 @@ func ParsePeriods(text string, most int) (event.Line, error) {
 	return line, nil
 }
 
-// isBetweenSets reports whether a character separates two sets.
-func isBetweenSets(r rune) bool { return strings.ContainsRune(" \t\n\u00a0,;|", r) }
+// isBetweenNumbers reports whether a character separates two numbers in a list.
+func isBetweenNumbers(r rune) bool { return strings.ContainsRune(" \t\n\u00a0,;|", r) }

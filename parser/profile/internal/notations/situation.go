@@ -111,7 +111,7 @@ func bases(m event.Member, text string) ([]int, error) {
 	if slices.Contains(noBases, strings.ToLower(text)) {
 		return all, nil
 	}
-	for _, word := range strings.FieldsFunc(text, isBetweenSets) {
+	for _, word := range strings.FieldsFunc(text, isBetweenNumbers) {
 		b, err := within(m, word)
 		if err != nil {
 			return nil, err
@@ -161,7 +161,7 @@ func setPoints(s *event.Situation, m event.Member, text string, of func(*event.G
 func players(m event.Member, text string) (string, error) {
 	found := strength.FindStringSubmatch(text)
 	if found == nil {
-		return "", fmt.Errorf("%q: want the players of both sides on the ice, such as 5-4", clip(text))
+		return "", fmt.Errorf("%q: want the numbers of players on the ice, such as 5-4", clip(text))
 	}
 	a, errA := within(m, found[1])
 	b, errB := within(m, found[2])
@@ -217,7 +217,7 @@ func isTieBreak(p *event.GamePoints) bool {
 	return max(a, b) <= 10 || max(a, b)-min(a, b) <= 2
 }
 
-// clip shortens a text for an error.
+// clip shortens a text to 30 characters, for errors.
 func clip(text string) string {
 	const limit = 30
 	if r := []rune(text); len(r) > limit {

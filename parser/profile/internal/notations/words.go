@@ -43,7 +43,7 @@ func plain(text string) string {
 	return squeezed(strings.ToLower(norm.NFKC.String(marks.Replace(visible))))
 }
 
-// squeezed replaces each run of white space with one space.
+// squeezed replaces each run of white space with one space, and removes white space at both ends.
 func squeezed(s string) string { return strings.Join(strings.Fields(s), " ") }
 
 // divide divides the text of a clock. Full-width digits, and all kinds of spaces and apostrophes,
