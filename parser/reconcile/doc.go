@@ -1,5 +1,5 @@
 // Package reconcile compares the observation of a match on a page with the saved state of the
-// match. It returns the next state, and an event for each difference.
+// match. It returns the next state, and events that report the differences.
 //
 // The package is pure: for the same state, observation and provenance, the result is always the
 // same. It does no I/O, and imports no package that does.
@@ -20,7 +20,7 @@
 //	               kickoff.go      kick-off
 //	compare        table below     find what is new, corrected or retracted
 //	create events  changes.go      sort the changes in match order
-//	               events.go       create an event for each change, with the score after it
+//	               events.go       create the events, each with the score after its change
 //
 // The steps before the comparison are pure functions. The steps of the comparison modify one draft
 // of the next state. The table in match.go lists them in order, and declares which parts of the

@@ -121,7 +121,7 @@ func TestDamagedNames(t *testing.T) {
 	}
 }
 
-// The league has the name that was shown first. So the routing key does not change if the name on a
+// The league keeps the name that was shown first. So the routing key does not change if the name on a
 // page is damaged or another site spells the name differently.
 func TestLeagueKeepsItsName(t *testing.T) {
 	t.Parallel()
@@ -134,6 +134,6 @@ func TestLeagueKeepsItsName(t *testing.T) {
 		s.read(o)
 	}
 	if s.state.League != "S\u00fcper Lig" {
-		t.Errorf("league %q, want the first name", s.state.League)
+		t.Errorf("league %q, want S\u00fcper Lig, the first name", s.state.League)
 	}
 }

@@ -83,7 +83,7 @@ func (v *View) extendHold(o *observation.Observation, from *Provenance) (*Hold, 
 }
 
 // snapshotOf returns a value that identifies the bytes of the page. For a page with several matches
-// it returns a constant, because the bytes change with every match. For such pages, use
+// it returns a constant, because the bytes change when any of its matches changes. For such pages, use
 // [Provenance.Superseded]. If the snapshot is unknown, snapshotOf also returns a constant.
 func snapshotOf(o *observation.Observation, from *Provenance) string {
 	if o.Shared {
@@ -223,8 +223,8 @@ func clockShown(o *observation.Observation) event.Clock {
 	return c
 }
 
-// compareClock returns -1 if a is before b, 1 if it is after b, and 0 if they are equal or cannot
-// be compared.
+// compareClock returns -1 if a is before b, 1 if a is after b, and 0 if they are equal or cannot be
+// compared.
 func compareClock(s event.Sport, a, b event.Clock) int {
 	if a.Period == "" || b.Period == "" {
 		return 0

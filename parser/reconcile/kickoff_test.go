@@ -40,7 +40,7 @@ func TestKickoffMoves(t *testing.T) {
 	s.expect(startingAt(event.Scheduled, 48*time.Hour),
 		moved(-90*time.Minute, 48*time.Hour), "status_change scheduled 0-0")
 	if !s.state.Match.Start.Equal(scheduledStart.Add(48 * time.Hour)) {
-		t.Errorf("kick-off %v, want the new time", s.state.Match.Start)
+		t.Errorf("kick-off %v, want %v", s.state.Match.Start, scheduledStart.Add(48*time.Hour))
 	}
 	// When the match begins, its start is reported instead of the new kick-off.
 	begun := startingAt(event.Live, 49*time.Hour)
@@ -128,7 +128,7 @@ func TestOtherMatchByKickoff(t *testing.T) {
 			t.Errorf("%s: error %v, want ErrOtherMatch: %t", name, err, !tc.same)
 		}
 		if err != nil && (len(events) > 0 || !strings.Contains(err.Error(), "its kick-off is ")) {
-			t.Errorf("%s: error %v, %d events, want the kick-offs and no events", name, err, len(events))
+			t.Errorf("%s: error %v, %d events, want an error with the kick-off times, and no events", name, err, len(events))
 		}
 		// If both pages have the same ID, they show the same match.
 		s = &story{t: t, state: reconcile.State{Epoch: "e1"}, now: scheduledStart.Sub(time.Unix(1478476221, 0))}

@@ -21,9 +21,9 @@ func (d *draft) compareKicks() {
 }
 
 // pairKicks pairs one side's rows with its tracked kicks, first by player. It then pairs each
-// remaining row with an unpaired kick between the kicks of the neighbouring rows. If the row with
-// the other kick is missing from the page, the short form of a name decides. pairKicks returns the
-// indexes of the rows without such a kick, which are new kicks.
+// remaining row with an unpaired kick between the kicks of the neighbouring rows: first by the short
+// forms of names, then in order. pairKicks returns the indexes of the rows that it does not pair, which
+// are new kicks.
 func (d *draft) pairKicks(side event.Side) (unpaired []int) {
 	var rows []observation.Incident
 	var indexes []int

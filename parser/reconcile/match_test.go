@@ -91,7 +91,7 @@ func (s *story) read(o observation.Observation) []string {
 		}
 		s.seq++
 		if e.Data.Seq != s.seq || e.Data.Epoch != "e1" {
-			s.t.Errorf("event %s has position %s %d, want e1 %d", e.Type, e.Data.Epoch, e.Data.Seq, s.seq)
+			s.t.Errorf("event %s has epoch %s and seq %d, want e1 and %d", e.Type, e.Data.Epoch, e.Data.Seq, s.seq)
 		}
 		lines = append(lines, parsertest.Line(e))
 		if s.each != nil {
@@ -201,7 +201,7 @@ func TestStateIsBounded(t *testing.T) {
 	}
 }
 
-// Match does not time out on a page of ten thousand rows.
+// Match does not time out on a page with ten thousand rows.
 func TestManyRows(t *testing.T) {
 	testenv.NotShort(t)
 	t.Parallel()

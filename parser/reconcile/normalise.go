@@ -70,8 +70,8 @@ func begunInnings(known *State, o *observation.Observation) event.Period {
 }
 
 // resumedMatch returns the page's match. If the saved match is in a break, and a page that names no
-// period shows that the break is over, resumedMatch sets the period after the break.
-// If the page is superseded, resumedMatch does not change the period.
+// period shows that the break is over, resumedMatch sets the period after the break. If the page is
+// superseded, resumedMatch does not change the period.
 func resumedMatch(known *State, o *observation.Observation, from *Provenance) event.Match {
 	m, pause := o.Match, known.Match.Period
 	before := known.Views[from.Site]
@@ -108,7 +108,8 @@ const (
 )
 
 // decideEnd returns the decision on the end that a page shows, and the hold of the page's site after
-// the page. An end on the first page of a match is always accepted.
+// the page. An end on the first page of a match is always accepted, and so is an end if from.Hurried
+// is set.
 func decideEnd(known *State, o *observation.Observation, from *Provenance) (endDecision, *Hold) {
 	over := known.Match.Status.Rank() >= event.Ended.Rank()
 	if !o.Match.Status.Over() || !known.Known() || over || from.Hurried {
@@ -337,7 +338,7 @@ func showsPreview(known *State, v *View, o *observation.Observation, from *Prove
 	return from.Hurried || !from.At.Before(cmp.Or(now, start))
 }
 
-// playPolls is the number of pages that must have shown play before a preview contradicts the course
+// playPolls is the minimum number of pages that must have shown play before a preview contradicts the course
 // of the match.
 const playPolls = 2
 
@@ -379,7 +380,7 @@ func longestLater(known *State, o *observation.Observation) int {
 	return longest
 }
 
-// showsNothing reports whether a page shows neither a score nor an incident.
+// showsNothing reports whether a page shows no incident, and no score other than 0-0.
 func showsNothing(o *observation.Observation) bool {
 	return (o.Score == nil || *o.Score == event.Score{}) && len(o.Incidents) == 0
 }

@@ -11,9 +11,9 @@ import (
 
 // WithoutRepeats returns the page's incidents without rows that repeat an earlier row. Some pages
 // show an incident in a list and again on a timeline. Attributes that the first row lacks are set
-// from the second row. One player can score twice in a minute. So a goal is removed only while more
-// goals are listed than the score has. A kick is removed only if more scored kicks are listed than
-// the tally has.
+// from the second row. One player can score twice in a minute. So if the page has a score, a goal is
+// removed only while more goals are listed than the score has. A kick is removed only if more scored
+// kicks are listed than the tally has.
 func WithoutRepeats(o *observation.Observation) []observation.Incident {
 	surplus := map[event.Side]int{} // number of listed goals minus the score
 	for _, side := range []event.Side{event.Home, event.Away} {

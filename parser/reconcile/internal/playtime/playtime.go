@@ -40,7 +40,8 @@ func Least(sport event.Sport, at event.Clock, inBreak bool, longest int) time.Du
 }
 
 // Played returns the seconds of a period that have been played at a clock, without stoppage time. If the
-// clock shows minutes from kick-off, it includes the whole minute. It returns 0 if the clock is unknown.
+// clock shows minutes from kick-off, the result includes the whole minute. Played returns 0 if the clock
+// is unknown.
 func Played(sport event.Sport, at event.Clock) int {
 	if !sport.CountsMinutes() {
 		return at.Elapsed
