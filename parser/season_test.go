@@ -18,7 +18,7 @@ import (
 	"github.com/matchwire/matchwire/internal/testenv"
 )
 
-// TestSeason reconciles a season of real matches of each sport from pages with many faults; see
+// TestSeason reconciles pages with many faults for a season of real matches of each sport; see
 // season.Match.Render. The parser restarts after each page, and every second page is read twice, as
 // if by two parsers. Each match must end with the real result, and each score must be reported
 // once. No event may report an incident that no fresh page showed.
@@ -79,7 +79,7 @@ func TestSeason(t *testing.T) {
 }
 
 // report logs the sums of a sport. It fails the test if a match was wrong. If all matches of the season
-// were read, report also fails the test if a fault never struck.
+// were read, and there are at least 50, report also fails the test if a fault never struck.
 func (s *tally) report(t *testing.T, sport event.Sport, complete bool) {
 	t.Logf("%s: matches %d/%d scoring %d/%d lost %d doubled %d spurious %d",
 		sport, s.right, s.matches, s.found, s.scoring, s.lost, s.doubled, s.spurious)

@@ -11,7 +11,7 @@
 //	check          facts.go        return an error if the page shows a different match
 //	               kickoff.go      compare the kick-off times
 //	normalise      normalise.go    remove the goals of a shoot-out from the score; end breaks;
-//	                               ignore an end that is too early, until enough pages show it
+//	                               ignore an end that is too early, until it persists
 //	               minutes.go      infer the periods of soccer minutes
 //	judge          freshness.go    defer a page that looks older than an accepted page
 //	decide         score.go        ignore a score that falls or leaps, until it is confirmed

@@ -34,7 +34,7 @@ const maxEarlier = 8
 type Kickoff struct {
 	Reported time.Time   `json:"reported"`         // the latest time that an event has reported
 	Earlier  []time.Time `json:"earlier"`          // kick-offs reported before Reported, in the order of the reports
-	Return   *Hold       `json:"return,omitempty"` // consecutive pages that show one of Earlier; nil if the latest does not
+	Return   *Hold       `json:"return,omitempty"` // consecutive pages showing one of Earlier; nil if the latest does not
 }
 
 // checkKickoff returns an error that wraps [ErrOtherMatch] if the page's kick-off shows that the page

@@ -120,7 +120,7 @@ func TestPagesWithoutCardsRetractNoCard(t *testing.T) {
 			for m := 51; m < 65; m++ {
 				for _, line := range s.read(gone(m)) {
 					if line != "source_stale 0-0" {
-						t.Errorf("minute %d: unexpected event %s", m, line)
+						t.Errorf("minute %d: event %s, want only source_stale", m, line)
 					}
 				}
 			}

@@ -71,7 +71,7 @@ func TestTryBecomesPenaltyTry(t *testing.T) {
 }
 
 // The television match official (TMO) disallows a try. The next try is another incident.
-func TestTryTakenBack(t *testing.T) {
+func TestTryDisallowed(t *testing.T) {
 	t.Parallel()
 	five := event.Score{Home: 5}
 	review := observation.Incident{Kind: "tmo_review", Detail: "no_try", Clock: event.Rugby.AtMinute("1h", 20, 0)}
@@ -122,7 +122,7 @@ func TestSubstitutionWithoutPlayerOff(t *testing.T) {
 	s.read(rugbyAt(32, event.Score{}, sub("Lee-Lo", "Stanley"), sub("Johnston", "")))
 	for _, tracked := range s.state.Tracked {
 		if tracked.Player == "Johnston" && tracked.Off != "" {
-			t.Errorf("Johnston replaces %q, but the page does not say whom", tracked.Off)
+			t.Errorf("Johnston replaces %q, want no name, because the page shows none", tracked.Off)
 		}
 	}
 }

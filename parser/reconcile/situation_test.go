@@ -40,8 +40,8 @@ func TestACountIsNoEventButIsSaved(t *testing.T) {
 	var shown string
 	s.each = func(e event.Event) { shown = e.Data.Match.Situation.String() }
 	s.expect(topOfFirst(2, &event.Situation{Batting: event.Away, Outs: new(0), Bases: []int{}}), "score_change 0-2")
-	if shown != "batting:away, outs:0, bases:[]" {
-		t.Errorf("situation of the event %q, want that of its page", shown)
+	if want := "batting:away, outs:0, bases:[]"; shown != want {
+		t.Errorf("situation of the event %q, want %q, as on its page", shown, want)
 	}
 }
 
