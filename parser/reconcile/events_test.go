@@ -9,7 +9,7 @@ import (
 	"github.com/matchwire/matchwire/parser/reconcile"
 )
 
-// A correction has the ID of the event that it supersedes, and the same incident ID.
+// A correction names the event that it supersedes, and has the same incident ID as that event.
 func TestCorrectionSupersedes(t *testing.T) {
 	t.Parallel()
 	s := reconcile.State{Epoch: "e1"}

@@ -58,8 +58,8 @@ func TestAliases(t *testing.T) {
 	}
 }
 
-// A second match of the same teams is rejected if its page has another ID, or if the match starts
-// on another day.
+// A second match of the same teams is rejected if its page has a different ID, or if the match starts
+// on a different day.
 func TestAnotherMatchOfTheSameTeams(t *testing.T) {
 	t.Parallel()
 	first := observed(event.Live, "1h", event.Score{})

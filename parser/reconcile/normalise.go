@@ -87,11 +87,10 @@ func resumedMatch(known *State, o *observation.Observation, from *Provenance) ev
 	return m
 }
 
-// An end that is too early for the match to have been played is held. A held end is ignored until
-// at least endPolls consecutive pages of a site, over at least endFor, show it. The status ended of
-// a match whose play was stopped is held too. Before the last period of regulation time, and in the
-// break before it, an end is held for endForMissingPeriods. Some pages show full time during the
-// whole of half time.
+// An end is held if it is too early for the match to be over. A held end is ignored until at least
+// endPolls consecutive pages of a site, over at least endFor, show it. If play was stopped, the status
+// ended is held too. Before the last period of regulation time, and in the break before it, an end is
+// held for endForMissingPeriods. Some pages show full time during the whole of half time.
 const (
 	endPolls             = 3
 	endFor               = 5 * time.Minute
@@ -131,7 +130,7 @@ func decideEnd(known *State, o *observation.Observation, from *Provenance) (endD
 
 // contradictsInnings reports whether the innings of a cricket match show that it is probably not
 // over. It returns false if the page names the winner. A match can also be over because no time or
-// no overs are left.
+// overs are left.
 func contradictsInnings(known *State, o *observation.Observation) bool {
 	if !o.Sport.Rules().InningsScore || o.Winner != "" {
 		return false

@@ -15,7 +15,7 @@ func TestIdentityOfCards(t *testing.T) {
 	}
 	s := begin(t, observed(event.Live, "1h", event.Score{}))
 	s.expect(observed(event.Live, "1h", event.Score{}, card("Allen", 10)), "yellow_card 10' home Allen 0-0")
-	// Another name within two minutes: the same card.
+	// A row with a different name within two minutes shows the same card.
 	s.expect(observed(event.Live, "1h", event.Score{}, card("Brillant", 11)),
 		"yellow_card_corrected 11' home Brillant 0-0 player:Allen→Brillant time:10'→11'")
 	// A later card for Allen is another card, although the first card had Allen's name.

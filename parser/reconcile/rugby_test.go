@@ -8,7 +8,7 @@ import (
 	"github.com/matchwire/matchwire/parser/observation"
 )
 
-// rugbyAt returns the observation of a rugby match in its first half.
+// rugbyAt returns an observation of a rugby match in its first half.
 func rugbyAt(minute int, score event.Score, in ...observation.Incident) observation.Observation {
 	o := observed(event.Live, "1h", score, in...)
 	o.Sport, o.League = event.Rugby, "Top 14"

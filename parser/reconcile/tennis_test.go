@@ -10,7 +10,7 @@ import (
 	"github.com/matchwire/matchwire/parser/observation"
 )
 
-// tennisAt returns the observation of a tennis match in a set.
+// tennisAt returns an observation of a tennis match in a set.
 func tennisAt(set event.Period, games event.Score, in ...observation.Incident) observation.Observation {
 	o := observed(event.Live, set, games, in...)
 	o.Sport, o.League = event.Tennis, "Wimbledon"

@@ -128,7 +128,7 @@ func writeCompressed(file string, body []byte) error {
 
 // Record polls a source and adds its pages to rec, until ctx ends, the site forbids the page, or
 // rec returns an error. After each poll, Record calls onPoll with the page and whether the page changed,
-// or with the error of the fetch. r contains the settings of the requests. Record returns nil if
+// or with the error of the fetch. r contains the settings for the requests. Record returns nil if
 // ctx ended.
 func Record(ctx context.Context, s poll.Source, r *page.Request, c *page.Client, rec *Recorder, log *slog.Logger,
 	onPoll func(fetched page.Page, changed bool, err error)) error {
