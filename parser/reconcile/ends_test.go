@@ -284,7 +284,7 @@ func TestFinalIsSticky(t *testing.T) {
 	}
 	s.expect(live(88, event.Score{}), "period_end_retracted 2h 1-0", "match_end_retracted 1-0 home by regulation",
 		"goal_retracted 12' home Ann 0-0", "status_change live 0-0")
-	// A final page with another score corrects the result.
+	// A final page with a different score corrects the result.
 	s = final()
 	for range 5 {
 		s.expect(observed(event.Final, "", event.Score{}))

@@ -133,8 +133,8 @@ func (ch *change) kicksScored(kick *TrackedIncident) int {
 }
 
 // kicksBefore returns the tally of the shoot-out before the changes. It counts the tracked kicks that
-// were scored, and subtracts what new and corrected kicks add. If no kick is tracked, it returns the tally before
-// the page.
+// were scored, and subtracts what new and corrected kicks add. If no kick is tracked, it returns the
+// tally before the page.
 func (d *draft) kicksBefore() *event.Score {
 	tally, found := event.Score{}, false
 	for i := range d.state.Tracked {

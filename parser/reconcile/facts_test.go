@@ -81,7 +81,7 @@ func TestAnotherMatchOfTheSameTeams(t *testing.T) {
 	if _, events, err := reconcile.Match(s, other, elsewhere); err != nil || len(events) != 1 {
 		t.Errorf("another site: error %v, %d events, want one event", err, len(events))
 	}
-	// Without an ID, a kick-off on another day means another match.
+	// Without an ID, a kick-off on a different day means a different match.
 	other.PageID, other.Match.Start = "", parsertest.Noon.Add(24*time.Hour)
 	if _, _, err := reconcile.Match(s, other, elsewhere); !errors.Is(err, reconcile.ErrOtherMatch) {
 		t.Errorf("another day: error %v, want ErrOtherMatch", err)

@@ -251,9 +251,9 @@ func lowerScore(sport event.Sport, now, was *event.Score) bool {
 }
 
 // showsLess reports whether the page shows fewer points for a side than an earlier score. In
-// cricket and tennis, if both line scores are known, it compares them: the innings and runs, or the
-// sets and games. If a line score is unknown in tennis, it compares the scores only if the page shows
-// period, the set of the earlier score.
+// cricket and tennis, if both line scores are known, showsLess compares them: the innings and runs, or
+// the sets and games. If a line score is unknown in tennis, showsLess compares the scores only if the
+// page shows period, the set of the earlier score.
 func showsLess(o *observation.Observation, was *event.Score, line *event.LineScore, period event.Period) bool {
 	switch {
 	case addsUp(o.Sport):

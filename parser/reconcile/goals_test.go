@@ -64,7 +64,7 @@ func TestGoalRetracted(t *testing.T) {
 	ids := map[string]bool{}
 	for _, tracked := range s.state.Tracked {
 		if ids[tracked.ID] {
-			t.Errorf("two incidents have ID %s", tracked.ID)
+			t.Errorf("two incidents have ID %s, want different IDs", tracked.ID)
 		}
 		ids[tracked.ID] = true
 	}

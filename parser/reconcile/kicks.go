@@ -66,7 +66,7 @@ func (d *draft) pairKicks(side event.Side) (unpaired []int) {
 	return unpaired
 }
 
-// placesBetween returns the range [from, to) of kicks with which a row can be paired. They are
+// placesBetween returns the range [from, to) of kicks that a row can be paired with. These kicks are
 // after the kicks of earlier rows, and before the kicks of later rows. places has the place of each
 // row's kick, and n is the number of kicks.
 func placesBetween(places []int, row, n int) (from, to int) {

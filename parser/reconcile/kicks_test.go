@@ -172,7 +172,7 @@ func TestTallyCountsUp(t *testing.T) {
 		s := begin(t, first)
 		var got []string
 		for _, page := range tc.pages {
-			s.each = func(e event.Event) {
+			s.onEvent = func(e event.Event) {
 				tally := "–"
 				if e.Data.Shootout != nil {
 					tally = e.Data.Shootout.String()

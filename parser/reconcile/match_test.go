@@ -43,7 +43,7 @@ type story struct {
 	modified       time.Time // Last-Modified of the next pages; may be zero
 	superseded     bool      // Provenance.Superseded of the next pages
 
-	each func(event.Event) // called with each event; may be nil
+	onEvent func(event.Event) // called with each event; may be nil
 }
 
 // from sets the suffix of the site of the next pages. It returns s.
@@ -94,8 +94,8 @@ func (s *story) read(o observation.Observation) []string {
 			s.t.Errorf("event %s has epoch %s and seq %d, want e1 and %d", e.Type, e.Data.Epoch, e.Data.Seq, s.seq)
 		}
 		lines = append(lines, parsertest.Line(e))
-		if s.each != nil {
-			s.each(e)
+		if s.onEvent != nil {
+			s.onEvent(e)
 		}
 	}
 	s.state = next

@@ -337,8 +337,8 @@ func showsPreview(known *State, v *View, o *observation.Observation, from *Prove
 	return from.Hurried || !from.At.Before(cmp.Or(now, start))
 }
 
-// playPolls is the minimum number of pages that must have shown play before a preview contradicts the course
-// of the match.
+// playPolls is the minimum number of pages that must have shown play before a preview contradicts the
+// course of the match.
 const playPolls = 2
 
 // playShown returns [State.PlayShown] after a page. unchanged reports whether the content of the page is

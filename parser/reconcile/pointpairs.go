@@ -127,8 +127,8 @@ func likeness(sameKind, sameDetail, sameAfter bool) int {
 	return n
 }
 
-// pairInOrder pairs the rows and the tracked points from the index begin to before the indexes
-// rows and tracked. Both stay in order, and the pairs are as alike as possible. Otherwise the free
+// pairInOrder pairs the rows with indexes in [begin, rows) with the tracked points with indexes in
+// [begin, tracked). Both stay in order, and the pairs are as alike as possible. Otherwise the free
 // throws of a player at the same clock would change places when their score changes.
 func (p *pointPairs) pairInOrder(begin, rows, tracked int) {
 	n, m := rows-begin, tracked-begin

@@ -55,7 +55,7 @@ func WithoutRepeats(o *observation.Observation) []observation.Incident {
 // must have the same player, and the attributes that both have must be equal. Rows without a clock
 // repeat nothing, except for kicks. A player can get two equal penalties at once, a kicker can miss
 // twice in a minute, and a pitcher can return in the same inning. So a row of these kinds repeats
-// only a row of another list.
+// only a row from a different list.
 func repeats(sport event.Sport, in, first *observation.Incident) bool {
 	missed := sport.Misses(in.Kind, in.Detail)
 	again := in.Kind == event.Penalty || in.Kind == "pitching_change" || missed
