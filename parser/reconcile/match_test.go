@@ -164,7 +164,7 @@ func TestTwoParsersComputeTheSameIDs(t *testing.T) {
 	}
 }
 
-// live returns an observation in the second half, with a clock.
+// live returns an observation of the second half in the given minute.
 func live(minute int, score event.Score, in ...observation.Incident) observation.Observation {
 	o := observed(event.Live, "2h", score, in...)
 	o.Match.Clock = event.SoccerMinute("2h", minute, 0)

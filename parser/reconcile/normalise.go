@@ -192,7 +192,7 @@ func began(known *State, m *event.Match, from *Provenance) time.Time {
 	return known.Began
 }
 
-// unwatched returns [State.Unwatched] after a page with a status.
+// unwatched returns [State.Unwatched] after a page. status is the status after the page.
 func unwatched(known *State, status event.Status) bool {
 	return status.Over() && (known.stopped() || known.Unwatched)
 }
