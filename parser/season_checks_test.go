@@ -250,8 +250,8 @@ func (c *checker) check(p *season.Page, e *event.Event) {
 }
 
 // checkLine checks the saved line score after a page. It checks only sports in which the line score
-// adds up to the score. If the pages list no incidents, the saved line score must be that of the page
-// if the page is current, and if the page's line score adds up to the saved score.
+// adds up to the score. For pages that list no incidents, it compares the saved line score with that of
+// a current page whose line score adds up to the saved score.
 func (c *checker) checkLine(p *season.Page) {
 	rules := c.match.Sport.Rules()
 	if rules.SetScore || rules.InningsScore || c.state.Score == nil {

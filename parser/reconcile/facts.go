@@ -92,9 +92,9 @@ func mergeName(was, now string) string {
 // can change them, because sites list matches before their teams are known. Some sites show
 // placeholders even after the start. So a page can replace placeholders with names until the first
 // score or incident of a team. Even then, checkTeams refuses a damaged name, and a name that
-// contradicts another active site. Unless the page has the ID of earlier pages, checkTeams also refuses
-// a new name if the kick-off time differs by at least otherKickoff, or if the name replaces a real name
-// on a page that shows that the match has begun.
+// contradicts another active site. If the page does not have the ID of earlier pages, checkTeams also
+// refuses a new name in two cases: the kick-off time differs by at least otherKickoff, or the name
+// replaces a real name and the page shows that the match has begun.
 func checkTeams(known *State, o *observation.Observation, from *Provenance) error {
 	was, now := &known.Match, &o.Match
 	other := differentNames(known, o, from)

@@ -144,7 +144,7 @@ func (v *View) superseded(o *observation.Observation, from *Provenance) bool {
 }
 
 // compareModified returns 1 if the page's Last-Modified is after the latest Last-Modified of its
-// site, -1 if it is before, and 0 if the two are equal or either is unknown.
+// site, and -1 if it is before. It returns 0 if the two are equal or either is unknown.
 func (v *View) compareModified(from *Provenance) int {
 	if from.Modified.IsZero() || v.Modified.IsZero() {
 		return 0

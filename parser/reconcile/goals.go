@@ -122,8 +122,8 @@ func (d *draft) mayBeSameGoal(row observation.Incident, tracked *TrackedIncident
 }
 
 // scoredLater reports whether a row's clock is more than a minute after the clock of the page that
-// reported a goal, although the clock of the goal was not after it. It returns false for clocks without
-// seconds.
+// reported a goal. The clock of the goal must not be after the clock of that page. scoredLater returns
+// false for clocks without seconds.
 func scoredLater(row observation.Incident, tracked *TrackedIncident) bool {
 	was := tracked.PageClock
 	return was.Elapsed > 0 && row.Clock.Period == was.Period && row.Clock.Elapsed > was.Elapsed+60 &&

@@ -69,8 +69,8 @@ func begunInnings(known *State, o *observation.Observation) event.Period {
 	return o.Match.Period
 }
 
-// resumedMatch returns the page's match. If the saved match is in a break, and a page that names no
-// period shows that the break is over, resumedMatch sets the period after the break. If the page is
+// resumedMatch returns the page's match. While the saved match is in a break, a page may show that the
+// break is over, but name no period. Then resumedMatch sets the period after the break. If the page is
 // superseded, resumedMatch does not change the period.
 func resumedMatch(known *State, o *observation.Observation, from *Provenance) event.Match {
 	m, pause := o.Match, known.Match.Period

@@ -218,8 +218,8 @@ func (p *pointPairs) unlistedBefore(t int) int {
 }
 
 // mayBeSamePoints reports whether a row can be a correction of tracked points with the same score. It is
-// like mayBeSameGoal, but a row with a different player is a correction only at the same clock, because
-// points follow each other faster than goals.
+// like mayBeSameGoal, but a row with a different player is a correction only at the same clock. The
+// reason is that points follow each other faster than goals.
 func (d *draft) mayBeSamePoints(row observation.Incident, tracked *TrackedIncident) bool {
 	known := row.Clock.Known() && tracked.Clock.Known()
 	if known && observation.OtherPlayer(row.Player, tracked.Player) && !sameClock(row, tracked) &&
@@ -246,8 +246,7 @@ func (p *pointPairs) changeBefore(row int) int {
 }
 
 // changeAfter returns the change of the nearest paired row after a row. If there is no such row, it
-// returns by how much the score of the side has fallen, as a negative number, or 0 if it has not
-// fallen.
+// returns the change in the side's score if the score has fallen, otherwise 0.
 func (p *pointPairs) changeAfter(row int) int {
 	for i := row + 1; i < len(p.rows); i++ {
 		if p.of[i] >= 0 {

@@ -17,8 +17,8 @@ import (
 )
 
 // On all fixtures and generated pages, each step reads and writes only the parts that the table of
-// steps declares, and each declared part at least once. On some matches of the season, no step reads or
-// writes other parts.
+// steps declares. It reads and writes each declared part at least once. On some matches of the season,
+// no step reads or writes other parts.
 func TestStepsReadAndWriteWhatTheyDeclare(t *testing.T) {
 	testenv.NotShort(t)
 	unused := reconcile.CheckSteps(t)

@@ -134,8 +134,8 @@ func (known Known) begun(o *observation.Observation) (innings, before int) {
 // Began returns the sides whose score falls because they have begun an innings. This is possible
 // from the third innings on. If more scores fall than innings have begun since the earlier pages,
 // Began returns nil. If an earlier page has already shown the period, the new score must be at most
-// startedRuns. On a page that does not show the current innings, a score that falls to at most
-// startedRuns, by more than startedRuns, also shows that an innings has begun.
+// startedRuns. On a page that does not show the current innings, a large fall also shows that an
+// innings has begun: the score falls by more than startedRuns, to at most startedRuns.
 func (known Known) Began(o *observation.Observation, score *event.Score) []event.Side {
 	if !o.Sport.Rules().InningsScore || score == nil || known.Score == nil {
 		return nil
