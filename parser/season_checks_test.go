@@ -355,12 +355,12 @@ func (c *checker) checkScoreChange(p *season.Page, e *event.Event) {
 
 // kickoffs counts the moves of a kick-off.
 type kickoffs struct {
-	last            time.Time // the latest kick-off that a page has shown
+	last            time.Time // the latest kick-off time that a page has shown
 	moved, reported int       // number of moves that pages showed before the match, and of kickoff_changed events
 }
 
-// show counts a move if a current page shows a different kick-off from the previous current page. It
-// ignores moves that pages show after the kick-off of the match.
+// show counts a move if a current page shows a different kick-off time from the previous current page.
+// It ignores moves that pages show after the kick-off of the match.
 func (k *kickoffs) show(p *season.Page, m *season.Match) {
 	if !p.Current() {
 		return

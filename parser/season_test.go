@@ -67,8 +67,8 @@ func TestSeason(t *testing.T) {
 			sums[m.Sport] = sum
 		}
 		sum.add(&results[i])
-		if len(results[i].wrong) > 0 && sum.shown < 20 {
-			sum.shown++
+		if len(results[i].wrong) > 0 && sum.reported < 20 {
+			sum.reported++
 			t.Errorf("%s %s %s v %s, %s (MATCHWIRE_SEED=%d): %s", m.Sport, m.ID, m.Home, m.Away, results[i].style, seed,
 				strings.Join(results[i].wrong[:min(10, len(results[i].wrong))], "\n\t"))
 		}
@@ -109,9 +109,9 @@ type tally struct {
 	other          int            // number of other errors
 	faults         map[string]int // how often each fault struck
 
-	style string   // the style of the pages
-	wrong []string // descriptions of all errors
-	shown int      // number of matches whose errors were reported
+	style    string   // the style of the pages
+	wrong    []string // descriptions of all errors
+	reported int      // number of matches whose errors were reported
 }
 
 // add adds the tally of one match.

@@ -27,7 +27,7 @@ func checkSameMatch(known *State, o *observation.Observation, from *Provenance) 
 		if id != o.PageID {
 			return fmt.Errorf("%w: its ID is %q, not %q", ErrOtherMatch, o.PageID, id)
 		}
-		return nil // do not compare the kick-offs: the match may be resumed on another day
+		return nil // do not compare the kick-off times: the match may be resumed on another day
 	}
 	return checkKickoff(known, o, from)
 }

@@ -203,7 +203,7 @@ func (s *State) stopped() bool {
 }
 
 // earliestEnd returns the earliest time at which the match can be over. If pages during play have
-// shown a period, it uses these pages, otherwise the kick-off. If the kick-off is unknown or only a
+// shown a period, it uses these pages, otherwise the kick-off time. If that is unknown or only a
 // date, it uses the time of the first page in play, unless that was the first page of the match. If
 // it can use none of these, it returns the zero time.
 func earliestEnd(known *State, o *observation.Observation) time.Time {
@@ -277,8 +277,8 @@ func longestClock(known *State, o *observation.Observation) int {
 // is deferred for as long as the site shows such pages. It returns true in these cases:
 //
 //   - The match is in play, and showsPreview holds.
-//   - The match is over, and the page is a preview. An abandoned match with a new kick-off is an
-//     exception.
+//   - The match is over, and the page is a preview. An abandoned match with a new kick-off time is
+//     an exception.
 //   - The status is ended or abandoned, and the page shows play in an earlier period.
 //   - The status is ended or abandoned, the page before contradicted the course too, and this page
 //     shows play without a later clock.
@@ -316,9 +316,9 @@ func contradictsCourse(known *State, v *View, o *observation.Observation, from *
 	return v.MovedOn || lowerScore(o.Sport, o.Score, known.Score)
 }
 
-// showsPreview reports whether a page shows a match in play as not begun, with the same kick-off as
-// before. Earlier pages may have shown play by mistake. So enough of them must have shown play, and
-// the kick-off must be in the past. v is the view of the page's site.
+// showsPreview reports whether a page shows a match in play as not begun, with the same kick-off time
+// as before. Earlier pages may have shown play by mistake. So enough of them must have shown play, and
+// the kick-off time must be in the past. v is the view of the page's site.
 func showsPreview(known *State, v *View, o *observation.Observation, from *Provenance) bool {
 	if known.PlayShown < playPolls {
 		return false

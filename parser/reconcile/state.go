@@ -59,7 +59,7 @@ type State struct {
 	// SituationSite is the site that showed the situation of Match, or "" if there is none.
 	SituationSite string `json:"situation_site,omitempty"`
 
-	Kickoff *Kickoff                      `json:"kickoff,omitempty"` // nil until the kick-off moves
+	Kickoff *Kickoff                      `json:"kickoff,omitempty"` // nil until the kick-off time changes
 	Lineups map[event.Side]*TrackedLineup `json:"lineups,omitempty"` // a TrackedLineup is never modified
 
 	// Views holds what each site has shown, by [Provenance.Site].
@@ -151,7 +151,7 @@ type View struct {
 	Superseded []string         `json:"superseded,omitempty"`  // snapshots of earlier pages
 	Observed   uint64           `json:"observed,omitempty"`    // digest of the latest compared observation
 	PageID     string           `json:"page_id,omitempty"`     // the site's own ID of the match
-	Start      time.Time        `json:"start,omitzero"`        // the latest kick-off
+	Start      time.Time        `json:"start,omitzero"`        // the latest kick-off time
 
 	Hold     *Hold  `json:"hold,omitempty"`     // consecutive deferred pages; nil if the latest page was accepted
 	Deferred *View  `json:"deferred,omitempty"` // what the latest page that looked older shows; may be nil
