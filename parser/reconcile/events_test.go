@@ -29,7 +29,7 @@ func TestCorrectionSupersedes(t *testing.T) {
 	if d := correction.Data; d.Supersedes != goal.ID || d.Incident != goal.Data.Incident || d.Rev != 2 ||
 		goal.Data.Rev != 1 ||
 		d.Reason == "" || correction.Type != "soccer.mls.goal_corrected" || correction.ID == goal.ID {
-		t.Errorf("goal %+v\ncorrection %+v\nwant revision 2 of the incident: goal_corrected with a reason, superseding the goal",
+		t.Errorf("goal %+v\ncorrection %+v\nwant revision 2: goal_corrected with a reason, superseding the goal",
 			goal, correction)
 	}
 }
