@@ -32,7 +32,7 @@ const maxEarlier = 8
 // A Kickoff records the latest and the earlier kick-off times of a match whose kick-off moved before
 // the match began. A Kickoff is never modified.
 type Kickoff struct {
-	Reported time.Time   `json:"reported"`         // the latest time that an event has reported
+	Reported time.Time   `json:"reported"`         // the latest time that an event has reported, or the first known time
 	Earlier  []time.Time `json:"earlier"`          // times reported before Reported, in the order of the reports
 	Return   *Hold       `json:"return,omitempty"` // consecutive pages showing one of Earlier; nil if the latest does not
 }

@@ -23,7 +23,7 @@ type Keeper struct {
 	Dir string // contains the folders of the fixtures
 
 	mu   sync.Mutex
-	last map[string]time.Time // key: profile name; time of the last page that was saved
+	last map[string]time.Time // by profile name: time of the last saved page
 }
 
 const (

@@ -32,8 +32,9 @@ type Recorder struct {
 	hash     uint64 // hash of the last page
 }
 
-// NewRecorder creates a folder and starts a fixture in it. It returns an error if the folder
-// already has a fixture. If note is not "", it becomes a comment in the manifest.
+// NewRecorder starts a fixture in the folder dir, and creates the folder if necessary. It returns an
+// error if the folder already has a fixture. profile is the profile that the manifest names. If note is
+// not "", it becomes a comment in the manifest.
 func NewRecorder(dir string, s poll.Source, profile, note string) (*Recorder, error) {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return nil, err
