@@ -77,7 +77,7 @@ func (c *checker) readPages(ctx context.Context, prof *profile.Profile) bool {
 			c.stopped = o.Match.Status == event.Suspended || o.Match.Status == event.Interrupted
 		}
 		snapshot := fmt.Sprintf("%x", season.Hash(fetched.Body))
-		superseded := c.supersedes(snapshot)
+		superseded := c.isSuperseded(snapshot)
 		for range 1 + n%2 { // every second page is read twice, as if by two parsers
 			c.before, c.line = c.state.Score, lineOf(&c.state)
 			next, events, err := reconcile.Match(restarted(c.state), *o, reconcile.Provenance{
@@ -110,9 +110,9 @@ func (c *checker) readPages(ctx context.Context, prof *profile.Profile) bool {
 	return true
 }
 
-// supersedes records the snapshot of a page. It reports whether a newer page has already replaced a
+// isSuperseded records the snapshot of a page. It reports whether a newer page has already replaced a
 // page with the same snapshot. A tracker of package poll does the same.
-func (c *checker) supersedes(snapshot string) bool {
+func (c *checker) isSuperseded(snapshot string) bool {
 	switch {
 	case snapshot == c.newest:
 		return false
@@ -250,8 +250,8 @@ func (c *checker) check(p *season.Page, e *event.Event) {
 }
 
 // checkLine checks the saved line score after a page. It checks only sports in which the line score
-// adds up to the score. The saved line score must be that of the page if the page is current, and
-// if the page's line score adds up to the saved score.
+// adds up to the score. For pages that list no incidents, it compares the saved line score with that of
+// a current page whose line score adds up to the saved score.
 func (c *checker) checkLine(p *season.Page) {
 	rules := c.match.Sport.Rules()
 	if rules.SetScore || rules.InningsScore || c.state.Score == nil {
@@ -355,12 +355,12 @@ func (c *checker) checkScoreChange(p *season.Page, e *event.Event) {
 
 // kickoffs counts the moves of a kick-off.
 type kickoffs struct {
-	last            time.Time // the latest kick-off that a page has shown
+	last            time.Time // the latest kick-off time that a page has shown
 	moved, reported int       // number of moves that pages showed before the match, and of kickoff_changed events
 }
 
-// show counts a move if a current page shows a different kick-off from the previous current page. It
-// ignores moves that pages show after the kick-off of the match.
+// show counts a move if a current page shows a different kick-off time from the previous current page.
+// It ignores moves that pages show after the kick-off of the match.
 func (k *kickoffs) show(p *season.Page, m *season.Match) {
 	if !p.Current() {
 		return
@@ -416,7 +416,7 @@ func (c *checker) compareFacts() {
 	}
 	for k, n := range incidents {
 		if n > 0 {
-			c.fail(&c.doubled, "too many incidents %s", k)
+			c.fail(&c.doubled, "%d incidents too many: %s", n, k)
 		}
 	}
 }
@@ -498,14 +498,14 @@ func (c *checker) inningsOf(f *season.Fact) (runs, after *event.Score) {
 		}
 	}
 	n := len(earlier)
-	was := new(event.Score{}.Add(side, event.Score(f.Score).Of(side)))
+	after = new(event.Score{}.Add(side, event.Score(f.Score).Of(side)))
 	if c.state.LineScore == nil && c.inLatestInnings(f) && c.state.Score != nil {
-		return new(event.Score{}.Add(side, c.state.Score.Of(side))), was
+		return new(event.Score{}.Add(side, c.state.Score.Of(side))), after
 	}
 	if c.state.LineScore == nil || n >= len(c.state.LineScore.Of(side)) {
-		return nil, was
+		return nil, after
 	}
-	return new(event.Score{}.Add(side, c.state.LineScore.Of(side)[n].Runs)), was
+	return new(event.Score{}.Add(side, c.state.LineScore.Of(side)[n].Runs)), after
 }
 
 // inLatestInnings reports whether a fact happened in the latest innings of its side.

@@ -18,7 +18,7 @@ import (
 	"github.com/matchwire/matchwire/internal/testenv"
 )
 
-// TestSeason reconciles a season of real matches of each sport from pages with many faults; see
+// TestSeason reconciles pages with many faults for a season of real matches of each sport; see
 // season.Match.Render. The parser restarts after each page, and every second page is read twice, as
 // if by two parsers. Each match must end with the real result, and each score must be reported
 // once. No event may report an incident that no fresh page showed.
@@ -67,8 +67,8 @@ func TestSeason(t *testing.T) {
 			sums[m.Sport] = sum
 		}
 		sum.add(&results[i])
-		if len(results[i].wrong) > 0 && sum.shown < 20 {
-			sum.shown++
+		if len(results[i].wrong) > 0 && sum.reported < 20 {
+			sum.reported++
 			t.Errorf("%s %s %s v %s, %s (MATCHWIRE_SEED=%d): %s", m.Sport, m.ID, m.Home, m.Away, results[i].style, seed,
 				strings.Join(results[i].wrong[:min(10, len(results[i].wrong))], "\n\t"))
 		}
@@ -79,7 +79,7 @@ func TestSeason(t *testing.T) {
 }
 
 // report logs the sums of a sport. It fails the test if a match was wrong. If all matches of the season
-// were read, report also fails the test if a fault never struck.
+// were read, and there are at least 50, report also fails the test if a fault never struck.
 func (s *tally) report(t *testing.T, sport event.Sport, complete bool) {
 	t.Logf("%s: matches %d/%d scoring %d/%d lost %d doubled %d spurious %d",
 		sport, s.right, s.matches, s.found, s.scoring, s.lost, s.doubled, s.spurious)
@@ -109,9 +109,9 @@ type tally struct {
 	other          int            // number of other errors
 	faults         map[string]int // how often each fault struck
 
-	style string   // the style of the pages
-	wrong []string // descriptions of all errors
-	shown int      // number of matches whose errors were reported
+	style    string   // the style of the pages
+	wrong    []string // descriptions of all errors
+	reported int      // number of matches whose errors were reported
 }
 
 // add adds the tally of one match.

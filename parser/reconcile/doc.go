@@ -1,5 +1,5 @@
 // Package reconcile compares the observation of a match on a page with the saved state of the
-// match. It returns the next state, and an event for each difference.
+// match. It returns the next state, and events that report the differences.
 //
 // The package is pure: for the same state, observation and provenance, the result is always the
 // same. It does no I/O, and imports no package that does.
@@ -11,7 +11,7 @@
 //	check          facts.go        return an error if the page shows a different match
 //	               kickoff.go      compare the kick-off times
 //	normalise      normalise.go    remove the goals of a shoot-out from the score; end breaks;
-//	                               ignore an end that is too early, until enough pages show it
+//	                               ignore an end that is too early, until it persists
 //	               minutes.go      infer the periods of soccer minutes
 //	judge          freshness.go    defer a page that looks older than an accepted page
 //	decide         score.go        ignore a score that falls or leaps, until it is confirmed
@@ -20,7 +20,7 @@
 //	               kickoff.go      kick-off
 //	compare        table below     find what is new, corrected or retracted
 //	create events  changes.go      sort the changes in match order
-//	               events.go       create an event for each change, with the score after it
+//	               events.go       create the events, each with the score after its change
 //
 // The steps before the comparison are pure functions. The steps of the comparison modify one draft
 // of the next state. The table in match.go lists them in order, and declares which parts of the

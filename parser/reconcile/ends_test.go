@@ -43,7 +43,7 @@ func TestStrayEnd(t *testing.T) {
 	}
 }
 
-// A page that shows full time during half time, or in the second half, does not end the match.
+// A page that shows full time during half time, or early in the second half, does not end the match.
 func TestFullTimeShownTooEarly(t *testing.T) {
 	t.Parallel()
 	s := begin(t, inFirstHalf(45, event.Score{}))
@@ -160,9 +160,9 @@ func TestPossibleEnds(t *testing.T) {
 	}
 }
 
-// In other sports, an end is too early while periods of regulation time are missing. If a mercy rule
-// or rain ends a baseball game early, pages continue to show the end, so it is accepted. In cricket,
-// the score must explain the end.
+// In other sports, an end is too early while periods of regulation time are missing. In cricket, it
+// is too early if the score does not explain it. An early end that persists is accepted: a mercy rule
+// or rain may have ended the game.
 func TestEndsInOtherSports(t *testing.T) {
 	t.Parallel()
 	for _, tc := range []struct {
@@ -284,7 +284,7 @@ func TestFinalIsSticky(t *testing.T) {
 	}
 	s.expect(live(88, event.Score{}), "period_end_retracted 2h 1-0", "match_end_retracted 1-0 home by regulation",
 		"goal_retracted 12' home Ann 0-0", "status_change live 0-0")
-	// A final page with another score corrects the result.
+	// A final page with a different score corrects the result.
 	s = final()
 	for range 5 {
 		s.expect(observed(event.Final, "", event.Score{}))
@@ -293,7 +293,7 @@ func TestFinalIsSticky(t *testing.T) {
 		"match_end_corrected 0-0 draw by regulation winner:home→draw")
 }
 
-// If pages have no IDs and no kick-off times, the first pages of the next match of the teams are
+// If pages have neither IDs nor kick-off times, the first pages of the next match of the teams are
 // ignored, and later pages are refused.
 func TestNextMatchWithoutKickoff(t *testing.T) {
 	t.Parallel()
@@ -434,7 +434,7 @@ func TestPreviewDuringPlay(t *testing.T) {
 }
 
 // A preview is accepted if only one page showed the match in play, or if the kick-off is still in
-// the future. A page that shows a different kick-off, a delay or a postponement is accepted too.
+// the future. A page that shows a different kick-off time, a delay or a postponement is accepted too.
 func TestPreviewOfAMatchThatHasNotBegun(t *testing.T) {
 	t.Parallel()
 	starting := func(o observation.Observation, at time.Duration) observation.Observation {
@@ -559,7 +559,7 @@ func TestAbandonedMatchIsReplayed(t *testing.T) {
 	moved := start.AddDate(0, 0, 7)
 	change := "kickoff_changed 0-0 start:" + start.UTC().Format(time.RFC3339) + "→" + moved.UTC().Format(time.RFC3339)
 	if !slices.Contains(lines, change) {
-		t.Errorf("events %q, want %q", lines, change)
+		t.Errorf("events %q, want %q among them", lines, change)
 	}
 	if m := s.state.Match; m.Period != "" || !m.Clock.IsZero() {
 		t.Errorf("before the replay, the match is in %q at %q, want no period and no clock", m.Period, m.Clock)
@@ -709,7 +709,7 @@ func TestUnwatchedEnd(t *testing.T) {
 	}
 }
 
-// No page shows a period, but the line score has points of an overtime. So the overtime was played.
+// No page shows a period, but the line score has points for an overtime. So the overtime was played.
 func TestOvertimeInTheLineScore(t *testing.T) {
 	t.Parallel()
 	at := func(status event.Status, away int) observation.Observation {

@@ -9,8 +9,8 @@ import (
 )
 
 // events sorts the changes in match order and returns an event for each change that is not redundant,
-// with the score after the change. It also completes the state: it sets the sequence number and the
-// score, and removes retracted incidents.
+// with the score after the change. It also completes the state: it sets the sequence number, the
+// scores and the latest event of each incident, and removes retracted incidents.
 func (d *draft) events() ([]event.Event, error) {
 	slices.SortFunc(d.changes, d.compareChanges)
 	s := &d.state
@@ -73,7 +73,7 @@ func (d *draft) scoresInnings(ch change) bool {
 	return !lowerScore(d.obs.Sport, d.obs.Score, in.Score) && (begun || !lowerScore(d.obs.Sport, in.Score, d.state.Score))
 }
 
-// scoreBefore returns the score before the changes. If no score is saved, it returns 0-0 if the page
+// scoreBefore returns the score before the changes. Without a saved score, it returns 0-0 if the page
 // has a score, or if the sport counts goals and an incident is tracked. Otherwise it returns nil.
 func (d *draft) scoreBefore() *event.Score {
 	s := &d.state
@@ -132,9 +132,9 @@ func (ch *change) kicksScored(kick *TrackedIncident) int {
 	return ch.sign()*observation.KickGoals(kick.Detail) - ch.scoredWas
 }
 
-// kicksBefore returns the tally of the shoot-out before the changes. It counts the tracked kicks, and
-// subtracts what new and corrected kicks add. If no kick is tracked, it returns the tally before
-// the page.
+// kicksBefore returns the tally of the shoot-out before the changes. It counts the tracked kicks that
+// were scored, and subtracts what new and corrected kicks add. If no kick is tracked, it returns the
+// tally before the page.
 func (d *draft) kicksBefore() *event.Score {
 	tally, found := event.Score{}, false
 	for i := range d.state.Tracked {
@@ -166,7 +166,7 @@ func (d *draft) kicksAfter(ch *change, in *TrackedIncident, kicks *event.Score) 
 	return kicks
 }
 
-// isTallyChange reports whether the incident is a change in the tally that no kick explains.
+// isTallyChange reports whether the incident is a change to the tally that no kick explains.
 func (tracked *TrackedIncident) isTallyChange() bool {
 	return tracked.Kind == event.ScoreChange && tracked.Score == nil && tracked.Clock.Period == event.ShootOut
 }

@@ -9,7 +9,7 @@ import (
 	"github.com/matchwire/matchwire/parser/reconcile"
 )
 
-// A correction has the ID of the event that it supersedes, and the same incident ID.
+// A correction names the event that it supersedes, and has the same incident ID as that event.
 func TestCorrectionSupersedes(t *testing.T) {
 	t.Parallel()
 	s := reconcile.State{Epoch: "e1"}
@@ -29,7 +29,8 @@ func TestCorrectionSupersedes(t *testing.T) {
 	if d := correction.Data; d.Supersedes != goal.ID || d.Incident != goal.Data.Incident || d.Rev != 2 ||
 		goal.Data.Rev != 1 ||
 		d.Reason == "" || correction.Type != "soccer.mls.goal_corrected" || correction.ID == goal.ID {
-		t.Errorf("goal %+v\ncorrection %+v, want revision 2 of the incident, superseding the goal", goal, correction)
+		t.Errorf("goal %+v\ncorrection %+v\nwant revision 2: goal_corrected with a reason, superseding the goal",
+			goal, correction)
 	}
 }
 
@@ -66,7 +67,7 @@ func TestLeagueKeyOfAProfile(t *testing.T) {
 		reconcile.Provenance{TID: event.NewTID(), At: time.Now()},
 	)
 	if err != nil || len(events) == 0 || events[0].Type != "soccer.rpl.match_start" || events[0].Data.LeagueKey != "rpl" {
-		t.Fatalf("events %v, error %v, want soccer.rpl.match_start", events, err)
+		t.Fatalf("events %v, error %v, want soccer.rpl.match_start with the league key rpl", events, err)
 	}
 	page.LeagueKey, page.Score = "", &event.Score{Home: 1}
 	_, events, err = reconcile.Match(

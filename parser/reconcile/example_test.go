@@ -9,8 +9,8 @@ import (
 	"github.com/matchwire/matchwire/parser/reconcile"
 )
 
-// The first page of a match reports everything so far as backfill. The next pages report new and
-// changed incidents.
+// For the first page of a match, Match reports everything so far as backfill. For the next pages, it
+// reports new and changed incidents.
 func ExampleMatch() {
 	state := reconcile.State{Epoch: event.NewTID().String()}
 	goal := observation.Incident{

@@ -25,16 +25,16 @@ func checkSameMatch(known *State, o *observation.Observation, from *Provenance) 
 	}
 	if id := known.Views[from.Site].PageID; id != "" && o.PageID != "" {
 		if id != o.PageID {
-			return fmt.Errorf("%w: the site calls it %q, not %q", ErrOtherMatch, o.PageID, id)
+			return fmt.Errorf("%w: its ID is %q, not %q", ErrOtherMatch, o.PageID, id)
 		}
-		return nil // do not compare the kick-offs: the match may be resumed on another day
+		return nil // do not compare the kick-off times: the match may be resumed on another day
 	}
 	return checkKickoff(known, o, from)
 }
 
 // mergeFacts returns the league and the match after the page. Facts that the page lacks do not
-// change, except for an outdated period or clock. mergeFacts does not change the kick-off; see
-// decideKickoff.
+// change, except for an outdated period or clock. If the page has no status, an incident or a score
+// makes the match live. mergeFacts does not change the kick-off; see decideKickoff.
 func mergeFacts(known *State, o *observation.Observation, from *Provenance, v verdict) (league string, m event.Match) {
 	m = known.Match
 	goesOn := m.Status.Over() && o.Match.Status.Rank() == event.Live.Rank() && o.Match.Period != ""
@@ -62,7 +62,7 @@ func mergeFacts(known *State, o *observation.Observation, from *Provenance, v ve
 }
 
 // situationAfter returns the situation after a page, and the site that showed it. A page without a
-// situation clears the situation of its own site. Only matches that are played or interrupted have a
+// situation clears the situation of its own site. Only a match that is in play or interrupted has a
 // situation. status is the status after the page.
 func situationAfter(known *State, o *observation.Observation, from *Provenance, status event.Status) (
 	now *event.Situation, site string,
@@ -78,8 +78,8 @@ func situationAfter(known *State, o *observation.Observation, from *Provenance, 
 	return known.Match.Situation, known.SituationSite
 }
 
-// mergeName returns was, the earlier name. It returns now, the page's name, if there is no earlier
-// name, or if the earlier name is damaged and the page has a name.
+// mergeName returns the name after a page: was, the earlier name, or now, the page's name. It returns
+// the page's name if there is no earlier name, or if the earlier name is damaged and the page has a name.
 func mergeName(was, now string) string {
 	if was == "" || observation.Damaged(was) && now != "" {
 		return now
@@ -91,7 +91,10 @@ func mergeName(was, now string) string {
 // anything has happened in the match, the names of its teams must not change. Before that, a page
 // can change them, because sites list matches before their teams are known. Some sites show
 // placeholders even after the start. So a page can replace placeholders with names until the first
-// score or incident of a team.
+// score or incident of a team. Even then, checkTeams refuses a damaged name, and a name that
+// contradicts another active site. If the page does not have the ID of earlier pages, checkTeams also
+// refuses a new name in two cases: the kick-off time differs by at least otherKickoff, or the name
+// replaces a real name and the page shows that the match has begun.
 func checkTeams(known *State, o *observation.Observation, from *Provenance) error {
 	was, now := &known.Match, &o.Match
 	other := differentNames(known, o, from)
@@ -112,7 +115,7 @@ func checkTeams(known *State, o *observation.Observation, from *Provenance) erro
 		case known.seenRecently(from.At, from.isOtherSite) && (!placeholder || observation.Placeholder(names[1])):
 			return refuse(", as another site shows")
 		case !sameID && moved:
-			return refuse(", and another kick-off")
+			return refuse(", and another kick-off time")
 		case !sameID && !placeholder && now.Status.Rank() > 0:
 			return refuse("")
 		}
@@ -130,12 +133,12 @@ func differentNames(known *State, o *observation.Observation, from *Provenance) 
 	return names
 }
 
-// nothingHappened reports whether the match has not begun and has neither incidents nor a score.
+// nothingHappened reports whether the match has not begun, has no incidents and is at 0-0 or without a score.
 func nothingHappened(known *State) bool {
 	return known.Match.Status.Rank() == 0 && len(known.Tracked) == 0 && noIncident(known)
 }
 
-// noIncident reports whether the match has neither a score nor an incident of a team.
+// noIncident reports whether the match has no incident of a team, and is at 0-0 or without a score.
 func noIncident(known *State) bool {
 	return (known.Score == nil || *known.Score == event.Score{}) &&
 		!slices.ContainsFunc(known.Tracked, func(tracked TrackedIncident) bool { return tracked.Side != "" })
@@ -149,8 +152,8 @@ func placeholdersNamed(names [][2]string) bool {
 	})
 }
 
-// mergeTeam returns the name of a team after a page: the earlier name, unless it is damaged or
-// checkTeams has accepted another name.
+// mergeTeam returns the name of a team after a page: the earlier name, unless it is unknown or damaged,
+// or checkTeams has accepted another name.
 func mergeTeam(was, now string, from *Provenance) string {
 	if was != "" && now != "" && !from.Aliases.SameTeam(was, now) {
 		return now
@@ -158,13 +161,13 @@ func mergeTeam(was, now string, from *Provenance) string {
 	return mergeName(was, now)
 }
 
-// namesChanged reports whether consumers that know the match need an event with new names of its
-// teams. If the match has had no event, its next event contains the names.
+// namesChanged reports whether consumers that know the match need an event with the new names of
+// its teams. If the match has had no event, its next event contains the names.
 func namesChanged(known *State, o *observation.Observation, from *Provenance) bool {
 	return known.Seq > 0 && len(differentNames(known, o, from)) > 0
 }
 
-// reportTeams reports that the names of the teams have changed.
+// reportTeams reports new names of the teams, if the page has changed them.
 func (d *draft) reportTeams() {
 	if d.otherTeams {
 		d.reportUntracked(observation.Incident{Kind: event.StatusChange}, "the page names other teams")

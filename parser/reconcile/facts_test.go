@@ -58,8 +58,8 @@ func TestAliases(t *testing.T) {
 	}
 }
 
-// A second match of the same teams is rejected if its page has another ID, or if the match starts
-// on another day.
+// A second match of the same teams is rejected if its page has a different ID, or if the match starts
+// on a different day.
 func TestAnotherMatchOfTheSameTeams(t *testing.T) {
 	t.Parallel()
 	first := observed(event.Live, "1h", event.Score{})
@@ -81,7 +81,7 @@ func TestAnotherMatchOfTheSameTeams(t *testing.T) {
 	if _, events, err := reconcile.Match(s, other, elsewhere); err != nil || len(events) != 1 {
 		t.Errorf("another site: error %v, %d events, want one event", err, len(events))
 	}
-	// Without an ID, a kick-off on another day means another match.
+	// Without an ID, a kick-off on a different day means a different match.
 	other.PageID, other.Match.Start = "", parsertest.Noon.Add(24*time.Hour)
 	if _, _, err := reconcile.Match(s, other, elsewhere); !errors.Is(err, reconcile.ErrOtherMatch) {
 		t.Errorf("another day: error %v, want ErrOtherMatch", err)
@@ -121,7 +121,7 @@ func TestDamagedNames(t *testing.T) {
 	}
 }
 
-// The league has the name that was shown first. So the routing key does not change if the name on a
+// The league keeps the name that was shown first. So the routing key does not change if the name on a
 // page is damaged or another site spells the name differently.
 func TestLeagueKeepsItsName(t *testing.T) {
 	t.Parallel()
@@ -134,6 +134,6 @@ func TestLeagueKeepsItsName(t *testing.T) {
 		s.read(o)
 	}
 	if s.state.League != "S\u00fcper Lig" {
-		t.Errorf("league %q, want the first name", s.state.League)
+		t.Errorf("league %q, want S\u00fcper Lig, the first name", s.state.League)
 	}
 }

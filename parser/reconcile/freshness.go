@@ -83,7 +83,7 @@ func (v *View) extendHold(o *observation.Observation, from *Provenance) (*Hold, 
 }
 
 // snapshotOf returns a value that identifies the bytes of the page. For a page with several matches
-// it returns a constant, because the bytes change with every match. For such pages, use
+// it returns a constant, because the bytes change when any of its matches changes. For such pages, use
 // [Provenance.Superseded]. If the snapshot is unknown, snapshotOf also returns a constant.
 func snapshotOf(o *observation.Observation, from *Provenance) string {
 	if o.Shared {
@@ -144,7 +144,7 @@ func (v *View) superseded(o *observation.Observation, from *Provenance) bool {
 }
 
 // compareModified returns 1 if the page's Last-Modified is after the latest Last-Modified of its
-// site, -1 if it is before, and 0 if the two are equal or either is unknown.
+// site, and -1 if it is before. It returns 0 if the two are equal or either is unknown.
 func (v *View) compareModified(from *Provenance) int {
 	if from.Modified.IsZero() || v.Modified.IsZero() {
 		return 0
@@ -223,8 +223,8 @@ func clockShown(o *observation.Observation) event.Clock {
 	return c
 }
 
-// compareClock returns -1 if a is before b, 1 if it is after b, and 0 if they are equal or cannot
-// be compared.
+// compareClock returns -1 if a is before b, 1 if a is after b, and 0 if they are equal or cannot be
+// compared.
 func compareClock(s event.Sport, a, b event.Clock) int {
 	if a.Period == "" || b.Period == "" {
 		return 0
@@ -251,9 +251,9 @@ func lowerScore(sport event.Sport, now, was *event.Score) bool {
 }
 
 // showsLess reports whether the page shows fewer points for a side than an earlier score. In
-// cricket and tennis, if both line scores are known, it compares them: the innings and runs, or the
-// sets and games. If a line score is unknown in tennis, it compares the scores only if the page shows
-// period, the set of the earlier score.
+// cricket and tennis, if both line scores are known, showsLess compares them: the innings and runs, or
+// the sets and games. If a line score is unknown in tennis, showsLess compares the scores only if the
+// page shows period, the set of the earlier score.
 func showsLess(o *observation.Observation, was *event.Score, line *event.LineScore, period event.Period) bool {
 	switch {
 	case addsUp(o.Sport):

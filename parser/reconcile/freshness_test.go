@@ -270,7 +270,7 @@ func TestStaleCopyAfterARetraction(t *testing.T) {
 	s.expect(half(event.Score{}))
 }
 
-// If a page of many matches shows a match with the same values as before half time, the page is not
+// If a page with many matches shows a match with the same values as before half time, the page is not
 // a stale copy.
 func TestSharedPageRepeatsValues(t *testing.T) {
 	t.Parallel()

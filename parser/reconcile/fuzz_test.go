@@ -95,8 +95,8 @@ func FuzzMatch(f *testing.F) {
 					}
 				default:
 					if !ok || d.Supersedes != latest[d.Incident] || d.Rev != was.Rev+1 {
-						t.Fatalf("%s does not supersede the latest event of its incident (rev %d after %d)", parsertest.Line(e), d.Rev,
-							was.Rev)
+						t.Fatalf("%s supersedes %q with rev %d, want the latest event %q of a tracked incident with rev %d",
+							parsertest.Line(e), d.Supersedes, d.Rev, latest[d.Incident], was.Rev+1)
 					}
 				}
 				if slices.Contains(untracked, d.Kind) {

@@ -26,7 +26,8 @@ func (d *draft) compareGoals() {
 // compareGoalsOf pairs one side's rows with its tracked goals. It applies the most certain rule
 // first. The score determines the number of new goals. If more rows are unpaired than there are new
 // goals, compareGoalsOf pairs rows with the most similar tracked goals. On a page that lists every
-// goal, a row that is still unpaired then replaces a tracked goal.
+// goal, a row that is still unpaired then replaces a tracked goal. Finally, compareGoalsOf reports the
+// new goals, or retracts as many goals as the score has lost.
 func (d *draft) compareGoalsOf(side event.Side) {
 	rows := rowsOf(&d.obs, event.Goal, side)
 	listed, tracked := len(rows), len(d.state.of(event.Goal, side))
@@ -121,8 +122,8 @@ func (d *draft) mayBeSameGoal(row observation.Incident, tracked *TrackedIncident
 }
 
 // scoredLater reports whether a row's clock is more than a minute after the clock of the page that
-// reported a goal, although the clock of the goal was not after it. It returns false for clocks without
-// seconds.
+// reported a goal. The clock of the goal must not be after the clock of that page. scoredLater returns
+// false for clocks without seconds.
 func scoredLater(row observation.Incident, tracked *TrackedIncident) bool {
 	was := tracked.PageClock
 	return was.Elapsed > 0 && row.Clock.Period == was.Period && row.Clock.Elapsed > was.Elapsed+60 &&
@@ -178,8 +179,8 @@ func (d *draft) noteDoubts() {
 }
 
 // pairClosest pairs rows with the goals of a side that no row shows yet, so that the pairs differ
-// as little as possible. added is the number of rows that it leaves unpaired, because they are new
-// goals. If complete is false, the page may not list every goal. pairClosest then pairs a row with a
+// as little as possible. added is the minimum number of rows that it leaves unpaired, because they are
+// new goals. If complete is false, the page may not list every goal. pairClosest then pairs a row with a
 // goal only if their clocks are within two minutes of each other. It returns the rows that are not
 // paired.
 func (d *draft) pairClosest(rows []observation.Incident, side event.Side, added int, complete bool) (

@@ -64,7 +64,7 @@ func TestGoalRetracted(t *testing.T) {
 	ids := map[string]bool{}
 	for _, tracked := range s.state.Tracked {
 		if ids[tracked.ID] {
-			t.Errorf("two incidents have ID %s", tracked.ID)
+			t.Errorf("two incidents have ID %s, want different IDs", tracked.ID)
 		}
 		ids[tracked.ID] = true
 	}
@@ -160,7 +160,8 @@ func TestRowDisappearsAsAnotherAppears(t *testing.T) {
 	s.expect(live(52, event.Score{Home: 3}, a, b, c))
 }
 
-// A row, a minute or a detail that is temporarily missing causes no event.
+// A row or a detail that is temporarily missing causes no event. A minute that appears late corrects the
+// goal.
 func TestRowIsTemporarilyMissing(t *testing.T) {
 	t.Parallel()
 	a, b, c := goalBy(event.Home, "A", at(20, 0)), goalBy(event.Home, "B", at(40, 0)), goalBy(event.Home, "C", at(80, 0))

@@ -20,8 +20,8 @@ func attempt(side event.Side, player, detail string) observation.Incident {
 	return observation.Incident{Kind: event.ShootoutAttempt, Side: side, Player: player, Detail: detail}
 }
 
-// The scored attempts of a shoot-out add up to its tally, like the kicks in soccer. The score includes
-// a goal for the winner, which is not reported as a goal.
+// The scored attempts of a shoot-out add up to its tally, like the kicks in soccer. The page's score
+// includes a goal for the winner, which is not reported as a goal.
 func TestHockeyAttempts(t *testing.T) {
 	t.Parallel()
 	level := event.Score{Home: 2, Away: 2}
@@ -111,9 +111,9 @@ func TestHockeyGoalAfterChallenge(t *testing.T) {
 	s.expect(show(310, event.Score{Home: 1}, challenge, goal("Wright", 305)), "goal 05:05 home Wright 1-0")
 }
 
-// A goal is cancelled, and the other player's goal is scored, while no page is read. The later goal has a
-// time after the page that showed the first one, so it is a new goal. A goal that the page listed ahead of
-// its own clock can still get another player and a later time.
+// While no page is read, a goal is cancelled, and another player scores. The time of the second goal is
+// after the clock of the page that reported the first goal, so it is a new goal. But if that page listed
+// the first goal ahead of its own clock, the row corrects the first goal.
 func TestCancelledGoalAndAGoalBetweenPages(t *testing.T) {
 	t.Parallel()
 	at := func(elapsed, goal int, player string) observation.Observation {

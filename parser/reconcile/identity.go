@@ -18,9 +18,10 @@ import (
 //	kicks                "kick", side | number of the kick in the series
 //	starts and ends      "mark", kind, period | generation
 //	others               kind, side, folded player | number of the incident in the series, generation
+//	line-ups             kind, side
 //	untracked incidents  a constant, kind | number of untracked incidents of the match
 //
-// The generation is the number of retractions in the series, so that a new incident does not get
+// The generation is the number of retractions in the series. Because of it, a new incident does not get
 // the ID of a retracted incident. If the ID of points or of a kick is in use, a number is appended:
 // the first number from 2 for which the ID is free. Saved states contain the IDs and subscribers
 // store them, so the words must not change.

@@ -149,13 +149,13 @@ func TestInnings(t *testing.T) {
 		for i, pg := range pages {
 			all, problems, err := p.Extract(t.Context(), page.Page{Body: []byte(pg.json)})
 			if err != nil || len(problems) > 0 {
-				t.Fatal(name, i, problems, err)
+				t.Fatalf("%s: page %d: problems %v, error %v, want neither", name, i, problems, err)
 			}
 			from := parsertest.Provenance(at)
 			from.Evidence.Snapshot = pg.json
 			var events []event.Event
 			if state, events, err = reconcile.Match(state, all[0], from); err != nil {
-				t.Fatal(err)
+				t.Fatalf("%s: page %d: %v", name, i, err)
 			}
 			at = at.Add(30 * time.Second)
 			line := ""

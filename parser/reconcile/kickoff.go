@@ -14,15 +14,15 @@ const (
 	// kickoffJitter is the minimum difference at which two kick-off times count as different. Sites
 	// round times, or correct them by a minute.
 	kickoffJitter = 5 * time.Minute
-	// If a page after the end of the match shows a kick-off that differs by at least otherKickoff,
-	// the page is about another match. Two matches of the same teams cannot begin within an hour. A
-	// page during the match is about another match if its kick-off is at least otherKickoff after the
-	// earlier kick-off and after the first page in play.
+	// If a page after the end of the match shows a kick-off time that differs by at least otherKickoff,
+	// the page is about another match. Two matches of the same teams cannot begin within an hour of
+	// each other. A page during the match is about another match if its kick-off time is at least
+	// otherKickoff after the earlier kick-off time and after the first page in play.
 	otherKickoff = time.Hour
-	// If a page after the start of the match shows a kick-off that differs by at least
+	// If a page after the start of the match shows a kick-off time that differs by at least
 	// latestKickoff, the page is about another match.
 	latestKickoff = 3 * time.Hour
-	// If the kick-offs on two sites differ by at least otherDay, the sites show different matches.
+	// If the kick-off times on two sites differ by at least otherDay, the sites show different matches.
 	otherDay = 13 * time.Hour
 )
 
@@ -32,21 +32,21 @@ const maxEarlier = 8
 // A Kickoff records the latest and the earlier kick-off times of a match whose kick-off moved before
 // the match began. A Kickoff is never modified.
 type Kickoff struct {
-	Reported time.Time   `json:"reported"`         // the latest time that an event has reported
-	Earlier  []time.Time `json:"earlier"`          // kick-offs reported before Reported, in the order of the reports
-	Return   *Hold       `json:"return,omitempty"` // consecutive pages showing one of Earlier; nil if the latest has none
+	Reported time.Time   `json:"reported"`         // the latest time that an event has reported, or the first known time
+	Earlier  []time.Time `json:"earlier"`          // times reported before Reported, in the order of the reports
+	Return   *Hold       `json:"return,omitempty"` // consecutive pages showing one of Earlier; nil if the latest does not
 }
 
-// checkKickoff returns an error that wraps [ErrOtherMatch] if the page's kick-off shows that the page
-// is about another match of the same teams. Call it only if the page's ID cannot be compared with an
-// earlier one. A match that has not begun can have any kick-off.
+// checkKickoff returns an error that wraps [ErrOtherMatch] if the page's kick-off time shows that the
+// page is about another match of the same teams. Call it only if the page's ID cannot be compared with
+// an earlier one. A match that has not begun, or is cancelled, can have any kick-off time.
 func checkKickoff(known *State, o *observation.Observation, from *Provenance) error {
 	status, was, now := known.Match.Status, known.Views[from.Site].Start, o.Match.Start
 	limit := latestKickoff
 	switch {
 	case status.Rank() == 0 || status == event.Cancelled || now.IsZero():
 		return nil
-	case was.IsZero(): // the site has not shown a kick-off
+	case was.IsZero(): // the site has not shown a kick-off time
 		was, limit = known.Match.Start, otherDay
 	case status.Rank() >= event.Ended.Rank():
 		limit = otherKickoff
@@ -69,8 +69,8 @@ func checkKickoff(known *State, o *observation.Observation, from *Provenance) er
 		now.Format(time.RFC3339), was.Format(time.RFC3339), state)
 }
 
-// resumes reports whether a page with a different kick-off shows the rest of an interrupted match.
-// Such a page still shows the score.
+// resumes reports whether a page with a different kick-off time shows the rest of an interrupted match.
+// Such a page shows a score that is not lower than the saved score. The saved score must not be 0-0.
 func resumes(known *State, o *observation.Observation) bool {
 	switch known.Match.Status {
 	case event.Interrupted, event.Suspended, event.Abandoned:
@@ -80,9 +80,9 @@ func resumes(known *State, o *observation.Observation) bool {
 	return false
 }
 
-// decideKickoff returns the kick-off after the page, and [State.Kickoff] after the page. moved is the
-// kick-off before the page if the kick-off has moved and the match has not begun; otherwise it is
-// zero. A kick-off in [Kickoff.Earlier] is accepted again only if it persists.
+// decideKickoff returns the kick-off time after the page, and [State.Kickoff] after the page. If the
+// kick-off has moved and the match has not begun, moved is the time that was reported before;
+// otherwise it is zero. A time in [Kickoff.Earlier] is accepted again only if it persists.
 func decideKickoff(known *State, o *observation.Observation, from *Provenance) (
 	start time.Time, k *Kickoff, moved time.Time,
 ) {
@@ -119,7 +119,7 @@ func decideKickoff(known *State, o *observation.Observation, from *Provenance) (
 	return now, &next, earlier[len(earlier)-1]
 }
 
-// reportKickoff reports that the kick-off has moved.
+// reportKickoff reports the new kick-off time, if the kick-off has moved.
 func (d *draft) reportKickoff() {
 	if d.oldKickoff.IsZero() {
 		return

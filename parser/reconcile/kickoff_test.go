@@ -12,11 +12,11 @@ import (
 	"github.com/matchwire/matchwire/parser/reconcile"
 )
 
-// scheduledStart is the scheduled kick-off of the matches in these tests. Their first page is read
+// scheduledStart is the scheduled kick-off time of the matches in these tests. Their first page is read
 // before it.
 var scheduledStart = time.Unix(1478476221, 0).UTC().Truncate(time.Hour).Add(3 * time.Hour)
 
-// startingAt returns an observation whose kick-off is scheduledStart plus after.
+// startingAt returns an observation whose kick-off time is scheduledStart plus after.
 func startingAt(status event.Status, after time.Duration) observation.Observation {
 	o := observed(status, "", event.Score{})
 	o.Match.Start = scheduledStart.Add(after)
@@ -36,18 +36,18 @@ func TestKickoffMoves(t *testing.T) {
 	s := begin(t, startingAt(event.Scheduled, 0))
 	s.expect(startingAt(event.Scheduled, -90*time.Minute), moved(0, -90*time.Minute))
 	s.expect(startingAt(event.Postponed, -90*time.Minute), "status_change postponed 0-0")
-	s.expect(observed(event.Postponed, "", event.Score{})) // without a kick-off
+	s.expect(observed(event.Postponed, "", event.Score{})) // without a kick-off time
 	s.expect(startingAt(event.Scheduled, 48*time.Hour),
 		moved(-90*time.Minute, 48*time.Hour), "status_change scheduled 0-0")
 	if !s.state.Match.Start.Equal(scheduledStart.Add(48 * time.Hour)) {
-		t.Errorf("kick-off %v, want the new time", s.state.Match.Start)
+		t.Errorf("kick-off %v, want %v", s.state.Match.Start, scheduledStart.Add(48*time.Hour))
 	}
-	// When the match begins, its start is reported instead of the new kick-off.
+	// When the match begins, its start is reported instead of the new kick-off time.
 	begun := startingAt(event.Live, 49*time.Hour)
 	begun.Match.Period = "1h"
 	s.expect(begun, "match_start 0-0", "period_start 1h 0-0")
 
-	s = begin(t, observed(event.Scheduled, "", event.Score{})) // no kick-off is known
+	s = begin(t, observed(event.Scheduled, "", event.Score{})) // no kick-off time is known
 	s.expect(startingAt(event.Scheduled, 0))
 }
 
@@ -64,7 +64,7 @@ func TestKickoffJitter(t *testing.T) {
 	s.expect(startingAt(event.Scheduled, 9*time.Minute))
 }
 
-// If pages alternate between two kick-offs, the move is reported once. The old kick-off is reported
+// If pages alternate between two kick-off times, the move is reported once. The old time is reported
 // again only if it persists.
 func TestKickoffAlternates(t *testing.T) {
 	t.Parallel()
@@ -85,7 +85,7 @@ func TestKickoffAlternates(t *testing.T) {
 	s.expect(startingAt(event.Scheduled, 2*time.Hour), moved(0, 2*time.Hour)) // another time is new
 }
 
-// A page without an ID whose kick-off shows another match of the teams is refused. The table lists
+// A page without an ID whose kick-off time shows another match of the teams is refused. The table lists
 // the status and the score of the first page, and the page that follows it.
 func TestOtherMatchByKickoff(t *testing.T) {
 	t.Parallel()
@@ -128,7 +128,7 @@ func TestOtherMatchByKickoff(t *testing.T) {
 			t.Errorf("%s: error %v, want ErrOtherMatch: %t", name, err, !tc.same)
 		}
 		if err != nil && (len(events) > 0 || !strings.Contains(err.Error(), "its kick-off is ")) {
-			t.Errorf("%s: error %v, %d events, want the kick-offs and no events", name, err, len(events))
+			t.Errorf("%s: error %v, %d events, want an error with the kick-off times, and no events", name, err, len(events))
 		}
 		// If both pages have the same ID, they show the same match.
 		s = &story{t: t, state: reconcile.State{Epoch: "e1"}, now: scheduledStart.Sub(time.Unix(1478476221, 0))}
@@ -171,7 +171,7 @@ func TestMatchAcceptsNames(t *testing.T) {
 		later.Match.Period, later.Score = period, &event.Score{Home: 1}
 		if lines := s.read(later); !slices.Equal(lines, []string{"status_change live 0-0", "goal home 1-0 provisional"}) &&
 			!slices.Equal(lines, []string{"goal home 1-0 provisional", "status_change live 1-0"}) {
-			t.Errorf("in %s: events %q, want the goal and the names", period, lines)
+			t.Errorf("in %s: events %q, want a goal and a status_change for the names", period, lines)
 		}
 	}
 	for name, tc := range map[string]struct {

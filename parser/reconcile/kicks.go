@@ -21,9 +21,9 @@ func (d *draft) compareKicks() {
 }
 
 // pairKicks pairs one side's rows with its tracked kicks, first by player. It then pairs each
-// remaining row with an unpaired kick between the kicks of the neighbouring rows. If the row with
-// the other kick is missing from the page, the short form of a name decides. pairKicks returns the
-// indexes of the rows without such a kick, which are new kicks.
+// remaining row with an unpaired kick between the kicks of the neighbouring rows: first by the short
+// forms of names, then in order. pairKicks returns the indexes of the rows that it does not pair, which
+// are new kicks.
 func (d *draft) pairKicks(side event.Side) (unpaired []int) {
 	var rows []observation.Incident
 	var indexes []int
@@ -66,7 +66,7 @@ func (d *draft) pairKicks(side event.Side) (unpaired []int) {
 	return unpaired
 }
 
-// placesBetween returns the range [from, to) of kicks with which a row can be paired. They are
+// placesBetween returns the range [from, to) of kicks that a row can be paired with. These kicks are
 // after the kicks of earlier rows, and before the kicks of later rows. places has the place of each
 // row's kick, and n is the number of kicks.
 func placesBetween(places []int, row, n int) (from, to int) {

@@ -157,7 +157,7 @@ func TestTallyCountsUp(t *testing.T) {
 		"the start and a tally on one page": {
 			[]observation.Observation{show(event.Soccer, event.Live, "so", event.Score{Home: 1})},
 			"period_end – period_start – score_change 1-0"},
-		"a card of the second half": {[]observation.Observation{show(event.Soccer, event.Live, "so", event.Score{Home: 1}),
+		"a card from the second half": {[]observation.Observation{show(event.Soccer, event.Live, "so", event.Score{Home: 1}),
 			show(event.Soccer, event.Live, "so", event.Score{Home: 2},
 				observation.Incident{Kind: event.YellowCard, Side: event.Away, Player: "Y", Clock: at(80, 0)})},
 			"period_end – period_start – score_change 1-0 yellow_card Y 1-0 score_change 2-0"},
@@ -172,7 +172,7 @@ func TestTallyCountsUp(t *testing.T) {
 		s := begin(t, first)
 		var got []string
 		for _, page := range tc.pages {
-			s.each = func(e event.Event) {
+			s.onEvent = func(e event.Event) {
 				tally := "–"
 				if e.Data.Shootout != nil {
 					tally = e.Data.Shootout.String()

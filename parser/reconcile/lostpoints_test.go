@@ -171,7 +171,7 @@ func TestRunGoneFromTheMiddle(t *testing.T) {
 
 // A scoreboard without rows removes a run. A later page that shows the old score again may be a stale
 // copy, unless the page is known to be newer.
-func TestScoreTakenBackReturnsOnABoard(t *testing.T) {
+func TestRemovedRunReturnsOnAScoreboard(t *testing.T) {
 	t.Parallel()
 	s := begin(t, baseballAt("i8", "", score(8, 6)))
 	s.expectFor(4, baseballAt("i8", "", score(7, 6)), "score_change 7-6")
@@ -216,7 +216,7 @@ func TestNameShortenedWhenTheScoreFalls(t *testing.T) {
 // A run is cancelled, and another run of the side follows before the next poll. The page lowers
 // the score after the home run of the other side. That shows that the new row is not a correction
 // of the first run.
-func TestRunTakenBackBeforeAnotherOne(t *testing.T) {
+func TestRunCancelledBeforeAnotherRun(t *testing.T) {
 	t.Parallel()
 	ann := run(event.Home, "Ann", "single", "i14", score(5, 4))
 	s := begin(t, baseballAt("i14", event.Bottom, score(4, 4)))
@@ -266,7 +266,7 @@ func TestListEmptyAfterTheScoreFell(t *testing.T) {
 			all = append(all, s.read(at(score(1, 0)))...)
 		}
 		if slices.ContainsFunc(all, func(e string) bool { return e == "run_retracted home Ramos double 1-0" }) {
-			t.Errorf("the events %q retract the run before the list has been empty for two minutes", all)
+			t.Errorf("the events %q retract the run before the list has been empty for two minutes, want no retraction", all)
 		}
 		for range 12 {
 			if returns {

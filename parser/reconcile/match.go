@@ -21,7 +21,7 @@ import (
 // wraps [ErrOtherMatch] if the page shows another match.
 //
 // The score determines the number of goals. The minute and the player of a goal are attributes,
-// which a later page can correct. A page that may be a stale copy retracts nothing.
+// which a later page can correct. A page that may be a stale copy retracts nothing until it persists.
 func Match(known State, o observation.Observation, from Provenance) (State, []event.Event, error) {
 	if err := checkSameMatch(&known, &o, &from); err != nil {
 		return known, nil, err
@@ -145,13 +145,13 @@ type draft struct {
 	early    bool                    // whether the page shows an end that is too early, but has persisted
 	before   event.Status            // status of the match before the page
 
-	rowsBefore  int  // number of incidents on the previous page of the same site
-	partBefore  int  // the index of the set before the page, or -1; see partOf
+	rowsBefore  int  // number of incidents on the latest accepted page of the same site
+	partBefore  int  // index of the set that was in play before the page, or -1; see partOf
 	periodMoved bool // whether the page has changed the period of the match
 
 	shownScore  *event.Score // the page's score, including goals that were not played
 	tallyBefore *event.Score // the tally of the shoot-out before the page
-	oldKickoff  time.Time    // the kick-off before the page, if it has moved and the match has not begun
+	oldKickoff  time.Time    // the kick-off time reported before, if it has moved and the match has not begun
 	repeated    bool         // whether the page may be a copy from a cache, because its bytes did not change during play
 	otherTeams  bool         // whether the names of the teams have changed
 
@@ -167,7 +167,7 @@ type parts int
 
 const (
 	partPage      parts = 1 << iota // the page, and the decision about its score; no step writes it
-	partMatch                       // teams, status, period and clock in the next state; no step writes it
+	partMatch                       // teams, status, period, clock and other facts in the next state; no step writes it
 	partHealth                      // whether the match is stale, and how long its pages have had no rows
 	partScore                       // the score, the shoot-out and the line score in the next state
 	partIncidents                   // tracked incidents, line-ups, which incidents are listed, counts of retractions

@@ -43,7 +43,7 @@ type story struct {
 	modified       time.Time // Last-Modified of the next pages; may be zero
 	superseded     bool      // Provenance.Superseded of the next pages
 
-	each func(event.Event) // called with each event; may be nil
+	onEvent func(event.Event) // called with each event; may be nil
 }
 
 // from sets the suffix of the site of the next pages. It returns s.
@@ -91,11 +91,11 @@ func (s *story) read(o observation.Observation) []string {
 		}
 		s.seq++
 		if e.Data.Seq != s.seq || e.Data.Epoch != "e1" {
-			s.t.Errorf("event %s has position %s %d, want e1 %d", e.Type, e.Data.Epoch, e.Data.Seq, s.seq)
+			s.t.Errorf("event %s has epoch %s and seq %d, want e1 and %d", e.Type, e.Data.Epoch, e.Data.Seq, s.seq)
 		}
 		lines = append(lines, parsertest.Line(e))
-		if s.each != nil {
-			s.each(e)
+		if s.onEvent != nil {
+			s.onEvent(e)
 		}
 	}
 	s.state = next
@@ -164,7 +164,7 @@ func TestTwoParsersComputeTheSameIDs(t *testing.T) {
 	}
 }
 
-// live returns an observation in the second half, with a clock.
+// live returns an observation of the second half in the given minute.
 func live(minute int, score event.Score, in ...observation.Incident) observation.Observation {
 	o := observed(event.Live, "2h", score, in...)
 	o.Match.Clock = event.SoccerMinute("2h", minute, 0)
@@ -201,7 +201,7 @@ func TestStateIsBounded(t *testing.T) {
 	}
 }
 
-// Match does not time out on a page of ten thousand rows.
+// Match does not time out on a page with ten thousand rows.
 func TestManyRows(t *testing.T) {
 	testenv.NotShort(t)
 	t.Parallel()

@@ -16,8 +16,8 @@ import (
 // other sign of extra time can have.
 const maxStoppage = 15
 
-// afterStoppage reports whether the minute of c shows extra time, because it is too late for
-// stoppage time.
+// afterStoppage reports whether the minute of c shows extra time, because it is too late for the
+// stoppage time of the second half.
 func afterStoppage(sport event.Sport, c event.Clock) bool {
 	_, end := sport.Minutes(event.SecondHalf)
 	return end > 0 && c.CountedOn() > end+maxStoppage
@@ -155,8 +155,8 @@ func (s *State) reported(k event.Kind, p event.Period) bool {
 
 // reportedPeriods returns, for each row, the period of the tracked incident that the row shows. It
 // returns "none" if that incident has no period, and "" if the row shows no tracked incident. A row
-// whose period differs can show a provisional goal. But if a row showed 45+3', a row with 48' and
-// another player shows another incident.
+// can show a provisional goal whose period differs. But if a row showed 45+3', a row with 48' and a
+// different player shows a different incident.
 func reportedPeriods(known *State, rows []observation.Incident) []event.Period {
 	periods := make([]event.Period, len(rows))
 	used := make([]bool, len(known.Tracked))

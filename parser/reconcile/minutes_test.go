@@ -88,8 +88,8 @@ func TestPeriodOfAMinute(t *testing.T) {
 		"goal 120+2' away Eve 1-2", "period_end et2 1-2", "match_end 1-2 away by extra_time")
 }
 
-// The first page of a finished match shows extra time if it names a later period, or if a minute is
-// too late for stoppage time.
+// The first page of a finished match shows extra time if it names a period after the second half,
+// or if a minute is too late for stoppage time.
 func TestFirstPageWithMinutes(t *testing.T) {
 	t.Parallel()
 	for name, tc := range map[string]struct {
@@ -198,8 +198,8 @@ func TestPeriodOfAMinuteInRugby(t *testing.T) {
 	}
 }
 
-// A minute after 105' shows extra time, even if no page showed its start. The clock of
-// the match and the clock of an incident on the same page agree.
+// A minute after 105' shows extra time, even if no page showed the start of extra time. The
+// clock of the match and the clock of an incident on the same page agree.
 func TestMinuteAfterAnyStoppageTime(t *testing.T) {
 	t.Parallel()
 	minute := func(m int, score event.Score, in ...observation.Incident) observation.Observation {
@@ -217,7 +217,7 @@ func TestMinuteAfterAnyStoppageTime(t *testing.T) {
 		"no incident": {minute(106, event.Score{}), []string{"period_end 2h 0-0", "period_start et1 0-0"}},
 		"a goal that no row shows": {minute(106, event.Score{Home: 1}),
 			[]string{"period_end 2h 0-0", "period_start et1 0-0", "goal 105+1' home 1-0 provisional"}},
-		"the last minute that can be of the second half": {minute(105, event.Score{}), nil},
+		"the last minute that can be in the second half": {minute(105, event.Score{}), nil},
 	} {
 		s := begin(t, live(70, event.Score{}))
 		s.expect(minute(103, event.Score{}))

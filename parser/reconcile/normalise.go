@@ -69,9 +69,9 @@ func begunInnings(known *State, o *observation.Observation) event.Period {
 	return o.Match.Period
 }
 
-// resumedMatch returns the page's match. If the saved match is in a break, and a page that names no
-// period shows that the break is over, resumedMatch sets the period after the break.
-// If the page is superseded, resumedMatch does not change the period.
+// resumedMatch returns the page's match. While the saved match is in a break, a page may show that the
+// break is over, but name no period. Then resumedMatch sets the period after the break. If the page is
+// superseded, resumedMatch does not change the period.
 func resumedMatch(known *State, o *observation.Observation, from *Provenance) event.Match {
 	m, pause := o.Match, known.Match.Period
 	before := known.Views[from.Site]
@@ -87,11 +87,10 @@ func resumedMatch(known *State, o *observation.Observation, from *Provenance) ev
 	return m
 }
 
-// An end that is too early for the match to have been played is held. A held end is ignored until
-// at least endPolls consecutive pages of a site, over at least endFor, show it. The status ended of
-// a match whose play was stopped is held too. Before the last period of regulation time, and in the
-// break before it, an end is held for endForMissingPeriods. Some pages show full time during the
-// whole of half time.
+// An end is held if it is too early for the match to be over. A held end is ignored until at least
+// endPolls consecutive pages of a site, over at least endFor, show it. If play was stopped, the status
+// ended is held too. Before the last period of regulation time, and in the break before it, an end is
+// held for endForMissingPeriods. Some pages show full time during the whole of half time.
 const (
 	endPolls             = 3
 	endFor               = 5 * time.Minute
@@ -108,7 +107,8 @@ const (
 )
 
 // decideEnd returns the decision on the end that a page shows, and the hold of the page's site after
-// the page. An end on the first page of a match is always accepted.
+// the page. An end on the first page of a match is always accepted, and so is an end if from.Hurried
+// is set.
 func decideEnd(known *State, o *observation.Observation, from *Provenance) (endDecision, *Hold) {
 	over := known.Match.Status.Rank() >= event.Ended.Rank()
 	if !o.Match.Status.Over() || !known.Known() || over || from.Hurried {
@@ -130,7 +130,7 @@ func decideEnd(known *State, o *observation.Observation, from *Provenance) (endD
 
 // contradictsInnings reports whether the innings of a cricket match show that it is probably not
 // over. It returns false if the page names the winner. A match can also be over because no time or
-// no overs are left.
+// overs are left.
 func contradictsInnings(known *State, o *observation.Observation) bool {
 	if !o.Sport.Rules().InningsScore || o.Winner != "" {
 		return false
@@ -192,7 +192,7 @@ func began(known *State, m *event.Match, from *Provenance) time.Time {
 	return known.Began
 }
 
-// unwatched returns [State.Unwatched] after a page with a status.
+// unwatched returns [State.Unwatched] after a page. status is the status after the page.
 func unwatched(known *State, status event.Status) bool {
 	return status.Over() && (known.stopped() || known.Unwatched)
 }
@@ -203,7 +203,7 @@ func (s *State) stopped() bool {
 }
 
 // earliestEnd returns the earliest time at which the match can be over. If pages during play have
-// shown a period, it uses these pages, otherwise the kick-off. If the kick-off is unknown or only a
+// shown a period, it uses these pages, otherwise the kick-off time. If that is unknown or only a
 // date, it uses the time of the first page in play, unless that was the first page of the match. If
 // it can use none of these, it returns the zero time.
 func earliestEnd(known *State, o *observation.Observation) time.Time {
@@ -277,8 +277,8 @@ func longestClock(known *State, o *observation.Observation) int {
 // is deferred for as long as the site shows such pages. It returns true in these cases:
 //
 //   - The match is in play, and showsPreview holds.
-//   - The match is over, and the page is a preview. An abandoned match with a new kick-off is an
-//     exception.
+//   - The match is over, and the page is a preview. An abandoned match with a new kick-off time is
+//     an exception.
 //   - The status is ended or abandoned, and the page shows play in an earlier period.
 //   - The status is ended or abandoned, the page before contradicted the course too, and this page
 //     shows play without a later clock.
@@ -316,9 +316,9 @@ func contradictsCourse(known *State, v *View, o *observation.Observation, from *
 	return v.MovedOn || lowerScore(o.Sport, o.Score, known.Score)
 }
 
-// showsPreview reports whether a page shows a match in play as not begun, with the same kick-off as
-// before. Earlier pages may have shown play by mistake. So enough of them must have shown play, and
-// the kick-off must be in the past. v is the view of the page's site.
+// showsPreview reports whether a page shows a match in play as not begun, with the same kick-off time
+// as before. Earlier pages may have shown play by mistake. So enough of them must have shown play, and
+// the kick-off time must be in the past. v is the view of the page's site.
 func showsPreview(known *State, v *View, o *observation.Observation, from *Provenance) bool {
 	if known.PlayShown < playPolls {
 		return false
@@ -337,8 +337,8 @@ func showsPreview(known *State, v *View, o *observation.Observation, from *Prove
 	return from.Hurried || !from.At.Before(cmp.Or(now, start))
 }
 
-// playPolls is the number of pages that must have shown play before a preview contradicts the course
-// of the match.
+// playPolls is the minimum number of pages that must have shown play before a preview contradicts the
+// course of the match.
 const playPolls = 2
 
 // playShown returns [State.PlayShown] after a page. unchanged reports whether the content of the page is
@@ -379,7 +379,7 @@ func longestLater(known *State, o *observation.Observation) int {
 	return longest
 }
 
-// showsNothing reports whether a page shows neither a score nor an incident.
+// showsNothing reports whether a page shows no incident, and no score other than 0-0.
 func showsNothing(o *observation.Observation) bool {
 	return (o.Score == nil || *o.Score == event.Score{}) && len(o.Incidents) == 0
 }

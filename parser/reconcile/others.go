@@ -45,9 +45,9 @@ func (d *draft) compareOthers() {
 }
 
 // movedWithOthers returns a rule for cricket, where a correction of runs changes the score after
-// all later incidents of the innings. The rule compares the score of the row with the
-// score of the tracked incident. It holds if the page has changed the score of a neighbouring
-// incident by the same difference. was holds the tracked incidents before the page.
+// all later incidents of the innings. The rule compares the score of the row with the score of the
+// tracked incident. It holds if the clocks are near each other, and the page has changed the score of a
+// neighbouring incident by the same difference. was holds the tracked incidents before the page.
 func (d *draft) movedWithOthers(was []TrackedIncident) pairingRule {
 	return func(row observation.Incident, tracked *TrackedIncident) bool {
 		if row.Clock.Balls == 0 || row.Score == nil || tracked.Score == nil || !clocksNear(row.Clock, tracked.Clock) {

@@ -15,7 +15,7 @@ func TestIdentityOfCards(t *testing.T) {
 	}
 	s := begin(t, observed(event.Live, "1h", event.Score{}))
 	s.expect(observed(event.Live, "1h", event.Score{}, card("Allen", 10)), "yellow_card 10' home Allen 0-0")
-	// Another name within two minutes: the same card.
+	// A row with a different name within two minutes shows the same card.
 	s.expect(observed(event.Live, "1h", event.Score{}, card("Brillant", 11)),
 		"yellow_card_corrected 11' home Brillant 0-0 player:Allen→Brillant time:10'→11'")
 	// A later card for Allen is another card, although the first card had Allen's name.
@@ -120,7 +120,7 @@ func TestPagesWithoutCardsRetractNoCard(t *testing.T) {
 			for m := 51; m < 65; m++ {
 				for _, line := range s.read(gone(m)) {
 					if line != "source_stale 0-0" {
-						t.Errorf("minute %d: unexpected event %s", m, line)
+						t.Errorf("minute %d: event %s, want only source_stale", m, line)
 					}
 				}
 			}

@@ -67,8 +67,8 @@ func allOf(rules ...pairingRule) pairingRule {
 	}
 }
 
-// The functions below are pairing rules. Each reports whether the row and the tracked incident have
-// the property that the name of the function states.
+// The functions below, up to oncePerPlayer, are pairing rules. Each reports whether the row and the
+// tracked incident have the property that the name of the function states.
 
 func sameKind(row observation.Incident, tracked *TrackedIncident) bool {
 	return row.Kind == tracked.Kind
@@ -82,7 +82,7 @@ func samePlayer(row observation.Incident, tracked *TrackedIncident) bool {
 	return row.Player == tracked.Player || event.Fold(row.Player) == event.Fold(tracked.Player)
 }
 
-// shortName holds if one player's name can be a short form of the other, as "Semien" is for
+// shortName holds if one player's name can be a short form of the other, as "Semien" is of
 // "Marcus Semien".
 func shortName(row observation.Incident, tracked *TrackedIncident) bool {
 	return row.Player != "" && tracked.Player != "" && !observation.OtherPlayer(row.Player, tracked.Player)
@@ -119,7 +119,7 @@ func sameMinute(row observation.Incident, tracked *TrackedIncident) bool {
 }
 
 // notAfter holds if the row's clock is at most two minutes after the clock of the tracked incident. If
-// the clocks cannot be compared, it holds unless the row is in a later period.
+// the periods differ, or if a clock is unknown, it holds unless the row is in a later period.
 func (d *draft) notAfter(row observation.Incident, tracked *TrackedIncident) bool {
 	at, was := row.Clock, tracked.Clock
 	switch {

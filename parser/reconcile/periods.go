@@ -51,8 +51,8 @@ func (d *draft) retractStartsAndEnds() {
 	}
 }
 
-// periodBeingPlayed returns the index of the page's period. If the page names no period, and the
-// match has ended, it returns the index of the last period that has ended. Otherwise it returns -1.
+// periodBeingPlayed returns the index of the page's period. For a page that names no period, it
+// returns the index of the last period that has ended if the match has ended, and otherwise -1.
 func (d *draft) periodBeingPlayed() int {
 	now := d.obs.Sport.Index(d.obs.Match.Period)
 	if now >= 0 || !d.isEnded() {
@@ -170,9 +170,9 @@ func (d *draft) periodsShown() (reached int, shown map[event.Period]bool) {
 	return reached, shown
 }
 
-// showsPart reports whether a line score shows that part i was played, counted from 0. If regulation time
+// showsPart reports whether a line score shows that part i, counted from 0, was played. If regulation time
 // always has the same periods, a page can show 0 for a period that has not begun. So only points prove
-// that the period was played. In other sports, such as baseball, a part is enough.
+// that the period was played. In other sports, such as baseball, any value for the part is enough.
 func showsPart(r *event.Rules, line *event.LineScore, i int) bool {
 	if line == nil {
 		return false
@@ -199,9 +199,10 @@ func wasPlayed(sport event.Sport, p event.Period, shown map[event.Period]bool) b
 	return false
 }
 
-// inLastPeriod returns m, the match after a page. If the match has just ended, the incidents or
-// the rules can show that a later period than that of m was played. Then inLastPeriod sets the last
-// such period and removes the clock. If the end is early, it ignores the incidents.
+// inLastPeriod returns m, the match after a page. If the match has just ended, the incidents, a tally
+// of kicks or the rules can show that a later period than that of m was played. Then inLastPeriod sets
+// the last such period and removes the clock. If the end is early, it ignores the incidents and the
+// tally.
 func inLastPeriod(m event.Match, known *State, o *observation.Observation, end endDecision) event.Match {
 	if !m.Status.Over() || known.Match.Status.Over() || known.Match.Period == "" {
 		return m
@@ -266,7 +267,7 @@ func (d *draft) isNew(at int) bool {
 
 // result returns the result of a match that has ended. end is the tracked end of the match. A
 // retirement, a walkover or an award remains the result if later pages show only that the match is
-// over.
+// over. For such an end, and for a score in doubt, result returns the zero Result, which changes nothing.
 func (d *draft) result(end *TrackedIncident) results.Result {
 	switch d.state.Match.Status {
 	case event.Retired:
@@ -342,9 +343,9 @@ func (d *draft) finalKicks() *event.Score {
 }
 
 // lastRegulation returns the last period of regulation time if a match that has just ended must
-// have reached it, otherwise "". In a sport whose matches can be shorter, it returns the usual last
-// period unless the page names a period. If the end is early, the match must have been in the break
-// before that period.
+// have reached it, otherwise "". In a sport whose matches can be shorter, and that does not count sets,
+// it returns the usual last period unless the page names a period. If the end is early, the match must
+// have been in the break before that period.
 func lastRegulation(known *State, o *observation.Observation, end endDecision) event.Period {
 	rules := o.Sport.Rules()
 	next := known.Match.Status == event.Break &&

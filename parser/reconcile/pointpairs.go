@@ -54,7 +54,7 @@ func (d *draft) newPointPairs(side event.Side, rows []observation.Incident) poin
 	return p
 }
 
-// partOf returns the part of the match to which the score after points belongs; see the function partOf.
+// partOf returns the part of the match that the score after points belongs to; see the function partOf.
 func (p *pointPairs) partOf(in *observation.Incident) int { return partOf(p.draft.obs.Sport, in) }
 
 // samePart reports whether a row and tracked points belong to the same part.
@@ -93,8 +93,8 @@ func (p *pointPairs) equal(row, t int) bool {
 }
 
 // likeness returns the likeness of a row and tracked points with the same player and clock. It returns
-// 0 if the player or the clock differs. If the score restarts, the score after them must be the same
-// too.
+// 0 if the player or the clock differs. If the clock is unknown, or if the score restarts, the side's
+// score after them must be the same too. A try that becomes a penalty try may have a different player.
 func (p *pointPairs) likeness(row, t int) int {
 	in, tracked := p.rows[row], p.incident(p.tracked[t])
 	sameAfter := p.samePart(row, t) && in.Score.Of(p.side) == p.tracked[t].after
@@ -127,8 +127,8 @@ func likeness(sameKind, sameDetail, sameAfter bool) int {
 	return n
 }
 
-// pairInOrder pairs the rows and the tracked points from the index begin, up to the indexes rows
-// and tracked. Both stay in order, and the pairs are as alike as possible. Otherwise the free
+// pairInOrder pairs the rows with indexes in [begin, rows) with the tracked points with indexes in
+// [begin, tracked). Both stay in order, and the pairs are as alike as possible. Otherwise the free
 // throws of a player at the same clock would change places when their score changes.
 func (p *pointPairs) pairInOrder(begin, rows, tracked int) {
 	n, m := rows-begin, tracked-begin
@@ -218,8 +218,8 @@ func (p *pointPairs) unlistedBefore(t int) int {
 }
 
 // mayBeSamePoints reports whether a row can be a correction of tracked points with the same score. It is
-// like mayBeSameGoal, but another player is a correction only at the same clock, because points follow
-// each other faster than goals.
+// like mayBeSameGoal, but a row with a different player is a correction only at the same clock. The
+// reason is that points follow each other faster than goals.
 func (d *draft) mayBeSamePoints(row observation.Incident, tracked *TrackedIncident) bool {
 	known := row.Clock.Known() && tracked.Clock.Known()
 	if known && observation.OtherPlayer(row.Player, tracked.Player) && !sameClock(row, tracked) &&
@@ -246,8 +246,7 @@ func (p *pointPairs) changeBefore(row int) int {
 }
 
 // changeAfter returns the change of the nearest paired row after a row. If there is no such row, it
-// returns by how much the score of the side has fallen, as a negative number, or 0 if it has not
-// fallen.
+// returns the change in the side's score if the score has fallen, otherwise 0.
 func (p *pointPairs) changeAfter(row int) int {
 	for i := row + 1; i < len(p.rows); i++ {
 		if p.of[i] >= 0 {
@@ -261,7 +260,7 @@ func (p *pointPairs) changeAfter(row int) int {
 	return min(0, now.Of(p.side)-was.Of(p.side))
 }
 
-// unlisted returns the indexes of tracked points that no row shows.
+// unlisted returns the indexes in p.tracked of the points that no row shows.
 func (p *pointPairs) unlisted() (all []int) {
 	for t, row := range p.row {
 		if row < 0 {
@@ -278,6 +277,8 @@ func (p *pointPairs) unlisted() (all []int) {
 //   - That score is too low to include both the missing and the next points, for example because the
 //     next try has become a penalty try.
 //   - The score after later points of the other side has fallen; see scoreLacks.
+//
+// If the score restarts, removed returns nil.
 func (p *pointPairs) removed() (all []int) {
 	if scoreRestarts(p.draft.obs.Sport) || len(p.tracked) == 0 {
 		return nil
@@ -394,7 +395,7 @@ func (p *pointPairs) needs(t int) bool {
 }
 
 // listsAround reports whether the page lists points of the side before and after tracked points that it
-// does not list. So it is not a page that lists only the latest points.
+// does not list. Such a page does not list only the latest points.
 func (p *pointPairs) listsAround(t int) bool {
 	return p.next(t) > 0 && slices.ContainsFunc(p.row[:t], func(row int) bool { return row >= 0 })
 }

@@ -10,7 +10,7 @@ import (
 // A game is the list of baskets in the third quarter of a basketball game.
 type game []observation.Incident
 
-// with returns the game with another basket of the home side, with the score after it.
+// with returns the game with one more basket of the home side. home is the home score after the basket.
 func (g game) with(player, detail string, second, home int) game {
 	return append(g[:len(g):len(g)], observation.Incident{Kind: "basket", Detail: detail, Side: event.Home,
 		Player: player, Score: &event.Score{Home: home}, Clock: event.Clock{Period: "q3", Elapsed: second}})

@@ -22,7 +22,7 @@ func isSet(sport event.Sport, in *observation.Incident) bool {
 	return sport.Rules().SetScore && in.Kind == "set"
 }
 
-// partOf returns the part of the match to which the score after points belongs. For a game, it is
+// partOf returns the part of the match that the score after points belongs to. For a game, it is
 // the index of the set. For a set, and in sports whose score does not restart, it is -1, which
 // means the whole match.
 func partOf(sport event.Sport, in *observation.Incident) int {
@@ -125,9 +125,10 @@ func pointRows(o *observation.Observation) []observation.Incident {
 }
 
 // retractPoints retracts points that the page does not list, and whose score is higher than the
-// page's score. If the page has rows, but none that reaches its score, it may have removed other
-// points instead. If the list has become empty, although the score is not 0, its rows may return. Then
-// the unlisted points are only in doubt, until the page lists more rows or the list stays empty.
+// page's score. If the page has rows, but none that reaches its score, the page may have removed other
+// points instead. If the list has become empty, although the score is not 0, its rows may return. In
+// both cases, the unlisted points are only in doubt, until the page lists more rows or the list stays
+// empty.
 func (d *draft) retractPoints(rows []observation.Incident) {
 	for at := range d.state.Tracked {
 		tracked := &d.state.Tracked[at]

@@ -79,7 +79,7 @@ func TestBasketballGame(t *testing.T) {
 				}
 				reported++
 			} else if !strings.HasPrefix(kind, "period_") {
-				t.Errorf("unexpected event: %s", line)
+				t.Errorf("event %q, want only baskets, and starts and ends of periods", line)
 			}
 		}
 	}

@@ -8,7 +8,7 @@ import (
 	"github.com/matchwire/matchwire/parser/observation"
 )
 
-// firstHalf returns an observation of the first half.
+// firstHalf returns an observation of the first half in minute m.
 func firstHalf(m int, score event.Score, in ...observation.Incident) observation.Observation {
 	o := observed(event.Live, event.FirstHalf, score, in...)
 	o.Match.Clock = event.SoccerMinute(event.FirstHalf, m, 0)

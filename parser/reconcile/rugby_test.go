@@ -8,7 +8,7 @@ import (
 	"github.com/matchwire/matchwire/parser/observation"
 )
 
-// rugbyAt returns the observation of a rugby match in its first half.
+// rugbyAt returns an observation of a rugby match in its first half.
 func rugbyAt(minute int, score event.Score, in ...observation.Incident) observation.Observation {
 	o := observed(event.Live, "1h", score, in...)
 	o.Sport, o.League = event.Rugby, "Top 14"
@@ -71,7 +71,7 @@ func TestTryBecomesPenaltyTry(t *testing.T) {
 }
 
 // The television match official (TMO) disallows a try. The next try is another incident.
-func TestTryTakenBack(t *testing.T) {
+func TestTryDisallowed(t *testing.T) {
 	t.Parallel()
 	five := event.Score{Home: 5}
 	review := observation.Incident{Kind: "tmo_review", Detail: "no_try", Clock: event.Rugby.AtMinute("1h", 20, 0)}
@@ -122,7 +122,7 @@ func TestSubstitutionWithoutPlayerOff(t *testing.T) {
 	s.read(rugbyAt(32, event.Score{}, sub("Lee-Lo", "Stanley"), sub("Johnston", "")))
 	for _, tracked := range s.state.Tracked {
 		if tracked.Player == "Johnston" && tracked.Off != "" {
-			t.Errorf("Johnston replaces %q, but the page does not say whom", tracked.Off)
+			t.Errorf("Johnston replaces %q, want no name, because the page shows none", tracked.Off)
 		}
 	}
 }

@@ -27,8 +27,9 @@ type scoreDecision struct {
 
 // decideScore returns the decision on the page's score, and v, the view of the page's site, with
 // the score and the doubt updated. A score that falls or leaps is in doubt, unless the page is
-// overdue. The score is confirmed when doubtPolls pages agree on it, or when pages agree on it for
-// confirmFor. If the page lacks rows, a score that falls is confirmed only after confirmFor.
+// overdue. A leap of at least impossibleLeap is always in doubt. Any other score is confirmed when
+// doubtPolls pages agree on it, or when pages agree on it for confirmFor. If the page lacks rows, a
+// score that falls is confirmed only after confirmFor.
 func decideScore(known *State, o *observation.Observation, from *Provenance, by verdict, v View) (scoreDecision, View) {
 	var d scoreDecision
 	lower, leap := scoreFalls(known, o), leapOf(known, o, from)
@@ -75,8 +76,8 @@ func (d *Doubt) next(score event.Score, agrees, isFresh bool, at time.Time) *Dou
 }
 
 // confirmedBy reports whether the page's score, which is in doubt too, confirms the score of d. The
-// same score confirms it, and so does a score that retracts the same goals. In sports that do not
-// count goals, a higher score confirms it too.
+// same score confirms it. If the page's score does not leap, a score that retracts the same goals also
+// confirms it. In sports that do not count goals, any score that is not lower does.
 func (d *Doubt) confirmedBy(known *State, o *observation.Observation, leap bool) bool {
 	switch {
 	case d.Score == *o.Score:
@@ -102,7 +103,8 @@ func retractSame(a, b, known event.Score) bool {
 
 // leapOf compares the rise of the score with the usual maximum since the latest page. The rise is
 // measured from the saved score, or from the points listed on the page if they are higher. leapOf
-// returns 0 if the rise does not exceed the maximum, and otherwise the rise divided by the maximum.
+// returns 0 if the rise does not exceed the maximum, and otherwise the rise divided by the maximum,
+// rounded down.
 // A great leap may mean that the profile reads a minute as the score.
 func leapOf(known *State, o *observation.Observation, from *Provenance) int {
 	usual := o.Sport.Rules().Bounds.Leap
@@ -140,7 +142,7 @@ func lacksRows(known *State, o *observation.Observation) bool {
 	return o.NoRows && known.listedBefore() > lost.Home+lost.Away
 }
 
-// lostPoints returns by how many points each side has fewer in now than in was. It returns 0-0 if
+// lostPoints returns how many fewer points each side has in now than in was. It returns 0-0 if
 // either score is nil.
 func lostPoints(was, now *event.Score) event.Score {
 	if was == nil || now == nil {
@@ -156,8 +158,8 @@ func addsUp(sport event.Sport) bool {
 }
 
 // lineAfter returns the line score after a change. line is the line score before the change. before
-// and after are the scores before and after the change. lineAfter returns nil if it is not known to
-// which part of the match the points belong.
+// and after are the scores before and after the change. lineAfter returns nil if it is not known which
+// part of the match the points belong to.
 func (d *draft) lineAfter(
 	ch *change, in *TrackedIncident, line *event.LineScore, before, after *event.Score,
 ) *event.LineScore {
@@ -193,8 +195,8 @@ func (d *draft) lineAfter(
 	return d.lineFor(after, line)
 }
 
-// lineFor returns the page's line score if it fits score. Otherwise it returns line if line fits,
-// or nil.
+// lineFor returns the page's line score if it fits score and the page's score is not in doubt.
+// Otherwise it returns line if line fits, or nil.
 func (d *draft) lineFor(score *event.Score, line *event.LineScore) *event.LineScore {
 	rules := d.state.Sport.Rules()
 	switch shown := d.obs.LineScore; {

@@ -38,10 +38,10 @@ func TestACountIsNoEventButIsSaved(t *testing.T) {
 		t.Errorf("the same page changed the saved state from\n%+v to\n%+v", before, s.state)
 	}
 	var shown string
-	s.each = func(e event.Event) { shown = e.Data.Match.Situation.String() }
+	s.onEvent = func(e event.Event) { shown = e.Data.Match.Situation.String() }
 	s.expect(topOfFirst(2, &event.Situation{Batting: event.Away, Outs: new(0), Bases: []int{}}), "score_change 0-2")
-	if shown != "batting:away, outs:0, bases:[]" {
-		t.Errorf("situation of the event %q, want that of its page", shown)
+	if want := "batting:away, outs:0, bases:[]"; shown != want {
+		t.Errorf("situation of the event %q, want %q, as on its page", shown, want)
 	}
 }
 
@@ -52,7 +52,7 @@ func TestTheSituationIsNotPartOfTheID(t *testing.T) {
 	ids := map[string]bool{}
 	for balls := range 2 {
 		s := begin(t, topOfFirst(0, nil))
-		s.each = func(e event.Event) { ids[e.ID] = true }
+		s.onEvent = func(e event.Event) { ids[e.ID] = true }
 		s.expect(topOfFirst(1, &event.Situation{Balls: new(balls)}), "score_change 0-1")
 	}
 	if len(ids) != 1 {
@@ -177,7 +177,7 @@ func TestTheLineScoreFollowsTheScore(t *testing.T) {
 	}
 	for _, c := range steps {
 		var lineScores []string
-		s.each = func(e event.Event) {
+		s.onEvent = func(e event.Event) {
 			if e.Data.LineScore != nil {
 				lineScores = append(lineScores, e.Data.LineScore.ByPeriod())
 			}

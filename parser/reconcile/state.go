@@ -50,7 +50,7 @@ type State struct {
 	LongestClock int `json:"longest_clock,omitempty"`
 	// LongestLater is, in cricket, the highest number of balls in the third or a later innings.
 	LongestLater int `json:"longest_later,omitempty"`
-	// Batting is the side in cricket whose runs or wickets rose last. It is "" if unknown.
+	// Batting is, in cricket, the side whose runs or wickets rose last. It is "" if unknown.
 	Batting event.Side `json:"batting,omitempty"`
 
 	// Unwatched means that no page showed play between a stop of the match and its end.
@@ -59,14 +59,14 @@ type State struct {
 	// SituationSite is the site that showed the situation of Match, or "" if there is none.
 	SituationSite string `json:"situation_site,omitempty"`
 
-	Kickoff *Kickoff                      `json:"kickoff,omitempty"` // nil until the kick-off moves
+	Kickoff *Kickoff                      `json:"kickoff,omitempty"` // nil until the kick-off time changes
 	Lineups map[event.Side]*TrackedLineup `json:"lineups,omitempty"` // a TrackedLineup is never modified
 
 	// Views holds what each site has shown, by [Provenance.Site].
 	Views map[string]View `json:"views,omitempty"`
 
-	// Seen holds the time of the last accepted page of each reader, to within 30 seconds. Readers
-	// without an accepted page for [StaleAfter] are removed.
+	// Seen holds the time of the last accepted page of each reader, to within 30 seconds. A reader is a
+	// tracker of a site. Readers without an accepted page for [StaleAfter] are removed.
 	Seen map[string]time.Time `json:"seen,omitempty"`
 }
 
@@ -132,7 +132,7 @@ type TrackedIncident struct {
 	List     int    `json:"list,omitempty"`     // index of the incident's list in the profile of Site
 	Guessed  bool   `json:"guessed,omitempty"`  // its row shows a minute without a period
 	Missing  *Hold  `json:"missing,omitempty"`  // consecutive complete pages without it; nil if the latest lists it
-	Doubted  bool   `json:"doubted,omitempty"`  // a fresh page had a score without it, and no page has listed it since
+	Doubted  bool   `json:"doubted,omitempty"`  // a page may have removed it, and no page has listed it since
 }
 
 // A View holds what one site has shown of a match. All pages with the same profile belong to one
@@ -145,16 +145,16 @@ type View struct {
 	Score      *event.Score     `json:"score,omitempty"`       // the latest score that was not in doubt
 	LineScore  *event.LineScore `json:"line_score,omitempty"`  // the line score with Score
 	AllInnings bool             `json:"all_innings,omitempty"` // cricket: the site shows all innings of a side
-	Wickets    bool             `json:"wickets,omitempty"`     // whether the site has shown wickets
+	Wickets    bool             `json:"wickets,omitempty"`     // cricket: the site has shown wickets
 	Rows       int              `json:"rows,omitempty"`        // number of incidents on the latest page
 	Snapshot   string           `json:"snapshot,omitempty"`    // snapshot of the latest page; see snapshotOf
 	Superseded []string         `json:"superseded,omitempty"`  // snapshots of earlier pages
 	Observed   uint64           `json:"observed,omitempty"`    // digest of the latest compared observation
 	PageID     string           `json:"page_id,omitempty"`     // the site's own ID of the match
-	Start      time.Time        `json:"start,omitzero"`        // the latest kick-off
+	Start      time.Time        `json:"start,omitzero"`        // the latest kick-off time
 
 	Hold     *Hold  `json:"hold,omitempty"`     // consecutive deferred pages; nil if the latest page was accepted
-	Deferred *View  `json:"deferred,omitempty"` // what the latest page of Hold shows; nil without Hold
+	Deferred *View  `json:"deferred,omitempty"` // what the latest page that looked older shows; may be nil
 	Doubt    *Doubt `json:"doubt,omitempty"`    // nil unless the score of the latest page is in doubt
 	End      *Hold  `json:"end,omitempty"`      // consecutive pages with an end that is too early
 

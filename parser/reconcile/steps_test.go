@@ -16,8 +16,9 @@ import (
 	"github.com/matchwire/matchwire/parser/recording"
 )
 
-// On all fixtures and generated pages, each step reads and writes exactly the parts that the table
-// of steps declares. On some matches of the season, no step reads or writes other parts.
+// On all fixtures and generated pages, each step reads and writes only the parts that the table of
+// steps declares. It reads and writes each declared part at least once. On some matches of the season,
+// no step reads or writes other parts.
 func TestStepsReadAndWriteWhatTheyDeclare(t *testing.T) {
 	testenv.NotShort(t)
 	unused := reconcile.CheckSteps(t)

@@ -10,7 +10,7 @@ import (
 	"github.com/matchwire/matchwire/parser/observation"
 )
 
-// tennisAt returns the observation of a tennis match in a set.
+// tennisAt returns an observation of a tennis match in a set.
 func tennisAt(set event.Period, games event.Score, in ...observation.Incident) observation.Observation {
 	o := observed(event.Live, set, games, in...)
 	o.Sport, o.League = event.Tennis, "Wimbledon"
@@ -50,7 +50,7 @@ func TestTennisSetAfterItsLastGame(t *testing.T) {
 }
 
 // The umpire cancels a game, because a point has to be replayed.
-func TestTennisGameTakenBack(t *testing.T) {
+func TestTennisGameCancelled(t *testing.T) {
 	t.Parallel()
 	one, two := wins("game", event.Home, "s2", event.Score{Home: 1}), wins("game", event.Home, "s2", event.Score{Home: 2})
 	s := begin(t, tennisAt("s2", event.Score{Home: 1}, one))
@@ -86,7 +86,7 @@ func TestTennisGameOfOtherPlayer(t *testing.T) {
 
 // A game is cancelled after its set is over. It is retracted when complete pages have not listed it
 // for two minutes.
-func TestTennisGameOfLastSetTakenBack(t *testing.T) {
+func TestTennisGameOfEarlierSetCancelled(t *testing.T) {
 	t.Parallel()
 	six := wins("game", event.Home, "s1", event.Score{Home: 6})
 	seven := wins("game", event.Home, "s1", event.Score{Home: 7})
@@ -190,7 +190,7 @@ func TestTennisEndInTheMiddleOfASet(t *testing.T) {
 	}
 }
 
-// In a match tie-break of ten points, the score counts points. Its winner has won the match.
+// In a match tie-break to ten points, the score counts points. Its winner has won the match.
 func TestTennisMatchTieBreak(t *testing.T) {
 	t.Parallel()
 	six, one, tie := event.Score{Home: 6, Away: 1}, event.Score{Home: 3, Away: 6}, event.Score{Home: 8, Away: 10}

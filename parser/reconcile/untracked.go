@@ -84,7 +84,7 @@ func (d *draft) begins(p event.Period) bool {
 	})
 }
 
-// reportSets reports the score of each set that has changed and that no game explains. If a set
+// reportSets reports each set score that has changed and that no game explains. If a set
 // ends and the next set begins between two pages, both scores are reported. A set that was over
 // before the page is not reported again, because events have the score of the current set.
 func (d *draft) reportSets() {
@@ -134,7 +134,7 @@ func (d *draft) explained(s event.Score) bool {
 	return true
 }
 
-// hasPoints reports whether tracked points that are not retracted satisfy is.
+// hasPoints reports whether any tracked points that are not retracted satisfy is.
 func (d *draft) hasPoints(is func(*TrackedIncident) bool) bool {
 	for at := range d.state.Tracked {
 		tracked := &d.state.Tracked[at]
@@ -211,10 +211,11 @@ func (v *View) contradictsTooLong() bool {
 	return v.MovedOn && v.Deferred == nil && v.Hold != nil && v.Hold.overdue(StalePolls, StaleAfter)
 }
 
-// MarkStale marks a match as stale because its source has no usable page. It returns the new state
-// and the event source_stale. It returns known and no event if the match is already stale, over or
-// unknown, or if another reader had an accepted page of the match within [StaleAfter]. The next page
-// that [Match] accepts makes the match fresh again, if the page has the expected rows.
+// MarkStale marks a match as stale because its source has no usable page, and removes the situation.
+// It returns the new state and the event source_stale. It returns known and no event if the match is
+// already stale, over or unknown, or if another reader had an accepted page of the match within
+// [StaleAfter]. The next page that [Match] accepts makes the match fresh again, if the page has the
+// expected rows.
 func MarkStale(known State, from Provenance, reason string) (State, []event.Event, error) {
 	over := known.Match.Status.Rank() > event.Live.Rank()
 	if !known.Known() || known.Match.Stale != nil || over || known.seenRecently(from.At, from.isOtherReader) {

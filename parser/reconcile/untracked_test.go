@@ -14,7 +14,7 @@ func TestStatusChange(t *testing.T) {
 	s.expect(observed(event.Live, "1h", event.Score{}), "match_start 0-0", "period_start 1h 0-0")
 	s.expect(observed(event.Suspended, "1h", event.Score{}), "status_change suspended 0-0")
 	s.expect(observed(event.Live, "1h", event.Score{}), "status_change live 0-0")
-	s.expect(observed(event.Scheduled, "", event.Score{})) // a match that has started does not become scheduled
+	s.expect(observed(event.Scheduled, "", event.Score{})) // one such page does not change a match that has begun
 	s.expect(observed(event.Abandoned, "", event.Score{}), "status_change abandoned 0-0")
 }
 

@@ -60,8 +60,8 @@ func (p *FixturePage) UnmarshalYAML(n ast.Node) error {
 // ManifestName is the name of the file that describes a fixture.
 const ManifestName = "fixture.yaml"
 
-// LoadFixture loads the fixture in a folder and checks it. name is the name of the folder in
-// errors.
+// LoadFixture loads the fixture in a folder and checks it. name is the path of the folder in errors. If
+// the profile is a file outside the folder, its path is relative to name.
 func LoadFixture(name string, folder fs.FS) (*Fixture, error) {
 	f := &Fixture{name: name, folder: folder}
 	file := f.Manifest()

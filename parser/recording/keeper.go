@@ -23,7 +23,7 @@ type Keeper struct {
 	Dir string // contains the folders of the fixtures
 
 	mu   sync.Mutex
-	last map[string]time.Time // key: profile name; time of the last page that was saved
+	last map[string]time.Time // by profile name: time of the last saved page
 }
 
 const (
@@ -34,8 +34,9 @@ const (
 // keptName matches the names of the folders that Keep creates.
 var keptName = regexp.MustCompile(`^\d{8}T\d{6}-[a-z0-9-]+-[0-9a-f]{8}$`)
 
-// Keep saves a page and returns the folder of the new fixture. If a page of the same profile was
-// saved within a minute, Keep saves nothing and returns "". why becomes a comment in the manifest.
+// Keep saves a page and returns the folder of the new fixture. If the last saved page of the profile
+// was fetched less than a minute before or after the page, Keep saves nothing and returns "". why becomes
+// a comment in the manifest.
 func (k *Keeper) Keep(p page.Page, prof *profile.Profile, match, why string) (string, error) {
 	k.mu.Lock()
 	defer k.mu.Unlock()

@@ -32,8 +32,9 @@ type Recorder struct {
 	hash     uint64 // hash of the last page
 }
 
-// NewRecorder creates a folder and starts a fixture in it. It returns an error if the folder
-// already has a fixture. If note is not "", it becomes a comment in the manifest.
+// NewRecorder starts a fixture in the folder dir, and creates the folder if necessary. It returns an
+// error if the folder already has a fixture. profile is the profile that the manifest names. If note is
+// not "", it becomes a comment in the manifest.
 func NewRecorder(dir string, s poll.Source, profile, note string) (*Recorder, error) {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return nil, err
@@ -127,11 +128,11 @@ func writeCompressed(file string, body []byte) error {
 }
 
 // Record polls a source and adds its pages to rec, until ctx ends, the site forbids the page, or
-// rec returns an error. After every poll, Record calls each with the page and whether it changed,
-// or with the error of the fetch. r contains the settings of the requests. Record returns nil if
+// rec returns an error. After each poll, Record calls onPoll with the page and whether the page changed,
+// or with the error of the fetch. r contains the settings for the requests. Record returns nil if
 // ctx ended.
 func Record(ctx context.Context, s poll.Source, r *page.Request, c *page.Client, rec *Recorder, log *slog.Logger,
-	each func(fetched page.Page, changed bool, err error)) error {
+	onPoll func(fetched page.Page, changed bool, err error)) error {
 	f, err := c.RequestFetcher(s.URL, r)
 	if err != nil {
 		return err
@@ -155,9 +156,9 @@ func Record(ctx context.Context, s poll.Source, r *page.Request, c *page.Client,
 			if err != nil {
 				return err // no more pages can be saved
 			}
-			each(fetched, changed, nil)
+			onPoll(fetched, changed, nil)
 		case errors.As(err, &refused) && refused.Forbidden():
-			each(page.Page{}, false, refused)
+			onPoll(page.Page{}, false, refused)
 			return refused
 		default:
 			failures++
@@ -167,7 +168,7 @@ func Record(ctx context.Context, s poll.Source, r *page.Request, c *page.Client,
 			}
 			log.Warn("page not fetched, will retry",
 				"url", page.Redacted(s.URL), "error", err, "failures", failures, "wait", wait)
-			each(page.Page{}, false, errors.New(page.PublicReason(err)))
+			onPoll(page.Page{}, false, errors.New(page.PublicReason(err)))
 		}
 		select {
 		case <-ctx.Done():

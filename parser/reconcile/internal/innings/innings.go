@@ -26,7 +26,7 @@ var sides = []event.Side{event.Home, event.Away}
 
 // A Known holds the facts of earlier pages.
 type Known struct {
-	Score     *event.Score
+	Score     *event.Score     // nil if unknown
 	LineScore *event.LineScore // nil if unknown
 	Period    event.Period
 }
@@ -39,8 +39,8 @@ func Several(line *event.LineScore) bool {
 
 // Complete returns the score and line score of a cricket page, completed from earlier pages. all
 // reports whether the site shows all innings. wickets reports whether the site shows wickets. If it
-// does, an innings without wickets is all out. The line score is nil if it is not known to which
-// innings the runs belong. In other sports, Complete returns the page's score, and the line score that
+// does, an innings without wickets is all out. The line score is nil if it is not known which innings
+// the runs belong to. In other sports, Complete returns the page's score, and the line score that
 // [observation.Observation.LineOf] returns for it. If the page has no score, Complete returns nil for
 // both.
 func (known Known) Complete(o *observation.Observation, all, wickets bool) (*event.Score, *event.LineScore) {
@@ -133,9 +133,9 @@ func (known Known) begun(o *observation.Observation) (innings, before int) {
 
 // Began returns the sides whose score falls because they have begun an innings. This is possible
 // from the third innings on. If more scores fall than innings have begun since the earlier pages,
-// Began returns nil. If an earlier page has already shown the period, the new score is at most
-// startedRuns. On a page that does not show the current innings, a score that falls to at most
-// startedRuns, by more than startedRuns, also shows that an innings has begun.
+// Began returns nil. If an earlier page has already shown the period, the new score must be at most
+// startedRuns. On a page that does not show the current innings, a large fall also shows that an
+// innings has begun: the score falls by more than startedRuns, to at most startedRuns.
 func (known Known) Began(o *observation.Observation, score *event.Score) []event.Side {
 	if !o.Sport.Rules().InningsScore || score == nil || known.Score == nil {
 		return nil
@@ -215,10 +215,10 @@ func More(was, now *event.LineScore) bool {
 }
 
 // After returns the line score after an incident in the latest innings of a side. was is the line
-// score before the incident, and shown is the line score of the page. runs are the runs of the
-// innings after the incident, and wicket reports whether the incident is a wicket. After returns was
-// if was or shown is nil. It also returns was if shown has fewer innings of the side than was, or at
-// least two more. It does not modify was or shown.
+// score before the incident, and shown is the line score of the page. runs is the number of runs in
+// the innings after the incident, and wicket reports whether the incident is a wicket. After returns
+// was if was or shown is nil, or if shown has no innings of the side. It also returns was if shown has
+// fewer innings of the side than was, or at least two more. It does not modify was or shown.
 func After(was, shown *event.LineScore, side event.Side, runs int, wicket bool) *event.LineScore {
 	if was == nil || shown == nil || len(shown.Of(side)) == 0 {
 		return was

@@ -50,8 +50,8 @@ func samePerson(was, now *event.LineupPlayer) bool {
 		was.Number == now.Number || was.Name == now.Name)
 }
 
-// Edits returns the changes by member name. In the change of the players, Old contains the removed
-// players, and New the added players.
+// Edits returns the changes from was to now, by member name. In the change to the players, Old contains
+// the removed players, and New the added players.
 func Edits(was, now *event.Lineup) map[string]event.Change {
 	edits := map[string]event.Change{}
 	if was.Formation != now.Formation {

@@ -11,9 +11,9 @@ import (
 
 // WithoutRepeats returns the page's incidents without rows that repeat an earlier row. Some pages
 // show an incident in a list and again on a timeline. Attributes that the first row lacks are set
-// from the second row. One player can score twice in a minute. So a goal is removed only while more
-// goals are listed than the score has. A kick is removed only if more scored kicks are listed than
-// the tally has.
+// from the second row. One player can score twice in a minute. So if the page has a score, a goal is
+// removed only while more goals are listed than the score has. A kick is removed only if more scored
+// kicks are listed than the tally has.
 func WithoutRepeats(o *observation.Observation) []observation.Incident {
 	surplus := map[event.Side]int{} // number of listed goals minus the score
 	for _, side := range []event.Side{event.Home, event.Away} {
@@ -55,7 +55,7 @@ func WithoutRepeats(o *observation.Observation) []observation.Incident {
 // must have the same player, and the attributes that both have must be equal. Rows without a clock
 // repeat nothing, except for kicks. A player can get two equal penalties at once, a kicker can miss
 // twice in a minute, and a pitcher can return in the same inning. So a row of these kinds repeats
-// only a row of another list.
+// only a row from a different list.
 func repeats(sport event.Sport, in, first *observation.Incident) bool {
 	missed := sport.Misses(in.Kind, in.Detail)
 	again := in.Kind == event.Penalty || in.Kind == "pitching_change" || missed

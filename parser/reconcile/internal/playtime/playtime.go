@@ -12,9 +12,9 @@ const clockSlack = 5 * time.Minute
 
 // Least returns the minimum time from at until a match can be over. In a break, the period of at
 // has ended. The zero clock means kick-off. longest is the highest clock in regulation time that
-// pages have shown, in seconds since the start of its period. So the period of at is at least this
-// long. For later periods, Least uses the longest usual length, because pages rarely miss the whole
-// last period.
+// pages have shown, in seconds since the start of its period. So each period is at least this long.
+// For periods after that of at, Least uses the longest usual length, if the sport has one, because
+// pages rarely miss the whole last period.
 func Least(sport event.Sport, at event.Clock, inBreak bool, longest int) time.Duration {
 	if sport == event.Soccer {
 		return max(0, leastSoccer(at, inBreak)-clockSlack)
@@ -40,7 +40,8 @@ func Least(sport event.Sport, at event.Clock, inBreak bool, longest int) time.Du
 }
 
 // Played returns the seconds of a period that have been played at a clock, without stoppage time. If the
-// clock shows minutes from kick-off, it includes the whole minute. It returns 0 if the clock is unknown.
+// clock shows minutes from kick-off, the result includes the whole minute. Played returns 0 if the clock
+// is unknown.
 func Played(sport event.Sport, at event.Clock) int {
 	if !sport.CountsMinutes() {
 		return at.Elapsed

@@ -50,8 +50,9 @@ func TwoInnings(longest, later int) bool {
 }
 
 // isSuperOver reports whether each side's innings after its first are super overs. A super over
-// breaks a tie, and ends with the second wicket. If pages have shown the balls of a super over, the
-// first innings need not be level: the pages may not have shown the last correction of their runs.
+// breaks a tie, and ends with the second wicket. If pages have shown the balls of a super over, and
+// both sides have the same number of innings, the first innings need not be level: the pages may not
+// have shown the last correction of their runs.
 func (o *Observed) isSuperOver() bool {
 	line := o.LineScore
 	if len(line.Home) == 0 || len(line.Away) == 0 || TwoInnings(o.Longest, o.LongestLater) {
@@ -67,8 +68,8 @@ func (o *Observed) isSuperOver() bool {
 	})
 }
 
-// ShowsWickets reports whether an innings of a line score has wickets. If it does, an innings
-// without wickets is all out.
+// ShowsWickets reports whether a line score shows wickets or a declaration in any innings. In such a
+// line score, an innings without wickets is all out.
 func ShowsWickets(line *event.LineScore) bool {
 	return line != nil && slices.ContainsFunc(slices.Concat(line.Home, line.Away), func(i event.Innings) bool {
 		return i.Wickets != nil || i.Declared
@@ -83,8 +84,8 @@ func isClosed(l event.Line) bool {
 // winningHit is the maximum number of runs by which a side leads after a hit that wins the match.
 const winningHit = 6
 
-// MayEnd reports whether a cricket match can end with a line score. It can if the trailing side
-// has ended its last innings, or if the leading side has just overtaken it. A tie can end the match
+// MayEnd reports whether a cricket match can end with a line score. It can if the last innings of the
+// trailing side has ended, or if the leading side has just taken the lead. A tie can end the match
 // only if each side has ended its second innings, because otherwise a super over can follow.
 // wickets reports whether the pages show wickets. batting is the side that batted last, or "" if
 // unknown.

@@ -17,7 +17,7 @@ type Observed struct {
 	LineScore     *event.LineScore // in cricket; nil if unknown
 	Longest       int              // in cricket: the balls of the longest innings; 0 if unknown
 	LongestLater  int              // in cricket: the balls of the longest innings after the second; 0 if unknown
-	Shown         *event.Score     // as the page shows it, which may include a goal for the winner of the shoot-out
+	Shown         *event.Score     // the page's score, which may include a goal for the winner of the shoot-out
 	Periods       []event.Period   // periods that were played
 	ShowsOvertime bool             // whether the pages would have shown extra time and a shoot-out
 }
