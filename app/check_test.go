@@ -107,7 +107,7 @@ func TestCheck(t *testing.T) {
 		t.Fatal(err)
 	}
 	code, out, _ = call(t, "", nil, "check", "sites/other.yaml")
-	want := "sites/other/c.html.expect.json: the sample page c.html is missing"
+	want = "sites/other/c.html.expect.json: the sample page c.html is missing"
 	if code != 1 || !strings.Contains(out, want) {
 		t.Errorf("exit %d, want 1 and %s in:\n%s", code, want, out)
 	}

@@ -377,7 +377,7 @@ func (a *attack) frames(ctx context.Context, r *rand.Rand) {
 func (a *attack) deafSocket(ctx context.Context, r *rand.Rand) {
 	var all []*websocket.Conn
 	for range 20 {
-		url := fmt.Sprintf("ws://%s/ws?delay=%dms", a.w.listen, 1000+r.IntN(60_000))
+		url := fmt.Sprintf("ws://%s/ws?delay=%ds", a.w.listen, 1+r.IntN(60))
 		conn, resp, err := websocket.DefaultDialer.DialContext(ctx, url, nil)
 		if err == nil {
 			all = append(all, conn)

@@ -98,7 +98,7 @@ sources: [{url: 'http://10.3.0.7:9000/', profile: mls-matchcentre, match: m1, pr
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got := requests[c.Sources[0].id()].Allow.Networks; fmt.Sprint(got) != "[10.3.0.0/16]" {
+	if got := requests[c.Sources[0].ownRequest()].Allow.Networks; fmt.Sprint(got) != "[10.3.0.0/16]" {
 		t.Errorf("the settings of the source allow %v, want 10.3.0.0/16", got)
 	}
 }
@@ -123,7 +123,7 @@ sources:
 		t.Fatal(err)
 	}
 	for i, want := range []string{"[10.3.0.0/16]", "[10.4.0.0/16]"} {
-		if got := requests[c.Sources[i].id()].Allow.Networks; fmt.Sprint(got) != want {
+		if got := requests[c.Sources[i].ownRequest()].Allow.Networks; fmt.Sprint(got) != want {
 			t.Errorf("source %d may use %v, want %s", i+1, got, want)
 		}
 	}

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/textproto"
 	"net/url"
+	"reflect"
 	"regexp"
 	"slices"
 	"strings"
@@ -106,17 +107,17 @@ func (r *RequestConfig) check(at strictyaml.Pos) error {
 	return nil
 }
 
-// id returns the name of the settings of a single source, which contains a hash of the settings.
-// The hash includes the literal values of the parameters and of the body, because these values
-// select the page. It includes no other literal values, because they may be secret.
-func (r *RequestConfig) id() string {
+// id returns the name of the settings of a single source, which contains a hash of the host of the page
+// and of the settings. The hash includes the literal values of the parameters and of the body, because
+// these values select the page. It includes no other literal values, because they may be secret.
+func (r *RequestConfig) id(host string) string {
 	var b strings.Builder
 	add := func(kind, name string, s strictyaml.Secret, literal string) {
 		if s.IsSet() {
 			fmt.Fprintf(&b, "%s %q %q %q\n", kind, name, s.Reference(), literal)
 		}
 	}
-	fmt.Fprintf(&b, "%s %t\n", r.Method, r.Cookies)
+	fmt.Fprintf(&b, "%s %s %t\n", host, r.Method, r.Cookies)
 	if r.PrivateAddresses.isSet() {
 		fmt.Fprintln(&b, "private_addresses", r.PrivateAddresses.All, r.PrivateAddresses.Networks)
 	}
@@ -225,7 +226,7 @@ func (c Config) requestOf(s *Source) (string, error) {
 	case s.Request == "" && !s.isSet():
 		return "", nil
 	case s.Request == "":
-		return s.id(), s.check(s.pos)
+		return s.ownRequest(), s.check(s.pos)
 	case s.isSet():
 		return "", s.pos.Errorf("request %q: set either request or the settings themselves", s.Request)
 	}
@@ -238,6 +239,14 @@ func (c Config) requestOf(s *Source) (string, error) {
 		return "", s.pos.Errorf("request %q is only for %s", s.Request, strings.Join(named.Hosts, ", "))
 	}
 	return s.Request, nil
+}
+
+// ownRequest returns the name of the settings of a source that has its own.
+func (s *Source) ownRequest() string {
+	if u, err := page.CheckURL(s.URL); err == nil {
+		return s.id(strings.ToLower(u.Host))
+	}
+	return s.id("")
 }
 
 // requests returns all request settings in the config, by name. It reads the secrets in the settings.
@@ -258,8 +267,14 @@ func (c Config) requests() (poll.Requests, error) {
 	}
 	for i := range c.Sources {
 		if s := &c.Sources[i]; s.isSet() {
-			if err := add(s.id(), &s.RequestConfig, nil); err != nil {
+			name := s.ownRequest()
+			other := all[name]
+			if err := add(name, &s.RequestConfig, nil); err != nil {
 				return nil, err
+			}
+			if other != nil && !reflect.DeepEqual(other, all[name]) {
+				return nil, UsageError(fmt.Errorf("config %w", strictyaml.InFile(c.file, s.pos.Errorf(
+					"another source of the same host sets the same headers or proxy to other values: define both under requests"))))
 			}
 		}
 	}

@@ -15,7 +15,8 @@ import (
 //	goals                "goal", side | number of the goal in the series, generation
 //	points               "points", side | the side's score after the points, generation; in tennis also the
 //	                     period, or "set" for the end of a set
-//	kicks                "kick", side | number of the kick in the series
+//	kicks                "kick", side | number of the kick in the series; after a retraction also "again",
+//	                     generation
 //	starts and ends      "mark", kind, period | generation
 //	others               kind, side, folded player | number of the incident in the series, generation
 //	line-ups             kind, side

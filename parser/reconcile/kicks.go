@@ -2,7 +2,6 @@ package reconcile
 
 import (
 	"slices"
-	"strconv"
 
 	"github.com/matchwire/matchwire/event"
 	"github.com/matchwire/matchwire/parser/observation"
@@ -15,8 +14,12 @@ func (d *draft) compareKicks() {
 	for _, i := range rows {
 		in := d.obs.Incidents[i]
 		in.Clock.Period = event.ShootOut
-		nth := len(d.state.where(in.Side, event.Kind.IsKick)) + 1
-		d.reportFirstFree(in, series{"kick", string(in.Side), strconv.Itoa(nth)})
+		side := series{"kick", string(in.Side)}
+		identity := side.nth(len(d.state.where(in.Side, event.Kind.IsKick)) + 1)
+		if d.state.Retractions[side.key()] > 0 {
+			identity = identity.with("again", d.generation(side))
+		}
+		d.reportFirstFree(in, identity)
 	}
 }
 

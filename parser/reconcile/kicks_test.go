@@ -43,6 +43,31 @@ func TestShootOutRows(t *testing.T) {
 	}
 }
 
+// A kick that is listed again after its retraction is a new incident. Otherwise, its event would have the
+// ID of the first report, and consumers would drop it.
+func TestKickAfterItsRetraction(t *testing.T) {
+	t.Parallel()
+	so := func(in ...observation.Incident) observation.Observation {
+		o := observed(event.Live, "so", event.Score{}, in...)
+		o.Shootout = &event.Score{Home: len(in)}
+		return o
+	}
+	a, b := kick("home", "A", "scored"), kick("home", "B", "scored")
+	s := begin(t, so())
+	s.expect(so(a, b), "shootout_kick home A scored 0-0", "shootout_kick home B scored 0-0")
+	first := map[string]bool{}
+	for _, in := range s.state.Tracked {
+		first[in.ID] = true
+	}
+	for range 8 {
+		s.read(so(a))
+	}
+	s.expect(so(a, b), "shootout_kick home B scored 0-0")
+	if in := s.state.Tracked[len(s.state.Tracked)-1]; first[in.ID] {
+		t.Errorf("the kick of %s has the ID of its retracted report, want a new ID", in.Player)
+	}
+}
+
 // If a kick's player is corrected while the row of an earlier kick is missing, the correction belongs to
 // the kick whose player has a similar name.
 func TestKickCorrectedWhileARowIsMissing(t *testing.T) {
