@@ -46,7 +46,7 @@ func TestSeason(t *testing.T) {
 	case testing.Short():
 		step = 50
 	case testenv.Race:
-		step = 40
+		step = 80
 	}
 	results := make([]tally, len(matches))
 	var workers errgroup.Group

@@ -36,19 +36,21 @@ const (
 // TestHostileTraffic attacks all roles with pages, requests, frames and tokens, while honest pages are
 // polled and honest clients are connected. No event is lost or duplicated, and no honest client is
 // disconnected. The memory of the roles stays within hostileMemory. MATCHWIRE_HOSTILE_TIME is the
-// duration of the attack; the default is 15 s. If the variable is set, the test also checks the readiness
+// duration of the attack; the default is 10 s. If the variable is set, the test also checks the readiness
 // and the delay of the honest polls. With the race detector, the test does not check memory, readiness or delay.
 func TestHostileTraffic(t *testing.T) {
-	duration, long := 15*time.Second, os.Getenv("MATCHWIRE_HOSTILE_TIME")
+	duration, long := 10*time.Second, os.Getenv("MATCHWIRE_HOSTILE_TIME")
+	size, every := wave{matches: 2, rows: 16, step: 4}, 5*time.Second
 	if long != "" {
 		var err error
+		size, every = wave{matches: 3, rows: 40, step: 4}, time.Second
 		if duration, err = time.ParseDuration(long); err != nil {
 			t.Fatalf("MATCHWIRE_HOSTILE_TIME: %v", err)
 		}
 	}
 	w := newWorld(t, 1, seed(t))
-	w.size = wave{matches: 3, rows: 40, step: 4}
-	w.addHostilePages()
+	w.size = size
+	w.addHostilePages(every)
 	targets := w.listenEverywhere()
 	w.watch()
 	w.test(nothing) // starts the roles
@@ -212,7 +214,7 @@ func (w *world) connectHonest(ctx context.Context, running *sync.WaitGroup) *ato
 }
 
 // addHostilePages adds sources to the config. The pages of these sources attack the parser.
-func (w *world) addHostilePages() {
+func (w *world) addHostilePages(every time.Duration) {
 	const profile = "profile: nasty\nsport: soccer\nmatch:\n  id: {value: nasty}\n  league: {value: Nasty}\n" +
 		"  home: .home\n  away: .away\n  status: .status\nincidents:\n" +
 		"  - rows: b\n    kind: i\n    side: u\n    clock: time\n"
@@ -237,7 +239,7 @@ func (w *world) addHostilePages() {
 			server.CloseClientConnections()
 			server.Close()
 		})
-		fmt.Fprintf(file, "  - {url: '%s', profile: nasty.yaml, every: 1s}\n", server.URL)
+		fmt.Fprintf(file, "  - {url: '%s', profile: nasty.yaml, every: %v}\n", server.URL, every)
 	}
 }
 

@@ -130,6 +130,7 @@ func (w *world) writeConfig(hook, listen string) string {
 	var c strings.Builder
 	fmt.Fprintf(&c, `fetch: {ignore_robots: true, private_addresses: true}
 listen: '%s'
+stop_delay: 1s
 consumers:
   scoreboard:
   notify: {channels: {hook: {webhook: {url: '%s'}}}, rules: [{topics: ['#']}]}
