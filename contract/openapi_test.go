@@ -33,7 +33,7 @@ import (
 	"github.com/matchwire/matchwire/parser/profile"
 )
 
-// A server is an API that stores its state on a Redis server. The method call checks each request
+// A server is an API that stores its state on a Redis server. [server.call] checks each request
 // and response against the OpenAPI document of the API.
 type server struct {
 	*testing.T
@@ -55,7 +55,7 @@ match:
   away: .away
 `
 
-// newServer returns a server with the profiles one and any.
+// newServer returns a server with the profiles "one" and "any".
 func newServer(t *testing.T, r *redis.Client) *server {
 	t.Helper()
 	s := &server{T: t, redis: r}

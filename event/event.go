@@ -74,7 +74,7 @@ type Data struct {
 	Provisional bool   `json:"provisional,omitempty"` // the score implies the incident; no page has listed it yet
 	Backfill    bool   `json:"backfill,omitempty"`    // the incident happened before the first fetch
 	Replay      bool   `json:"replay,omitempty"`      // the event was replayed from a recording
-	Epoch       string `json:"epoch,omitempty"`       // UUIDv7 of the match's saved state; "" for a manually emitted event
+	Epoch       string `json:"epoch,omitempty"`       // UUIDv7 of the match's saved state; "" if not from the parser
 	Seq         int64  `json:"seq,omitempty"`         // number of the event within the epoch: 1, 2, 3…
 
 	Evidence *Evidence `json:"evidence,omitempty"`
@@ -100,7 +100,7 @@ type Evidence struct {
 }
 
 // Of returns an event with the given routing key, facts and time, and with the source "/emit". It
-// sets the ID, and sets empty facts from the key and the clock. If the match has no status, the
+// sets the ID, and takes missing facts from the key and the clock. If the match has no status, the
 // status becomes Live. The caller must set the TID. Of returns an error if the key, the match ID or
 // the status is invalid, if the facts contradict the key, or if the situation is impossible in the
 // sport.
@@ -166,8 +166,8 @@ func IncidentID(parts ...string) string {
 }
 
 // identify returns the ID of the event. It computes the ID from the incident, the revision and the
-// facts. So events with the same facts have the same ID, even from two parsers or a replay. An
-// event without an incident was emitted manually, and gets a new ID.
+// facts. So events with the same facts have the same ID, even from two parsers. An event
+// without an incident, such as match_activated or a manually emitted event, gets a new ID.
 func (e Event) identify() string {
 	d := e.Data
 	if d.Incident == "" {
@@ -218,8 +218,8 @@ func Decode(body []byte) (Event, error) {
 }
 
 // Position returns the position of the event in the order of its match. To compare positions,
-// compare the epochs as text, then the sequence numbers. Manually emitted events have no epoch. They come
-// before all events from the parser, ordered by time.
+// compare the epochs as text, then the sequence numbers. Events that the parser did not
+// create have no epoch. They come before all events from the parser, ordered by time.
 func (e Event) Position() (epoch string, seq int64) {
 	if e.Data.Epoch == "" {
 		return "", e.Time.UnixMicro()

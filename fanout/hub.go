@@ -93,8 +93,8 @@ type Options struct {
 	// ConnectionsPerAddress is the maximum number of connections from one client address. 0 means a
 	// tenth of Connections, but at least 250. Package clientaddr defines the address of a client.
 	ConnectionsPerAddress int
-	// Timelines is the maximum number of timelines with a delay, and also of timelines with a speed. 0
-	// means 256.
+	// Timelines is the maximum number of timelines with a delay. Timelines with a speed are counted
+	// separately and have the same maximum. 0 means 256.
 	Timelines int
 	// TimelinesPerAddress is the maximum number of timelines with a delay or a speed that the clients of
 	// one address can use. 0 means 32.
@@ -131,7 +131,7 @@ type Hub struct {
 	live    *timeline
 
 	saving sync.Mutex // held while a checkpoint is saved
-	saved  uint64     // offset of the latest checkpoint; used by readLog only
+	saved  uint64     // offset of the latest checkpoint; set by begin, then used by readLog only
 
 	mu           sync.Mutex
 	timelines    map[*timeline]struct{}

@@ -32,7 +32,7 @@ type checker struct {
 	before  *event.Score           // the saved score before the current page was read
 	line    string                 // the saved line score before the current page was read
 	events  []event.Event          // the events of the current page
-	stopped bool                   // whether no page without a fault has shown play since the match was stopped
+	stopped bool                   // whether the last page without a fault before the end showed the match as stopped
 	moves   kickoffs
 
 	newest     string          // snapshot of the newest page
@@ -233,7 +233,7 @@ func (c *checker) check(p *season.Page, e *event.Event) {
 	case d.Kind == event.KickoffChanged:
 		c.moves.reported++
 	case d.Changes["player"].Old == season.CancelledScorer:
-		c.fail(&c.spurious, "unexpected %s: it turns a cancelled score into another score, which must be new", e.Type)
+		c.fail(&c.spurious, "unexpected %s: it turns a cancelled score into another score, want a new incident", e.Type)
 	case d.Side != "" && !c.countsGoals() && d.Action != event.Retracted && !c.shown[c.incident(d.Incident)]:
 		c.fail(&c.spurious, "unexpected %s at %s: no page has shown %s", e.Type, e.Time, c.incident(d.Incident))
 	}
@@ -518,7 +518,7 @@ func (c *checker) inLatestInnings(f *season.Fact) bool {
 
 // compareLine compares the points of each period with the official line score. If the match has no
 // official line score, compareLine compares the points with the facts. For pages that list no
-// incidents, it compares the saved line score.
+// incidents, it compares the saved line score instead of the points.
 func (c *checker) compareLine() {
 	if c.match.Sport.Rules().SetScore {
 		c.compareSets()

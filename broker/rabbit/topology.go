@@ -96,7 +96,7 @@ func (d *declarer) exchanges(ctx context.Context) error {
 	for _, e := range []struct{ name, kind string }{
 		{d.events(), amqp.ExchangeTopic}, {d.tasks(), amqp.ExchangeDirect}, {d.retries(), amqp.ExchangeTopic},
 	} {
-		if err := d.exchangeOf(ctx, e.name, e.kind, false); err != nil {
+		if err := d.declareExchange(ctx, e.name, e.kind, false); err != nil {
 			return err
 		}
 	}
@@ -174,9 +174,9 @@ func (d *declarer) subscription(ctx context.Context, s broker.Subscription) erro
 	return nil
 }
 
-// exchangeOf declares an exchange. If autoDelete is set, the broker deletes the exchange together with its last
-// binding.
-func (d *declarer) exchangeOf(ctx context.Context, name, kind string, autoDelete bool) error {
+// declareExchange declares an exchange. If autoDelete is set, the broker deletes the exchange together with its
+// last binding.
+func (d *declarer) declareExchange(ctx context.Context, name, kind string, autoDelete bool) error {
 	return d.object(ctx, "exchange", name,
 		func(ch *amqp.Channel) error {
 			return ch.ExchangeDeclare(name, kind, true, autoDelete, false, false, nil)

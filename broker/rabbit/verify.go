@@ -130,7 +130,7 @@ func (t *topology) declareWitness(ctx context.Context, control *link, e broker.E
 // witnessOf declares the witness of an exchange, and binds the exchange to the witness.
 func (d *declarer) witnessOf(ctx context.Context, e broker.Exchange) error {
 	exchange, witness := d.exchange(e), d.witness(e)
-	if err := d.exchangeOf(ctx, witness, amqp.ExchangeFanout, true); err != nil {
+	if err := d.declareExchange(ctx, witness, amqp.ExchangeFanout, true); err != nil {
 		return err
 	}
 	return d.binding(ctx, "exchange", exchange, "", witness,

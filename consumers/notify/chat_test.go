@@ -48,8 +48,8 @@ func (s *service) findActive(text string, patterns ...*regexp.Regexp) {
 var blockMarkup = regexp.MustCompile(`(?m)^(?: {4}|\t)|` +
 	`^[ \t]*(?:#{1,6}[ \t]|-#|>|[-+*][ \t]|\d+[.)][ \t]|=+[ \t]*$|-+[ \t]*$)`)
 
-// markdown returns text without the backslashes that escape Markdown. It records markup that is not
-// escaped as active elements.
+// markdown returns text without the backslashes that escape Markdown. It records unescaped markup as
+// active elements.
 func (s *service) markdown(text string) string {
 	s.findActive(text, blockMarkup, regexp.MustCompile(`(?:^|[^\\])&#?\w+;`))
 	var b strings.Builder

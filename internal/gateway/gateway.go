@@ -70,8 +70,8 @@ type limits struct {
 	idle  time.Duration // time after which a WebSocket or event stream without any bytes is closed
 }
 
-// defaultLimits are the limits of a new Gateway. Fanout sends something every 25 seconds, and clients
-// respond to it, so only a broken stream exceeds idle.
+// defaultLimits are the limits of a new Gateway. Fanout sends something on every stream every 25
+// seconds, so only a broken stream exceeds idle.
 var defaultLimits = limits{stall: 10 * time.Second, chunk: time.Minute, half: 5 * time.Second, idle: 2 * time.Minute}
 
 // New returns a Gateway. The Gateway forwards requests once [Gateway.Run] has listed the instances.

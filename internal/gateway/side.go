@@ -115,7 +115,7 @@ func (s *side) write(b []byte, l *limits) error {
 	return nil
 }
 
-// writeSome writes some bytes of b. Without an error, it has written at least one.
+// writeSome writes some bytes of b. If err is nil, it has written at least one byte.
 func (s *side) writeSome(b []byte) (n int, err error) {
 	if s.own != nil {
 		return s.conn.Write(b[:min(len(b), tlsWriteBytes)])

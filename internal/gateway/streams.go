@@ -22,7 +22,7 @@ type streams struct {
 }
 
 // reserve counts a stream that is being opened. It fails if the gateway is stopping, or has its maximum
-// number of streams. After a call without an error, the caller must call free once, unless it adds a
+// number of streams. If reserve returns nil, the caller must call free once, unless it adds a
 // tunnel.
 func (s *streams) reserve() error {
 	s.mu.Lock()

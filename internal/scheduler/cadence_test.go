@@ -8,7 +8,7 @@ import (
 	"github.com/matchwire/matchwire/parser/poll"
 )
 
-// The interval until the next poll depends on the state of the matches. The source has every: 15s.
+// The interval until the next poll depends on the state of the matches. The source is configured with "every: 15s".
 func TestInterval(t *testing.T) {
 	now := time.Date(2026, 5, 30, 18, 0, 0, 0, time.UTC)
 	match := func(s event.Status) event.Match { return event.Match{Status: s} }
@@ -52,7 +52,7 @@ func TestInterval(t *testing.T) {
 		{"live, unchanged", unchanged(match(event.Live)), course{}, 30 * time.Second},
 		{"1 failure", poll.Result{Failures: 1}, course{}, 30 * time.Second},
 		{"40 failures", poll.Result{Failures: 40}, course{}, 5 * time.Minute},
-		{"the site asks to wait", poll.Result{Failures: 1, Wait: time.Hour}, course{}, time.Hour},
+		{"the site requests a pause", poll.Result{Failures: 1, Wait: time.Hour}, course{}, time.Hour},
 		{"a slow site", poll.Result{Matches: []event.Match{match(event.Live)}, Took: 10 * time.Second}, course{},
 			40 * time.Second},
 		{"max-age of 40 seconds", fresh(40 * time.Second), course{}, 40 * time.Second},
@@ -67,7 +67,7 @@ func TestInterval(t *testing.T) {
 	// Very short and very long intervals stay as configured.
 	for every, m := range map[time.Duration]event.Match{time.Second: stoppage, time.Hour: match(event.Live)} {
 		if got := (course{}).interval(every, poll.Result{At: now, Matches: []event.Match{m}}); got != every {
-			t.Errorf("interval for every %v is %v, want %v", every, got, every)
+			t.Errorf("every: %v: interval %v, want %v", every, got, every)
 		}
 	}
 }

@@ -170,7 +170,7 @@ type Query struct {
 // ErrPosition reports that Query.After is not a position.
 var ErrPosition = errors.New("not a position in the list of sources")
 
-// Page calls visit with at most n selected entries, the latest activation first, until visit returns
+// Page calls visit for at most n selected entries, the latest activation first, until visit returns
 // false. next is the position of the last of these entries, or "" if no entry follows. If a caller
 // reads all pages, each source that stays on the schedule is on one of the pages. Without q.Match,
 // a page costs Redis only the work for its own entries.

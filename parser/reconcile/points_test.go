@@ -98,7 +98,7 @@ func TestBasketballGame(t *testing.T) {
 	}
 	checkPoints()
 	// A basket after the 99th now counts three points instead of two. This basket and all later baskets
-	// of its side are corrected, and no basket is new.
+	// of both sides are corrected, and no basket is new.
 	rescored := 99 + slices.Index(points[99:], 2)
 	side := rows[rescored].Side
 	for i := rescored; i < len(rows); i++ {
@@ -150,8 +150,8 @@ func TestScoreWithoutBasket(t *testing.T) {
 	s.expect(show(event.Score{Home: 5}, two, three), "basket 00:30 home Irving 5-0")
 }
 
-// Two fresh pages without points retract the points, like goals. One wrong page changes nothing.
-// The next basket is another incident.
+// A basket is retracted when it is missing from two fresh pages, as a goal is. One wrong page changes
+// nothing. The next basket is another incident.
 func TestBasketRetracted(t *testing.T) {
 	t.Parallel()
 	show := func(sec int, score event.Score, in ...observation.Incident) observation.Observation {
@@ -174,7 +174,7 @@ func TestBasketRetracted(t *testing.T) {
 		"basket 01:09 home C 4-0")
 }
 
-// The event of corrected points has the corrected score.
+// The event that reports corrected points has the corrected score.
 func TestCorrectedPoints(t *testing.T) {
 	t.Parallel()
 	show := func(sec int, score event.Score, in ...observation.Incident) observation.Observation {

@@ -101,7 +101,8 @@ func TooLong(sport event.Sport, text string) bool {
 // inningsForm matches the score of a cricket innings: 120/4 or 428/6d.
 var inningsForm = regexp.MustCompile(`^(\d{1,4}) ?/ ?(\d{1,4})(d?)\b`)
 
-// IsForeignScore reports whether a text that is not a score of the sport is a score of cricket.
+// IsForeignScore reports whether a text is a score of cricket. Call it only with a text that is not a
+// score of the sport.
 func IsForeignScore(sport event.Sport, text string) bool {
 	m := inningsForm.FindStringSubmatch(text)
 	if m == nil || sport.Rules().InningsScore {
