@@ -12,6 +12,9 @@ func (h *Hub) PingNow(ctx context.Context) {
 	}
 }
 
+// SearchesWaiting returns the number of searches for the start of a playback that wait for others.
+func (h *Hub) SearchesWaiting() int { return h.searches.Waiting() }
+
 // ReportPresence counts the clients of this node now, and stores the result in Options.Presence.
 func (h *Hub) ReportPresence(ctx context.Context) error {
 	h.counted.mu.Lock()

@@ -222,22 +222,12 @@ func TestSearchesTakeTurns(t *testing.T) {
 	}
 	testenv.Eventually(t, func() bool { return log.blocked() == 8 }, "8 searches of one address")
 	c := n.followFrom(t, victim, "delay=3500")
-	got := make(chan frame)
-	go func() { got <- c.read() }()
-	turns := 0
-	for admitted := false; !admitted; {
-		select {
-		case log.turn <- struct{}{}:
-			turns++
-		case f := <-got:
-			admitted = true
-			if f.Snapshot == nil {
-				t.Errorf("first frame %+v, want a snapshot", f)
-			}
-		}
+	testenv.Eventually(t, func() bool { return n.hub.SearchesWaiting() == clients+1-8 }, "all other searches to wait")
+	for range 8 + 8 { // the 8 in progress, and the 8 that take their places, which include the victim's
+		log.turn <- struct{}{}
 	}
-	if turns > 8+4 { // the 8 in progress, the victim's, and some that end before the victim has the frame
-		t.Errorf("the other address was admitted after %d of %d searches, want at most 12", turns, clients)
+	if f := c.read(); f.Snapshot == nil {
+		t.Errorf("first frame %+v, want a snapshot", f)
 	}
 	close(log.turn)
 }

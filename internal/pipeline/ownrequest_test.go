@@ -40,7 +40,8 @@ sources:
 			t.Errorf("source %d sends X-Site: %s, want %s", i+1, got, want)
 		}
 	}
-	if _, err := load("https://one.example/2"); err == nil || !strings.Contains(err.Error(), "define both under requests") {
+	_, err = load("https://one.example/2")
+	if err == nil || !strings.Contains(err.Error(), "define both under requests") {
 		t.Errorf("two values for one host: %v, want an error that suggests requests", err)
 	}
 }

@@ -97,6 +97,16 @@ func (q *Quota) Wait(ctx context.Context, stop <-chan struct{}, address string) 
 	return true
 }
 
+// Waiting returns the number of calls of Wait that have not returned.
+func (q *Quota) Waiting() (n int) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	for _, waiting := range q.waiting {
+		n += waiting
+	}
+	return n
+}
+
 // isNext reports whether no waiting address holds fewer units than address. mu is held.
 func (q *Quota) isNext(address string) bool {
 	for other := range q.waiting {

@@ -164,15 +164,21 @@ func (d *draft) startedAfter(p event.Period, tracked *TrackedIncident) bool {
 // noteDoubts marks the tracked incidents that the page may retract, because it shows a lower score
 // that is not yet confirmed. In sports that count goals, these are the goals of a side with a lower
 // score. In other sports, these are points after which the score of their side was higher than on
-// the page.
+// the page. If the page lists such points with a lower score, the doubt is about the points before them
+// that the page does not list.
 func (d *draft) noteDoubts() {
+	lowered := d.loweredPoints()
 	for i := range d.state.Tracked {
 		tracked := &d.state.Tracked[i]
 		scores := d.obs.Sport.Scores(tracked.Kind) && !isOther(d.obs.Sport, &tracked.Incident)
 		if !scores || d.score.lost.Of(tracked.Side) == 0 {
 			continue
 		}
-		if d.obs.Sport.Rules().CountsGoals || tracked.Score != nil && isAhead(&d.obs, &tracked.Incident, d.obs.Score) {
+		switch {
+		case d.obs.Sport.Rules().CountsGoals:
+			tracked.Doubted = true
+		case tracked.Score == nil || lowered[i] == listedLower:
+		case isAhead(&d.obs, &tracked.Incident, d.obs.Score), lowered[i] == unlistedBefore:
 			tracked.Doubted = true
 		}
 	}

@@ -107,7 +107,9 @@ func (p *pointPairs) likeness(row, t int) int {
 		in.Player != tracked.Player && !samePlayer(in, tracked) && !becomesPenaltyTry(in, tracked) { // folding names is slow
 		return 0
 	}
-	return likeness(in.Kind == tracked.Kind, in.Detail == tracked.Detail, sameAfter)
+	// Of two tries that a penalty try can replace, it replaces the one that is not in doubt.
+	sameDetail := in.Detail == tracked.Detail || !tracked.Doubted && becomesPenaltyTry(in, tracked)
+	return likeness(in.Kind == tracked.Kind, sameDetail, sameAfter)
 }
 
 // becomesPenaltyTry holds for a penalty try in place of the try of a player, and the other way round.

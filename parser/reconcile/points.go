@@ -145,6 +145,42 @@ func (d *draft) retractPoints(rows []observation.Incident) {
 	}
 }
 
+// Places of tracked points on a page with a lower score; see loweredPoints.
+const (
+	listedLower    = iota + 1 // the page lists the points with a lower score
+	unlistedBefore            // the page does not list the points, but the next points of the side with a lower score
+)
+
+// loweredPoints returns the places of tracked points on the page, by their index in state.Tracked. It
+// compares only points whose row shows the same player and clock.
+func (d *draft) loweredPoints() map[int]int {
+	places := map[int]int{}
+	if d.obs.Sport.Rules().CountsGoals || scoreRestarts(d.obs.Sport) {
+		return places
+	}
+	rows := pointRows(&d.obs)
+	for _, side := range []event.Side{event.Home, event.Away} {
+		p := d.newPointPairs(side, rows)
+		lower := false // whether the page lists the points after these with a lower score
+		for t := len(p.tracked) - 1; t >= 0; t-- {
+			at := p.tracked[t].at
+			row := slices.IndexFunc(p.rows, func(in observation.Incident) bool {
+				tracked := &d.state.Tracked[at]
+				return in.Player != "" && in.Kind == tracked.Kind && samePlayer(in, tracked) && sameClock(in, tracked)
+			})
+			switch {
+			case row < 0 && lower:
+				places[at] = unlistedBefore
+			case row >= 0:
+				if lower = p.rows[row].Score.Of(side) < p.tracked[t].after; lower {
+					places[at] = listedLower
+				}
+			}
+		}
+	}
+	return places
+}
+
 // listsScore reports whether one of rows shows the page's score of a side. It returns true if that
 // score is 0.
 func (d *draft) listsScore(rows []observation.Incident, side event.Side) bool {

@@ -47,6 +47,22 @@ func TestMissedConversion(t *testing.T) {
 	}
 }
 
+// The TMO disallows the first of two tries in one minute. The page lists the second try with a lower score.
+// Then the second try becomes a penalty try.
+func TestDisallowedTryBeforeAPenaltyTry(t *testing.T) {
+	t.Parallel()
+	one := scored("try", "", "Nadolo", 18, &event.Score{Home: 5})
+	two := scored("try", "", "Moefana", 18, &event.Score{Home: 10})
+	s := begin(t, rugbyAt(17, event.Score{}))
+	s.expect(rugbyAt(18, event.Score{Home: 5}, one), "try 18' home Nadolo 5-0")
+	s.expect(rugbyAt(18, event.Score{Home: 10}, one, two), "try 18' home Moefana 10-0")
+	two.Score = &event.Score{Home: 5}
+	s.expect(rugbyAt(20, event.Score{Home: 5}, two))
+	penaltyTry := scored("try", "penalty_try", "", 18, &event.Score{Home: 7})
+	s.expect(rugbyAt(21, event.Score{Home: 7}, penaltyTry), "try_retracted 18' home Nadolo 7-0",
+		"try_corrected 18' home penalty_try 7-0 detail:→penalty_try player:Moefana→ score:10-0→7-0")
+}
+
 // A kicker can miss twice in one minute.
 func TestTwoMissesInAMinute(t *testing.T) {
 	t.Parallel()
