@@ -247,8 +247,9 @@ func TestComposeServers(t *testing.T) {
 			"because Redis needs copies while it rewrites its file", mb, all)
 	}
 	conf := read(t, "deploy/rabbitmq/rabbitmq.conf")
-	if want := "\nload_definitions = /run/matchwire/" + path.Base(rights.DefinitionsFile) + "\n"; !strings.Contains(conf, want) {
-		t.Errorf("rabbitmq.conf does not contain %q", want)
+	load := "\nload_definitions = /run/matchwire/" + path.Base(rights.DefinitionsFile) + "\n"
+	if !strings.Contains(conf, load) {
+		t.Errorf("rabbitmq.conf does not contain %q", load)
 	}
 	const want = "users /secrets --amqp amqp://rabbitmq:5672/ --redis redis://redis:6379"
 	if users := strings.Join(p.Services["users"].Command, " "); users != want {
