@@ -93,13 +93,14 @@ func inferPeriods(known *State, o *observation.Observation, status event.Status)
 		if !row.PeriodGuessed {
 			continue
 		}
-		before := sport.PlayedBefore(sport.Rules().Periods[sport.Index(row.Clock.Period)-1])
+		period := sport.Index(row.Clock.Period)
+		before := sport.PlayedBefore(sport.Rules().Periods[period-1])
 		switch {
-		case sport.Index(row.Clock.Period) > reached:
+		case period > reached:
 			row.Clock = sport.MoveTo(before, row.Clock)
 		case earlier[i] == row.Clock.Period:
 		case earlier[i] == before &&
-			(known.reported(event.PeriodEnd, before) || sport.Index(now) < sport.Index(row.Clock.Period)):
+			(known.reported(event.PeriodEnd, before) || sport.Index(now) < period):
 			row.Clock = sport.MoveTo(before, row.Clock)
 		case sport.Scores(row.Kind) && row.Clock.Period == event.ExtraFirst && !followed:
 			undecided = append(undecided, i)
@@ -148,9 +149,12 @@ func periodReached(known *State, o *observation.Observation, now event.Period, o
 // reported reports whether the start or the end of a period was reported. k is PeriodStart or
 // PeriodEnd.
 func (s *State) reported(k event.Kind, p event.Period) bool {
-	return slices.ContainsFunc(s.Tracked, func(tracked TrackedIncident) bool {
-		return tracked.Kind == k && tracked.Clock.Period == p
-	})
+	for i := range s.Tracked {
+		if tracked := &s.Tracked[i]; tracked.Kind == k && tracked.Clock.Period == p {
+			return true
+		}
+	}
+	return false
 }
 
 // reportedPeriods returns, for each row, the period of the tracked incident that the row shows. It
@@ -159,7 +163,12 @@ func (s *State) reported(k event.Kind, p event.Period) bool {
 // different player shows a different incident.
 func reportedPeriods(known *State, rows []observation.Incident) []event.Period {
 	periods := make([]event.Period, len(rows))
-	used := make([]bool, len(known.Tracked))
+	left := make([]int, 0, len(known.Tracked)) // indexes of the tracked incidents that no row shows yet
+	for at := range known.Tracked {
+		if known.Tracked[at].Side != "" {
+			left = append(left, at)
+		}
+	}
 	nearMinute := func(row observation.Incident, tracked *TrackedIncident) bool {
 		apart := row.Clock.CountedOn() - tracked.Clock.CountedOn()
 		return -2 <= apart && apart <= 2
@@ -176,10 +185,10 @@ func reportedPeriods(known *State, rows []observation.Incident) []event.Period {
 			if periods[i] != "" || row.Side == "" {
 				continue
 			}
-			for at := range known.Tracked {
+			for n, at := range left {
 				tracked := &known.Tracked[at]
-				if !used[at] && tracked.Kind == row.Kind && tracked.Side == row.Side && matches(row, tracked) {
-					periods[i], used[at] = cmp.Or(tracked.Clock.Period, "none"), true
+				if tracked.Kind == row.Kind && tracked.Side == row.Side && matches(row, tracked) {
+					periods[i], left = cmp.Or(tracked.Clock.Period, "none"), slices.Delete(left, n, n+1)
 					break
 				}
 			}

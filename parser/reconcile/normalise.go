@@ -258,11 +258,14 @@ func endsFrom(known *State, o *observation.Observation, from *Provenance, by ver
 
 // longestClock returns [State.LongestClock] after an accepted page.
 func longestClock(known *State, o *observation.Observation) int {
-	last, longest := o.Sport.Index(o.Sport.Rules().LastRegulationPeriod), known.LongestClock
+	rules, longest := o.Sport.Rules(), known.LongestClock
+	last := slices.Index(rules.Periods, rules.LastRegulationPeriod)
 	add := func(c event.Clock) {
-		if o.Sport.Rules().InningsScore {
+		switch {
+		case rules.InningsScore:
 			longest = max(longest, c.Balls)
-		} else if o.Sport.Index(c.Period) <= last {
+		case max(c.Elapsed, c.Minute*60) <= longest: // the time in the period is at most this long
+		case slices.Index(rules.Periods, c.Period) <= last:
 			longest = max(longest, playtime.Played(o.Sport, c))
 		}
 	}
