@@ -12,16 +12,24 @@ SEEDS ?= 1 2 3 4 5 6 7 8 9 10 11 12 13
 SEASON_GOGC ?= 400
 # Number of packages to test at the same time. It can exceed the number of cores, because many tests
 # wait for a server.
-PACKAGES ?= 4
+PACKAGES ?= 3
 
 # The folders of the modules of this repository, except tools.
 MODULES = . contract bench/fanout examples/go
 
 golangci_lint = go tool -modfile=$(CURDIR)/tools/go.mod golangci-lint
 with_servers = go run ./internal/testenv/with-servers
-gotest = go run ./internal/testenv/gotest -modules=.,contract -race -p $(PACKAGES)
+# The packages that take longest to test.
+slow_packages = ./internal/chaos,./app,./broker/rabbit
+# Without -vet, because lint runs vet.
+gotest = go run ./internal/testenv/gotest -modules=.,contract -first=$(slow_packages) -race -vet=off -p $(PACKAGES)
 
-.PHONY: help short test cases full lint vulncheck licences chaos season fuzz cross hostile size bench-fanout update
+# With the default, each program with the race detector waits a second before it exits.
+export GORACE = atexit_sleep_ms=100
+# The garbage collector would use a sixth of the CPU time of the tests.
+short test cases: export GOGC = 300
+
+.PHONY: help short test cases full restarts lint vulncheck licences chaos season fuzz cross hostile page size bench-fanout update
 
 help: ## List the targets.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -29,13 +37,13 @@ help: ## List the targets.
 short: ## Run the tests that need no server or browser (less than 2 minutes).
 	$(gotest) -short -timeout 5m ./...
 
-test: ## Run all tests in their short form, and list skipped tests (less than 10 minutes).
-	$(with_servers) $(gotest) -timeout 15m ./...
+test: ## Run all tests in their short form, and list skipped tests (about 15 minutes).
+	$(with_servers) $(gotest) -timeout 25m ./...
 
 cases: ## Run the TestCase… tests: inputs and situations that earlier versions handled wrongly.
 	$(with_servers) $(gotest) -run '^TestCase' ./...
 
-full: lint cross test hostile season fuzz chaos ## Run all checks and all tests, in their long form too (hours).
+full: lint cross test restarts hostile page season fuzz chaos ## Run all checks and all tests, in their long form too (hours).
 
 lint: ## Check formatting, code and prose, in every module.
 	@for module in $(MODULES); do \
@@ -53,6 +61,9 @@ licences: ## Update NOTICE and the licence texts in the program, after go.mod ha
 chaos: ## Test every fault under load. MATCHWIRE_SEED determines when the faults happen.
 	MATCHWIRE_CHAOS_EVENTS=$(MATCHWIRE_CHAOS_EVENTS) $(with_servers) go test -v -count 1 -timeout 4h ./internal/chaos
 
+restarts: ## Kill a process without servers 200 times, and stop it 50 times, while goals are scored.
+	MATCHWIRE_RESTARTS=200 go test -v -count 1 -timeout 1h -run 'WithoutServers$$' ./app
+
 season: ## Test a season of real matches with each seed in SEEDS.
 	@failed=; for seed in $(SEEDS); do \
 		echo "MATCHWIRE_SEED=$$seed"; \
@@ -61,6 +72,9 @@ season: ## Test a season of real matches with each seed in SEEDS.
 
 hostile: ## Test how much memory and time hostile pages need (minutes).
 	go test -count 1 -run '^TestHostilePages$$' ./parser/profile
+
+page: ## Measure the live page with 500 matches in Chromium, and print the figures (minutes).
+	MATCHWIRE_SCALE=full go test -count 1 -timeout 30m -run '^TestScale$$' -v ./fanout/web
 
 fuzz: ## Run each fuzz target for FUZZTIME.
 	@grep -rHo --include='*_test.go' '^func Fuzz[A-Za-z0-9]*' . | while IFS=: read -r file target; do \

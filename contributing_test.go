@@ -232,7 +232,7 @@ func TestContributingNamesEveryPlaceWhereSportsDiffer(t *testing.T) {
 	patterns := map[string]*regexp.Regexp{
 		".go":   regexp.MustCompile(`(case|==|!=) (\w+, |event\.\w+, )*event\.(` + strings.Join(constants, "|") + `)\b`),
 		".js":   regexp.MustCompile(`(=== |startsWith\()["'](` + strings.Join(names, "|") + `)\b`),
-		".yaml": regexp.MustCompile(`eq \.Sport "`),
+		".yaml": regexp.MustCompile(`\[\.sport\]|\.sport == "`),
 	}
 	listed, places := listedForSports(t), 0
 	for _, dir := range []string{"broker", "consumers", "event", "fanout", "parser"} {

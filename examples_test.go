@@ -13,6 +13,7 @@ import (
 var withoutExample = map[string]string{
 	"broker/brokertest": "broker/memory/memory_test.go shows how to call it",
 	"consumers/shipped": "a list for package app",
+	"docs":              "an embedded folder",
 	"fixtures":          "an embedded folder; the example of parser/recording uses it",
 	"health":            "a struct of two fields",
 	"profiles":          "an embedded folder",

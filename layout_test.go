@@ -33,7 +33,7 @@ broker/brokertest:             broker event internal/testenv
 parser:
 parser/page:                   internal/netguard internal/redact internal/retryafter
 parser/observation:            event
-parser/profile/internal/budget:
+parser/profile/internal/budget: internal/jq
 parser/profile/internal/css:   parser/profile/internal/budget
 parser/profile/internal/notations: event
 parser/profile/internal/pagehtml:
@@ -56,25 +56,26 @@ parser/poll:                   event health broker parser/observation parser/pag
 parser/recording:              event parser/page parser/poll parser/profile internal/strictyaml
 
 consumers:                     event broker health internal/strictyaml internal/trace
-consumers/archive:             event broker consumers
+consumers/archive:             event broker consumers internal/cli
 consumers/exec:                event broker consumers internal/strictyaml
 consumers/notify:              event broker consumers consumers/notify/send internal/clientaddr internal/problem
-                               internal/ratelimit
+                               internal/jq internal/ratelimit
                                internal/strictyaml internal/trace
-consumers/notify/send:         event broker consumers internal/netguard internal/redact internal/retryafter
+consumers/notify/send:         event broker consumers internal/jq internal/netguard internal/redact internal/retryafter
                                internal/strictyaml
-consumers/scoreboard:          event broker consumers
+consumers/scoreboard:          event broker consumers internal/redisclient
 consumers/shipped:             consumers consumers/archive consumers/notify consumers/scoreboard
 consumers/consumertest:        event broker broker/memory consumers
 
 fanout:                        event broker health internal/clientaddr internal/nonblock internal/problem internal/quota
                                internal/trace
                                fanout/access fanout/eventlog fanout/filter fanout/presence fanout/internal/boards
-                               fanout/internal/snapshot fanout/internal/wire
+                               fanout/internal/snapshot fanout/internal/wire fanout/web
 fanout/access:                 internal/reload
 fanout/eventlog:               event broker fanout/internal/wire
 fanout/filter:                 event
 fanout/presence:
+fanout/web:
 fanout/internal/boards:        fanout/eventlog
 fanout/internal/snapshot:      broker fanout/eventlog fanout/filter fanout/internal/wire
 fanout/internal/wire:          broker
@@ -85,8 +86,10 @@ profiles:
 examples:
 
 internal/assign:
+internal/cli:                  internal/spelling
 internal/clientaddr:
 internal/isolate:
+internal/jq:                   internal/spelling
 internal/licences:
 internal/licences/generate:
 internal/netguard:
@@ -96,6 +99,7 @@ internal/prose:
 internal/quota:
 internal/ratelimit:
 internal/redact:
+internal/redisclient:
 internal/reload:
 internal/retryafter:
 internal/rights:
@@ -103,23 +107,29 @@ internal/spelling:
 internal/strictyaml:           internal/spelling
 internal/instances:
 internal/trace:                event broker internal/retryafter
-internal/outbox:               broker health internal/trace
+internal/outbox:               broker health internal/redisclient internal/trace
 internal/scheduler:            event health broker consumers parser/poll internal/outbox internal/trace
 internal/guard:                fanout/access internal/problem internal/reload internal/strictyaml
 internal/httpserver:           internal/problem
+internal/datadir:
+internal/embedded:             broker/memory internal/datadir
+internal/metrics:              event parser/poll
+internal/migrate:
 internal/monitor:              health
 internal/httpapi:              event api consumers/scoreboard parser/page parser/poll parser/profile
                                internal/clientaddr internal/guard internal/instances internal/netguard
                                internal/problem internal/quota internal/scheduler internal/trace
-internal/gateway:              internal/instances internal/nonblock internal/problem
+internal/gateway:              internal/clientaddr internal/instances internal/nonblock internal/problem
 internal/pipeline:             event health broker broker/memory broker/rabbit parser/observation parser/page
                                parser/poll parser/profile parser/recording
                                consumers consumers/exec consumers/notify consumers/scoreboard fanout fanout/access
                                fanout/eventlog fanout/presence fixtures profiles
-                               internal/gateway internal/guard internal/httpapi internal/httpserver
-                               internal/instances internal/monitor internal/netguard internal/outbox
-                               internal/quota internal/redact internal/reload internal/scheduler internal/strictyaml
-                               internal/trace
+                               internal/embedded internal/gateway internal/guard internal/httpapi internal/httpserver
+                               internal/instances internal/metrics internal/migrate internal/monitor
+                               internal/netguard
+                               internal/outbox
+                               internal/quota internal/redact internal/redisclient internal/reload
+                               internal/scheduler internal/strictyaml internal/trace
 
 internal/season:               event parser/page parser/profile parser/reconcile
 internal/chaos:
@@ -131,10 +141,12 @@ internal/testenv/gotest:
 internal/testenv/servers:
 internal/testenv/with-servers: internal/testenv internal/testenv/servers
 
-app:                           event broker consumers consumers/shipped profiles parser/observation parser/page
-                               parser/poll parser/profile parser/recording
-                               internal/guard internal/instances internal/isolate internal/licences
-                               internal/pipeline internal/rights internal/strictyaml internal/trace
+docs:
+app:                           event broker consumers consumers/shipped docs fanout/access profiles
+                               parser/observation parser/page parser/poll parser/profile parser/recording
+                               internal/cli internal/datadir internal/guard internal/instances
+                               internal/isolate internal/licences internal/pipeline internal/rights
+                               internal/strictyaml internal/trace
 cmd/matchwire:                 app
 .:
 `)
@@ -149,14 +161,62 @@ golang.org/x/net/html/atom:           parser/profile/internal/pagehtml parser/pr
 golang.org/x/net/html/charset:        parser/profile/internal/pagetext
 github.com/andybalholm/cascadia:      parser/profile/internal/css
 github.com/PuerkitoBio/goquery:       parser/profile parser/profile/internal/css
-github.com/itchyny/gojq:              parser/profile
+github.com/itchyny/gojq:              parser/profile internal/jq
 github.com/redis/go-redis/v9:         parser/poll consumers consumers/archive consumers/notify consumers/scoreboard
                                       consumers/consumertest
                                       fanout/eventlog fanout/presence
-                                      internal/instances internal/outbox internal/pipeline internal/ratelimit
-                                      internal/scheduler internal/trace internal/parsertest internal/testenv
-github.com/alicebob/miniredis/v2:     internal/pipeline consumers/consumertest internal/parsertest internal/testenv
+                                      internal/embedded internal/instances internal/migrate internal/outbox
+                                      internal/pipeline
+                                      internal/ratelimit internal/redisclient internal/scheduler internal/trace
+                                      internal/parsertest internal/testenv
+github.com/alicebob/miniredis/v2:     internal/embedded consumers/consumertest internal/parsertest internal/testenv
 `)
+
+// forbidden lists packages that no package may import, with a replacement. They call the method
+// MethodByName of package reflect with a name that the compiler does not know. The linker then keeps
+// every method of every type. docs/decisions/size.md has the figures.
+// Package cobra imports text/template, but calls it only if a program sets a template.
+var forbidden = table(`
+text/template:                        write texts in jq, with internal/jq
+html/template:                        write pages without templates
+github.com/alecthomas/kong:           declare commands with cobra
+`)
+
+// cobraTemplates matches functions with which cobra would link text/template.
+var cobraTemplates = regexp.MustCompile(`^(AddTemplateFuncs?|Set(Usage|Help|Version)Template)$`)
+
+// No package imports or calls what makes the linker keep every method.
+func TestNothingKeepsEveryMethod(t *testing.T) {
+	for _, p := range packages(t) {
+		for what, file := range p.imports() {
+			if reason, ok := forbidden[what]; ok {
+				t.Errorf("%s: no package may import %s: %s", file, what, strings.Join(reason, " "))
+			}
+		}
+		for _, file := range p.files {
+			ast.Inspect(file, func(n ast.Node) bool {
+				call, ok := n.(*ast.CallExpr)
+				if !ok {
+					return true
+				}
+				sel, ok := call.Fun.(*ast.SelectorExpr)
+				if !ok {
+					return true
+				}
+				dynamic := sel.Sel.Name == "MethodByName" && len(call.Args) == 1
+				if dynamic {
+					_, constant := call.Args[0].(*ast.BasicLit)
+					dynamic = !constant // the linker keeps only methods with the constant name
+				}
+				if dynamic || cobraTemplates.MatchString(sel.Sel.Name) {
+					t.Errorf("%s: %s makes the linker keep every method of every type",
+						p.set.Position(sel.Pos()), sel.Sel.Name)
+				}
+				return true
+			})
+		}
+	}
+}
 
 // pure lists the packages that do no I/O. They must not import packages that can do I/O.
 var pure = []string{"event", "health", "internal/spelling", "parser/observation", "parser/reconcile",
@@ -286,10 +346,10 @@ func doesIO(what string) bool {
 }
 
 // No struct contains a context, because the struct could outlive the call that the context is for.
-// The test skips package budget, because its type is itself a context.
+// The test skips the packages budget and jq, because their types are themselves contexts.
 func TestNoContextInStructs(t *testing.T) {
 	for dir, p := range packages(t) {
-		if dir == "parser/profile/internal/budget" {
+		if dir == "parser/profile/internal/budget" || dir == "internal/jq" {
 			continue
 		}
 		for _, file := range p.files {

@@ -64,7 +64,7 @@ func TestEventSchema(t *testing.T) {
 		t.Fatal(err)
 	}
 	seen := map[string]int{}
-	for i := 0; i < len(matches); i += 10 {
+	for i := 0; i < len(matches); i += 30 {
 		events, _, err := matches[i].Events(t.Context(), 1)
 		if err != nil {
 			t.Fatal(err)

@@ -5,31 +5,50 @@ import (
 	"fmt"
 	"text/tabwriter"
 
+	"github.com/spf13/cobra"
+
+	"github.com/matchwire/matchwire/internal/cli"
 	"github.com/matchwire/matchwire/internal/pipeline"
 	"github.com/matchwire/matchwire/profiles"
 )
 
-type checkCmd struct {
-	Profiles []string `arg:"" optional:"" name:"profile" help:"${check_profiles}"`
-	Update   bool     `help:"${check_update}"`
-	Schema   bool     `help:"Print the JSON Schema of profiles, for editors, and exit."`
+func checkCommand(c *console) *cobra.Command {
+	var k check
+	cmd := &cobra.Command{
+		Use:   "check [PROFILE…]",
+		Short: "Check the config, and test profiles with their sample pages.",
+		Long: `Arguments:
+  PROFILE…  Profile files to test (default: check the config and test all its profiles)
+
+The sample pages of the profile NAME.yaml are in the folder NAME beside the profile. They are page files, or
+fixtures that matchwire record creates. If the file PAGE.expect.json exists, the result of parsing PAGE must
+equal the content of that file. Otherwise PAGE must be usable and have no problems. --update writes
+PAGE.expect.json for page files. check does not compare the events of fixtures. replay --print shows these
+events.`,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			k.profiles = args
+			return k.run(cmd.Context(), c)
+		},
+		ValidArgsFunction: cli.Files,
+	}
+	cmd.Flags().BoolVar(&k.update, "update", false, "Save the current results of the sample pages as the expected "+
+		"results. Review the diff before you commit it.")
+	cmd.Flags().BoolVar(&k.schema, "schema", false, "Print the JSON Schema of profiles, for editors, and exit.")
+	return cmd
 }
 
-func (k *checkCmd) Help() string {
-	return "The sample pages of the profile NAME.yaml are in the folder NAME beside the profile. They are page files, " +
-		"or fixtures that matchwire record creates. " +
-		"If the file PAGE.expect.json exists, the result of parsing PAGE must equal the content of that file. " +
-		"Otherwise PAGE must be usable and have no problems. " +
-		"--update writes PAGE.expect.json for page files. " +
-		"check does not compare the events of fixtures. replay --print shows these events."
+// A check holds the arguments and flags of the command check.
+type check struct {
+	profiles       []string
+	update, schema bool
 }
 
-func (k *checkCmd) Run(ctx context.Context, c *console) error {
-	if k.Schema {
+func (k *check) run(ctx context.Context, c *console) error {
+	if k.schema {
 		_, err := c.out.Write(profiles.Schema)
 		return err
 	}
-	results, err := k.check(ctx, c)
+	results, err := k.results(ctx, c)
 	if err != nil {
 		return err
 	}
@@ -55,13 +74,13 @@ func (k *checkCmd) Run(ctx context.Context, c *console) error {
 	return nil
 }
 
-func (k *checkCmd) check(ctx context.Context, c *console) ([]pipeline.CheckResult, error) {
-	if len(k.Profiles) > 0 {
-		return pipeline.CheckProfiles(ctx, k.Profiles, k.Update)
+func (k *check) results(ctx context.Context, c *console) ([]pipeline.CheckResult, error) {
+	if len(k.profiles) > 0 {
+		return pipeline.CheckProfiles(ctx, k.profiles, k.update)
 	}
 	config, err := c.config()
 	if err != nil {
 		return nil, err
 	}
-	return pipeline.Check(ctx, config, c.plugins, k.Update)
+	return pipeline.Check(ctx, config, c.plugins, k.update)
 }

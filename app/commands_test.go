@@ -8,12 +8,14 @@ import (
 	"testing"
 )
 
-// Every matchwire command in README.md, docs/commands.md and CONTRIBUTING.md exists and has the documented flags.
+// Every matchwire command in these files exists and has the documented flags.
 func TestDocumentedCommands(t *testing.T) {
 	shape := regexp.MustCompile("(?m)(?:^ *|`|\\$ )(?:go run \\./cmd/)?matchwire ([a-z]+)([^`\n]*)")
 	flag := regexp.MustCompile(`--[a-z]+(-[a-z]+)*`)
 	var seen []string
-	for _, file := range []string{"../README.md", "../docs/commands.md", "../CONTRIBUTING.md"} {
+	files := []string{"../README.md", "../CONTRIBUTING.md", "../docs/commands.md", "../docs/getting-started.md",
+		"../docs/troubleshooting.md", "../docs/operations.md"}
+	for _, file := range files {
 		text, err := os.ReadFile(file)
 		if err != nil {
 			t.Fatal(err)

@@ -10,36 +10,40 @@ import (
 	"text/tabwriter"
 	"time"
 
+	"github.com/spf13/cobra"
+
 	"github.com/matchwire/matchwire/broker"
 	"github.com/matchwire/matchwire/consumers"
 	"github.com/matchwire/matchwire/event"
 	"github.com/matchwire/matchwire/internal/pipeline"
 )
 
-type deadCmd struct {
-	List   deadListCmd   `cmd:"" help:"Count the dead letters of each consumer, or list the dead letters of one consumer."`
-	Show   deadShowCmd   `cmd:"" help:"Print dead letters in full."`
-	Replay deadReplayCmd `cmd:"" help:"Move dead letters back to the consumer's queue."`
-	Purge  deadPurgeCmd  `cmd:"" help:"Delete dead letters."`
-}
-
-func (d *deadCmd) Help() string {
-	return "A dead letter is a message whose handling failed permanently or too often. " +
-		"The queue consumer.NAME.dead stores the dead letters of a consumer for 30 days, up to 1 GiB. " +
-		"Fix the cause, then replay the dead letters: the consumer handles them like new messages."
-}
-
-// A deadQueue is an argument of the dead commands. It names a consumer or its queue.
-type deadQueue struct {
-	Consumer string `arg:"" help:"Consumer or queue, such as scoreboard or consumer.scoreboard."`
-}
-
-// queue returns the name of the queue, without the suffix .dead.
-func (d deadQueue) queue() string {
-	if strings.HasPrefix(d.Consumer, "consumer.") || strings.HasPrefix(d.Consumer, "task.") {
-		return strings.TrimSuffix(d.Consumer, ".dead")
+func deadCommand(c *console) *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "dead",
+		Short: "List, show, replay or delete dead letters.",
+		Long: `A dead letter is a message whose handling failed permanently or too often. The queue consumer.NAME.dead stores
+the dead letters of a consumer for 30 days, up to 1 GiB. Fix the cause, then replay the dead letters: the
+consumer handles them like new messages.`,
 	}
-	return consumers.QueueName(d.Consumer)
+	cmd.AddCommand(deadListCommand(c), deadShowCommand(c), deadReplayCommand(c), deadPurgeCommand(c))
+	return cmd
+}
+
+// Descriptions of arguments of the dead commands.
+const (
+	deadConsumerHelp = "Consumer or queue, such as scoreboard or consumer.scoreboard"
+	deadIDHelp       = "Message IDs, as printed by 'dead list'"
+	deadSelectHelp   = "Arguments:\n  CONSUMER  " + deadConsumerHelp + "\n  ID…       " + deadIDHelp
+)
+
+// deadQueue returns the name of the queue of a consumer, without the suffix .dead. It also accepts the
+// name of a queue.
+func deadQueue(consumer string) string {
+	if strings.HasPrefix(consumer, "consumer.") || strings.HasPrefix(consumer, "task.") {
+		return strings.TrimSuffix(consumer, ".dead")
+	}
+	return consumers.QueueName(consumer)
 }
 
 // connectBroker connects to the RabbitMQ server that the environment names.
@@ -55,38 +59,59 @@ func connectBroker(ctx context.Context, c *console) (broker.Broker, error) {
 	return servers.ConnectBroker(ctx, namespace, c.log)
 }
 
-type deadListCmd struct {
-	Consumer string `arg:"" optional:"" help:"${dead_list_consumer}"`
-	Limit    int    `help:"Maximum number of dead letters to show, oldest first. 0 shows all." default:"50"`
-	JSON     bool   `name:"json" help:"Print JSON lines."`
+func deadListCommand(c *console) *cobra.Command {
+	var d deadList
+	cmd := &cobra.Command{
+		Use:   "list [CONSUMER]",
+		Short: "Count the dead letters of each consumer, or list the dead letters of one consumer.",
+		Long: `Arguments:
+  CONSUMER  Consumer or queue whose dead letters to list
+            (default: count the dead letters of each consumer in the config)`,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if len(args) > 0 {
+				d.consumer = args[0]
+			}
+			return d.run(cmd.Context(), c)
+		},
+	}
+	cmd.Flags().IntVar(&d.limit, "limit", 50, "Show at most `NUMBER` dead letters, oldest first. 0 shows all.")
+	cmd.Flags().BoolVar(&d.json, "json", false, "Print JSON lines.")
+	return cmd
 }
 
-func (d *deadListCmd) Run(ctx context.Context, c *console) error {
+// A deadList holds the arguments and flags of the command dead list.
+type deadList struct {
+	consumer string
+	limit    int
+	json     bool
+}
+
+func (d *deadList) run(ctx context.Context, c *console) error {
 	b, err := connectBroker(ctx, c)
 	if err != nil {
 		return err
 	}
 	defer b.Close()
-	if d.Consumer == "" {
+	if d.consumer == "" {
 		return d.count(ctx, c, b)
 	}
-	queue := deadQueue{d.Consumer}.queue()
+	queue := deadQueue(d.consumer)
 	total, err := b.CountDead(ctx, queue)
 	if errors.Is(err, broker.ErrNoQueue) {
-		return errors.Join(err, c.partsError(d.Consumer))
+		return errors.Join(err, c.partsError(d.consumer))
 	}
 	if err != nil {
 		return err
 	}
-	if d.Limit == 0 {
-		d.Limit = total
+	if d.limit == 0 {
+		d.limit = total
 	}
-	if d.JSON {
-		return broker.OldestDead(ctx, b, queue, d.Limit, jsonPrinter(c))
+	if d.json {
+		return broker.OldestDead(ctx, b, queue, d.limit, jsonPrinter(c))
 	}
 	t := tabwriter.NewWriter(c.text(), 0, 0, 2, ' ', 0)
 	shown := 0
-	err = broker.OldestDead(ctx, b, queue, d.Limit, func(l broker.DeadLetter) error {
+	err = broker.OldestDead(ctx, b, queue, d.limit, func(l broker.DeadLetter) error {
 		if shown++; shown == 1 {
 			fmt.Fprintln(t, "FIRST SEEN\tATTEMPTS\tKEY\tID\tREASON")
 		}
@@ -123,7 +148,7 @@ func (c *console) partsError(consumer string) error {
 }
 
 // count prints the number of dead letters of each consumer in the config.
-func (d *deadListCmd) count(ctx context.Context, c *console, b broker.Broker) error {
+func (d *deadList) count(ctx context.Context, c *console, b broker.Broker) error {
 	config, err := c.config()
 	if err != nil {
 		return err
@@ -133,7 +158,7 @@ func (d *deadListCmd) count(ctx context.Context, c *console, b broker.Broker) er
 		return err
 	}
 	t := tabwriter.NewWriter(c.text(), 0, 0, 2, ' ', 0)
-	if !d.JSON {
+	if !d.json {
 		fmt.Fprintln(t, "CONSUMER\tDEAD LETTERS")
 	}
 	for _, name := range names {
@@ -145,7 +170,7 @@ func (d *deadListCmd) count(ctx context.Context, c *console, b broker.Broker) er
 		case err != nil:
 			return err
 		}
-		if !d.JSON {
+		if !d.json {
 			fmt.Fprintf(t, "%s\t%s\n", name, text)
 		} else if err := json.NewEncoder(c.out).Encode(map[string]any{"consumer": name, "dead": dead}); err != nil {
 			return err
@@ -186,15 +211,23 @@ func jsonPrinter(c *console) func(broker.DeadLetter) error {
 	}
 }
 
-type deadShowCmd struct {
-	deadQueue
-	IDs  []string `arg:"" name:"id" help:"Message IDs, as printed by 'dead list'."`
-	JSON bool     `name:"json" help:"Print JSON lines."`
+func deadShowCommand(c *console) *cobra.Command {
+	var asJSON bool
+	cmd := &cobra.Command{
+		Use:   "show CONSUMER ID…",
+		Short: "Print dead letters in full.",
+		Long:  deadSelectHelp,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return showDead(cmd.Context(), c, deadQueue(args[0]), args[1:], asJSON)
+		},
+	}
+	cmd.Flags().BoolVar(&asJSON, "json", false, "Print JSON lines.")
+	return cmd
 }
 
-func (d *deadShowCmd) Run(ctx context.Context, c *console) error {
+func showDead(ctx context.Context, c *console, queue string, ids []string, asJSON bool) error {
 	var found []broker.DeadLetter
-	_, err := selection{IDs: d.IDs}.walk(ctx, c, d.queue(), func(l broker.DeadLetter) broker.DeadAction {
+	_, err := selection{ids: ids}.walk(ctx, c, queue, func(l broker.DeadLetter) broker.DeadAction {
 		found = append(found, l)
 		return broker.Keep
 	})
@@ -203,7 +236,7 @@ func (d *deadShowCmd) Run(ctx context.Context, c *console) error {
 	}
 	printJSON := jsonPrinter(c)
 	for i, l := range found {
-		if d.JSON {
+		if asJSON {
 			if err := printJSON(l); err != nil {
 				return err
 			}
@@ -235,10 +268,10 @@ func indent(body []byte) string {
 	return string(b)
 }
 
-// A selection holds the arguments that select dead letters of a queue.
+// A selection selects dead letters of a queue.
 type selection struct {
-	IDs []string `arg:"" optional:"" name:"id" help:"Message IDs, as printed by 'dead list'."`
-	All bool     `help:"Select all dead letters of the queue."`
+	ids []string
+	all bool
 }
 
 // errAllFound ends a walk early.
@@ -246,11 +279,11 @@ var errAllFound = errors.New("all selected dead letters found")
 
 // walk calls act for each selected dead letter and performs the action that act returns: keep,
 // requeue or discard. It returns the number of calls to act. If a selected ID is not in the queue,
-// walk returns an error after the last call to act. s must have either IDs or All.
+// walk returns an error after the last call to act. s must have either ids or all.
 func (s selection) walk(
 	ctx context.Context, c *console, queue string, act func(broker.DeadLetter) broker.DeadAction,
 ) (int, error) {
-	if s.All == (len(s.IDs) > 0) {
+	if s.all == (len(s.ids) > 0) {
 		return 0, pipeline.UsageError(errors.New("give either message IDs or --all, not both"))
 	}
 	b, err := connectBroker(ctx, c)
@@ -265,13 +298,13 @@ func (s selection) walk(
 	progress := newProgress(c.err, "dead letter", total)
 	defer progress.end()
 	missing := map[string]bool{}
-	for _, id := range s.IDs {
+	for _, id := range s.ids {
 		missing[id] = true
 	}
 	n := 0
 	err = b.WalkDead(ctx, queue, func(l broker.DeadLetter) (broker.DeadAction, error) {
 		progress.step("")
-		if !s.All && !slices.Contains(s.IDs, l.ID) {
+		if !s.all && !slices.Contains(s.ids, l.ID) {
 			if len(missing) == 0 {
 				return broker.Keep, errAllFound
 			}
@@ -286,7 +319,7 @@ func (s selection) walk(
 	}
 	if err == nil && len(missing) > 0 {
 		var ids []string
-		for _, id := range s.IDs {
+		for _, id := range s.ids {
 			if missing[id] {
 				ids = append(ids, id)
 			}
@@ -296,28 +329,40 @@ func (s selection) walk(
 	return n, interrupted(ctx, err)
 }
 
-type deadReplayCmd struct {
-	deadQueue
-	selection
+func deadReplayCommand(c *console) *cobra.Command {
+	return selectingCommand("replay", "Move dead letters back to the consumer's queue.",
+		func(ctx context.Context, queue string, s selection) error {
+			n, err := s.walk(ctx, c, queue, func(broker.DeadLetter) broker.DeadAction { return broker.Requeue })
+			if n > 0 || err == nil {
+				fmt.Fprintf(c.err, "%s moved back to %s\n", pipeline.Plural(n, "dead letter"), queue)
+			}
+			return err
+		})
 }
 
-func (d *deadReplayCmd) Run(ctx context.Context, c *console) error {
-	n, err := d.walk(ctx, c, d.queue(), func(broker.DeadLetter) broker.DeadAction { return broker.Requeue })
-	if n > 0 || err == nil {
-		fmt.Fprintf(c.err, "%s moved back to %s\n", pipeline.Plural(n, "dead letter"), d.queue())
+func deadPurgeCommand(c *console) *cobra.Command {
+	return selectingCommand("purge", "Delete dead letters.",
+		func(ctx context.Context, queue string, s selection) error {
+			n, err := s.walk(ctx, c, queue, func(broker.DeadLetter) broker.DeadAction { return broker.Discard })
+			if n > 0 || err == nil {
+				fmt.Fprintf(c.err, "%s deleted\n", pipeline.Plural(n, "dead letter"))
+			}
+			return err
+		})
+}
+
+// selectingCommand returns a command that does something with selected dead letters of a queue.
+func selectingCommand(name, short string, do func(context.Context, string, selection) error) *cobra.Command {
+	var s selection
+	cmd := &cobra.Command{
+		Use:   name + " CONSUMER [ID…]",
+		Short: short,
+		Long:  deadSelectHelp,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			s.ids = args[1:]
+			return do(cmd.Context(), deadQueue(args[0]), s)
+		},
 	}
-	return err
-}
-
-type deadPurgeCmd struct {
-	deadQueue
-	selection
-}
-
-func (d *deadPurgeCmd) Run(ctx context.Context, c *console) error {
-	n, err := d.walk(ctx, c, d.queue(), func(broker.DeadLetter) broker.DeadAction { return broker.Discard })
-	if n > 0 || err == nil {
-		fmt.Fprintf(c.err, "%s deleted\n", pipeline.Plural(n, "dead letter"))
-	}
-	return err
+	cmd.Flags().BoolVar(&s.all, "all", false, "Select all dead letters of the queue.")
+	return cmd
 }

@@ -4,60 +4,96 @@ import (
 	"context"
 	"fmt"
 	"net"
+	"slices"
 	"sync"
 
+	"github.com/spf13/cobra"
+
 	"github.com/matchwire/matchwire/event"
+	"github.com/matchwire/matchwire/fanout/access"
+	"github.com/matchwire/matchwire/internal/cli"
 	"github.com/matchwire/matchwire/internal/pipeline"
 )
 
-type demoCmd struct {
-	Dirs   []string `arg:"" optional:"" name:"dir" type:"existingdir" help:"${demo_dirs}"`
-	Speed  speed    `help:"Multiple of the recorded speed, or max for no pauses." default:"60"`
-	Listen string   `help:"Address of the live page." default:"${listen}" env:"MATCHWIRE_LISTEN"`
+func demoCommand(c *console) *cobra.Command {
+	d := demo{speed: 60}
+	cmd := &cobra.Command{
+		Use:   "demo [DIR…]",
+		Short: "Play recorded matches through the whole pipeline in one process.",
+		Long: `Arguments:
+  DIR…  Fixture folders with your own recordings (default: three included matches)
+
+Plays three recorded matches at the same time through an embedded broker and store, at 60 times real speed. The
+demo needs no servers and no network. It prints each event.
+
+If you name folders, the demo plays your recordings instead, with the profiles and consumers of the config. It
+then sends the notifications, so you can test them. It prints each notification that a channel sends. For each
+event without a notification, it prints the reason.
+
+--log-level info also logs the work of each role. Log lines with the same cause, such as a poll, have the same
+TID (transaction ID).`,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			d.dirs = args
+			return d.run(cmd.Context(), c)
+		},
+		ValidArgsFunction: cli.Files,
+	}
+	cmd.Flags().Var(&d.speed, "speed", speedUsage)
+	cmd.Flags().StringVar(&d.listen, "listen", pipeline.DefaultListen, "`HOST:PORT` of the live page.")
+	cmd.Flags().StringArrayVar(&d.origins, "origin", nil,
+		"`SITE` whose pages may connect, like https://club.example; can be repeated. Pages on localhost may always connect.")
+	cli.FromEnv(cmd, "listen", "MATCHWIRE_LISTEN")
+	return cmd
 }
 
-func (d *demoCmd) Help() string {
-	return "Plays three recorded matches at the same time through an embedded broker and store, at 60 times real speed. " +
-		"The demo needs no servers and no network. It prints each event. " +
-		"If you name folders, the demo plays your recordings instead, with the profiles and consumers of the config. " +
-		"It then sends the notifications, so you can test them. " +
-		"It prints each notification that a channel sends. For each event without a notification, it prints the reason. " +
-		"--log-level info also logs the work of each role. Log lines with the same cause, such as a poll, " +
-		"have the same TID (transaction ID)."
+// A demo holds the arguments and flags of the command demo.
+type demo struct {
+	dirs    []string
+	speed   speed
+	listen  string
+	origins []string
 }
 
-func (d *demoCmd) Run(ctx context.Context, c *console) error {
+func (d *demo) run(ctx context.Context, c *console) error {
 	liveURL, what := "", "three matches"
-	demo := pipeline.Demo{Speed: float64(d.Speed), Plugins: c.plugins, Log: c.log}
-	if len(d.Dirs) > 0 {
+	play := pipeline.Demo{Speed: float64(d.speed), Plugins: c.plugins, Log: c.log}
+	if len(d.dirs) > 0 {
 		var err error
-		if demo.Config, err = c.config(); err != nil {
+		if play.Config, err = c.config(); err != nil {
 			return err
 		}
-		for _, dir := range d.Dirs {
-			f, err := (&replayCmd{}).fixture(dir)
+		for _, dir := range d.dirs {
+			f, err := (&replay{}).fixture(dir)
 			if err != nil {
 				return err
 			}
-			demo.Fixtures = append(demo.Fixtures, f)
+			play.Fixtures = append(play.Fixtures, f)
 		}
-		what = pipeline.Plural(len(d.Dirs), "recording")
+		what = pipeline.Plural(len(d.dirs), "recording")
 	}
-	demo.Config.Listen = d.Listen
-	demo.OnListen = func(at net.Addr) {
+	play.Config.Listen = d.listen
+	origins := &play.Config.Fanout.Origins
+	*origins = append(slices.Clone(*origins), "http://localhost:*", "http://127.0.0.1:*")
+	for _, o := range d.origins {
+		if err := access.CheckOrigin(o); err != nil {
+			return pipeline.UsageError(err)
+		}
+		*origins = append(*origins, o)
+	}
+	play.OnListen = func(at net.Addr) {
 		liveURL = "http://" + browserAddress(at)
 		fmt.Fprintf(c.err, "\n  Live page:  %s\n\n", liveURL)
-		fmt.Fprintf(c.err, "  Replaying %s at %s. Press Ctrl-C to stop.\n\n", what, d.Speed)
+		fmt.Fprintf(c.err, "  Replaying %s at %s. Press Ctrl-C to stop.\n\n", what, d.speed.describe())
 	}
 	var output sync.Mutex
 	text := c.text()
-	demo.OnEvent = func(e event.Event) {
+	play.OnEvent = func(e event.Event) {
 		output.Lock()
 		defer output.Unlock()
 		fmt.Fprintln(text, pipeline.FormatEvent(e))
 	}
-	if len(d.Dirs) > 0 {
-		demo.OnAttempt = func(a pipeline.Attempt) {
+	if len(d.dirs) > 0 {
+		play.OnAttempt = func(a pipeline.Attempt) {
 			if line := a.Line(); line != "" {
 				output.Lock()
 				defer output.Unlock()
@@ -65,11 +101,11 @@ func (d *demoCmd) Run(ctx context.Context, c *console) error {
 			}
 		}
 	}
-	demo.OnEnd = func() {
+	play.OnEnd = func() {
 		const format = "\n  The matches have ended. The live page is available at %s until you press Ctrl-C.\n\n"
 		fmt.Fprintf(c.err, format, liveURL)
 	}
-	return demo.Run(ctx)
+	return play.Run(ctx)
 }
 
 // browserAddress returns the host:port of at for a browser on this machine. It replaces a

@@ -20,7 +20,7 @@ const (
 // A lineEmitter emits an event for each line of standard input that is not blank. It publishes the
 // lines in batches. It does not wait for further lines to fill a batch.
 type lineEmitter struct {
-	*emitCmd
+	*emitter
 	*console
 	publisher broker.Publisher
 	tid       event.TID
@@ -88,7 +88,7 @@ func (l *lineEmitter) emit(ctx context.Context, lines []line) error {
 	if len(msgs) == 0 {
 		return nil
 	}
-	ctx, cancel := context.WithTimeout(ctx, l.Timeout)
+	ctx, cancel := context.WithTimeout(ctx, l.timeout)
 	defer cancel()
 	n, err := l.publisher.Publish(ctx, msgs...)
 	if terminal(l.out) != nil {

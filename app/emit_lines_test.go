@@ -49,7 +49,7 @@ func emitFrom(t *testing.T, in io.Reader, p broker.Publisher) (out, errs string,
 	t.Helper()
 	var o, e bytes.Buffer
 	l := &lineEmitter{
-		emitCmd:   &emitCmd{Key: "soccer.mls.goal", Timeout: time.Minute},
+		emitter:   &emitter{key: "soccer.mls.goal", timeout: time.Minute},
 		console:   &console{program: program{in: in, out: &o, err: &e}},
 		publisher: p, tid: event.NewTID(),
 	}
@@ -164,7 +164,7 @@ func TestEmitReportsUnconfirmedLinesWithoutOutput(t *testing.T) {
 	reader.CloseWithError(errors.New("disk full"))
 	var errs bytes.Buffer
 	l := &lineEmitter{
-		emitCmd:   &emitCmd{Key: "soccer.mls.goal", Timeout: time.Minute},
+		emitter:   &emitter{key: "soccer.mls.goal", timeout: time.Minute},
 		console:   &console{program: program{in: strings.NewReader(numberedLines(4)), out: out, err: &errs}},
 		publisher: &batchRecorder{limit: 2},
 	}
@@ -188,7 +188,7 @@ func TestEmitIsInterrupted(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	var out bytes.Buffer
 	l := &lineEmitter{
-		emitCmd:   &emitCmd{Key: "soccer.mls.goal", Timeout: time.Minute},
+		emitter:   &emitter{key: "soccer.mls.goal", timeout: time.Minute},
 		console:   &console{program: program{in: in, out: &out, err: &out}},
 		publisher: publisherFunc(func(context.Context, ...broker.Message) (int, error) { cancel(); return 1, nil }),
 	}

@@ -44,7 +44,7 @@ func TestGatewayWithTLS(t *testing.T) {
 	gatewayEnv := []string{"AMQP_URL=", "REDIS_URL=" + w.redisURL, "MATCHWIRE_NAMESPACE=" + w.namespace,
 		"SSL_CERT_FILE=" + ca}
 	start(t, "msg=serving", w.env, "run", "fanout", "--listen", "127.0.0.1:0", "--config", file)
-	gateway := start(t, "tls=true", gatewayEnv, "gateway", "--listen", "127.0.0.1:0", "--config", file)
+	gateway := start(t, "msg=serving", gatewayEnv, "gateway", "--listen", "127.0.0.1:0", "--config", file)
 
 	pool := x509.NewCertPool()
 	pool.AddCert(certified.Certificate())
@@ -69,7 +69,7 @@ func TestGatewayWithTLS(t *testing.T) {
 		t.Errorf("first frame %s, error %v; want a snapshot", b, err)
 	}
 
-	bad := start(t, "tls=true", append(gatewayEnv, "SSL_CERT_FILE="+write("none.pem", "NONE", nil)),
+	bad := start(t, "msg=serving", append(gatewayEnv, "SSL_CERT_FILE="+write("none.pem", "NONE", nil)),
 		"gateway", "--listen", "127.0.0.1:0", "--config", file)
 	if code, body := get(bad.address(), "/"); code != 503 {
 		t.Errorf("gateway that does not trust the instance: status %d, body %s; want 503", code, body)

@@ -16,10 +16,12 @@ import (
 	"syscall"
 	_ "time/tzdata" // for the time zones in profiles
 
-	"github.com/alecthomas/kong"
+	"github.com/spf13/cobra"
 
 	"github.com/matchwire/matchwire/consumers"
 	"github.com/matchwire/matchwire/consumers/shipped"
+	"github.com/matchwire/matchwire/docs"
+	"github.com/matchwire/matchwire/internal/cli"
 	"github.com/matchwire/matchwire/internal/isolate"
 	"github.com/matchwire/matchwire/internal/pipeline"
 	"github.com/matchwire/matchwire/internal/strictyaml"
@@ -106,36 +108,6 @@ const (
 	exitUsage   = 2 // invalid arguments, environment or config
 )
 
-// cli declares the flags and commands.
-type cli struct {
-	Config    string           `help:"Config file. The default file is optional." default:"${config}"`
-	LogLevel  *slog.Level      `help:"${help_log_level}" placeholder:"LEVEL"`
-	LogJSON   bool             `name:"log-json" help:"Log in JSON."`
-	Namespace string           `help:"${help_namespace}" env:"MATCHWIRE_NAMESPACE" placeholder:"NAME"`
-	Version   kong.VersionFlag `help:"Print the version and exit."`
-
-	Demo    demoCmd    `cmd:"" help:"Play recorded matches through the whole pipeline in one process."`
-	Run     runCmd     `cmd:"" help:"Run roles of the pipeline."`
-	Replay  replayCmd  `cmd:"" help:"Replay recorded pages and publish their events."`
-	Parse   parseCmd   `cmd:"" help:"Parse a page with a profile and show the result."`
-	Record  recordCmd  `cmd:"" help:"Record the changes to a page as a fixture for replay."`
-	Check   checkCmd   `cmd:"" help:"Check the config, and test profiles with their sample pages."`
-	Emit    emitCmd    `cmd:"" help:"Publish events from the command line or standard input."`
-	Tail    tailCmd    `cmd:"" help:"Print new events."`
-	Gateway gatewayCmd `cmd:"" help:"Serve the API, streams and live page of all instances at one address."`
-	PS      psCmd      `cmd:"" name:"ps" help:"List the running instances and their health."`
-	Trace   traceCmd   `cmd:"" help:"Show the steps of a job, such as an API call, with times and outcomes."`
-	Dead    deadCmd    `cmd:"" help:"List, show, replay or delete dead letters."`
-	Token   tokenCmd   `cmd:"" help:"Create an API token."`
-	Users   usersCmd   `cmd:"" help:"Create RabbitMQ and Redis users for the roles, with random passwords."`
-	Setup   setupCmd   `cmd:"" help:"Declare all exchanges and queues on RabbitMQ."`
-	Health  healthCmd  `cmd:"" help:"Check the health of one process."`
-
-	Rebuild rebuildCmd `cmd:"" help:"Rebuild a consumer's store from the event log."`
-
-	Licences licencesCmd `cmd:"" help:"Print the licences of all modules in this program."`
-}
-
 // A console provides a command with its streams, log, config and servers.
 type console struct {
 	program
@@ -212,76 +184,37 @@ func (c *console) namespace() (string, error) {
 	return config.Namespace, err
 }
 
-const description = `Reads live match pages, publishes events such as goals, and runs consumers of
-these events.
-
-AMQP_URL and REDIS_URL are the URLs of the RabbitMQ and Redis servers. AMQP_URL_FILE and REDIS_URL_FILE name files that
-contain these URLs. Without these variables, the run command uses embedded servers. The demo command always uses
-embedded servers.
+const description = `AMQP_URL and REDIS_URL are the URLs of the RabbitMQ and Redis servers. AMQP_URL_FILE and
+REDIS_URL_FILE name files that contain these URLs. Without these variables, the run command uses embedded
+servers. The demo command always uses embedded servers.
 
 Exit codes: 0 success, 1 failure, 2 usage or configuration error.`
 
 // run parses args, runs the command and returns the exit code.
 func (p program) run(ctx context.Context, args []string) (code int) {
-	type exit int
-	defer func() {
-		switch p := recover().(type) {
-		case nil:
-		case exit: // --help or --version
-			code = int(p)
-		default:
-			panic(p)
-		}
-	}()
-	var c cli
-	options := []kong.Option{
-		kong.Name("matchwire"), kong.Description(description), kong.Writers(p.out, p.err),
-		kong.Exit(func(code int) { panic(exit(code)) }),
-		kong.Vars{"version": pipeline.Version(), "listen": pipeline.DefaultListen, "config": defaultConfig},
-		helpTexts,
-		kong.ConfigureHelp(kong.HelpOptions{Compact: true, FlagsLast: true, WrapUpperBound: 100}),
-	}
-	for _, plugin := range p.plugins {
-		if err := pipeline.CheckConsumerName(plugin.Name); err != nil {
-			fmt.Fprintln(p.err, "matchwire:", err)
-			return exitUsage
-		}
-		if plugin.Command != nil {
-			options = append(options, kong.DynamicCommand(plugin.Name, plugin.Help, "", plugin.Command))
-		}
-	}
-	parser, err := kong.New(&c, options...)
+	c := &console{program: p}
+	defer c.close()
+	root, err := rootCommand(c)
 	if err != nil {
-		panic(err) // a bad struct tag in cli or in a plugin's command
-	}
-	command, err := parser.Parse(args)
-	if err != nil {
-		fmt.Fprintf(p.err, "matchwire: %v\nmatchwire: try --help\n", err)
-		return exitUsage
-	}
-	if err := pipeline.CheckNamespace(c.Namespace); err != nil {
 		fmt.Fprintln(p.err, "matchwire:", err)
 		return exitUsage
 	}
-	console := &console{
-		program: p, log: newLogger(p.err, &c, command.Command()), configFile: c.Config, namespaceFlag: c.Namespace,
-	}
-	defer console.close()
-	command.BindTo(ctx, (*context.Context)(nil))
-	command.BindTo(p.out, (*io.Writer)(nil))
-	plugin, _, _ := strings.Cut(command.Command(), " ")
-	host := func() (consumers.Host, error) { return console.host(ctx, plugin) }
-	if err := command.BindToProvider(host); err != nil {
-		panic(err)
-	}
-	err = command.Run(console)
+	root.SetArgs(args)
+	err = root.ExecuteContext(ctx)
 	var yamlErr *strictyaml.Error
 	if errors.As(err, &yamlErr) && yamlErr.File == "" { // an error in the settings of a plugin
-		err = pipeline.UsageError(fmt.Errorf("config %w", strictyaml.InFile(c.Config, err)))
+		err = pipeline.UsageError(fmt.Errorf("config %w", strictyaml.InFile(c.configFile, err)))
 	}
+	var usage *cli.UsageError
 	switch {
 	case err == nil, ctx.Err() != nil && errors.Is(err, context.Canceled):
 		return exitOK
+	case errors.As(err, &usage) && usage.Err == nil:
+		fmt.Fprint(p.err, cli.Help(usage.Command))
+		return exitUsage
+	case errors.As(err, &usage):
+		fmt.Fprintf(textWriter{p.err}, "matchwire: %v\nmatchwire: try %s --help\n", err, usage.Command.CommandPath())
+		return exitUsage
 	case errors.Is(err, pipeline.ErrUsage):
 		fmt.Fprintln(textWriter{p.err}, "matchwire:", err)
 		return exitUsage
@@ -291,16 +224,80 @@ func (p program) run(ctx context.Context, args []string) (code int) {
 	}
 }
 
-func newLogger(w io.Writer, c *cli, command string) *slog.Logger {
-	level := slog.LevelInfo
-	if strings.HasPrefix(command, "replay") || strings.HasPrefix(command, "demo") {
-		level = slog.LevelWarn // a log line for each page would hide the command's own output
+// rootCommand returns the command matchwire, with all commands below it. When one of them runs, c has
+// its log, its config file and its namespace.
+//
+//nolint:contextcheck // a command gets its context from cobra
+func rootCommand(c *console) (*cobra.Command, error) {
+	var level string
+	var logJSON, version bool
+	root := &cobra.Command{
+		Use:   "matchwire",
+		Short: "Reads live match pages, publishes events such as goals, and runs consumers of these events.",
+		Long:  description,
+		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error {
+			c.log = newLogger(c.err, level, logJSON, strings.TrimPrefix(cmd.CommandPath(), "matchwire "))
+			if err := pipeline.CheckNamespace(c.namespaceFlag); err != nil {
+				return pipeline.UsageError(err)
+			}
+			return nil
+		},
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if version {
+				_, err := fmt.Fprintln(c.out, pipeline.Version())
+				return err
+			}
+			return cli.Group(cmd, args)
+		},
 	}
-	if c.LogLevel != nil {
-		level = *c.LogLevel
+	root.SetIn(c.in)
+	root.SetOut(c.out)
+	root.SetErr(c.err)
+	root.Flags().BoolVar(&version, "version", false, "Print the version.")
+	common := root.PersistentFlags()
+	common.StringVar(&c.configFile, "config", defaultConfig, "Config `FILE`. The default file is optional.")
+	common.BoolVar(&logJSON, "log-json", false, "Log in JSON.")
+	common.StringVar(&c.namespaceFlag, "namespace", "", "Namespace `NAME` on shared servers; overrides the config.")
+	cli.FromEnv(root, "namespace", "MATCHWIRE_NAMESPACE")
+	cli.Enum(root, common, &level, "log-level",
+		"Lowest `LEVEL` to log: debug, info, warn or error (default: info, or warn for demo and replay).",
+		"debug", "info", "warn", "error")
+	root.AddCommand(
+		demoCommand(c), runCommand(c), gatewayCommand(c), parseCommand(c), checkCommand(c), recordCommand(c),
+		replayCommand(c), emitCommand(c), tailCommand(c), traceCommand(c), psCommand(c), healthCommand(c),
+		usersCommand(c), setupCommand(c), deadCommand(c), tokenCommand(c), migrateCommand(c), backupCommand(c),
+		rebuildCommand(c), profilesCommand(c), licencesCommand(c), cli.Completion(),
+	)
+	for _, plugin := range c.plugins {
+		if err := pipeline.CheckConsumerName(plugin.Name); err != nil {
+			return nil, err
+		}
+		if plugin.Command == nil {
+			continue
+		}
+		command := plugin.Command(func() (consumers.Host, error) { return c.host(root.Context(), plugin.Name) })
+		if command.Name() != plugin.Name {
+			return nil, fmt.Errorf("consumer %s: its command has the name %q: want the name of the consumer",
+				plugin.Name, command.Name())
+		}
+		root.AddCommand(command)
 	}
-	o := &slog.HandlerOptions{Level: level}
-	if c.LogJSON {
+	cli.Prepare(root, c.getenv, docs.FS)
+	return root, nil
+}
+
+// newLogger returns the log of a command. Without a level, the commands demo and replay log only
+// warnings, because a line for each page would hide their own output.
+func newLogger(w io.Writer, level string, asJSON bool, command string) *slog.Logger {
+	lowest := slog.LevelInfo
+	if level == "" && (command == "demo" || command == "replay") {
+		lowest = slog.LevelWarn
+	}
+	if level != "" {
+		_ = lowest.UnmarshalText([]byte(level)) // the flag accepts only valid levels
+	}
+	o := &slog.HandlerOptions{Level: lowest}
+	if asJSON {
 		return slog.New(slog.NewJSONHandler(w, o))
 	}
 	return slog.New(slog.NewTextHandler(w, o))

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -14,32 +15,66 @@ import (
 	"text/tabwriter"
 	"time"
 
+	"github.com/spf13/cobra"
+
 	"github.com/matchwire/matchwire/event"
+	"github.com/matchwire/matchwire/internal/cli"
 	"github.com/matchwire/matchwire/internal/pipeline"
 	"github.com/matchwire/matchwire/parser/observation"
 	"github.com/matchwire/matchwire/parser/page"
 	"github.com/matchwire/matchwire/parser/profile"
 )
 
-type parseCmd struct {
-	Page    string `arg:"" name:"page" help:"A file, a URL, or - for standard input."`
-	Profile string `required:"" short:"p" help:"Name or file of the profile." placeholder:"PROFILE"`
-	Match   string `help:"ID of the match to show, for a page with several matches." placeholder:"ID"`
-	JSON    bool   `name:"json" help:"Print JSON."`
-	Request string `help:"${page_request}" placeholder:"NAME"`
+func parseCommand(c *console) *cobra.Command {
+	var p parse
+	cmd := &cobra.Command{
+		Use:   "parse PAGE",
+		Short: "Parse a page with a profile and show the result.",
+		Long: `Arguments:
+  PAGE  A file, a URL, or - for standard input
+
+For authors of profiles: shows the matches and incidents on the page, and missing or contradictory data. For each
+rule of the profile, parse also shows the first value and the number of rows with a value.`,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			p.page = args[0]
+			return p.run(cmd.Context(), c)
+		},
+		ValidArgsFunction: cli.Files,
+	}
+	cmd.Flags().StringVarP(&p.profile, "profile", "p", "", "Name or file of the `PROFILE`.")
+	cmd.Flags().StringVar(&p.match, "match", "", "`ID` of the match to show, for a page with several matches.")
+	cmd.Flags().BoolVar(&p.json, "json", false, "Print JSON.")
+	cmd.Flags().StringVar(&p.request, "request", "", requestUsage)
+	cli.Require(cmd, "profile")
+	completeProfiles(c, cmd)
+	return cmd
 }
 
-func (p *parseCmd) Help() string {
-	return "For authors of profiles: shows the matches and incidents on the page, and missing or contradictory data. " +
-		"For each rule of the profile, parse also shows the first value and the number of rows with a value."
+// completeProfiles completes the flag profile of a command with the names of all profiles, or else with
+// files.
+func completeProfiles(c *console, cmd *cobra.Command) {
+	err := cmd.RegisterFlagCompletionFunc("profile",
+		func(*cobra.Command, []string, string) ([]cobra.Completion, cobra.ShellCompDirective) {
+			lib, _ := c.library() // without the config, only files are completed
+			return slices.Sorted(maps.Keys(lib)), cobra.ShellCompDirectiveDefault
+		})
+	if err != nil {
+		panic(err) // the command has no such flag
+	}
 }
 
-func (p *parseCmd) Run(ctx context.Context, c *console) error {
+// A parse holds the arguments and flags of the command parse.
+type parse struct {
+	page, profile, match, request string
+	json                          bool
+}
+
+func (p *parse) run(ctx context.Context, c *console) error {
 	lib, err := c.library()
 	if err != nil {
 		return err
 	}
-	profile, err := lib.Find(p.Profile)
+	profile, err := lib.Find(p.profile)
 	if err != nil {
 		return pipeline.UsageError(err)
 	}
@@ -49,7 +84,7 @@ func (p *parseCmd) Run(ctx context.Context, c *console) error {
 	}
 	document, err := profile.Parse(ctx, page)
 	if err != nil {
-		return fmt.Errorf("%s: %w\n%s", p.Page, err, lib.Identify(ctx, page))
+		return fmt.Errorf("%s: %w\n%s", p.page, err, lib.Identify(ctx, page))
 	}
 	observations, problems, err := document.Observations(ctx)
 	if err != nil {
@@ -57,21 +92,21 @@ func (p *parseCmd) Run(ctx context.Context, c *console) error {
 		for _, line := range observation.Summary(problems) {
 			fmt.Fprintln(c.err, "  "+line)
 		}
-		return fmt.Errorf("%s: %w\n%s", p.Page, err, lib.Identify(ctx, page))
+		return fmt.Errorf("%s: %w\n%s", p.page, err, lib.Identify(ctx, page))
 	}
 	listErr := noMatch(problems)
 	if listErr != nil {
 		listErr = fmt.Errorf("%s: %w\n%s\n"+
 			"if the list can be empty, set empty in the profile to a rule that finds a value only on an empty list",
-			p.Page, listErr, lib.Identify(ctx, page))
+			p.page, listErr, lib.Identify(ctx, page))
 	}
-	if p.Match != "" {
-		observations = slices.DeleteFunc(observations, func(o observation.Observation) bool { return o.Match.ID != p.Match })
+	if p.match != "" {
+		observations = slices.DeleteFunc(observations, func(o observation.Observation) bool { return o.Match.ID != p.match })
 		if len(observations) == 0 {
-			return fmt.Errorf("%s: no match %q on the page", p.Page, p.Match)
+			return fmt.Errorf("%s: no match %q on the page", p.page, p.match)
 		}
 	}
-	if p.JSON {
+	if p.json {
 		return errors.Join(printJSON(c.out, document, observations, problems), listErr)
 	}
 	if err := showProfile(c.text(), profile, document); err != nil {
@@ -82,7 +117,7 @@ func (p *parseCmd) Run(ctx context.Context, c *console) error {
 	}
 	findings, err := profile.Explain(ctx, page)
 	if err != nil {
-		return fmt.Errorf("%s: %w", p.Page, err)
+		return fmt.Errorf("%s: %w", p.page, err)
 	}
 	if err := showFindings(c.text(), findings); err != nil {
 		return err
@@ -141,9 +176,9 @@ func printJSON(
 
 // read fetches the page from a URL, or reads it from a file or standard input. It fetches a URL
 // only if the profile is for the host of the URL.
-func (p *parseCmd) read(ctx context.Context, c *console, profile *profile.Profile) (page.Page, error) {
-	if strings.HasPrefix(p.Page, "http://") || strings.HasPrefix(p.Page, "https://") {
-		url, request, err := pageRequest(c, p.Page, p.Request)
+func (p *parse) read(ctx context.Context, c *console, profile *profile.Profile) (page.Page, error) {
+	if strings.HasPrefix(p.page, "http://") || strings.HasPrefix(p.page, "https://") {
+		url, request, err := pageRequest(c, p.page, p.request)
 		if err != nil {
 			return page.Page{}, err
 		}
@@ -156,8 +191,8 @@ func (p *parseCmd) read(ctx context.Context, c *console, profile *profile.Profil
 		}
 		return f.Fetch(ctx)
 	}
-	if p.Page != "-" {
-		return page.ReadPage(os.DirFS(filepath.Dir(p.Page)), filepath.Base(p.Page))
+	if p.page != "-" {
+		return page.ReadPage(os.DirFS(filepath.Dir(p.page)), filepath.Base(p.page))
 	}
 	body, err := io.ReadAll(c.in)
 	return page.Page{URL: "file:-", Body: body, At: time.Now().UTC()}, err

@@ -265,12 +265,18 @@ fetch: {private_addresses: true}
 	if len(notified.all()) != events || len(framed.all()) != events {
 		t.Errorf("got %d notifications and %d frames, want %d of each", len(notified.all()), len(framed.all()), events)
 	}
+	activation := ""
+	for _, e := range framed.all() {
+		if e.Type == "soccer.mls.match_activated" {
+			activation = e.ID // the poll with its TID can expire before the parser is ready
+		}
+	}
 	for id, tid := range messages {
 		if notifications[id] != tid || frames[id] != tid {
 			t.Errorf("event %s: TID %s on the exchange, %s in the notification, %s in the frame; want equal TIDs",
 				id, tid, notifications[id], frames[id])
 		}
-		if id != marker && !strings.Contains(pars.output(), `msg="page read" tid=`+tid) {
+		if id != marker && id != activation && !strings.Contains(pars.output(), `msg="page read" tid=`+tid) {
 			t.Errorf("no log line of the parser has TID %s", tid)
 		}
 		if !strings.Contains(one.output()+two.output(), `msg="event handled" consumer=notify.hook tid=`+tid) {

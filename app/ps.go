@@ -12,22 +12,28 @@ import (
 	"text/tabwriter"
 	"time"
 
+	"github.com/spf13/cobra"
+
+	"github.com/matchwire/matchwire/internal/cli"
 	"github.com/matchwire/matchwire/internal/instances"
 	"github.com/matchwire/matchwire/internal/pipeline"
 )
 
-type psCmd struct {
-	JSON bool `name:"json" help:"Print JSON lines."`
+func psCommand(c *console) *cobra.Command {
+	var asJSON bool
+	cmd := &cobra.Command{
+		Use:   "ps",
+		Short: "List the running instances and their health.",
+		Long: `Each instance announces itself at least every five seconds. After 15 seconds without an announcement, ps shows
+how long the instance has been silent. A silent instance may have been killed, or may be unable to write to
+Redis. After ten minutes, the instance is removed from the list.`,
+		RunE: func(cmd *cobra.Command, _ []string) error { return listInstances(cmd.Context(), c, asJSON) },
+	}
+	cmd.Flags().BoolVar(&asJSON, "json", false, "Print JSON lines.")
+	return cmd
 }
 
-func (p *psCmd) Help() string {
-	return "Each instance announces itself at least every five seconds. After 15 seconds without an announcement, " +
-		"ps shows how long the instance has been silent. " +
-		"A silent instance may have been killed, or may be unable to write to Redis. " +
-		"After ten minutes, the instance is removed from the list."
-}
-
-func (p *psCmd) Run(ctx context.Context, c *console) error {
+func listInstances(ctx context.Context, c *console, asJSON bool) error {
 	servers, err := c.requireRedis("the list of instances is stored on a Redis server")
 	if err != nil {
 		return err
@@ -40,7 +46,7 @@ func (p *psCmd) Run(ctx context.Context, c *console) error {
 	if err != nil {
 		return err
 	}
-	if p.JSON {
+	if asJSON {
 		out := json.NewEncoder(c.out)
 		for _, i := range all {
 			if err := out.Encode(i); err != nil {
@@ -71,23 +77,39 @@ func healthOf(i instances.Instance) string {
 	return strings.Join(append([]string{i.Status}, i.Issues...), "; ")
 }
 
-type healthCmd struct {
-	URL      string `arg:"" optional:"" help:"${health_url}"`
-	Endpoint string `help:"${health_endpoint}" enum:"livez,readyz,healthz" default:"healthz"`
-	Listen   string `help:"${health_listen}" env:"MATCHWIRE_LISTEN" placeholder:"HOST:PORT"`
+func healthCommand(c *console) *cobra.Command {
+	h := health{endpoint: "healthz"}
+	cmd := &cobra.Command{
+		Use:   "health [URL]",
+		Short: "Check the health of one process.",
+		Long: `Arguments:
+  URL  URL to check (default: the endpoint at the address in the config). Pass a URL if the process serves HTTPS
+
+Exits with 0 if the status is pass or warn, and with 1 if it is fail or there is no valid response. If other
+machines can connect to a process, the process lists its issues only for requests with an API token. health
+sends no token, so it then prints only the status.`,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if len(args) > 0 {
+				h.url = args[0]
+			}
+			return h.run(cmd.Context(), c)
+		},
+	}
+	cli.Enum(cmd, cmd.Flags(), &h.endpoint, "endpoint", "Endpoint to check if you pass no URL.",
+		"livez", "readyz", "healthz")
+	cmd.Flags().StringVar(&h.listen, "listen", "", "`HOST:PORT` of the process; overrides the config.")
+	cli.FromEnv(cmd, "listen", "MATCHWIRE_LISTEN")
+	return cmd
 }
 
-func (h *healthCmd) Help() string {
-	return "Exits with 0 if the status is pass or warn, and with 1 if it is fail or there is no valid response. " +
-		"If other machines can connect to a process, the process lists its issues only for requests with an API token. " +
-		"health sends no token, so it then prints only the status."
-}
+// A health holds the arguments and flags of the command health.
+type health struct{ url, endpoint, listen string }
 
 // healthTimeout is the time limit for the request of the health command. The process answers within
 // half a second.
 const healthTimeout = 10 * time.Second
 
-func (h *healthCmd) Run(ctx context.Context, c *console) error {
+func (h *health) run(ctx context.Context, c *console) error {
 	address, err := h.address(c)
 	if err != nil {
 		return err
@@ -118,15 +140,15 @@ func (h *healthCmd) Run(ctx context.Context, c *console) error {
 }
 
 // address returns the URL to check. A process that listens on all addresses is checked at localhost.
-func (h *healthCmd) address(c *console) (string, error) {
-	if h.URL != "" {
-		return h.URL, nil
+func (h *health) address(c *console) (string, error) {
+	if h.url != "" {
+		return h.url, nil
 	}
 	config, err := c.config()
 	if err != nil {
 		return "", err
 	}
-	listen := cmp.Or(h.Listen, config.Listen, pipeline.DefaultListen)
+	listen := cmp.Or(h.listen, config.Listen, pipeline.DefaultListen)
 	host, port, err := net.SplitHostPort(listen)
 	if err != nil {
 		return "", pipeline.UsageError(fmt.Errorf("listen: %w", err))
@@ -134,5 +156,5 @@ func (h *healthCmd) address(c *console) (string, error) {
 	if ip := net.ParseIP(host); host == "" || ip != nil && ip.IsUnspecified() {
 		host = "localhost"
 	}
-	return "http://" + net.JoinHostPort(host, port) + "/" + h.Endpoint, nil
+	return "http://" + net.JoinHostPort(host, port) + "/" + h.endpoint, nil
 }

@@ -86,7 +86,7 @@ func TestHealthCommand(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Setenv("MATCHWIRE_LISTEN", "0.0.0.0:"+u.Port())
+	env := map[string]string{"MATCHWIRE_LISTEN": "0.0.0.0:" + u.Port()}
 	for _, tc := range []struct {
 		args      []string
 		code      int
@@ -98,7 +98,7 @@ func TestHealthCommand(t *testing.T) {
 		{[]string{"health", s.URL + "/livez"}, exitOK, "pass\n", ""},
 		{[]string{"health", s.URL + "/other"}, exitFailure, "", "is not the health of a process"},
 	} {
-		code, out, errs := call(t, "", nil, tc.args...)
+		code, out, errs := call(t, "", env, tc.args...)
 		if code != tc.code || out != tc.out || !strings.Contains(errs, tc.errs) {
 			t.Errorf("%v: exit %d, output %q %q; want %d, %q and %q", tc.args, code, out, errs, tc.code, tc.out, tc.errs)
 		}

@@ -8,6 +8,9 @@ import (
 	"path/filepath"
 	"time"
 
+	"github.com/spf13/cobra"
+
+	"github.com/matchwire/matchwire/internal/cli"
 	"github.com/matchwire/matchwire/internal/pipeline"
 	"github.com/matchwire/matchwire/parser/page"
 	"github.com/matchwire/matchwire/parser/poll"
@@ -15,49 +18,70 @@ import (
 	"github.com/matchwire/matchwire/parser/recording"
 )
 
-type recordCmd struct {
-	URL     string        `arg:"" name:"url" help:"URL of the page."`
-	Profile string        `required:"" short:"p" help:"${record_profile}" placeholder:"PROFILE"`
-	Out     string        `required:"" short:"o" help:"Folder to create for the fixture." placeholder:"DIR" type:"path"`
-	Match   string        `help:"Match ID, for a page without a match ID." placeholder:"ID"`
-	Every   time.Duration `help:"Interval between two fetches." default:"15s"`
-	Request string        `help:"${page_request}" placeholder:"NAME"`
-	For     time.Duration `help:"Duration of the recording (default: until Ctrl-C)." placeholder:"DURATION"`
+func recordCommand(c *console) *cobra.Command {
+	var r record
+	cmd := &cobra.Command{
+		Use:   "record URL",
+		Short: "Record the changes to a page as a fixture for replay.",
+		Long: `Arguments:
+  URL  URL of the page
+
+Fetches the page at intervals. record saves each new version of the page in compressed form, with its headers
+and the time of the fetch. matchwire replay DIR replays the fixture with the original timing. record follows the
+same rules as run: it obeys robots.txt and Retry-After, and stops on a 403 response.`,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			r.url = args[0]
+			return r.run(cmd.Context(), c)
+		},
+	}
+	flags := cmd.Flags()
+	flags.StringVarP(&r.profile, "profile", "p", "", "Name or file of the `PROFILE`. A file is copied into the fixture.")
+	flags.StringVarP(&r.out, "out", "o", "", "Folder `DIR` to create for the fixture.")
+	flags.StringVar(&r.match, "match", "", "Match `ID`, for a page without a match ID.")
+	flags.DurationVar(&r.every, "every", 15*time.Second, "Fetch the page every `DURATION`.")
+	flags.StringVar(&r.request, "request", "", requestUsage)
+	flags.DurationVar(&r.limit, "for", 0, "Record for `DURATION` (default: until Ctrl-C).")
+	cli.Require(cmd, "profile", "out")
+	completeProfiles(c, cmd)
+	return cmd
 }
 
-func (r *recordCmd) Help() string {
-	return "Fetches the page at intervals. record saves each new version of the page in compressed form, " +
-		"with its headers and the time of the fetch. " +
-		"matchwire replay DIR replays the fixture with the original timing. " +
-		"record follows the same rules as run: it obeys robots.txt and Retry-After, and stops on a 403 response."
+// requestUsage describes the flag request.
+const requestUsage = "`NAME` of request settings under requests in the config (default: the settings of the source " +
+	"with this URL, if the config has such a source)."
+
+// A record holds the arguments and flags of the command record.
+type record struct {
+	url, profile, out, match, request string
+	every, limit                      time.Duration // limit is 0 for no limit
 }
 
-func (r *recordCmd) Run(ctx context.Context, c *console) error {
-	profile, name, err := r.profile(c)
+func (r *record) run(ctx context.Context, c *console) error {
+	profile, name, err := r.findProfile(c)
 	if err != nil {
 		return err
 	}
-	if r.Every < time.Second {
-		return pipeline.UsageError(fmt.Errorf("--every %v: want a second or more", r.Every))
+	if r.every < time.Second {
+		return pipeline.UsageError(fmt.Errorf("--every %v: want a second or more", r.every))
 	}
-	url, request, err := pageRequest(c, r.URL, r.Request)
+	url, request, err := pageRequest(c, r.url, r.request)
 	if err != nil {
 		return err
 	}
 	if _, err := profile.CheckURL(url); err != nil {
 		return pipeline.UsageError(err)
 	}
-	if err := profile.CheckMatch(r.Match); err != nil {
+	if err := profile.CheckMatch(r.match); err != nil {
 		return pipeline.UsageError(err)
 	}
-	source := poll.Source{URL: url, Profile: profile, Match: r.Match, Every: r.Every}
-	recorder, err := recording.NewRecorder(r.Out, source, name, "")
+	source := poll.Source{URL: url, Profile: profile, Match: r.match, Every: r.every}
+	recorder, err := recording.NewRecorder(r.out, source, name, "")
 	if err != nil {
 		return pipeline.UsageError(err)
 	}
-	saved, err := r.record(ctx, c, source, request, recorder)
-	if saved > 0 && name != r.Profile {
-		err = errors.Join(err, copyFile(r.Profile, filepath.Join(r.Out, name)))
+	saved, err := r.save(ctx, c, source, request, recorder)
+	if saved > 0 && name != r.profile {
+		err = errors.Join(err, copyFile(r.profile, filepath.Join(r.out, name)))
 	}
 	return errors.Join(err, recorder.Close())
 }
@@ -76,21 +100,21 @@ func pageRequest(c *console, rawURL, name string) (string, *page.Request, error)
 	return url, request, nil
 }
 
-// profile returns the profile, and the name by which the fixture refers to it. For a profile file,
+// findProfile returns the profile, and the name by which the fixture refers to it. For a profile file,
 // this name is profile.yaml.
-func (r *recordCmd) profile(c *console) (*profile.Profile, string, error) {
+func (r *record) findProfile(c *console) (*profile.Profile, string, error) {
 	lib, err := c.library()
 	if err != nil {
 		return nil, "", err
 	}
-	p, err := lib.Find(r.Profile)
+	p, err := lib.Find(r.profile)
 	if err != nil {
 		return nil, "", pipeline.UsageError(err)
 	}
-	if lib[r.Profile] == nil {
+	if lib[r.profile] == nil {
 		return p, "profile.yaml", nil
 	}
-	return p, r.Profile, nil
+	return p, r.profile, nil
 }
 
 func copyFile(from, to string) error {
@@ -101,15 +125,15 @@ func copyFile(from, to string) error {
 	return os.WriteFile(to, data, 0o644)
 }
 
-// record records the page until ctx ends, r.For has passed, the site forbids the page, or a page
+// save records the page until ctx ends, r.limit has passed, the site forbids the page, or a page
 // cannot be saved. It returns the number of saved pages. In the last two cases, or if no page was
 // saved, it also returns an error.
-func (r *recordCmd) record(
+func (r *record) save(
 	ctx context.Context, c *console, s poll.Source, request *page.Request, recorder *recording.Recorder,
 ) (saved int, err error) {
-	if r.For > 0 {
+	if r.limit > 0 {
 		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeout(ctx, r.For)
+		ctx, cancel = context.WithTimeout(ctx, r.limit)
 		defer cancel()
 	}
 	fetches, failed := 0, 0
@@ -128,7 +152,7 @@ func (r *recordCmd) record(
 	}
 	client := page.NewClient(page.Options{})
 	err = recording.Record(ctx, s, request, client, recorder, c.log, report)
-	fmt.Fprintf(c.err, "%d fetches, %d failed; %s saved in %s\n", fetches, failed, pipeline.Plural(saved, "page"), r.Out)
+	fmt.Fprintf(c.err, "%d fetches, %d failed; %s saved in %s\n", fetches, failed, pipeline.Plural(saved, "page"), r.out)
 	if err == nil && saved == 0 {
 		err = errors.New("no page was saved")
 	}

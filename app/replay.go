@@ -11,62 +11,100 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/spf13/cobra"
+
 	"github.com/matchwire/matchwire/event"
+	"github.com/matchwire/matchwire/internal/cli"
 	"github.com/matchwire/matchwire/internal/pipeline"
 	"github.com/matchwire/matchwire/parser/recording"
 )
 
-type replayCmd struct {
-	Paths   []string `arg:"" name:"dir" type:"existingpath" help:"Fixture folders or page files."`
-	Speed   speed    `help:"Multiple of the recorded speed, or max for no pauses." default:"1"`
-	Print   bool     `help:"Print the events as JSON lines and publish nothing."`
-	AsLive  bool     `help:"${replay_as_live}"`
-	Profile string   `help:"Name or file of the profile for page files." placeholder:"PROFILE"`
-	Match   string   `help:"Match ID, for page files without a match ID." placeholder:"ID"`
+func replayCommand(c *console) *cobra.Command {
+	r := replay{speed: 1}
+	cmd := &cobra.Command{
+		Use:   "replay DIR…",
+		Short: "Replay recorded pages and publish their events.",
+		Long: `Arguments:
+  DIR…  Fixture folders or page files
+
+Publishes the events to the RabbitMQ server at AMQP_URL. If recordings overlap in time, their pages are played
+in the order in which they were fetched. Without --as-live, a replay does not change live matches: it has its
+own state, and adds a suffix to match IDs. Its events are marked as a replay, so consumers send no
+notifications.`,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			r.paths = args
+			return r.run(cmd.Context(), c)
+		},
+		ValidArgsFunction: cli.Files,
+	}
+	cmd.Flags().Var(&r.speed, "speed", speedUsage)
+	cmd.Flags().BoolVar(&r.print, "print", false, "Print the events as JSON lines and publish nothing.")
+	cmd.Flags().BoolVar(&r.asLive, "as-live", false, "Handle the pages as live pages: use the live state and the "+
+		"original match IDs, and let consumers send notifications. "+
+		"The replay fails if matchwire already has state for a match.")
+	cmd.Flags().StringVar(&r.profile, "profile", "", "Name or file of the `PROFILE` for page files.")
+	cmd.Flags().StringVar(&r.match, "match", "", "Match `ID`, for page files without a match ID.")
+	completeProfiles(c, cmd)
+	return cmd
 }
 
-func (r *replayCmd) Help() string {
-	return "Publishes the events to the RabbitMQ server at AMQP_URL. " +
-		"If recordings overlap in time, their pages are played in the order in which they were fetched. " +
-		"Without --as-live, a replay does not change live matches: it has its own state, and adds a suffix to match IDs. " +
-		"Its events are marked as a replay, so consumers send no notifications."
+// A replay holds the arguments and flags of the command replay.
+type replay struct {
+	paths          []string
+	speed          speed
+	print, asLive  bool
+	profile, match string
 }
+
+const speedUsage = "Play at `SPEED` times the recorded speed, or at max speed without pauses."
 
 // A speed is a multiple of the recorded speed. 0 means no pauses.
 type speed float64
 
-func (s *speed) UnmarshalText(b []byte) error {
-	if string(b) == "max" {
+// Set sets the speed from the value of a flag.
+func (s *speed) Set(text string) error {
+	if text == "max" {
 		*s = 0
 		return nil
 	}
-	n, err := strconv.ParseFloat(string(b), 64)
+	n, err := strconv.ParseFloat(text, 64)
 	if err != nil || n <= 0 {
-		return fmt.Errorf("%q: want a number greater than 0, or max", b)
+		return errors.New("want a number greater than 0, or max")
 	}
 	*s = speed(n)
 	return nil
 }
 
-// String returns a description such as "2 times real speed".
-func (s speed) String() string {
-	switch s {
+// String returns the value of a flag, such as 2.5 or max.
+func (s *speed) String() string {
+	if *s == 0 {
+		return "max"
+	}
+	return strconv.FormatFloat(float64(*s), 'f', -1, 64)
+}
+
+// Type returns the placeholder of a flag.
+func (s *speed) Type() string { return "SPEED" }
+
+// describe returns a description such as "2 times real speed".
+func (s *speed) describe() string {
+	switch *s {
 	case 0:
 		return "full speed"
 	case 60:
 		return "one minute per second"
 	}
-	return strconv.FormatFloat(float64(s), 'f', -1, 64) + " times real speed"
+	return s.String() + " times real speed"
 }
 
-func (r *replayCmd) Run(ctx context.Context, c *console) error {
+func (r *replay) run(ctx context.Context, c *console) error {
 	lib, err := c.library()
 	if err != nil {
 		return err
 	}
-	replay := pipeline.Replay{Library: lib, Speed: float64(r.Speed), AsLive: r.AsLive, Log: c.log}
+	play := pipeline.Replay{Library: lib, Speed: float64(r.speed), AsLive: r.asLive, Log: c.log}
 	pages, files := 0, 0
-	for _, p := range r.Paths {
+	for _, p := range r.paths {
 		f, err := r.fixture(p)
 		if err != nil {
 			return err
@@ -74,7 +112,7 @@ func (r *replayCmd) Run(ctx context.Context, c *console) error {
 		if !f.HasTimes() {
 			files++
 		}
-		replay.Fixtures = append(replay.Fixtures, f)
+		play.Fixtures = append(play.Fixtures, f)
 		pages += len(f.Pages)
 	}
 	if files > 1 {
@@ -82,10 +120,10 @@ func (r *replayCmd) Run(ctx context.Context, c *console) error {
 			"events that need several minutes between pages, such as an early end of the match, are missing; " +
 			"write a fixture.yaml with the time of each page")
 	}
-	if r.Print {
+	if r.print {
 		out := json.NewEncoder(c.out)
 		out.SetEscapeHTML(false)
-		replay.Each = func(events []event.Event) error {
+		play.Each = func(events []event.Event) error {
 			for _, e := range events {
 				if err := out.Encode(e); err != nil {
 					return err
@@ -93,7 +131,7 @@ func (r *replayCmd) Run(ctx context.Context, c *console) error {
 			}
 			return nil
 		}
-		return interrupted(ctx, replay.DryRun(ctx))
+		return interrupted(ctx, play.DryRun(ctx))
 	}
 	servers, err := c.requireServers("replay without --print publishes to a RabbitMQ server")
 	if err != nil {
@@ -106,7 +144,7 @@ func (r *replayCmd) Run(ctx context.Context, c *console) error {
 	progress := newProgress(c.err, "page", pages)
 	published, read := 0, 0
 	var matches []string
-	replay.Each = func(events []event.Event) error {
+	play.Each = func(events []event.Event) error {
 		published, read = published+len(events), read+1
 		for _, e := range events {
 			if !slices.Contains(matches, e.Subject) {
@@ -116,7 +154,7 @@ func (r *replayCmd) Run(ctx context.Context, c *console) error {
 		progress.step(fmt.Sprintf(", %s", pipeline.Plural(published, "event")))
 		return nil
 	}
-	err = interrupted(ctx, replay.Publish(ctx, servers, namespace))
+	err = interrupted(ctx, play.Publish(ctx, servers, namespace))
 	progress.end()
 	as := ""
 	if len(matches) > 0 {
@@ -138,16 +176,16 @@ func interrupted(ctx context.Context, err error) error {
 
 // fixture loads the fixture in the folder path. If path is a page file, fixture returns a fixture
 // that contains only this page.
-func (r *replayCmd) fixture(path string) (*recording.Fixture, error) {
+func (r *replay) fixture(path string) (*recording.Fixture, error) {
 	info, err := os.Stat(path)
 	if err != nil {
-		return nil, err
+		return nil, pipeline.UsageError(err)
 	}
 	if info.IsDir() {
 		return recording.LoadFixture(path, os.DirFS(path))
 	}
-	if r.Profile == "" {
+	if r.profile == "" {
 		return nil, pipeline.UsageError(fmt.Errorf("%s is a page file: name its profile with --profile", path))
 	}
-	return recording.SinglePage(os.DirFS(filepath.Dir(path)), filepath.Base(path), r.Profile, r.Match), nil
+	return recording.SinglePage(os.DirFS(filepath.Dir(path)), filepath.Base(path), r.profile, r.match), nil
 }

@@ -5,6 +5,9 @@ import (
 	"runtime/debug"
 	"slices"
 
+	"github.com/spf13/cobra"
+
+	"github.com/matchwire/matchwire/internal/cli"
 	"github.com/matchwire/matchwire/internal/pipeline"
 )
 
@@ -16,16 +19,24 @@ const defaultConfig = "matchwire.yaml"
 // that role sets no limit. If GOMEMLIMIT is set, the process keeps that limit.
 const parserMemory = 176 << 20
 
-type runCmd struct {
-	Roles     []pipeline.Role `arg:"" optional:"" name:"role" help:"${run_roles}"`
-	Listen    string          `help:"${run_listen}" env:"MATCHWIRE_LISTEN" placeholder:"HOST:PORT"`
-	Anybody   bool            `help:"${run_anybody}" env:"MATCHWIRE_ANYBODY"`
-	Name      string          `help:"${run_name}" env:"MATCHWIRE_NAME" placeholder:"NAME"`
-	Advertise string          `help:"${run_advertise}" env:"MATCHWIRE_ADVERTISE" placeholder:"HOST:PORT"`
-}
+// fanoutGC is the percentage by which the heap of a process with the role fanout may grow between two
+// garbage collections. With Go's default of 100, garbage can need as much memory as the live data. If
+// GOGC is set, the process keeps that value.
+const fanoutGC = 50
 
-func (r *runCmd) Help() string {
-	return `Each role can run in its own process, or in several processes that share the work:
+func runCommand(c *console) *cobra.Command {
+	var r run
+	var roles []string
+	for _, role := range pipeline.Roles() {
+		roles = append(roles, string(role))
+	}
+	cmd := &cobra.Command{
+		Use:   "run [ROLE…]",
+		Short: "Run roles of the pipeline.",
+		Long: `Arguments:
+  ROLE…  Roles to run (default: all)
+
+Each role can run in its own process, or in several processes that share the work:
 
   api        serves the HTTP API, such as POST /api/matches
   scheduler  sends a task to the parsers when a page is due
@@ -33,12 +44,47 @@ func (r *runCmd) Help() string {
   consumers  runs the consumers of events
   fanout     streams events to clients and serves the live page
 
+Without RabbitMQ and Redis servers, all roles run in one process. What the process has stored survives a restart:
+it is in the data folder. Only one process can use a data folder.
+
 API calls that change something require an API token. Set one token in MATCHWIRE_API_TOKEN, or in the file that
 MATCHWIRE_API_TOKEN_FILE names. In the config, api_tokens names a file with more tokens. If other machines can
-connect, all calls about sources, traces and instances require a token too. To create tokens, run matchwire token.`
+connect, all calls about sources, traces and instances require a token too. To create tokens, run matchwire
+token.`,
+		ValidArgs: roles,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			for _, role := range args {
+				r.roles = append(r.roles, pipeline.Role(role))
+			}
+			return r.run(cmd.Context(), c)
+		},
+	}
+	flags := cmd.Flags()
+	flags.StringVar(&r.listen, "listen", "",
+		"Serve at `HOST:PORT`; overrides the config. With this flag, every role serves /healthz.")
+	flags.StringVar(&r.data, "data", "", "`FOLDER` for the data of the embedded servers, or none to keep no data "+
+		"(default: the folder matchwire-data beside the config).")
+	flags.BoolVar(&r.anybody, "anybody", false, "Let clients on other machines connect to the streams without a token.")
+	flags.StringVar(&r.name, "name", "", "`NAME` of this instance in ps (default: host name and process ID).")
+	flags.StringVar(&r.advertise, "advertise", "",
+		"`HOST:PORT` at which other instances reach this one (default: derived from the listen address).")
+	cli.FromEnv(cmd, "listen", "MATCHWIRE_LISTEN")
+	cli.FromEnv(cmd, "data", "MATCHWIRE_DATA")
+	cli.FromEnv(cmd, "anybody", "MATCHWIRE_ANYBODY")
+	cli.FromEnv(cmd, "name", "MATCHWIRE_NAME")
+	cli.FromEnv(cmd, "advertise", "MATCHWIRE_ADVERTISE")
+	return cmd
 }
 
-func (r *runCmd) Run(ctx context.Context, c *console) error {
+// A run holds the arguments and flags of the command run.
+type run struct {
+	roles                   []pipeline.Role
+	listen, name, advertise string
+	data                    string
+	anybody                 bool
+}
+
+func (r *run) run(ctx context.Context, c *console) error {
 	servers, err := c.servers()
 	if err != nil {
 		return err
@@ -47,35 +93,56 @@ func (r *runCmd) Run(ctx context.Context, c *console) error {
 	if err != nil {
 		return err
 	}
+	data, err := c.dataFolder(r.data, servers)
+	if err != nil {
+		return err
+	}
 	token, err := pipeline.APITokenFrom(c.getenv)
 	if err != nil {
 		return err
 	}
-	if c.getenv("GOMEMLIMIT") == "" && slices.Contains(r.Roles, pipeline.RoleParser) &&
-		!slices.Contains(r.Roles, pipeline.RoleFanout) {
+	key, err := pipeline.InstanceKeyFrom(c.getenv)
+	if err != nil {
+		return err
+	}
+	switch fansOut := slices.Contains(r.roles, pipeline.RoleFanout); {
+	case fansOut && c.getenv("GOGC") == "":
+		debug.SetGCPercent(fanoutGC)
+	case !fansOut && slices.Contains(r.roles, pipeline.RoleParser) && c.getenv("GOMEMLIMIT") == "":
 		debug.SetMemoryLimit(parserMemory)
 	}
 	p := pipeline.New(config, servers, c.log, c.plugins)
-	p.Listen, p.Name, p.Advertise, p.APIToken, p.Anybody = r.Listen, r.Name, r.Advertise, token, r.Anybody
+	p.Listen, p.Name, p.Advertise, p.APIToken, p.Anybody = r.listen, r.name, r.advertise, token, r.anybody
+	p.InstanceKey, p.Data = key, data
 	p.OnStart = func() { c.forget(config.SecretVariables()) }
-	return p.Run(ctx, r.Roles...)
+	return p.Run(ctx, r.roles...)
 }
 
-type gatewayCmd struct {
-	Listen string `help:"${gateway_listen}" env:"MATCHWIRE_LISTEN" placeholder:"HOST:PORT"`
+func gatewayCommand(c *console) *cobra.Command {
+	var listen string
+	cmd := &cobra.Command{
+		Use:   "gateway",
+		Short: "Serve the API, streams and live page of all instances at one address.",
+		Long: `Reads the list of instances from the Redis server at REDIS_URL, as ps does. The gateway needs no RabbitMQ.
+
+The gateway forwards requests for /api to instances with the api role, and all other requests to instances with
+the fanout role. It prefers healthy instances, then the instance with the fewest requests in progress.
+
+Set MATCHWIRE_INSTANCE_KEY, or MATCHWIRE_INSTANCE_KEY_FILE, to the same key for the gateway and these instances.
+The gateway ignores instances without this key. If the gateway has no key, it ignores instances on other
+machines.
+
+The gateway uses these keys of the config: namespace, listen, tls, hosts, api_tokens, metrics, stop_delay and
+gateway. It serves TLS if the config has a certificate. It connects over TLS to the instances that serve TLS.`,
+		RunE: func(cmd *cobra.Command, _ []string) error { return runGateway(cmd.Context(), c, listen) },
+	}
+	cmd.Flags().StringVar(&listen, "listen", "",
+		"Serve at `HOST:PORT`; overrides the config (default: "+pipeline.DefaultListen+").")
+	cli.FromEnv(cmd, "listen", "MATCHWIRE_LISTEN")
+	return cmd
 }
 
-func (g *gatewayCmd) Help() string {
-	return `Reads the list of instances from the Redis server at REDIS_URL, as ps does. The gateway needs no RabbitMQ.
-
-The gateway forwards requests for /api to instances with the api role, and all other requests to instances with the
-fanout role. It prefers healthy instances, then the instance with the fewest requests in progress.
-
-The gateway uses these keys of the config: namespace, listen, tls, hosts, api_tokens, metrics, stop_delay and gateway.
-It serves TLS if the config has a certificate. It connects over TLS to the instances that serve TLS.`
-}
-
-func (g *gatewayCmd) Run(ctx context.Context, c *console) error {
+func runGateway(ctx context.Context, c *console, listen string) error {
 	servers, err := c.requireRedis("the gateway reads the list of instances from a Redis server")
 	if err != nil {
 		return err
@@ -88,5 +155,11 @@ func (g *gatewayCmd) Run(ctx context.Context, c *console) error {
 	if err != nil {
 		return err
 	}
-	return pipeline.Gateway{Config: config, Servers: servers, Listen: g.Listen, APIToken: token, Log: c.log}.Run(ctx)
+	key, err := pipeline.InstanceKeyFrom(c.getenv)
+	if err != nil {
+		return err
+	}
+	return pipeline.Gateway{
+		Config: config, Servers: servers, Listen: listen, APIToken: token, InstanceKey: key, Log: c.log,
+	}.Run(ctx)
 }

@@ -148,7 +148,9 @@ func TestSecretVariablesAreForgotten(t *testing.T) {
 		}
 		return true
 	}
-	secrets := func() bool { return has("FEED_KEY", "OTHER_KEY", "AMQP_URL", "REDIS_URL", "MATCHWIRE_API_TOKEN") }
+	secrets := func() bool {
+		return has("FEED_KEY", "OTHER_KEY", "AMQP_URL", "REDIS_URL", "MATCHWIRE_API_TOKEN", "MATCHWIRE_INSTANCE_KEY")
+	}
 	testenv.Eventually(t, secrets, "the variables to be removed; log:\n%s", &out)
 	if has("https_proxy") {
 		t.Errorf("removed %v, want https_proxy kept, because Go reads it later", forgotten)

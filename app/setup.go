@@ -5,21 +5,26 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/spf13/cobra"
+
+	"github.com/matchwire/matchwire/internal/cli"
 	"github.com/matchwire/matchwire/internal/pipeline"
 	"github.com/matchwire/matchwire/internal/rights"
 )
 
-type setupCmd struct{}
-
-func (s *setupCmd) Help() string {
-	return "Declares what the roles need with this config: the exchanges, the event log, " +
-		"and the queues of the consumers, " +
-		"the scheduler and the parser. Run setup with an AMQP_URL whose user may declare them. " +
-		"The users of the roles then need no right to declare anything. " +
-		"Run setup again after every change to the consumers in the config. setup does not change what already exists."
+func setupCommand(c *console) *cobra.Command {
+	return &cobra.Command{
+		Use:   "setup",
+		Short: "Declare all exchanges and queues on RabbitMQ.",
+		Long: `Declares what the roles need with this config: the exchanges, the event log, and the queues of the consumers,
+the scheduler and the parser. Run setup with an AMQP_URL whose user may declare them. The users of the roles
+then need no right to declare anything. Run setup again after every change to the consumers in the config. setup
+does not change what already exists.`,
+		RunE: func(cmd *cobra.Command, _ []string) error { return setup(cmd.Context(), c) },
+	}
 }
 
-func (s *setupCmd) Run(ctx context.Context, c *console) error {
+func setup(ctx context.Context, c *console) error {
 	servers, err := c.requireRabbit("setup declares exchanges and queues on a RabbitMQ server")
 	if err != nil {
 		return err
@@ -41,30 +46,68 @@ func (s *setupCmd) Run(ctx context.Context, c *console) error {
 	return interrupted(ctx, err)
 }
 
-type usersCmd struct {
-	Dir   string `arg:"" help:"Folder for the files."`
-	AMQP  string `name:"amqp" help:"URL of RabbitMQ, without a user." default:"amqp://localhost:5672/" placeholder:"URL"`
-	Redis string `name:"redis" help:"URL of Redis, without a user." default:"redis://localhost:6379" placeholder:"URL"`
+func migrateCommand(c *console) *cobra.Command {
+	return &cobra.Command{
+		Use:   "migrate",
+		Short: "Bring the data of an earlier version in Redis to this version.",
+		Long: `Brings the data of an earlier version in Redis to this version: it renames keys. Stop all processes before. If
+migrate is interrupted, run it again.`,
+		RunE: func(cmd *cobra.Command, _ []string) error { return migrate(cmd.Context(), c) },
+	}
 }
 
-func (u *usersCmd) Help() string {
-	return "Writes these files:\n\n" +
-		"  rabbitmq/definitions.json  the users of RabbitMQ, for rabbitmqctl import_definitions\n" +
-		"  redis/users.acl            the users of Redis, for the setting aclfile\n" +
-		"  ROLE/amqp_url              for AMQP_URL_FILE of a role\n" +
-		"  ROLE/redis_url             for REDIS_URL_FILE of a role\n" +
-		"  api/api_token              for MATCHWIRE_API_TOKEN_FILE of the role api\n\n" +
-		"ROLE is the name of a role, or gateway, setup or operator. " +
-		"The files for the servers contain only hashes of the passwords. " +
-		"If the folder already has passwords, the command keeps them, and updates only the rights and the URLs."
-}
-
-func (u *usersCmd) Run(c *console) error {
+func migrate(ctx context.Context, c *console) error {
+	servers, err := c.requireRedis("the data of earlier versions is stored on a Redis server")
+	if err != nil {
+		return err
+	}
 	namespace, err := c.namespace()
 	if err != nil {
 		return err
 	}
-	created, err := rights.Write(u.Dir, namespace, rights.Servers{AMQP: u.AMQP, Redis: u.Redis})
+	n := 0
+	err = servers.Migrate(ctx, namespace, c.log, func(from, to string) {
+		n++
+		fmt.Fprintf(c.text(), "%s  renamed to  %s\n", from, to)
+	})
+	fmt.Fprintf(c.err, "%s renamed\n", pipeline.Plural(n, "key"))
+	return interrupted(ctx, err)
+}
+
+func usersCommand(c *console) *cobra.Command {
+	var servers rights.Servers
+	cmd := &cobra.Command{
+		Use:   "users DIR",
+		Short: "Create RabbitMQ and Redis users for the roles, with random passwords.",
+		Long: `Arguments:
+  DIR  Folder for the files
+
+Writes these files:
+
+  rabbitmq/definitions.json  the users of RabbitMQ, for rabbitmqctl import_definitions
+  redis/users.acl            the users of Redis, for the setting aclfile
+  ROLE/amqp_url              for AMQP_URL_FILE of a role
+  ROLE/redis_url             for REDIS_URL_FILE of a role
+  api/api_token              for MATCHWIRE_API_TOKEN_FILE of the role api
+  ROLE/instance_key          for MATCHWIRE_INSTANCE_KEY_FILE of api, fanout and the gateway
+
+ROLE is the name of a role, or gateway, setup or operator. The files for the servers contain only hashes of the
+passwords. If the folder already has passwords and a key, the command keeps them, and updates only the rights
+and the URLs.`,
+		RunE:              func(_ *cobra.Command, args []string) error { return writeUsers(c, args[0], servers) },
+		ValidArgsFunction: cli.Files,
+	}
+	cmd.Flags().StringVar(&servers.AMQP, "amqp", "amqp://localhost:5672/", "`URL` of RabbitMQ, without a user.")
+	cmd.Flags().StringVar(&servers.Redis, "redis", "redis://localhost:6379", "`URL` of Redis, without a user.")
+	return cmd
+}
+
+func writeUsers(c *console, dir string, servers rights.Servers) error {
+	namespace, err := c.namespace()
+	if err != nil {
+		return err
+	}
+	created, err := rights.Write(dir, namespace, servers)
 	if errors.Is(err, rights.ErrURL) {
 		return pipeline.UsageError(err)
 	}
@@ -72,6 +115,6 @@ func (u *usersCmd) Run(c *console) error {
 		return err
 	}
 	passwords := pipeline.Plural(len(created), "new password")
-	fmt.Fprintf(c.text(), "wrote the users of all roles to %s, with %s\n", u.Dir, passwords)
+	fmt.Fprintf(c.text(), "wrote the users of all roles to %s, with %s\n", dir, passwords)
 	return nil
 }

@@ -5,20 +5,28 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/spf13/cobra"
+
 	"github.com/matchwire/matchwire/event"
 	"github.com/matchwire/matchwire/internal/pipeline"
 )
 
-type tailCmd struct {
-	Patterns []string `arg:"" optional:"" name:"pattern" help:"Topic patterns, like 'soccer.mls.*' (default: all events)."`
-	JSON     bool     `name:"json" help:"Print each event as a JSON line, exactly as published."`
+func tailCommand(c *console) *cobra.Command {
+	var asJSON bool
+	cmd := &cobra.Command{
+		Use:   "tail [PATTERN…]",
+		Short: "Print new events.",
+		Long: `Arguments:
+  PATTERN…  Topic patterns, like 'soccer.mls.*' (default: all events)
+
+In a pattern, * matches one word of the routing key SPORT.LEAGUE.KIND, and # matches any number of words.`,
+		RunE: func(cmd *cobra.Command, args []string) error { return tail(cmd.Context(), c, args, asJSON) },
+	}
+	cmd.Flags().BoolVar(&asJSON, "json", false, "Print each event as a JSON line, exactly as published.")
+	return cmd
 }
 
-func (t *tailCmd) Help() string {
-	return "In a pattern, * matches one word of the routing key SPORT.LEAGUE.KIND, and # matches any number of words."
-}
-
-func (t *tailCmd) Run(ctx context.Context, c *console) error {
+func tail(ctx context.Context, c *console, patterns []string, asJSON bool) error {
 	servers, err := c.requireRabbit("tail reads from a RabbitMQ server")
 	if err != nil {
 		return err
@@ -27,13 +35,12 @@ func (t *tailCmd) Run(ctx context.Context, c *console) error {
 	if err != nil {
 		return err
 	}
-	patterns := t.Patterns
 	if len(patterns) == 0 {
 		patterns = []string{"#"}
 	}
 	onReady := func() { fmt.Fprintln(c.err, "waiting for events:", strings.Join(patterns, " ")) }
 	show := func(e event.Event, body []byte) error {
-		if t.JSON {
+		if asJSON {
 			_, err := fmt.Fprintf(c.out, "%s\n", body)
 			return err
 		}

@@ -10,29 +10,48 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"github.com/spf13/cobra"
+
 	"github.com/matchwire/matchwire/internal/pipeline"
 	"github.com/matchwire/matchwire/internal/trace"
 )
 
-type traceCmd struct {
-	ID   string `arg:"" name:"tid" help:"TID of a job, or ID of an event or task."`
-	Jobs int    `help:"${trace_jobs}" default:"10"`
-	Rows bool   `help:"${trace_rows}"`
-	JSON bool   `name:"json" help:"Print the tree as JSON."`
+func traceCommand(c *console) *cobra.Command {
+	var t showTrace
+	cmd := &cobra.Command{
+		Use:   "trace ID",
+		Short: "Show the steps of a job, such as an API call, with times and outcomes.",
+		Long: `Arguments:
+  ID  TID of a job, or ID of an event or task
+
+An external cause, such as POST /api/matches, starts a job. All events, tasks and log lines of a job have the
+same TID (transaction ID). Webhook calls contain the TID in the header X-Transaction-Id. A poll that the
+schedule starts is a separate job with a new TID. Below the job that activated a match, trace lists scheduled
+jobs that produced an event or failed. Traces are stored for 48 hours, unless trace.keep in the config sets a
+different duration.`,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			t.id = args[0]
+			return t.run(cmd.Context(), c)
+		},
+	}
+	cmd.Flags().IntVar(&t.jobs, "jobs", 10, "Show at most `NUMBER` scheduled jobs. If there are more, "+
+		"only the latest are shown.")
+	cmd.Flags().BoolVar(&t.rows, "rows", false, "Show the row of the page that each event came from. "+
+		"For the event whose ID you pass, the row is always shown.")
+	cmd.Flags().BoolVar(&t.json, "json", false, "Print the tree as JSON.")
+	return cmd
 }
 
-func (t *traceCmd) Help() string {
-	return "An external cause, such as POST /api/matches, starts a job. " +
-		"All events, tasks and log lines of a job have the same TID (transaction ID). " +
-		"Webhook calls contain the TID in the header X-Transaction-Id. " +
-		"A poll that the schedule starts is a separate job with a new TID. " +
-		"Below the job that activated a match, trace lists scheduled jobs that produced an event or failed. " +
-		"Traces are stored for 48 hours, unless trace.keep in the config sets a different duration."
+// A showTrace holds the arguments and flags of the command trace.
+type showTrace struct {
+	id         string
+	jobs       int
+	rows, json bool
 }
 
-func (t *traceCmd) Run(ctx context.Context, c *console) error {
-	if t.Jobs < 1 {
-		return pipeline.UsageError(fmt.Errorf("--jobs %d: want 1 or more", t.Jobs))
+func (t *showTrace) run(ctx context.Context, c *console) error {
+	if t.jobs < 1 {
+		return pipeline.UsageError(fmt.Errorf("--jobs %d: want 1 or more", t.jobs))
 	}
 	servers, err := c.requireRedis("traces are stored in Redis")
 	if err != nil {
@@ -42,19 +61,19 @@ func (t *traceCmd) Run(ctx context.Context, c *console) error {
 	if err != nil {
 		return err
 	}
-	tree, err := pipeline.LoadTrace(ctx, servers, namespace, t.ID, t.Jobs, c.log)
+	tree, err := pipeline.LoadTrace(ctx, servers, namespace, t.id, t.jobs, c.log)
 	switch {
 	case errors.Is(err, trace.ErrNotFound):
-		return fmt.Errorf("%s: %w", t.ID, err)
+		return fmt.Errorf("%s: %w", t.id, err)
 	case err != nil:
 		return err
 	}
-	if t.JSON {
+	if t.json {
 		out := json.NewEncoder(c.out)
 		out.SetEscapeHTML(false)
 		return out.Encode(tree)
 	}
-	p := &treePrinter{out: c.text(), rows: t.Rows, message: tree.Message}
+	p := &treePrinter{out: c.text(), rows: t.rows, message: tree.Message}
 	p.tree(tree)
 	for _, job := range tree.Jobs {
 		p.scheduled(job, tree)

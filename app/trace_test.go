@@ -73,10 +73,12 @@ func all(nodes []*trace.Node) (list []*trace.Node) {
 }
 
 // path follows steps from one of nodes down through its children. It returns the last node, or nil
-// if there is no such path. Each step is a prefix of the text "op role name" of a node.
+// if there is no such path. Each step is a prefix of the text "op role name" of a node. path ignores
+// deliveries of an event that was handled before: the broker may deliver an event more than once.
 func path(nodes []*trace.Node, steps ...string) *trace.Node {
 	for _, n := range nodes {
-		if strings.HasPrefix(string(n.Op)+" "+n.Role+" "+n.Name, steps[0]) {
+		step := string(n.Op) + " " + n.Role + " " + n.Name
+		if strings.HasPrefix(step, steps[0]) && n.Outcome != "was handled before" {
 			if len(steps) == 1 {
 				return n
 			}

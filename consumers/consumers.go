@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/redis/go-redis/v9"
+	"github.com/spf13/cobra"
 	"golang.org/x/sync/errgroup"
 
 	"github.com/matchwire/matchwire/broker"
@@ -78,12 +79,14 @@ type Plugin struct {
 	New  Maker
 	// Named reports whether the consumer runs only if it has a section in the config.
 	Named bool
-	// Command, if not nil, points to a struct with kong tags that declares the subcommands of
-	// matchwire NAME. Their Run methods can have parameters of the types context.Context, [Host] and
-	// io.Writer. The writer is standard output.
-	Command any
-	// Help describes Command in one line.
-	Help string
+	// Command, if not nil, returns the command matchwire NAME, which can have subcommands. Its
+	// functions write to cmd.OutOrStdout(), and end when cmd.Context() ends. To read the settings of
+	// the consumer, they call open. It returns the Host, or an error if matchwire cannot load the
+	// config or connect to Redis. The command must not set PersistentPreRun.
+	//
+	// If Args is nil, matchwire checks the number of arguments against their names in Use. In
+	// "export DIR [PATTERN…]", DIR is required, and any number of patterns can follow.
+	Command func(open func() (Host, error)) *cobra.Command
 }
 
 // A Host holds what matchwire provides to a consumer.

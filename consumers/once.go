@@ -22,8 +22,8 @@ const keepDone = 24 * time.Hour
 
 // marks records in Redis which events a consumer has handled or is handling:
 //
-//	mw:handled:<consumer>:<event ID>            "done" for a day; "<instance>:<attempt>" during an attempt
-//	mw:handled:<consumer>:<event ID>:<attempt>  for a minute, if the attempt was abandoned
+//	mw:handled:<consumer>:{<event ID>}            "done" for a day; "<instance>:<attempt>" during an attempt
+//	mw:handled:<consumer>:{<event ID>}:<attempt>  for a minute, if the attempt was abandoned
 //
 // The mark of an attempt is a lease, which is renewed while the handler runs. If the process dies,
 // the lease expires, and another process can handle the event. Until then, the event is postponed,
@@ -98,7 +98,7 @@ const keepAbandoned = time.Minute
 // once calls h unless the event was handled before. If h returns nil, once marks the event as handled.
 // If the event is being handled, once postpones it.
 func (m marks) once(ctx context.Context, e event.Event, h func(context.Context, event.Event) error) error {
-	key := m.prefix + e.ID
+	key := m.prefix + "{" + e.ID + "}" // the braces put all keys of an event into one slot of a Redis cluster
 	if e.Data.Backfill {
 		key += ":backfill"
 	}

@@ -130,7 +130,7 @@ func (b *onceHarness) message(e event.Event) broker.Message {
 	return m
 }
 
-func markOf(e event.Event) string { return "mw:handled:test:" + e.ID }
+func markOf(e event.Event) string { return "mw:handled:test:{" + e.ID + "}" }
 
 // A calls counts the calls of its handler.
 type calls struct{ n atomic.Int64 }

@@ -22,7 +22,7 @@ func RedisError(err error) error {
 func unavailable(reply redis.Error) bool {
 	for _, prefix := range []string{
 		"LOADING", "READONLY", "OOM", "MISCONF", "MASTERDOWN", "NOREPLICAS", "BUSY",
-		"CLUSTERDOWN", "CROSSSLOT", "MOVED", "ASK", "TRYAGAIN", // a cluster, which matchwire does not support
+		"CLUSTERDOWN", "CROSSSLOT", "MOVED", "ASK", "TRYAGAIN", // a cluster during a failover, or with the wrong form of URL
 		"NOAUTH", "WRONGPASS", "NOPERM",
 	} {
 		if redis.HasErrorPrefix(reply, prefix) {

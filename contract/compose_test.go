@@ -210,6 +210,14 @@ func TestComposeSecrets(t *testing.T) {
 			}
 		}
 	}
+	// The gateway, and the instances that it forwards to, have the key for announcements.
+	for _, s := range p.Services {
+		key := environment(s)["MATCHWIRE_INSTANCE_KEY_FILE"]
+		want := slices.Contains([]string{"api", "fanout", "gateway"}, s.Name)
+		if (key != "") != want {
+			t.Errorf("service %s: MATCHWIRE_INSTANCE_KEY_FILE=%q, want a value: %t", s.Name, key, want)
+		}
+	}
 	mounted := map[string]bool{}
 	for _, v := range p.Services["users"].Volumes {
 		if owner, ok := strings.CutPrefix(v.Source, "secrets-"); ok {

@@ -83,7 +83,7 @@ func newServer(t *testing.T, r *redis.Client) *server {
 	}
 	s.api = &httpapi.API{
 		Schedule: s.schedule, Profiles: lib, Boards: scoreboard.NewBoards(r, "mw:"), Traces: traces,
-		Instances: instances.New(r, "mw:"), Guard: &guard.Guard{Local: true, Tokens: tokens}, Recorder: recorder,
+		Instances: instances.New(r, "mw:", ""), Guard: &guard.Guard{Local: true, Tokens: tokens}, Recorder: recorder,
 		Log: slog.New(slog.NewTextHandler(&s.log, nil)),
 	}
 	doc, err := libopenapi.NewDocument(openAPI(t))

@@ -16,6 +16,7 @@ var baseball = Rules{
 	NoClock:     true,
 
 	ShortPeriods: true,
+	RareDraw:     true,
 
 	Situation: []Member{{Name: "batting"}, {"balls", 0, 4}, {"strikes", 0, 3}, {"outs", 0, 3}, {"bases", 1, 3}},
 

@@ -64,6 +64,7 @@ type Rules struct {
 	CountsGoals  bool // the score is the number of goals
 	ShootoutGoal bool // the winner of a shoot-out gets one goal
 	NoDraw       bool // no match ends with a level score
+	RareDraw     bool // a match ends with a level score only if it cannot go on, for example because of rain
 	CountsSets   bool // the score counts the sets that are over, so the end of a set changes it
 	SetScore     bool // the score counts the games of the set, and starts again with each set
 	ShortPeriods bool // periods are short, so a player rarely scores twice in one

@@ -21,6 +21,10 @@ func (h *Hub) accept(w http.ResponseWriter, r *http.Request) (req request, ok bo
 			r.Header.Get("Origin"))
 		return req, h.refuse(w, http.StatusForbidden, err)
 	}
+	if origin := r.Header.Get("Origin"); origin != "" { // so that a page can read why its request was refused
+		w.Header().Set("Access-Control-Allow-Origin", origin)
+		w.Header().Add("Vary", "Origin")
+	}
 	if r.Method != http.MethodGet { // HEAD, which the patterns of Handler accept too
 		return req, h.refuse(w, http.StatusMethodNotAllowed, fmt.Errorf("method %s: want GET", r.Method))
 	}

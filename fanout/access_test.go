@@ -279,13 +279,15 @@ func TestInvalidKeys(t *testing.T) {
 }
 
 func TestOrigins(t *testing.T) {
-	origins := []string{"https://club.example", "https://*.news.example"}
+	origins := []string{"https://club.example", "https://*.news.example", "http://localhost:*"}
 	n := newNodeOf(t, memory.New(nil, nil), fanout.Options{Origins: origins})
 	for origin, want := range map[string]int{
 		"": 101, n.URL: 101,
 		"https://club.example": 101, "https://live.news.example": 101, "HTTPS://CLUB.EXAMPLE": 101,
 		"http://club.example": 403, "https://club.example:444": 403, "https://club.example.evil.example": 403,
 		"https://news.example": 403, "https://evilnews.example": 403, "null": 403,
+		"http://localhost:5173": 101, "http://localhost": 101, "https://localhost:5173": 403,
+		"http://localhost.evil.example": 403,
 	} {
 		h := http.Header{}
 		if origin != "" {
@@ -298,7 +300,7 @@ func TestOrigins(t *testing.T) {
 	for o, valid := range map[string]bool{
 		"https://a.example": true, "https://*.a.example": true, "http://localhost:3000": true,
 		"a.example": false, "https://a.example/": false, "*": false, "https://*": false, "https://a.*.example": false,
-		"ftp://a.example": false,
+		"ftp://a.example": false, "http://localhost:*": true, "https://*.a.example:*": false, "http://*:*": false,
 	} {
 		if err := access.CheckOrigin(o); (err == nil) != valid {
 			t.Errorf("CheckOrigin(%q) = %v, want an error: %v", o, err, !valid)

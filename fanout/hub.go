@@ -46,8 +46,6 @@ package fanout
 import (
 	"cmp"
 	"context"
-	"embed"
-	"io/fs"
 	"log/slog"
 	"net/http"
 	"strconv"
@@ -60,6 +58,7 @@ import (
 	"github.com/matchwire/matchwire/fanout/eventlog"
 	"github.com/matchwire/matchwire/fanout/internal/boards"
 	"github.com/matchwire/matchwire/fanout/presence"
+	"github.com/matchwire/matchwire/fanout/web"
 	"github.com/matchwire/matchwire/health"
 	"github.com/matchwire/matchwire/internal/nonblock"
 	"github.com/matchwire/matchwire/internal/quota"
@@ -238,32 +237,14 @@ func (h *Hub) Health() []health.Issue {
 	return nil
 }
 
-// web holds the live page and the JavaScript client.
-//
-//go:embed web
-var web embed.FS
-
-// Handler returns a handler that serves the live page at /, the streams at /ws and /sse, and the
-// presence at /presence.
+// Handler returns a handler that serves the live page at /, /match/ID and /embed, the streams at /ws and
+// /sse, and the presence at /presence.
 func (h *Hub) Handler() http.Handler {
-	files, err := fs.Sub(web, "web")
-	if err != nil {
-		panic(err) // web is embedded
-	}
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /ws", h.ServeWS)
 	mux.HandleFunc("GET /sse", h.ServeSSE)
 	mux.HandleFunc("GET /presence", h.ServePresence)
-	page := http.FileServerFS(files)
-	mux.Handle("GET /", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		w.Header().Set("Content-Security-Policy", "default-src 'self'; connect-src 'self' ws: wss:; frame-ancestors 'self'")
-		w.Header().Set("Cache-Control", "no-cache")
-		w.Header().Set("X-Content-Type-Options", "nosniff")
-		if r.URL.Path == "/live.js" { // all pages may load it; Options.Origins limits which may connect
-			w.Header().Set("Access-Control-Allow-Origin", "*")
-		}
-		page.ServeHTTP(w, r)
-	}))
+	mux.Handle("GET /", web.Handler(h.options.Origins))
 	return mux
 }
 

@@ -212,3 +212,27 @@ func TestTokensAndScoreboards(t *testing.T) {
 		}
 	}
 }
+
+// A snapshot with corrections and retractions matches the schema. The retracted incident is not among the incidents.
+func TestSnapshotWithRetraction(t *testing.T) {
+	b := memory.New(nil, nil)
+	publishNth(t, b, "m1", "soccer.mls.goal", 1, nil)
+	publishNth(t, b, "m1", "soccer.mls.goal_corrected", 2, func(d *event.Data) {
+		d.Incident, d.Action, d.Rev, d.Reason = "m1/1", event.Corrected, 2, "the page names another player"
+		d.Changes = map[string]event.Change{"player": {Old: "P1", New: "P2"}}
+	})
+	publishNth(t, b, "m1", "soccer.mls.goal", 3, nil)
+	publishNth(t, b, "m1", "soccer.mls.goal_retracted", 4, func(d *event.Data) {
+		d.Incident, d.Action, d.Rev, d.Reason = "m1/3", event.Retracted, 2, "the page no longer shows the goal"
+		d.Match.Clock = event.Clock{Period: "1h", Minute: 27}
+	})
+	n := newNode(t, b)
+	if got := n.follow(t, "").snapshot(); got != "m1" {
+		t.Errorf("the snapshot has the matches %q, want m1", got)
+	}
+	m := n.follow(t, "").read().Snapshot.Matches[0]
+	if len(m.Incidents) != 1 || m.Incidents[0].Changes["player"].New != "P2" || len(m.Retracted) != 1 ||
+		m.Retracted[0].Incident != "m1/3" || m.Retracted[0].Retraction.Clock.Minute != 27 {
+		t.Errorf("the incidents are %+v and the retracted incidents %+v", m.Incidents, m.Retracted)
+	}
+}

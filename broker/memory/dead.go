@@ -66,8 +66,14 @@ func (b *Broker) WalkDead(ctx context.Context, name string,
 	defer b.mu.Unlock()
 	for _, l := range requeued {
 		l.Attempt, l.Expires = 0, time.Time{}
-		q.push(&item{Message: l.Message, firstSeen: l.FirstSeen})
+		m := q.newItem(l.Message)
+		m.firstSeen = l.FirstSeen
+		b.record(change{Retried: m.retried(name, time.Time{})})
+		b.push(name, q, m)
 	}
 	q.dead = append(kept, q.dead...)
+	if len(kept) < len(walked) {
+		b.record(change{Letters: &letters{name, q.dead}})
+	}
 	return err
 }

@@ -1,5 +1,5 @@
 // Package memory implements a broker inside the process, without a server. The demo, the
-// embedded mode and tests use it. It stores nothing on disk.
+// embedded mode and tests use it. With a [Journal], its messages survive a restart.
 package memory
 
 import (
@@ -34,6 +34,7 @@ type Broker struct {
 	mu      sync.Mutex
 	queues  map[string]*queue
 	history eventLog
+	journal Journal // nil if nothing is recorded
 }
 
 // New returns an empty broker. pauses holds the pause before each retry of a message; nil means
@@ -48,8 +49,19 @@ func New(pauses []time.Duration, log *slog.Logger) *Broker {
 	return &Broker{pauses: pauses, log: log, queues: map[string]*queue{}, history: eventLog{grown: make(chan struct{})}}
 }
 
-// Health reports no issues: the Broker works while the process does.
-func (b *Broker) Health(context.Context) []health.Issue { return nil }
+// Health reports the error of the latest write to the journal. Without a journal it reports no issues:
+// the Broker works while the process does.
+func (b *Broker) Health(context.Context) []health.Issue {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.journal == nil {
+		return nil
+	}
+	if err := b.journal.Err(); err != nil {
+		return []health.Issue{{Text: err.Error(), Down: true}}
+	}
+	return nil
+}
 
 // Queues returns the names of all queues, sorted.
 func (b *Broker) Queues() []string {
@@ -83,35 +95,69 @@ func (b *Broker) QueueHealth(_ context.Context, queues []string) (map[string][]h
 func (b *Broker) Close() error { return nil }
 
 // Publish adds each event to the log and to the queues with a matching pattern. It adds each task
-// to the queue for the task's name.
+// to the queue for the task's name. If the journal cannot be written, it adds no message and returns an
+// error that wraps [broker.ErrUnavailable].
 func (b *Broker) Publish(_ context.Context, msgs ...broker.Message) (int, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	if err := b.recordPublished(msgs); err != nil {
+		return 0, fmt.Errorf("%w: %w", broker.ErrUnavailable, err)
+	}
 	for _, m := range msgs {
-		if m.Exchange == broker.Tasks {
-			b.queue(broker.TaskQueue(m.Key), broker.Tasks, m.Key).push(&item{Message: m})
-			continue
-		}
-		b.history.append(m)
-		for _, q := range b.queues {
-			if q.matches(m.Key) {
-				q.push(&item{Message: m})
-			}
+		for name, q := range b.route(m) {
+			b.push(name, q, q.newItem(m))
 		}
 	}
 	return len(msgs), nil
 }
 
-// Declare declares a queue and binds it.
-func (b *Broker) Declare(_ context.Context, s broker.Subscription) error {
-	b.declare(s)
-	return nil
+// route adds an event to the log. It returns the queues that receive the message, by name.
+func (b *Broker) route(m broker.Message) map[string]*queue {
+	if m.Exchange == broker.Tasks {
+		name := broker.TaskQueue(m.Key)
+		return map[string]*queue{name: b.queue(name, broker.Tasks, m.Key)}
+	}
+	b.history.append(m)
+	matching := map[string]*queue{}
+	for name, q := range b.queues {
+		if q.matches(m.Key) {
+			matching[name] = q
+		}
+	}
+	return matching
 }
 
-func (b *Broker) declare(s broker.Subscription) *queue {
+// push adds an item to a queue, and records the items that the queue drops.
+func (b *Broker) push(name string, q *queue, m *item) {
+	for _, dropped := range q.push(m) {
+		b.record(change{Gone: &itemID{name, dropped.number}})
+	}
+}
+
+// Declare declares a queue and binds it. If the journal cannot be written, it returns an error that
+// wraps [broker.ErrUnavailable].
+func (b *Broker) Declare(_ context.Context, s broker.Subscription) error {
+	_, err := b.declare(s)
+	return err
+}
+
+func (b *Broker) declare(s broker.Subscription) (*queue, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	return b.queue(s.Queue, s.Exchange, s.Patterns...)
+	if b.journal != nil && !b.isBound(s) {
+		err := b.write(true, change{Declared: &declared{s.Queue, s.Exchange, s.Patterns}})
+		if err != nil {
+			return nil, fmt.Errorf("%w: %w", broker.ErrUnavailable, err)
+		}
+	}
+	return b.queue(s.Queue, s.Exchange, s.Patterns...), nil
+}
+
+// isBound reports whether the queue of a subscription exists and has all its patterns.
+func (b *Broker) isBound(s broker.Subscription) bool {
+	q := b.queues[s.Queue]
+	unbound := func(p string) bool { return !slices.Contains(q.patterns, p) }
+	return q != nil && !slices.ContainsFunc(s.Patterns, unbound)
 }
 
 // queue binds the named queue to patterns and returns it. It first creates the queue if there is
@@ -119,7 +165,7 @@ func (b *Broker) declare(s broker.Subscription) *queue {
 func (b *Broker) queue(name string, from broker.Exchange, patterns ...string) *queue {
 	q := b.queues[name]
 	if q == nil {
-		q = &queue{exchange: from, ready: make(chan struct{}, 1)}
+		q = &queue{exchange: from, ready: make(chan struct{}, 1), out: map[uint64]*item{}}
 		b.queues[name] = q
 	}
 	for _, p := range patterns {
@@ -132,7 +178,10 @@ func (b *Broker) queue(name string, from broker.Exchange, patterns ...string) *q
 
 // Subscribe declares a queue, binds it, and calls h for its messages until ctx ends.
 func (b *Broker) Subscribe(ctx context.Context, s broker.Subscription, h broker.Handler) error {
-	q := b.declare(s)
+	q, err := b.declare(s)
+	if err != nil {
+		return err
+	}
 	if s.Ready != nil {
 		close(s.Ready)
 	}
@@ -157,6 +206,9 @@ func (b *Broker) next(ctx context.Context, q *queue) *item {
 	for ctx.Err() == nil {
 		b.mu.Lock()
 		m := q.pop()
+		if m != nil {
+			q.out[m.number] = m
+		}
 		b.mu.Unlock()
 		if m != nil {
 			return m
@@ -174,8 +226,8 @@ func (b *Broker) next(ctx context.Context, q *queue) *item {
 	return nil
 }
 
-// settle retries or dead-letters a message whose handler returned err. If err is nil, it does
-// nothing. If there is no space for the retry, it drops the message.
+// settle retries or dead-letters a message whose handler returned err. If err is nil, the message is
+// handled. If there is no space for the retry, settle drops the message.
 func (b *Broker) settle(name string, q *queue, m *item, err error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -188,19 +240,35 @@ func (b *Broker) settle(name string, q *queue, m *item, err error) {
 		}
 		if q.waiting+len(m.Body) > maxQueueBytes {
 			q.dropped++
-			return
+			break
 		}
-		q.waiting += len(m.Body)
-		time.AfterFunc(pause, func() {
-			b.mu.Lock()
-			defer b.mu.Unlock()
-			q.waiting -= len(m.Body)
-			q.push(m)
-		})
+		m.due = time.Now().Add(pause)
+		b.record(change{Retried: m.retried(name, m.due)})
+		b.retry(name, q, m, pause)
+		return
 	case broker.Dead:
-		reason := broker.Reason(err)
-		b.log.Error("message dead-lettered", "queue", name, "id", m.ID, "tid", m.TID, "attempts", m.Attempt, "reason", reason)
-		q.deadLetter(broker.DeadLetter{Message: m.Message, Reason: reason, FirstSeen: m.firstSeen})
+		letter := broker.DeadLetter{Message: m.Message, Reason: broker.Reason(err), FirstSeen: m.firstSeen}
+		b.log.Error("message dead-lettered", "queue", name, "id", m.ID, "tid", m.TID, "attempts", m.Attempt,
+			"reason", letter.Reason)
+		b.record(change{Dead: &deadItem{itemID{name, m.number}, letter}})
+		q.deadLetter(letter)
+		delete(q.out, m.number)
+		return
 	case broker.Ack:
 	}
+	b.record(change{Gone: &itemID{name, m.number}})
+	delete(q.out, m.number)
+}
+
+// retry pushes an item again after a pause.
+func (b *Broker) retry(name string, q *queue, m *item, pause time.Duration) {
+	q.waiting += len(m.Body)
+	time.AfterFunc(pause, func() {
+		b.mu.Lock()
+		defer b.mu.Unlock()
+		q.waiting -= len(m.Body)
+		delete(q.out, m.number)
+		m.due = time.Time{}
+		b.push(name, q, m)
+	})
 }

@@ -10,8 +10,10 @@ import (
 // An item is a message in a queue.
 type item struct {
 	broker.Message
+	number    uint64 // number of the item in its queue, from 1
 	firstSeen time.Time
-	outages   int // number of attempts that failed in an outage or were postponed
+	due       time.Time // when the item is pushed again; zero if it waits for no retry
+	outages   int       // number of attempts that failed in an outage or were postponed
 }
 
 // A queue stores messages until a worker receives them. The mutex of the broker guards all
@@ -19,10 +21,12 @@ type item struct {
 type queue struct {
 	exchange broker.Exchange
 	patterns []string
+	last     uint64 // number of the latest item
 	items    []*item
-	bytes    int // total size of the bodies in items
-	waiting  int // total size of the bodies of the messages that wait for a retry
-	dropped  int // number of messages dropped because the queue was full
+	out      map[uint64]*item // items that a worker has, or that wait for a retry, by number
+	bytes    int              // total size of the bodies in items
+	waiting  int              // total size of the bodies of the messages that wait for a retry
+	dropped  int              // number of messages dropped because the queue was full
 	dead     []broker.DeadLetter
 	ready    chan struct{} // contains a token when items may contain a message
 }
@@ -32,15 +36,23 @@ func (q *queue) matches(key string) bool {
 	return q.exchange == broker.LiveEvents && event.MatchAny(q.patterns, key)
 }
 
-// push adds m. While the queue exceeds its bound, push drops the oldest message, but never m.
-func (q *queue) push(m *item) {
+// newItem returns an item with the next number.
+func (q *queue) newItem(m broker.Message) *item {
+	q.last++
+	return &item{Message: m, number: q.last}
+}
+
+// push adds m. While the queue exceeds its bound, push drops the oldest message, but never m. It returns
+// the dropped items.
+func (q *queue) push(m *item) (dropped []*item) {
 	q.items = append(q.items, m)
 	q.bytes += len(m.Body)
 	for q.bytes > maxQueueBytes && len(q.items) > 1 {
-		q.pop()
+		dropped = append(dropped, q.pop())
 		q.dropped++
 	}
 	q.wake()
+	return dropped
 }
 
 // pop removes the oldest message and returns it, or nil if the queue is empty. It wakes another

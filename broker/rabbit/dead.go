@@ -21,6 +21,10 @@ const (
 	walkWindow = 32
 	// walkIdle is how long a walk waits for a delivery before it checks whether the queue is empty.
 	walkIdle = 500 * time.Millisecond
+	// returnTime is the maximum time that a walk waits until the kept dead letters are back in the queue.
+	returnTime = 3 * time.Second
+	// returnPause is the time between two looks at that queue.
+	returnPause = 20 * time.Millisecond
 )
 
 // CountDead returns the number of messages in the dead-letter queue of queue.
@@ -36,8 +40,8 @@ func (b *Broker) CountDead(ctx context.Context, queue string) (int, error) {
 
 // WalkDead consumes the dead letters in windows, with a new consumer for each window. It leaves the
 // kept dead letters unacknowledged, so they use up the window. When the channel closes, they return
-// to their places in the queue. WalkDead does not use basic.get, which gets slower with each kept
-// dead letter.
+// to their places in the queue. WalkDead waits for that, so that the next walk visits them.
+// WalkDead does not use basic.get, which gets slower with each kept dead letter.
 func (b *Broker) WalkDead(ctx context.Context, queue string,
 	h func(broker.DeadLetter) (broker.DeadAction, error)) error {
 	n, err := b.CountDead(ctx, queue)
@@ -56,7 +60,27 @@ func (b *Broker) WalkDead(ctx context.Context, queue string,
 	if errors.Is(err, errEmptied) {
 		err = nil
 	}
-	return errors.Join(err, w.flush(ctx))
+	err = errors.Join(err, w.flush(ctx))
+	_ = ch.Close() // what was kept stays in the queue in any case
+	b.awaitDead(ctx, queue, n-w.removed)
+	return err
+}
+
+// awaitDead waits until queue has at least n dead letters, for at most returnTime. Another walk can have
+// removed some of them.
+func (b *Broker) awaitDead(ctx context.Context, queue string, n int) {
+	ctx, cancel := context.WithTimeout(ctx, returnTime)
+	defer cancel()
+	for {
+		if count, err := b.CountDead(ctx, queue); err != nil || count >= n {
+			return
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(returnPause):
+		}
+	}
 }
 
 // errEmptied reports that the queue was empty before the walk had visited all of its dead letters.
@@ -69,6 +93,7 @@ type deadWalk struct {
 	queue     string // full name
 	left      int    // number of dead letters that the walk has not visited
 	handle    func(broker.DeadLetter) (broker.DeadAction, error)
+	removed   int             // number of dead letters that the walk discarded or requeued
 	windows   int             // number of windows so far
 	requeuing []amqp.Delivery // dead letters to requeue at the next flush
 }
@@ -147,6 +172,7 @@ func (w *deadWalk) visit(ctx context.Context, d amqp.Delivery) (broker.DeadActio
 	case err != nil:
 		return action, err
 	case action == broker.Discard:
+		w.removed++
 		return action, d.Ack(false)
 	case action == broker.Requeue:
 		w.requeuing = append(w.requeuing, d)
@@ -172,6 +198,7 @@ func (w *deadWalk) flush(ctx context.Context) error {
 		if aerr := d.Ack(false); aerr != nil {
 			return errors.Join(err, fmt.Errorf("deleting a dead letter that was requeued to %q: %w", w.queue, aerr))
 		}
+		w.removed++
 	}
 	w.requeuing = nil
 	if err != nil {

@@ -627,7 +627,7 @@ func TestCursorSurvivesARestart(t *testing.T) {
 	}
 	read := func(from broker.Cursor, id string) (last broker.Cursor) {
 		t.Helper()
-		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		ctx, cancel := context.WithTimeout(t.Context(), 4*time.Minute) // a restart beside other tests takes long
 		defer cancel()
 		err := b.ReadLog(ctx, from, nil, func(at broker.Cursor, m broker.Message) error {
 			if last = at; m.ID == id {

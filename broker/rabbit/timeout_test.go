@@ -107,10 +107,13 @@ func TestCaseConsumerTimeout(t *testing.T) {
 		if err := <-ended; err != nil {
 			t.Error(err)
 		}
-		for id, want := range map[string]int{"slow": 1, "bad": 2} {
-			if calls, _ := r.count(id); calls != want {
-				t.Errorf("%s: message %s was handled %d times, want %d", name, id, calls, want)
-			}
+		if calls, _ := r.count("slow"); calls != 1 {
+			t.Errorf("%s: message slow was handled %d times, want 1", name, calls)
+		}
+		// If the broker takes longer than the timeout to confirm the copy for the next attempt, it delivers the
+		// message again.
+		if calls, _ := r.count("bad"); calls < 2 {
+			t.Errorf("%s: message bad was handled %d times, want at least 2", name, calls)
 		}
 		found := false
 		for _, issue := range b.Health(t.Context()) {

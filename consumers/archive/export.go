@@ -13,22 +13,53 @@ import (
 	"strings"
 	"time"
 
+	"github.com/spf13/cobra"
+
 	"github.com/matchwire/matchwire/consumers"
 	"github.com/matchwire/matchwire/event"
+	"github.com/matchwire/matchwire/internal/cli"
 )
 
-// Commands holds the subcommands of matchwire archive.
-type Commands struct {
-	Export Export `cmd:"" help:"Print archived events."`
+// Command returns the command matchwire archive.
+func Command(open func() (consumers.Host, error)) *cobra.Command {
+	cmd := &cobra.Command{Use: "archive", Short: "Export events from the archive."}
+	cmd.AddCommand(exportCommand(open))
+	return cmd
+}
+
+func exportCommand(open func() (consumers.Host, error)) *cobra.Command {
+	x := Export{Format: "jsonl"}
+	cmd := &cobra.Command{
+		Use:   "export [PATTERN…]",
+		Short: "Print archived events.",
+		Long:  "Arguments:\n  PATTERN…  Print only events that match a pattern, such as *.*.goal",
+		Args: func(_ *cobra.Command, args []string) error {
+			x.Keys = args
+			return x.Validate()
+		},
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			h, err := open()
+			if err != nil {
+				return err
+			}
+			return x.Run(cmd.Context(), h, cmd.OutOrStdout())
+		},
+	}
+	cli.Enum(cmd, cmd.Flags(), &x.Format, "format",
+		"jsonl prints whole events. csv prints one line of facts for each event.", "jsonl", "csv")
+	cmd.Flags().StringVar(&x.Match, "match", "", "Print only events of the match with this `ID`.")
+	cmd.Flags().StringVar(&x.Since, "since", "",
+		"Print only events since `TIME`, such as 2026-11-28 or 2026-11-28T15:04:05Z.")
+	cmd.Flags().StringVar(&x.Until, "until", "", "Print only events before `TIME`.")
+	return cmd
 }
 
 // Export prints events from the archive.
 type Export struct {
-	Format string   `help:"jsonl (whole events) or csv (facts, one line per event)." enum:"jsonl,csv" default:"jsonl"`
-	Match  string   `help:"Print only events of this match." placeholder:"ID"`
-	Since  string   `help:"Print only events since TIME, such as 2026-11-28 or 2026-11-28T15:04:05Z." placeholder:"TIME"`
-	Until  string   `help:"Print only events before TIME." placeholder:"TIME"`
-	Keys   []string `arg:"" optional:"" name:"pattern" help:"Print only events that match a pattern, such as *.*.goal."`
+	Format       string   // jsonl or csv
+	Match        string   // the ID of the only match to print; "" means all
+	Since, Until string   // "" means no limit
+	Keys         []string // topic patterns; none means all events
 
 	query query
 }

@@ -147,7 +147,7 @@ func (h *harness) host(settings string) consumers.Host {
 
 // Host returns a host for a test. settings is the consumer's section of the config, as YAML text. dir
 // is the folder of the config file.
-func Host(t *testing.T, settings, dir string, r redis.UniversalClient, log *slog.Logger) consumers.Host {
+func Host(t testing.TB, settings, dir string, r redis.UniversalClient, log *slog.Logger) consumers.Host {
 	t.Helper()
 	return consumers.Host{
 		Settings: func(into any) error {

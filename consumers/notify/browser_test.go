@@ -65,7 +65,7 @@ func TestInBrowser(t *testing.T) {
 		return "subscribed"`); got != "subscribed" {
 		t.Fatalf("subscribe script: got %q, want subscribed", got)
 	}
-	if n := w.redis.HLen(t.Context(), "mw:push:phones").Val(); n != 1 {
+	if n := w.redis.HLen(t.Context(), "mw:push:{phones}").Val(); n != 1 {
 		t.Fatalf("stored subscriptions: got %d, want 1", n)
 	}
 	worker := <-registered

@@ -13,20 +13,59 @@ import (
 	"strings"
 	"time"
 
+	"github.com/spf13/cobra"
+
 	"github.com/matchwire/matchwire/consumers"
 	"github.com/matchwire/matchwire/consumers/notify/send"
 	"github.com/matchwire/matchwire/event"
 )
 
-// Commands are the subcommands of matchwire notify.
-type Commands struct {
-	Keys MakeKeys `cmd:"" help:"Create the VAPID keys for a Web Push channel. Do this once."`
-	Try  Try      `cmd:"" help:"Send a sample goal, marked as a test, to a channel."`
+// Command returns the command matchwire notify.
+func Command(open func() (consumers.Host, error)) *cobra.Command {
+	cmd := &cobra.Command{Use: "notify", Short: "Test notification channels and create keys for Web Push."}
+	cmd.AddCommand(keysCommand(), tryCommand(open))
+	return cmd
+}
+
+func keysCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "keys [FILE]",
+		Short: "Create the VAPID keys for a Web Push channel. Do this once.",
+		Long:  "Arguments:\n  FILE  File to create (default: vapid.json). It must not exist",
+		RunE: func(cmd *cobra.Command, args []string) error {
+			k := MakeKeys{File: "vapid.json"}
+			if len(args) > 0 {
+				k.File = args[0]
+			}
+			return k.Run(cmd.OutOrStdout())
+		},
+		ValidArgsFunction: cobra.FixedCompletions(nil, cobra.ShellCompDirectiveDefault),
+	}
+}
+
+func tryCommand(open func() (consumers.Host, error)) *cobra.Command {
+	var t Try
+	cmd := &cobra.Command{
+		Use:   "try CHANNEL",
+		Short: "Send a sample goal, marked as a test, to a channel.",
+		Long:  "Arguments:\n  CHANNEL  Name of a channel in the config",
+		RunE: func(cmd *cobra.Command, args []string) error {
+			t.Channel = args[0]
+			h, err := open()
+			if err != nil {
+				return err
+			}
+			return t.Run(cmd.Context(), h, cmd.OutOrStdout())
+		},
+	}
+	cmd.Flags().StringVar(&t.Language, "language", "",
+		"Language `CODE` of the text (default: the language of the channel's first rule).")
+	return cmd
 }
 
 // MakeKeys is the command that creates the key file of a Web Push channel.
 type MakeKeys struct {
-	File string `arg:"" default:"vapid.json" help:"File to create (default: ${default}). It must not exist."`
+	File string // must not exist
 }
 
 // Run creates the file, readable only by its owner, and prints the public key.
@@ -57,8 +96,8 @@ func (m *MakeKeys) Run(out io.Writer) error {
 
 // Try is the command that sends a sample goal to a channel of the config.
 type Try struct {
-	Channel  string `arg:"" help:"Name of a channel in the config."`
-	Language string `help:"Language of the text (default: the language of the channel's first rule)." placeholder:"CODE"`
+	Channel  string
+	Language string // "" means the language of the channel's first rule
 }
 
 // Run sends the goal to all recipients of the channel, regardless of filters and rules. It prints

@@ -1,6 +1,7 @@
 package notify
 
 import (
+	"maps"
 	"slices"
 	"testing"
 	"time"
@@ -24,14 +25,14 @@ func Describe(t testing.TB, folder, language string, e event.Event) string {
 	return all.render(e, false, language).Line()
 }
 
-// Check executes every shipped template with every event that Samples returns.
+// Check evaluates every shipped text with every event that Samples returns.
 func Check(t testing.TB) {
 	all, err := loadTexts("", false)
 	if err != nil {
 		t.Fatal(err)
 	}
 	for code := range all {
-		if err := all.check(code); err != nil {
+		if err := all.check(code, all[code].programs); err != nil {
 			t.Errorf("%s: %v", code, err)
 		}
 	}
@@ -41,7 +42,7 @@ func Check(t testing.TB) {
 // fallback.
 func Names(language string, k event.Kind) bool {
 	l := shippedTexts()[language]
-	return l != nil && (l.Kinds[string(k)] != "" || l.templates[string(k)] != nil)
+	return l != nil && (l.Kinds[string(k)] != "" || l.programs[string(k)] != nil)
 }
 
 // NameKeys returns the keys of the names of kinds and details that a shipped language itself has. Each
@@ -57,6 +58,9 @@ func NameKeys(language string) []string {
 	slices.Sort(keys)
 	return keys
 }
+
+// TextFields returns the names of the fields that texts can read.
+func TextFields() []string { return slices.Sorted(maps.Keys(textFields)) }
 
 // Samples returns events of every kind, with and without optional data.
 func Samples() []event.Event { return samples() }

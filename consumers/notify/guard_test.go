@@ -56,7 +56,7 @@ func TestPushEndpointsAreGuarded(t *testing.T) {
 		if got := dialed(); got != tc.want {
 			t.Errorf("%s at %s: dialed %q, want %q", tc.endpoint, tc.ip, got, tc.want)
 		}
-		if left := w.redis.HLen(t.Context(), "mw:push:phones").Val(); left != 1 {
+		if left := w.redis.HLen(t.Context(), "mw:push:{phones}").Val(); left != 1 {
 			t.Errorf("%s at %s: %d subscriptions left, want 1", tc.endpoint, tc.ip, left)
 		}
 	}

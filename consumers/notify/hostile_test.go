@@ -93,7 +93,7 @@ func TestHostileTextIsShownAsText(t *testing.T) {
 	})
 }
 
-// withBody returns a webhook channel with a template and a header. Such a channel can send to a
+// withBody returns a webhook channel with a body and a header. Such a channel can send to a
 // service that no other kind of channel supports.
 func withBody(t *testing.T, _ time.Duration) channel {
 	s := serve(t, false, http.StatusOK, "", func(s *service, r *http.Request, body []byte) (string, shown, error) {
@@ -109,7 +109,7 @@ func withBody(t *testing.T, _ time.Duration) channel {
 	})
 	return channel{s, newWorld(t, "channels:\n  hook:\n    webhook:\n      url: '"+s.URL+"'\n"+
 		"      headers: {Access-Token: "+testenv.Secret+"}\n"+
-		"      body: '{\"title\": {{json .Title}}, \"text\": {{json .Body}}}'\n"), "hook"}
+		"      body: '{title, text: .body}'\n"), "hook"}
 }
 
 // Clean removes only characters that can change how other text is shown.

@@ -31,10 +31,14 @@ func TestMistakes(t *testing.T) {
 	}
 	write("bad.json", `{"public": "x", "private": "`+testenv.Secret+`"}`)
 	write("empty", "\n")
-	write("unclosed/en.yaml", "titles:\n  goal: 'Goal'\n  red_card: 'Red {{.Player'\n")
-	write("unknown/en.yaml", "titles:\n  goal: 'Goal of {{.Scorer}}'\n")
-	write("lines/en.yaml", "body: |\n  {{.Kind}}\n  {{.Scorer}}\n")
-	write("function/en.yaml", "titles:\n  goal: '{{upper .Kind}}'\n")
+	write("unclosed/en.yaml", "titles:\n  goal: 'Goal'\n  red_card: 'Red \\(.player'\n")
+	write("unknown/en.yaml", "titles:\n  goal: 'Goal of \\(.scorer)'\n")
+	write("nested/en.yaml", "body: |\n  \\(.kind)\n  \\(when(.score; .score.hme))\n")
+	write("function/en.yaml", "titles:\n  goal: '\\(.kind | upper)'\n")
+	write("object/en.yaml", "titles:\n  goal: 'Goal\\(if .team then \" for \\(.team)\" end)'\n")
+	write("endless/en.yaml", "titles:\n  goal: 'Goal \\(repeat(1) | select(. == 2))'\n")
+	write("old/en.yaml", "titles:\n  goal: 'Goal of {{.Player}}'\n")
+	write("oldbody/en.yaml", "body: '{{if .InPeriod}}{{.InPeriod}}{{end}}'\n")
 	write("kind/en.yaml", "titles:\n  gaol: 'Goal'\n")
 	write("sport/en.yaml", "titles:\n  cricket.goal: 'Goal'\n")
 	write("detail/en.yaml", "titles:\n  goal.Own goal: 'Goal'\n")
@@ -157,10 +161,16 @@ func TestMistakes(t *testing.T) {
 			"gotify.token: want a token without spaces"},
 		{"channels:\n  hook: {pushover: {token: azGDORePK8gMaC0QOYAMyEEuzJnyUi}}",
 			"2:9: channels.hook: pushover.user is missing"},
-		{"channels:\n  hook: {webhook: {url: 'https://x.example', body: '{\"text\": \"{{.Text}}\"}'}}",
-			"body: the result is not JSON if a value contains quotes: write {{json .Text}}"},
-		{"channels:\n  hook: {webhook: {url: 'https://x.example', body: '{{.Scorer}}'}}",
-			"can't evaluate field Scorer"},
+		{"channels:\n  hook: {webhook: {url: 'https://x.example', body: '{\"text\": {{json .Text}}}'}}",
+			"2:52: channels.hook.webhook.body: body: this is a Go template, and matchwire now uses jq: " +
+				"write .text instead of {{.Text}}"},
+		{"channels:\n  hook: {webhook: {url: 'https://x.example', body: '{a: .txt}'}}",
+			"there is no field .txt; did you mean .text?"},
+		{"channels:\n  hook: {webhook: {url: 'https://x.example', body: 'empty'}}", "body: the expression has no result"},
+		{"channels:\n  hook: {webhook: {url: 'https://x.example', body: '.url'}}", "body: the result is null"},
+		{"channels:\n  hook: {webhook: {url: 'https://x.example', body: '{text'}}", `body: unexpected EOF`},
+		{"channels:\n  hook: {webhook: {url: 'https://x.example', body: '[range(1e9)]'}}",
+			"body: the query needs more than "},
 		{"channels:\n  hook: {webhook: {url: 'https://x.example', headers: {'a b': x}}}",
 			`headers: "a b": want the name of a header`},
 		{"channels:\n  hook: {smtp: {from: a@b.example, to: [c@d.example]}}",
@@ -257,12 +267,20 @@ func TestMistakes(t *testing.T) {
 		{"link: club.example/{match}", `1:7: link: link "club.example/{match}": want the address of a match`},
 		{"templates: nowhere", "1:12: templates: stat "},
 		{"templates: none", "there are no language files"},
-		{"templates: unclosed", `unclosed/en.yaml:3:13: titles.red_card: template "Red {{.Player": unclosed action`},
-		{"templates: unknown", `unknown/en.yaml:2:9: titles.goal: template "Goal of {{.Scorer}}": ` +
-			"at <.Scorer>: can't evaluate field Scorer"},
-		{"templates: lines", `lines/en.yaml:1:7: body: template "{{.Kind}}\n{{.Scorer}}\n": line 2: at <.Scorer>: ` +
-			"can't evaluate field Scorer"},
-		{"templates: function", `template "{{upper .Kind}}": function "upper" not defined`},
+		{"templates: unclosed", `unclosed/en.yaml:3:13: titles.red_card: text "Red \\(.player": unterminated string literal`},
+		{"templates: unknown", `unknown/en.yaml:2:9: titles.goal: text "Goal of \\(.scorer)": ` +
+			"there is no field .scorer; did you mean .score?"},
+		{"templates: nested", `nested/en.yaml:1:7: body: text "\\(.kind)\n\\(when(.score; .score.hme))\n": ` +
+			"there is no field .hme; did you mean .home?"},
+		{"templates: function", `text "\\(.kind | upper)": function not defined: upper/0`},
+		{"templates: object", "a text cannot contain an object: want a string or a number. " +
+			"An if without else returns its input"},
+		{"templates: endless", `endless/en.yaml:2:9: titles.goal: text "Goal \\(repeat(1) | select(. == 2))": ` +
+			"the query needs more than 0.2 million instructions"},
+		{"templates: old", `old/en.yaml:2:9: titles.goal: text "Goal of {{.Player}}": ` +
+			`this is a Go template, and matchwire now uses jq: write \(.player) instead of {{.Player}}`},
+		{"templates: oldbody", `oldbody/en.yaml:1:7: body: text "{{if .InPeriod}}{{.InPeriod}}{{end}}": ` +
+			`this is a Go template, and matchwire now uses jq: write \(.player) instead of {{.Player}}`},
 		{"templates: kind", "kind/en.yaml:2:9: titles.gaol: unknown title"},
 		{"templates: sport", "sport/en.yaml:2:17: titles.'cricket.goal': unknown title: want KIND, SPORT.KIND, KIND."},
 		{"templates: detail", "detail/en.yaml:2:18: titles.'goal.Own goal': unknown title"},

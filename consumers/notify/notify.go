@@ -1,4 +1,4 @@
-// Package notify sends notifications to people. Rules choose events, templates turn events into
+// Package notify sends notifications to people. Rules choose events, texts turn events into
 // text, and channels send the text: Web Push, webhooks, chat and mail services. Package send has a
 // sender for each kind of channel.
 //

@@ -90,7 +90,7 @@ func TestGoneSubscriptionsAreRemoved(t *testing.T) {
 	if err := w.deliver("phones", consumertest.Goal()); err != nil {
 		t.Fatal(err)
 	}
-	if left := w.redis.HLen(t.Context(), "mw:push:phones").Val(); left != 1 || s.called() != 2 {
+	if left := w.redis.HLen(t.Context(), "mw:push:{phones}").Val(); left != 1 || s.called() != 2 {
 		t.Errorf("got %d subscriptions after %d calls, want 1 after 2", left, s.called())
 	}
 }
@@ -178,7 +178,7 @@ func TestSubscribing(t *testing.T) {
 		return rec.Code
 	}
 	w.mustSubscribe(`{"subscription": ` + good + `}`)
-	stored := func() int64 { return w.redis.HLen(t.Context(), "mw:push:phones").Val() }
+	stored := func() int64 { return w.redis.HLen(t.Context(), "mw:push:{phones}").Val() }
 	before := stored()
 	if code := call("DELETE", "/phones/subscriptions", good); code != 204 || stored() != before-1 {
 		t.Errorf("DELETE: got %d and %d subscriptions, want 204 and %d", code, stored(), before-1)
@@ -210,7 +210,7 @@ func TestFakeSubscriptions(t *testing.T) {
 		return rec
 	}
 	w.mustSubscribe(`{"subscription": ` + good + `}`)
-	unproven := func() int64 { return w.redis.ZCard(t.Context(), "mw:push:phones:unproven").Val() }
+	unproven := func() int64 { return w.redis.ZCard(t.Context(), "mw:push:{phones}:unproven").Val() }
 	before := unproven()
 	if err := w.deliver("phones", consumertest.Goal()); err != nil || before != 1 || unproven() != 0 {
 		t.Fatalf("error %v; %d subscriptions are unproven before a notification, %d after it; want 1 and 0",
@@ -242,16 +242,26 @@ func TestFakeSubscriptions(t *testing.T) {
 	pipe := w.redis.Pipeline()
 	for n := range 20_000 {
 		id := fmt.Sprintf("fake-%d", n)
-		pipe.HSet(t.Context(), "mw:push:phones", id, "{}")
-		pipe.ZAdd(t.Context(), "mw:push:phones:unproven", redis.Z{Score: float64(n), Member: id})
+		pipe.HSet(t.Context(), "mw:push:{phones}", id, "{}")
+		pipe.ZAdd(t.Context(), "mw:push:{phones}:unproven", redis.Z{Score: float64(n), Member: id})
 	}
 	if _, err := pipe.Exec(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	w.mustSubscribe(fake(101))
 	for id, want := range map[string]bool{"fake-0": false, "fake-19999": true} {
-		if kept := w.redis.HExists(t.Context(), "mw:push:phones", id).Val(); kept != want {
+		if kept := w.redis.HExists(t.Context(), "mw:push:{phones}", id).Val(); kept != want {
 			t.Errorf("subscription %s is kept: %v, want %v", id, kept, want)
 		}
+	}
+}
+
+// A page can list the Web Push channels.
+func TestPushChannels(t *testing.T) {
+	w, _, _ := phones(t, 1)
+	r := httptest.NewRecorder()
+	w.Serve.ServeHTTP(r, httptest.NewRequest(http.MethodGet, "/", nil))
+	if got := strings.TrimSpace(r.Body.String()); r.Code != http.StatusOK || got != `{"channels":["phones"]}` {
+		t.Errorf("status %d, body %s, want 200 and the channel phones", r.Code, got)
 	}
 }

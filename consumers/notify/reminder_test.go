@@ -104,7 +104,7 @@ func TestReminders(t *testing.T) {
 		defer mu.Unlock()
 		refuse = on
 	}
-	w := newWorld(t, "channels:\n  site: {webhook: {url: '"+r.URL+"', body: '{\"title\": {{json .Text}}}'}}\nrules:\n"+
+	w := newWorld(t, "channels:\n  site: {webhook: {url: '"+r.URL+"', body: '{title: .text}'}}\nrules:\n"+
 		"  - {before: 15m, teams: [Home of a, Home of moved, Home of late, Home of begun]}\n"+
 		"  - {before: 90m, topics: ['soccer.mls.*'], teams: [Home of early]}\n")
 	l := &fixtureList{starts: map[string]time.Time{}}

@@ -349,7 +349,9 @@ func (p plan) notifier(name string, c send.Channel, h consumers.Host) (*notifier
 		return nil, err
 	}
 	if push, ok := n.sender.(*send.Push); ok {
-		n.subscribers = &subscribers{redis: h.Redis, key: h.Prefix + "push:" + name, push: push, texts: p.texts, log: h.Log}
+		n.subscribers = &subscribers{
+			redis: h.Redis, key: h.Prefix + "push:{" + name + "}", push: push, texts: p.texts, log: h.Log,
+		}
 	}
 	n.deliveries = deliveries{redis: h.Redis, prefix: keys, lease: consumers.LeaseTime, log: log}
 	return n, nil

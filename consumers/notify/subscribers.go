@@ -11,6 +11,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"math"
 	"mime"
 	"net/http"
@@ -209,7 +210,14 @@ func (s *subscribers) check(one subscriber) error {
 
 // decodeKey decodes base64, either standard or URL-safe, with or without padding.
 func decodeKey(key string) ([]byte, error) {
-	return base64.RawURLEncoding.DecodeString(strings.TrimRight(strings.NewReplacer("+", "-", "/", "_").Replace(key), "="))
+	return base64.RawURLEncoding.DecodeString(canonicalKey(key))
+}
+
+// canonicalKey returns a key in URL-safe base64 without padding and line breaks. The encryption of
+// messages does not accept all forms of base64 that decodeKey accepts.
+func canonicalKey(key string) string {
+	key = strings.NewReplacer("+", "-", "/", "_", "\r", "", "\n", "").Replace(key)
+	return strings.TrimRight(key, "=")
 }
 
 //go:embed web
@@ -217,12 +225,16 @@ var web embed.FS
 
 // serve returns the handler for requests from browsers:
 //
+//	GET    /                            returns the names of the channels
 //	GET    /push.js, /worker.js         returns the scripts for a page that subscribes
 //	GET    /<channel>                   returns the channel's public key
 //	POST   /<channel>/subscriptions     subscribes, or changes the filter or the language
 //	DELETE /<channel>/subscriptions     unsubscribes; the body is the subscription
 func serve(channels map[string]*subscribers) http.Handler {
 	mux := http.NewServeMux()
+	mux.HandleFunc("GET /{$}", func(w http.ResponseWriter, _ *http.Request) {
+		respond(w, http.StatusOK, map[string][]string{"channels": slices.Sorted(maps.Keys(channels))})
+	})
 	for _, name := range []string{"push.js", "worker.js"} {
 		mux.HandleFunc("GET /"+name, func(w http.ResponseWriter, r *http.Request) {
 			w.Header().Set("Cache-Control", "no-cache")
@@ -255,6 +267,8 @@ func serve(channels map[string]*subscribers) http.Handler {
 			problem.Write(w, http.StatusBadRequest, err.Error(), "")
 			return
 		}
+		keys := &one.Subscription.Keys
+		keys.P256dh, keys.Auth = canonicalKey(keys.P256dh), canonicalKey(keys.Auth)
 		wait, err := s.limit(r, one)
 		if err == nil && wait == 0 {
 			err = s.add(r.Context(), one)

@@ -2,9 +2,7 @@ package notify
 
 import (
 	"embed"
-	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"maps"
 	"os"
@@ -14,12 +12,10 @@ import (
 	"strconv"
 	"strings"
 	"sync"
-	"text/template"
-	"unicode"
-	"unicode/utf8"
 
 	"github.com/matchwire/matchwire/consumers/notify/send"
 	"github.com/matchwire/matchwire/event"
+	"github.com/matchwire/matchwire/internal/jq"
 	"github.com/matchwire/matchwire/internal/strictyaml"
 )
 
@@ -45,13 +41,18 @@ const (
 	maxBody  = 1000 // runes
 )
 
-// shippedTexts returns the shipped texts of all languages.
+// shippedTexts returns the shipped texts of all languages. They are parsed once per process, because
+// parsing takes long. Callers may not modify them.
 var shippedTexts = sync.OnceValue(func() texts {
-	t, err := loadTexts("", false)
+	all := texts{}
+	files, err := fs.Sub(shipped, "languages")
+	if err == nil {
+		err = all.add(files, "")
+	}
 	if err != nil {
 		panic(err) // a shipped file is invalid
 	}
-	return t
+	return all
 })
 
 // Line returns an English description of an event on one line.
@@ -63,12 +64,13 @@ var languageCode = regexp.MustCompile(`^[a-z]{2,3}(-[A-Za-z0-9]{2,8})*$`)
 type texts map[string]*language
 
 // A language holds the texts of one file, like en.yaml. If it lacks a text, the English text is
-// used. docs/notify.md lists the fields that templates can use.
+// used. docs/notify.md lists the fields that titles and bodies can use.
 type language struct {
-	// Titles are templates by key. A key is KIND, SPORT.KIND, KIND.DETAIL or KIND.POINTS,
-	// optionally with _corrected or _retracted. The other keys are corrected, retracted and other.
+	// Titles holds titles by key. A title is the inside of a jq string. A key is KIND, SPORT.KIND,
+	// KIND.DETAIL or KIND.POINTS, optionally with _corrected or _retracted. The other keys are
+	// corrected, retracted and other.
 	Titles map[string]text `yaml:"titles"`
-	Body   text            `yaml:"body"` // a template
+	Body   text            `yaml:"body"` // the inside of a jq string
 
 	Kinds    names `yaml:"kinds"` // a name for KIND.DETAIL or KIND.POINTS replaces the name of the kind
 	Details  names `yaml:"details"`
@@ -76,9 +78,13 @@ type language struct {
 	Periods  names `yaml:"periods"`
 	Members  names `yaml:"members"` // of an event's data that a correction can change
 
-	file      *language                     // only the texts of the custom file; empty if there is no such file
-	templates map[string]*template.Template // parsed titles by their key, and the parsed Body by "body"
+	file     *language          // only the texts of the custom file; empty if there is no such file
+	programs map[string]program // titles by their key, and Body by "body"
 }
+
+// A program returns a compiled text. A shipped text is compiled at the first call, because most processes
+// use only a few.
+type program func() *jq.Program
 
 // has reports whether there are texts in a language.
 func (t texts) has(code string) bool { return t[code] != nil }
@@ -89,14 +95,7 @@ func (t texts) languages() []string { return slices.Sorted(maps.Keys(t)) }
 // loadTexts loads the shipped languages, then those in folder unless folder is "". If optional is
 // true, folder may be missing.
 func loadTexts(folder string, optional bool) (texts, error) {
-	all := texts{}
-	base, err := fs.Sub(shipped, "languages")
-	if err != nil {
-		return nil, err
-	}
-	if err := all.add(base, ""); err != nil {
-		return nil, err
-	}
+	all := maps.Clone(shippedTexts())
 	if folder == "" {
 		return all, nil
 	}
@@ -135,7 +134,11 @@ func (t texts) add(in fs.FS, folder string) error {
 		if err := strictyaml.Decode(file, data, &l); err != nil {
 			return err
 		}
-		if err := l.parse(); err != nil {
+		compile := compiled
+		if folder == "" {
+			compile = compiledLater
+		}
+		if err := l.parse(compile); err != nil {
 			return strictyaml.InFile(file, err)
 		}
 		own := language{}
@@ -147,7 +150,7 @@ func (t texts) add(in fs.FS, folder string) error {
 		if folder == "" { // a test checks the shipped files
 			continue
 		}
-		if err := t.check(code); err != nil {
+		if err := t.check(code, own.programs); err != nil {
 			return strictyaml.InFile(file, err)
 		}
 	}
@@ -167,34 +170,37 @@ func (l language) over(base *language) *language {
 		maps.Copy(all, b)
 		return all
 	}
-	templates := maps.Clone(base.templates)
-	if templates == nil {
-		templates = map[string]*template.Template{}
+	programs := maps.Clone(base.programs)
+	if programs == nil {
+		programs = map[string]program{}
 	}
-	maps.Copy(templates, l.templates)
-	l.templates = templates
+	maps.Copy(programs, l.programs)
+	l.programs = programs
 	l.Kinds, l.Details = merged(base.Kinds, l.Kinds), merged(base.Details, l.Details)
 	l.Statuses = merged(base.Statuses, l.Statuses)
 	l.Periods, l.Members = merged(base.Periods, l.Periods), merged(base.Members, l.Members)
 	return &l
 }
 
-// parse parses the titles and the body.
-func (l *language) parse() error {
-	l.templates = map[string]*template.Template{}
+// parse checks the keys of the titles, and compiles the titles and the body.
+func (l *language) parse(compile func(text) (program, error)) error {
+	l.programs = map[string]program{}
 	for _, name := range slices.Sorted(maps.Keys(l.Titles)) {
 		if !knownTitle(name) {
 			return l.Titles[name].Pos.Errorf("unknown title: want KIND, SPORT.KIND, KIND.DETAIL or KIND.POINTS, " +
 				"optionally with _corrected or _retracted; or corrected, retracted or other")
 		}
-		if err := l.parseTemplate(name, l.Titles[name]); err != nil {
+		var err error
+		if l.programs[name], err = compile(l.Titles[name]); err != nil {
 			return err
 		}
 	}
 	if l.Body.Value == "" {
 		return nil
 	}
-	return l.parseTemplate("body", l.Body)
+	body, err := compile(l.Body)
+	l.programs["body"] = body
+	return err
 }
 
 // knownTitle reports whether a title can have the key.
@@ -213,83 +219,83 @@ func knownTitle(name string) bool {
 	return event.CheckKind("", event.Kind(first)) == nil && rest != "" && rest == event.Slug(rest)
 }
 
-// parseTemplate parses a template and stores it in l.templates.
-func (l *language) parseTemplate(name string, t text) error {
-	parsed, err := template.New(name).Funcs(template.FuncMap{"capital": capital, "lower": lower}).Parse(t.Value)
+// compiled compiles a text.
+func compiled(t text) (program, error) {
+	p, err := jq.CompileText(t.Value, textFields)
 	if err != nil {
-		return t.Pos.Errorf("%s: %w", shortened(t.Value), plain(err))
+		return nil, t.Pos.Errorf("%s: %w", shortened(t.Value), err)
 	}
-	l.templates[name] = parsed
-	return nil
+	return func() *jq.Program { return p }, nil
 }
 
-var (
-	// templatePlace matches the beginning of a template error: the template's name, line and column.
-	templatePlace = regexp.MustCompile(`^template: [^:]*:(\d+):(?:\d+:)? (?:executing "[^"]*" )?`)
-	// goType matches the end of an error about a field that does not exist.
-	goType = regexp.MustCompile(` in type \S+$`)
-)
-
-// plain returns a template error without the name of the template or Go types. It keeps the number
-// of the line, unless the line is the first.
-func plain(err error) error {
-	text := goType.ReplaceAllString(err.Error(), "")
-	m := templatePlace.FindStringSubmatch(text)
-	switch {
-	case m == nil:
-		return errors.New(strings.TrimPrefix(text, "template: "))
-	case m[1] == "1":
-		return errors.New(text[len(m[0]):])
-	}
-	return errors.New("line " + m[1] + ": " + text[len(m[0]):])
+// compiledLater is like compiled, but compiles a text of a shipped file when it is first used. A test
+// compiles all of them.
+func compiledLater(t text) (program, error) {
+	return sync.OnceValue(func() *jq.Program {
+		p, err := compiled(t)
+		if err != nil {
+			panic(err) // a shipped file is invalid
+		}
+		return p()
+	}), nil
 }
 
-// shortened quotes the beginning of a template, for an error.
-func shortened(s string) string { return fmt.Sprintf("template %q", send.Cut(s, 80)) }
+// shortened quotes the beginning of a text, for an error.
+func shortened(s string) string { return fmt.Sprintf("text %q", send.Cut(s, 80)) }
 
-// check executes every template of a language with [samples], so that an invalid template is found at
-// startup.
-func (t texts) check(code string) error {
-	l := t[code]
+// check evaluates texts of a language with [samples], so that an invalid text is found at startup.
+func (t texts) check(code string, programs map[string]program) error {
+	var inputs []map[string]any
 	for _, e := range samples() {
-		v := t.view(e, false, code)
-		for name, tmpl := range l.templates {
-			if err := tmpl.Execute(io.Discard, v); err != nil {
-				at := l.Body
-				if name != "body" {
-					at = l.Titles[name]
+		inputs = append(inputs, t.view(e, false, code).input(true))
+	}
+	for _, name := range slices.Sorted(maps.Keys(programs)) {
+		err := jq.Check(func() error {
+			for _, in := range inputs {
+				if _, err := programs[name]().Text(in); err != nil {
+					return err
 				}
-				return at.Pos.Errorf("%s: %w", shortened(at.Value), plain(err))
 			}
+			return nil
+		})
+		if err != nil {
+			at := t[code].Body
+			if name != "body" {
+				at = t[code].Titles[name]
+			}
+			return at.Pos.Errorf("%s: %w", shortened(at.Value), err)
 		}
 	}
 	return nil
 }
 
 // render returns the description of an event in a language. If asNews is true, a correction is
-// described as a new event. [send.Clean] removes control characters, which pages and templates can
+// described as a new event. [send.Clean] removes control characters, which pages and texts can
 // contain.
 func (t texts) render(e event.Event, asNews bool, code string) Text {
 	v := t.view(e, asNews, code)
-	title, body := &strings.Builder{}, &strings.Builder{}
-	if v.Action != string(event.New) {
-		news := v
-		news.Action = string(event.New)
-		if t.title(news, code).Execute(title, news) == nil {
-			v.Title = title.String()
+	news := v
+	news.Action = string(event.New)
+	title, newsTitle, body := t.title(v, code), t.title(news, code), t.program("body", code)
+	in := v.input(title.Mentions("event") || newsTitle.Mentions("event") || body.Mentions("event"))
+	if v.Action != news.Action {
+		in["action"] = news.Action
+		if text, err := newsTitle.Text(in); err == nil {
+			in["title"] = text
 		}
-		title.Reset()
+		in["action"] = v.Action
 	}
-	if err := t.title(v, code).Execute(title, v); err != nil { // rare, because check has already executed the template
-		title.Reset()
-		title.WriteString(e.Type)
+	var text Text
+	var err error
+	if text.Title, err = title.Text(in); err != nil { // rare, because check has already evaluated the text
+		text.Title = e.Type
 	}
-	if tmpl := t.template("body", code); tmpl != nil && e.Data.Match != nil {
-		_ = tmpl.Execute(body, v)
+	if e.Data.Match != nil {
+		text.Body, _ = body.Text(in)
 	}
 	return Text{
-		Title: send.Cut(oneLine(send.Clean(title.String())), maxTitle),
-		Body:  send.Cut(trimLines(send.Clean(body.String())), maxBody),
+		Title: send.Cut(oneLine(send.Clean(text.Title)), maxTitle),
+		Body:  send.Cut(trimLines(send.Clean(text.Body)), maxBody),
 	}
 }
 
@@ -305,18 +311,17 @@ func trimLines(s string) string {
 	return strings.TrimSpace(b.String())
 }
 
-// template returns a template of the language. If the language lacks the template, it returns the
-// English template, or nil if English lacks it too.
-func (t texts) template(name, code string) *template.Template {
-	if l := t[code]; l != nil && l.templates[name] != nil {
-		return l.templates[name]
+// program returns a text of the language. If the language lacks the text, it returns the English text.
+func (t texts) program(name, code string) *jq.Program {
+	if l := t[code]; l != nil && l.programs[name] != nil {
+		return l.programs[name]()
 	}
-	return t["en"].templates[name]
+	return t["en"].programs[name]()
 }
 
-// title returns the most specific template for the title of an event in the language. If the
-// language has no template, title returns the most specific English template.
-func (t texts) title(v view, code string) *template.Template {
+// title returns the most specific title for an event in the language. If the language has no title
+// for it, title returns the most specific English title.
+func (t texts) title(v view, code string) *jq.Program {
 	d := v.Event.Data
 	keys := []string{string(d.Sport) + "." + string(d.Kind), string(d.Kind)}
 	if d.Points > 0 {
@@ -338,29 +343,10 @@ func (t texts) title(v view, code string) *template.Template {
 	names = append(names, "other")
 	for _, l := range []*language{t[code], t["en"]} {
 		for _, name := range names {
-			if l != nil && l.templates[name] != nil {
-				return l.templates[name]
+			if l != nil && l.programs[name] != nil {
+				return l.programs[name]()
 			}
 		}
 	}
 	return nil
-}
-
-// capital returns s with an upper-case first letter.
-func capital(s string) string {
-	r, n := utf8.DecodeRuneInString(s)
-	if n == 0 {
-		return s
-	}
-	return string(unicode.ToUpper(r)) + s[n:]
-}
-
-// lower returns s with a lower-case first letter. It does not change s unless the second character
-// is a lower-case letter. So it does not change "TMO review".
-func lower(s string) string {
-	r, n := utf8.DecodeRuneInString(s)
-	if second, _ := utf8.DecodeRuneInString(s[n:]); n == 0 || !unicode.IsLower(second) {
-		return s
-	}
-	return string(unicode.ToLower(r)) + s[n:]
 }

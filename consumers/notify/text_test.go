@@ -2,13 +2,16 @@ package notify_test
 
 import (
 	"cmp"
+	"log/slog"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/matchwire/matchwire/consumers/consumertest"
 	"github.com/matchwire/matchwire/consumers/notify"
 	"github.com/matchwire/matchwire/event"
 )
@@ -186,8 +189,8 @@ func TestLanguages(t *testing.T) {
 func TestCustomTemplates(t *testing.T) {
 	dir := t.TempDir()
 	for name, text := range map[string]string{
-		"en.yaml":  "titles:\n  goal: 'GOOOAL! {{.Player}}'\n",
-		"nds.yaml": "titles:\n  goal: 'Dor för {{.Team}}'\nbody: '{{.Home}} gegen {{.Away}}'\n",
+		"en.yaml":  "titles:\n  goal: 'GOOOAL! \\(.player)'\n",
+		"nds.yaml": "titles:\n  goal: 'Dor för \\(.team)'\nbody: '\\(.home) gegen \\(.away)'\n",
 	} {
 		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
 			t.Fatal(err)
@@ -223,7 +226,7 @@ func TestTextFilesOverrideDefinitions(t *testing.T) {
 	}
 	dir := t.TempDir()
 	for name, text := range map[string]string{
-		"en.yaml": "titles: {goal.2: 'From afar! {{.Player}}', korfball.timeout: 'Korfball pauses', goal.lay_up: 'Close!', " +
+		"en.yaml": "titles: {goal.2: 'From afar! \\(.player)', korfball.timeout: 'Korfball pauses', goal.lay_up: 'Close!', " +
 			"goal.lay_up_corrected: 'Close after all'}\n" +
 			"kinds: {korfball.miss: near miss}\nperiods: {korfball.q1: quarter one}\n",
 		"nds.yaml": "kinds: {miss: vörbi}\nperiods: {'q#': 'Viddel #'}\n",
@@ -282,9 +285,9 @@ func TestEveryKindHasTitles(t *testing.T) {
 		for _, e := range notify.Samples() {
 			line := notify.Describe(t, "", language, e)
 			bad := func(text string) bool { return strings.Contains(line, text) }
-			if line == "" || bad("_") || bad("<no value>") || bad("{{") {
+			if line == "" || bad("_") || bad("null") || bad(`\(`) {
 				if e.Data.Match != nil {
-					t.Errorf("%s: %s: got %q, want a text without identifiers or template actions", language, e.Type, line)
+					t.Errorf("%s: %s: got %q, want a text without identifiers, null or jq", language, e.Type, line)
 				}
 			}
 			if !slices.Contains(event.KnownSports(), e.Data.Sport) { // another test has defined this sport
@@ -295,5 +298,76 @@ func TestEveryKindHasTitles(t *testing.T) {
 				t.Errorf("languages/%s.yaml has neither a title nor a name for the kind %s", language, k)
 			}
 		}
+	}
+}
+
+// docs/notify.md describes every field of texts. The file of texts, each row of the table of texts, and
+// each body of a webhook in the page have the documented results.
+func TestDocumentedTexts(t *testing.T) {
+	page, err := os.ReadFile("../../docs/notify.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	doc := strings.ReplaceAll(string(page), `\|`, "|") // a bar in a table
+	described := strings.Join(regexp.MustCompile("(?m)^\\| `\\.[^|]*` \\|").FindAllString(doc, -1), "\n")
+	for _, field := range notify.TextFields() {
+		if !regexp.MustCompile(`\.` + field + "[ .`]").MatchString(described) {
+			t.Errorf("docs/notify.md lacks a row for the field .%s", field)
+		}
+	}
+	_, texts, _ := strings.Cut(doc, "\n## Texts\n")
+	m := regexp.MustCompile("(?s)```yaml\n(.*?)```\n\n[^\n]*\n\n```\n(.*?)\n```").FindStringSubmatch(texts)
+	if m == nil {
+		t.Fatal("docs/notify.md lacks a file of texts with its result")
+	}
+	render := func(file string, e event.Event) string {
+		dir := t.TempDir()
+		if err := os.WriteFile(filepath.Join(dir, "nds.yaml"), []byte(file), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return notify.Describe(t, dir, "nds", e)
+	}
+	ownGoal := goal(t, func(d *event.Data) { d.Player, d.Detail = "Brillant", event.OwnGoal })
+	if got := render(m[1], ownGoal); got != m[2] {
+		t.Errorf("the documented file of texts: got %q, want %q", got, m[2])
+	}
+	full := goal(t, func(d *event.Data) {
+		d.Clock.Period, d.Kind, d.Action = event.FirstHalf, event.Goal, event.Corrected
+		d.Changes = map[string]event.Change{"player": {New: "Ann"}, "time": {New: "7'"}}
+	})
+	bare := goal(t, func(d *event.Data) {
+		d.Sport, d.Kind, d.Action = event.Rugby, "try", event.Corrected
+		d.Clock, d.Player, d.Score = nil, "", nil
+	})
+	row := regexp.MustCompile("(?m)^\\| `([^`]*\\\\\\([^`]*)` \\| `([^`]*)`(?:; [^`]* `([^`]*)`)? \\|$")
+	rows := row.FindAllStringSubmatch(texts, -1)
+	for _, row := range rows {
+		file := "titles: {goal_corrected: '" + row[1] + "', try_corrected: '" + row[1] + "'}\n"
+		for e, want := range map[*event.Event]string{&full: row[2], &bare: row[3]} {
+			if got := render(file, *e); want != "" && !strings.HasPrefix(got, want+" (") {
+				t.Errorf("text %s: got %q, want the title %q", row[1], got, want)
+			}
+		}
+	}
+	if len(rows) < 8 {
+		t.Errorf("found %d rows with a text and its result, want 8 or more", len(rows))
+	}
+	bodies := regexp.MustCompile("body: '(\\{[^']*\\})'\\}` \\|").FindAllStringSubmatch(doc, -1)
+	for _, body := range bodies {
+		settings := "channels:\n  hook: {webhook: {url: 'https://x.example', body: '" + body[1] + "'}}\n"
+		if _, err := notify.New(consumertest.Host(t, settings, t.TempDir(), nil, slog.New(slog.DiscardHandler))); err != nil {
+			t.Errorf("body %s: %v", body[1], err)
+		}
+	}
+	if len(bodies) < 3 {
+		t.Errorf("found %d bodies, want 3 or more", len(bodies))
+	}
+}
+
+// BenchmarkText measures how long the text of an event takes.
+func BenchmarkText(b *testing.B) {
+	e := goal(b, nil)
+	for b.Loop() {
+		notify.Line(e)
 	}
 }

@@ -2,6 +2,7 @@ package notify
 
 import (
 	"cmp"
+	"encoding/json"
 	"fmt"
 	"maps"
 	"slices"
@@ -9,9 +10,10 @@ import (
 	"time"
 
 	"github.com/matchwire/matchwire/event"
+	"github.com/matchwire/matchwire/internal/jq"
 )
 
-// A view holds the fields of an event for templates.
+// A view holds the fields of an event for texts. A text reads them from input.
 type view struct {
 	Sport, League       string
 	Kind, Detail        string // translated
@@ -35,13 +37,77 @@ type view struct {
 	DecidedBy           string           // match_end: translated; "" for regular time or if unknown
 	Formation           string           // lineup: like "4-4-2"
 	Lineup              string           // lineup: the names of the starters
-	Title               string           // correction or retraction: the title of a new event with the same facts
 	Source              string           // URL of the source, if the event concerns a source
 	Event               event.Event
 }
 
 // A change describes a changed member of an event, with its translated name.
 type change struct{ Name, Old, New string }
+
+// textFields are the members of the object that input returns. A correction or retraction also has
+// title, the title of a new event with the same facts.
+var textFields = jq.Fields{
+	"sport": nil, "league": nil, "kind": nil, "detail": nil, "action": nil, "team": nil, "opponent": nil,
+	"player": nil, "assist": nil, "off": nil, "who": nil, "points": nil, "home": nil, "away": nil,
+	"score": {"home": nil, "away": nil}, "shootout": {"home": nil, "away": nil},
+	"line_score": {"home": nil, "away": nil}, "for": nil, "against": nil, "time": nil, "period": nil,
+	"in_period": nil, "status": nil, "in": nil, "reason": nil, "changes": nil, "winner": nil, "decided_by": nil,
+	"formation": nil, "lineup": nil, "title": nil, "source": nil, "type": nil, "event": nil,
+}
+
+// input returns the fields as an object for jq. Unknown facts are missing, except that changes is
+// always an array. The field event, which takes a third of the time, is included only if withEvent is
+// true.
+func (v view) input(withEvent bool) map[string]any {
+	in := map[string]any{}
+	for name, text := range map[string]string{
+		"sport": v.Sport, "league": v.League, "kind": v.Kind, "detail": v.Detail, "action": v.Action, "team": v.Team,
+		"opponent": v.Opponent, "player": v.Player, "assist": v.Assist, "off": v.Off, "who": v.Who, "home": v.Home,
+		"away": v.Away, "time": v.Time, "period": v.Period, "in_period": v.InPeriod, "status": v.Status, "in": v.In,
+		"reason": v.Reason, "winner": v.Winner, "decided_by": v.DecidedBy, "formation": v.Formation,
+		"lineup": v.Lineup, "source": v.Source, "type": v.Event.Type,
+	} {
+		setText(in, name, text)
+	}
+	if v.Points != 0 {
+		in["points"] = v.Points
+	}
+	if v.Score != nil {
+		in["score"] = map[string]any{"home": v.Score.Home, "away": v.Score.Away}
+		in["for"], in["against"] = v.For, v.Against
+	}
+	if v.Shootout != nil {
+		in["shootout"] = map[string]any{"home": v.Shootout.Home, "away": v.Shootout.Away}
+	}
+	if v.LineScore != nil {
+		innings := map[string]any{}
+		setText(innings, "home", v.LineScore.Home.String())
+		setText(innings, "away", v.LineScore.Away.String())
+		in["line_score"] = innings
+	}
+	changes := []any{}
+	for _, c := range v.Changes {
+		change := map[string]any{"name": c.Name}
+		setText(change, "old", c.Old)
+		setText(change, "new", c.New)
+		changes = append(changes, change)
+	}
+	in["changes"] = changes
+	if withEvent {
+		var e any
+		if b, err := json.Marshal(v.Event); err == nil && json.Unmarshal(b, &e) == nil {
+			in["event"] = e
+		}
+	}
+	return in
+}
+
+// setText sets a member to a text, unless the text is "".
+func setText(in map[string]any, name, text string) {
+	if text != "" {
+		in[name] = text
+	}
+}
 
 // view returns the fields of an event, in the language with the given code. If asNews is true, a
 // correction is described as a new event.

@@ -3,8 +3,8 @@
 //
 //	mw:{<match>}:scoreboard   hash: score, clock, status and more; docs/consumers.md lists the fields
 //	mw:{<match>}:incidents    hash: the latest revision of each incident, the JSON of an [Incident]
-//	mw:scoreboards            sorted set: match IDs by the time of the latest event, in Unix milliseconds
-//	mw:scoreboards:live       the same for the matches in play
+//	mw:{scoreboards}          sorted set: match IDs by the time of the latest event, in Unix milliseconds
+//	mw:{scoreboards}:live     the same for the matches in play
 //	mw:scoreboards:changes    pub/sub channel: the JSON of a [Change] for every change to a board
 //
 // Neither duplicates nor the order of arrival changes the result. A script compares an event with
@@ -13,6 +13,11 @@
 // incident is retracted and then reported again, it counts as a new incident. A later epoch removes
 // all data of an earlier epoch.
 //
+// In a Redis cluster, the lists can be on another server than a board. So the same event is also
+// compared with the latest position that the lists have of its match:
+//
+//	mw:{scoreboards}:positions  hash: the epoch and the seq of the latest event of each listed match
+//
 // Events that arrive during a write are written together in the next pipeline.
 package scoreboard
 
@@ -20,7 +25,6 @@ import (
 	"cmp"
 	"context"
 	"fmt"
-	"strconv"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -28,6 +32,7 @@ import (
 	"github.com/matchwire/matchwire/broker"
 	"github.com/matchwire/matchwire/consumers"
 	"github.com/matchwire/matchwire/event"
+	"github.com/matchwire/matchwire/internal/redisclient"
 )
 
 // Settings holds the scoreboard's section of the config.
@@ -72,20 +77,16 @@ func Key(prefix, match string) string { return prefix + "{" + match + "}:scorebo
 func IncidentsKey(prefix, match string) string { return prefix + "{" + match + "}:incidents" }
 
 // ListKey returns the key of the list of all matches.
-func ListKey(prefix string) string { return prefix + "scoreboards" }
+func ListKey(prefix string) string { return prefix + "{scoreboards}" }
 
 // LiveKey returns the key of the list of the matches in play.
-func LiveKey(prefix string) string { return prefix + "scoreboards:live" }
+func LiveKey(prefix string) string { return ListKey(prefix) + ":live" }
+
+// positionsKey returns the key of the positions of the latest events in the lists.
+func positionsKey(prefix string) string { return ListKey(prefix) + ":positions" }
 
 // ChangesChannel returns the name of the channel to which changes are published.
 func ChangesChannel(prefix string) string { return prefix + "scoreboards:changes" }
-
-// keys returns the keys of the script for a match.
-func (s *scoreboard) keys(match string) []string {
-	return []string{
-		Key(s.prefix, match), IncidentsKey(s.prefix, match), ListKey(s.prefix), LiveKey(s.prefix), ChangesChannel(s.prefix),
-	}
-}
 
 // handle writes an event to its board. It ignores an event without a match, and an event whose board
 // would already have expired.
@@ -100,25 +101,44 @@ func (s *scoreboard) handle(ctx context.Context, e event.Event) error {
 	if time.Since(at) > s.keep {
 		return nil
 	}
-	args, err := arguments(e, at, at.Add(s.keep))
+	args, err := boardArguments(e, ChangesChannel(s.prefix), at.Add(s.keep))
 	if err != nil {
 		return broker.Permanent(err)
 	}
-	if err := s.batch.Do(ctx, update{keys: s.keys(e.Subject), args: args}); err != nil {
+	u := update{
+		keys:  []string{Key(s.prefix, e.Subject), IncidentsKey(s.prefix, e.Subject)},
+		board: args, list: listArguments(e, at),
+	}
+	if err := s.batch.Do(ctx, u); err != nil {
 		return fmt.Errorf("writing scoreboard of match %s: %w", e.Subject, consumers.RedisError(err))
 	}
 	return nil
 }
 
-// An update is one call of the script.
+// An update is the change of a board and of the lists by one event.
 type update struct {
-	keys []string
-	args []any
+	keys        []string // of the board
+	board, list []any    // arguments of updateBoard and updateLists
 }
 
-// write writes a batch in one pipeline. Redis loses the script when it restarts. If the script is
-// missing, write loads the script and repeats the updates that failed for this reason.
+// write writes a batch, and waits until a replica has it, if replicas can replace the server.
 func (s *scoreboard) write(ctx context.Context, batch []update) []error {
+	errs := s.runScripts(ctx, batch)
+	keys := []string{ListKey(s.prefix)}
+	for _, u := range batch {
+		keys = append(keys, u.keys[0])
+	}
+	if err := redisclient.Confirm(ctx, s.redis, keys...); err != nil {
+		for i := range errs {
+			errs[i] = cmp.Or(errs[i], err)
+		}
+	}
+	return errs
+}
+
+// runScripts writes a batch in one pipeline. Redis loses the scripts when it restarts. If a script is
+// missing, runScripts loads the scripts and repeats the updates that failed for this reason.
+func (s *scoreboard) runScripts(ctx context.Context, batch []update) []error {
 	errs := s.pipeline(ctx, batch)
 	var missing []int // indexes of the updates that found no script
 	for i, err := range errs {
@@ -126,7 +146,7 @@ func (s *scoreboard) write(ctx context.Context, batch []update) []error {
 			missing = append(missing, i)
 		}
 	}
-	if len(missing) == 0 || script.Load(ctx, s.redis).Err() != nil {
+	if len(missing) == 0 || updateBoard.Load(ctx, s.redis).Err() != nil || updateLists.Load(ctx, s.redis).Err() != nil {
 		return errs
 	}
 	retried := make([]update, len(missing))
@@ -143,17 +163,18 @@ func (s *scoreboard) write(ctx context.Context, batch []update) []error {
 // the error of each update.
 func (s *scoreboard) pipeline(ctx context.Context, batch []update) []error {
 	written := make([]*redis.Cmd, len(batch))
+	lists := []any{time.Now().Add(-s.keep).UnixMilli()}
 	pipe := s.redis.Pipeline()
 	for i, u := range batch {
-		written[i] = script.EvalSha(ctx, pipe, u.keys, u.args...)
+		written[i] = updateBoard.EvalSha(ctx, pipe, u.keys, u.board...)
+		lists = append(lists, u.list...)
 	}
-	expired := strconv.FormatInt(time.Now().Add(-s.keep).UnixMilli(), 10)
-	all := pipe.ZRemRangeByScore(ctx, ListKey(s.prefix), "-inf", expired)
-	live := pipe.ZRemRangeByScore(ctx, LiveKey(s.prefix), "-inf", expired)
+	keys := []string{ListKey(s.prefix), LiveKey(s.prefix), positionsKey(s.prefix)}
+	listed := updateLists.EvalSha(ctx, pipe, keys, lists...)
 	_, _ = pipe.Exec(ctx) // each command has its own error
 	errs := make([]error, len(batch))
 	for i := range errs {
-		errs[i] = cmp.Or(written[i].Err(), all.Err(), live.Err())
+		errs[i] = cmp.Or(written[i].Err(), listed.Err())
 	}
 	return errs
 }

@@ -86,7 +86,7 @@ func TestBoardHasTheFieldsOfTheLatestEvent(t *testing.T) {
 		if ttl := r.PTTL(t.Context(), scoreboard.Key("mw:", "m1")).Val(); ttl < 71*time.Hour || ttl > 72*time.Hour {
 			t.Errorf("the board expires in %v, want 71 to 72 h", ttl)
 		}
-		if list := r.ZRange(t.Context(), "mw:scoreboards", 0, -1).Val(); fmt.Sprint(list) != "[m1]" {
+		if list := r.ZRange(t.Context(), "mw:{scoreboards}", 0, -1).Val(); fmt.Sprint(list) != "[m1]" {
 			t.Errorf("the list is %v, want [m1]", list)
 		}
 	})
@@ -191,7 +191,7 @@ func TestRebuildSkipsExpiredBoards(t *testing.T) {
 		expired.Time, expired.Subject = time.Now().Add(-73*time.Hour), "m0"
 		recent.Time = time.Now().Add(-70 * time.Hour)
 		handle(t, c, expired, recent)
-		list := r.ZRangeWithScores(t.Context(), "mw:scoreboards", 0, -1).Val()
+		list := r.ZRangeWithScores(t.Context(), "mw:{scoreboards}", 0, -1).Val()
 		if len(list) != 1 || list[0].Member != "m1" || int64(list[0].Score) != recent.Time.UnixMilli() {
 			t.Errorf("the list is %v, want only m1, with the time of its event", list)
 		}
@@ -333,7 +333,7 @@ func TestConcurrentUpdates(t *testing.T) {
 				}
 			}
 		}
-		if n := r.ZCard(t.Context(), "mw:scoreboards").Val(); n != matches {
+		if n := r.ZCard(t.Context(), "mw:{scoreboards}").Val(); n != matches {
 			t.Errorf("%d matches are listed, want %d", n, matches)
 		}
 	})

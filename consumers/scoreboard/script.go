@@ -12,9 +12,17 @@ import (
 )
 
 //go:embed update.lua
-var source string
+var updateSource string
 
-var script = redis.NewScript(source)
+//go:embed lists.lua
+var listsSource string
+
+// updateBoard writes an event to the board of its match, and updateLists lists the match. In a Redis
+// cluster, boards and lists can be on different servers, so one script cannot write both.
+var (
+	updateBoard = redis.NewScript(updateSource)
+	updateLists = redis.NewScript(listsSource)
+)
 
 // A Change is the message that is published when an event changes a board.
 type Change struct {
@@ -78,15 +86,15 @@ func incident(e event.Event) (Incident, bool) {
 	return i, true
 }
 
-// arguments returns the arguments of the script. at determines the position in the lists. until is
-// when the board expires.
-func arguments(e event.Event, at, until time.Time) ([]any, error) {
+// boardArguments returns the arguments of updateBoard. channel is the name of the channel of changes.
+// until is when the board expires.
+func boardArguments(e event.Event, channel string, until time.Time) ([]any, error) {
 	change, err := json.Marshal(Change{Match: e.Subject, Key: e.Type, Event: e.ID, TID: e.TID})
 	if err != nil {
 		return nil, err
 	}
 	epoch, seq := e.Position()
-	args := []any{epoch, seq, until.UnixMilli(), at.UnixMilli(), e.Subject, inPlay(e.Data.Match.Status), change}
+	args := []any{epoch, seq, until.UnixMilli(), channel, change}
 	if i, ok := incident(e); ok {
 		text, err := json.Marshal(i)
 		if err != nil {
@@ -101,6 +109,13 @@ func arguments(e event.Event, at, until time.Time) ([]any, error) {
 		args = append(args, g.fields...)
 	}
 	return args, nil
+}
+
+// listArguments returns the arguments of updateLists for an event. at is the position of the match in the
+// lists.
+func listArguments(e event.Event, at time.Time) []any {
+	epoch, seq := e.Position()
+	return []any{e.Subject, epoch, seq, at.UnixMilli(), inPlay(e.Data.Match.Status)}
 }
 
 // inPlay reports whether a match with this status belongs in the list of the matches in play.

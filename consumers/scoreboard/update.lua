@@ -1,10 +1,10 @@
 -- Writes the parts of an event that are newer than the stored parts. Returns 1 if the script changed
 -- the board or an incident, else 0.
 --
--- KEYS  1 board  2 incidents  3 list of all matches  4 list of the matches in play  5 channel of changes
+-- KEYS  1 board  2 incidents
 -- ARGV  1 epoch  2 seq  3 when the board expires, in Unix milliseconds
---       4 time of the event, in Unix milliseconds  5 match ID  6 whether the match is in play, 1 or 0
---       7 message to publish after a change  8 incident ID, '' if none  9 revision  10 incident as JSON
+--       4 channel of changes  5 message to publish after a change
+--       6 incident ID, '' if none  7 revision  8 incident as JSON
 --       then for each group of fields: name, number of arguments that follow, field names and values
 --
 -- A seq is below 2^53, even if it is a time in microseconds, so Lua compares it exactly.
@@ -15,23 +15,23 @@ if stored_epoch and epoch < stored_epoch then return 0 end
 if stored_epoch and epoch > stored_epoch then redis.call('del', board, incidents) end
 local changed = false
 
-if ARGV[8] ~= '' then
+if ARGV[6] ~= '' then
   -- first becomes the lowest seq of all revisions, regardless of the order in which they arrive.
-  local stored, first = redis.call('hget', incidents, ARGV[8]), ARGV[2]
-  local rest = string.match(ARGV[10], '^{"first":%d+(.*)$')
+  local stored, first = redis.call('hget', incidents, ARGV[6]), ARGV[2]
+  local rest = string.match(ARGV[8], '^{"first":%d+(.*)$')
   if stored then
     local stored_first, stored_rest, stored_rev = string.match(stored, '^{"first":(%d+)(,"rev":(%d+).*)$')
     if tonumber(stored_first) < seq then first = stored_first end
-    if tonumber(stored_rev) >= tonumber(ARGV[9]) then rest = stored_rest end
+    if tonumber(stored_rev) >= tonumber(ARGV[7]) then rest = stored_rest end
   end
   local text = '{"first":' .. first .. rest
   if text ~= stored then
-    redis.call('hset', incidents, ARGV[8], text)
+    redis.call('hset', incidents, ARGV[6], text)
     changed = true
   end
 end
 
-local i = 11
+local i = 9
 while i <= #ARGV do
   local name, n = ARGV[i], tonumber(ARGV[i + 1])
   local stamp = 'seq'
@@ -42,17 +42,8 @@ while i <= #ARGV do
       redis.call('hset', board, 'epoch', epoch)
       redis.call('pexpireat', board, ARGV[3])
       redis.call('pexpireat', incidents, ARGV[3])
-      redis.call('zadd', KEYS[3], ARGV[4], ARGV[5])
-      if ARGV[6] == '1' then
-        redis.call('zadd', KEYS[4], ARGV[4], ARGV[5])
-      else
-        redis.call('zrem', KEYS[4], ARGV[5])
-      end
     end
     changed = true
-  elseif name == '' and ARGV[2] == redis.call('hget', board, stamp) then -- the same event again: restore the lists during a rebuild
-    redis.call('zadd', KEYS[3], ARGV[4], ARGV[5])
-    if ARGV[6] == '1' then redis.call('zadd', KEYS[4], ARGV[4], ARGV[5]) end
   end
   i = i + 2 + n
 end
@@ -61,7 +52,7 @@ if changed then
   if redis.call('pttl', incidents) == -1 then
     redis.call('pexpire', incidents, redis.call('pttl', board))
   end
-  redis.call('publish', KEYS[5], ARGV[7])
+  redis.call('publish', ARGV[4], ARGV[5])
   return 1
 end
 return 0

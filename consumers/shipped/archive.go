@@ -7,5 +7,5 @@ import (
 
 var archiver = consumers.Plugin{
 	Name: "archive", New: archive.New, Named: true,
-	Command: &archive.Commands{}, Help: "Export events from the archive.",
+	Command: archive.Command,
 }

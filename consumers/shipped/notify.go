@@ -7,5 +7,5 @@ import (
 
 var notifier = consumers.Plugin{
 	Name: "notify", New: notify.New,
-	Command: &notify.Commands{}, Help: "Test notification channels and create keys for Web Push.",
+	Command: notify.Command,
 }

@@ -160,7 +160,7 @@ func (k *Keys) Verify(r *http.Request) (Claims, error) {
 		return Claims{}, errors.New("the token has expired")
 	case errors.Is(err, jwt.ErrTokenRequiredClaimMissing):
 		return Claims{}, errors.New("the token has no claim exp")
-	case err != nil:
+	case err != nil || !c.inRange():
 		return Claims{}, errors.New("the token is not valid") // err may quote the token
 	}
 	for name, l := range map[string][]string{"topics": c.Topics, "match": c.Match, "team": c.Team} {
@@ -178,10 +178,18 @@ func (k *Keys) Verify(r *http.Request) (Claims, error) {
 }
 
 // candidates returns the keys that match the algorithm and the key ID of a token. If the key or the
-// token has no key ID, only the algorithm must match.
+// token has no key ID, only the algorithm must match. A token with the header crit is refused, because
+// RFC 7515 requires that of a receiver that does not know the extensions which crit lists.
 func (k *Keys) candidates(t *jwt.Token) (any, error) {
+	if _, ok := t.Header["crit"]; ok {
+		return nil, errors.New("the token requires extensions")
+	}
 	var set jwt.VerificationKeySet
-	id, _ := t.Header["kid"].(string)
+	given, ok := t.Header["kid"]
+	id, isText := given.(string)
+	if ok && !isText {
+		return nil, errors.New("the key ID of the token is not a text")
+	}
 	for _, one := range k.file.Value() {
 		switch {
 		case id != "" && one.id != "" && id != one.id:

@@ -8,8 +8,8 @@ import (
 	"strings"
 )
 
-// Origins lists the origins whose pages may connect, like https://example.org or
-// https://*.example.org.
+// Origins lists the origins whose pages may connect, like https://example.org, https://*.example.org or
+// http://localhost:*, which has any port.
 type Origins []string
 
 // Allow reports whether the client that sent a request may connect. The client may connect if the
@@ -34,6 +34,9 @@ func originMatches(pattern string, u *url.URL) bool {
 	if scheme != strings.ToLower(u.Scheme) {
 		return false
 	}
+	if name, ok := strings.CutSuffix(host, ":*"); ok {
+		return name == strings.ToLower(u.Hostname())
+	}
 	if domain, ok := strings.CutPrefix(host, "*"); ok {
 		return strings.HasSuffix(strings.ToLower(u.Host), domain)
 	}
@@ -42,10 +45,10 @@ func originMatches(pattern string, u *url.URL) bool {
 
 // CheckOrigin returns an error if o is not a valid entry of [Origins].
 func CheckOrigin(o string) error {
-	u, err := url.Parse(strings.Replace(o, "://*.", "://", 1))
+	u, err := url.Parse(strings.TrimSuffix(strings.Replace(o, "://*.", "://", 1), ":*"))
 	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || strings.Contains(u.Host, "*") ||
-		u.Path != "" || u.RawQuery != "" || u.User != nil {
-		return fmt.Errorf("origin %q: want an origin like https://example.org or https://*.example.org", o)
+		u.Path != "" || u.RawQuery != "" || u.User != nil || strings.HasSuffix(o, ":*") && strings.Contains(o, "://*.") {
+		return fmt.Errorf("origin %q: want one like https://example.org, https://*.example.org or http://localhost:*", o)
 	}
 	return nil
 }

@@ -27,6 +27,17 @@ type tokenClaims struct {
 	Team   []string `json:"team"`
 }
 
+// inRange reports whether the times of the claims are in the years 1 to 9999. Package jwt converts a
+// time that is far outside to a wrong time, so that a token could be valid before its nbf.
+func (c *tokenClaims) inRange() bool {
+	for _, d := range []*jwt.NumericDate{c.ExpiresAt, c.NotBefore, c.IssuedAt} {
+		if d != nil && (d.UTC().Year() < 1 || d.UTC().Year() > 9999) {
+			return false
+		}
+	}
+	return true
+}
+
 // check returns an error if the policy refuses a token with claims c. The caller must already have
 // checked the signature and the times of the token.
 func (p Policy) check(c *tokenClaims) error {

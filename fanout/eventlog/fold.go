@@ -16,7 +16,10 @@ const (
 	// DefaultMatches is the default maximum number of matches in States. If there would be more,
 	// [States.Put] drops the match that has not changed for the longest time.
 	DefaultMatches = 500
-	maxIncidents   = 500 // maximum number of incidents of a match; above it, the fold drops the oldest incident
+	// MaxRetracted is the maximum number of retracted incidents in a state. If there would be more, the
+	// fold drops the incident that was retracted first.
+	MaxRetracted = 50
+	maxIncidents = 500 // maximum number of incidents of a match; above it, the fold drops the oldest incident
 	// logAge is the age at which the event log drops events. A snapshot is complete without matches that
 	// have no event in the log.
 	logAge = 7 * 24 * time.Hour
@@ -35,6 +38,9 @@ type MatchState struct {
 	Updated   time.Time        `json:"updated"` // when the page of the latest event was read
 	TID       event.TID        `json:"tid"`
 	Incidents []*Incident      `json:"incidents"` // reported and not retracted, in the order of their first reports
+	// Retracted holds the incidents that were retracted, in the order of their retractions: at most
+	// MaxRetracted. They are not part of Incidents, so a client that ignores them counts no retracted goal.
+	Retracted []*Incident `json:"retracted,omitempty"`
 
 	Epoch string `json:"epoch,omitempty"`
 	Seq   int64  `json:"seq,omitempty"`
@@ -50,7 +56,7 @@ type MatchState struct {
 	encoded atomic.Pointer[[]byte] // cache of Encode
 }
 
-// An Incident is an incident that was reported and not retracted.
+// An Incident is a reported incident. Retraction is nil unless the incident was retracted.
 type Incident struct {
 	Incident  string         `json:"incident"`
 	Key       string         `json:"key"` // routing key of the latest event about the incident
@@ -73,6 +79,20 @@ type Incident struct {
 	Rev         int       `json:"rev,omitempty"`
 	Provisional bool      `json:"provisional,omitempty"`
 	TID         event.TID `json:"tid"`
+
+	// Changes holds the members that corrections have changed, each with the first and the latest value.
+	Changes map[string]event.Change `json:"changes,omitempty"`
+	Reason  string                  `json:"reason,omitempty"` // reason for the latest correction
+
+	Retraction *Retraction `json:"retraction,omitempty"`
+}
+
+// A Retraction says when and why an incident was retracted.
+type Retraction struct {
+	At     time.Time    `json:"at,omitzero"`      // when the page without the incident was read; zero if unknown
+	Clock  *event.Clock `json:"clock,omitempty"`  // clock of the match at this time; nil if unknown
+	Reason string       `json:"reason,omitempty"` // in plain words
+	TID    event.TID    `json:"tid"`
 }
 
 // Encode returns the state as JSON. The caller must not change the bytes. Encode caches them.
@@ -105,6 +125,11 @@ func (m *MatchState) WithIncidents(keep func(*Incident) bool) *MatchState {
 	for _, i := range m.Incidents {
 		if keep(i) {
 			some.Incidents = append(some.Incidents, i)
+		}
+	}
+	for _, i := range m.Retracted {
+		if keep(i) {
+			some.Retracted = append(some.Retracted, i)
 		}
 	}
 	return some
@@ -241,12 +266,13 @@ func (f *fold) apply(e event.Event) (state *MatchState, isNew bool) {
 		old = empty // the parser lost its state, and reports the score and all incidents again
 	}
 	f.events++
-	incidents, cut := applyIncident(old.Incidents, e)
+	incidents, retracted, cut := applyIncident(old, e)
 	m := &MatchState{
 		Match: *d.Match, Sport: d.Sport, League: d.League,
 		Score: cmp.Or(d.Score, old.Score), Shootout: cmp.Or(d.Shootout, old.Shootout),
 		LineScore: old.LineScore,
-		Replay:    d.Replay, Updated: e.Time, TID: e.TID, Incidents: incidents,
+		Replay:    d.Replay, Updated: e.Time, TID: e.TID,
+		Incidents: incidents, Retracted: retracted,
 		Epoch: d.Epoch, Seq: d.Seq, Partial: old.Partial || cut, changed: f.events,
 	}
 	if d.Score != nil {
@@ -256,17 +282,25 @@ func (f *fold) apply(e event.Event) (state *MatchState, isNew bool) {
 	return m, true
 }
 
-// applyIncident returns a copy of old in which the incident of the event is added, replaced or
-// removed. cut is true if applyIncident dropped the oldest incident.
-func applyIncident(old []*Incident, e event.Event) (all []*Incident, cut bool) {
+// applyIncident returns the incidents and the retracted incidents of a match after an event. It does
+// not change those of old, the state before the event. cut is true if applyIncident dropped the oldest
+// incident.
+func applyIncident(old *MatchState, e event.Event) (all, retracted []*Incident, cut bool) {
 	d := e.Data
-	all = append(make([]*Incident, 0, len(old)+1), old...)
-	at := slices.IndexFunc(all, func(i *Incident) bool { return d.Incident != "" && i.Incident == d.Incident })
+	same := func(i *Incident) bool { return d.Incident != "" && i.Incident == d.Incident }
+	all = append(make([]*Incident, 0, len(old.Incidents)+1), old.Incidents...)
+	at := slices.IndexFunc(all, same)
+	retracted = old.Retracted
 	if d.Action == event.Retracted {
 		if at >= 0 {
+			retracted = append(slices.Clip(retracted), retract(all[at], e))
+			retracted = retracted[max(0, len(retracted)-MaxRetracted):]
 			all = slices.Delete(all, at, at+1)
 		}
-		return all, false
+		return all, retracted, false
+	}
+	if slices.ContainsFunc(retracted, same) { // it is reported again
+		retracted = slices.DeleteFunc(slices.Clone(retracted), same)
 	}
 	i := &Incident{
 		Incident: d.Incident, Key: e.Type, Kind: d.Kind, Detail: d.Detail, Side: d.Side, Team: d.Team, Player: d.Player,
@@ -275,11 +309,41 @@ func applyIncident(old []*Incident, e event.Event) (all []*Incident, cut bool) {
 	}
 	if at >= 0 {
 		i.Score, i.Shootout = all[at].Score, all[at].Shootout // the score at the incident, not at the correction
+		i.Changes, i.Reason = mergeChanges(all[at].Changes, d.Changes), d.Reason
 		all[at] = i
-		return all, false
+		return all, retracted, false
 	}
 	if all = append(all, i); len(all) > maxIncidents {
-		return all[1:], true
+		return all[1:], retracted, true
 	}
-	return all, false
+	return all, retracted, false
+}
+
+// retract returns a copy of an incident with the retraction that an event reports.
+func retract(i *Incident, e event.Event) *Incident {
+	gone := *i
+	gone.Retraction = &Retraction{At: e.Time, Reason: e.Data.Reason, TID: e.TID}
+	if clock := e.Data.Match.Clock; !clock.IsZero() {
+		gone.Retraction.Clock = &clock
+	}
+	return &gone
+}
+
+// mergeChanges returns the changes of several corrections as changes from the first to the latest
+// values. It leaves out members that have their first value again.
+func mergeChanges(earlier, later map[string]event.Change) map[string]event.Change {
+	all := map[string]event.Change{}
+	maps.Copy(all, earlier)
+	for name, c := range later {
+		if first, changed := earlier[name]; changed {
+			c.Old = first.Old
+		}
+		if all[name] = c; c.Old == c.New {
+			delete(all, name)
+		}
+	}
+	if len(all) == 0 {
+		return nil
+	}
+	return all
 }

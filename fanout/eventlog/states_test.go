@@ -33,7 +33,13 @@ func (l *log) emit(match string, at time.Time, d event.Data) *eventlog.MatchStat
 	if d.Match == nil {
 		d.Match = &event.Match{ID: match, Home: "A", Away: "B", Status: event.Live}
 	}
-	e, err := event.Of("soccer.mls.goal", d, at)
+	return l.emitKey("soccer.mls.goal", at, d)
+}
+
+// emitKey is like emit, for an event with another routing key.
+func (l *log) emitKey(key string, at time.Time, d event.Data) *eventlog.MatchState {
+	l.t.Helper()
+	e, err := event.Of(key, d, at)
 	if err != nil {
 		l.t.Fatal(err)
 	}
@@ -302,5 +308,65 @@ func BenchmarkMatches(b *testing.B) {
 		b.ReportMetric(float64(size)/matches, "B/match-in-snapshot")
 		runtime.KeepAlive(states)
 		runtime.KeepAlive(l)
+	}
+}
+
+// A retracted incident moves from the incidents to the retracted incidents, which are bounded. A correction
+// keeps the first and the latest value of each changed member.
+func TestRetractedAndChanged(t *testing.T) {
+	l := &log{t: t, History: eventlog.NewHistory(1<<20, eventlog.Beginning())}
+	now := time.Now().UTC()
+	seq := int64(0)
+	emit := func(action event.Action, incident string, change func(*event.Data)) *eventlog.MatchState {
+		t.Helper()
+		seq++
+		d := event.Data{Epoch: "e1", Seq: seq, Incident: incident, Kind: event.Goal,
+			Match: &event.Match{ID: "m", Status: event.Live, Clock: event.Clock{Period: "1h", Minute: 27}}}
+		if change != nil {
+			change(&d)
+		}
+		return l.emitKey("soccer.mls."+event.Goal.Word(action), now, d)
+	}
+	changed := func(old, now string) func(*event.Data) {
+		return func(d *event.Data) {
+			d.Player, d.Reason = now, "because"
+			d.Changes = map[string]event.Change{"player": {Old: old, New: now}}
+		}
+	}
+	emit(event.New, "a", func(d *event.Data) { d.Player = "Ann" })
+	emit(event.Corrected, "a", changed("Ann", "Bea"))
+	m := emit(event.Corrected, "a", changed("Bea", "Cleo"))
+	i := m.Incidents[0]
+	want := event.Change{Old: "Ann", New: "Cleo"}
+	if i.Changes["player"] != want || i.Reason != "because" || i.Player != "Cleo" {
+		t.Errorf("after two corrections: %+v, want the change %v", i, want)
+	}
+	if m = emit(event.Corrected, "a", changed("Cleo", "Ann")); m.Incidents[0].Changes != nil {
+		t.Errorf("with the first value again: changes %v, want none", m.Incidents[0].Changes)
+	}
+	m = emit(event.Retracted, "a", func(d *event.Data) { d.Reason = "gone" })
+	if len(m.Incidents) != 0 || len(m.Retracted) != 1 {
+		t.Fatalf("after a retraction: %d incidents and %d retracted incidents, want 0 and 1",
+			len(m.Incidents), len(m.Retracted))
+	}
+	r := m.Retracted[0]
+	if r.Player != "Ann" || r.Retraction == nil || r.Retraction.Reason != "gone" || !r.Retraction.At.Equal(now) ||
+		r.Retraction.Clock == nil || r.Retraction.Clock.Minute != 27 {
+		t.Errorf("the retracted incident is %+v with the retraction %+v", r, r.Retraction)
+	}
+	some := m.WithIncidents(func(i *eventlog.Incident) bool { return i.Player != "Ann" })
+	if len(some.Retracted) != 0 {
+		t.Error("WithIncidents keeps a retracted incident that its function refuses")
+	}
+	if m = emit(event.New, "a", nil); len(m.Incidents) != 1 || len(m.Retracted) != 0 {
+		t.Errorf("reported again: %d incidents and %d retracted incidents, want 1 and 0", len(m.Incidents), len(m.Retracted))
+	}
+	for n := range eventlog.MaxRetracted + 5 {
+		emit(event.New, fmt.Sprint("x", n), nil)
+		m = emit(event.Retracted, fmt.Sprint("x", n), nil)
+	}
+	if len(m.Retracted) != eventlog.MaxRetracted || m.Retracted[0].Incident != "x5" {
+		t.Errorf("%d retracted incidents from %s, want %d from x5",
+			len(m.Retracted), m.Retracted[0].Incident, eventlog.MaxRetracted)
 	}
 }

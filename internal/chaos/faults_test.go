@@ -16,6 +16,7 @@ type fault struct {
 	do   func(*world)
 
 	late     time.Duration // how late a notification may be, in addition to the length of the fault
+	recover  time.Duration // longest permitted time to recover; recoverWithin if it is 0
 	dataLost bool          // whether Redis loses its data
 	// repeats is how many times each consumer process may repeat its notifications in flight. A
 	// process repeats them if it was killed, or if it could not reach Redis for a long time.
@@ -148,6 +149,8 @@ var (
 		}
 		w.restart(w.redis)
 	}}
+	// Events that were retried while no master was known wait up to half a minute for the next attempt.
+	masterKilled = fault{name: "Redis master killed", late: time.Minute, recover: time.Minute, repeats: 1, do: killMaster}
 	parserKilled = fault{name: "parser killed", late: afterDeath, do: func(w *world) {
 		w.parser.kill()
 		w.pause(0, 3*time.Second)
@@ -184,3 +187,19 @@ var (
 		w.ctl("set_disk_free_limit", "50MB")
 	}}
 )
+
+// killMaster kills a random Redis master, waits until its replica has taken over, and starts the killed
+// server again.
+func killMaster(w *world) {
+	masters := w.group.Masters(w.Context())
+	master := w.group.Nodes[masters[w.rand.IntN(len(masters))]]
+	master.Kill()
+	w.until("another master", func() bool { return len(w.group.Masters(w.Context())) == len(masters) })
+	w.pause(3*time.Second, 8*time.Second)
+	if err := master.Start(); err != nil {
+		w.Fatal(err)
+	}
+	w.until("the killed master to be a replica", func() bool {
+		return len(w.group.Masters(w.Context())) == len(masters)
+	})
+}

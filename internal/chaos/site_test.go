@@ -71,9 +71,11 @@ func (w wave) incidents() int { return slots * w.matches * w.rows }
 // id returns the ID of match m on a page.
 func (w wave) id(slot, m int) string { return fmt.Sprintf("%s-%d-%d", w.name, slot, m) }
 
-// row returns row i of a match, in the second half. Every tenth row is a goal of the home team.
+// row returns row i of a match. Every tenth row is a goal of the home team. All rows are in the last 14 minutes,
+// because notify does not send what happened more than 15 minutes before the page that first lists it. If
+// polls fail, that page may be the last one.
 func (w wave) row(i int) row {
-	r := row{Kind: "yellow_card", Side: "away", Player: name(i), Minute: strconv.Itoa(46+i*44/w.rows) + "'"}
+	r := row{Kind: "yellow_card", Side: "away", Player: name(i), Minute: strconv.Itoa(76+i*14/w.rows) + "'"}
 	if i%10 == 9 {
 		r.Kind, r.Side = "goal", "home"
 	}

@@ -3,6 +3,7 @@ package chaos
 import (
 	"encoding/json"
 	"fmt"
+	"net/http"
 	"strings"
 	"testing"
 	"time"
@@ -19,7 +20,7 @@ import (
 // the snapshot from before the restart.
 func TestStartOnALongLog(t *testing.T) {
 	parallel(t)
-	events := int64(10_000)
+	events := int64(4_000)
 	if longForm(t) {
 		events = 10_000_000
 	}
@@ -62,13 +63,19 @@ func TestStartOnALongLog(t *testing.T) {
 	}
 }
 
-// snapshotOf returns the matches of the snapshot that a node sends to a new client.
+// snapshotOf returns the matches of the snapshot that a node sends to a new client. While the node refuses
+// clients because it is not ready, snapshotOf tries again.
 func snapshotOf(t *testing.T, address string) json.RawMessage {
 	t.Helper()
-	conn, _, err := websocket.DefaultDialer.Dial("ws://"+address+"/ws", nil)
-	if err != nil {
-		t.Fatal(err)
-	}
+	var conn *websocket.Conn
+	testenv.Eventually(t, func() bool {
+		c, resp, err := websocket.DefaultDialer.Dial("ws://"+address+"/ws", nil)
+		if err != nil && (resp == nil || resp.StatusCode != http.StatusServiceUnavailable) {
+			t.Fatal(err)
+		}
+		conn = c
+		return err == nil
+	}, "%s to accept a client", address)
 	defer conn.Close()
 	var f struct {
 		Snapshot struct{ Matches json.RawMessage }

@@ -28,12 +28,20 @@ type ledger struct {
 	facts    map[string]map[string]bool // IDs of the events that report an incident, by fact
 	late     map[string]time.Duration   // time from an event to the receipt of its first copy, by fact
 	latest   time.Time                  // time of the newest event
+	at       map[position]string        // IDs of the events, by their positions
+	reused   []position                 // positions that two events have
+}
+
+// A position identifies an event of a match.
+type position struct {
+	match, epoch string
+	seq          int64
 }
 
 func newLedger() *ledger {
 	return &ledger{
 		news: map[string]int{}, backfill: map[string]int{},
-		facts: map[string]map[string]bool{}, late: map[string]time.Duration{},
+		facts: map[string]map[string]bool{}, late: map[string]time.Duration{}, at: map[position]string{},
 	}
 }
 
@@ -56,6 +64,12 @@ func (l *ledger) add(e event.Event) {
 	} else {
 		l.news[e.ID]++
 	}
+	epoch, seq := e.Position()
+	p := position{e.Subject, epoch, seq}
+	if id, ok := l.at[p]; ok && id != e.ID {
+		l.reused = append(l.reused, p)
+	}
+	l.at[p] = e.ID
 	if e.Time.After(l.latest) {
 		l.latest = e.Time
 	}
@@ -189,7 +203,7 @@ func follow(ctx context.Context, addr string, l *ledger, gaps *atomic.Int64) {
 
 // boards returns the number of scoreboards of a wave that differ from the last page. example
 // describes one difference.
-func boards(ctx context.Context, r *redis.Client, w wave) (wrong int, example string) {
+func boards(ctx context.Context, r redis.UniversalClient, w wave) (wrong int, example string) {
 	pipe := r.Pipeline()
 	var all []*redis.SliceCmd
 	for slot := range slots {

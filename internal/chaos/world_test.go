@@ -12,12 +12,14 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/redis/go-redis/v9"
 
 	"github.com/matchwire/matchwire/broker"
 	"github.com/matchwire/matchwire/broker/rabbit"
 	"github.com/matchwire/matchwire/event"
+	"github.com/matchwire/matchwire/internal/redisclient"
 	"github.com/matchwire/matchwire/internal/testenv"
 	"github.com/matchwire/matchwire/internal/testenv/servers"
 )
@@ -29,10 +31,11 @@ type world struct {
 	rand *rand.Rand
 
 	nodes      []*servers.Rabbit
-	redis      *servers.Server
-	amqpNet    []*testenv.Proxy // one between the roles and each node
-	redisNet   *testenv.Proxy   // between the roles and Redis
-	store      *redis.Client    // connected without the proxy
+	redis      *servers.Server       // nil if group is not nil
+	group      *testenv.RedisGroup   // nil if there is a single Redis server
+	amqpNet    []*testenv.Proxy      // one between the roles and each node
+	redisNet   *testenv.Proxy        // between the roles and a single Redis server
+	store      redis.UniversalClient // connected without the proxy
 	site       *site
 	config     string   // path of the config file
 	health     string   // address of the parser's health endpoint
@@ -49,25 +52,33 @@ type world struct {
 	socketGaps atomic.Int64 // number of times that the client of fanout could not resume
 }
 
-// newWorld starts Redis and the given number of RabbitMQ nodes. It does not start the roles.
-func newWorld(t *testing.T, nodes int, seed uint64) *world {
-	w := &world{T: t, seed: seed, rand: rand.New(rand.NewPCG(seed, 1))}
+// newWorld starts a Redis server and the given number of RabbitMQ nodes. It does not start the roles.
+func newWorld(t *testing.T, nodes int, seed uint64) *world { return newWorldOn(t, nodes, seed, nil) }
+
+// newWorldOn is like newWorld, but uses a group of Redis servers if group is not nil.
+func newWorldOn(t *testing.T, nodes int, seed uint64, group *testenv.RedisGroup) *world {
+	w := &world{T: t, seed: seed, rand: rand.New(rand.NewPCG(seed, 1)), group: group}
 	w.log, w.hook, w.socket = newLedger(), newLedger(), newLedger()
 	w.nodes = testenv.OwnRabbit(t, nodes)
-	w.redis = testenv.OwnRedis(t)
 	var urls []string
 	for _, n := range w.nodes {
 		p := testenv.NewProxy(t, n.URL)
 		w.amqpNet = append(w.amqpNet, p)
 		urls = append(urls, p.URL)
 	}
-	w.redisNet = testenv.NewProxy(t, w.redis.URL)
-	w.env = []string{"AMQP_URL=" + strings.Join(urls, ","), "REDIS_URL=" + w.redisNet.URL}
-	opts, err := redis.ParseURL(w.redis.URL)
-	if err != nil {
+	var redisURL, direct string
+	if group == nil {
+		w.redis = testenv.OwnRedis(t)
+		w.redisNet = testenv.NewProxy(t, w.redis.URL)
+		redisURL, direct = w.redisNet.URL, w.redis.URL
+	} else {
+		redisURL, direct = group.URL, group.URL
+	}
+	w.env = []string{"AMQP_URL=" + strings.Join(urls, ","), "REDIS_URL=" + redisURL}
+	var err error
+	if w.store, err = redisclient.New(direct, 10*time.Second); err != nil {
 		t.Fatal(err)
 	}
-	w.store = redis.NewClient(opts)
 	t.Cleanup(func() { w.store.Close() })
 
 	w.site = newSite(t)

@@ -17,12 +17,11 @@ import (
 // proxy saw. Of ignores all addresses before text that is not an address. If no public address is
 // left, Of uses a private address.
 func Of(r *http.Request) string {
-	peer, err := netip.ParseAddrPort(r.RemoteAddr)
-	if err != nil {
+	address, proxied := peer(r)
+	if !address.IsValid() {
 		return ""
 	}
-	address := peer.Addr().Unmap()
-	if !public(address) {
+	if proxied {
 		seen := strings.Split(strings.Join(r.Header.Values("X-Forwarded-For"), ","), ",")
 		for _, text := range slices.Backward(seen) {
 			other, err := netip.ParseAddr(strings.TrimSpace(text))
@@ -42,6 +41,24 @@ func Of(r *http.Request) string {
 		return ""
 	}
 	return network.String()
+}
+
+// Proxied reports whether a request comes from this machine or from a private network, so that a proxy may
+// have forwarded it, with X-Forwarded-For.
+func Proxied(r *http.Request) bool {
+	_, proxied := peer(r)
+	return proxied
+}
+
+// peer returns the address at the other end of the connection, and whether it can be a proxy. The address
+// is invalid if it is unknown.
+func peer(r *http.Request) (address netip.Addr, proxied bool) {
+	at, err := netip.ParseAddrPort(r.RemoteAddr)
+	if err != nil {
+		return netip.Addr{}, false
+	}
+	address = at.Addr().Unmap()
+	return address, !public(address)
 }
 
 // public reports whether an address belongs neither to this machine nor to a private network.

@@ -6,6 +6,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"maps"
 	"net"
 	"net/http"
 	"slices"
@@ -66,10 +67,11 @@ func (g *Gateway) refresh(ctx context.Context) error {
 	}
 	g.mu.Lock()
 	defer g.mu.Unlock()
+	all = g.trusted(all)
 	now := map[string]*backend{}
 	for _, i := range all {
-		if i.Address == "" {
-			continue
+		if other := now[i.Address]; other != nil && other.SilentSeconds <= i.SilentSeconds {
+			continue // a killed instance, and its successor at the same address
 		}
 		b := g.backends[i.Address]
 		if b == nil {
@@ -94,9 +96,48 @@ func (g *Gateway) refresh(ctx context.Context) error {
 	return nil
 }
 
+// trusted returns the instances that serve a role of the gateway and that the gateway trusts with the
+// tokens of its clients. It logs each other instance once, and saves them in g.ignored.
+func (g *Gateway) trusted(all []instances.Instance) (trusted []instances.Instance) {
+	ignored := map[string]string{}
+	for _, i := range all {
+		switch reason := distrust(i); {
+		case i.Address == "" || !slices.ContainsFunc(i.Roles, isServed):
+		case reason == nil:
+			trusted = append(trusted, i)
+		case !i.Gone():
+			name := i.Name + " at " + i.Address
+			ignored[name] = reason.Error()
+			if g.ignored[name] != ignored[name] {
+				g.log.Warn("instance ignored", "instance", i.Name, "address", i.Address, "reason", reason)
+			}
+		}
+	}
+	g.ignored = ignored
+	return trusted
+}
+
+// distrust returns the reason why the gateway must not forward requests to an instance, or nil. Without a
+// key, everyone who can write to Redis can announce an instance. The gateway then trusts only processes on
+// its own machine.
+func distrust(i instances.Instance) error {
+	if !errors.Is(i.Untrusted, instances.ErrNoKey) {
+		return i.Untrusted
+	}
+	host, _, err := net.SplitHostPort(i.Address)
+	if ip := net.ParseIP(host); err == nil && (host == "localhost" || ip != nil && ip.IsLoopback()) {
+		return nil
+	}
+	return errNoKey
+}
+
+// isServed reports whether the gateway forwards requests to a role.
+func isServed(role string) bool { return role == "api" || role == "fanout" }
+
 // Health returns an issue for each role that no healthy instance runs. down is true if there is no
 // healthy instance of any role. Health also returns an issue for each instance whose certificate is not
-// trusted, and an issue if the gateway has its maximum number of connections.
+// trusted, an issue if the gateway ignores instances, and an issue if it has its maximum number of
+// connections.
 func (g *Gateway) Health() (issues []string, down bool) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -115,6 +156,11 @@ func (g *Gateway) Health() (issues []string, down bool) {
 		if b.untrusted != nil && !b.Gone() {
 			issues = append(issues, fmt.Sprintf("instance %s: %v", b.Name, b.untrusted))
 		}
+	}
+	if n := len(g.ignored); n > 0 {
+		name := slices.Min(slices.Collect(maps.Keys(g.ignored)))
+		issues = append(issues, fmt.Sprintf("the gateway ignores %d of the announced instances, such as %s: %s",
+			n, name, g.ignored[name]))
 	}
 	if g.streams.full() {
 		issues = append(issues, fmt.Sprintf("the gateway has its maximum of %d connections", g.options.Connections))

@@ -60,6 +60,7 @@ type Gateway struct {
 
 	mu       sync.Mutex
 	backends map[string]*backend // by address
+	ignored  map[string]string   // reasons why instances are not trusted, by name and address
 }
 
 // limits holds time limits. Tests change them.
@@ -120,11 +121,13 @@ func roleOf(path string) string {
 	return "fanout"
 }
 
-// Reasons why the gateway does not forward a request.
+// Reasons why the gateway does not forward a request, or ignores an instance.
 var (
 	errNoInstance = errors.New("no instance serves this path now")
 	errLoop       = errors.New("an instance advertises the address of a gateway: " +
 		"start the instance with --advertise HOST:PORT")
+	errNoKey = errors.New("without a key, the gateway forwards requests only to loopback addresses: " +
+		"set MATCHWIRE_INSTANCE_KEY of the gateway and of the instance")
 	errFull     = errors.New("the gateway has too many connections")
 	errStopping = errors.New("the gateway is stopping")
 	errSlowBody = errors.New("the request body took too long")

@@ -329,3 +329,55 @@ func TestRetriesUnreachableInstance(t *testing.T) {
 		return reached == 20
 	})
 }
+
+// A killed instance stays in the list as gone. It does not hide a new instance at the same address, whichever
+// name is first.
+func TestGoneInstanceAtSameAddress(t *testing.T) {
+	t.Parallel()
+	c := newCluster(t)
+	c.instance("m", "fanout")
+	c.change(func(list []instances.Instance) []instances.Instance {
+		first, last := list[0], list[0]
+		first.Name, first.SilentSeconds = "a", instances.GoneAfter.Seconds()
+		last.Name, last.SilentSeconds = "z", instances.GoneAfter.Seconds()
+		return []instances.Instance{first, list[0], last}
+	})
+	c.awaitRefresh()
+	c.awaitRefresh()
+	if status, body := c.get("/"); status != http.StatusOK {
+		t.Errorf("status %d, body %q; want a response of the running instance", status, body)
+	}
+}
+
+// Without a key, the gateway forwards requests only to its own machine. It does not even connect to another
+// address. It ignores such instances in silence if they are gone or do not serve its clients.
+func TestWithoutKey(t *testing.T) {
+	t.Parallel()
+	c := newCluster(t)
+	c.instance("near", "fanout")
+	c.change(func(list []instances.Instance) []instances.Instance {
+		list[0].Untrusted = instances.ErrNoKey
+		far := instances.Instance{
+			Name: "far", Roles: []string{"api"}, Address: "192.0.2.1:80", Status: "pass", Untrusted: instances.ErrNoKey,
+		}
+		gone, other, named := far, far, far
+		gone.Address, gone.SilentSeconds = "192.0.2.2:80", instances.GoneAfter.Seconds()
+		other.Address, other.Roles = "192.0.2.3:80", []string{"parser"}
+		named.Name, named.Address = "named", "127.0.0.1.example:80"
+		return append(list, far, gone, other, named)
+	})
+	c.awaitRefresh()
+	c.awaitRefresh()
+	if status, body := c.get("/"); status != http.StatusOK {
+		t.Errorf("instance on the same machine: status %d, body %q; want its response", status, body)
+	}
+	if status, body := c.get("/api/matches"); status != http.StatusServiceUnavailable {
+		t.Errorf("instance on another machine: status %d, body %q; want 503", status, body)
+	}
+	issues, down := c.gateway.Health()
+	const want = "the gateway ignores 2 of the announced instances, such as far at 192.0.2.1:80: without a key, "
+	if down || len(issues) != 2 || !strings.HasPrefix(issues[1], want) ||
+		!strings.Contains(issues[1], "MATCHWIRE_INSTANCE_KEY") {
+		t.Errorf("health is %q, down %t; want an issue that begins with %q and names the key", issues, down, want)
+	}
+}

@@ -9,9 +9,12 @@ import (
 	"net/http"
 	"net/http/httputil"
 	"os"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/matchwire/matchwire/internal/clientaddr"
 )
 
 const (
@@ -39,11 +42,17 @@ func (g *Gateway) newProxy() {
 }
 
 // rewrite adds the headers of the gateway to a request. It also sets a preliminary URL, which the balancer
-// completes.
+// completes. If a proxy may have forwarded the request to the gateway, the instance also gets the addresses
+// that this proxy saw, so that the limits for one address apply to the clients of the proxy.
 func rewrite(r *httputil.ProxyRequest) {
-	r.Out.URL.Scheme = "http"    // the balancer sets https for an instance that serves TLS
-	r.Out.URL.Host = r.In.Host   // the balancer replaces it with the address of an instance
-	r.SetXForwarded()            // replaces the values from the client
+	r.Out.URL.Scheme = "http"  // the balancer sets https for an instance that serves TLS
+	r.Out.URL.Host = r.In.Host // the balancer replaces it with the address of an instance
+	const seen = "X-Forwarded-For"
+	r.Out.Header.Del(seen)
+	if clientaddr.Proxied(r.In) && len(r.In.Header[seen]) > 0 {
+		r.Out.Header[seen] = slices.Clone(r.In.Header[seen]) // SetXForwarded appends to it
+	}
+	r.SetXForwarded()            // replaces the other values from the client
 	r.Out.Header.Add("Via", via) // to detect loops
 	r.Out.Host = r.In.Host       // fanout compares it with the Origin header
 }

@@ -16,6 +16,7 @@ import (
 
 	"github.com/gorilla/websocket"
 
+	"github.com/matchwire/matchwire/internal/clientaddr"
 	"github.com/matchwire/matchwire/internal/gateway"
 	"github.com/matchwire/matchwire/internal/instances"
 	"github.com/matchwire/matchwire/internal/nonblock"
@@ -459,10 +460,50 @@ func TestHeadersOfHandshake(t *testing.T) {
 	if fmt.Sprint(plain) != fmt.Sprint(socket) {
 		t.Errorf("handshake with headers\n%v\nwant those of other requests:\n%v", socket, plain)
 	}
-	if socket.Get("Host") != "scores.example" || socket.Get("X-Forwarded-For") != "127.0.0.1" ||
+	// The client is on this machine, so it can be a proxy that forwards the request of 1.2.3.4.
+	if socket.Get("Host") != "scores.example" || socket.Get("X-Forwarded-For") != "1.2.3.4, 127.0.0.1" ||
 		socket.Get("X-Forwarded-Proto") != "http" || socket.Get("Via") != "1.1 matchwire-gateway" ||
 		socket.Get("X-Private") != "" || socket.Get("Forwarded") != "" {
 		t.Errorf("handshake with headers %v, want the forwarding headers of the gateway, and no hop-by-hop headers", socket)
+	}
+}
+
+// The limits for one address apply to the client that a proxy in front of the gateway saw. A client without
+// such a proxy cannot choose its address.
+func TestAddressBehindProxyAndGateway(t *testing.T) {
+	t.Parallel()
+	c := newCluster(t)
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		_, _ = io.WriteString(w, clientaddr.Of(r))
+	}))
+	defer s.Close()
+	c.change(func([]instances.Instance) []instances.Instance {
+		return []instances.Instance{{Name: "a", Roles: []string{"fanout"}, Address: s.Listener.Addr().String()}}
+	})
+	c.awaitRefresh()
+	c.awaitRefresh()
+	for _, tc := range []struct {
+		peer, want string
+		forwarded  []string
+	}{
+		{"10.0.0.7:1234", "203.0.113.9", []string{"203.0.113.9"}},
+		{"10.0.0.7:1234", "203.0.113.9", []string{"192.0.2.66, 203.0.113.9"}},   // the client has sent an address too
+		{"10.0.0.7:1234", "203.0.113.9", []string{"192.0.2.66", "203.0.113.9"}}, // in two headers
+		{"10.0.0.7:1234", "10.0.0.7", nil},
+		{"198.51.100.7:1234", "198.51.100.7", []string{"203.0.113.9"}}, // no proxy
+	} {
+		for _, accept := range []string{"*/*", "text/event-stream"} {
+			r := httptest.NewRequest(http.MethodGet, "/", nil)
+			r.RemoteAddr = tc.peer
+			r.Header["X-Forwarded-For"] = tc.forwarded
+			r.Header.Set("Accept", accept)
+			w := httptest.NewRecorder()
+			c.gateway.ServeHTTP(w, r)
+			if got := w.Body.String(); got != tc.want {
+				t.Errorf("peer %s, X-Forwarded-For %q, Accept %s: the instance counts the address %q, want %q",
+					tc.peer, tc.forwarded, accept, got, tc.want)
+			}
+		}
 	}
 }
 

@@ -93,7 +93,7 @@ func ids(t *testing.T, h http.Handler, path, list, member string, n int) (all []
 
 // polledSources adds n sources. The latest poll of each source found a match of about size bytes.
 // polledSources returns the IDs of the sources, the latest source first.
-func polledSources(t *testing.T, s *scheduler.Schedule, n, size int) (ids []string) {
+func polledSources(t testing.TB, s *scheduler.Schedule, n, size int) (ids []string) {
 	t.Helper()
 	for i := range n {
 		url := fmt.Sprint("https://site.example/", i)

@@ -1,9 +1,12 @@
 // Package instances is the registry of running processes. Each process announces
 // itself and its health in Redis every few seconds:
 //
-//	mw:{instances}       hash: instances by name, as JSON
+//	mw:{instances}       hash: announcements by name of the instance, as JSON
 //	mw:{instances}:seen  sorted set: names by the time of the last announcement,
 //	                     in Unix milliseconds by Redis's clock
+//
+// Everyone who can write to Redis can add an announcement. Processes that share a key sign their
+// announcements, so that a reader with this key can tell which ones to trust (signature.go).
 package instances
 
 import (
@@ -42,6 +45,11 @@ type Instance struct {
 	// SilentSeconds is the time since the last announcement, in seconds.
 	// [Registry.List] sets it.
 	SilentSeconds float64 `json:"silent_seconds"`
+
+	// Untrusted is the reason why anyone who can write to Redis may have written this announcement. It is
+	// nil if a process with the key of the registry has signed it recently. It is [ErrNoKey] if the registry
+	// has no key. [Registry.List] sets it.
+	Untrusted error `json:"-"`
 }
 
 // SilentFor returns the time since the last announcement.
@@ -54,13 +62,17 @@ func (i Instance) Gone() bool { return i.SilentFor() >= GoneAfter }
 
 // A Registry stores the instances of one installation.
 type Registry struct {
-	redis redis.UniversalClient
-	keys  []string
+	redis  redis.UniversalClient
+	keys   []string
+	secret string // the key for signatures; can be ""
 }
 
-// New returns the registry in r whose keys begin with prefix.
-func New(r redis.UniversalClient, prefix string) *Registry {
-	return &Registry{redis: r, keys: []string{prefix + "{instances}", prefix + "{instances}:seen"}}
+// New returns the registry in r whose keys begin with prefix. The registry signs announcements with
+// secret, and verifies the signatures of listed instances. If secret is "", it does neither.
+func New(r redis.UniversalClient, prefix, secret string) *Registry {
+	return &Registry{
+		redis: r, keys: []string{prefix + "{instances}", prefix + "{instances}:seen"}, secret: secret,
+	}
 }
 
 var announce = redis.NewScript(`
@@ -110,7 +122,7 @@ func (r *Registry) Announce(
 }
 
 func (r *Registry) announce(ctx context.Context, i Instance) error {
-	text, err := json.Marshal(i)
+	text, err := r.announcement(i, time.Now())
 	if err != nil {
 		return err
 	}
@@ -155,10 +167,12 @@ func (r *Registry) List(ctx context.Context) ([]Instance, error) {
 	}
 	var all []Instance
 	for pair := range slices.Chunk(found, 2) {
-		var i Instance
-		if err := json.Unmarshal([]byte(pair[0]), &i); err != nil {
+		var a announcement
+		if err := json.Unmarshal([]byte(pair[0]), &a); err != nil {
 			return nil, fmt.Errorf("listing instances: %w", err)
 		}
+		i := a.Instance
+		i.Untrusted = r.verify(pair[0], a.Announced, time.Now())
 		silent, err := time.ParseDuration(pair[1] + "ms")
 		if err != nil {
 			return nil, fmt.Errorf("listing instances: %w", err)

@@ -2,6 +2,7 @@ package instances_test
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"reflect"
 	"strings"
@@ -45,7 +46,7 @@ func TestInstanceIsListedWhileAnnounced(t *testing.T) {
 	testenv.OnBothRedis(t, func(t *testing.T, c *redis.Client) {
 		ran := make(scriptHook, 100)
 		c.AddHook(ran)
-		r := instances.New(c, "mw:")
+		r := instances.New(c, "mw:", "")
 		if all := list(t, r); len(all) != 0 {
 			t.Errorf("before any announcement: %+v, want no instances", all)
 		}
@@ -69,7 +70,10 @@ func TestInstanceIsListedWhileAnnounced(t *testing.T) {
 		if got.SilentFor() < 0 || got.SilentFor() > 10*time.Second || got.Gone() {
 			t.Errorf("silent for %v and gone %v, want at most 10 s and false", got.SilentFor(), got.Gone())
 		}
-		got.SilentSeconds = 0
+		if !errors.Is(got.Untrusted, instances.ErrNoKey) {
+			t.Errorf("without a key, the instance is untrusted because of %v, want ErrNoKey", got.Untrusted)
+		}
+		got.SilentSeconds, got.Untrusted = 0, nil
 		if all[0].Name != "a" || !reflect.DeepEqual(got, b) {
 			t.Errorf("listed %+v, want a and %+v", all, b)
 		}
@@ -88,7 +92,7 @@ func TestKilledInstanceIsGoneThenRemoved(t *testing.T) {
 	testenv.OnBothRedis(t, func(t *testing.T, c *redis.Client) {
 		ran := make(scriptHook, 100)
 		c.AddHook(ran)
-		r := instances.New(c, "mw:")
+		r := instances.New(c, "mw:", "")
 		announce := func(name string) {
 			ctx, cancel := context.WithCancel(t.Context())
 			go func() {

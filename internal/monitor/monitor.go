@@ -147,6 +147,17 @@ func (m *Monitor) Unready(ctx context.Context) []health.Issue {
 	return slices.DeleteFunc(all, func(i health.Issue) bool { return !i.Down })
 }
 
+// Statuses returns the status of each check, by its name. It does not wait.
+func (m *Monitor) Statuses() map[string]string {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	all := map[string]string{}
+	for _, c := range m.checks {
+		all[c.Name], _ = Status(c.current(time.Now()))
+	}
+	return all
+}
+
 func (m *Monitor) issues(ctx context.Context, include func(*running) bool) (all []health.Issue) {
 	m.wait(ctx)
 	m.mu.Lock()

@@ -113,6 +113,18 @@ func (r *Relay) forget(pending []string) {
 	maps.DeleteFunc(r.failing, func(name string, _ failure) bool { return !slices.Contains(pending, name) })
 }
 
+// Failing returns how long the outbox that has been failing for the longest time has been failing. It
+// returns 0 if none is failing.
+func (r *Relay) Failing() time.Duration {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	longest := time.Duration(0)
+	for _, f := range r.failing {
+		longest = max(longest, time.Since(f.since))
+	}
+	return longest
+}
+
 // Health returns an issue if one or more outboxes have been failing for more than a minute.
 func (r *Relay) Health() []health.Issue {
 	r.mu.Lock()

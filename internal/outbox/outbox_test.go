@@ -19,7 +19,7 @@ import (
 )
 
 // write marks an outbox and appends messages with the given IDs to it.
-func write(t *testing.T, s *outbox.Store, r *redis.Client, name string, ids ...string) {
+func write(t *testing.T, s *outbox.Store, r redis.UniversalClient, name string, ids ...string) {
 	t.Helper()
 	var msgs []broker.Message
 	for _, id := range ids {

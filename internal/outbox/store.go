@@ -9,6 +9,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"github.com/matchwire/matchwire/broker"
+	"github.com/matchwire/matchwire/internal/redisclient"
 )
 
 // A Store stores outboxes in Redis. The name of an outbox is the ID of the match whose messages it
@@ -57,9 +58,14 @@ func (s *Store) Mark(ctx context.Context, name string) error {
 	return markScript.Run(ctx, s.redis, []string{s.namesKey()}, name).Err()
 }
 
-// Oldest returns at most n messages from an outbox, oldest first.
+// Oldest returns at most n messages from an outbox, oldest first. If replicas can replace the server, it
+// waits until one of them has these messages. Otherwise, after the failure of the server, a new event could
+// get the seq of an event that was published, but was never written to the replica.
 func (s *Store) Oldest(ctx context.Context, name string, n int) ([]broker.Message, error) {
 	texts, err := s.redis.LRange(ctx, s.Key(name), 0, int64(n-1)).Result()
+	if err == nil && len(texts) > 0 {
+		err = redisclient.Confirm(ctx, s.redis, s.Key(name))
+	}
 	if err != nil {
 		return nil, fmt.Errorf("reading outbox %s: %w", name, err)
 	}

@@ -130,9 +130,14 @@ func stateOnBoard(boards scoreboard.Boards) func(context.Context, string) (*even
 		// The incidents of a state are in the order of their first reports.
 		slices.SortStableFunc(b.Incidents, func(x, y scoreboard.Incident) int { return cmp.Compare(x.First, y.First) })
 		for _, i := range b.Incidents {
+			shown := incidentOnBoard(b, i)
 			if i.Action != event.Retracted {
-				m.Incidents = append(m.Incidents, incidentOnBoard(b, i))
+				m.Incidents = append(m.Incidents, shown)
+				continue
 			}
+			shown.Retraction = &eventlog.Retraction{Reason: i.Reason, TID: i.TID}
+			m.Retracted = append(m.Retracted, shown)
+			m.Retracted = m.Retracted[max(0, len(m.Retracted)-eventlog.MaxRetracted):]
 		}
 		return m, nil
 	}

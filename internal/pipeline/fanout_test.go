@@ -82,7 +82,20 @@ func TestStateOnBoard(t *testing.T) {
 		}
 		return string(b)
 	}
-	if want := h.Now().States.Get("m1"); text(got) != text(want) {
+	want := h.Now().States.Get("m1")
+	if n := len(got.Retracted); n != 1 || got.Retracted[0].Incident != "gone" || got.Retracted[0].Retraction == nil {
+		t.Fatalf("the scoreboard has %d retracted incidents, want the goal that was retracted", n)
+	}
+	if len(want.Retracted) != 1 || want.Retracted[0].Incident != got.Retracted[0].Incident {
+		t.Errorf("the node has the retracted incidents %v, want the one of the scoreboard", want.Retracted)
+	}
+	for _, m := range []*eventlog.MatchState{got, want} {
+		m.Retracted = nil // compared above: a scoreboard lacks the time and the changes
+		for _, i := range m.Incidents {
+			i.Changes, i.Reason = nil, ""
+		}
+	}
+	if text(got) != text(want) {
 		t.Errorf("the state on the scoreboard is\n%s\nwant the state of the node\n%s", text(got), text(want))
 	}
 	if got, err := read(t.Context(), "m2"); got != nil || err != nil {

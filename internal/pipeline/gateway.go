@@ -46,7 +46,10 @@ type Gateway struct {
 	Servers  Servers // only Redis is used
 	Listen   string  // host:port; overrides the config
 	APIToken string  // an API token with all scopes, for the metrics; see [guard.Tokens]
-	Log      *slog.Logger
+	// InstanceKey verifies the announcements of instances. If it is "", the gateway forwards requests only to
+	// loopback addresses.
+	InstanceKey string
+	Log         *slog.Logger
 	// OnListen, if not nil, is called with the address once the gateway listens.
 	OnListen func(net.Addr)
 
@@ -67,7 +70,7 @@ func (g Gateway) Run(ctx context.Context) error {
 	p.Listen, p.APIToken, p.onStopDelay = g.Listen, g.APIToken, g.onStopDelay
 	drain := cmp.Or(time.Duration(g.Config.Gateway.Drain), defaultDrain)
 	proxy := gateway.New(gateway.Options{
-		List: instances.New(store, prefix(g.Config.Namespace)).List, Log: g.Log,
+		List: instances.New(store, prefix(g.Config.Namespace), g.InstanceKey).List, Log: g.Log,
 		Connections: g.Config.Gateway.Connections, Drain: drain,
 	})
 	parts, err := p.gatewayParts(proxy, store)

@@ -57,7 +57,7 @@ func (p *Pipeline) announce(working, serving context.Context, group *errgroup.Gr
 		self.TLS = p.config.TLS.Certificate != ""
 	}
 	group.Go(func() error {
-		registry := instances.New(parts.redis, parts.prefix)
+		registry := instances.New(parts.redis, parts.prefix, p.InstanceKey)
 		registry.Announce(serving, working.Done(), p.log, func(ctx context.Context) instances.Instance {
 			if working.Err() != nil {
 				parts.health.Stop()
@@ -83,7 +83,7 @@ func ListInstances(
 	defer stop()
 	ctx, cancel := context.WithTimeout(ctx, listTimeout)
 	defer cancel()
-	return instances.New(store, prefix(namespace)).List(ctx)
+	return instances.New(store, prefix(namespace), "").List(ctx)
 }
 
 // defaultName returns the default name of this process in the registry.

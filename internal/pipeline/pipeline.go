@@ -24,9 +24,11 @@ import (
 	"github.com/matchwire/matchwire/consumers"
 	"github.com/matchwire/matchwire/consumers/scoreboard"
 	"github.com/matchwire/matchwire/health"
+	"github.com/matchwire/matchwire/internal/embedded"
 	"github.com/matchwire/matchwire/internal/guard"
 	"github.com/matchwire/matchwire/internal/httpapi"
 	"github.com/matchwire/matchwire/internal/instances"
+	"github.com/matchwire/matchwire/internal/metrics"
 	"github.com/matchwire/matchwire/internal/monitor"
 	"github.com/matchwire/matchwire/internal/outbox"
 	"github.com/matchwire/matchwire/internal/quota"
@@ -72,9 +74,15 @@ type Pipeline struct {
 	// Anybody allows clients to connect to the streams without a token, as
 	// fanout.anybody in the config does.
 	Anybody bool
+	// Data is the folder in which the embedded servers keep their data. If it is "", their data is lost
+	// when the process ends. With other servers, it is not used.
+	Data string
 	// APIToken is an API token with all scopes; see [guard.Tokens]. If it is "", only the tokens in
 	// the config are valid.
 	APIToken string
+	// InstanceKey signs the announcement of this process for gateways. If it is "", the announcement is
+	// not signed.
+	InstanceKey string
 	// Name is the name of this process in the registry of instances. The default is
 	// the host name and the process ID.
 	Name string
@@ -111,22 +119,14 @@ func (p *Pipeline) Run(ctx context.Context, roles ...Role) error {
 		return UsageError(errors.New("other processes cannot use the embedded broker and store: " +
 			"set AMQP_URL and REDIS_URL, or run all roles"))
 	}
-	broker, err := p.servers.OpenBroker(p.config.Namespace, p.log)
+	broker, store, closeServers, err := p.open(ctx)
 	if err != nil {
 		return err
 	}
-	defer broker.Close()
-	store, stop, err := p.servers.OpenRedis(ctx, p.log)
-	if err != nil {
-		return err
-	}
-	defer stop()
+	defer closeServers()
 	parts, err := p.prepare(ctx, broker, store, roles)
 	if err != nil {
 		return err
-	}
-	if p.servers.Embedded() {
-		p.log.Info("using an embedded broker and store: all data is lost when this process ends")
 	}
 
 	stopTrace := p.startTrace(ctx, parts)
@@ -149,6 +149,35 @@ func (p *Pipeline) Run(ctx context.Context, roles ...Role) error {
 		p.OnStart()
 	}
 	return group.Wait()
+}
+
+// open returns clients for the servers, or for embedded servers. done closes them.
+func (p *Pipeline) open(ctx context.Context) (b broker.Broker, r redis.UniversalClient, done func(), err error) {
+	if p.servers.Embedded() {
+		s, err := embedded.Open(p.Data, p.log)
+		if err != nil {
+			return nil, nil, nil, err
+		}
+		if p.Data == "" {
+			p.log.Info("using an embedded broker and store: all data is lost when this process ends")
+		} else {
+			p.log.Info("using an embedded broker and store", "data", p.Data)
+		}
+		return s.Broker, s.Redis, func() {
+			if err := s.Close(); err != nil {
+				p.log.Error("the data folder was not closed", "error", err)
+			}
+		}, nil
+	}
+	if b, err = p.servers.OpenBroker(p.config.Namespace, p.log); err != nil {
+		return nil, nil, nil, err
+	}
+	r, stop, err := p.servers.OpenRedis(ctx, p.log)
+	if err != nil {
+		b.Close()
+		return nil, nil, nil, err
+	}
+	return b, r, func() { stop(); b.Close() }, nil
 }
 
 // start starts the roles, receivers before senders, then the outbox, the health checks, the HTTP
@@ -288,6 +317,8 @@ func (p *Pipeline) prepare(
 	parts.metrics.MustRegister(collectors.NewGoCollector(),
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	parts.consumerMetrics = consumers.NewMetrics(parts.metrics)
+	metrics.RegisterBuild(parts.metrics, Version())
+	metrics.RegisterHealth(parts.metrics, parts.health.Statuses)
 	if parts.guard, err = p.newGuard(p.address()); err != nil {
 		return nil, err
 	}
@@ -395,7 +426,7 @@ func (p *Pipeline) startAPI(_ context.Context, _ *errgroup.Group, parts *rolePar
 	}
 	api := &httpapi.API{
 		Schedule: parts.schedule, Profiles: parts.library, Boards: scoreboard.NewBoards(parts.redis, parts.prefix),
-		Traces: traceStore(p.config, parts.redis), Instances: instances.New(parts.redis, parts.prefix),
+		Traces: traceStore(p.config, parts.redis), Instances: instances.New(parts.redis, parts.prefix, ""),
 		Guard: parts.guard, Pages: p.config.Fetch.policy(), Recorder: parts.trace, Log: p.log,
 		Requests: p.config.apiRequests(),
 		Calls: quota.New(cmp.Or(p.config.API.CallsPerAddress, defaultCallsPerAddress),
@@ -436,7 +467,8 @@ func (p *Pipeline) startParser(ctx context.Context, group *errgroup.Group, parts
 	}
 	client := p.config.client(poll.NewRedisLimiter(parts.redis, parts.prefix))
 	worker := poll.NewWorker(
-		parts.library, client, ingester, parts.redis, parts.prefix, parts.trace, parts.schedule.Polled)
+		parts.library, client, ingester, parts.redis, parts.prefix, parts.trace,
+		metrics.NewPolls(parts.metrics).Report(parts.schedule.Polled))
 	if worker.Requests, err = p.config.requests(); err != nil {
 		return err
 	}
@@ -454,6 +486,7 @@ func (p *Pipeline) startParser(ctx context.Context, group *errgroup.Group, parts
 func (p *Pipeline) startOutbox(ctx context.Context, group *errgroup.Group, parts *roleParts) {
 	parts.health.Add(monitor.Check{Name: "outbox",
 		Run: func(context.Context) []health.Issue { return parts.outbox.Health() }})
+	metrics.RegisterOutbox(parts.metrics, parts.outbox.Failing)
 	all := subscriptions(parts.consumers, parts.scheduler)
 	group.Go(func() error {
 		for _, s := range all {

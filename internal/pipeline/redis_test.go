@@ -2,15 +2,10 @@ package pipeline
 
 import (
 	"context"
-	"errors"
 	"log/slog"
-	"net"
 	"net/http"
 	"strings"
 	"testing"
-	"time"
-
-	"github.com/redis/go-redis/v9"
 
 	"github.com/matchwire/matchwire/internal/monitor"
 	"github.com/matchwire/matchwire/internal/testenv"
@@ -48,17 +43,16 @@ func TestRedisStalls(t *testing.T) {
 	proxy.Stall()
 	t.Run("healthz", func(t *testing.T) {
 		h := &monitor.Monitor{}
-		h.Add(monitor.Check{Name: "redis", Run: (&redisHealth{redis: store, probe: "probe", embedded: true}).check})
+		h.Add(monitor.Check{Name: "redis", Run: (&redisHealth{redis: store, probe: "probe"}).check})
 		runMonitor(t, h)
-		for {
-			code, body := answer(h, "/healthz")
-			if code != http.StatusServiceUnavailable {
-				t.Fatalf("/healthz: response %d %s, want 503", code, body)
-			}
-			if strings.Contains(body, "Redis does not answer") {
-				break
-			}
-			time.Sleep(10 * time.Millisecond)
+		var code int
+		var body string
+		testenv.Eventually(t, func() bool {
+			code, body = answer(h, "/healthz")
+			return code != http.StatusServiceUnavailable || strings.Contains(body, "Redis does not answer")
+		}, "/healthz to report that Redis does not answer")
+		if code != http.StatusServiceUnavailable {
+			t.Fatalf("/healthz: response %d %s, want 503", code, body)
 		}
 	})
 	t.Run("ListInstances", func(t *testing.T) {
@@ -70,53 +64,4 @@ func TestRedisStalls(t *testing.T) {
 			}
 		})
 	})
-}
-
-// The client limits the duration of a call and all its attempts, even if the context of the call
-// has no deadline.
-func TestRedisCallsAreBounded(t *testing.T) {
-	const timeout = 300 * time.Millisecond
-	proxy := testenv.NewProxy(t, testenv.Redis(t))
-	opts, err := redis.ParseURL(proxy.URL)
-	if err != nil {
-		t.Fatal(err)
-	}
-	silent := *opts
-	silent.Dialer = func(ctx context.Context, _, _ string) (net.Conn, error) { // like a network that loses all packets
-		<-ctx.Done()
-		return nil, ctx.Err()
-	}
-	stalled, unreachable := newRedisClient(opts, timeout), newRedisClient(&silent, timeout)
-	defer stalled.Close()
-	defer unreachable.Close()
-	if err := stalled.Ping(t.Context()).Err(); err != nil {
-		t.Fatal(err)
-	}
-	proxy.Stall()
-	for name, r := range map[string]*redis.Client{"stalled": stalled, "unreachable": unreachable} {
-		for what, call := range map[string]func(ctx context.Context) error{
-			"command": func(ctx context.Context) error { return r.Get(ctx, "key").Err() },
-			"script":  func(ctx context.Context) error { return redis.NewScript("return 1").Run(ctx, r, nil).Err() },
-			"pipeline": func(ctx context.Context) error {
-				_, err := r.Pipelined(ctx, func(p redis.Pipeliner) error { return p.Get(ctx, "key").Err() })
-				return err
-			},
-			"transaction": func(ctx context.Context) error {
-				_, err := r.TxPipelined(ctx, func(p redis.Pipeliner) error { return p.Get(ctx, "key").Err() })
-				return err
-			},
-		} {
-			t.Run(name+" "+what, func(t *testing.T) {
-				ctx, cancel := context.WithTimeout(t.Context(), 10*timeout)
-				defer cancel()
-				checkReturns(ctx, t, "the "+what, func() {
-					err := call(context.WithoutCancel(ctx))
-					var late net.Error
-					if !errors.Is(err, context.DeadlineExceeded) && !(errors.As(err, &late) && late.Timeout()) {
-						t.Errorf("the %s returned %v, want a timeout", what, err)
-					}
-				})
-			})
-		}
-	}
 }

@@ -1,17 +1,20 @@
 package pipeline
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"log/slog"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/redis/go-redis/v9"
 
 	"github.com/matchwire/matchwire/health"
+	"github.com/matchwire/matchwire/internal/redisclient"
 )
 
 const (
@@ -60,6 +63,9 @@ func (h *redisHealth) check(ctx context.Context) []health.Issue {
 	answered := time.Now()
 	err := write.Err()
 	var refusal redis.Error
+	if err != nil && h.embedded { // the data folder cannot be written
+		return []health.Issue{{Text: err.Error(), Down: true}}
+	}
 	if err != nil && !errors.As(err, &refusal) {
 		return []health.Issue{{Text: fmt.Sprintf("Redis does not answer: %v", err), Down: true}}
 	}
@@ -142,19 +148,48 @@ func (h *redisHealth) inspect(ctx context.Context) {
 	h.settings, h.inspected = issues, time.Now()
 }
 
-// inspectRedis returns an issue for each setting of a Redis server that makes matchwire lose data
-// or fail. It returns an error if it cannot read the settings.
+// inspectRedis returns an issue for each setting of Redis that makes matchwire lose data or fail. It
+// inspects all masters of a cluster. It returns an error if it cannot read the settings.
 func inspectRedis(ctx context.Context, r redis.UniversalClient) (issues []health.Issue, err error) {
-	info, err := redisInfo(ctx, r)
-	if err != nil {
-		return nil, err
+	cluster, ok := r.(*redis.ClusterClient)
+	if !ok {
+		info, err := redisInfo(ctx, r)
+		if err != nil {
+			return nil, err
+		}
+		if err := checkMode(r, info); err != nil {
+			return []health.Issue{{Text: err.Error(), Down: true}}, nil
+		}
+		return inspectServer(info, redisclient.Replicated(r)), nil
 	}
-	if err := checkMode(info); err != nil {
-		return []health.Issue{{Text: err.Error(), Down: true}}, nil
-	}
+	var mu sync.Mutex
+	err = cluster.ForEachMaster(ctx, func(ctx context.Context, node *redis.Client) error {
+		info, err := redisInfo(ctx, node)
+		if err != nil {
+			return err
+		}
+		mu.Lock()
+		defer mu.Unlock()
+		for _, issue := range inspectServer(info, true) {
+			issue.Text = "on the node " + node.Options().Addr + ": " + issue.Text
+			issues = append(issues, issue)
+		}
+		return nil
+	})
+	slices.SortFunc(issues, func(a, b health.Issue) int { return strings.Compare(a.Text, b.Text) })
+	return issues, err
+}
+
+// inspectServer returns the issues of one server, from its INFO. replicated reports whether it should have
+// a replica that can replace it.
+func inspectServer(info map[string]string, replicated bool) (issues []health.Issue) {
 	if role := info["role"]; role == "slave" || role == "replica" {
 		issues = append(issues, health.Issue{Text: fmt.Sprintf("Redis is a replica of %s:%s, so it refuses or loses writes: "+
 			"set REDIS_URL to the primary", info["master_host"], info["master_port"])})
+	}
+	if replicated && info["connected_slaves"] == "0" {
+		issues = append(issues, health.Issue{Text: "no replica of Redis is connected, so none can take over if " +
+			"Redis fails: connect a replica"})
 	}
 	if policy := info["maxmemory_policy"]; policy != "noeviction" {
 		issues = append(issues, health.Issue{Text: fmt.Sprintf("Redis removes match data when its memory is full "+
@@ -164,17 +199,28 @@ func inspectRedis(ctx context.Context, r redis.UniversalClient) (issues []health
 		issues = append(issues, health.Issue{Text: "Redis loses recent match data when it restarts (appendonly no): " +
 			"set appendonly yes"})
 	}
-	return issues, nil
+	return issues
 }
 
-// checkMode returns an error if the server is a node of a cluster or a Sentinel.
-func checkMode(info map[string]string) error {
-	switch info["redis_mode"] + info["server_mode"] { // Valkey may use the second name
-	case "cluster", "clustercluster":
-		return errors.New("REDIS_URL names a Redis cluster, which refuses commands on keys in several slots: " +
-			"use a single Redis server without cluster mode")
-	case "sentinel", "sentinelsentinel":
-		return errors.New("REDIS_URL names a Redis Sentinel, which stores no data: set REDIS_URL to the Redis server")
+// errNoCluster reports the URL of a cluster for a single server. Such a server refuses the first command of
+// a client for clusters.
+var errNoCluster = errors.New("REDIS_URL lists the nodes of a Redis cluster (addr), but the server is not in " +
+	"cluster mode: remove addr")
+
+// checkMode returns an error if the URL of r does not fit the server: a node of a cluster or a Sentinel
+// needs its own form of URL.
+func checkMode(r redis.UniversalClient, info map[string]string) error {
+	_, forCluster := r.(*redis.ClusterClient)
+	mode := cmp.Or(info["redis_mode"], info["server_mode"]) // Valkey may use the second name
+	switch {
+	case mode == "cluster" && !forCluster:
+		return errors.New("REDIS_URL names one node of a Redis cluster: add ?addr=host:port with another node, " +
+			"so that the client finds all nodes")
+	case mode == "standalone" && forCluster:
+		return errNoCluster
+	case mode == "sentinel":
+		return errors.New("REDIS_URL names a Redis Sentinel, which stores no data: add ?master_name=NAME, " +
+			"so that the client asks it for the server")
 	}
 	return nil
 }

@@ -208,18 +208,23 @@ func TestRedisForbidsConfig(t *testing.T) {
 	}
 }
 
-// OpenRedis refuses a server in cluster mode.
-func TestCaseRedisClusterIsRefused(t *testing.T) {
+// OpenRedis refuses the URL of a single server for a node of a cluster, and the other way round.
+func TestCaseRedisClusterNeedsItsURL(t *testing.T) {
 	port, err := servers.FreePort() // by default, the port of the cluster can be that of an outgoing connection
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := testenv.OwnRedis(t, "--cluster-enabled", "yes", "--cluster-port", strconv.Itoa(port))
-	_, _, err = Servers{AMQP: "amqp://unused.example", Redis: s.URL}.OpenRedis(t.Context(), slog.New(slog.DiscardHandler))
-	if !errors.Is(err, ErrUsage) || !strings.Contains(err.Error(), "without cluster mode") {
-		t.Errorf("OpenRedis: %v, want a usage error about cluster mode", err)
+	node := testenv.OwnRedis(t, "--cluster-enabled", "yes", "--cluster-port", strconv.Itoa(port))
+	single := testenv.OwnRedis(t)
+	for url, want := range map[string]string{
+		node.URL: "add ?addr=", single.URL + "?addr=" + strings.TrimPrefix(single.URL, "redis://"): "remove addr",
+	} {
+		_, _, err = Servers{AMQP: "amqp://unused.example", Redis: url}.OpenRedis(t.Context(), slog.New(slog.DiscardHandler))
+		if !errors.Is(err, ErrUsage) || !strings.Contains(err.Error(), want) {
+			t.Errorf("OpenRedis: %v, want a usage error with %q", err, want)
+		}
 	}
-	o, err := redis.ParseURL(s.URL)
+	o, err := redis.ParseURL(node.URL)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -227,7 +232,7 @@ func TestCaseRedisClusterIsRefused(t *testing.T) {
 	defer r.Close()
 	// If the server was unreachable when the process started, the health check reports cluster mode.
 	h := &redisHealth{redis: r, probe: "mw:probe", log: slog.New(slog.DiscardHandler)}
-	if got := fmt.Sprint(h.check(t.Context())); !strings.Contains(got, "without cluster mode") {
+	if got := fmt.Sprint(h.check(t.Context())); !strings.Contains(got, "add ?addr=") {
 		t.Errorf("health is %s, want an issue about cluster mode", got)
 	}
 }

@@ -29,7 +29,7 @@ type Replay struct {
 
 // DryRun plays the fixtures and calls Each. It publishes and saves nothing.
 func (r Replay) DryRun(ctx context.Context) error {
-	store, stop, err := embeddedRedis()
+	store, stop, err := Servers{}.OpenRedis(ctx, r.Log)
 	if err != nil {
 		return err
 	}

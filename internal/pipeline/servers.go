@@ -13,6 +13,7 @@ import (
 	"github.com/matchwire/matchwire/broker"
 	"github.com/matchwire/matchwire/broker/memory"
 	"github.com/matchwire/matchwire/broker/rabbit"
+	"github.com/matchwire/matchwire/internal/instances"
 )
 
 // ErrUsage marks errors in arguments, environment or config files. Retrying does not
@@ -65,6 +66,16 @@ func APITokenFrom(getenv func(string) string) (string, error) {
 	return envOrFile(getenv, "MATCHWIRE_API_TOKEN")
 }
 
+// InstanceKeyFrom reads the key for the announcements of instances from MATCHWIRE_INSTANCE_KEY, or from
+// the file that MATCHWIRE_INSTANCE_KEY_FILE names. It returns "" if neither is set.
+func InstanceKeyFrom(getenv func(string) string) (string, error) {
+	key, err := envOrFile(getenv, "MATCHWIRE_INSTANCE_KEY")
+	if err == nil && key != "" && len(key) < instances.MinSecret {
+		return "", UsageError(fmt.Errorf("MATCHWIRE_INSTANCE_KEY: %d bytes, want at least %d", len(key), instances.MinSecret))
+	}
+	return key, err
+}
+
 // readLater are variables that Go's standard library can read at any time.
 var readLater = []string{
 	"HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "SSL_CERT_FILE", "SSL_CERT_DIR", "PATH", "HOME", "TMPDIR", "TZ",
@@ -75,7 +86,7 @@ var readLater = []string{
 // to, except the variables in readLater.
 func (c Config) SecretVariables() []string {
 	names := append([]string{
-		"AMQP_URL", "REDIS_URL", "MATCHWIRE_API_TOKEN", "OTEL_EXPORTER_OTLP_HEADERS",
+		"AMQP_URL", "REDIS_URL", "MATCHWIRE_API_TOKEN", "MATCHWIRE_INSTANCE_KEY", "OTEL_EXPORTER_OTLP_HEADERS",
 		"OTEL_EXPORTER_OTLP_TRACES_HEADERS",
 	}, c.variables...)
 	return slices.DeleteFunc(names, func(name string) bool { return slices.Contains(readLater, strings.ToUpper(name)) })

@@ -35,12 +35,16 @@ var (
 		"internal/scheduler": {"expect", "overdue", "Schedule.setDeadline", "Schedule.Overdue", "Schedule.read"},
 	}
 	outboxes = code{
-		"internal/outbox":    {"*"},
-		"internal/scheduler": {"Schedule.ClaimOverdue"},
-		"parser/poll":        {"saveScript", "Store.Load", "Store.Save"},
+		"internal/outbox":      {"*"},
+		"internal/redisclient": {"confirm"},
+		"internal/scheduler":   {"Schedule.ClaimOverdue"},
+		"parser/poll":          {"saveScript", "Store.Load", "Store.Save"},
 	}
 	rateLimits = code{"internal/ratelimit": {"*"}}
-	boards     = code{"consumers/scoreboard": {"source", "scoreboard.pipeline", "scoreboard.write"}}
+	boards     = code{
+		"consumers/scoreboard": {"updateSource", "listsSource", "scoreboard.runScripts"},
+		"internal/redisclient": {"confirm"},
+	}
 )
 
 // users lists the code that runs as each user, by role.
@@ -116,6 +120,9 @@ func TestRedisCommands(t *testing.T) {
 		want := map[string]bool{
 			"ping":   true,
 			"select": true, // the client sends it if the URL of the server contains a database
+
+			"cluster|slots": true, // the client of a cluster sends this and the next
+			"command":       true,
 		}
 		for _, part := range users[u.Role] {
 			for folder, names := range part {
@@ -171,6 +178,7 @@ var names = map[string][]string{
 		"zrange",
 	}, "SetNX": {"set"}, "SetArgs": {"set"}, "ConfigGet": nil, // CONFIG GET is only for servers that refuse INFO
 	"Flush": nil, // a method of the outbox
+	"Do":    nil, // add finds its command
 }
 
 // commands returns the commands in each declaration and each file of a folder. It finds commands in Lua
@@ -255,6 +263,9 @@ func add(all map[string][]string, file, name, source string) {
 	}
 	if run.MatchString(source) {
 		found = append(found, "eval", "evalsha")
+	}
+	if strings.Contains(source, `.Do(ctx, "wait"`) {
+		found = append(found, "wait")
 	}
 	if strings.Contains(source, ".Load(ctx, s.redis)") {
 		found = append(found, "script|load")

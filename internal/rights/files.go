@@ -18,7 +18,12 @@ const (
 	amqpFile        = "amqp_url"  // in the folder of a role
 	redisFile       = "redis_url" // in the folder of a role
 	tokenFile       = "api_token" // in the folder of the role api
+	keyFile         = "instance_key"
 )
+
+// keyRoles are the roles with a keyFile in their folders: the gateway, and the roles to which it
+// forwards requests. The other roles cannot sign announcements that a gateway trusts.
+var keyRoles = []string{"api", "fanout", "gateway"}
 
 // ErrURL marks an error about a URL in [Servers].
 var ErrURL = errors.New("without a user")
@@ -30,9 +35,10 @@ type Servers struct {
 }
 
 // Write writes files with the users of a namespace to the folder dir. The files for the servers contain
-// the users with hashes of their passwords. The folder of each role contains the URLs with its password,
-// and the folder of the role api also contains an API token. Write creates random passwords and a random
-// token, unless dir already contains them. It returns the roles that got a new password.
+// the users with hashes of their passwords. The folder of each role contains the URLs with its password.
+// The folder of the role api also contains an API token, and the folders of keyRoles the key for the
+// announcements of instances. Write creates random passwords, a random token and a random key, unless dir
+// already contains them. It returns the roles that got a new password.
 func Write(dir, namespace string, servers Servers) (created []string, err error) {
 	users := Users(namespace)
 	amqp, err := parse(servers.AMQP, "amqp", "amqps")
@@ -71,6 +77,9 @@ func Write(dir, namespace string, servers Servers) (created []string, err error)
 			return nil, err
 		}
 	}
+	if err := writeKey(dir); err != nil {
+		return nil, err
+	}
 	vhost := strings.TrimPrefix(amqp[0].Path, "/")
 	if vhost == "" {
 		vhost = "/"
@@ -81,6 +90,30 @@ func Write(dir, namespace string, servers Servers) (created []string, err error)
 		return nil, err
 	}
 	return created, writeFile(filepath.Join(dir, ACLFile), 0o444, ACL(users, passwords))
+}
+
+// writeKey writes the same keyFile to the folder of each role in keyRoles. It uses the key in one of the
+// folders, or a new key if there is none.
+func writeKey(dir string) error {
+	var key []byte
+	for _, role := range keyRoles {
+		found, err := os.ReadFile(filepath.Join(dir, role, keyFile))
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+		if len(key) == 0 {
+			key = found
+		}
+	}
+	if len(key) == 0 {
+		key = []byte(rand.Text() + rand.Text()) // one text is shorter than the minimum for a key
+	}
+	for _, role := range keyRoles {
+		if err := writeFile(filepath.Join(dir, role, keyFile), 0o400, key); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // parse parses URLs that are separated by commas. Each URL must have one of the two schemes, a host and no user.

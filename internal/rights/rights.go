@@ -47,8 +47,8 @@ const (
 // nothing is a regular expression that matches no name.
 const nothing = "^$"
 
-// session contains the commands that every Redis user needs.
-var session = []string{"ping", "select"}
+// session contains the commands that every Redis user needs. The client of a cluster sends the last two.
+var session = []string{"ping", "select", "cluster|slots", "command"}
 
 // instance contains the rights of a process that runs roles. The process announces itself, checks its
 // servers, its queues and the schedule, and records the steps of jobs.
@@ -64,10 +64,10 @@ var instance = Redis{
 // outbox contains the rights of a process that publishes the events in outboxes. If no process polls
 // a source, the process also marks the matches of the source as stale.
 var outbox = Redis{
-	Keys: []string{"{*}:outbox", "outboxes", "{*}:state", "upcoming", "{schedule}:*"},
+	Keys: []string{"{*}:outbox", "{*}:outbox:fence", "outboxes", "{*}:state", "upcoming", "{schedule}:*"},
 	Commands: []string{
 		"lrange", "lindex", "lpop", "llen", "rpush", "zrange", "zscore", "zadd", "zrem", "time", "hget", "hmget", "hset",
-		"expire", "set", "eval", "evalsha",
+		"expire", "set", "eval", "evalsha", "wait",
 	},
 }
 
@@ -77,12 +77,13 @@ var slots = Redis{Commands: []string{"time", "get", "set", "hget", "hset", "pexp
 // boards contains the rights of a process that writes scoreboards.
 var boards = Redis{
 	Keys: []string{
-		"{*}:scoreboard", "{*}:incidents", "scoreboards", "scoreboards:live", "scoreboards:changes",
+		"{*}:scoreboard", "{*}:incidents", "{scoreboards}", "{scoreboards}:live", "{scoreboards}:positions",
+		"{*}:scoreboard:fence", "{scoreboards}:fence",
 	},
 	Channels: []string{"scoreboards:changes"},
 	Commands: []string{
 		"evalsha", "script|load", "hget", "hset", "del", "pexpireat", "pexpire", "pttl", "zadd", "zrem",
-		"zremrangebyscore", "publish",
+		"hdel", "zrangebyscore", "publish", "set", "wait",
 	},
 }
 
@@ -155,7 +156,7 @@ func Users(namespace string) []User {
 			Rabbit: &Rabbit{Write: anyOf(events)},
 			Redis: merge(instance, outbox, slots, Redis{
 				Keys: []string{"push:*"},
-				Read: []string{"{*}:scoreboard", "{*}:incidents", "scoreboards", "scoreboards:live"},
+				Read: []string{"{*}:scoreboard", "{*}:incidents", "{scoreboards}", "{scoreboards}:live"},
 				Commands: []string{
 					"exists", "get", "set", "hexists", "hget", "hmget", "hset", "hdel", "hgetall", "hlen", "hscan", "lrange", "rpush",
 					"zadd", "zcard", "zscan", "zrangebylex", "zrevrangebyscore",

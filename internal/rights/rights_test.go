@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/matchwire/matchwire/internal/instances"
 	"github.com/matchwire/matchwire/internal/rights"
 )
 
@@ -109,6 +110,12 @@ func TestWrite(t *testing.T) {
 			}
 		}
 	}
+	for role, want := range map[string]bool{"api": true, "fanout": true, "gateway": true, "parser": false} {
+		key := first[role+"/instance_key"]
+		if (len(key) >= instances.MinSecret) != want || want && key != first["api/instance_key"] {
+			t.Errorf("role %s has the instance key %q, want a key: %t, the same as that of api", role, key, want)
+		}
+	}
 	for _, want := range []string{`"vhost": "live"`, `"^club\\.(live_events)$"`, `"exchange": "club.retries"`} {
 		if !strings.Contains(first[rights.DefinitionsFile], want) {
 			t.Errorf("%s does not contain %s", rights.DefinitionsFile, want)
@@ -118,8 +125,10 @@ func TestWrite(t *testing.T) {
 		t.Errorf("%s does not contain the key pattern ~mw:club:{fanout}:*", rights.ACLFile)
 	}
 
-	if err := os.Remove(filepath.Join(dir, rights.ACLFile)); err != nil {
-		t.Fatal(err)
+	for _, name := range []string{rights.ACLFile, "api/instance_key"} {
+		if err := os.Remove(filepath.Join(dir, name)); err != nil {
+			t.Fatal(err)
+		}
 	}
 	created, err = rights.Write(dir, "club", servers)
 	if err != nil || len(created) > 0 {

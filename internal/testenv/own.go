@@ -27,6 +27,10 @@ func OwnRabbit(t testing.TB, n int) []*servers.Rabbit {
 	t.Helper()
 	requireProgram(t, servers.RabbitPrograms)
 	nodes, err := servers.RabbitCluster(n)
+	if err != nil { // a free port can be taken before the server listens on it
+		t.Logf("RabbitMQ is started again, on other ports: %v", err)
+		nodes, err = servers.RabbitCluster(n)
+	}
 	if err != nil {
 		t.Fatal(err)
 	}

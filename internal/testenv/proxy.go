@@ -5,7 +5,9 @@ import (
 	"hash/maphash"
 	"net"
 	"net/url"
+	"regexp"
 	"slices"
+	"strconv"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -13,7 +15,7 @@ import (
 )
 
 // A Proxy is a TCP proxy between a program and a server. It can cut, stall and delay the
-// connections, and lose replies of Redis.
+// connections, lose replies of Redis, and change the clock of Redis.
 type Proxy struct {
 	URL string // URL of the server through the proxy
 
@@ -21,6 +23,7 @@ type Proxy struct {
 	fatal        func(args ...any)
 
 	delay atomic.Int64 // of each chunk, in nanoseconds
+	shift atomic.Int64 // of the times in replies to TIME, in seconds
 
 	mu    sync.Mutex
 	flows chan struct{} // closed unless the connections are stalled
@@ -72,7 +75,7 @@ func (p *Proxy) Up() {
 			p.mu.Unlock()
 			c := &command{}
 			go p.copy(out, in, func(b []byte) bool { c.record(b); return true })
-			go p.copy(in, out, func([]byte) bool { return !p.loses(c) })
+			go p.copy(in, out, func(b []byte) bool { p.shiftTime(b); return !p.loses(c) })
 		}
 	}()
 }
@@ -137,6 +140,26 @@ func (p *Proxy) Flow() {
 	case <-p.flows:
 	default:
 		close(p.flows)
+	}
+}
+
+// ShiftClock changes the replies of Redis to TIME by d, so that the clock of Redis seems to be wrong. Scripts
+// still read the right time. ShiftClock(0) ends this.
+func (p *Proxy) ShiftClock(d time.Duration) { p.shift.Store(int64(d / time.Second)) }
+
+// timeReply matches the beginning of a reply to TIME: the seconds, and the length of the microseconds.
+var timeReply = regexp.MustCompile(`\*2\r\n\$10\r\n(\d{10})\r\n\$[1-6]\r\n`)
+
+// shiftTime changes the first reply to TIME in a chunk.
+func (p *Proxy) shiftTime(chunk []byte) {
+	shift := p.shift.Load()
+	if shift == 0 {
+		return
+	}
+	if at := timeReply.FindSubmatchIndex(chunk); at != nil {
+		digits := chunk[at[2]:at[3]]
+		seconds, _ := strconv.ParseInt(string(digits), 10, 64) // there are ten digits
+		copy(digits, strconv.FormatInt(seconds+shift, 10))
 	}
 }
 

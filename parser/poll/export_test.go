@@ -12,6 +12,7 @@ import (
 	"github.com/matchwire/matchwire/internal/outbox"
 	"github.com/matchwire/matchwire/parser/observation"
 	"github.com/matchwire/matchwire/parser/page"
+	"github.com/matchwire/matchwire/parser/profile"
 	"github.com/matchwire/matchwire/parser/reconcile"
 )
 
@@ -70,4 +71,17 @@ func (w *Worker) ClaimOnly(t testing.TB, m broker.Message) {
 	if err != nil {
 		t.Fatal(err)
 	}
+}
+
+// IngestPage ingests a page as a poll does after it has fetched the page. It returns the problem of
+// the poll.
+func (w *Worker) IngestPage(ctx context.Context, prof *profile.Profile, p page.Page) string {
+	fetcher, err := w.client.Fetcher("https://site.example/")
+	if err != nil {
+		return err.Error()
+	}
+	r := newRun(w, "task", Poll{}, slog.New(slog.DiscardHandler))
+	r.tracker = w.ingester.Track(prof, "m1")
+	r.ingest(ctx, &cachedPage{fetcher: fetcher, page: p, parsed: &parsedPage{}})
+	return r.result.Problem
 }

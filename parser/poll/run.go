@@ -27,6 +27,7 @@ type run struct {
 	log      *slog.Logger
 	began    time.Time
 	result   Result // completed by do
+	measured Measured
 
 	timedOut bool // whether the page could not be ingested in time
 }
@@ -54,6 +55,8 @@ func (r *run) do(ctx context.Context, state sourceState) (sourceState, Result) {
 	}
 	r.result.At = time.Now().UTC()
 	r.result.Failures = state.Failures
+	r.measured.Began = r.began
+	r.result.Measured = r.measured
 	r.log.Debug("polled", "late", r.began.Sub(r.poll.Due), "took", r.result.Took, "problem", r.result.Problem)
 	return state, r.result
 }
@@ -81,6 +84,7 @@ func (r *run) pollPage(ctx context.Context, prof *profile.Profile, state sourceS
 	}
 	r.track(prof, state)
 	r.fetchAndIngest(ctx, day)
+	r.measured.add(r.tracker.measured)
 	r.result.Unchanged = r.tracker.Unchanged
 	return r.tracker.sourceState
 }
@@ -162,6 +166,7 @@ func (r *run) fetch(ctx context.Context, cached *cachedPage) error {
 		return err
 	default:
 		cached.page = fetched
+		r.measured.Bytes += len(fetched.Body)
 	}
 	return nil
 }

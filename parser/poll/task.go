@@ -36,6 +36,25 @@ type Result struct {
 	Fresh     time.Duration // how long the page stays fresh, from max-age
 	Stop      string        // why the source must not be polled again; "" if it can be polled
 	Unmarked  bool          // whether the site forbids the page and some matches are not marked as stale yet
+
+	Measured Measured `json:"-"`
+}
+
+// A Measured is what a poll has measured. It is for metrics, and not stored.
+type Measured struct {
+	Began     time.Time     // when the poll began
+	Bytes     int           // size of the pages that the site has sent
+	Parse     time.Duration // time to parse the pages
+	Reconcile time.Duration // time to reconcile the matches and to save their states
+	Events    []event.Event // events of the pages
+}
+
+// add adds what the poll of another page has measured.
+func (m *Measured) add(other Measured) {
+	m.Bytes += other.Bytes
+	m.Parse += other.Parse
+	m.Reconcile += other.Reconcile
+	m.Events = append(m.Events, other.Events...)
 }
 
 // ByClock reports whether the schedule caused the poll, rather than the activation of the source. tid

@@ -26,13 +26,17 @@ type Tracker struct {
 	parsed *parsedPage             // the latest page
 	status map[string]event.Status // by match ID: status of each ingested match after the latest page
 	sourceState
+
+	measured Measured // what Ingest has measured
 }
 
 // Ingest reconciles a page of the source with the states of its matches. It returns the events,
 // which are saved in the outbox. The events have the TID of ctx. The error names every match that
 // was not ingested. The states of these matches did not change.
 func (t *Tracker) Ingest(ctx context.Context, p page.Page) ([]event.Event, error) {
+	began := time.Now()
 	t.parsed = parse(ctx, t.profile, p, t.parsed)
+	t.measured.Parse += time.Since(began)
 	defer func() { t.parsed.document = nil }()
 	if err := ctx.Err(); err != nil {
 		return nil, err // the page itself may be usable
@@ -54,6 +58,7 @@ func (t *Tracker) Ingest(ctx context.Context, p page.Page) ([]event.Event, error
 		from.Superseded = t.recordPage(t.parsed.hash)
 	}
 	t.status, t.Refused = map[string]event.Status{}, nil
+	began = time.Now()
 	var all []event.Event
 	var failed []error
 	for _, o := range t.parsed.observations {
@@ -65,7 +70,10 @@ func (t *Tracker) Ingest(ctx context.Context, p page.Page) ([]event.Event, error
 	}
 	t.reportFailed(ctx, log, errors.Join(failed...))
 	stale, err := t.markVanished(ctx, p.At, from)
-	return append(all, stale...), errors.Join(append(failed, err)...)
+	all = append(all, stale...)
+	t.measured.Reconcile += time.Since(began)
+	t.measured.Events = append(t.measured.Events, all...)
+	return all, errors.Join(append(failed, err)...)
 }
 
 // ingestMatch reconciles one match of a page with the saved state of the match.

@@ -14,6 +14,10 @@ import (
 // quoteHint is appended to errors about a missing or empty selector.
 const quoteHint = "(put a selector that begins with # in quotes, because # starts a comment in YAML)"
 
+// languageShape is the form of a language code.
+var languageShape = regexp.MustCompile(`^[a-z]{2,3}(-[A-Za-z0-9]{2,8})*$`)
+
+// hostShape is the form of a host.
 var hostShape = regexp.MustCompile(`^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$`)
 
 // check checks a decoded profile, and sets its sport and its variants. The error contains the
@@ -35,6 +39,11 @@ func (p *Profile) check(at func(path string) strictyaml.Pos) error {
 		if !hostShape.MatchString(h) {
 			pos := at(fmt.Sprintf("hosts[%d]", i))
 			return pos.Errorf("host %q: want a name like mysite.example, in lower case, without scheme or port", h)
+		}
+	}
+	for i, code := range p.Languages {
+		if !languageShape.MatchString(code) {
+			return at(fmt.Sprintf("languages[%d]", i)).Errorf("language %q: want a code like en or pt-BR", code)
 		}
 	}
 	for name := range p.Lengths {

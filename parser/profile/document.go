@@ -43,16 +43,21 @@ type Document struct {
 // if parsing needs too much time or memory, or if ctx ends.
 func (p *Profile) Parse(ctx context.Context, pg page.Page) (*Document, error) {
 	d := &Document{profile: p, at: created(pg)}
-	ctx, cancel := d.begin(ctx, budget.MaxSteps)
+	if err := d.parseWithin(ctx, pg, budget.MaxSteps); err != nil {
+		return nil, err
+	}
+	return d, nil
+}
+
+// parseWithin parses a page with a budget of steps.
+func (d *Document) parseWithin(ctx context.Context, pg page.Page, steps int) error {
+	ctx, cancel := d.begin(ctx, steps)
 	defer cancel()
 	err := d.parse(ctx, pg)
 	if ctxErr := contextError(ctx); ctxErr != nil {
 		err = ctxErr
 	}
-	if err != nil {
-		return nil, err
-	}
-	return d, nil
+	return err
 }
 
 // created returns the time at which the site created a page. If a cache sent the page, this time is

@@ -4,11 +4,14 @@ import (
 	"bytes"
 	"context"
 	"maps"
+	"regexp"
 	"slices"
 
 	"github.com/PuerkitoBio/goquery"
 
 	"github.com/matchwire/matchwire/internal/strictyaml"
+	"github.com/matchwire/matchwire/parser/observation"
+	"github.com/matchwire/matchwire/parser/page"
 	"github.com/matchwire/matchwire/parser/profile/internal/budget"
 	"github.com/matchwire/matchwire/parser/profile/internal/css"
 )
@@ -46,4 +49,25 @@ func Matchers(body []byte, selectors ...string) (*goquery.Document, []goquery.Ma
 		bound = append(bound, s.In(d.index, html.Get(0), b))
 	}
 	return html, bound, nil
+}
+
+// ExtractWithin is [Profile.Extract] with a budget of steps for parsing, and the same budget for the
+// observations. spent is the larger number of steps that one of them has spent.
+func (p *Profile) ExtractWithin(ctx context.Context, pg page.Page, steps int) (
+	all []observation.Observation, problems []observation.Problem, spent int, err error,
+) {
+	d := &Document{profile: p, at: created(pg)}
+	err = d.parseWithin(ctx, pg, steps)
+	spent = d.budget.Spent()
+	if err == nil {
+		all, problems, err = d.observationsWithin(ctx, steps)
+		spent = max(spent, d.budget.Spent())
+	}
+	return all, problems, spent, err
+}
+
+// Find returns the first match of a regular expression in a text, as the rules of a profile find it.
+func Find(ctx context.Context, expr, text string) []string {
+	p := pattern{re: regexp.MustCompile(expr), size: instructions(expr)}
+	return p.find(ctx, text)
 }

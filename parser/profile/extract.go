@@ -57,7 +57,14 @@ func (p *Profile) Extract(ctx context.Context, pg page.Page) ([]observation.Obse
 // the page. Otherwise it returns one observation. An error means that the page is unusable, for
 // example because it does not name the teams.
 func (d *Document) Observations(ctx context.Context) ([]observation.Observation, []observation.Problem, error) {
-	ctx, cancel := d.begin(ctx, budget.MaxSteps)
+	return d.observationsWithin(ctx, budget.MaxSteps)
+}
+
+// observationsWithin is [Document.Observations] with a budget of steps.
+func (d *Document) observationsWithin(
+	ctx context.Context, steps int,
+) ([]observation.Observation, []observation.Problem, error) {
+	ctx, cancel := d.begin(ctx, steps)
 	defer cancel()
 	x := &extraction{doc: d}
 	var all []observation.Observation

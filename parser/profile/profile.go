@@ -17,14 +17,15 @@ type Profile struct {
 	Seen      Date                           `yaml:"seen"`    // the last day when the profile worked; zero if unknown
 	Sport     event.Sport                    `yaml:"-"`
 	SportRule sportRule                      `yaml:"sport"`
-	Hosts     []string                       `yaml:"hosts"`    // hosts of pages, including subdomains; nil means any host
-	Format    string                         `yaml:"format"`   // "html" or "json"; "" means "html"
-	JSON      Rule                           `yaml:"json"`     // html: finds the embedded JSON for jq rules
-	Root      *query                         `yaml:"root"`     // the part of the JSON that jq rules query; nil means all
-	Comments  bool                           `yaml:"comments"` // html: whether to parse the markup in comments too
-	Complete  *selector                      `yaml:"complete"` // html: the page is truncated if it lacks this element
-	Matches   Rule                           `yaml:"matches"`  // finds the rows of a page with several matches
-	Empty     Rule                           `yaml:"empty"`    // finds a value on a page whose list has no matches
+	Hosts     []string                       `yaml:"hosts"`     // hosts of pages, including subdomains; nil means any host
+	Languages []string                       `yaml:"languages"` // languages of the pages, such as "en"; nil if unknown
+	Format    string                         `yaml:"format"`    // "html" or "json"; "" means "html"
+	JSON      Rule                           `yaml:"json"`      // html: finds the embedded JSON for jq rules
+	Root      *query                         `yaml:"root"`      // the part of the JSON that jq rules query; nil means all
+	Comments  bool                           `yaml:"comments"`  // html: whether to parse the markup in comments too
+	Complete  *selector                      `yaml:"complete"`  // html: the page is truncated if it lacks this element
+	Matches   Rule                           `yaml:"matches"`   // finds the rows of a page with several matches
+	Empty     Rule                           `yaml:"empty"`     // finds a value on a page whose list has no matches
 	Match     MatchRules                     `yaml:"match"`
 	Incidents []IncidentRules                `yaml:"incidents"`
 	Lineups   []LineupRules                  `yaml:"lineups"`

@@ -26,7 +26,7 @@ const maxQuoteSteps = budget.MaxSteps / 4
 // the document have used too many steps, or if ctx ends.
 func (d *Document) Quote(ctx context.Context, path string) string {
 	ctx, cancel := d.begin(ctx, maxQuoteSteps-d.quoteSteps)
-	defer func() { d.quoteSteps = maxQuoteSteps - d.budget.Left() }()
+	defer func() { d.quoteSteps = min(d.quoteSteps+d.budget.Spent(), maxQuoteSteps) }()
 	defer cancel()
 	switch {
 	case path == "":

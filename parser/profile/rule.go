@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"regexp"
+	"regexp/syntax"
 	"slices"
 	"strings"
 	"time"
@@ -109,7 +110,10 @@ func (r *Rule) outcomes() []entry {
 }
 
 // A pattern is a regular expression.
-type pattern struct{ re *regexp.Regexp }
+type pattern struct {
+	re   *regexp.Regexp
+	size int // number of instructions of the compiled expression
+}
 
 func (p *pattern) UnmarshalYAML(n ast.Node) error {
 	var s string
@@ -123,18 +127,34 @@ func (p *pattern) UnmarshalYAML(n ast.Node) error {
 	if err != nil {
 		return strictyaml.PosOf(n).Errorf("regexp %q: %w%s", s, err, unsupportedHint(s))
 	}
-	p.re = re
+	p.re, p.size = re, instructions(s)
 	return nil
 }
 
-// maxUninterrupted is the maximum length, in bytes, of a text for a search that cannot be
-// interrupted. In a longer text, find uses a slower search that can be interrupted.
-const maxUninterrupted = 1 << 20
+// instructions returns the number of instructions of a valid regular expression.
+func instructions(expr string) int {
+	tree, err := syntax.Parse(expr, syntax.Perl)
+	if err != nil {
+		return 1
+	}
+	prog, err := syntax.Compile(tree.Simplify())
+	if err != nil {
+		return 1
+	}
+	return len(prog.Inst)
+}
 
-// find returns the first match of the pattern and its groups, or nil. If text is longer than
-// maxUninterrupted, find stops when ctx ends.
+// The limits of a search that cannot be interrupted. Beyond them, find uses a slower search that can
+// be interrupted.
+const (
+	maxUninterrupted     = 1 << 20     // length of the text, in bytes
+	maxUninterruptedWork = 100_000_000 // length of the text times instructions; about a second
+)
+
+// find returns the first match of the pattern and its groups, or nil. If the search is beyond the
+// limits above, find stops when ctx ends.
 func (p *pattern) find(ctx context.Context, text string) []string {
-	if len(text) <= maxUninterrupted {
+	if len(text) <= maxUninterrupted && len(text)*p.size <= maxUninterruptedWork {
 		return p.re.FindStringSubmatch(text)
 	}
 	at := p.re.FindReaderSubmatchIndex(&runes{Reader: strings.NewReader(text), stopped: ctx.Err})

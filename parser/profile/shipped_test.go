@@ -57,7 +57,7 @@ func extract(t *testing.T, name, body string) ([]observation.Observation, []obse
 	return shipped(t)[name].Extract(t.Context(), page.Page{Body: []byte(body)})
 }
 
-// Every shipped profile names its hosts, its version and the last day when it worked. Each of its
+// Every shipped profile names its hosts, its languages, its version and the last day when it worked. Each of its
 // layouts has a sample page with an expected result.
 func TestShippedProfiles(t *testing.T) {
 	t.Parallel()
@@ -75,9 +75,9 @@ func TestShippedProfiles(t *testing.T) {
 		}
 	}
 	for name, p := range shipped(t) {
-		if len(p.Hosts) == 0 || p.Version == 0 || p.Seen.IsZero() || len(p.Layouts) == 0 {
-			t.Errorf("profile %s: hosts %v, version %d, seen %v, %d layouts, want all of them set",
-				name, p.Hosts, p.Version, p.Seen, len(p.Layouts))
+		if len(p.Hosts) == 0 || len(p.Languages) == 0 || p.Version == 0 || p.Seen.IsZero() || len(p.Layouts) == 0 {
+			t.Errorf("profile %s: hosts %v, languages %v, version %d, seen %v, %d layouts, want all of them set",
+				name, p.Hosts, p.Languages, p.Version, p.Seen, len(p.Layouts))
 		}
 		for i := range p.Layouts {
 			if l := p.Layouts[i].Name; layouts[name+" "+l] == 0 {

@@ -1,6 +1,7 @@
 package reconcile_test
 
 import (
+	"slices"
 	"testing"
 
 	"github.com/matchwire/matchwire/event"
@@ -79,6 +80,33 @@ func TestFieldGoalIsNotReplaced(t *testing.T) {
 	kick.Score = &three
 	s.expect(football(310, nine, kick, next), "touchdown_retracted 01:40 home Cam run 9-0",
 		"field_goal_corrected 03:20 home Gano 9-0 score:9-0→3-0", "touchdown 05:00 home Olsen pass 9-0")
+}
+
+// The row of a safety is late. When it appears, the touchdown after the safety has been cancelled. The
+// safety is not that touchdown, because nothing about it is the same.
+func TestLateSafetyAfterACancelledTouchdown(t *testing.T) {
+	t.Parallel()
+	two, eight := event.Score{Home: 2}, event.Score{Home: 8}
+	s := begin(t, football(100, event.Score{}))
+	s.expect(football(111, two), "score_change 01:51 2-0")
+	s.expect(football(115, eight, play("touchdown", "run", "Cam", 115, &eight)), "touchdown 01:55 home Cam run 8-0")
+	s.expect(football(330, two, play("safety", "", "", 110, &two)))
+	s.expect(football(336, two, play("safety", "", "", 110, &two)), "touchdown_retracted 01:55 home Cam run 2-0",
+		"safety 01:50 home 2-0")
+}
+
+// A touchdown is cancelled, and the next play is a safety. The safety is not the touchdown.
+func TestSafetyAfterACancelledTouchdown(t *testing.T) {
+	t.Parallel()
+	two, six := event.Score{Home: 2}, event.Score{Home: 6}
+	s := begin(t, football(10, event.Score{}))
+	s.expect(football(20, six, play("touchdown", "run", "Cam", 15, &six)), "touchdown 00:15 home Cam run 6-0")
+	s.expect(football(60, event.Score{}))
+	got := s.read(football(112, two, play("safety", "", "", 110, &two)))
+	slices.Sort(got)
+	if want := []string{"safety 01:50 home 2-0", "touchdown_retracted 00:15 home Cam run 2-0"}; !slices.Equal(got, want) {
+		t.Errorf("events %q, want %q", got, want)
+	}
 }
 
 // On the last page, a touchdown replaces an earlier touchdown. The new touchdown is not reported

@@ -114,3 +114,68 @@ func TestPitcherReturnsInTheInning(t *testing.T) {
 	s.expect(baseballAt("i14", event.Bottom, event.Score{}, change, other, change),
 		"pitching_change away Travis Wood 0-0", "pitching_change away Spencer Patton 0-0")
 }
+
+// A run of the visitors is cancelled, and the row of their next home run appears on the same page. The home
+// run has the score of the cancelled run, but is not that run: the score after the later run of the home
+// side no longer includes the cancelled run.
+func TestCancelledRunIsNotTheNextHomeRun(t *testing.T) {
+	t.Parallel()
+	run := func(k event.Kind, detail string, side event.Side, player string, after event.Score) observation.Incident {
+		return observation.Incident{Kind: k, Detail: detail, Side: side, Player: player, Score: &after,
+			Clock: event.Clock{Period: "i4"}}
+	}
+	cancelled := run("run", "single", event.Away, "Wright", event.Score{Away: 1})
+	lough := run("run", "sacrifice_fly", event.Home, "Lough", event.Score{Home: 1, Away: 1})
+	s := begin(t, baseballAt("i4", event.Top, event.Score{}))
+	s.expect(baseballAt("i4", event.Bottom, event.Score{Home: 1, Away: 1}, cancelled, lough),
+		"run away Wright single 0-1", "run home Lough sacrifice_fly 1-1")
+	lough.Score = &event.Score{Home: 1}
+	homer := run("home_run", "", event.Away, "Cespedes", event.Score{Home: 1, Away: 1})
+	s.expect(baseballAt("i5", event.Top, event.Score{Home: 1, Away: 1}, lough, homer),
+		"run_retracted away Wright single 1-1", "run_corrected home Lough sacrifice_fly 1-1 score:1-1→1-0",
+		"home_run away Cespedes 1-1", "period_end i4 1-1", "period_start i5 1-1")
+}
+
+// A run is scored as one run in place of two. When enough pages have shown the lower score, the next
+// page lacks the row of an earlier run. Earlier pages had the row, so that run is not cancelled.
+func TestRowIsMissingOnTheLastHeldPage(t *testing.T) {
+	t.Parallel()
+	run := func(player string, away int) observation.Incident {
+		return observation.Incident{Kind: "run", Detail: "sacrifice_fly", Side: event.Away, Player: player,
+			Score: &event.Score{Away: away}, Clock: event.Clock{Period: "i8"}}
+	}
+	first, second := run("Castillo", 1), run("Weeks", 3)
+	s := begin(t, baseballAt("i8", event.Top, event.Score{}))
+	s.expect(baseballAt("i8", event.Top, event.Score{Away: 3}, first, second),
+		"run away Castillo sacrifice_fly 0-1", "run away Weeks sacrifice_fly 0-3")
+	second.Score = &event.Score{Away: 2}
+	lower := baseballAt("i8", event.Top, event.Score{Away: 2}, first, second)
+	for range 4 {
+		s.expect(lower)
+		s.now += 5 * time.Second
+	}
+	s.expect(baseballAt("i8", event.Top, event.Score{Away: 2}, second),
+		"run_corrected away Weeks sacrifice_fly 0-2 score:0-3→0-2")
+	s.expect(lower)
+}
+
+// A page that shows the end at a level score does not end the game after nine innings: there would be a
+// tenth. If pages show it for five minutes, the game is over, for example because of rain.
+func TestBaseballEndAtALevelScore(t *testing.T) {
+	t.Parallel()
+	level := event.Score{Home: 1, Away: 1}
+	s := begin(t, baseballAt("i9", event.Bottom, level))
+	s.now += 30 * time.Minute
+	if lines := s.read(baseballEnd("", level)); hasEnded(lines) {
+		t.Errorf("one page shows the end: events %v, want no end", lines)
+	}
+	s.expect(baseballAt("i10", event.Top, level), "period_end i9 1-1", "period_start i10 1-1")
+	var lines []string
+	for range 12 {
+		lines = append(lines, s.read(baseballEnd("", level))...)
+		s.now += 30 * time.Second
+	}
+	if want := "match_end 1-1 draw by extra_time"; !slices.Contains(lines, want) {
+		t.Errorf("after rain: events %v, want %q", lines, want)
+	}
+}

@@ -289,6 +289,50 @@ func TestSixMovesWhileRunsAreCancelled(t *testing.T) {
 	}
 }
 
+// The scorers cancel four runs of an early over. The same page moves the first of three fours of an over
+// and corrects the name of a batter. Each four is still the same incident, because the score after each
+// of them is four lower. The new score after the last four is the old score after the second.
+func TestFoursWhileRunsAreCancelled(t *testing.T) {
+	t.Parallel()
+	rows := func(less, balls int, batter string) []observation.Incident {
+		return []observation.Incident{
+			batted("boundary", "six", "Clarke", 29, &event.Score{Home: 51 - less}),
+			batted("boundary", "four", "Clarke", balls, &event.Score{Home: 58 - less}),
+			batted("boundary", "four", "Clarke", 35, &event.Score{Home: 62 - less}),
+			batted("boundary", "four", batter, 35, &event.Score{Home: 66 - less}),
+		}
+	}
+	s := begin(t, cricketAt("inn1", 36, event.Line{inn(66, 1)}, nil, rows(0, 33, "Hales")...))
+	s.expect(cricketAt("inn1", 37, event.Line{inn(62, 1)}, nil, rows(4, 34, "Clarke")...),
+		"boundary_corrected 4.5 home Clarke six 66-0 score:51-0→47-0",
+		"boundary_corrected 5.4 home Clarke four 66-0 score:58-0→54-0 time:5.3→5.4",
+		"boundary_corrected 5.5 home Clarke four 66-0 score:62-0→58-0",
+		"boundary_corrected 5.5 home Clarke four 66-0 player:Hales→Clarke score:66-0→62-0")
+}
+
+// The page removes the first of two fours off one ball, and completes the name of the other batter. Its
+// score after the remaining four is the old score after the first.
+func TestFirstOfTwoFoursIsCancelled(t *testing.T) {
+	t.Parallel()
+	first := batted("boundary", "four", "Davizi", 89, &event.Score{Home: 106})
+	second := batted("boundary", "four", "Mendon", 89, &event.Score{Home: 110})
+	s := begin(t, cricketAt("inn1", 90, event.Line{inn(110, 2)}, nil, first, second))
+	second.Player, second.Score = "K Mendon", &event.Score{Home: 106}
+	s.expect(cricketAt("inn1", 91, event.Line{inn(106, 2)}, nil, second),
+		"boundary_corrected 14.5 home K Mendon four 110-0 player:Mendon→K Mendon score:110-0→106-0")
+}
+
+// The scorers take one run back and move a six to the next ball. It is the same six, because a second six
+// would have raised the score by six.
+func TestSixMovesWhileARunIsTakenBack(t *testing.T) {
+	t.Parallel()
+	six := batted("boundary", "six", "Naseem", 187, &event.Score{Home: 134})
+	s := begin(t, cricketAt("inn1", 190, event.Line{inn(137, 8)}, nil, six))
+	six.Clock.Balls, six.Score = 188, &event.Score{Home: 133}
+	s.expect(cricketAt("inn1", 191, event.Line{inn(136, 8)}, nil, six),
+		"boundary_corrected 31.2 home Naseem six 137-0 score:134-0→133-0 time:31.1→31.2")
+}
+
 // If a review cancels a wicket, the innings has one wicket fewer, and the row of the wicket is
 // missing. The wicket is then retracted.
 func TestWicketCancelled(t *testing.T) {

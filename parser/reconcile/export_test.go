@@ -13,7 +13,7 @@ func (d *draft) fields(p parts) []any {
 	s, m := &d.state, &d.state.Match
 	switch p {
 	case partPage:
-		return []any{&d.obs, &d.from, &d.verdict, &d.score, &d.shownScore, &d.backfill, &d.early, &d.repeated,
+		return []any{&d.obs, &d.from, &d.verdict, &d.score, &d.shownScore, &d.backfill, &d.early, &d.repeated, &d.lostRow,
 			&s.Seen, &s.LongestClock, &s.LongestLater, &s.Batting, &s.Unwatched}
 	case partMatch:
 		return []any{&d.before, &d.rowsBefore, &d.partBefore, &d.periodMoved, &d.oldKickoff, &d.otherTeams, &s.Sport,

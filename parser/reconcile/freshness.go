@@ -134,13 +134,14 @@ func (v *View) isAheadOf(o *observation.Observation, from *Provenance) bool {
 		showsLess(o, v.Score, v.LineScore, v.Clock.Period)
 }
 
-// superseded reports whether other bytes have already replaced the bytes of the page.
+// superseded reports whether other bytes have already replaced the bytes of the page. It returns false
+// for the bytes of the latest accepted page: they have returned.
 func (v *View) superseded(o *observation.Observation, from *Provenance) bool {
-	if from.Superseded {
-		return true
-	}
 	snapshot := snapshotOf(o, from)
-	return snapshot != v.Snapshot && slices.Contains(v.Superseded, snapshot)
+	if snapshot == v.Snapshot {
+		return from.Superseded && (o.Shared || from.Evidence.Snapshot == "")
+	}
+	return from.Superseded || slices.Contains(v.Superseded, snapshot)
 }
 
 // compareModified returns 1 if the page's Last-Modified is after the latest Last-Modified of its

@@ -69,6 +69,8 @@ func Match(known State, o observation.Observation, from Provenance) (State, []ev
 
 	// Decide on the score, normalise the rows, and merge the facts.
 	view.Observed = digest
+	last := known.Views[from.Site].Deferred
+	lostRow := verdict == overdue && last != nil && last.Rows > len(o.Incidents)
 	decision, view := decideScore(&known, &o, &from, verdict, view)
 	next.Views = withView(known.Views, from.Site, view)
 	if o.Sport.Rules().InningsScore && o.Score != nil && !decision.doubtful {
@@ -95,7 +97,7 @@ func Match(known State, o observation.Observation, from Provenance) (State, []ev
 	d.obs, d.from, d.verdict, d.score = o, from, verdict, decision
 	d.shownScore, d.early, d.oldKickoff = shown, end == endEarly, moved
 	d.otherTeams = namesChanged(&known, &o, &from)
-	d.rowsBefore = known.Views[from.Site].Rows
+	d.rowsBefore, d.lostRow = known.Views[from.Site].Rows, lostRow
 	d.repeated = repeats(&known, &o, &from)
 	d.periodMoved = next.Match.Period != known.Match.Period
 	d.partBefore = partOf(o.Sport, &observation.Incident{Clock: event.Clock{Period: known.Match.Period}})
@@ -146,6 +148,7 @@ type draft struct {
 	before   event.Status            // status of the match before the page
 
 	rowsBefore  int  // number of incidents on the latest accepted page of the same site
+	lostRow     bool // the verdict is overdue, but the latest deferred page had more incidents
 	partBefore  int  // index of the set that was in play before the page, or -1; see partOf
 	periodMoved bool // whether the page has changed the period of the match
 

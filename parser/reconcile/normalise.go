@@ -114,7 +114,8 @@ func decideEnd(known *State, o *observation.Observation, from *Provenance) (endD
 	if !o.Match.Status.Over() || !known.Known() || over || from.Hurried {
 		return endPossible, nil
 	}
-	early := from.At.Before(earliestEnd(known, o)) || known.stopped() && o.Match.Status == event.Ended
+	early := from.At.Before(earliestEnd(known, o)) || isUnlikelyDraw(o) ||
+		known.stopped() && o.Match.Status == event.Ended
 	if !early && !contradictsInnings(known, o) && isSetWon(known, o) {
 		return endPossible, nil
 	}
@@ -126,6 +127,11 @@ func decideEnd(known *State, o *observation.Observation, from *Provenance) (endD
 		return endEarly, nil
 	}
 	return endHeld, hold
+}
+
+// isUnlikelyDraw reports whether the page shows a level score in a sport in which draws are rare.
+func isUnlikelyDraw(o *observation.Observation) bool {
+	return o.Sport.Rules().RareDraw && o.Winner == "" && o.Score != nil && o.Score.Home == o.Score.Away
 }
 
 // contradictsInnings reports whether the innings of a cricket match show that it is probably not

@@ -34,14 +34,62 @@ func (d *draft) compareOthers() {
 		}
 	}
 	was := slices.Clone(d.state.Tracked)
+	rows = d.pairUnique(rows)
 	rows = d.pair(rows,
-		allOf(samePlayer, sameScore, sameClock),
+		allOf(samePlayer, sameClock, d.movedWithEarlier(was)), allOf(samePlayer, sameScore, sameClock),
 		allOf(samePlayer, sameClock, sameDetail), allOf(samePlayer, sameClock), allOf(samePlayer, nearClock),
-		allOf(samePlayer, sameDetail, d.movedWithOthers(was)), allOf(samePlayer, sameMinute),
-		allOf(oncePerPlayer, samePlayer), nearClock, trackedWithoutDetails, rowWithoutDetails)
+		allOf(samePlayer, sameDetail, d.movedWithOthers(was)), allOf(samePlayer, sameDetail, d.notBoth(was)),
+		allOf(samePlayer, sameMinute), allOf(oncePerPlayer, samePlayer),
+		allOf(shortName, nearClock), nearClock, trackedWithoutDetails, rowWithoutDetails)
 	for _, in := range rows {
 		d.reportOther(in)
 	}
+}
+
+// attributes are attributes of an incident that usually belong to no other incident of the match.
+type attributes struct {
+	kind   event.Kind
+	side   event.Side
+	player string
+	clock  event.Clock
+}
+
+func attributesOf(in *observation.Incident) attributes {
+	return attributes{in.Kind, in.Side, in.Player, in.Clock}
+}
+
+// pairUnique pairs each row with the tracked incident that has the same attributes, and corrects the
+// incident. It omits rows and incidents whose attributes are not unique, such as two fours of a
+// batter off one ball. It returns the rows that it has not paired.
+func (d *draft) pairUnique(rows []observation.Incident) (left []observation.Incident) {
+	count := map[attributes]int{}
+	for i := range rows {
+		count[attributesOf(&rows[i])]++
+	}
+	const several = -1
+	index := map[attributes]int{} // in state.Tracked
+	for at := range d.state.Tracked {
+		in := &d.state.Tracked[at].Incident
+		if d.listed[at] || !isOther(d.obs.Sport, in) {
+			continue
+		}
+		key := attributesOf(in)
+		if _, found := index[key]; found {
+			at = several
+		}
+		index[key] = at
+	}
+	for _, row := range rows {
+		key := attributesOf(&row)
+		at, found := index[key]
+		if !found || at == several || count[key] > 1 {
+			left = append(left, row)
+			continue
+		}
+		d.markListed(at)
+		d.correct(at, row)
+	}
+	return left
 }
 
 // movedWithOthers returns a rule for cricket, where a correction of runs changes the score after
@@ -50,13 +98,48 @@ func (d *draft) compareOthers() {
 // neighbouring incident by the same difference. was holds the tracked incidents before the page.
 func (d *draft) movedWithOthers(was []TrackedIncident) pairingRule {
 	return func(row observation.Incident, tracked *TrackedIncident) bool {
-		if row.Clock.Balls == 0 || row.Score == nil || tracked.Score == nil || !clocksNear(row.Clock, tracked.Clock) {
+		if !runsComparable(row, tracked) {
 			return false
 		}
 		moved := row.Score.Of(row.Side) - tracked.Score.Of(row.Side)
 		before, after := d.runsMoved(was, tracked)
 		return moved == before || moved == after
 	}
+}
+
+// movedWithEarlier is like movedWithOthers, but compares only the neighbour before the tracked incident.
+func (d *draft) movedWithEarlier(was []TrackedIncident) pairingRule {
+	return func(row observation.Incident, tracked *TrackedIncident) bool {
+		if !runsComparable(row, tracked) {
+			return false
+		}
+		before, _ := d.runsMoved(was, tracked)
+		return row.Score.Of(row.Side)-tracked.Score.Of(row.Side) == before
+	}
+}
+
+// notBoth returns a rule for cricket. It holds if the row and the tracked incident cannot both have
+// happened: the score after the later delivery does not include its runs and the score after the earlier
+// one, which has changed as much as that of the incident before the tracked one.
+func (d *draft) notBoth(was []TrackedIncident) pairingRule {
+	return func(row observation.Incident, tracked *TrackedIncident) bool {
+		if !runsComparable(row, tracked) || row.Clock.Balls == tracked.Clock.Balls {
+			return false
+		}
+		moved, _ := d.runsMoved(was, tracked)
+		earlier, later := tracked.Score.Of(row.Side)+moved, row.Score.Of(row.Side)
+		if row.Clock.Balls < tracked.Clock.Balls {
+			earlier, later = later, earlier
+		}
+		runs := map[string]int{"four": 4, "six": 6}[row.Detail] // the details are the same
+		return later < earlier+runs
+	}
+}
+
+// runsComparable holds in cricket if the row and the tracked incident are about near deliveries and both
+// have a score.
+func runsComparable(row observation.Incident, tracked *TrackedIncident) bool {
+	return row.Clock.Balls > 0 && row.Score != nil && tracked.Score != nil && clocksNear(row.Clock, tracked.Clock)
 }
 
 // runsMoved returns by how much the page has changed the scores of two neighbours of a tracked

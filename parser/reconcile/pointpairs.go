@@ -15,6 +15,7 @@ type pointPairs struct {
 	rows    []observation.Incident
 	others  []observation.Incident // the rows of the other side
 	tracked []trackedPoints
+	was     []TrackedIncident // the tracked incidents before the page
 
 	of  []int // for each row: the index in tracked of the points that it shows, or -1
 	row []int // for each element of tracked: the index of the row that shows it, or -1
@@ -28,7 +29,7 @@ type trackedPoints struct {
 
 // newPointPairs returns the rows and the tracked points of a side, without pairs.
 func (d *draft) newPointPairs(side event.Side, rows []observation.Incident) pointPairs {
-	p := pointPairs{draft: d, side: side}
+	p := pointPairs{draft: d, side: side, was: d.state.Tracked}
 	for i := range rows {
 		if rows[i].Side == side {
 			p.rows = append(p.rows, rows[i])
@@ -117,6 +118,19 @@ func becomesPenaltyTry(row observation.Incident, tracked *TrackedIncident) bool 
 	return row.Kind == tracked.Kind && (row.Detail == event.PenaltyTry) != (tracked.Detail == event.PenaltyTry)
 }
 
+// editedLikeness is the likeness of a row and tracked points of which the page has edited either the clock,
+// or the player to a similar name, and nothing else. It is lower than if only the score after them
+// differed, and higher than if their kind differed too.
+const editedLikeness = 12
+
+// edited reports whether editedLikeness applies.
+func (p *pointPairs) edited(row, t int) bool {
+	in, tracked := p.rows[row], p.incident(p.tracked[t])
+	similar := samePlayer(in, tracked) || sameClock(in, tracked) && shortName(in, tracked)
+	return similar && sameKind(in, tracked) && sameDetail(in, tracked) &&
+		in.Score.Of(p.side) == p.tracked[t].after && p.mayBeEdited(row, t)
+}
+
 // likeness returns how alike two incidents with the same player and clock are. The sum for any two
 // pairs is higher than the value for one pair.
 func likeness(sameKind, sameDetail, sameAfter bool) int {
@@ -140,7 +154,9 @@ func (p *pointPairs) pairInOrder(begin, rows, tracked int) {
 	like, best := make([]int, n*m), make([]int, (n+1)*(m+1)) // best[i, j] is the best sum for rows from i, points from j
 	for i := n - 1; i >= 0; i-- {
 		for j := m - 1; j >= 0; j-- {
-			like[i*m+j] = p.likeness(begin+i, begin+j)
+			if like[i*m+j] = p.likeness(begin+i, begin+j); like[i*m+j] == 0 && p.edited(begin+i, begin+j) {
+				like[i*m+j] = editedLikeness
+			}
 			most := max(best[(i+1)*(m+1)+j], best[i*(m+1)+j+1])
 			if like[i*m+j] > 0 {
 				most = max(most, like[i*m+j]+best[(i+1)*(m+1)+j+1])
@@ -193,7 +209,8 @@ func (p *pointPairs) pairEdited() {
 // mayBeEdited reports whether a row can be a correction of tracked points. The row must show the
 // score after the points. The scores may differ only if the page has changed or removed other
 // points that explain the difference. A row with another player is not a correction if scoreLacks
-// holds for the tracked points.
+// holds for the tracked points. A row is not a correction either if its player, kind and clock are all
+// different.
 func (p *pointPairs) mayBeEdited(row, t int) bool {
 	in, tracked := p.rows[row], p.incident(p.tracked[t])
 	change := in.Score.Of(p.side) - p.tracked[t].after
@@ -203,6 +220,9 @@ func (p *pointPairs) mayBeEdited(row, t int) bool {
 		same && shown != nil && isAhead(&p.draft.obs, &tracked.Incident, shown) // earlier points count less now
 	if !explained || !p.samePart(row, t) ||
 		!scoreRestarts(p.draft.obs.Sport) && observation.OtherPlayer(in.Player, tracked.Player) && p.scoreLacks(t) {
+		return false
+	}
+	if !same && !sameKind(in, tracked) && !sameClock(in, tracked) {
 		return false
 	}
 	otherPeriod := p.draft.obs.Sport.Rules().ShortPeriods && same &&
@@ -319,8 +339,8 @@ func (p *pointPairs) scoreLacks(t int) bool {
 			break
 		}
 	}
-	for i := range p.draft.state.Tracked {
-		later := &p.draft.state.Tracked[i]
+	for i := range p.was {
+		later := &p.was[i]
 		if later.Side != p.side.Other() || later.Score == nil || later.Score.Of(p.side) < after ||
 			!isPoints(p.draft.obs.Sport, &later.Incident) {
 			continue

@@ -53,9 +53,9 @@ func (d *draft) comparePoints() {
 		d.noteDoubts()
 		return
 	}
-	rows := pointRows(&d.obs)
+	rows, was := pointRows(&d.obs), slices.Clone(d.state.Tracked)
 	for _, side := range []event.Side{event.Home, event.Away} {
-		d.comparePointsOf(side, rows)
+		d.comparePointsOf(side, rows, was)
 	}
 	if d.score.mayRetract && d.obs.Score != nil {
 		d.retractPoints(rows)
@@ -63,18 +63,20 @@ func (d *draft) comparePoints() {
 }
 
 // comparePointsOf compares the tracked points of one side with its rows. It retracts tracked points
-// that the page has removed or replaced, and reports the rows that show no tracked points.
-func (d *draft) comparePointsOf(side event.Side, rows []observation.Incident) {
+// that the page has removed or replaced, and reports the rows that show no tracked points. was holds the
+// tracked incidents before the page: the page can already have corrected points of the other side.
+func (d *draft) comparePointsOf(side event.Side, rows []observation.Incident, was []TrackedIncident) {
 	p := d.newPointPairs(side, rows)
+	p.was = was
 	p.pair()
 	removed := p.removed()
 	replaced := p.replaced()
 	p.apply(d)
 	for _, at := range removed {
-		if d.verdict >= fresh {
+		if d.verdict >= fresh && !d.lostRow {
 			d.retract(at, pointSeries(side))
 		} else {
-			d.state.Tracked[at].Doubted = true // the page may be a stale copy
+			d.state.Tracked[at].Doubted = true // the page may be a stale copy, or lack a row
 		}
 	}
 	waits := map[int]bool{} // indexes of rows

@@ -47,6 +47,21 @@ func TestMissedConversion(t *testing.T) {
 	}
 }
 
+// A player scores a try and converts it in the same minute. The page corrects the name of the scorer, and
+// moves the conversion to the next minute. Both stay what they are.
+func TestTryAndConversionAreEdited(t *testing.T) {
+	t.Parallel()
+	try := scored("try", "", "Damian Willemse", 8, &event.Score{Home: 5})
+	conversion := scored("conversion", "", "Willemse", 8, &event.Score{Home: 7})
+	s := begin(t, rugbyAt(7, event.Score{}))
+	s.expect(rugbyAt(8, event.Score{Home: 7}, try, conversion), "try 8' home Damian Willemse 5-0",
+		"conversion 8' home Willemse 7-0")
+	try.Player, conversion.Clock = "Willemse", event.Rugby.AtMinute("", 9, 0)
+	s.expect(rugbyAt(10, event.Score{Home: 7}, try, conversion),
+		"try_corrected 8' home Willemse 7-0 player:Damian Willemse→Willemse",
+		"conversion_corrected 9' home Willemse 7-0 time:8'→9'")
+}
+
 // The TMO disallows the first of two tries in one minute. The page lists the second try with a lower score.
 // Then the second try becomes a penalty try.
 func TestDisallowedTryBeforeAPenaltyTry(t *testing.T) {

@@ -273,3 +273,30 @@ func TestTennisGameIsBackInTheScore(t *testing.T) {
 	s.now += 20 * time.Second
 	s.expect(tennisAt("s2", score(6, 2), earlier, five), "score_change 6-2")
 }
+
+// The umpire cancels a game, so the page has the bytes of an older page again. After it was confirmed, it
+// is the latest page. A stale copy with the cancelled game then changes nothing, however often the page was
+// read before.
+func TestTennisStaleCopyAfterAGameWasCancelled(t *testing.T) {
+	t.Parallel()
+	before, with := tennisAt("s2", score(6, 5)), tennisAt("s2", score(6, 6))
+	s := begin(t, tennisAt("s2", score(5, 5)))
+	s.snapshot = "before"
+	s.expect(before, "score_change 6-5")
+	s.snapshot = "with"
+	s.expect(with, "score_change 6-6")
+	s.snapshot, s.superseded = "before", true
+	s.now += time.Minute
+	s.expect(before)
+	s.now += time.Minute
+	s.expect(before)
+	s.now += time.Minute
+	s.expect(before, "score_change 6-5")
+	for range 2 {
+		s.now += time.Minute
+		s.expect(before)
+	}
+	s.snapshot = "with"
+	s.now += time.Minute
+	s.expect(with)
+}

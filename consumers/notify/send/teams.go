@@ -69,7 +69,10 @@ func (s *teams) Send(ctx context.Context, _ Recipient, n Notification) error {
 // cardText returns a paragraph of a card. It is a RichTextBlock, which shows text unchanged; a TextBlock
 // parses text as Markdown. Both expand {{DATE(…)}}, so cardText splits "{{".
 func cardText(text, weight, size string) map[string]any {
-	text = strings.ReplaceAll(inert(text), "{{", "{"+joiner+"{")
+	text = inert(text)
+	for range 2 { // in {{{, matches overlap
+		text = strings.ReplaceAll(text, "{{", "{"+joiner+"{")
+	}
 	return map[string]any{"type": "RichTextBlock", "inlines": []map[string]any{
 		{"type": "TextRun", "text": text, "weight": weight, "size": size},
 	}}

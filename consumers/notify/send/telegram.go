@@ -78,8 +78,9 @@ type telegram struct {
 	log          *slog.Logger
 }
 
-// telegramCommand matches a bot command, which Telegram turns into a link.
-var telegramCommand = regexp.MustCompile(`(^|\s)/(\w)`)
+// telegramLinks matches the beginning of a bot command or a cash tag, such as /start or $USD. Telegram
+// turns them into links, after any character that is not part of a word.
+var telegramLinks = regexp.MustCompile(`/\w|\$[A-Z]`)
 
 // maxMoves is the maximum number of moves of a chat that one notification follows.
 const maxMoves = 3
@@ -88,7 +89,7 @@ const maxMoves = 3
 // when a group becomes a supergroup, n and all later notifications go to the new ID, until matchwire
 // restarts.
 func (s *telegram) Send(ctx context.Context, _ Recipient, n Notification) error {
-	text := telegramCommand.ReplaceAllString(inert(n.lines()), "${1}/"+joiner+"${2}")
+	text := telegramLinks.ReplaceAllStringFunc(inert(n.lines()), func(s string) string { return s[:1] + joiner + s[1:] })
 	for moves := 0; ; moves++ {
 		chat := s.chat.Load()
 		message := map[string]any{"chat_id": *chat, "text": text,

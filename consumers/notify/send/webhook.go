@@ -11,13 +11,13 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
-	"text/template"
 	"time"
 
 	"github.com/goccy/go-yaml/ast"
 
 	"github.com/matchwire/matchwire/broker"
 	"github.com/matchwire/matchwire/event"
+	"github.com/matchwire/matchwire/internal/jq"
 	"github.com/matchwire/matchwire/internal/strictyaml"
 )
 
@@ -27,7 +27,7 @@ type Webhook struct {
 	Secret *secret `yaml:"secret"` // "whsec_" and 24 to 64 bytes in base64
 	// Headers are additional headers of each request.
 	Headers map[string]secret `yaml:"headers"`
-	// Body is a template of the JSON that is sent in place of the [Notification].
+	// Body is a jq expression. Its value, as JSON, is sent in place of the [Notification].
 	Body strictyaml.Text `yaml:"body"`
 }
 
@@ -57,7 +57,7 @@ func (w Webhook) sender(e env) (Sender, error) {
 	}
 	hook.endpoint = e.endpoint("webhook", u, hidden...)
 	if w.Body.Value != "" {
-		if hook.body, err = bodyTemplate(w.Body.Value); err != nil {
+		if hook.body, err = bodyProgram(w.Body.Value); err != nil {
 			return nil, w.Body.Pos.Errorf("body: %w", err)
 		}
 	}
@@ -92,55 +92,63 @@ func signingKey(text string) ([]byte, error) {
 	return key, nil
 }
 
-// bodyTemplate parses the template of a body, in which the function json quotes a value. It returns an
-// error if the result is not JSON for texts that contain quotes.
-func bodyTemplate(text string) (*template.Template, error) {
-	quote := func(v any) (string, error) {
-		b, err := json.Marshal(v)
-		return string(b), err
-	}
-	t, err := template.New("body").Funcs(template.FuncMap{"json": quote}).Parse(text)
+// notificationFields are the members of a [Notification] in JSON.
+var notificationFields = jq.Fields{
+	"type": nil, "timestamp": nil, "title": nil, "body": nil, "text": nil, "thread": nil, "url": nil,
+	"replaces": nil, "silent": nil, "event": nil,
+}
+
+// bodyProgram compiles the jq expression of a body. It returns an error if the expression fails, or
+// has no result, for a notification about a goal.
+func bodyProgram(text string) (*jq.Program, error) {
+	program, err := jq.Compile(text, notificationFields)
 	if err != nil {
 		return nil, err
 	}
-	const hostile = "\"\\ \n{}[],: null"
-	_, err = render(t, Notification{
-		Type: hostile, Title: hostile, Body: hostile, Text: hostile, Thread: hostile, URL: hostile,
-		Event: event.Event{ID: hostile, Subject: hostile},
+	goal := Notification{
+		Type: "soccer.mls.goal", Title: "Goal for Toronto FC", Body: "6'", Text: "Goal for Toronto FC (6')", Thread: "thread",
+		Event: event.Event{ID: "id", Type: "soccer.mls.goal", Subject: "match"},
+	}
+	return program, jq.Check(func() error {
+		b, err := encodeBody(program, goal)
+		if err == nil && string(b) == "null" {
+			err = errors.New("the result is null")
+		}
+		return err
 	})
-	return t, err
 }
 
-// render executes the template of a body. It returns an error if the result is not JSON.
-func render(t *template.Template, n Notification) ([]byte, error) {
-	var b strings.Builder
-	if err := t.Execute(&b, n); err != nil {
+// encodeBody returns the value of a body as JSON.
+func encodeBody(program *jq.Program, n Notification) ([]byte, error) {
+	var input any
+	b, err := json.Marshal(n)
+	if err == nil {
+		err = json.Unmarshal(b, &input)
+	}
+	if err != nil {
 		return nil, err
 	}
-	if !json.Valid([]byte(b.String())) {
-		return nil, errors.New("the result is not JSON if a value contains quotes: write {{json .Text}} for a quoted value")
-	}
-	return []byte(b.String()), nil
+	return program.JSON(input)
 }
 
-// A webhook sends each [Notification], or the result of its template, in a POST request. The headers
+// A webhook sends each [Notification], or the value of its body, in a POST request. The headers
 // webhook-id (the event's ID) and webhook-timestamp (Unix seconds) are those of Standard Webhooks. If a
 // secret is set, webhook-signature (v1) signs the request. X-Transaction-Id is the TID.
 type webhook struct {
 	endpoint
 	url     string
 	headers http.Header
-	body    *template.Template // if nil, the Notification is sent
-	key     []byte             // if nil, requests are not signed
+	body    *jq.Program // if nil, the Notification is sent
+	key     []byte      // if nil, requests are not signed
 }
 
-// Send sends n. The title, body and text that a template uses are inert, because the receiver may be a
+// Send sends n. The title, body and text that the expression of a body reads are inert, because the receiver may be a
 // chat service.
 func (w *webhook) Send(ctx context.Context, _ Recipient, n Notification) error {
 	body, err := json.Marshal(n)
 	if w.body != nil {
 		n.Title, n.Body, n.Text = inert(n.Title), inert(n.Body), inert(n.Text)
-		body, err = render(w.body, n)
+		body, err = encodeBody(w.body, n)
 	}
 	if err != nil {
 		return broker.Permanent(fmt.Errorf("%s: body: %w", w.name, err))

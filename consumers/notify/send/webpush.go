@@ -155,6 +155,9 @@ func (p *Push) PublicKey() string { return p.keys.Public }
 // Serves reports whether the host of u is an allowed push service. Call Serves before you store a
 // subscription, so that clients cannot make matchwire call other hosts.
 func (p *Push) Serves(u *url.URL) bool {
+	if strings.HasPrefix(u.Host, ".") || !serviceHost.MatchString(u.Host) {
+		return false // not the name of a host
+	}
 	for _, known := range p.services {
 		if u.Host == known || strings.HasPrefix(known, ".") && strings.HasSuffix(u.Host, known) {
 			return true

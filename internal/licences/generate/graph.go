@@ -17,7 +17,18 @@ import (
 // the system.
 var systems = []string{"linux", "darwin", "windows"}
 
-// A module is a Go module that is linked into the program, or the standard library.
+// scripts lists the JavaScript libraries of the live page, in the folder scriptFolder, each with its
+// licence file.
+var scripts = []struct{ name, version, licence string }{
+	{"preact", "11.2.0", "preact.LICENSE.txt"},
+	{"@preact/signals", "2.11.4", "signals.LICENSE.txt"},
+	{"@preact/signals-core", "1.14.5", "signals.LICENSE.txt"},
+	{"htm", "3.1.1", "htm.LICENSE.txt"},
+}
+
+const scriptFolder = "fanout/web/files/dist"
+
+// A module is a Go module that is linked into the program, the standard library, or a JavaScript library.
 type module struct {
 	path    string
 	version string   // "" for the program itself
@@ -30,7 +41,8 @@ func (m module) name() string {
 }
 
 // graph returns the modules that are linked into cmd/matchwire on any of the systems: first the
-// program itself, then the standard library, then all other modules in the order of their paths.
+// program itself, then the standard library, then all other modules in the order of their paths, then
+// the JavaScript libraries.
 func graph(root string) ([]module, error) {
 	all := map[string]*module{}
 	var own string
@@ -75,6 +87,10 @@ func graph(root string) ([]module, error) {
 	delete(all, own)
 	for _, path := range slices.Sorted(maps.Keys(all)) {
 		list = append(list, *all[path])
+	}
+	for _, s := range scripts {
+		file := filepath.Join(root, scriptFolder, s.licence)
+		list = append(list, module{path: "JavaScript " + s.name, version: s.version, files: []string{file}})
 	}
 	for i, m := range list {
 		slices.Sort(m.files)

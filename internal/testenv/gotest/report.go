@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -16,15 +17,30 @@ import (
 // An event is one line of the output of go test -json. go doc cmd/test2json describes its fields.
 type event struct {
 	Action, Package, ImportPath, Test, Output string
+
+	Elapsed float64 // seconds, of an event that ends a test
 }
 
-// A report converts events to the output of go test without -json, and collects the skipped tests.
+// A report converts events to the output of go test without -json, and collects the skipped tests and
+// the slow tests.
 // It does not print the output of tests that pass or are skipped.
 type report struct {
 	out      io.Writer
 	packages map[string]*packageOutput
 	skipped  map[string][]string // names of tests, by reason
+	slow     []slowTest
 }
+
+// A slowTest is a top-level test that took at least minSlow.
+type slowTest struct {
+	name    string
+	seconds float64
+}
+
+const (
+	minSlow = 20 // seconds
+	maxSlow = 15 // maximum number of slow tests that the summary lists
+)
 
 // A packageOutput holds the output of a package until add prints it.
 type packageOutput struct {
@@ -90,6 +106,9 @@ func (r *report) add(e event) {
 // passes or is skipped.
 func (r *report) addTest(p *packageOutput, e event) {
 	output := p.tests[e.Test]
+	if e.Elapsed >= minSlow && !strings.Contains(e.Test, "/") {
+		r.slow = append(r.slow, slowTest{path.Base(e.Package) + "." + e.Test, e.Elapsed})
+	}
 	switch e.Action {
 	case "output":
 		if strings.HasPrefix(e.Output, "=== ") { // RUN, PAUSE, CONT, NAME
@@ -139,8 +158,15 @@ func reason(output *strings.Builder) string {
 // tests are skipped.
 const maxNamed = 25
 
-// summary prints the number of skipped tests, and their names by reason.
+// summary prints the slowest tests, the number of skipped tests, and their names by reason.
 func (r *report) summary() {
+	slices.SortStableFunc(r.slow, func(a, b slowTest) int { return cmp.Compare(b.seconds, a.seconds) })
+	for i, test := range r.slow[:min(len(r.slow), maxSlow)] {
+		if i == 0 {
+			fmt.Fprintln(r.out, "slowest tests:")
+		}
+		fmt.Fprintf(r.out, "%6.0f s  %s\n", test.seconds, test.name)
+	}
 	n := 0
 	for _, tests := range r.skipped {
 		n += len(tests)

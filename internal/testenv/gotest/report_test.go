@@ -104,3 +104,22 @@ func TestModules(t *testing.T) {
 		}
 	}
 }
+
+// The summary lists the top-level tests that took long, slowest first.
+func TestSlowTests(t *testing.T) {
+	var b strings.Builder
+	r := report{out: &b}
+	for _, e := range []event{
+		{Action: "pass", Package: "example.org/p", Test: "TestShort", Elapsed: 19.9},
+		{Action: "pass", Package: "example.org/p", Test: "TestLong", Elapsed: 20},
+		{Action: "fail", Package: "example.org/p", Test: "TestLonger", Elapsed: 61.6},
+		{Action: "pass", Package: "example.org/p", Test: "TestLonger/part", Elapsed: 61},
+	} {
+		r.add(e)
+	}
+	r.summary()
+	const want = "slowest tests:\n    62 s  p.TestLonger\n    20 s  p.TestLong\nno test was skipped\n"
+	if b.String() != want {
+		t.Errorf("the summary is\n%swant\n%s", b.String(), want)
+	}
+}

@@ -32,7 +32,7 @@ type Server struct {
 }
 
 const (
-	startTimeout = 90 * time.Second
+	startTimeout = 4 * time.Minute
 	stopTimeout  = 20 * time.Second
 )
 
@@ -81,6 +81,10 @@ func (s *Server) Start() error {
 
 // Kill kills all processes of the server, as a crash would.
 func (s *Server) Kill() { s.end(killGroup) }
+
+// Freeze stops the execution of all processes of the server. They keep their connections, but answer
+// nothing until Kill or Stop ends them.
+func (s *Server) Freeze() { freezeGroup(s.cmd) }
 
 // end sends a signal to the server and waits until the server has exited. After stopTimeout it kills
 // the server.

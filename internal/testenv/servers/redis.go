@@ -20,6 +20,22 @@ func Redis(args ...string) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
+	return redisServer(dir, append([]string{
+		"--bind", "127.0.0.1", "--dir", dir, "--save", "", "--appendonly", "yes",
+	}, args...))
+}
+
+// Sentinel starts a Redis Sentinel with a config file, which it writes to.
+func Sentinel(config string) (*Server, error) {
+	dir, err := os.MkdirTemp("", "matchwire-sentinel-")
+	if err != nil {
+		return nil, err
+	}
+	return redisServer(dir, []string{config, "--sentinel", "--bind", "127.0.0.1", "--dir", dir})
+}
+
+// redisServer starts a server whose data is in dir, on a free port.
+func redisServer(dir string, args []string) (*Server, error) {
 	port, err := FreePort()
 	if err != nil {
 		return nil, err
@@ -27,9 +43,7 @@ func Redis(args ...string) (*Server, error) {
 	addr := net.JoinHostPort("127.0.0.1", strconv.Itoa(port))
 	return started(&Server{
 		URL: "redis://" + addr, Dir: dir, programs: RedisPrograms,
-		args: append([]string{
-			"--port", strconv.Itoa(port), "--bind", "127.0.0.1", "--dir", dir, "--save", "", "--appendonly", "yes",
-		}, args...),
+		args: append(args, "--port", strconv.Itoa(port)),
 		responds: func() error {
 			conn, err := net.DialTimeout("tcp", addr, time.Second)
 			if err != nil {

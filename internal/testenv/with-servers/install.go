@@ -23,6 +23,7 @@ var needs = []need{
 	{"Node", []string{"node"}, []string{"nodejs"}, ""},
 	{"npm", []string{"npm"}, []string{"npm"}, ""},
 	{"Python", []string{"python3"}, []string{"python3"}, ""},
+	{"promtool", []string{"promtool"}, []string{"prometheus"}, ""},
 	{"pgrep", []string{"pgrep"}, []string{"procps"}, ""},
 	{"a C compiler (for -race)", []string{"gcc", "cc", "clang"}, []string{"gcc", "libc6-dev"}, ""},
 }

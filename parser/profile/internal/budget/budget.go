@@ -5,7 +5,8 @@ import (
 	"cmp"
 	"context"
 	"fmt"
-	"runtime/metrics"
+
+	"github.com/matchwire/matchwire/internal/jq"
 )
 
 // The limits of the work for one page.
@@ -59,8 +60,8 @@ func (b *Budget) Spend(n int) bool {
 	return !b.ended
 }
 
-// Left returns the number of steps that are left.
-func (b *Budget) Left() int { return max(b.left, 0) }
+// Spent returns the number of steps that were spent. It can exceed the steps of the budget a little.
+func (b *Budget) Spent() int { return b.steps - b.left }
 
 // Reason returns the reason why the budget has ended, or nil if it has not ended.
 func (b *Budget) Reason() error {
@@ -77,57 +78,14 @@ func (b *Budget) Fail(err error) {
 }
 
 // Query returns a context for one run of a jq query. The context ends when ctx or the budget ends,
-// or when the query exceeds a limit. gojq calls Done before each instruction, so Done counts the
-// instructions.
-func (b *Budget) Query(ctx context.Context) context.Context { return &query{Context: ctx, budget: b} }
-
-type query struct {
-	context.Context
-	budget *Budget
-	steps  int
-	heap   uint64 // at the first check
-	err    error
-}
-
-// closed is a closed channel.
-var closed = func() chan struct{} {
-	c := make(chan struct{})
-	close(c)
-	return c
-}()
-
-func (q *query) Done() <-chan struct{} {
-	q.steps++
-	if q.steps%checkEvery == 0 {
-		q.check()
-	}
-	if q.err != nil {
-		return closed
-	}
-	return nil
-}
-
-// check sets err if the query must end.
-func (q *query) check() {
-	heap := heapSize()
-	if q.heap == 0 {
-		q.heap = heap
-	}
-	switch {
-	case !q.budget.Spend(2 * checkEvery), q.Context.Err() != nil:
-		q.err = cmp.Or(context.Cause(q.Context), context.Cause(q.budget))
-	case q.steps > MaxQuerySteps:
-		q.err = fmt.Errorf("the query needs more than %d million instructions", MaxQuerySteps/1_000_000)
-	case heap > q.heap+MaxQueryHeap:
-		q.err = fmt.Errorf("the query needs more than %d MiB", MaxQueryHeap>>20)
-	}
-}
-
-func (q *query) Err() error { return q.err }
-
-// heapSize returns the size of the objects on the heap of the process, in bytes.
-func heapSize() uint64 {
-	s := []metrics.Sample{{Name: "/memory/classes/heap/objects:bytes"}}
-	metrics.Read(s)
-	return s[0].Value.Uint64()
+// or when the query exceeds a limit.
+//
+//nolint:contextcheck // the context inherits from ctx
+func (b *Budget) Query(ctx context.Context) context.Context {
+	return jq.Limit{Steps: MaxQuerySteps, Heap: MaxQueryHeap, Every: checkEvery, Check: func() error {
+		if b.Spend(2 * checkEvery) {
+			return nil
+		}
+		return cmp.Or(context.Cause(ctx), context.Cause(b))
+	}}.Context(ctx)
 }

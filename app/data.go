@@ -1,0 +1,66 @@
+package app
+
+import (
+	"errors"
+	"fmt"
+	"path/filepath"
+
+	"github.com/spf13/cobra"
+
+	"github.com/matchwire/matchwire/internal/cli"
+	"github.com/matchwire/matchwire/internal/datadir"
+	"github.com/matchwire/matchwire/internal/pipeline"
+)
+
+const (
+	defaultData = "matchwire-data" // name of the data folder, which is beside the config by default
+	noData      = "none"           // value of --data that keeps no data
+)
+
+// dataFolder returns the data folder of the embedded servers for a value of --data. It returns "" if
+// data is not kept, or if the servers are not embedded.
+func (c *console) dataFolder(flag string, servers pipeline.Servers) (string, error) {
+	switch {
+	case flag == noData, flag == "" && !servers.Embedded():
+		return "", nil
+	case !servers.Embedded():
+		return "", pipeline.UsageError(errors.New("--data is for the embedded servers: " +
+			"leave it out, or unset AMQP_URL and REDIS_URL"))
+	case flag != "":
+		return flag, nil
+	}
+	return filepath.Join(filepath.Dir(c.configFile), defaultData), nil
+}
+
+func backupCommand(c *console) *cobra.Command {
+	var data string
+	cmd := &cobra.Command{
+		Use:   "backup FOLDER",
+		Short: "Copy the data folder of the embedded servers.",
+		Long: `Arguments:
+  FOLDER  New folder to copy to
+
+The data folder can be in use: the copy has the state of one moment. To restore it, stop matchwire and start it
+with --data and the copy.`,
+		RunE: func(_ *cobra.Command, args []string) error { return backup(c, data, args[0]) },
+	}
+	cmd.Flags().StringVar(&data, "data", "", "`FOLDER` to copy (default: the folder matchwire-data beside the config).")
+	cli.FromEnv(cmd, "data", "MATCHWIRE_DATA")
+	return cmd
+}
+
+func backup(c *console, data, to string) error {
+	from, err := c.dataFolder(data, pipeline.Servers{})
+	if err != nil {
+		return err
+	}
+	if from == "" {
+		return pipeline.UsageError(errors.New("--data none has no folder to copy"))
+	}
+	n, err := datadir.Backup(from, to)
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(c.text(), "copied %s to %s, %d bytes\n", from, to, n)
+	return nil
+}

@@ -1,0 +1,75 @@
+package app
+
+import (
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/matchwire/matchwire/internal/pipeline"
+)
+
+// The files in docs/getting-started.md are valid: parse prints the lines that the page shows, and the
+// last matchwire.yaml loads.
+func TestGettingStarted(t *testing.T) {
+	text, err := os.ReadFile("../docs/getting-started.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	t.Chdir(dir)
+	block := regexp.MustCompile("(?s)`([a-z.]+)`:\n\n( *)```[a-z]+\n(.*?)```")
+	files := 0
+	for _, m := range block.FindAllStringSubmatch(string(text), -1) {
+		body := strings.ReplaceAll("\n"+m[3], "\n"+m[2], "\n")[1:]
+		if err := os.WriteFile(filepath.Join(dir, m[1]), []byte(body), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		files++
+	}
+	if files != 4 {
+		t.Fatalf("%d files on the page, want page.html, mysite.yaml and matchwire.yaml twice", files)
+	}
+	code, out, errs := call(t, "", nil, "parse", "page.html", "--profile", "mysite.yaml")
+	if code != 0 {
+		t.Fatalf("parse: exit %d, want 0: %s", code, errs)
+	}
+	shown := regexp.MustCompile("(?s)```\n( *teams .*?)```").FindStringSubmatch(string(text))
+	if shown == nil {
+		t.Fatal("the page shows no output of parse")
+	}
+	for line := range strings.Lines(shown[1]) {
+		if line = strings.TrimSpace(line); !strings.Contains(out, line) {
+			t.Errorf("parse does not print a line that the page shows: %q; it prints\n%s", line, out)
+		}
+	}
+	if !strings.Contains(out, "\nno problems\n") {
+		t.Errorf("parse prints\n%s\nwant no problems", out)
+	}
+	config, err := pipeline.LoadConfig("matchwire.yaml", false)
+	if err != nil || len(config.Sources) != 1 || len(config.Consumers) != 1 {
+		t.Errorf("matchwire.yaml: config %+v, error %v; want 1 source and 1 consumer", config, err)
+	}
+}
+
+// The config in docs/operations.md loads.
+func TestDocumentedConfig(t *testing.T) {
+	text, err := os.ReadFile("../docs/operations.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, section, _ := strings.Cut(string(text), "### Config\n")
+	block := regexp.MustCompile("(?s)```yaml\n(.*?)```").FindStringSubmatch(section)
+	if block == nil {
+		t.Fatal("docs/operations.md has no config")
+	}
+	file := filepath.Join(t.TempDir(), "matchwire.yaml")
+	if err := os.WriteFile(file, []byte(block[1]), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	c, err := pipeline.LoadConfig(file, false)
+	if err != nil || len(c.Aliases) != 1 || c.FailedPages == "" || len(c.Sources) != 1 {
+		t.Errorf("config %+v, error %v; want 1 source, 1 alias and failed_pages", c, err)
+	}
+}

@@ -1,0 +1,100 @@
+package app
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/matchwire/matchwire/internal/licences"
+	"github.com/matchwire/matchwire/internal/pipeline"
+	"github.com/matchwire/matchwire/parser/profile"
+)
+
+func profilesCommand(c *console) *cobra.Command {
+	var asJSON bool
+	cmd := &cobra.Command{
+		Use:   "profiles",
+		Short: "List the shipped profiles and your own profiles.",
+		Long: `LANG has the languages of the pages. AGE is the time since the profile was last known to work. A site can have
+changed since then: test the profile on a page of today with matchwire parse.`,
+		RunE: func(*cobra.Command, []string) error { return listProfiles(c, asJSON, time.Now()) },
+	}
+	cmd.Flags().BoolVar(&asJSON, "json", false, "Print JSON lines.")
+	return cmd
+}
+
+// A listedProfile is a line of the output of the command profiles.
+type listedProfile struct {
+	Name      string   `json:"name"`
+	Sport     string   `json:"sport"`
+	Hosts     []string `json:"hosts"`     // null means any host
+	Languages []string `json:"languages"` // null means that they are unknown
+	Version   int      `json:"version"`   // 0 means unknown
+	Seen      string   `json:"seen"`      // a date such as 2026-07-19; "" means unknown
+}
+
+func listProfiles(c *console, asJSON bool, now time.Time) error {
+	lib, err := c.library()
+	if err != nil {
+		return err
+	}
+	t := tabwriter.NewWriter(c.text(), 0, 0, 2, ' ', 0)
+	if !asJSON {
+		fmt.Fprintln(t, "NAME\tSPORT\tLANG\tAGE\tSITES")
+	}
+	for _, name := range slices.Sorted(maps.Keys(lib)) {
+		p := lib[name]
+		if asJSON {
+			err := json.NewEncoder(c.out).Encode(listedProfile{name, string(p.Sport), p.Hosts, p.Languages,
+				int(p.Version), p.Seen.String()})
+			if err != nil {
+				return err
+			}
+			continue
+		}
+		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\n", name, p.Sport, orDash(strings.Join(p.Languages, ", ")),
+			orDash(age(p.Seen, now)), orDash(strings.Join(p.Hosts, ", ")))
+	}
+	return t.Flush()
+}
+
+// age returns the time from a date to now, such as "4 months". It returns "" for the zero date.
+func age(d profile.Date, now time.Time) string {
+	if d.IsZero() {
+		return ""
+	}
+	const day, month, year = 24 * time.Hour, 30 * 24 * time.Hour, 365 * 24 * time.Hour
+	switch since := now.Sub(d.Time); {
+	case since >= 2*year:
+		return pipeline.Plural(int(since/year), "year")
+	case since >= 2*month:
+		return pipeline.Plural(int(since/month), "month")
+	default:
+		return pipeline.Plural(max(0, int(since/day)), "day")
+	}
+}
+
+func licencesCommand(c *console) *cobra.Command {
+	var short bool
+	cmd := &cobra.Command{
+		Use:   "licences",
+		Short: "Print the licences of all modules in this program.",
+		RunE:  func(*cobra.Command, []string) error { return printLicences(c, short) },
+	}
+	cmd.Flags().BoolVar(&short, "short", false, "Print the list of modules without the licence texts.")
+	return cmd
+}
+
+func printLicences(c *console, short bool) error {
+	_, err := fmt.Fprint(c.out, licences.Modules)
+	if err == nil && !short {
+		_, err = fmt.Fprint(c.out, "\n", licences.Texts)
+	}
+	return err
+}

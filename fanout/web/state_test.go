@@ -1,0 +1,91 @@
+package web_test
+
+import (
+	"testing"
+
+	"github.com/matchwire/matchwire/event"
+)
+
+// The model marks what happened while the page was offline, also if the first frame after that is a snapshot. It
+// changes only the signal of the match of an event, once per frame.
+func TestModel(t *testing.T) {
+	t.Parallel()
+	p := newSite(t).open("icon.svg")
+	got := p.run(`const { Model } = await import("/page/model.js"), { effect } = await import("/dist/preact.js");
+		const state = (id, ...incidents) => ({ match: { id, home: "A", away: "B", status: "live" },
+			sport: "soccer", league: "L", updated: "2026-01-01T00:00:00Z", epoch: "e", seq: 1,
+			incidents: incidents.map((i) => ({ incident: i, kind: "goal", rev: 1 })) });
+		const event = (id, seq, incident) => ({ type: "soccer.l.goal", time: "2026-01-01T00:00:01Z", data: {
+			match: { id, home: "A", away: "B", status: "live" }, sport: "soccer", league: "L",
+			epoch: "e", seq, rev: 1, incident, kind: "goal", action: "new", score: { home: seq, away: 0 } } });
+		const frame = () => new Promise((r) => requestAnimationFrame(() => requestAnimationFrame(r)));
+		const m = new Model();
+		m.connected("live");
+		m.replace([state("1", "a"), state("2", "x")]);
+		const runs = { 1: 0, 2: 0 }, said = [];
+		for (const id of [1, 2]) effect(() => { m.view(String(id)).value; runs[id]++; });
+		m.onNews((news) => said.push(news.length));
+		const out = [];
+		m.apply(event("1", 2, "b")); m.apply(event("1", 3, "c")); m.apply(event("1", 3, "c"));
+		out.push("before the frame " + runs[1] + runs[2]);
+		await frame();
+		out.push("after it " + runs[1] + runs[2], "news " + said,
+			"marks " + [...m.view("1").value.marks].join(" "), "scored " + m.view("1").value.scored);
+		m.connected("waiting", 1); m.connected("connecting");
+		m.replace([state("1", "a", "b", "c", "d"), state("2", "x"), state("3", "n")]);
+		m.connected("live");
+		out.push("missed " + m.missed.value.events + " in " + m.missed.value.ids,
+			"marks " + [...m.view("1").value.marks].join(" "));
+		m.apply(event("2", 2, "late"));
+		await frame();
+		out.push("missed " + m.missed.value.events, "places " + m.ids.value);
+		m.dismissMissed();
+		out.push("marks " + [...m.view("1").value.marks].length + [...m.view("2").value.marks].length);
+		return out.join("; ");`)
+	const want = "before the frame 11; after it 21; news 2; marks b,new c,new; scored home; missed 2 in 1,3; " +
+		"marks d,missed; missed 3; places 1,2,3; marks 00"
+	if got != want {
+		t.Errorf("the model shows\n%s\nwant\n%s", got, want)
+	}
+}
+
+// If the node refuses a connection, live.js ends with the reason of the node.
+func TestRefusal(t *testing.T) {
+	t.Parallel()
+	p := newSite(t).open("icon.svg")
+	got := p.run(`const { follow } = await import("/live.js");
+		return await new Promise((done) => follow("/ws", {
+			topics: ["soccer.mls.gaol"], state: (name, seconds, reason) => { if (name === "ended") done(reason); },
+		}));`)
+	if want := `topic pattern "soccer.mls.gaol": soccer has no kind "gaol"; did you mean "goal"?`; got != want {
+		t.Errorf("the reason is %q, want %q", got, want)
+	}
+}
+
+// A goal is noticed: by a count in the title and in the icon of a hidden page, and by a motion, which is calm if the
+// reader prefers reduced motion.
+func TestGoalIsNoticed(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	matchDay(s)
+	p := s.open("match/mls-1")
+	p.shows(".big", "1 : 1")
+	p.run(`Object.defineProperty(document, "hidden", { configurable: true, get: () => true }); return "";`)
+	goal := func(n int) {
+		s.publish("mls-1", "soccer.mls.goal", func(d *event.Data) {
+			d.League, d.Side, d.Score, d.Player = "MLS", event.Home, &event.Score{Home: n, Away: 1}, "Luca Moro"
+			d.Match.Home, d.Match.Away = "New York City FC", "Toronto FC"
+		})
+	}
+	goal(2)
+	noticed := `document.title + document.querySelector("link[rel=icon]").href.replace(location.origin, "")`
+	p.until(noticed, "(1) matchwire live/icon.svg?n=1")
+	goal(3)
+	p.until(`document.title`, "(2) matchwire live")
+	p.run(`delete document.hidden; document.dispatchEvent(new Event("visibilitychange")); return "";`)
+	p.until(noticed, "matchwire live/icon.svg")
+	goal(4)
+	p.until(`getComputedStyle(document.querySelector(".big.scored")).animationName`, "goal")
+	p.media("prefers-reduced-motion", "reduce")
+	p.until(`getComputedStyle(document.querySelector(".big.scored")).animationName`, "goal-still")
+}

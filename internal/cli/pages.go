@@ -1,0 +1,82 @@
+package cli
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+)
+
+// pageNames returns the sorted names of the pages of the documentation, without .md.
+func pageNames(pages fs.FS) []string {
+	files, err := fs.Glob(pages, "*.md")
+	if err != nil {
+		panic(err) // the pattern is valid
+	}
+	for i, f := range files {
+		files[i] = strings.TrimSuffix(f, ".md")
+	}
+	slices.Sort(files)
+	return files
+}
+
+// helpCommand returns the command help, which prints the help of a command, or one of pages.
+func helpCommand(pages fs.FS) *cobra.Command {
+	names := pageNames(pages)
+	cmd := &cobra.Command{
+		Use:   "help [TOPIC…]",
+		Short: "Show the help of a command, or a page of the documentation.",
+		RunE: func(cmd *cobra.Command, args []string) error {
+			found, rest, err := cmd.Root().Find(args)
+			if err == nil && (len(rest) == 0 || !found.HasSubCommands()) {
+				return found.Help()
+			}
+			if len(args) == 1 {
+				switch text, err := fs.ReadFile(pages, strings.TrimSuffix(args[0], ".md")+".md"); {
+				case err == nil:
+					_, err = cmd.OutOrStdout().Write(text)
+					return err
+				case !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, fs.ErrInvalid):
+					return err
+				}
+			}
+			if found == cmd.Root() {
+				topics := append(availableCommands(found), names...)
+				return &UsageError{cmd, fmt.Errorf("unknown topic %q%s", args[0], suggestion(args[0], topics, ""))}
+			}
+			return Group(found, rest)
+		},
+		ValidArgsFunction: func(cmd *cobra.Command, args []string, _ string) ([]cobra.Completion, cobra.ShellCompDirective) {
+			found, rest, err := cmd.Root().Find(args)
+			if err != nil || len(rest) > 0 {
+				return nil, cobra.ShellCompDirectiveNoFileComp
+			}
+			var topics []cobra.Completion
+			for _, sub := range found.Commands() {
+				if sub.IsAvailableCommand() {
+					topics = append(topics, cobra.CompletionWithDesc(sub.Name(), sub.Short))
+				}
+			}
+			if found == cmd.Root() {
+				topics = append(topics, names...)
+			}
+			return topics, cobra.ShellCompDirectiveNoFileComp
+		},
+	}
+	cmd.Long = "Arguments:\n  TOPIC…  A command, such as dead list, or a page: " + oneOf(names) +
+		"\n\nIf a page has the name of a command, add .md to print the page."
+	return cmd
+}
+
+// availableCommands returns the names of the subcommands of a command that the help lists.
+func availableCommands(cmd *cobra.Command) (names []string) {
+	for _, sub := range cmd.Commands() {
+		if sub.IsAvailableCommand() {
+			names = append(names, sub.Name())
+		}
+	}
+	return names
+}
