@@ -107,8 +107,8 @@ func TestLivePage(t *testing.T) {
 	p.run(`document.querySelector("#missed button").click(); return "";`)
 	p.until(`document.querySelector("#missed") === null && !document.querySelector(".m-missed")`, "true")
 	before := p.text(".timeline")
-	p.run(`location.reload(); return "";`)
-	p.until(`document.readyState === "complete" && !!document.querySelector(".timeline s")`, "true")
+	p.run(`window.old = true; location.reload(); return "";`)
+	p.until(`!window.old && !!document.querySelector(".timeline s")`, "true")
 	if got := p.text(".timeline"); got != before { // a snapshot has the corrections and the retractions too
 		t.Errorf("after a reload, the timeline is %q, want %q", got, before)
 	}

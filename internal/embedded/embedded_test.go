@@ -48,7 +48,8 @@ func TestContract(t *testing.T) {
 	})
 }
 
-// contents returns all keys of a store with their values, and their remaining time in seconds.
+// contents returns all keys of a store with their values, and their remaining time in seconds. This is the time that
+// the data folder has: it does not count the time since the last record.
 func contents(t *testing.T, s *store) (values map[string]string, seconds map[string]float64) {
 	t.Helper()
 	dump, thaw := s.Freeze()
@@ -58,7 +59,7 @@ func contents(t *testing.T, s *store) (values map[string]string, seconds map[str
 		_, all, err := parseRecord(record)
 		for _, c := range all {
 			if c[0] == "PEXPIRE" {
-				seconds[c[1]] = s.server.TTL(c[1]).Seconds()
+				seconds[c[1]] = (s.server.TTL(c[1]) + s.unlogged).Seconds()
 				continue
 			}
 			args := c[2:]

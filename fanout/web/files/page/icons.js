@@ -55,5 +55,6 @@ Object.assign(shapes, {
   warn: html`<path d="M8 2L15 14H1zM8 6.5v3.4M8 12v.1" />`,
   off: html`<path d="M2 6.2a9 9 0 0112 0M4.4 8.8a5.4 5.4 0 017.2 0M2 2l12 12" /><circle cx="8" cy="12" r="1.2" class="fill" />`,
   again: html`<path d="M3 8a5 5 0 105-5H5M7.2 .8L5 3l2.2 2.2" />`,
+  info: html`<circle cx="8" cy="8" r="6.2" /><path d="M8 7.2v4M8 4.7v.1" />`,
   bell: html`<path d="M4 11.5V7a4 4 0 018 0v4.5l1 1H3zM6.8 14.2h2.4" />`,
 });

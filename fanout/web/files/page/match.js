@@ -6,6 +6,7 @@ import { Chart } from "./chart.js";
 import { fullText, innings, secondsText, timeText } from "./format.js";
 import { Icon, Shape } from "./icons.js";
 import { changes, isMark, periodOf, placeOf, rows, words } from "./incidents.js";
+import { Inspect } from "./inspect.js";
 import { setting } from "./settings.js";
 import { clock } from "./format.js";
 import { situation } from "./situation.js";
@@ -91,6 +92,7 @@ function Row({ row: { i, gone, score }, m, mark }) {
       ${mark === "missed" && html`<span class="fix"><span class="tag missed">${t("missed.mark")}</span></span>`}</span>
     ${i.side && html`<span class="owner"><${Crest} team=${m.match[i.side]} /></span>`}
     ${score && html`<span class="running">${gone ? html`<s>${score.home}–${score.away}</s>` : `${score.home}–${score.away}`}</span>`}
+    <${Inspect} i=${i} m=${m} />
   </li>`;
 }
 
