@@ -181,7 +181,7 @@ func (w *world) table(results []result) {
 // the given number of incidents. A wave is never smaller than in the short form.
 func size(incidents, faults int) wave {
 	perPage := incidents / faults / slots
-	w := wave{matches: 4, rows: 24, step: 4}
+	w := wave{matches: 2, rows: 20, step: 4}
 	if perPage > 1000 {
 		w = wave{matches: 25, rows: 100, step: 4}
 		w.rows = (perPage/w.matches/10 + 1) * 10
