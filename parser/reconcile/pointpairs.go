@@ -297,7 +297,8 @@ func (p *pointPairs) unlisted() (all []int) {
 //
 //   - The score after the next points of the side has fallen by exactly the missing points.
 //   - That score is too low to include both the missing and the next points, for example because the
-//     next try has become a penalty try.
+//     next try has become a penalty try. If the score has fallen by less than the missing points, only the points
+//     that are worth the difference were removed; see worth.
 //   - The score after later points of the other side has fallen; see scoreLacks.
 //
 // If the score restarts, removed returns nil.
@@ -314,10 +315,11 @@ func (p *pointPairs) removed() (all []int) {
 		after, points := p.rows[row].Score.Of(p.side), p.scoreBefore(t)-was
 		next := p.draft.obs.Sport.Rules().Points[p.rows[row].Kind]
 		tooLow := slices.Contains(next, after-listed) && after-listed < points+slices.Min(next)
-		if t > first && (p.change(row)-changed == -points || tooLow) {
-			for gone := first; gone < t; gone++ {
-				all = append(all, p.tracked[gone].at)
-			}
+		switch fell := changed - p.change(row); {
+		case t > first && fell == points:
+			all = append(all, p.indexes(p.tracked[first:t])...)
+		case t > first && tooLow:
+			all = append(all, p.indexes(p.worth(first, t, was, fell))...)
 		}
 		first, was, changed, listed = t+1, p.tracked[t].after, p.change(row), after
 	}
@@ -328,6 +330,49 @@ func (p *pointPairs) removed() (all []int) {
 	}
 	return all
 }
+
+// indexes returns the indexes in state.Tracked of points.
+func (p *pointPairs) indexes(points []trackedPoints) (all []int) {
+	for _, t := range points {
+		all = append(all, t.at)
+	}
+	return all
+}
+
+// worth returns the elements from first to end of p.tracked that together are worth the given points. was is the score
+// before the first one. If several choices are worth that, it returns none, because the page does not show
+// which are gone. If no choice is, the page has also changed other points, and it returns all elements.
+func (p *pointPairs) worth(first, end, was, points int) []trackedPoints {
+	all := p.tracked[first:end]
+	if len(all) > maxChoices || points <= 0 {
+		return all
+	}
+	var found []trackedPoints
+	for choice := range 1 << len(all) {
+		var chosen []trackedPoints
+		sum, before := 0, was
+		for i, t := range all {
+			if choice&(1<<i) != 0 {
+				chosen, sum = append(chosen, t), sum+t.after-before
+			}
+			before = t.after
+		}
+		switch {
+		case sum != points:
+		case found != nil:
+			return nil
+		default:
+			found = chosen
+		}
+	}
+	if found == nil {
+		return all
+	}
+	return found
+}
+
+// maxChoices is the maximum number of missing points for which worth compares all choices.
+const maxChoices = 8
 
 // scoreLacks reports whether the score after later points of the other side no longer includes
 // tracked points. Then this side's part of that score has fallen by at least as many points.
@@ -373,7 +418,8 @@ func (p *pointPairs) replaced() map[int]int {
 	rows := map[int]int{}
 	for _, t := range p.unlisted() {
 		for i := range p.rows {
-			if p.rows[i].Score.Of(p.side) == p.tracked[t].after && p.samePart(i, t) {
+			lowered := p.of[i] > t && p.change(i) < 0 // later points, whose score fell because others were removed
+			if p.rows[i].Score.Of(p.side) == p.tracked[t].after && p.samePart(i, t) && !lowered {
 				rows[p.tracked[t].at] = i
 			}
 		}

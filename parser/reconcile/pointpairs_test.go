@@ -93,6 +93,35 @@ func TestVanishedBasket(t *testing.T) {
 	s.expect(all.at(510, 6))
 }
 
+// The officials cancel a basket while the page lacks the row of another one. Only the cancelled basket is worth the
+// points by which later scores fell, so only that basket is retracted.
+func TestCancelledBasketWhileARowIsMissing(t *testing.T) {
+	t.Parallel()
+	durant := game{}.with("Durant", "layup", 100, 2)
+	for name, tc := range map[string]struct {
+		before, after game // without and with the missing row
+		gone          string
+	}{
+		"free throw missing before it": {durant.with("Lee", "free_throw", 140, 3).with("Irving", "layup", 142, 5),
+			durant.with("Lee", "free_throw", 140, 3), "basket_retracted 02:22 home Irving layup 7-0"},
+		"free throw missing after it": {durant.with("Irving", "layup", 138, 4).with("Lee", "free_throw", 140, 5),
+			durant.with("Lee", "free_throw", 140, 3), "basket_retracted 02:18 home Irving layup 7-0"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := inThird(t, tc.before.with("Kelly", "jump_shot", 190, 7), 195, 7)
+			later := func(g game) game { return g.with("Kelly", "jump_shot", 190, 5).with("Harden", "layup", 205, 7) }
+			s.expect(later(durant).at(210, 7), tc.gone,
+				"basket_corrected 03:10 home Kelly jump_shot 7-0 score:7-0→5-0", "basket 03:25 home Harden layup 7-0")
+			all := later(tc.after)
+			s.read(all.at(220, 7)) // can correct the score after the free throw
+			for n := range 30 {
+				s.expect(all.at(230+10*n, 7))
+			}
+		})
+	}
+}
+
 // If a basket vanishes as its side scores again, its points may be part of the new score. The
 // basket is retracted only after several complete pages without it.
 func TestVanishedBasketInDoubt(t *testing.T) {
