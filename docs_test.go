@@ -161,3 +161,36 @@ func TestREADMECommands(t *testing.T) {
 		}
 	}
 }
+
+// docs/privacy.md says how long data is kept, as the code does.
+func TestPrivacyRetention(t *testing.T) {
+	t.Parallel()
+	page := readFile(t, "docs/privacy.md")
+	for _, tc := range []struct{ data, retention, file, declaration string }{
+		{"`mw:push:{<channel>}:from:<address>`", "at most 61 minutes", "consumers/notify/subscribers.go",
+			"ratelimit.Request{Gap: 3 * time.Minute, Burst: 20}"},
+		{"`mw:push:{<channel>}:from:<address>`", "a minute", "internal/ratelimit/ratelimit.go", "+ 60000"},
+		{"`mw:notify:<channel>:{<incident>}`", "48 hours", "consumers/notify/deliveries.go",
+			"keepDeliveries = 48 * time.Hour"},
+		{"`consumer.notify.<channel>.dead`", "30 days", "broker/rabbit/topology.go", "deadAge    = 30 * 24 * time.Hour"},
+		{"queues `consumer.<name>`", "7 days", "broker/rabbit/topology.go", "queueAge   = 7 * 24 * time.Hour"},
+		{"`live_events.log`", "7 days", "broker/rabbit/topology.go", `logAge          = "7D"`},
+		{"`live_events.log`", "10 GB", "broker/rabbit/topology.go", "logBytes        = 10_000_000_000"},
+		{"`mw:{trace:<tid>}`", "48 hours", "internal/pipeline/config.go", "defaultTraceKeep = 48 * time.Hour"},
+		{"`mw:{<match>}:state`", "30 days", "parser/poll/store.go", "stateTTL = 30 * 24 * time.Hour"},
+		{"`mw:{source:<id>}:watch`", "30 days", "parser/poll/sourcestore.go", "sourceTTL = 30 * 24 * time.Hour"},
+		{"`mw:{<match>}:scoreboard`", "72 hours", "consumers/scoreboard/scoreboard.go", `Settings{Keep: "72h"}`},
+		{"`trace.pages`", "5,000 pages or 1 GiB", "parser/page/archive.go", "= 5000 "},
+		{"`trace.pages`", "5,000 pages or 1 GiB", "parser/page/archive.go", "= 1 << 30 "},
+		{"`failed_pages`", "50 pages", "parser/recording/keeper.go", "= 50 "},
+		{"`mw:{fanout}:checkpoints`", "64 checkpoints", "fanout/eventlog/checkpoint.go", "if n <= 64 then"},
+	} {
+		row := regexp.MustCompile(`(?m)^\|.*` + regexp.QuoteMeta(tc.data) + `.*\| [^|]*` + regexp.QuoteMeta(tc.retention))
+		if !row.MatchString(page) {
+			t.Errorf("docs/privacy.md has no row for %s with %q at its end", tc.data, tc.retention)
+		}
+		if !strings.Contains(readFile(t, tc.file), tc.declaration) {
+			t.Errorf("%s does not contain %q: correct docs/privacy.md and this test", tc.file, tc.declaration)
+		}
+	}
+}

@@ -88,6 +88,7 @@ examples:
 internal/assign:
 internal/cli:                  internal/spelling
 internal/clientaddr:
+internal/configinit:           consumers internal/pipeline internal/strictyaml parser/page parser/poll
 internal/isolate:
 internal/jq:                   internal/spelling
 internal/licences:
@@ -144,7 +145,7 @@ internal/testenv/with-servers: internal/testenv internal/testenv/servers
 docs:
 app:                           event broker consumers consumers/shipped docs fanout/access profiles
                                parser/observation parser/page parser/poll parser/profile parser/recording
-                               internal/cli internal/datadir internal/guard internal/instances
+                               internal/cli internal/configinit internal/datadir internal/guard internal/instances
                                internal/isolate internal/licences internal/pipeline internal/rights
                                internal/strictyaml internal/trace
 cmd/matchwire:                 app

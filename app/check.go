@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/matchwire/matchwire/internal/cli"
+	"github.com/matchwire/matchwire/internal/configinit"
 	"github.com/matchwire/matchwire/internal/pipeline"
 	"github.com/matchwire/matchwire/profiles"
 )
@@ -34,6 +35,45 @@ events.`,
 	cmd.Flags().BoolVar(&k.update, "update", false, "Save the current results of the sample pages as the expected "+
 		"results. Review the diff before you commit it.")
 	cmd.Flags().BoolVar(&k.schema, "schema", false, "Print the JSON Schema of profiles, for editors, and exit.")
+	return cmd
+}
+
+func initCommand(c *console) *cobra.Command {
+	var defaults bool
+	cmd := &cobra.Command{
+		Use:   "init [FILE]",
+		Short: "Create a config from your answers to a few questions.",
+		Long: `Arguments:
+  FILE  File to create (default: the file that --config names). It must not exist
+
+Asks for a page, a channel for alerts, teams or leagues, a contact and a port. It checks each answer at once. A
+flag answers a question in advance. If standard input is not a terminal, each of its lines is an answer.
+
+The secret of a channel, such as a token, is not in the config. It is in a file beside the config, which only you
+can read.`,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			command := configinit.Command{File: c.configFile, Given: map[string]string{}, Defaults: defaults,
+				Plugins: c.plugins, In: c.in, Out: c.text(), Echoes: terminal(c.in) != nil}
+			if len(args) > 0 {
+				command.File = args[0]
+			}
+			for _, name := range []string{"url", "channel", "only", "contact", "port"} {
+				if f := cmd.Flag(name); f.Changed {
+					command.Given[name] = f.Value.String()
+				}
+			}
+			return interrupted(cmd.Context(), command.Run(cmd.Context()))
+		},
+		ValidArgsFunction: cli.Files,
+	}
+	flags := cmd.Flags()
+	flags.BoolVar(&defaults, "yes", false, "Accept the default answer to each question that has one.")
+	flags.String("url", "", "`URL` of the page to poll.")
+	cli.Enum(cmd, flags, new(string), "channel", "`KIND` of the channel for alerts: none, ntfy, telegram, discord, "+
+		"slack, mail or webhook.", configinit.Channels()...)
+	flags.String("only", "", "`NAMES` of teams and leagues, separated by commas. Others cause no alerts.")
+	flags.String("contact", "", "`CONTACT` in each request: a mail address or a URL.")
+	flags.String("port", "", "`PORT` of the live page.")
 	return cmd
 }
 

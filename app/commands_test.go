@@ -14,7 +14,7 @@ func TestDocumentedCommands(t *testing.T) {
 	flag := regexp.MustCompile(`--[a-z]+(-[a-z]+)*`)
 	var seen []string
 	files := []string{"../README.md", "../CONTRIBUTING.md", "../docs/commands.md", "../docs/getting-started.md",
-		"../docs/troubleshooting.md", "../docs/operations.md"}
+		"../docs/troubleshooting.md", "../docs/operations.md", "../docs/recipes.md", "../docs/faq.md", "../docs/privacy.md"}
 	for _, file := range files {
 		text, err := os.ReadFile(file)
 		if err != nil {

@@ -4,6 +4,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -20,16 +21,19 @@ func TestGettingStarted(t *testing.T) {
 	dir := t.TempDir()
 	t.Chdir(dir)
 	block := regexp.MustCompile("(?s)`([a-z.]+)`:\n\n( *)```[a-z]+\n(.*?)```")
-	files := 0
+	var files []string
 	for _, m := range block.FindAllStringSubmatch(string(text), -1) {
 		body := strings.ReplaceAll("\n"+m[3], "\n"+m[2], "\n")[1:]
+		if m[1] == "matchwire.yaml" && !slices.Contains(files, m[1]) {
+			checkInit(t, body)
+		}
 		if err := os.WriteFile(filepath.Join(dir, m[1]), []byte(body), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		files++
+		files = append(files, m[1])
 	}
-	if files != 4 {
-		t.Fatalf("%d files on the page, want page.html, mysite.yaml and matchwire.yaml twice", files)
+	if len(files) != 4 {
+		t.Fatalf("the page has the files %v, want page.html, mysite.yaml and matchwire.yaml twice", files)
 	}
 	code, out, errs := call(t, "", nil, "parse", "page.html", "--profile", "mysite.yaml")
 	if code != 0 {
@@ -50,6 +54,24 @@ func TestGettingStarted(t *testing.T) {
 	config, err := pipeline.LoadConfig("matchwire.yaml", false)
 	if err != nil || len(config.Sources) != 1 || len(config.Consumers) != 1 {
 		t.Errorf("matchwire.yaml: config %+v, error %v; want 1 source and 1 consumer", config, err)
+	}
+}
+
+// checkInit checks that the config of init for ntfy contains the documented lines.
+func checkInit(t *testing.T, documented string) {
+	t.Helper()
+	file := filepath.Join(t.TempDir(), "matchwire.yaml")
+	if code, _, errs := call(t, "", nil, "init", file, "--yes", "--channel", "ntfy"); code != 0 {
+		t.Fatalf("init: exit %d, want 0: %s", code, errs)
+	}
+	text, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for line := range strings.Lines(documented) {
+		if line = strings.TrimSpace(line); !strings.Contains(string(text), line) {
+			t.Errorf("the config of init does not contain %q:\n%s", line, text)
+		}
 	}
 }
 

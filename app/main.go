@@ -263,8 +263,8 @@ func rootCommand(c *console) (*cobra.Command, error) {
 		"Lowest `LEVEL` to log: debug, info, warn or error (default: info, or warn for demo and replay).",
 		"debug", "info", "warn", "error")
 	root.AddCommand(
-		demoCommand(c), runCommand(c), gatewayCommand(c), parseCommand(c), checkCommand(c), recordCommand(c),
-		replayCommand(c), emitCommand(c), tailCommand(c), traceCommand(c), psCommand(c), healthCommand(c),
+		initCommand(c), demoCommand(c), runCommand(c), gatewayCommand(c), parseCommand(c), checkCommand(c),
+		recordCommand(c), replayCommand(c), emitCommand(c), tailCommand(c), traceCommand(c), psCommand(c), healthCommand(c),
 		usersCommand(c), setupCommand(c), deadCommand(c), tokenCommand(c), migrateCommand(c), backupCommand(c),
 		rebuildCommand(c), profilesCommand(c), licencesCommand(c), cli.Completion(),
 	)

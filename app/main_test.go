@@ -404,6 +404,18 @@ func TestErrors(t *testing.T) {
 			2, `c7.yaml:4:29: consumers.notify.channels.hook.webhook.url: url: want http://… or https://…`,
 		},
 		{
+			"bad contact", nil, with("check", "contact.yaml", "fetch:\n  contact: Ann <me@club.example>\n"),
+			2, `contact.yaml:2:12: fetch.contact: "Ann <me@club.example>": want a mail address`,
+		},
+		{
+			"bad port", nil, with("check", "port.yaml", "listen: localhost:99999\n"),
+			2, `port.yaml:1:9: listen: "localhost:99999": want HOST:PORT`,
+		},
+		{
+			"bad port of metrics", nil, with("check", "port2.yaml", "metrics:\n  listen: localhost\n"),
+			2, `port2.yaml:2:11: metrics.listen: "localhost": want HOST:PORT`,
+		},
+		{
 			"alias of two teams", nil,
 			with("run", "c9.yaml", "sources: []\naliases:\n  Real Madrid: [Real]\n  Real Sociedad: [Real]\n"),
 			2, `c9.yaml:3:14: aliases: "Real" would refer to two teams, "Real Madrid" and "Real Sociedad"`,

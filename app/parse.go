@@ -178,14 +178,14 @@ func printJSON(
 // only if the profile is for the host of the URL.
 func (p *parse) read(ctx context.Context, c *console, profile *profile.Profile) (page.Page, error) {
 	if strings.HasPrefix(p.page, "http://") || strings.HasPrefix(p.page, "https://") {
-		url, request, err := pageRequest(c, p.page, p.request)
+		client, url, request, err := pageRequest(c, p.page, p.request)
 		if err != nil {
 			return page.Page{}, err
 		}
 		if _, err := profile.CheckURL(url); err != nil {
 			return page.Page{}, pipeline.UsageError(err)
 		}
-		f, err := page.NewClient(page.Options{}).RequestFetcher(url, request)
+		f, err := client.RequestFetcher(url, request)
 		if err != nil {
 			return page.Page{}, pipeline.UsageError(err)
 		}

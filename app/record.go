@@ -64,7 +64,7 @@ func (r *record) run(ctx context.Context, c *console) error {
 	if r.every < time.Second {
 		return pipeline.UsageError(fmt.Errorf("--every %v: want a second or more", r.every))
 	}
-	url, request, err := pageRequest(c, r.url, r.request)
+	client, url, request, err := pageRequest(c, r.url, r.request)
 	if err != nil {
 		return err
 	}
@@ -79,25 +79,25 @@ func (r *record) run(ctx context.Context, c *console) error {
 	if err != nil {
 		return pipeline.UsageError(err)
 	}
-	saved, err := r.save(ctx, c, source, request, recorder)
+	saved, err := r.save(ctx, c, source, client, request, recorder)
 	if saved > 0 && name != r.profile {
 		err = errors.Join(err, copyFile(r.profile, filepath.Join(r.out, name)))
 	}
 	return errors.Join(err, recorder.Close())
 }
 
-// pageRequest returns the URL of a page, and the settings of the request for that page. See
-// [pipeline.Config.PageRequest].
-func pageRequest(c *console, rawURL, name string) (string, *page.Request, error) {
+// pageRequest returns a client for a single page, the URL of the page, and the settings of the request
+// for it. See [pipeline.Config.PageRequest].
+func pageRequest(c *console, rawURL, name string) (*page.Client, string, *page.Request, error) {
 	config, err := c.config()
 	if err != nil {
-		return "", nil, err
+		return nil, "", nil, err
 	}
 	url, request, err := config.PageRequest(rawURL, name, time.Now())
 	if err != nil {
-		return "", nil, pipeline.UsageError(err)
+		return nil, "", nil, pipeline.UsageError(err)
 	}
-	return url, request, nil
+	return page.NewClient(page.Options{Contact: config.Fetch.Contact}), url, request, nil
 }
 
 // findProfile returns the profile, and the name by which the fixture refers to it. For a profile file,
@@ -129,7 +129,8 @@ func copyFile(from, to string) error {
 // cannot be saved. It returns the number of saved pages. In the last two cases, or if no page was
 // saved, it also returns an error.
 func (r *record) save(
-	ctx context.Context, c *console, s poll.Source, request *page.Request, recorder *recording.Recorder,
+	ctx context.Context, c *console, s poll.Source, client *page.Client, request *page.Request,
+	recorder *recording.Recorder,
 ) (saved int, err error) {
 	if r.limit > 0 {
 		var cancel context.CancelFunc
@@ -150,7 +151,6 @@ func (r *record) save(
 				now, saved, len(fetched.Body), summary(ctx, s.Profile, fetched))
 		}
 	}
-	client := page.NewClient(page.Options{})
 	err = recording.Record(ctx, s, request, client, recorder, c.log, report)
 	fmt.Fprintf(c.err, "%d fetches, %d failed; %s saved in %s\n", fetches, failed, pipeline.Plural(saved, "page"), r.out)
 	if err == nil && saved == 0 {

@@ -155,15 +155,16 @@ func channels() map[string]newChannel {
 	}{
 		"webhook": {func(t testing.TB, _ string) *service { return newHook(t) },
 			"{url: 'URL/" + secret + "?key=" + secret + "', secret: " + webhookSecret + "}"},
-		"ntfy":       {newNtfy, "{url: 'URL/goals', token: " + secret + "}"},
+		"ntfy":       {at(newNtfy, "goals"), "{url: 'URL/goals', token: " + secret + "}"},
 		"gotify":     {newGotify, "{server: 'URL', token: " + secret + "}"},
 		"pushover":   {newPushover, "{server: 'URL', token: " + secret + ", user: u" + secret + "}"},
-		"discord":    {newDiscord, "{url: 'URL/api/webhooks/1/" + secret + "'}"},
+		"discord":    {at(newDiscord, "1"), "{url: 'URL/api/webhooks/1/" + secret + "'}"},
 		"slack":      {newSlack, "{url: 'URL/services/T1/B1/" + secret + "'}"},
 		"mattermost": {newMattermost, "{url: 'URL/hooks/" + secret + "'}"},
-		"matrix":     {newMatrix, "{server: 'URL', token: " + secret + ", room: '!goals:club.example'}"},
-		"teams":      {newTeams, "{url: 'URL/workflows/1/triggers/manual/paths/invoke?api-version=1&sig=" + secret + "'}"},
-		"telegram":   {newTelegram, "{server: 'URL', token: " + secret + ", chat: '@goals'}"},
+		"matrix": {at(newMatrix, "!goals:club.example"),
+			"{server: 'URL', token: " + secret + ", room: '!goals:club.example'}"},
+		"teams":    {newTeams, "{url: 'URL/workflows/1/triggers/manual/paths/invoke?api-version=1&sig=" + secret + "'}"},
+		"telegram": {at(newTelegram, "@goals"), "{server: 'URL', token: " + secret + ", chat: '@goals'}"},
 	} {
 		all[kind] = func(t *testing.T, timeout time.Duration) channel {
 			notify.SetOptions(t, send.Options{Timeout: timeout})
@@ -173,6 +174,11 @@ func channels() map[string]newChannel {
 		}
 	}
 	return all
+}
+
+// at returns a function that starts a service with one topic, chat, room or webhook, whose name is place.
+func at(start func(t testing.TB, token, place string) *service, place string) func(testing.TB, string) *service {
+	return func(t testing.TB, token string) *service { return start(t, token, place) }
 }
 
 // The service's answer determines whether and when the event is delivered again. Neither the error nor

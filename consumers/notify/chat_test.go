@@ -84,8 +84,13 @@ func (s *service) bold(text string) (shown, error) {
 
 var ntfySequence = regexp.MustCompile(`^[-_A-Za-z0-9]{1,64}$`)
 
-// newNtfy starts a server that accepts ntfy's JSON messages, which contain the topic.
-func newNtfy(t testing.TB, token string) *service {
+// newNtfy starts a server with one topic. It accepts ntfy's JSON messages, which contain the topic. If
+// token is "", everyone can publish.
+func newNtfy(t testing.TB, token, topic string) *service {
+	authorization := ""
+	if token != "" {
+		authorization = "Bearer " + token
+	}
 	const reply = `{"id":"x","event":"message"}`
 	return serve(t, false, http.StatusOK, reply, func(s *service, r *http.Request, body []byte) (string, shown, error) {
 		var m struct {
@@ -97,10 +102,10 @@ func newNtfy(t testing.TB, token string) *service {
 		if err := decode(body, &m); err != nil {
 			return "", shown{}, err
 		}
-		if r.URL.Path != "/" || r.Header.Get("Authorization") != "Bearer "+token || m.Topic != "goals" ||
+		if r.URL.Path != "/" || r.Header.Get("Authorization") != authorization || m.Topic != topic ||
 			m.Priority < 1 || m.Priority > 5 || !ntfySequence.MatchString(m.Sequence) || len(m.Message) > 4096 {
-			return "", shown{}, fmt.Errorf("%s %v %s: want path /, the token, topic goals, a priority of 1 to 5, "+
-				"a sequence ID and at most 4096 bytes", r.URL, r.Header, body)
+			return "", shown{}, fmt.Errorf("%s %v %s: want path /, the token, topic %s, a priority of 1 to 5, "+
+				"a sequence ID and at most 4096 bytes", r.URL, r.Header, body, topic)
 		}
 		s.findActive(m.Message, links)
 		return m.Sequence, shown{m.Title, m.Message}, nil
@@ -108,7 +113,7 @@ func newNtfy(t testing.TB, token string) *service {
 }
 
 // newDiscord starts a server with one webhook.
-func newDiscord(t testing.TB, token string) *service {
+func newDiscord(t testing.TB, token, id string) *service {
 	const reply = `{"id": "1"}`
 	return serve(t, false, http.StatusOK, reply, func(s *service, r *http.Request, body []byte) (string, shown, error) {
 		var m struct {
@@ -119,7 +124,7 @@ func newDiscord(t testing.TB, token string) *service {
 		if err := decode(body, &m); err != nil {
 			return "", shown{}, err
 		}
-		if r.URL.Path != "/api/webhooks/1/"+token || r.URL.Query().Get("wait") != "true" ||
+		if r.URL.Path != "/api/webhooks/"+id+"/"+token || r.URL.Query().Get("wait") != "true" ||
 			m.Content == "" || utf8.RuneCountInString(m.Content) > 2000 {
 			return "", shown{}, fmt.Errorf("%s %s: want the path of the webhook, wait=true and 1 to 2000 characters",
 				r.URL, body)
@@ -183,8 +188,8 @@ func newMattermost(t testing.TB, token string) *service {
 }
 
 // newMatrix starts a homeserver with one room. It stores a message once for each transaction ID.
-func newMatrix(t testing.TB, token string) *service {
-	prefix := "/_matrix/client/v3/rooms/!goals:club.example/send/m.room.message/"
+func newMatrix(t testing.TB, token, room string) *service {
+	prefix := "/_matrix/client/v3/rooms/" + room + "/send/m.room.message/"
 	const reply = `{"event_id": "$1"}`
 	return serve(t, false, http.StatusOK, reply, func(s *service, r *http.Request, body []byte) (string, shown, error) {
 		var m struct {
@@ -209,8 +214,8 @@ func newMatrix(t testing.TB, token string) *service {
 	})
 }
 
-// newTelegram starts a server with the Bot API.
-func newTelegram(t testing.TB, token string) *service {
+// newTelegram starts a server with the Bot API, and with one chat.
+func newTelegram(t testing.TB, token, chat string) *service {
 	const reply = `{"ok": true}`
 	return serve(t, false, http.StatusOK, reply, func(s *service, r *http.Request, body []byte) (string, shown, error) {
 		var m struct {
@@ -224,10 +229,10 @@ func newTelegram(t testing.TB, token string) *service {
 		if err := decode(body, &m); err != nil {
 			return "", shown{}, err // a parse_mode, which allows markup, is an unknown member
 		}
-		if r.URL.Path != "/bot"+token+"/sendMessage" || m.Chat != "@goals" ||
+		if r.URL.Path != "/bot"+token+"/sendMessage" || m.Chat != chat ||
 			m.Text == "" || utf8.RuneCountInString(m.Text) > 4096 {
-			return "", shown{}, fmt.Errorf("%s %s: want sendMessage with the token, chat @goals and 1 to 4096 characters",
-				r.URL, body)
+			return "", shown{}, fmt.Errorf("%s %s: want sendMessage with the token, chat %s and 1 to 4096 characters",
+				r.URL, body, chat)
 		}
 		s.findActive(m.Text, mentions, links, commands)
 		return s.next(), split(m.Text), nil

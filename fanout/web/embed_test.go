@@ -4,6 +4,9 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
+	"os"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -51,5 +54,44 @@ func TestEmbed(t *testing.T) {
 		if policy := r.Header.Get("Content-Security-Policy"); !strings.HasSuffix(policy, frames) {
 			t.Errorf("/%s has the policy %q, want %s at its end", path, policy, frames)
 		}
+	}
+}
+
+// The URLs of the overlay in docs/recipes.md show a match and a ticker on a transparent background. All their
+// parameters are settings of the page.
+func TestOverlayForOBS(t *testing.T) {
+	t.Parallel()
+	text, err := os.ReadFile("../../docs/recipes.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	settings, err := os.ReadFile("files/page/settings.js")
+	if err != nil {
+		t.Fatal(err)
+	}
+	urls := regexp.MustCompile(`http://localhost:8080/(embed\S*)`).FindAllStringSubmatch(string(text), -1)
+	if len(urls) != 2 {
+		t.Fatalf("docs/recipes.md has %d URLs of overlays, want a match and a ticker", len(urls))
+	}
+	s := newSite(t)
+	matchDay(s)
+	for i, m := range urls {
+		u, err := url.Parse(m[1])
+		if err != nil {
+			t.Fatal(err)
+		}
+		for name := range u.Query() {
+			if !strings.Contains(string(settings), " "+name+": ") {
+				t.Errorf("%s: the page has no setting %s", m[1], name)
+			}
+		}
+		p := s.open(strings.Replace(m[1], "mls-2016-11-06-nyc-tor", "mls-1", 1))
+		p.resize(420, 300)
+		p.shows("body", "New York City FC", "Toronto FC")
+		if got := p.run(`return getComputedStyle(document.body).backgroundColor + " " +
+			getComputedStyle(document.documentElement).backgroundColor`); got != "rgba(0, 0, 0, 0) rgba(0, 0, 0, 0)" {
+			t.Errorf("%s has the background %s, want a transparent one", m[1], got)
+		}
+		p.shot(fmt.Sprintf("obs-%d", i))
 	}
 }

@@ -37,22 +37,11 @@ type CheckResult struct {
 // cannot be read. Errors about sample pages are in the results.
 func Check(ctx context.Context, c Config, plugins []consumers.Plugin, update bool) ([]CheckResult, error) {
 	k := &checker{update: update}
-	lib, err := c.Library()
-	if err != nil {
-		return nil, UsageError(err)
-	}
-	sources, err := c.addSources(lib)
-	if err != nil {
-		return nil, err
-	}
-	if _, err := c.requests(); err != nil {
-		return nil, err
-	}
-	if _, _, err := newConsumers(c, plugins, false, nil, slog.New(slog.DiscardHandler)); err != nil {
+	if err := CheckSettings(c, plugins); err != nil {
 		return nil, err
 	}
 	if c.file != "" {
-		k.results = append(k.results, CheckResult{Name: "config " + c.file, Detail: Plural(len(sources), "source")})
+		k.results = append(k.results, CheckResult{Name: "config " + c.file, Detail: Plural(len(c.Sources), "source")})
 	}
 	if err := k.checkShipped(ctx); err != nil {
 		return nil, err
@@ -66,6 +55,22 @@ func Check(ctx context.Context, c Config, plugins []consumers.Plugin, update boo
 		k.results = append(k.results, CheckResult{Name: "file " + name, Detail: "ignored, because it is not a profile"})
 	}
 	return k.results, err
+}
+
+// CheckSettings is like [Check], but does not check sample pages.
+func CheckSettings(c Config, plugins []consumers.Plugin) error {
+	lib, err := c.Library()
+	if err != nil {
+		return UsageError(err)
+	}
+	if _, err := c.addSources(lib); err != nil {
+		return err
+	}
+	if _, err := c.requests(); err != nil {
+		return err
+	}
+	_, _, err = newConsumers(c, plugins, false, nil, slog.New(slog.DiscardHandler))
+	return err
 }
 
 // CheckProfiles is like [Check], but checks only the named profile files.

@@ -2,11 +2,13 @@ package pipeline
 
 import (
 	"cmp"
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
 	"log/slog"
 	"maps"
+	"net"
 	"net/netip"
 	"os"
 	"path/filepath"
@@ -126,6 +128,7 @@ type Source struct {
 type FetchConfig struct {
 	PerHost      strictyaml.Duration `yaml:"per_host"`      // interval between requests to a host; 250ms by default
 	IgnoreRobots bool                `yaml:"ignore_robots"` // ignore robots.txt
+	Contact      string              `yaml:"contact"`       // shown in every request; see [page.CheckContact]
 	// PrivateAddresses allows fetching pages from this machine and from private
 	// networks.
 	PrivateAddresses PrivateAddresses `yaml:"private_addresses"`
@@ -240,6 +243,11 @@ func LoadConfig(file string, optional bool) (Config, error) {
 	if err != nil {
 		return Config{}, fmt.Errorf("config: %w", err)
 	}
+	return ParseConfig(file, data)
+}
+
+// ParseConfig is like [LoadConfig] for a file with the content data. It does not read the file.
+func ParseConfig(file string, data []byte) (Config, error) {
 	c := Config{file: file}
 	if err := checkRenamed(data); err != nil {
 		return c, fmt.Errorf("config %w", strictyaml.InFile(file, err))
@@ -249,8 +257,8 @@ func LoadConfig(file string, optional bool) (Config, error) {
 	}
 	c.profilesPos = strictyaml.PosAt(data, "profiles")
 	c.variables = strictyaml.EnvNames(data)
-	for _, check := range []func([]byte) error{c.checkNamespace, c.checkAliases, c.checkRequests, c.TLS.check,
-		c.API.check, c.Fanout.check, c.Gateway.check} {
+	for _, check := range []func([]byte) error{c.checkNamespace, c.checkAliases, c.checkContact,
+		c.checkListen, c.checkRequests, c.TLS.check, c.API.check, c.Fanout.check, c.Gateway.check} {
 		if err := check(data); err != nil {
 			return c, fmt.Errorf("config %w", strictyaml.InFile(file, err))
 		}
@@ -287,6 +295,34 @@ func (c Config) checkAliases(data []byte) error {
 	return nil
 }
 
+func (c Config) checkContact(data []byte) error {
+	if c.Fetch.Contact == "" {
+		return nil
+	}
+	if err := page.CheckContact(c.Fetch.Contact); err != nil {
+		return strictyaml.PosAt(data, "fetch.contact").Errorf("%q: %w", c.Fetch.Contact, err)
+	}
+	return nil
+}
+
+func (c Config) checkListen(data []byte) error {
+	for _, s := range [][2]string{{"listen", c.Listen}, {"metrics.listen", c.Metrics.Listen}} {
+		key, address := s[0], s[1]
+		if address == "" {
+			continue
+		}
+		_, port, err := net.SplitHostPort(address)
+		if err == nil {
+			_, err = net.DefaultResolver.LookupPort(context.Background(), "tcp", port)
+		}
+		if err != nil {
+			return strictyaml.PosAt(data, key).Errorf("%q: want HOST:PORT, like %s, with a port up to 65535",
+				address, DefaultListen)
+		}
+	}
+	return nil
+}
+
 // resolve returns a path in the config relative to the working directory. In the
 // config, paths are relative to the folder of the config file.
 func (c Config) resolve(path string) string {
@@ -304,7 +340,7 @@ const slotWait = time.Second
 func (c Config) client(l page.HostLimiter) *page.Client {
 	return page.NewClient(page.Options{
 		PerHost: time.Duration(c.Fetch.PerHost), IgnoreRobots: c.Fetch.IgnoreRobots,
-		Policy: c.Fetch.policy(), MaxWait: slotWait, Limiter: l,
+		Policy: c.Fetch.policy(), MaxWait: slotWait, Limiter: l, Contact: c.Fetch.Contact,
 	})
 }
 

@@ -29,13 +29,14 @@ const (
 	maxRedirects = 5
 )
 
-// UserAgent is the User-Agent header of every request.
+// UserAgent is the User-Agent header of every request of a client without a contact.
 const UserAgent = "matchwire (+https://github.com/matchwire/matchwire)"
 
 // A Client identifies itself, obeys robots.txt, and spaces its requests to each host. All
 // goroutines of a process should share one Client.
 type Client struct {
 	transport http.RoundTripper
+	userAgent string
 	large     *semaphore.Weighted // limits the number of large pages that are read at the same time
 }
 
@@ -49,7 +50,8 @@ func newClient(base *http.Transport, n netguard.Network, o Options) *Client {
 	base.DisableCompression = true // the transport itself supports only gzip; see decompress
 	base.ResponseHeaderTimeout = fetchTimeout
 	base.MaxResponseHeaderBytes = 64 << 10
-	return &Client{newPoliteTransport(newGuardedTransport(base, n, o.Policy), o), semaphore.NewWeighted(maxLarge)}
+	transport := newPoliteTransport(newGuardedTransport(base, n, o.Policy), o)
+	return &Client{transport, o.userAgent(), semaphore.NewWeighted(maxLarge)}
 }
 
 // checkRedirect returns an error if a redirect must not be followed.
@@ -76,6 +78,7 @@ func keepTLS(from, to *url.URL) error {
 // one goroutine can use a Fetcher at a time.
 type Fetcher struct {
 	http    *http.Client
+	agent   string              // the User-Agent header
 	large   *semaphore.Weighted // see Client
 	url     *url.URL
 	request *Request
@@ -104,7 +107,7 @@ func (c *Client) RequestFetcher(rawURL string, r *Request) (*Fetcher, error) {
 		)
 	}
 	client := &http.Client{Transport: c.transport, CheckRedirect: checkRedirect, Jar: r.jar()}
-	return &Fetcher{http: client, large: c.large, url: u, request: r}, nil
+	return &Fetcher{http: client, agent: c.userAgent, large: c.large, url: u, request: r}, nil
 }
 
 // Fetch fetches the page. It returns [ErrUnchanged] if the page has not changed. It returns a
@@ -121,7 +124,7 @@ func (f *Fetcher) fetch(ctx context.Context) (Page, error) {
 	if err != nil {
 		return Page{}, err
 	}
-	req.Header.Set("User-Agent", UserAgent)
+	req.Header.Set("User-Agent", f.agent)
 	if req.Header.Get("Accept") == "" {
 		req.Header.Set("Accept", "text/html,application/xhtml+xml,application/json;q=0.9,*/*;q=0.5")
 	}

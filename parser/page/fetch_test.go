@@ -3,7 +3,9 @@ package page_test
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
@@ -79,5 +81,37 @@ func TestFetch(t *testing.T) {
 			t.Errorf("URL %q is accepted, want an error", bad)
 		}
 		testenv.NoSecret(t, err)
+	}
+}
+
+// Every request shows the contact, also the request for robots.txt.
+func TestContact(t *testing.T) {
+	agents := map[string]string{} // by path
+	s := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		agents[r.URL.Path] = r.UserAgent()
+	}))
+	defer s.Close()
+	o := quick
+	o.Contact = "https://club.example/bot"
+	if _, err := fetcher(t, o, s.URL+"/live").Fetch(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	const agent = "matchwire (+https://github.com/matchwire/matchwire; https://club.example/bot)"
+	if want := map[string]string{"/robots.txt": agent, "/live": agent}; !maps.Equal(agents, want) {
+		t.Errorf("the requests have the User-Agents %v, want %v", agents, want)
+	}
+}
+
+func TestCheckContact(t *testing.T) {
+	for contact, valid := range map[string]bool{
+		"me@club.example": true, "https://club.example/bot?a=b": true, "http://club.example": true,
+		"": false, "me": false, "club.example": false, "Ann <me@club.example>": false, "mailto:me@club.example": false,
+		"https://a:b@club.example/": false, "https://club.example/(bot)": false, "https://club.example/a b": false,
+		"https://club.example/\r\nX: y": false, "https://club.example/ü": false,
+		"https://club.example/" + strings.Repeat("x", 200): false,
+	} {
+		if err := page.CheckContact(contact); (err == nil) != valid {
+			t.Errorf("CheckContact(%q): error %v, want valid %v", contact, err, valid)
+		}
 	}
 }

@@ -62,7 +62,7 @@ func (p *politeTransport) fetchRobots(r *http.Request) (*robotstxt.Group, error)
 		if err != nil {
 			return nil, err
 		}
-		req.Header.Set("User-Agent", UserAgent)
+		req.Header.Set("User-Agent", p.options.userAgent())
 		resp, err := p.send(p.host(&u), req)
 		if err != nil {
 			return nil, err

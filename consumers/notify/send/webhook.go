@@ -133,7 +133,8 @@ func encodeBody(program *jq.Program, n Notification) ([]byte, error) {
 
 // A webhook sends each [Notification], or the value of its body, in a POST request. The headers
 // webhook-id (the event's ID) and webhook-timestamp (Unix seconds) are those of Standard Webhooks. If a
-// secret is set, webhook-signature (v1) signs the request. X-Transaction-Id is the TID.
+// secret is set, webhook-signature (v1) signs the request. Idempotency-Key is the event's ID too: Mastodon and
+// other APIs ignore a repeated request with the same key. X-Transaction-Id is the TID.
 type webhook struct {
 	endpoint
 	url     string
@@ -157,6 +158,7 @@ func (w *webhook) Send(ctx context.Context, _ Recipient, n Notification) error {
 	header := w.headers.Clone()
 	header.Set("X-Transaction-Id", n.Event.TID.String())
 	header.Set("Webhook-Id", n.Event.ID)
+	header.Set("Idempotency-Key", n.Event.ID)
 	header.Set("Webhook-Timestamp", at)
 	if w.key != nil {
 		mac := hmac.New(sha256.New, w.key)
