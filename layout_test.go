@@ -85,10 +85,12 @@ fixtures:
 profiles:
 examples:
 
+internal/apiclient:            event broker internal/deadletters internal/instances internal/trace
 internal/assign:
 internal/cli:                  internal/spelling
 internal/clientaddr:
 internal/configinit:           consumers internal/pipeline internal/strictyaml parser/page parser/poll
+internal/emit:                 event
 internal/isolate:
 internal/jq:                   internal/spelling
 internal/licences:
@@ -113,19 +115,20 @@ internal/scheduler:            event health broker consumers parser/poll interna
 internal/guard:                fanout/access internal/problem internal/reload internal/strictyaml
 internal/httpserver:           internal/problem
 internal/datadir:
+internal/deadletters:          event broker consumers
 internal/embedded:             broker/memory internal/datadir
 internal/metrics:              event parser/poll
 internal/migrate:
 internal/monitor:              health
-internal/httpapi:              event api consumers/scoreboard parser/page parser/poll parser/profile
-                               internal/clientaddr internal/guard internal/instances internal/netguard
+internal/httpapi:              event api broker consumers/scoreboard parser/page parser/poll parser/profile
+                               internal/clientaddr internal/deadletters internal/emit internal/guard internal/instances internal/netguard
                                internal/problem internal/quota internal/scheduler internal/trace
 internal/gateway:              internal/clientaddr internal/instances internal/nonblock internal/problem
 internal/pipeline:             event health broker broker/memory broker/rabbit parser/observation parser/page
                                parser/poll parser/profile parser/recording
                                consumers consumers/exec consumers/notify consumers/scoreboard fanout fanout/access
                                fanout/eventlog fanout/presence fixtures profiles
-                               internal/embedded internal/gateway internal/guard internal/httpapi internal/httpserver
+                               internal/deadletters internal/embedded internal/gateway internal/guard internal/httpapi internal/httpserver
                                internal/instances internal/metrics internal/migrate internal/monitor
                                internal/netguard
                                internal/outbox
@@ -145,7 +148,8 @@ internal/testenv/with-servers: internal/testenv internal/testenv/servers
 docs:
 app:                           event broker consumers consumers/shipped docs fanout/access profiles
                                parser/observation parser/page parser/poll parser/profile parser/recording
-                               internal/cli internal/configinit internal/datadir internal/guard internal/instances
+                               internal/apiclient internal/cli internal/configinit internal/datadir
+                               internal/deadletters internal/emit internal/guard internal/instances
                                internal/isolate internal/licences internal/pipeline internal/rights
                                internal/strictyaml internal/trace
 cmd/matchwire:                 app

@@ -1,6 +1,7 @@
 package app
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"path/filepath"
@@ -63,4 +64,52 @@ func backup(c *console, data, to string) error {
 	}
 	fmt.Fprintf(c.text(), "copied %s to %s, %d bytes\n", from, to, n)
 	return nil
+}
+
+func rebuildCommand(c *console) *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "rebuild CONSUMER",
+		Short: "Rebuild a consumer's store from the event log.",
+		Long: `Arguments:
+  CONSUMER  Consumer with a store, such as scoreboard
+
+Passes every event in the log to the consumer again. Use this command if the store has lost data. The log holds
+at most seven days and 10 GB of events, or 64 MiB without servers. A rebuild does not overwrite newer data, so
+consumers can keep running. It sends no notifications.
+
+` + serverHelp + ` The token needs the
+scope change. If you stop the command, the process stops the rebuild.`,
+		RunE: func(cmd *cobra.Command, args []string) error { return rebuild(cmd.Context(), c, args[0]) },
+	}
+	c.addServerFlag(cmd)
+	return cmd
+}
+
+func rebuild(ctx context.Context, c *console, consumer string) error {
+	progress := newProgress(c.err, "event", 0)
+	n, err := c.rebuild(ctx, consumer, progress)
+	progress.end()
+	if n > 0 || err == nil {
+		fmt.Fprintf(c.err, "%s handled\n", pipeline.Plural(n, "event"))
+	}
+	return interrupted(ctx, err)
+}
+
+// rebuild rebuilds a consumer through a running process, or with the servers that the environment names.
+func (c *console) rebuild(ctx context.Context, consumer string, p *progress) (int, error) {
+	if api, err := c.api(); api != nil || err != nil {
+		if err != nil {
+			return 0, err
+		}
+		return api.Rebuild(ctx, consumer, p.reach)
+	}
+	servers, err := c.requireServers("the event log is stored on a RabbitMQ server")
+	if err != nil {
+		return 0, err
+	}
+	config, err := c.config()
+	if err != nil {
+		return 0, err
+	}
+	return pipeline.New(config, servers, c.log, c.plugins).Rebuild(ctx, consumer, func() { p.step("") })
 }

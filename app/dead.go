@@ -1,11 +1,13 @@
 package app
 
 import (
+	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"slices"
+	"math"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -13,8 +15,8 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/matchwire/matchwire/broker"
-	"github.com/matchwire/matchwire/consumers"
-	"github.com/matchwire/matchwire/event"
+	"github.com/matchwire/matchwire/internal/apiclient"
+	"github.com/matchwire/matchwire/internal/deadletters"
 	"github.com/matchwire/matchwire/internal/pipeline"
 )
 
@@ -37,26 +39,33 @@ const (
 	deadSelectHelp   = "Arguments:\n  CONSUMER  " + deadConsumerHelp + "\n  ID…       " + deadIDHelp
 )
 
-// deadQueue returns the name of the queue of a consumer, without the suffix .dead. It also accepts the
-// name of a queue.
-func deadQueue(consumer string) string {
-	if strings.HasPrefix(consumer, "consumer.") || strings.HasPrefix(consumer, "task.") {
-		return strings.TrimSuffix(consumer, ".dead")
+// deadLetters returns access to the dead letters through a running process or a RabbitMQ server, and a function
+// that ends it.
+func (c *console) deadLetters(ctx context.Context) (deadletters.Store, func(), error) {
+	if api, err := c.api(); api != nil || err != nil {
+		return apiclient.Dead{Client: api}, func() {}, err
 	}
-	return consumers.QueueName(consumer)
-}
-
-// connectBroker connects to the RabbitMQ server that the environment names.
-func connectBroker(ctx context.Context, c *console) (broker.Broker, error) {
 	servers, err := c.requireRabbit("dead letters are stored on a RabbitMQ server")
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	namespace, err := c.namespace()
+	config, err := c.config()
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	return servers.ConnectBroker(ctx, namespace, c.log)
+	names, err := config.ConsumerNames(c.plugins)
+	if err != nil {
+		return nil, nil, err
+	}
+	b, err := servers.ConnectBroker(ctx, config.Namespace, c.log)
+	if err != nil {
+		return nil, nil, err
+	}
+	begin := func(total int) (visited, end func()) {
+		p := newProgress(c.err, "dead letter", total)
+		return func() { p.step("") }, p.end
+	}
+	return deadletters.OnBroker{Broker: b, Consumers: names, Begin: begin}, func() { b.Close() }, nil
 }
 
 func deadListCommand(c *console) *cobra.Command {
@@ -66,7 +75,10 @@ func deadListCommand(c *console) *cobra.Command {
 		Short: "Count the dead letters of each consumer, or list the dead letters of one consumer.",
 		Long: `Arguments:
   CONSUMER  Consumer or queue whose dead letters to list
-            (default: count the dead letters of each consumer in the config)`,
+            (default: count the dead letters of each consumer)
+
+` + serverHelp + ` It then lists at
+most 1000 dead letters.`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args) > 0 {
 				d.consumer = args[0]
@@ -76,6 +88,7 @@ func deadListCommand(c *console) *cobra.Command {
 	}
 	cmd.Flags().IntVar(&d.limit, "limit", 50, "Show at most `NUMBER` dead letters, oldest first. 0 shows all.")
 	cmd.Flags().BoolVar(&d.json, "json", false, "Print JSON lines.")
+	c.addServerFlag(cmd)
 	return cmd
 }
 
@@ -87,43 +100,34 @@ type deadList struct {
 }
 
 func (d *deadList) run(ctx context.Context, c *console) error {
-	b, err := connectBroker(ctx, c)
+	store, end, err := c.deadLetters(ctx)
 	if err != nil {
 		return err
 	}
-	defer b.Close()
+	defer end()
 	if d.consumer == "" {
-		return d.count(ctx, c, b)
+		return d.count(ctx, c, store)
 	}
-	queue := deadQueue(d.consumer)
-	total, err := b.CountDead(ctx, queue)
-	if errors.Is(err, broker.ErrNoQueue) {
-		return errors.Join(err, c.partsError(d.consumer))
-	}
-	if err != nil {
-		return err
-	}
-	if d.limit == 0 {
-		d.limit = total
-	}
-	if d.json {
-		return broker.OldestDead(ctx, b, queue, d.limit, jsonPrinter(c))
-	}
-	t := tabwriter.NewWriter(c.text(), 0, 0, 2, ' ', 0)
 	shown := 0
-	err = broker.OldestDead(ctx, b, queue, d.limit, func(l broker.DeadLetter) error {
-		if shown++; shown == 1 {
+	t := tabwriter.NewWriter(c.text(), 0, 0, 2, ' ', 0)
+	printJSON := jsonPrinter(c)
+	total, err := store.List(ctx, d.consumer, cmp.Or(d.limit, math.MaxInt), func(l deadletters.Letter) error {
+		shown++
+		if d.json {
+			return printJSON(l)
+		}
+		if shown == 1 {
 			fmt.Fprintln(t, "FIRST SEEN\tATTEMPTS\tKEY\tID\tREASON")
 		}
 		seen := l.FirstSeen.Local().Format(time.DateTime)
 		reason := clip(strings.Join(strings.Fields(l.Reason), " "), 100)
-		_, err := fmt.Fprintf(t, "%s\t%d\t%s\t%s\t%s\n", seen, l.Attempt, l.Key, orDash(l.ID), reason)
+		_, err := fmt.Fprintf(t, "%s\t%d\t%s\t%s\t%s\n", seen, l.Attempts, l.Key, orDash(l.ID), reason)
 		return err
 	})
 	if err := errors.Join(err, t.Flush()); err != nil {
 		return err
 	}
-	if shown == 0 {
+	if shown == 0 && !d.json {
 		fmt.Fprintln(c.err, "no dead letters")
 	}
 	if more := total - shown; more > 0 {
@@ -132,28 +136,9 @@ func (d *deadList) run(ctx context.Context, c *console) error {
 	return nil
 }
 
-// partsError returns an error that lists the parts of a consumer. Each part has its own queue.
-// partsError returns nil if the consumer has no parts or the config cannot be loaded.
-func (c *console) partsError(consumer string) error {
-	config, err := c.config()
-	if err != nil {
-		return nil // the caller reports that the queue does not exist
-	}
-	names, _ := config.ConsumerNames(c.plugins)
-	names = slices.DeleteFunc(names, func(n string) bool { return !strings.HasPrefix(n, consumer+".") })
-	if len(names) == 0 {
-		return nil
-	}
-	return fmt.Errorf("%s has a queue for each of its parts: %s", consumer, strings.Join(names, ", "))
-}
-
-// count prints the number of dead letters of each consumer in the config.
-func (d *deadList) count(ctx context.Context, c *console, b broker.Broker) error {
-	config, err := c.config()
-	if err != nil {
-		return err
-	}
-	names, err := config.ConsumerNames(c.plugins)
+// count prints the number of dead letters of each consumer.
+func (d *deadList) count(ctx context.Context, c *console, store deadletters.Store) error {
+	counts, err := store.Counts(ctx)
 	if err != nil {
 		return err
 	}
@@ -161,19 +146,16 @@ func (d *deadList) count(ctx context.Context, c *console, b broker.Broker) error
 	if !d.json {
 		fmt.Fprintln(t, "CONSUMER\tDEAD LETTERS")
 	}
-	for _, name := range names {
-		n, err := b.CountDead(ctx, consumers.QueueName(name))
-		text, dead := fmt.Sprint(n), any(n)
+	for _, n := range counts {
 		switch {
-		case errors.Is(err, broker.ErrNoQueue):
-			text, dead = "no queue yet", nil
-		case err != nil:
-			return err
-		}
-		if !d.json {
-			fmt.Fprintf(t, "%s\t%s\n", name, text)
-		} else if err := json.NewEncoder(c.out).Encode(map[string]any{"consumer": name, "dead": dead}); err != nil {
-			return err
+		case d.json:
+			if err := json.NewEncoder(c.out).Encode(n); err != nil {
+				return err
+			}
+		case n.Dead == nil:
+			fmt.Fprintf(t, "%s\tno queue yet\n", n.Consumer)
+		default:
+			fmt.Fprintf(t, "%s\t%d\n", n.Consumer, *n.Dead)
 		}
 	}
 	return t.Flush()
@@ -186,29 +168,11 @@ func orDash(s string) string {
 	return s
 }
 
-// letterJSON is the JSON form of a dead letter. A body that is not
-// valid JSON is encoded as a string.
-type letterJSON struct {
-	ID        string    `json:"id"`
-	TID       event.TID `json:"tid,omitzero"`
-	Key       string    `json:"key"`
-	Attempts  int       `json:"attempts"`
-	FirstSeen time.Time `json:"first_seen"`
-	Reason    string    `json:"reason"`
-	Message   any       `json:"message"`
-}
-
 // jsonPrinter returns a function that prints a dead letter as a JSON line.
-func jsonPrinter(c *console) func(broker.DeadLetter) error {
+func jsonPrinter(c *console) func(deadletters.Letter) error {
 	out := json.NewEncoder(c.out)
 	out.SetEscapeHTML(false)
-	return func(l broker.DeadLetter) error {
-		var body any = json.RawMessage(l.Body)
-		if !json.Valid(l.Body) {
-			body = string(l.Body)
-		}
-		return out.Encode(letterJSON{l.ID, l.TID, l.Key, l.Attempt, l.FirstSeen, l.Reason, body})
-	}
+	return func(l deadletters.Letter) error { return out.Encode(l) }
 }
 
 func deadShowCommand(c *console) *cobra.Command {
@@ -216,153 +180,92 @@ func deadShowCommand(c *console) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "show CONSUMER ID…",
 		Short: "Print dead letters in full.",
-		Long:  deadSelectHelp,
+		Long:  deadSelectHelp + "\n\n" + serverHelp,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return showDead(cmd.Context(), c, deadQueue(args[0]), args[1:], asJSON)
+			return showDead(cmd.Context(), c, args[0], args[1:], asJSON)
 		},
 	}
 	cmd.Flags().BoolVar(&asJSON, "json", false, "Print JSON lines.")
+	c.addServerFlag(cmd)
 	return cmd
 }
 
-func showDead(ctx context.Context, c *console, queue string, ids []string, asJSON bool) error {
-	var found []broker.DeadLetter
-	_, err := selection{ids: ids}.walk(ctx, c, queue, func(l broker.DeadLetter) broker.DeadAction {
-		found = append(found, l)
-		return broker.Keep
-	})
+func showDead(ctx context.Context, c *console, consumer string, ids []string, asJSON bool) error {
+	store, end, err := c.deadLetters(ctx)
 	if err != nil {
 		return err
 	}
+	defer end()
 	printJSON := jsonPrinter(c)
-	for i, l := range found {
+	shown := 0
+	err = store.Find(ctx, consumer, ids, func(l deadletters.Letter) error {
 		if asJSON {
-			if err := printJSON(l); err != nil {
-				return err
-			}
-			continue
+			return printJSON(l)
 		}
-		if i > 0 {
+		if shown++; shown > 1 {
 			fmt.Fprintln(c.text())
 		}
 		fmt.Fprintf(c.text(), "id          %s\n", l.ID)
 		fmt.Fprintf(c.text(), "tid         %s\n", l.TID)
 		fmt.Fprintf(c.text(), "key         %s\n", l.Key)
-		fmt.Fprintf(c.text(), "attempts    %d\n", l.Attempt)
+		fmt.Fprintf(c.text(), "attempts    %d\n", l.Attempts)
 		fmt.Fprintf(c.text(), "first seen  %s\n", l.FirstSeen.Local().Format(time.DateTime))
-		fmt.Fprintf(c.text(), "reason      %s\n\n%s\n", l.Reason, indent(l.Body))
-	}
-	return nil
+		_, err := fmt.Fprintf(c.text(), "reason      %s\n\n%s\n", l.Reason, indent(l.Message))
+		return err
+	})
+	return interrupted(ctx, err)
 }
 
-// indent returns body as indented JSON, or as a quoted string if body is not JSON.
-func indent(body []byte) string {
-	var v any
-	if json.Unmarshal(body, &v) != nil {
+// indent returns a message as indented JSON, or as a quoted string if the body is not JSON.
+func indent(message json.RawMessage) string {
+	var body string
+	if json.Unmarshal(message, &body) == nil {
 		return fmt.Sprintf("%q", body) // escapes control characters
 	}
-	b, err := json.MarshalIndent(v, "", "  ")
-	if err != nil {
-		return fmt.Sprintf("%q", body)
+	var b bytes.Buffer
+	if json.Indent(&b, message, "", "  ") != nil {
+		return fmt.Sprintf("%q", message)
 	}
-	return string(b)
-}
-
-// A selection selects dead letters of a queue.
-type selection struct {
-	ids []string
-	all bool
-}
-
-// errAllFound ends a walk early.
-var errAllFound = errors.New("all selected dead letters found")
-
-// walk calls act for each selected dead letter and performs the action that act returns: keep,
-// requeue or discard. It returns the number of calls to act. If a selected ID is not in the queue,
-// walk returns an error after the last call to act. s must have either ids or all.
-func (s selection) walk(
-	ctx context.Context, c *console, queue string, act func(broker.DeadLetter) broker.DeadAction,
-) (int, error) {
-	if s.all == (len(s.ids) > 0) {
-		return 0, pipeline.UsageError(errors.New("give either message IDs or --all, not both"))
-	}
-	b, err := connectBroker(ctx, c)
-	if err != nil {
-		return 0, err
-	}
-	defer b.Close()
-	total, err := b.CountDead(ctx, queue)
-	if err != nil {
-		return 0, err
-	}
-	progress := newProgress(c.err, "dead letter", total)
-	defer progress.end()
-	missing := map[string]bool{}
-	for _, id := range s.ids {
-		missing[id] = true
-	}
-	n := 0
-	err = b.WalkDead(ctx, queue, func(l broker.DeadLetter) (broker.DeadAction, error) {
-		progress.step("")
-		if !s.all && !slices.Contains(s.ids, l.ID) {
-			if len(missing) == 0 {
-				return broker.Keep, errAllFound
-			}
-			return broker.Keep, nil
-		}
-		delete(missing, l.ID)
-		n++
-		return act(l), nil
-	})
-	if errors.Is(err, errAllFound) {
-		err = nil
-	}
-	if err == nil && len(missing) > 0 {
-		var ids []string
-		for _, id := range s.ids {
-			if missing[id] {
-				ids = append(ids, id)
-			}
-		}
-		err = fmt.Errorf("%s has no dead letters with these IDs: %s", queue, strings.Join(ids, ", "))
-	}
-	return n, interrupted(ctx, err)
+	return b.String()
 }
 
 func deadReplayCommand(c *console) *cobra.Command {
-	return selectingCommand("replay", "Move dead letters back to the consumer's queue.",
-		func(ctx context.Context, queue string, s selection) error {
-			n, err := s.walk(ctx, c, queue, func(broker.DeadLetter) broker.DeadAction { return broker.Requeue })
-			if n > 0 || err == nil {
-				fmt.Fprintf(c.err, "%s moved back to %s\n", pipeline.Plural(n, "dead letter"), queue)
-			}
-			return err
-		})
+	return selectingCommand(c, "replay", "Move dead letters back to the consumer's queue.", broker.Requeue,
+		func(consumer string) string { return "moved back to " + deadletters.Queue(consumer) })
 }
 
 func deadPurgeCommand(c *console) *cobra.Command {
-	return selectingCommand("purge", "Delete dead letters.",
-		func(ctx context.Context, queue string, s selection) error {
-			n, err := s.walk(ctx, c, queue, func(broker.DeadLetter) broker.DeadAction { return broker.Discard })
-			if n > 0 || err == nil {
-				fmt.Fprintf(c.err, "%s deleted\n", pipeline.Plural(n, "dead letter"))
-			}
-			return err
-		})
+	return selectingCommand(c, "purge", "Delete dead letters.", broker.Discard, func(string) string { return "deleted" })
 }
 
-// selectingCommand returns a command that does something with selected dead letters of a queue.
-func selectingCommand(name, short string, do func(context.Context, string, selection) error) *cobra.Command {
-	var s selection
+// selectingCommand returns a command that performs an action with selected dead letters of a queue. done describes
+// what it has done.
+func selectingCommand(
+	c *console, name, short string, action broker.DeadAction, done func(consumer string) string,
+) *cobra.Command {
+	var s deadletters.Selection
 	cmd := &cobra.Command{
 		Use:   name + " CONSUMER [ID…]",
 		Short: short,
-		Long:  deadSelectHelp,
+		Long:  deadSelectHelp + "\n\n" + serverHelp + " The token needs the scope change.",
 		RunE: func(cmd *cobra.Command, args []string) error {
-			s.ids = args[1:]
-			return do(cmd.Context(), deadQueue(args[0]), s)
+			s.IDs = args[1:]
+			if s.All == (len(s.IDs) > 0) {
+				return pipeline.UsageError(errors.New("give either message IDs or --all, not both"))
+			}
+			store, end, err := c.deadLetters(cmd.Context())
+			if err != nil {
+				return err
+			}
+			defer end()
+			n, err := store.Move(cmd.Context(), args[0], s, action)
+			if n > 0 || err == nil {
+				fmt.Fprintf(c.err, "%s %s\n", pipeline.Plural(n, "dead letter"), done(args[0]))
+			}
+			return interrupted(cmd.Context(), err)
 		},
 	}
-	cmd.Flags().BoolVar(&s.all, "all", false, "Select all dead letters of the queue.")
+	cmd.Flags().BoolVar(&s.All, "all", false, "Select all dead letters of the queue.")
+	c.addServerFlag(cmd)
 	return cmd
 }

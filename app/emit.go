@@ -1,10 +1,8 @@
 package app
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"time"
@@ -13,6 +11,8 @@ import (
 
 	"github.com/matchwire/matchwire/broker"
 	"github.com/matchwire/matchwire/event"
+	"github.com/matchwire/matchwire/internal/apiclient"
+	"github.com/matchwire/matchwire/internal/emit"
 	"github.com/matchwire/matchwire/internal/pipeline"
 )
 
@@ -39,7 +39,10 @@ broker has confirmed them.
 
 If a line is invalid, emit reports its number and continues with the next line. If the broker does not confirm
 all events of a batch in time, emit stops. It reports each line with an unconfirmed event. Such an event may or
-may not have been published. emit also reports the first line that it did not send.`,
+may not have been published. emit also reports the first line that it did not send.
+
+` + serverHelp + ` The token needs the
+scope change.`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			e.key = args[0]
 			if len(args) > 1 {
@@ -52,6 +55,7 @@ may not have been published. emit also reports the first line that it did not se
 	cmd.Flags().BoolVar(&e.anyKind, "any-kind", false, "Accept a sport or kind that matchwire does not know.")
 	cmd.Flags().DurationVar(&e.timeout, "timeout", 30*time.Second, "Wait at most `DURATION` for the broker to confirm.")
 	cmd.Flags().BoolVar(&e.json, "json", false, "Print each event as JSON.")
+	c.addServerFlag(cmd)
 	return cmd
 }
 
@@ -65,30 +69,22 @@ type emitter struct {
 }
 
 func (e *emitter) run(ctx context.Context, c *console) error {
-	servers, err := c.requireRabbit("emit publishes to a RabbitMQ server")
+	publisher, closePublisher, err := e.publisher(c)
 	if err != nil {
 		return err
 	}
-	namespace, err := c.namespace()
-	if err != nil {
-		return err
-	}
+	defer closePublisher()
 	tid := event.NewTID()
 	if e.tid != "" {
 		if tid, err = event.ParseTID(e.tid); err != nil {
 			return pipeline.UsageError(err)
 		}
 	}
-	if err := e.checkKey(); err != nil {
+	if err := emit.CheckKey(e.key, e.anyKind, "--any-kind"); err != nil {
 		return pipeline.UsageError(err)
 	}
-	broker, err := servers.OpenBroker(namespace, c.log)
-	if err != nil {
-		return err
-	}
-	defer broker.Close()
 	if e.facts == "" {
-		return (&lineEmitter{emitter: e, console: c, publisher: broker, tid: tid}).run(ctx)
+		return (&lineEmitter{emitter: e, console: c, publisher: publisher, tid: tid}).run(ctx)
 	}
 	ev, m, err := e.event([]byte(e.facts), tid)
 	if err != nil {
@@ -96,42 +92,38 @@ func (e *emitter) run(ctx context.Context, c *console) error {
 	}
 	ctx, cancel := context.WithTimeout(ctx, e.timeout)
 	defer cancel()
-	if _, err := broker.Publish(ctx, m); err != nil {
+	if _, err := publisher.Publish(ctx, m); err != nil {
 		return err
 	}
 	return e.print(c.out, ev)
 }
 
-// checkKey returns an error if the key is invalid, or if its sport or kind is unknown and anyKind is
-// not set.
-func (e *emitter) checkKey() error {
-	if e.anyKind {
-		return event.CheckKey(e.key)
+// publisher returns a publisher that uses a running process or a RabbitMQ server, and a function that closes it.
+func (e *emitter) publisher(c *console) (broker.Publisher, func(), error) {
+	if api, err := c.api(); api != nil || err != nil {
+		return apiclient.Publisher{Client: api, AnyKind: e.anyKind}, func() {}, err
 	}
-	err := event.CheckKnownKey(e.key)
-	if err != nil && event.CheckKey(e.key) == nil {
-		err = fmt.Errorf("%w (--any-kind publishes it anyway)", err)
+	servers, err := c.requireRabbit("emit publishes to a RabbitMQ server")
+	if err != nil {
+		return nil, nil, err
 	}
-	return err
+	namespace, err := c.namespace()
+	if err != nil {
+		return nil, nil, err
+	}
+	b, err := servers.OpenBroker(namespace, c.log)
+	if err != nil {
+		return nil, nil, err
+	}
+	return b, func() { b.Close() }, nil
 }
 
 // event returns an event with the given facts, and its message.
 func (e *emitter) event(facts []byte, tid event.TID) (event.Event, broker.Message, error) {
-	var d event.Data
-	dec := json.NewDecoder(bytes.NewReader(facts))
-	dec.DisallowUnknownFields()
-	err := dec.Decode(&d)
-	if err == nil && dec.More() {
-		err = errors.New("more than one JSON value")
-	}
-	var ev event.Event
-	if err == nil {
-		ev, err = event.Of(e.key, d, time.Now())
-	}
+	ev, err := emit.Event(e.key, facts, tid, time.Now())
 	if err != nil {
-		return ev, broker.Message{}, fmt.Errorf("facts: %w", err)
+		return ev, broker.Message{}, err
 	}
-	ev.TID = tid
 	m, err := broker.NewMessage(ev)
 	return ev, m, err
 }

@@ -115,6 +115,7 @@ type console struct {
 	configFile string
 	// namespaceFlag is the namespace from --namespace or MATCHWIRE_NAMESPACE, or "".
 	namespaceFlag string
+	server        string   // URL of a running process, from --server or MATCHWIRE_SERVER, or ""
 	closers       []func() // called by close
 }
 
@@ -200,7 +201,7 @@ func (p program) run(ctx context.Context, args []string) (code int) {
 		return exitUsage
 	}
 	root.SetArgs(args)
-	err = root.ExecuteContext(ctx)
+	err = withAdvice(root.ExecuteContext(ctx))
 	var yamlErr *strictyaml.Error
 	if errors.As(err, &yamlErr) && yamlErr.File == "" { // an error in the settings of a plugin
 		err = pipeline.UsageError(fmt.Errorf("config %w", strictyaml.InFile(c.configFile, err)))

@@ -503,15 +503,15 @@ func TestErrors(t *testing.T) {
 			2, `c8.yaml: consumers.notfy: unknown consumer`,
 		},
 		{
-			"rebuild without a log", nil, []string{"rebuild", "scoreboard"},
-			2, "the event log is stored on a RabbitMQ server: set AMQP_URL",
+			"rebuild without a process", map[string]string{"MATCHWIRE_SERVER": "http://127.0.0.1:1"},
+			[]string{"rebuild", "scoreboard"}, 1, "no matchwire answers at http://127.0.0.1:1",
 		},
 		{
 			"rebuild of a consumer without a store", both, []string{"rebuild", "notify"},
 			2, `consumer "notify" is not enabled or cannot be rebuilt from the log: want one of scoreboard`,
 		},
 		{"rebuild of an unknown consumer", both, []string{"rebuild", "unknown"}, 2, `consumer "unknown"`},
-		{"tail without a server", nil, []string{"tail"}, 2, "AMQP_URL"},
+		{"tail with only REDIS_URL", onlyRedis, []string{"tail"}, 2, "set AMQP_URL"},
 		{
 			"trace without jobs", both, []string{"trace", event.NewTID().String(), "--jobs", "0"},
 			2, "--jobs 0: want 1 or more",

@@ -1,12 +1,10 @@
 package app
 
 import (
-	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"strings"
 	"text/tabwriter"
@@ -26,23 +24,18 @@ func psCommand(c *console) *cobra.Command {
 		Short: "List the running instances and their health.",
 		Long: `Each instance announces itself at least every five seconds. After 15 seconds without an announcement, ps shows
 how long the instance has been silent. A silent instance may have been killed, or may be unable to write to
-Redis. After ten minutes, the instance is removed from the list.`,
+Redis. After ten minutes, the instance is removed from the list.
+
+` + serverHelp,
 		RunE: func(cmd *cobra.Command, _ []string) error { return listInstances(cmd.Context(), c, asJSON) },
 	}
 	cmd.Flags().BoolVar(&asJSON, "json", false, "Print JSON lines.")
+	c.addServerFlag(cmd)
 	return cmd
 }
 
 func listInstances(ctx context.Context, c *console, asJSON bool) error {
-	servers, err := c.requireRedis("the list of instances is stored on a Redis server")
-	if err != nil {
-		return err
-	}
-	namespace, err := c.namespace()
-	if err != nil {
-		return err
-	}
-	all, err := pipeline.ListInstances(ctx, servers, namespace, c.log)
+	all, err := c.instances(ctx)
 	if err != nil {
 		return err
 	}
@@ -68,6 +61,25 @@ func listInstances(ctx context.Context, c *console, asJSON bool) error {
 	return t.Flush()
 }
 
+// instances returns the running instances, from a running process or from Redis.
+func (c *console) instances(ctx context.Context) ([]instances.Instance, error) {
+	if api, err := c.api(); api != nil || err != nil {
+		if err != nil {
+			return nil, err
+		}
+		return api.Instances(ctx)
+	}
+	servers, err := c.requireRedis("the list of instances is stored on a Redis server")
+	if err != nil {
+		return nil, err
+	}
+	namespace, err := c.namespace()
+	if err != nil {
+		return nil, err
+	}
+	return pipeline.ListInstances(ctx, servers, namespace, c.log)
+}
+
 // healthOf returns the status and issues of i. If i is gone, healthOf returns a text such as
 // "silent for 20s" instead.
 func healthOf(i instances.Instance) string {
@@ -83,7 +95,8 @@ func healthCommand(c *console) *cobra.Command {
 		Use:   "health [URL]",
 		Short: "Check the health of one process.",
 		Long: `Arguments:
-  URL  URL to check (default: the endpoint at the address in the config). Pass a URL if the process serves HTTPS
+  URL  URL to check (default: the endpoint at the address in the config). Pass a URL if the certificate of the
+       process is not for this address
 
 Exits with 0 if the status is pass or warn, and with 1 if it is fail or there is no valid response. If other
 machines can connect to a process, the process lists its issues only for requests with an API token. health
@@ -139,22 +152,11 @@ func (h *health) run(ctx context.Context, c *console) error {
 	return nil
 }
 
-// address returns the URL to check. A process that listens on all addresses is checked at localhost.
+// address returns the URL to check.
 func (h *health) address(c *console) (string, error) {
 	if h.url != "" {
 		return h.url, nil
 	}
-	config, err := c.config()
-	if err != nil {
-		return "", err
-	}
-	listen := cmp.Or(h.listen, config.Listen, pipeline.DefaultListen)
-	host, port, err := net.SplitHostPort(listen)
-	if err != nil {
-		return "", pipeline.UsageError(fmt.Errorf("listen: %w", err))
-	}
-	if ip := net.ParseIP(host); host == "" || ip != nil && ip.IsUnspecified() {
-		host = "localhost"
-	}
-	return "http://" + net.JoinHostPort(host, port) + "/" + h.endpoint, nil
+	base, err := c.localURL(h.listen)
+	return base + "/" + h.endpoint, err
 }

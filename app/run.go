@@ -49,8 +49,8 @@ it is in the data folder. Only one process can use a data folder.
 
 API calls that change something require an API token. Set one token in MATCHWIRE_API_TOKEN, or in the file that
 MATCHWIRE_API_TOKEN_FILE names. In the config, api_tokens names a file with more tokens. If other machines can
-connect, all calls about sources, traces and instances require a token too. To create tokens, run matchwire
-token.`,
+connect, all calls about sources, traces, instances and dead letters require a token too. To create tokens, run
+matchwire token.`,
 		ValidArgs: roles,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			for _, role := range args {

@@ -56,6 +56,13 @@ func (p *progress) step(note string) {
 	fmt.Fprintf(p.f, "\r[%-*s] %d of %s%s ", len(bar), bar[:full], p.done, pipeline.Plural(p.total, p.unit), note)
 }
 
+// reach counts units as done until done are.
+func (p *progress) reach(done int) {
+	for p.done < done {
+		p.step("")
+	}
+}
+
 // clear removes the progress line, so that the command can print a line of its own.
 func (p *progress) clear() {
 	if p.shown {

@@ -21,9 +21,9 @@ func tokenCommand(c *console) *cobra.Command {
 Prints the token, and a line to add to the file that api_tokens names in the config. Clients send the token as
 "Authorization: Bearer TOKEN". The file contains only the hash of the token.
 
-  read     scoreboards (public unless the streams need tokens)
-  operate  sources, traces and instances; includes read and metrics
-  change   calls that change something, such as POST /api/matches; includes sources, traces and instances
+  read     scoreboards and streams (public unless the streams need tokens)
+  operate  sources, traces, instances and dead letters; includes read and metrics
+  change   calls that change something, such as POST /api/matches; includes what operate adds
   metrics  metrics and the details of /healthz`,
 		RunE:              func(_ *cobra.Command, args []string) error { return createToken(c, args[0], args[1:]) },
 		ValidArgsFunction: completeScopes,

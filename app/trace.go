@@ -28,7 +28,10 @@ An external cause, such as POST /api/matches, starts a job. All events, tasks an
 same TID (transaction ID). Webhook calls contain the TID in the header X-Transaction-Id. A poll that the
 schedule starts is a separate job with a new TID. Below the job that activated a match, trace lists scheduled
 jobs that produced an event or failed. Traces are stored for 48 hours, unless trace.keep in the config sets a
-different duration.`,
+different duration.
+
+` + serverHelp + ` Without a token, the process
+leaves out the error texts of failed steps. --jobs is then at most 100.`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			t.id = args[0]
 			return t.run(cmd.Context(), c)
@@ -39,6 +42,7 @@ different duration.`,
 	cmd.Flags().BoolVar(&t.rows, "rows", false, "Show the row of the page that each event came from. "+
 		"For the event whose ID you pass, the row is always shown.")
 	cmd.Flags().BoolVar(&t.json, "json", false, "Print the tree as JSON.")
+	c.addServerFlag(cmd)
 	return cmd
 }
 
@@ -53,19 +57,8 @@ func (t *showTrace) run(ctx context.Context, c *console) error {
 	if t.jobs < 1 {
 		return pipeline.UsageError(fmt.Errorf("--jobs %d: want 1 or more", t.jobs))
 	}
-	servers, err := c.requireRedis("traces are stored in Redis")
+	tree, err := t.load(ctx, c)
 	if err != nil {
-		return err
-	}
-	namespace, err := c.namespace()
-	if err != nil {
-		return err
-	}
-	tree, err := pipeline.LoadTrace(ctx, servers, namespace, t.id, t.jobs, c.log)
-	switch {
-	case errors.Is(err, trace.ErrNotFound):
-		return fmt.Errorf("%s: %w", t.id, err)
-	case err != nil:
 		return err
 	}
 	if t.json {
@@ -82,6 +75,29 @@ func (t *showTrace) run(ctx context.Context, c *console) error {
 		fmt.Fprintf(c.err, "and %s: use --jobs to show more\n", pipeline.Plural(left, "more scheduled job"))
 	}
 	return nil
+}
+
+// load returns the trace, from a running process or from Redis.
+func (t *showTrace) load(ctx context.Context, c *console) (*trace.Tree, error) {
+	if api, err := c.api(); api != nil || err != nil {
+		if err != nil {
+			return nil, err
+		}
+		return api.Trace(ctx, t.id, t.jobs)
+	}
+	servers, err := c.requireRedis("traces are stored in Redis")
+	if err != nil {
+		return nil, err
+	}
+	namespace, err := c.namespace()
+	if err != nil {
+		return nil, err
+	}
+	tree, err := pipeline.LoadTrace(ctx, servers, namespace, t.id, t.jobs, c.log)
+	if errors.Is(err, trace.ErrNotFound) {
+		err = fmt.Errorf("%s: %w", t.id, err)
+	}
+	return tree, err
 }
 
 // A treePrinter draws trees of steps on a terminal.

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -19,9 +20,12 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"github.com/matchwire/matchwire/api"
+	"github.com/matchwire/matchwire/broker"
+	"github.com/matchwire/matchwire/broker/memory"
 	"github.com/matchwire/matchwire/consumers"
 	"github.com/matchwire/matchwire/consumers/scoreboard"
 	"github.com/matchwire/matchwire/event"
+	"github.com/matchwire/matchwire/internal/deadletters"
 	"github.com/matchwire/matchwire/internal/guard"
 	"github.com/matchwire/matchwire/internal/httpapi"
 	"github.com/matchwire/matchwire/internal/instances"
@@ -39,6 +43,7 @@ type server struct {
 	*testing.T
 	redis    *redis.Client
 	schedule *scheduler.Schedule
+	broker   *memory.Broker
 	api      *httpapi.API
 	validate validator.Validator
 	log      bytes.Buffer
@@ -81,7 +86,14 @@ func newServer(t *testing.T, r *redis.Client) *server {
 	if err != nil {
 		t.Fatal(err)
 	}
+	s.broker = memory.New(nil, slog.New(slog.DiscardHandler))
 	s.api = &httpapi.API{
+		Publisher: s.broker, Dead: deadletters.OnBroker{Broker: s.broker, Consumers: []string{"notify.log", "scoreboard"}},
+		Rebuildable: []string{"scoreboard"},
+		Rebuild: func(_ context.Context, _ string, progress func()) (int, error) {
+			progress()
+			return 3, nil
+		},
 		Schedule: s.schedule, Profiles: lib, Boards: scoreboard.NewBoards(r, "mw:"), Traces: traces,
 		Instances: instances.New(r, "mw:", ""), Guard: &guard.Guard{Local: true, Tokens: tokens}, Recorder: recorder,
 		Log: slog.New(slog.NewTextHandler(&s.log, nil)),
@@ -361,6 +373,11 @@ func TestInvalidRequests(t *testing.T) {
 			{"POST", "/api/instances", 405}, {"GET", "/api/trace/nonsense", 400}, {"GET", "/api/trace/" + tid, 404},
 			{"GET", "/api/scoreboard/x", 404}, {"GET", "/api/scoreboard/a%20b", 400}, {"GET", "/api/scoreboard?limit=0", 400},
 			{"GET", "/api/trace/" + tid + "?jobs=1000", 400}, {"DELETE", "/api/matches/x", 403},
+			{"GET", "/api/dead/scoreboard?limit=0", 400}, {"GET", "/api/dead/scoreboard", 404},
+			{"GET", "/api/dead/scoreboard/x", 404}, {"DELETE", "/api/dead/scoreboard", 403},
+			{"PUT", "/api/dead/scoreboard", 405},
+			{"POST", "/api/dead/scoreboard/x/replay", 403}, {"GET", "/api/events", 405}, {"POST", "/api/events", 403},
+			{"GET", "/api/rebuild/scoreboard", 405}, {"POST", "/api/rebuild/scoreboard", 403},
 		} {
 			status, p, header := s.call(tc.method, tc.path, "")
 			if status != tc.status || p["detail"] == "" || status == 405 && header.Get("Allow") == "" {
@@ -467,4 +484,161 @@ func openAPI(t *testing.T) []byte {
 		t.Fatal(err)
 	}
 	return b
+}
+
+// An event that a call publishes has the type, the facts and the ID in the body, and the TID of the call.
+func TestPublishing(t *testing.T) {
+	onBothRedis(t, func(s *server) {
+		body := `{"type":"soccer.mls.goal","id":"g1","time":"2026-11-28T15:00:00Z","data":{"player":"Altidore"}}`
+		status, e, _ := s.call("POST", "/api/events", body, "X-Transaction-ID", tid)
+		data, _ := e["data"].(map[string]any)
+		if status != 201 || e["id"] != "g1" || e["tid"] != tid || e["source"] != "/emit" || data["player"] != "Altidore" ||
+			e["time"] != "2026-11-28T15:00:00Z" {
+			s.Errorf("status %d, %v; want 201 and the event", status, e)
+		}
+		// The response is the published message, and a published event can be published again.
+		again, err := json.Marshal(e)
+		if err != nil {
+			s.Fatal(err)
+		}
+		status, second, _ := s.call("POST", "/api/events", string(again), "Content-Type", event.ContentType)
+		if status != 201 || second["id"] != "g1" || second["tid"] == tid {
+			s.Errorf("again: status %d, %v; want 201 with the same ID and a new TID", status, second)
+		}
+		var published []string
+		ctx, cancel := context.WithCancel(s.Context())
+		caughtUp := make(chan struct{})
+		go func() { <-caughtUp; cancel() }()
+		err = s.broker.ReadLog(ctx, broker.Start, caughtUp, func(_ broker.Cursor, m broker.Message) error {
+			published = append(published, m.ID)
+			return nil
+		})
+		if err != nil || len(published) != 2 || published[0] != "g1" {
+			s.Errorf("published %v, error %v; want g1 twice", published, err)
+		}
+		for _, tc := range []struct {
+			name, path, body string
+			status           int
+			want             string
+		}{
+			{"unknown kind", "/api/events", `{"type":"soccer.mls.gaol","data":{}}`, 422, "any_kind=true publishes it anyway"},
+			{"any kind", "/api/events?any_kind=true", `{"type":"soccer.mls.gaol","data":{}}`, 201, ""},
+			{"no boolean", "/api/events?any_kind=2", `{"type":"soccer.mls.goal","data":{}}`, 400, `any_kind "2"`},
+			{"no key", "/api/events?any_kind=true", `{"type":"goal","data":{}}`, 422, `routing key "goal"`},
+			{"other facts", "/api/events", `{"type":"soccer.mls.goal","data":{"kind":"red_card"}}`, 422, "the facts require"},
+			{"unknown fact", "/api/events", `{"type":"soccer.mls.goal","data":{"scorer":"x"}}`, 422, `unknown field "scorer"`},
+			{"no facts", "/api/events", `{"type":"soccer.mls.goal"}`, 422, "facts: "},
+			{"long ID", "/api/events", `{"type":"soccer.mls.goal","id":"` + strings.Repeat("x", 101) + `","data":{}}`, 422,
+				"at most 100 bytes"},
+			{"no JSON", "/api/events", `goal`, 400, "decoding the body"},
+			{"too large", "/api/events", `{"type":"soccer.mls.goal","data":{"team":"` + strings.Repeat("x", 2<<20) + `"}}`, 413,
+				"larger than 2097152 bytes"},
+		} {
+			status, p, _ := s.call("POST", tc.path, tc.body)
+			if detail, _ := p["detail"].(string); status != tc.status || !strings.Contains(detail, tc.want) {
+				s.Errorf("%s: status %d, %v; want %d and %q", tc.name, status, p, tc.status, tc.want)
+			}
+		}
+		status, _, _ = s.call("POST", "/api/events", body, "Content-Type", "text/plain")
+		if status != 415 {
+			s.Errorf("text: status %d, want 415", status)
+		}
+		if status, _, _ = s.call("POST", "/api/events", body, "Authorization", ""); status != 401 {
+			s.Errorf("without a token: status %d, want 401", status)
+		}
+	})
+}
+
+// Calls list, return, replay and delete dead letters.
+func TestDeadLetters(t *testing.T) {
+	onBothRedis(t, func(s *server) {
+		sub := broker.Subscription{Queue: "consumer.scoreboard", Patterns: []string{"#"}}
+		if err := s.broker.Declare(s.Context(), sub); err != nil {
+			s.Fatal(err)
+		}
+		for n := range 4 {
+			body := fmt.Sprintf(`{"type":"soccer.mls.goal","id":"g%d","data":{}}`, n)
+			if status, p, _ := s.call("POST", "/api/events", body); status != 201 {
+				s.Fatalf("status %d, %v; want 201", status, p)
+			}
+		}
+		ctx, cancel := context.WithCancel(s.Context())
+		var running sync.WaitGroup
+		running.Go(func() {
+			_ = s.broker.Subscribe(ctx, sub, func(context.Context, broker.Message) error {
+				return broker.Permanent(errors.New("the goal is offside"))
+			})
+		})
+		dead := func() int { n, _ := s.broker.CountDead(s.Context(), sub.Queue); return n }
+		testenv.Eventually(s, func() bool { return dead() == 4 }, "four dead letters")
+		cancel()
+		running.Wait()
+
+		status, m, _ := s.call("GET", "/api/dead", "")
+		want := "[map[consumer:notify.log dead:<nil>] map[consumer:scoreboard dead:4]]"
+		if got := fmt.Sprint(m["consumers"]); status != 200 || got != want {
+			s.Errorf("counts: status %d, %s; want %s", status, got, want)
+		}
+		status, m, _ = s.call("GET", "/api/dead/scoreboard?limit=2", "")
+		letters, _ := m["dead_letters"].([]any)
+		if status != 200 || len(letters) != 2 || m["total"] != 4.0 || letters[0].(map[string]any)["id"] != "g0" {
+			s.Errorf("list: status %d, %v; want g0 and g1 of 4", status, m)
+		}
+		status, m, _ = s.call("GET", "/api/dead/consumer.scoreboard/g1", "")
+		message, _ := m["message"].(map[string]any)
+		if status != 200 || m["reason"] != "the goal is offside" || m["attempts"] != 1.0 || message["id"] != "g1" {
+			s.Errorf("dead letter: status %d, %v; want g1 with its message", status, m)
+		}
+		status, p, _ := s.call("GET", "/api/dead/notify", "")
+		if status != 404 || !strings.Contains(fmt.Sprint(p["detail"]), "a queue for each of its parts: notify.log") {
+			s.Errorf("consumer with parts: status %d, %v; want 404 and the part", status, p)
+		}
+		for _, tc := range []struct {
+			method, path string
+			status       int
+			left         int
+		}{
+			{"POST", "/api/dead/scoreboard/g9/replay", 404, 4}, {"DELETE", "/api/dead/scoreboard/g9", 404, 4},
+			{"POST", "/api/dead/scoreboard/g1/replay", 204, 3}, {"DELETE", "/api/dead/scoreboard/g2", 204, 2},
+			{"GET", "/api/dead/scoreboard/g2", 404, 2}, {"POST", "/api/dead/scoreboard/replay?limit=1", 200, 1},
+			{"DELETE", "/api/dead/scoreboard", 200, 0},
+		} {
+			status, m, _ := s.call(tc.method, tc.path, "")
+			wrong := status == 200 && (m["moved"] != 1.0 || m["left"] != float64(tc.left))
+			if status != tc.status || dead() != tc.left || wrong {
+				s.Errorf("%s %s: status %d, %v, %d dead letters; want %d and %d",
+					tc.method, tc.path, status, m, dead(), tc.status, tc.left)
+			}
+			if tc.method == "GET" {
+				continue
+			}
+			if status, _, _ := s.call(tc.method, tc.path, "", "Authorization", ""); status != 401 {
+				s.Errorf("%s %s without a token: status %d, want 401", tc.method, tc.path, status)
+			}
+		}
+	})
+}
+
+// A rebuild ends with a line that says whether it is complete. A process runs one rebuild at a time.
+func TestRebuild(t *testing.T) {
+	onBothRedis(t, func(s *server) {
+		status, line, _ := s.call("POST", "/api/rebuild/scoreboard", "")
+		if status != 200 || line["events"] != 3.0 || line["done"] != true {
+			s.Errorf("status %d, %v; want 3 events and done", status, line)
+		}
+		status, p, _ := s.call("POST", "/api/rebuild/notify", "")
+		if status != 404 || !strings.Contains(fmt.Sprint(p["detail"]), "want one of scoreboard") {
+			s.Errorf("consumer without a store: status %d, %v; want 404 and the consumers with one", status, p)
+		}
+		s.api.Rebuild = func(context.Context, string, func()) (int, error) {
+			if status, p, _ := s.call("POST", "/api/rebuild/scoreboard", ""); status != 409 {
+				s.Errorf("during a rebuild: status %d, %v; want 409", status, p)
+			}
+			return 2, errors.New("the store is full")
+		}
+		status, line, _ = s.call("POST", "/api/rebuild/scoreboard", "")
+		if status != 200 || line["events"] != 2.0 || line["error"] != "the store is full" || line["done"] != nil {
+			s.Errorf("status %d, %v; want 2 events and the error", status, line)
+		}
+	})
 }

@@ -162,6 +162,17 @@ func TestTokens(t *testing.T) {
 	}
 }
 
+// A trusted client needs no token of the streams.
+func TestTrustedClient(t *testing.T) {
+	n := newNodeOf(t, memory.New(nil, nil), fanout.Options{Tokens: loadKeys(t, secretFile),
+		Trusted: func(r *http.Request) bool { return r.Header.Get("Authorization") == "Bearer trusted" }})
+	for token, want := range map[string]int{"trusted": 101, "other": 401} {
+		if status, detail, _ := n.try(t, "", http.Header{"Authorization": {"Bearer " + token}}); status != want {
+			t.Errorf("with the token %s: status %d, want %d; detail: %s", token, status, want, detail)
+		}
+	}
+}
+
 // Verify refuses a token without a claim that the policy requires. It refuses a token that does not
 // say what it allows, unless the policy has AllowAll.
 func TestTokenPolicy(t *testing.T) {

@@ -86,6 +86,9 @@ type Options struct {
 	Origins access.Origins
 	// Tokens verifies the tokens of clients. If it is nil, clients need no token.
 	Tokens *access.Keys
+	// Trusted reports whether a client may receive everything without a token that Tokens verifies. If it is
+	// nil, no client may.
+	Trusted func(*http.Request) bool
 	// Connections is the maximum number of connections. 0 means a maximum derived from the limit on
 	// open files.
 	Connections int

@@ -19,8 +19,8 @@ type Scope string
 
 // All scopes.
 const (
-	Read    Scope = "read"    // scoreboards, which are public unless the streams need tokens
-	Operate Scope = "operate" // sources, traces and instances; it includes Read and Metrics
+	Read    Scope = "read"    // scoreboards and streams, which are public unless the streams need tokens
+	Operate Scope = "operate" // sources, traces, instances and dead letters; it includes Read and Metrics
 	Change  Scope = "change"  // calls that change something; it includes Operate, but not Read or Metrics
 	Metrics Scope = "metrics" // metrics and the details of the health endpoints
 )

@@ -1,5 +1,5 @@
-// Package httpapi serves the HTTP API: polled matches, scoreboards, traces and
-// instances. A [guard.Guard] decides who may make each call. The API also serves its own
+// Package httpapi serves the HTTP API: polled matches, scoreboards, traces,
+// instances and dead letters. A [guard.Guard] decides who may make each call. The API also serves its own
 // OpenAPI document.
 package httpapi
 
@@ -10,13 +10,17 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"maps"
 	"net/http"
 	"strconv"
+	"sync/atomic"
 	"time"
 
 	"github.com/matchwire/matchwire/api"
+	"github.com/matchwire/matchwire/broker"
 	"github.com/matchwire/matchwire/consumers/scoreboard"
 	"github.com/matchwire/matchwire/event"
+	"github.com/matchwire/matchwire/internal/deadletters"
 	"github.com/matchwire/matchwire/internal/guard"
 	"github.com/matchwire/matchwire/internal/instances"
 	"github.com/matchwire/matchwire/internal/netguard"
@@ -34,7 +38,13 @@ type API struct {
 	Boards    scoreboard.Boards
 	Traces    *trace.Store
 	Instances *instances.Registry
-	Guard     *guard.Guard
+	Dead      deadletters.OnBroker
+	Publisher broker.Publisher
+	// Rebuild rebuilds the store of a consumer in Rebuildable. It calls progress for each event, and returns the
+	// number of events.
+	Rebuild     func(ctx context.Context, consumer string, progress func()) (int, error)
+	Rebuildable []string
+	Guard       *guard.Guard
 	// Pages says which addresses and ports pages may have.
 	Pages netguard.Policy
 	// Requests are the request settings in the config, by name.
@@ -44,7 +54,8 @@ type API struct {
 	// Calls limits the calls in progress; see [API.Limit]. If it is nil, there is no limit.
 	Calls *quota.Quota
 
-	recent cache
+	recent     cache
+	rebuilding atomic.Bool
 }
 
 // A Request describes named request settings. An API call can use the settings for a page on one of Hosts.
@@ -54,33 +65,46 @@ type Request struct {
 }
 
 const (
-	callTimeout = 10 * time.Second // time limit for a call
-	maxBody     = 16 << 10         // maximum size of a request body, in bytes
+	callTimeout = 10 * time.Second // time limit for a call, except a rebuild
+	maxBody     = 16 << 10         // maximum size of a request body, except an event, in bytes
 )
 
 // Handler returns a handler for the paths below /api/.
 func (a *API) Handler() http.Handler {
 	mux := http.NewServeMux()
-	for pattern, h := range map[string]handler{
-		"GET /api/matches":         a.require(guard.Operate, a.matches),
-		"POST /api/matches":        a.change(a.activate),
-		"GET /api/matches/{id}":    a.require(guard.Operate, a.match),
-		"DELETE /api/matches/{id}": a.change(a.deactivate),
-		"GET /api/scoreboard":      a.require(guard.Read, a.scoreboards),
-		"GET /api/scoreboard/{id}": a.require(guard.Read, a.scoreboard),
-		"GET /api/trace/{id}":      a.require(guard.Operate, a.trace),
-		"GET /api/instances":       a.require(guard.Operate, a.instances),
-		"GET /api/openapi.json":    a.openAPI,
-		"/api/":                    a.notFound,
-		"/api/matches":             a.methodNotAllowed("GET, POST"),
-		"/api/matches/{id}":        a.methodNotAllowed("GET, DELETE"),
-		"/api/scoreboard":          a.methodNotAllowed("GET"),
-		"/api/scoreboard/{id}":     a.methodNotAllowed("GET"),
-		"/api/trace/{id}":          a.methodNotAllowed("GET"),
-		"/api/instances":           a.methodNotAllowed("GET"),
-		"/api/openapi.json":        a.methodNotAllowed("GET"),
-	} {
-		mux.Handle(pattern, a.serve(h))
+	routes := map[string]handler{
+		"GET /api/matches":             a.require(guard.Operate, a.matches),
+		"POST /api/matches":            a.change(a.activate),
+		"GET /api/matches/{id}":        a.require(guard.Operate, a.match),
+		"DELETE /api/matches/{id}":     a.change(a.deactivate),
+		"GET /api/scoreboard":          a.require(guard.Read, a.scoreboards),
+		"GET /api/scoreboard/{id}":     a.require(guard.Read, a.scoreboard),
+		"GET /api/trace/{id}":          a.require(guard.Operate, a.trace),
+		"POST /api/rebuild/{consumer}": a.change(a.rebuild),
+		"GET /api/instances":           a.require(guard.Operate, a.instances),
+		"POST /api/events":             a.change(a.emit),
+		"GET /api/openapi.json":        a.openAPI,
+		"/api/":                        a.notFound,
+		"/api/matches":                 a.methodNotAllowed("GET, POST"),
+		"/api/matches/{id}":            a.methodNotAllowed("GET, DELETE"),
+		"/api/scoreboard":              a.methodNotAllowed("GET"),
+		"/api/scoreboard/{id}":         a.methodNotAllowed("GET"),
+		"/api/trace/{id}":              a.methodNotAllowed("GET"),
+		"/api/instances":               a.methodNotAllowed("GET"),
+		"/api/events":                  a.methodNotAllowed("POST"),
+		"/api/rebuild/{consumer}":      a.methodNotAllowed("POST"),
+		"/api/openapi.json":            a.methodNotAllowed("GET"),
+	}
+	maps.Copy(routes, a.deadRoutes())
+	for pattern, h := range routes {
+		timeout, body := callTimeout, int64(maxBody)
+		switch pattern {
+		case "POST /api/events":
+			body = maxEvent
+		case "POST /api/rebuild/{consumer}":
+			timeout = rebuildTimeout
+		}
+		mux.Handle(pattern, a.serve(h, timeout, body))
 	}
 	return a.Limit(mux)
 }
@@ -90,14 +114,14 @@ func (a *API) Handler() http.Handler {
 type handler func(w http.ResponseWriter, r *http.Request) error
 
 // serve returns an [http.Handler] that sets the deadline and the TID of each call, limits
-// the size of its body, and calls h. It writes an error from h as the response.
-func (a *API) serve(h handler) http.Handler {
+// the size of its body to body bytes, and calls h. It writes an error from h as the response.
+func (a *API) serve(h handler, timeout time.Duration, body int64) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		ctx, cancel := context.WithTimeout(r.Context(), callTimeout)
+		ctx, cancel := context.WithTimeout(r.Context(), timeout)
 		defer cancel()
 		w.Header().Set("Cache-Control", "no-store")
 		w.Header().Set("X-Content-Type-Options", "nosniff")
-		r.Body = http.MaxBytesReader(w, r.Body, maxBody)
+		r.Body = http.MaxBytesReader(w, r.Body, body)
 		tid, parent, err := callTID(r)
 		if err != nil {
 			w.Header().Set(tidHeader, event.NewTID().String())
@@ -189,7 +213,8 @@ func (a *API) writeError(w http.ResponseWriter, r *http.Request, err error) {
 		denied.Write(w)
 		return
 	case errors.As(err, &large):
-		e = apiError{http.StatusRequestEntityTooLarge, fmt.Sprintf("the request body is larger than %d bytes", maxBody), ""}
+		detail := fmt.Sprintf("the request body is larger than %d bytes", large.Limit)
+		e = apiError{http.StatusRequestEntityTooLarge, detail, ""}
 	case errors.Is(err, context.Canceled):
 		return
 	default:

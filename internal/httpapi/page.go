@@ -50,6 +50,14 @@ func (p *listing) close(next string) ([]byte, error) {
 	return p.text, nil
 }
 
+// closeWithTotal returns the complete page. total is the number of items that exist, on this page or not.
+func (p *listing) closeWithTotal(total int) ([]byte, error) {
+	if p.err != nil {
+		return nil, p.err
+	}
+	return fmt.Appendf(p.text, `],"total":%d}`, total), nil
+}
+
 // invalidPosition returns the error for an invalid value of the query parameter after.
 func invalidPosition(after string) error {
 	detail := "after " + strconv.Quote(after) + ": want the value of next from a response"

@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"net"
+	"net/http"
 	"slices"
 	"strings"
 	"time"
@@ -18,6 +19,7 @@ import (
 	"github.com/matchwire/matchwire/fanout/eventlog"
 	"github.com/matchwire/matchwire/fanout/presence"
 	"github.com/matchwire/matchwire/health"
+	"github.com/matchwire/matchwire/internal/guard"
 	"github.com/matchwire/matchwire/internal/monitor"
 	"github.com/matchwire/matchwire/internal/strictyaml"
 )
@@ -100,6 +102,7 @@ func (p *Pipeline) fanoutOptions(parts *roleParts, listen string) (fanout.Option
 		Checkpoints: eventlog.NewCheckpoints(parts.redis, parts.prefix),
 		Presence:    presence.NewStore(parts.redis, parts.prefix, parts.instance),
 		Tokens:      parts.guard.Streams, Trace: parts.trace, Log: p.log,
+		Trusted: func(r *http.Request) bool { return parts.guard.HasToken(r, guard.Read) },
 		Origins: c.Origins, Connections: c.Connections, Drain: cmp.Or(time.Duration(c.Drain), defaultDrain),
 		ConnectionsPerAddress: c.ConnectionsPerAddress, Timelines: c.Timelines,
 		TimelinesPerAddress: c.TimelinesPerAddress, SnapshotMatches: c.SnapshotMatches,

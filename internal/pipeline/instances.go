@@ -42,12 +42,8 @@ func hostname() string {
 }
 
 // announce registers the process as an instance until serving ends. When working ends, it announces
-// at once that the process is stopping. With an embedded Redis it does nothing, because no other
-// process can read the registry.
+// at once that the process is stopping.
 func (p *Pipeline) announce(working, serving context.Context, group *errgroup.Group, parts *roleParts, roles []Role) {
-	if p.servers.Embedded() {
-		return
-	}
 	self := instances.Instance{Name: parts.instance, Version: Version(), Started: time.Now().UTC()}
 	for _, r := range roles {
 		self.Roles = append(self.Roles, string(r))

@@ -24,6 +24,7 @@ import (
 	"github.com/matchwire/matchwire/consumers"
 	"github.com/matchwire/matchwire/consumers/scoreboard"
 	"github.com/matchwire/matchwire/health"
+	"github.com/matchwire/matchwire/internal/deadletters"
 	"github.com/matchwire/matchwire/internal/embedded"
 	"github.com/matchwire/matchwire/internal/guard"
 	"github.com/matchwire/matchwire/internal/httpapi"
@@ -427,6 +428,11 @@ func (p *Pipeline) startAPI(_ context.Context, _ *errgroup.Group, parts *rolePar
 	api := &httpapi.API{
 		Schedule: parts.schedule, Profiles: parts.library, Boards: scoreboard.NewBoards(parts.redis, parts.prefix),
 		Traces: traceStore(p.config, parts.redis), Instances: instances.New(parts.redis, parts.prefix, ""),
+		Dead:      deadletters.OnBroker{Broker: parts.broker, Consumers: slices.Sorted(maps.Keys(parts.consumers))},
+		Publisher: parts.broker, Rebuildable: rebuildable(parts.consumers),
+		Rebuild: func(ctx context.Context, consumer string, progress func()) (int, error) {
+			return p.rebuildFrom(ctx, parts.broker, parts.redis, consumer, progress)
+		},
 		Guard: parts.guard, Pages: p.config.Fetch.policy(), Recorder: parts.trace, Log: p.log,
 		Requests: p.config.apiRequests(),
 		Calls: quota.New(cmp.Or(p.config.API.CallsPerAddress, defaultCallsPerAddress),

@@ -10,6 +10,7 @@ import (
 	"sync"
 	"sync/atomic"
 
+	"github.com/redis/go-redis/v9"
 	"golang.org/x/sync/errgroup"
 
 	"github.com/matchwire/matchwire/broker"
@@ -31,22 +32,39 @@ func (p *Pipeline) Rebuild(ctx context.Context, name string, progress func()) (e
 	if err != nil {
 		return 0, err
 	}
-	if !all[name].Rebuilds {
-		maps.DeleteFunc(all, func(_ string, c consumers.Consumer) bool { return !c.Rebuilds })
+	if names := rebuildable(all); !slices.Contains(names, name) {
 		return 0, UsageError(fmt.Errorf("consumer %q is not enabled or cannot be rebuilt from the log: want one of %s",
-			name, strings.Join(slices.Sorted(maps.Keys(all)), ", ")))
+			name, strings.Join(names, ", ")))
 	}
 	broker, err := p.servers.ConnectBroker(ctx, p.config.Namespace, p.log)
 	if err != nil {
 		return 0, err
 	}
 	defer broker.Close()
+	return p.rebuildFrom(ctx, broker, store, name, progress)
+}
+
+// rebuildable returns the names of the consumers that can be rebuilt from the log, sorted.
+func rebuildable(all map[string]consumers.Consumer) []string {
+	var names []string
+	for _, name := range slices.Sorted(maps.Keys(all)) {
+		if all[name].Rebuilds {
+			names = append(names, name)
+		}
+	}
+	return names
+}
+
+// rebuildFrom is like Rebuild, with the servers that the caller has opened.
+func (p *Pipeline) rebuildFrom(
+	ctx context.Context, log broker.Log, store redis.UniversalClient, name string, progress func(),
+) (events int, err error) {
 	consumer, err := p.config.newConsumer(name, p.plugins, p.config.Host(name, store, p.log))
 	if err != nil {
 		return 0, err
 	}
 	err = consumer.While(ctx, func(ctx context.Context) error {
-		events, err = rebuild(ctx, broker, consumer, progress)
+		events, err = rebuild(ctx, log, consumer, progress)
 		return err
 	})
 	return events, err

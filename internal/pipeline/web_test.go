@@ -85,6 +85,8 @@ func TestGuardedEndpoints(t *testing.T) {
 		{main + "/api/matches", []string{"X-Forwarded-For", "192.0.2.1"}, 401},
 		{main + "/api/matches", []string{"X-Forwarded-For", "192.0.2.1", "Authorization", "Bearer " + testenv.Secret}, 200},
 		{main + "/api/instances", []string{"Via", "1.1 proxy"}, 401},
+		{main + "/api/dead", nil, 200},
+		{main + "/api/dead", []string{"Via", "1.1 proxy"}, 401},
 		{main + "/api/trace/" + event.NewTID().String(), []string{"Via", "1.1 proxy"}, 401},
 		{main + "/api/scoreboard", []string{"Via", "1.1 proxy"}, 200},
 		{main + "/metrics", nil, 200},
