@@ -135,6 +135,11 @@ internal/pipeline:             event health broker broker/memory broker/rabbit p
                                internal/quota internal/redact internal/redisclient internal/reload
                                internal/scheduler internal/strictyaml internal/trace
 
+internal/matchday:             event broker consumers consumers/notify consumers/notify/send fanout/web
+                               fixtures
+                               internal/pipeline internal/problem internal/strictyaml internal/trace
+                               parser/page parser/poll parser/profile parser/recording
+
 internal/season:               event parser/page parser/profile parser/reconcile
 internal/chaos:
 internal/parsertest:           event fixtures profiles parser/observation parser/page parser/poll parser/profile
@@ -150,7 +155,7 @@ app:                           event broker consumers consumers/shipped docs fan
                                parser/observation parser/page parser/poll parser/profile parser/recording
                                internal/apiclient internal/cli internal/configinit internal/datadir
                                internal/deadletters internal/emit internal/guard internal/instances
-                               internal/isolate internal/licences internal/pipeline internal/rights
+                               internal/isolate internal/licences internal/matchday internal/pipeline internal/rights
                                internal/strictyaml internal/trace
 cmd/matchwire:                 app
 .:

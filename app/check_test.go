@@ -195,6 +195,27 @@ func TestCheckFixtureAmongSamples(t *testing.T) {
 	}
 }
 
+// A page of a fixture can show no match on purpose. If it does show one, check reports it.
+func TestCheckUnusablePage(t *testing.T) {
+	t.Chdir(t.TempDir())
+	usable := fmt.Sprintf(tinyPage, 0, "Live", "")
+	write(t, map[string]string{
+		"tiny.yaml": tinyProfile,
+		"tiny/fixture.yaml": "profile: ../tiny.yaml\nmatch: m1\npages:\n  - {file: 1.html, at: 2026-11-28T15:00:00Z}\n" +
+			"  - {file: 2.html, at: 2026-11-28T15:05:00Z, unusable: true}\n",
+		"tiny/1.html": usable,
+		"tiny/2.html": "<p>We are back soon.</p>",
+	})
+	if code, out, errs := call(t, "", nil, "check", "tiny.yaml"); code != 0 || !strings.Contains(out, "2 sample pages") {
+		t.Errorf("exit %d, want 0 and 2 sample pages:\n%s%s", code, out, errs)
+	}
+	write(t, map[string]string{"tiny/2.html": usable})
+	const want = "tiny/2.html: the page is usable, although fixture.yaml has unusable: true"
+	if code, out, _ := call(t, "", nil, "check", "tiny.yaml"); code != 1 || !strings.Contains(out, want) {
+		t.Errorf("exit %d, want 1 and %q in:\n%s", code, want, out)
+	}
+}
+
 // record saves each new version of a page, and a copy of the profile. replay replays the
 // recording.
 func TestRecord(t *testing.T) {

@@ -12,6 +12,7 @@ import (
 	"github.com/matchwire/matchwire/event"
 	"github.com/matchwire/matchwire/fanout/access"
 	"github.com/matchwire/matchwire/internal/cli"
+	"github.com/matchwire/matchwire/internal/matchday"
 	"github.com/matchwire/matchwire/internal/pipeline"
 )
 
@@ -21,10 +22,14 @@ func demoCommand(c *console) *cobra.Command {
 		Use:   "demo [DIR…]",
 		Short: "Play recorded matches through the whole pipeline in one process.",
 		Long: `Arguments:
-  DIR…  Fixture folders with your own recordings (default: three included matches)
+  DIR…  Fixture folders with your own recordings (default: an included match day)
 
-Plays three recorded matches at the same time through an embedded broker and store, at 60 times real speed. The
-demo needs no servers and no network. It prints each event.
+Plays a day with matches of eight sports through an embedded broker and store, at 60 times real speed. The day takes
+about six minutes. The video assistant takes a goal back, a page corrects a scorer, and a source fails for some
+minutes. The demo needs no servers and no network. It prints each event.
+
+The live page has buttons that change the speed for all viewers. It also shows the notifications that a phone would
+show.
 
 If you name folders, the demo plays your recordings instead, with the profiles and consumers of the config. It
 then sends the notifications, so you can test them. It prints each notification that a channel sends. For each
@@ -55,8 +60,8 @@ type demo struct {
 }
 
 func (d *demo) run(ctx context.Context, c *console) error {
-	liveURL, what := "", "three matches"
-	play := pipeline.Demo{Speed: float64(d.speed), Plugins: c.plugins, Log: c.log}
+	liveURL, what := "", "a match day"
+	play := matchday.Demo{Speed: float64(d.speed), Plugins: c.plugins, Log: c.log}
 	if len(d.dirs) > 0 {
 		var err error
 		if play.Config, err = c.config(); err != nil {
@@ -93,7 +98,7 @@ func (d *demo) run(ctx context.Context, c *console) error {
 		fmt.Fprintln(text, pipeline.FormatEvent(e))
 	}
 	if len(d.dirs) > 0 {
-		play.OnAttempt = func(a pipeline.Attempt) {
+		play.OnAttempt = func(a matchday.Attempt) {
 			if line := a.Line(); line != "" {
 				output.Lock()
 				defer output.Unlock()

@@ -501,7 +501,7 @@ func TestDemo(t *testing.T) {
 			continue
 		}
 		for _, want := range []string{
-			`msg="page read" tid=` + e.TID.String(), "msg=notification consumer=notify channel=log tid=" + e.TID.String(),
+			`msg="page read" tid=` + e.TID.String(), "msg=notification consumer=notify channel=inbox tid=" + e.TID.String(),
 		} {
 			// The frame can arrive before the consumer logs its line.
 			p.eventually(want, func() bool { return strings.Contains(p.output(), want) })
@@ -560,8 +560,8 @@ func TestDemoPrintsWhatChannelsSend(t *testing.T) {
 		dir + "/tiny.yaml": strings.Replace(tinyProfile, "Live: live", "1H: live 1h", 1),
 		dir + "/fixture.yaml": "profile: tiny.yaml\nmatch: m1\npages:\n" +
 			"  - {file: 0.html, at: 2026-11-28T15:00:00Z}\n  - {file: 1.html, at: 2026-11-28T15:31:00Z}\n" +
-			"  - {file: 2.html, at: 2026-11-28T15:32:00Z}\n  - {file: 3.html, at: 2026-11-28T15:33:00Z}\n" +
-			"  - {file: 4.html, at: 2026-11-28T15:34:00Z}\n",
+			"  - {file: 2.html, at: 2026-11-28T15:32:00Z}\n  - {file: 3.html, at: 2026-11-28T16:50:00Z}\n" +
+			"  - {file: 4.html, at: 2026-11-28T16:51:00Z}\n",
 		dir + "/0.html": page(0, "1H", ""), dir + "/1.html": page(1, "1H", noScorer), dir + "/2.html": page(1, "1H", scorer),
 		dir + "/3.html": page(1, "FT", scorer), dir + "/4.html": page(2, "FT", scorer+late),
 	})

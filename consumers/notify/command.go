@@ -111,7 +111,7 @@ func (t *Try) Run(ctx context.Context, h consumers.Host, out io.Writer) error {
 	if !ok {
 		return fmt.Errorf("no channel %q: want one of %s", t.Channel, p.channelNames())
 	}
-	n, err := p.notifier(t.Channel, settings, h)
+	n, err := p.notifier(t.Channel, settings, h, options)
 	if err != nil {
 		return err
 	}

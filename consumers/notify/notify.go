@@ -31,7 +31,14 @@ import (
 )
 
 // New returns the consumer. It has a part for each channel.
-func New(h consumers.Host) (consumers.Consumer, error) {
+func New(h consumers.Host) (consumers.Consumer, error) { return newConsumer(h, options) }
+
+// With returns a function like [New], whose senders call services with options.
+func With(o send.Options) consumers.Maker {
+	return func(h consumers.Host) (consumers.Consumer, error) { return newConsumer(h, o) }
+}
+
+func newConsumer(h consumers.Host, o send.Options) (consumers.Consumer, error) {
 	set, err := read(h)
 	if err != nil {
 		return consumers.Consumer{}, err
@@ -39,7 +46,7 @@ func New(h consumers.Host) (consumers.Consumer, error) {
 	all := consumers.Consumer{Parts: map[string]consumers.Consumer{}}
 	pushes := map[string]*subscribers{}
 	for name, c := range set.Channels {
-		n, err := set.notifier(name, c, h)
+		n, err := set.notifier(name, c, h, o)
 		if err != nil {
 			return consumers.Consumer{}, err
 		}

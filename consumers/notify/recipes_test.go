@@ -26,6 +26,7 @@ import (
 	"github.com/matchwire/matchwire/consumers/notify/send"
 	"github.com/matchwire/matchwire/consumers/shipped"
 	"github.com/matchwire/matchwire/event"
+	"github.com/matchwire/matchwire/internal/matchday"
 	"github.com/matchwire/matchwire/internal/pipeline"
 	"github.com/matchwire/matchwire/internal/testenv"
 	"github.com/matchwire/matchwire/parser/recording"
@@ -113,15 +114,15 @@ func load(t *testing.T, config string, files map[string]string) pipeline.Config 
 // the attempts of notify to handle an event.
 func play(
 	t *testing.T, c pipeline.Config, recordings []string, pages int, done func(site string) bool,
-) []pipeline.Attempt {
+) []matchday.Attempt {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
 	defer cancel()
-	var attempts []pipeline.Attempt // complete when Run has returned
+	var attempts []matchday.Attempt // complete when Run has returned
 	site, ended := make(chan string, 1), make(chan struct{})
-	d := pipeline.Demo{Config: c, Plugins: shipped.Plugins(), Log: slog.New(slog.DiscardHandler),
+	d := matchday.Demo{Config: c, Plugins: shipped.Plugins(), Log: slog.New(slog.DiscardHandler),
 		OnListen: func(a net.Addr) { site <- "http://" + a.String() }, OnEvent: func(event.Event) {},
-		OnAttempt: func(a pipeline.Attempt) {
+		OnAttempt: func(a matchday.Attempt) {
 			if strings.HasPrefix(a.Consumer, "notify.") {
 				attempts = append(attempts, a)
 			}

@@ -323,11 +323,11 @@ func (q quietSettings) hours(pos strictyaml.Pos) (*quiet, error) {
 	return &hours, nil
 }
 
-// options change how senders call services. Only tests set them.
+// options change how the senders of New call services. Only tests set them.
 var options send.Options
 
 // notifier checks the settings of a channel and returns its notifier.
-func (p plan) notifier(name string, c send.Channel, h consumers.Host) (*notifier, error) {
+func (p plan) notifier(name string, c send.Channel, h consumers.Host, o send.Options) (*notifier, error) {
 	keys := h.Prefix + "notify:" + name + ":"
 	log := h.Log.With("channel", name)
 	n := &notifier{
@@ -345,7 +345,7 @@ func (p plan) notifier(name string, c send.Channel, h consumers.Host) (*notifier
 		}
 	}
 	var err error
-	if n.sender, err = c.Sender(name, h, options); err != nil {
+	if n.sender, err = c.Sender(name, h, o); err != nil {
 		return nil, err
 	}
 	if push, ok := n.sender.(*send.Push); ok {

@@ -98,7 +98,15 @@ func (f *file) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 func Handler(origins []string) http.Handler { return HandlerOf(Files(), origins) }
 
 // HandlerOf is like [Handler], for the files of another version of the page.
-func HandlerOf(files fs.FS, origins []string) http.Handler {
+func HandlerOf(files fs.FS, origins []string) http.Handler { return handlerOf(files, origins, "") }
+
+// DemoHandler is like [Handler], but the pages load demo.js. It shows what the server of the demo sends at /demo.
+func DemoHandler(origins []string) http.Handler {
+	return handlerOf(Files(), origins, `<meta name="matchwire-demo" content="demo">`)
+}
+
+// handlerOf is like [HandlerOf]. It adds meta to the head of each page.
+func handlerOf(files fs.FS, origins []string, meta string) http.Handler {
 	mux := http.NewServeMux()
 	var first []string // modules that the page needs first
 	err := fs.WalkDir(files, ".", func(name string, d fs.DirEntry, err error) error {
@@ -128,8 +136,8 @@ func HandlerOf(files fs.FS, origins []string) http.Handler {
 		panic(err) // the files are embedded
 	}
 	page, _ := fs.ReadFile(files, "index.html")
-	mux.Handle("GET /{$}", newFile("index.html", withHead(page, "", first)))
-	mux.Handle("GET /match/{id}", newFile("index.html", withHead(page, `<base href="../">`, first)))
+	mux.Handle("GET /{$}", newFile("index.html", withHead(page, meta, first)))
+	mux.Handle("GET /match/{id}", newFile("index.html", withHead(page, `<base href="../">`+meta, first)))
 	for pattern, base := range map[string]string{"GET /embed": "", "GET /embed/{id}": `<base href="../">`} {
 		embedded := newFile("index.html", withHead(page, base, first))
 		for _, o := range origins {
@@ -146,10 +154,10 @@ func isNeededFirst(name string) bool {
 		slices.Contains([]string{"live.js", "matches.js", "dist/preact.js", "words/en.js", "words/en.names.js"}, name)
 }
 
-// withHead returns the page with a base and with hints to load modules, at the beginning of its head.
-func withHead(page []byte, base string, modules []string) []byte {
+// withHead returns the page with elements and with hints to load modules, at the beginning of its head.
+func withHead(page []byte, elements string, modules []string) []byte {
 	var head strings.Builder
-	head.WriteString("<head>" + base)
+	head.WriteString("<head>" + elements)
 	for _, name := range modules {
 		fmt.Fprintf(&head, `<link rel="modulepreload" href="%s">`, name)
 	}

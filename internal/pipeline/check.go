@@ -146,7 +146,7 @@ func (k *checker) checkShipped(ctx context.Context) error {
 		return err
 	}
 	for _, m := range manifests {
-		f, err := shippedFixture(path.Dir(m))
+		f, err := ShippedFixture(path.Dir(m))
 		if err != nil {
 			return err
 		}
@@ -188,7 +188,7 @@ func Plural(n int, noun string) string {
 	return fmt.Sprintf("%d %ss", n, noun)
 }
 
-// checkFixture parses every page of a fixture. Each page must be usable and have no
+// checkFixture parses every page of a fixture. Each page must be usable, unless the fixture says otherwise, and have no
 // problems. It returns the number of different pages, and the problems of each page as
 // summarized by problemLines.
 func checkFixture(ctx context.Context, f *recording.Fixture, p *profile.Profile) (pages int, errs []string) {
@@ -204,7 +204,13 @@ func checkFixture(ctx context.Context, f *recording.Fixture, p *profile.Profile)
 			continue
 		}
 		_, problems, err := p.Extract(ctx, page)
-		if err != nil {
+		switch {
+		case fp.Unusable && err == nil:
+			problems = []observation.Problem{{Message: "the page is usable, although " + recording.ManifestName +
+				" has unusable: true"}}
+		case fp.Unusable:
+			problems = nil
+		case err != nil:
 			problems = []observation.Problem{{Message: err.Error()}}
 		}
 		errs = append(errs, problemLines(f.Path(fp), problems)...)
@@ -336,6 +342,11 @@ func (k *checker) checkFolder(
 func isFixture(in fs.FS, dir string) bool {
 	_, err := fs.Stat(in, path.Join(dir, recording.ManifestName))
 	return err == nil
+}
+
+// ShippedFixture loads a fixture that the binary contains. dir is like soccer/one-goal.
+func ShippedFixture(dir string) (*recording.Fixture, error) {
+	return loadFixture(fixtures.FS, dir, path.Join("fixtures", dir))
 }
 
 // loadFixture loads the fixture in a folder. Errors name the folder as displayName.

@@ -202,6 +202,9 @@ func (p *Pipeline) startFanout(ctx context.Context, group *errgroup.Group, parts
 	}
 	hub := fanout.NewHub(options)
 	parts.web.Handle("/", hub.Handler())
+	for pattern, h := range p.Handlers {
+		parts.web.Handle(pattern, h)
+	}
 	parts.serves = true
 	parts.health.Add(monitor.Check{Name: "fanout", Ready: true,
 		Run: func(context.Context) []health.Issue { return hub.Health() }})

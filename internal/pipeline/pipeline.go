@@ -93,6 +93,8 @@ type Pipeline struct {
 	// Feed, if not nil, replaces polling in the roles parser and scheduler. If it
 	// returns an error, Run stops.
 	Feed func(ctx context.Context, lib profile.Library, in *poll.Ingester) error
+	// Handlers are additional HTTP handlers of the role fanout, by pattern.
+	Handlers map[string]http.Handler
 	// Observe, if not nil, returns the replacement for each consumer and each part of a consumer.
 	Observe func(name string, c consumers.Consumer) consumers.Consumer
 }

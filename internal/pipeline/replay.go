@@ -94,8 +94,9 @@ func (r Replay) play(ctx context.Context, ingester *poll.Ingester, out *outbox.R
 		}
 		return r.Each(events)
 	}
-	p := &recording.Replayer{
-		Library: r.Library, Ingester: ingester, Speed: r.Speed, AsLive: r.AsLive, Each: each,
+	p := &recording.Replayer{Library: r.Library, Ingester: ingester, AsLive: r.AsLive, Each: each}
+	if r.Speed > 0 {
+		p.Pace = recording.NewPace(r.Speed)
 	}
 	return p.Play(ctx, r.Fixtures)
 }

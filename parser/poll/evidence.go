@@ -18,7 +18,7 @@ func (t *Tracker) provenance(ctx context.Context, url string, at time.Time) reco
 	return reconcile.Provenance{
 		TID: event.TIDFrom(ctx), CausationID: t.cause,
 		Site: "/parser/" + t.profile.Name, Tracker: t.id, At: at,
-		Aliases: t.ingester.Aliases, Replay: t.ingester.Replay, Hurried: t.ingester.Hurried,
+		Aliases: t.ingester.Aliases, Replay: t.ingester.Replay,
 		Evidence: event.Evidence{URL: url},
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"reflect"
+	"time"
 
 	"github.com/google/uuid"
 
@@ -28,9 +29,14 @@ type Ingester struct {
 	Archive *page.Archive       // saves pages that produced events; may be nil
 	Log     *slog.Logger
 
-	Replay  bool   // whether the pages come from a recording; the events are then marked as replayed
-	Hurried bool   // whether the pages arrive faster than during the match; see [reconcile.Provenance]
-	Suffix  string // appended to every match ID, so that a replay does not change live matches
+	Replay bool   // whether the pages come from a recording; the events are then marked as replayed
+	Suffix string // appended to every match ID, so that a replay does not change live matches
+
+	// Live means that the events have the current time instead of the times of their pages. A recording that is
+	// handled like live pages can then have any speed.
+	Live bool
+	// Shift is added to the kick-off times that pages show.
+	Shift time.Duration
 }
 
 // A PageKeeper saves pages that a profile cannot parse completely, so that you can fix the profile.
@@ -66,6 +72,9 @@ func (in *Ingester) reconcile(
 			o.Match.Home, o.Match.Away)
 	}
 	o.Match.ID += in.Suffix
+	if !o.Match.Start.IsZero() {
+		o.Match.Start = o.Match.Start.Add(in.Shift)
+	}
 	change := func(s reconcile.State) (reconcile.State, []event.Event, error) {
 		next, events, err := reconcile.Match(s, o, from)
 		view := next.Views[from.Site]
@@ -116,6 +125,9 @@ func (in *Ingester) update(
 		if len(events) == 0 && (known || !next.Known()) && reflect.DeepEqual(next, state) {
 			return nil, known, nil
 		}
+		if in.Live {
+			setTime(&state, &next, events, time.Now().UTC())
+		}
 		messages, err := encode(events)
 		if err != nil {
 			return nil, known, err
@@ -138,6 +150,17 @@ func (in *Ingester) update(
 		return events, known, nil
 	}
 	return nil, true, fmt.Errorf("%w, %d times in a row", ErrConflict, maxAttempts)
+}
+
+// setTime replaces the time of the page in events, and in next if the match is now stale. known is the state
+// before the page.
+func setTime(known, next *reconcile.State, events []event.Event, now time.Time) {
+	for i := range events {
+		events[i].Time = now
+	}
+	if stale := next.Match.Stale; stale != nil && known.Match.Stale == nil {
+		stale.Since = now // the events have the same pointer
+	}
 }
 
 func encode(events []event.Event) ([]broker.Message, error) {

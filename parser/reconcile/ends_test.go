@@ -199,22 +199,6 @@ func TestEndsInOtherSports(t *testing.T) {
 	}
 }
 
-// If Hurried is set, the pages follow each other faster than the match was played. Then their times
-// do not decide whether an end is too early.
-func TestHurriedPages(t *testing.T) {
-	t.Parallel()
-	from := parsertest.Provenance(parsertest.Noon)
-	from.Hurried = true
-	state, _, err := reconcile.Match(reconcile.State{Epoch: "e"}, inFirstHalf(12, event.Score{}), from)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if state, _, err = reconcile.Match(state, observed(event.Final, "", event.Score{}), from); err != nil ||
-		state.Match.Status != event.Final {
-		t.Errorf("status %s, error %v, want final", state.Match.Status, err)
-	}
-}
-
 // After the end of a match, a preview changes nothing, no matter how long the page shows it. The match
 // may have become final on an earlier page, or on another site.
 func TestPreviewAfterTheEnd(t *testing.T) {

@@ -107,11 +107,10 @@ const (
 )
 
 // decideEnd returns the decision on the end that a page shows, and the hold of the page's site after
-// the page. An end on the first page of a match is always accepted, and so is an end if from.Hurried
-// is set.
+// the page. An end on the first page of a match is always accepted.
 func decideEnd(known *State, o *observation.Observation, from *Provenance) (endDecision, *Hold) {
 	over := known.Match.Status.Rank() >= event.Ended.Rank()
-	if !o.Match.Status.Over() || !known.Known() || over || from.Hurried {
+	if !o.Match.Status.Over() || !known.Known() || over {
 		return endPossible, nil
 	}
 	early := from.At.Before(earliestEnd(known, o)) || isUnlikelyDraw(o) ||
@@ -343,7 +342,7 @@ func showsPreview(known *State, v *View, o *observation.Observation, from *Prove
 	if !start.IsZero() && !now.IsZero() && now.Sub(start).Abs() >= kickoffJitter {
 		return false
 	}
-	return from.Hurried || !from.At.Before(cmp.Or(now, start))
+	return !from.At.Before(cmp.Or(now, start))
 }
 
 // playPolls is the minimum number of pages that must have shown play before a preview contradicts the

@@ -215,7 +215,6 @@ type Provenance struct {
 	Evidence    event.Evidence      // URL and snapshot; each event adds the path of its row
 	Aliases     observation.Aliases // aliases of team names; may be nil
 	Replay      bool                // mark the events as replayed from a recording
-	Hurried     bool                // the pages are read faster than the match was played
 }
 
 // seenStep is the minimum time between two updates of a reader in State.Seen. It avoids saving an

@@ -38,19 +38,22 @@ type FixturePage struct {
 	File    string            `yaml:"file"` // compressed if the name ends in .gz
 	At      time.Time         `yaml:"at"`
 	Headers map[string]string `yaml:"headers,omitempty"` // response headers, see page.KeptHeaders
+	// Unusable says that the page shows no match, for example because the site was down.
+	Unusable bool `yaml:"unusable,omitempty"`
 }
 
 // UnmarshalYAML decodes a page. It returns an error if the page has no time.
 func (p *FixturePage) UnmarshalYAML(n ast.Node) error {
 	var plain struct {
-		File    string            `yaml:"file"`
-		At      strictyaml.Time   `yaml:"at"`
-		Headers map[string]string `yaml:"headers"`
+		File     string            `yaml:"file"`
+		At       strictyaml.Time   `yaml:"at"`
+		Headers  map[string]string `yaml:"headers"`
+		Unusable bool              `yaml:"unusable"`
 	}
 	if err := strictyaml.DecodeNode(n, &plain); err != nil {
 		return err
 	}
-	*p = FixturePage{strings.TrimPrefix(plain.File, "./"), time.Time(plain.At), plain.Headers}
+	*p = FixturePage{strings.TrimPrefix(plain.File, "./"), time.Time(plain.At), plain.Headers, plain.Unusable}
 	if p.At.IsZero() {
 		return strictyaml.PosOf(n).Errorf("set at: every page needs the time of its fetch, like 2026-11-28T15:00:00Z")
 	}

@@ -18,9 +18,10 @@ type Replayer struct {
 	Library  profile.Library
 	Ingester *poll.Ingester
 
-	// Speed is a multiple of the recorded speed. 0 means without pauses.
-	Speed float64
-	// AsLive replaces the recorded times of the pages with the current time.
+	// Pace is the speed of the replay. If it is nil, the replay has no pauses.
+	Pace *Pace
+	// AsLive handles the pages as if the recording began now. The times of pages and kick-offs are moved
+	// accordingly. The events have the current time, whatever the speed is.
 	AsLive bool
 	// Each is called after each page, with the context of the page's job. It may be nil. If Each
 	// returns an error, Play returns that error.
@@ -32,42 +33,88 @@ type step struct {
 	fixture *Fixture
 	tracker *poll.Tracker
 	page    FixturePage
+	shift   time.Duration // added to the time of the page
 	after   time.Duration // time since the start of the replay, at the recorded speed
 }
 
 // Play replays fixtures. If the recordings of fixtures overlap in time, their pages are replayed in
 // the order in which they were fetched. Fixtures from different times are replayed together if
-// Speed is positive, and otherwise one after the other, the earliest first. Play returns when all
+// Pace is set, and otherwise one after the other, the earliest first. Play returns when all
 // fixtures have ended, when ctx ends, or at the first error. Each page is a job with its own TID. An
 // unusable page is an error only in a fixture of one page.
 func (r *Replayer) Play(ctx context.Context, fixtures []*Fixture) error {
 	var steps []step
-	ingester := *r.Ingester
-	ingester.Hurried = r.AsLive && r.Speed != 1
 	for _, f := range fixtures {
-		p, err := f.profile(r.Library)
+		more, err := r.steps(Entry{f, f.Pages[0].At.Sub(began(f, fixtures))}, 0)
 		if err != nil {
 			return err
 		}
-		tracker := ingester.Track(p, f.Match)
-		begin := began(f, fixtures)
-		for _, page := range f.Pages {
-			steps = append(steps, step{f, tracker, page, page.At.Sub(begin)})
-		}
+		steps = append(steps, more...)
 	}
 	slices.SortStableFunc(steps, func(a, b step) int {
-		if r.Speed > 0 {
+		if r.Pace != nil {
 			return cmp.Compare(a.after, b.after)
 		}
 		return a.page.At.Compare(b.page.At)
 	})
-	start := time.Now()
+	return r.play(ctx, steps)
+}
+
+// An Entry is a fixture in the programme of a day.
+type Entry struct {
+	Fixture *Fixture
+	Start   time.Duration // time from the start of the replay to the first page, at the recorded speed
+}
+
+// PlayDay is like [Replayer.Play], but each fixture begins at its Start. The wait between two pages of a fixture is
+// at most longest, at the recorded speed.
+func (r *Replayer) PlayDay(ctx context.Context, day []Entry, longest time.Duration) error {
+	var steps []step
+	for _, e := range day {
+		more, err := r.steps(e, longest)
+		if err != nil {
+			return err
+		}
+		steps = append(steps, more...)
+	}
+	slices.SortStableFunc(steps, func(a, b step) int { return cmp.Compare(a.after, b.after) })
+	return r.play(ctx, steps)
+}
+
+// steps returns the steps of one fixture. If longest is positive, it limits the wait between two steps.
+func (r *Replayer) steps(e Entry, longest time.Duration) ([]step, error) {
+	p, err := e.Fixture.profile(r.Library)
+	if err != nil {
+		return nil, err
+	}
+	first, shift, ingester := e.Fixture.Pages[0].At, time.Duration(0), *r.Ingester
+	if r.AsLive {
+		shift = time.Now().Add(e.Start).Sub(first)
+		ingester.Live, ingester.Shift = true, shift
+	}
+	tracker := ingester.Track(p, e.Fixture.Match)
+	var steps []step
+	after, before := e.Start, first
+	for _, page := range e.Fixture.Pages {
+		wait := page.At.Sub(before)
+		if longest > 0 {
+			wait = min(wait, longest)
+		}
+		after, before = after+wait, page.At
+		steps = append(steps, step{e.Fixture, tracker, page, shift, after})
+	}
+	return steps, nil
+}
+
+// play ingests the pages of steps, each when it is due.
+func (r *Replayer) play(ctx context.Context, steps []step) error {
+	if r.Pace != nil {
+		r.Pace.begin()
+	}
 	for _, s := range steps {
-		if r.Speed > 0 {
-			due := start.Add(time.Duration(float64(s.after) / r.Speed))
-			select {
-			case <-ctx.Done():
-			case <-time.After(time.Until(due)):
+		if r.Pace != nil {
+			if err := r.Pace.wait(ctx, s.after); err != nil {
+				return err
 			}
 		}
 		if ctx.Err() != nil {
@@ -99,9 +146,7 @@ func (r *Replayer) ingest(ctx context.Context, s step) error {
 	if err != nil {
 		return err
 	}
-	if r.AsLive {
-		page.At = time.Now().UTC()
-	}
+	page.At = page.At.Add(s.shift)
 	job := event.WithTID(ctx, event.NewTID())
 	events, err := s.tracker.Ingest(job, page)
 	if err != nil && len(s.fixture.Pages) == 1 {

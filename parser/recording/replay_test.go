@@ -16,7 +16,7 @@ import (
 )
 
 // The pages of fixtures that overlap in time are replayed in the order in which they were fetched.
-// Other fixtures are replayed together if Speed is positive, and otherwise one after the other.
+// Other fixtures are replayed together if Pace is set, and otherwise one after the other.
 func TestReplayOrder(t *testing.T) {
 	fixture := func(name string, seconds ...int) *recording.Fixture {
 		manifest := "profile: small\nmatch: m1\npages:\n"
@@ -54,11 +54,14 @@ func TestReplayOrder(t *testing.T) {
 		{10_000, []*recording.Fixture{late, a}, "[late/0 a/0 late/1 a/1 a/2]"},
 	} {
 		var got []string
-		p := &recording.Replayer{Library: library, Ingester: parsertest.Ingester(t), Speed: tc.speed,
+		p := &recording.Replayer{Library: library, Ingester: parsertest.Ingester(t),
 			Each: func(_ context.Context, fetched page.Page, _ []event.Event) error {
 				got = append(got, fetched.File[:len(fetched.File)-len(".html")])
 				return nil
 			}}
+		if tc.speed > 0 {
+			p.Pace = recording.NewPace(tc.speed)
+		}
 		if err := p.Play(t.Context(), slices.Clone(tc.fixtures)); err != nil || fmt.Sprint(got) != tc.want {
 			t.Errorf("the order at speed %v is %v, error %v, want %s", tc.speed, got, err, tc.want)
 		}

@@ -15,9 +15,8 @@ import (
 	"github.com/matchwire/matchwire/parser/recording"
 )
 
-// Each fixture with a file events.txt produces the events in that file, one on each line. These
-// fixtures show how a sport differs from others, and are not in the demo. A line ends with the situation
-// of the match if the situation has changed.
+// Each fixture with a file events.txt produces the events in that file, one on each line. A line ends
+// with the situation of the match if the situation has changed.
 func TestSports(t *testing.T) {
 	goldens, err := filepath.Glob("../../fixtures/*/*/events.txt")
 	if err != nil || len(goldens) < 10 {

@@ -15,6 +15,7 @@ import { setting, settings, showInURL, stream as streamOptions } from "./setting
 import * as watch from "./watch.js";
 import { load, t } from "./words.js";
 
+const { Demo } = document.querySelector("meta[name=matchwire-demo]") ? await import("../demo.js") : {};
 const model = new Model();
 const route = signal(routeOf()); // the ID of the match in view, or "" for the list
 
@@ -159,6 +160,7 @@ function App() {
     <a class="skip" href="#main" onClick=${(e) => { e.preventDefault(); document.getElementById("main").focus(); }}>${t("skip")}</a>
     <header class="top"><h1><a href=${back.href} onClick=${back.onClick}><img src=${new URL("icon.svg", root).href} alt="" width="26" height="26" /> matchwire <span>${t("live").toLowerCase()}</span></a></h1><${Status} /></header>
     <${Controls} model=${model} inMatch=${!!id} extra=${html`<${Extra} /><${Alerts} model=${model} />`} />
+    ${Demo && html`<${Demo} />`}
     <${watch.Watch} />
     <${Notices} />
     <main id="main" tabindex="-1" class=${model.loaded.value && name !== "live" ? "offline" : ""}>${id ? html`<${MatchView} key=${id} id=${id} model=${model} back=${back} />` : html`<${List} model=${model} open=${open} />`}</main>
