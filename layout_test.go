@@ -58,8 +58,8 @@ parser/recording:              event parser/page parser/poll parser/profile inte
 consumers:                     event broker health internal/strictyaml internal/trace
 consumers/archive:             event broker consumers internal/cli
 consumers/exec:                event broker consumers internal/strictyaml
-consumers/notify:              event broker consumers consumers/notify/send internal/clientaddr internal/problem
-                               internal/jq internal/ratelimit
+consumers/notify:              event broker consumers consumers/notify/send internal/cli internal/clientaddr
+                               internal/jq internal/problem internal/ratelimit
                                internal/strictyaml internal/trace
 consumers/notify/send:         event broker consumers internal/jq internal/netguard internal/redact internal/retryafter
                                internal/strictyaml
@@ -121,14 +121,16 @@ internal/metrics:              event parser/poll
 internal/migrate:
 internal/monitor:              health
 internal/httpapi:              event api broker consumers/scoreboard parser/page parser/poll parser/profile
-                               internal/clientaddr internal/deadletters internal/emit internal/guard internal/instances internal/netguard
+                               internal/clientaddr internal/deadletters internal/emit internal/guard
+                               internal/instances internal/netguard
                                internal/problem internal/quota internal/scheduler internal/trace
 internal/gateway:              internal/clientaddr internal/instances internal/nonblock internal/problem
 internal/pipeline:             event health broker broker/memory broker/rabbit parser/observation parser/page
                                parser/poll parser/profile parser/recording
                                consumers consumers/exec consumers/notify consumers/scoreboard fanout fanout/access
                                fanout/eventlog fanout/presence fixtures profiles
-                               internal/deadletters internal/embedded internal/gateway internal/guard internal/httpapi internal/httpserver
+                               internal/deadletters internal/embedded internal/gateway internal/guard
+                               internal/httpapi internal/httpserver
                                internal/instances internal/metrics internal/migrate internal/monitor
                                internal/netguard
                                internal/outbox

@@ -241,19 +241,20 @@ func TestDocumentedNotify(t *testing.T) {
 		}
 	}
 	blocks := regexp.MustCompile("(?s)```yaml\n(.*?)```").FindAllStringSubmatch(string(text), -1)
-	if len(blocks) != 2 {
-		t.Fatalf("%d blocks of YAML, want 2: the settings and a file of texts", len(blocks))
+	if len(blocks) != 3 {
+		t.Fatalf("%d blocks of YAML, want 3: the settings, the config of the preview and a file of texts", len(blocks))
 	}
 	t.Setenv("CHAT_URL", "https://discord.com/api/webhooks/12345678901234567/"+strings.Repeat("abcd", 17))
 	t.Setenv("MAIL_PASSWORD", "abcdefgh")
 	write("hook-secret", "whsec_"+strings.Repeat("AAAA", 10))
 	write("settings.yaml", blocks[0][1])
-	write("texts/en.yaml", blocks[1][1])
+	write("preview.yaml", blocks[1][1])
+	write("texts/en.yaml", blocks[2][1])
 	write("texts.yaml", "consumers:\n  notify: {templates: texts}\n")
 	if code, _, errs := call(t, "", nil, "notify", "keys", filepath.Join(dir, "vapid.json")); code != 0 {
 		t.Fatalf("notify keys: exit %d, want 0: %s", code, errs)
 	}
-	for _, file := range []string{"settings.yaml", "texts.yaml"} {
+	for _, file := range []string{"settings.yaml", "preview.yaml", "texts.yaml"} {
 		if code, _, errs := call(t, "", nil, "check", "--config", filepath.Join(dir, file)); code != 0 {
 			t.Errorf("check --config %s: exit %d, want 0: %s", file, code, errs)
 		}
@@ -262,5 +263,45 @@ func TestDocumentedNotify(t *testing.T) {
 	want := "[Test] GOAL! Test Player for Toronto FC (New York City FC 0-1 Toronto FC)\n"
 	if code != 0 || !strings.HasPrefix(out, want) {
 		t.Errorf("notify try: exit %d, output %q %s; want 0 and %q", code, out, errs, want)
+	}
+}
+
+// The command notify preview prints the lines that docs/notify.md shows, with the config and the fixture of
+// the page. It exits with 2 if there is no channel or no fixture.
+func TestDocumentedPreview(t *testing.T) {
+	page, err := os.ReadFile("../docs/notify.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, section, _ := strings.Cut(string(page), "## Preview\n")
+	shape := regexp.MustCompile("(?s)```yaml\n(.*?)```.*?```sh\nmatchwire notify preview (.*?)\n```.*?```\n(.*?)```")
+	m := shape.FindStringSubmatch(section)
+	if m == nil {
+		t.Fatal("the section Preview has no config, command and output")
+	}
+	config := filepath.Join(t.TempDir(), "matchwire.yaml")
+	if err := os.WriteFile(config, []byte(m[1]), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	fixture := filepath.Join("..", filepath.FromSlash(m[2]))
+	code, out, errs := call(t, "", nil, "notify", "preview", fixture, "--config", config)
+	if code != 0 || errs != "" || !strings.Contains(out, m[3]) {
+		t.Errorf("exit %d, errors %q, want 0, none, and the lines of the page in\n%s", code, errs, out)
+	}
+	for want, args := range map[string][]string{
+		"the config has no channels":                 {fixture, "--config", filepath.Join(t.TempDir(), "empty.yaml")},
+		"is not a folder":                            {config, "--config", config},
+		"no such file or directory":                  {"missing", "--config", config},
+		`no channel "phone": want one of desk, fans`: {fixture, "--config", config, "--channel", "phone"},
+	} {
+		if want == "the config has no channels" {
+			if err := os.WriteFile(args[2], nil, 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
+		code, out, errs := call(t, "", nil, append([]string{"notify", "preview"}, args...)...)
+		if code != 2 || out != "" || !strings.Contains(errs, want) {
+			t.Errorf("%v: exit %d, output %q, errors %q; want 2 and %q", args, code, out, errs, want)
+		}
 	}
 }

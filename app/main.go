@@ -261,7 +261,7 @@ func rootCommand(c *console) (*cobra.Command, error) {
 	common.StringVar(&c.namespaceFlag, "namespace", "", "Namespace `NAME` on shared servers; overrides the config.")
 	cli.FromEnv(root, "namespace", "MATCHWIRE_NAMESPACE")
 	cli.Enum(root, common, &level, "log-level",
-		"Lowest `LEVEL` to log: debug, info, warn or error (default: info, or warn for demo and replay).",
+		"Lowest `LEVEL` to log: debug, info, warn or error (default: info, or warn for demo, replay and notify preview).",
 		"debug", "info", "warn", "error")
 	root.AddCommand(
 		initCommand(c), demoCommand(c), runCommand(c), gatewayCommand(c), parseCommand(c), checkCommand(c),
@@ -287,11 +287,11 @@ func rootCommand(c *console) (*cobra.Command, error) {
 	return root, nil
 }
 
-// newLogger returns the log of a command. Without a level, the commands demo and replay log only
+// newLogger returns the log of a command. Without a level, commands that play fixtures log only
 // warnings, because a line for each page would hide their own output.
 func newLogger(w io.Writer, level string, asJSON bool, command string) *slog.Logger {
 	lowest := slog.LevelInfo
-	if level == "" && (command == "demo" || command == "replay") {
+	if level == "" && slices.Contains([]string{"demo", "replay", "notify preview"}, command) {
 		lowest = slog.LevelWarn
 	}
 	if level != "" {

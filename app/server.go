@@ -15,9 +15,9 @@ import (
 )
 
 // serverHelp is a part of the help of commands with the flag --server.
-const serverHelp = `If --server is set, or if neither AMQP_URL nor REDIS_URL is set, this command asks a running process. By default,
-it asks the process on this machine. The command sends the API token in MATCHWIRE_API_TOKEN, or in the file that
-MATCHWIRE_API_TOKEN_FILE names.`
+const serverHelp = `If --server is set, or if neither AMQP_URL nor REDIS_URL is set, this command asks a running
+process. By default, it asks the process on this machine. The command sends the API token in MATCHWIRE_API_TOKEN, or
+in the file that MATCHWIRE_API_TOKEN_FILE names.`
 
 // addServerFlag adds the flag --server to a command that can ask a running process.
 func (c *console) addServerFlag(cmd *cobra.Command) {

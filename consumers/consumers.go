@@ -107,7 +107,19 @@ type Host struct {
 	// Upcoming returns the matches that have not begun but will begin before until. Each Data has
 	// the sport, the league and the match. Upcoming is nil if Redis is nil.
 	Upcoming func(ctx context.Context, until time.Time) ([]event.Data, error)
-	Log      *slog.Logger
+	// Replay plays the fixtures in folders without pauses, and calls each with every page, in the order of
+	// their times. The events are as if the pages had been fetched live at these times. Replay publishes
+	// nothing and needs no servers.
+	Replay func(ctx context.Context, folders []string, each func(ReplayedPage) error) error
+	Log    *slog.Logger
+}
+
+// A ReplayedPage is a page of a fixture.
+type ReplayedPage struct {
+	At     time.Time // when the page was fetched
+	Events []event.Event
+	// Upcoming is like [Host].Upcoming after the page, at the time At.
+	Upcoming func(ctx context.Context, until time.Time) ([]event.Data, error)
 }
 
 // MaxTimeout is the maximum of Consumer.Timeout. RabbitMQ delivers an event again if the event is

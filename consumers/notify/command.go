@@ -22,8 +22,8 @@ import (
 
 // Command returns the command matchwire notify.
 func Command(open func() (consumers.Host, error)) *cobra.Command {
-	cmd := &cobra.Command{Use: "notify", Short: "Test notification channels and create keys for Web Push."}
-	cmd.AddCommand(keysCommand(), tryCommand(open))
+	cmd := &cobra.Command{Use: "notify", Short: "Test notifications and create keys for Web Push."}
+	cmd.AddCommand(keysCommand(), tryCommand(open), previewCommand(open))
 	return cmd
 }
 

@@ -107,13 +107,9 @@ func incidentOf(e event.Event) (id string, rev int) {
 // An incidentState is the stored state of an incident, as [deliveries.begin] read it for an event.
 type incidentState struct {
 	deliveries
+	history
 	key         string
-	e           event.Event
-	rev         int
-	stopRenewal func()         // ends the renewal of the lock
-	suppressed  string         // the reason; "" if the incident is not suppressed
-	delivered   map[string]int // latest delivered revisions, by recipient ID
-	attempted   map[string]int // revisions that may have been delivered, by recipient ID
+	stopRenewal func() // ends the renewal of the lock
 }
 
 func (d deliveries) key(incident string) string { return d.prefix + "{" + incident + "}" }
@@ -133,8 +129,7 @@ func (d deliveries) markSeen(ctx context.Context, e event.Event) error {
 // it returns errSuperseded.
 func (d deliveries) begin(ctx context.Context, e event.Event) (*incidentState, error) {
 	incident, rev := incidentOf(e)
-	s := &incidentState{deliveries: d, key: d.key(incident), e: e, rev: rev,
-		delivered: map[string]int{}, attempted: map[string]int{}}
+	s := &incidentState{deliveries: d, key: d.key(incident), history: newHistory(e, rev)}
 	observed := ""
 	if !e.Data.Backfill && !e.Data.Replay && e.Data.Action != event.Retracted {
 		observed = strconv.FormatInt(e.Time.UnixMicro(), 10)
@@ -192,38 +187,9 @@ func (s *incidentState) logError(op string, err error) {
 	}
 }
 
-// A target is a recipient that an event is sent to.
-type target struct {
-	recipient
-	asNews bool // the recipient was not notified of the incident
-}
-
-// decideTarget reports whether to send the event to a recipient, and returns the recipient as a target.
-// wanted is true if the rule and the recipient's filter match the event. reason is the reason to suppress
-// the event, or "".
-func (s *incidentState) decideTarget(r recipient, wanted bool, reason string) (target, bool) {
-	delivered, attempted := s.delivered[r.id], s.attempted[r.id]
-	retracted := s.e.Data.Action == event.Retracted
-	switch {
-	case delivered == s.rev: // an earlier attempt succeeded
-		return target{}, false
-	case delivered > 0 || attempted > 0 && (attempted < s.rev || retracted):
-		// An earlier notification was or may have been delivered, and is no longer correct. Its
-		// correction is suppressed only if the correction is backfill, a replay or too old.
-		return target{recipient: r}, reason == "" || reason == quietHours || reason == noRule || reason == late
-	case retracted: // the recipient was not notified of the incident
-		return target{}, false
-	}
-	return target{recipient: r, asNews: true}, wanted && reason == "" && s.suppressed == ""
-}
-
-// unsent reports whether no notification of the incident was or may have been delivered.
-func (s *incidentState) unsent() bool { return len(s.delivered)+len(s.attempted) == 0 }
-
-// suppress stores that the event suppresses the incident. It does nothing if reason is "" or noRule, if
-// the event is a retraction, or if the incident is already suppressed.
+// suppress stores that the event suppresses the incident, if [history.suppressedBy] says so.
 func (s *incidentState) suppress(ctx context.Context, reason string) error {
-	if reason == "" || reason == noRule || s.suppressed != "" || s.e.Data.Action == event.Retracted {
+	if !s.suppressedBy(reason) {
 		return nil
 	}
 	err := s.redis.HSet(ctx, s.key, "held", reason, "held_at", s.e.Time.UnixMicro(), "held_by", s.e.ID).Err()

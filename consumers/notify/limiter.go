@@ -22,6 +22,9 @@ type rateLimiter struct {
 
 func (l rateLimiter) key() string { return l.prefix + "{turns}" }
 
+// rateReached is the reason to postpone an event until a later slot.
+const rateReached = "the channel's rate limit is reached"
+
 // maxSlotWait is the longest time that a worker waits for a slot. If the next slot is later, the event
 // is postponed.
 const maxSlotWait = 2 * time.Second
@@ -30,17 +33,28 @@ const maxSlotWait = 2 * time.Second
 // If the service is paused, or no slot is free within maxSlotWait, wait returns an error from
 // [broker.Postpone].
 func (l rateLimiter) wait(ctx context.Context, service string) error {
-	r := ratelimit.Request{Burst: l.rate.N, MaxWait: maxSlotWait, Pause: "paused:" + service, Queue: true}
+	r := l.rateRequest()
+	r.Pause = "paused:" + service
+	return l.reserve(ctx, l.key(), r)
+}
+
+// rateRequest returns a request for the next slot that the rate of the channel allows.
+func (l rateLimiter) rateRequest() ratelimit.Request {
+	r := ratelimit.Request{Burst: l.rate.N, MaxWait: maxSlotWait, Queue: true}
 	if l.rate.N > 0 {
 		r.Gap = l.rate.Per / time.Duration(l.rate.N)
 	}
-	return l.reserve(ctx, l.key(), r)
+	return r
 }
 
 // space waits until gap has passed since the latest notification of a match. It returns the same
 // errors as wait.
 func (l rateLimiter) space(ctx context.Context, match string, gap time.Duration) error {
-	return l.reserve(ctx, l.prefix+"spacing:{"+match+"}", ratelimit.Request{Gap: gap, MaxWait: maxSlotWait})
+	return l.reserve(ctx, l.prefix+"spacing:{"+match+"}", spacingRequest(gap))
+}
+
+func spacingRequest(gap time.Duration) ratelimit.Request {
+	return ratelimit.Request{Gap: gap, MaxWait: maxSlotWait}
 }
 
 func (l rateLimiter) reserve(ctx context.Context, key string, r ratelimit.Request) error {
@@ -52,7 +66,7 @@ func (l rateLimiter) reserve(ctx context.Context, key string, r ratelimit.Reques
 	case ratelimit.Paused:
 		return broker.Postpone(time.Now().Add(wait), "the service requested a pause")
 	case ratelimit.Busy:
-		return broker.Postpone(time.Now().Add(wait), "the channel's rate limit is reached")
+		return broker.Postpone(time.Now().Add(wait), rateReached)
 	}
 	select {
 	case <-time.After(wait):

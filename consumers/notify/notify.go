@@ -16,7 +16,6 @@
 package notify
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -107,80 +106,76 @@ func (n *notifier) timeout() time.Duration {
 
 // handle sends the notifications of an event, or suppresses or postpones the event.
 func (n *notifier) handle(ctx context.Context, e event.Event) error {
-	r := firstMatch(n.rules, e)
-	if r != nil && r.delay > 0 && n.staleReason(e) == "" {
-		if until := e.Time.Add(r.delay); time.Until(until) > 0 {
-			// Store the revision, so that it supersedes a postponed earlier revision.
-			if err := n.deliveries.markSeen(ctx, e); err != nil {
-				return err
-			}
-			return broker.Postpone(until, "a spoiler delay")
-		}
-	}
-	state, err := n.deliveries.begin(ctx, e)
+	return n.handleWith(ctx, n.deliveries, e, firstMatch(n.rules, e))
+}
+
+// handleWith handles an event. r is the rule that matches the event, or nil.
+func (n *notifier) handleWith(ctx context.Context, stored deliveries, e event.Event, r *rule) error {
+	// begin stores the revision, so that a postponed event supersedes earlier revisions.
+	state, err := stored.begin(ctx, e)
 	switch {
 	case errors.Is(err, errSuperseded):
-		n.logSuppressed(ctx, e, "superseded by a later revision")
+		n.logSuppressed(ctx, e, superseded)
 		return nil
 	case err != nil:
 		return err
 	}
 	defer state.end(ctx)
-	reason := n.suppressReason(e, r)
-	if r == nil && state.unsent() {
-		n.logSuppressed(ctx, e, reason)
-		return state.suppress(ctx, reason)
-	}
-	recipients, err := n.recipients(ctx)
-	if err != nil {
+	d, err := n.decide(e, r, &state.history, time.Now(), func() ([]recipient, error) { return n.recipients(ctx) })
+	switch {
+	case err != nil:
 		return err
+	case !d.until.IsZero():
+		return broker.Postpone(d.until, d.reason)
+	case len(d.targets) == 0:
+		n.logSuppressed(ctx, e, d.reason)
+		return state.suppress(ctx, d.reason)
 	}
-	return n.sendTo(ctx, e, r, reason, recipients, state)
+	return n.sendTo(ctx, e, d, state)
 }
 
-// sendTo sends an event to the recipients that [incidentState.decideTarget] chooses. r is the rule
-// that matches the event, or nil. reason is the reason to suppress the event, or "".
-func (n *notifier) sendTo(
-	ctx context.Context, e event.Event, r *rule, reason string, recipients []recipient, state *incidentState,
-) error {
-	var targets []target
-	for _, rec := range recipients {
-		if t, ok := state.decideTarget(rec, r != nil && rec.filter.matches(e), reason); ok {
-			t.language = cmp.Or(rec.language, n.languageOf(r))
-			targets = append(targets, t)
-		}
-	}
-	if len(targets) == 0 {
-		n.logSuppressed(ctx, e, cmp.Or(reason, "no recipient to notify"))
-		return state.suppress(ctx, reason)
-	}
+// sendTo sends an event to the targets of a decision.
+func (n *notifier) sendTo(ctx context.Context, e event.Event, d decision, state *incidentState) error {
 	if n.several() {
 		due := e.Time
-		if r != nil {
-			due = due.Add(r.delay)
+		if d.rule != nil {
+			due = due.Add(d.rule.delay)
 		}
-		return n.sendToAll(ctx, e, due, targets, state)
+		return n.sendToAll(ctx, e, due, d.targets, state)
 	}
-	if s, ok := n.sender.(send.Spaced); ok && e.Subject != "" {
-		if err := n.limiter.space(ctx, e.Subject, s.Spacing()); err != nil {
+	if gap := n.spacing(e); gap > 0 {
+		if err := n.limiter.space(ctx, e.Subject, gap); err != nil {
 			return err
 		}
 	}
 	if err := n.limiter.wait(ctx, ""); err != nil {
 		return err
 	}
-	if err := state.recordAttempt(ctx, targets); err != nil {
+	if err := state.recordAttempt(ctx, d.targets); err != nil {
 		return err
 	}
-	return n.sendOne(ctx, e, targets[0], state)
+	return n.sendOne(ctx, e, d.targets[0], state)
+}
+
+// spacing returns the shortest time between two notifications of the match of an event, or 0.
+func (n *notifier) spacing(e event.Event) time.Duration {
+	if s, ok := n.sender.(send.Spaced); ok && e.Subject != "" {
+		return s.Spacing()
+	}
+	return 0
+}
+
+// compose returns the notification of an event for a target.
+func (n *notifier) compose(e event.Event, t target) Notification {
+	note := notification(e, n.texts.render(e, t.asNews, t.language), !t.asNews, n.link)
+	note.Silent = silent(e, note.Replaces, n.correctionSound)
+	return note
 }
 
 // sendOne sends an event to one recipient and stores the result. If the recipient no longer exists,
 // it stores nothing and returns [send.ErrGone]. The caller must have waited for a slot of the limiter.
 func (n *notifier) sendOne(ctx context.Context, e event.Event, t target, state *incidentState) error {
-	text := n.texts.render(e, t.asNews, t.language)
-	note := notification(e, text, !t.asNews, n.link)
-	note.Silent = silent(e, note.Replaces, n.correctionSound)
+	note := n.compose(e, t)
 	err := n.sender.Send(ctx, t.address, note)
 	switch {
 	case err == nil:
@@ -192,9 +187,8 @@ func (n *notifier) sendOne(ctx context.Context, e event.Event, t target, state *
 		if n.subscribers != nil { // a Web Push channel can have thousands of recipients
 			level = slog.LevelDebug
 		}
-		line := text.Line()
-		n.log.Log(ctx, level, "notification", "tid", e.TID, "id", e.ID, "match", e.Subject, "key", e.Type, "text", line)
-		trace.From(ctx).SetOutcome("sent: " + line)
+		n.log.Log(ctx, level, "notification", "tid", e.TID, "id", e.ID, "match", e.Subject, "key", e.Type, "text", note.Text)
+		trace.From(ctx).SetOutcome("sent: " + note.Text)
 		return nil
 	case errors.Is(err, send.ErrGone):
 		return err
@@ -213,49 +207,4 @@ func (n *notifier) sendOne(ctx context.Context, e event.Event, t target, state *
 func (n *notifier) logSuppressed(ctx context.Context, e event.Event, reason string) {
 	n.log.Debug("notification suppressed", "reason", reason, "tid", e.TID, "id", e.ID, "match", e.Subject, "key", e.Type)
 	trace.From(ctx).SetOutcome("suppressed: " + reason)
-}
-
-// languageOf returns the language of a rule. If r is nil, it returns the default language.
-func (n *notifier) languageOf(r *rule) string {
-	if r == nil { // no rule matches the correction, but one matched the original event
-		return n.language
-	}
-	return r.language
-}
-
-// These reasons suppress an event only for recipients that were not notified of its incident. All
-// other reasons suppress an event for every recipient.
-const (
-	noRule     = "no rule matches"
-	quietHours = "quiet hours"
-	late       = "the page listed the incident more than 15 minutes of play after it happened"
-)
-
-// suppressReason returns the reason to suppress an event, or "". r is the rule that matches the event,
-// or nil.
-func (n *notifier) suppressReason(e event.Event, r *rule) string {
-	switch {
-	case n.staleReason(e) != "":
-		return n.staleReason(e)
-	case r == nil:
-		return noRule
-	case r.quiet.at(time.Now()):
-		return quietHours
-	}
-	return ""
-}
-
-// staleReason returns the reason why an event is not news, or "".
-func (n *notifier) staleReason(e event.Event) string {
-	switch {
-	case e.Data.Backfill:
-		return "backfill"
-	case e.Data.Replay:
-		return "replay"
-	case time.Since(e.Time) > n.maxAge:
-		return "old"
-	case longPast(e):
-		return late
-	}
-	return ""
 }

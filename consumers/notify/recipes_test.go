@@ -261,7 +261,9 @@ const discordID = "12345678901234567"
 var discordToken = strings.Repeat("abcd", 17)
 
 // discordFiles contains the file of the recipe for Discord.
-var discordFiles = map[string]string{"discord-url": "https://discord.com/api/webhooks/" + discordID + "/" + discordToken}
+var discordFiles = map[string]string{
+	"discord-url": "https://discord.com/api/webhooks/" + discordID + "/" + discordToken,
+}
 
 func startDiscord(t testing.TB) *service { return newDiscord(t, discordToken, discordID) }
 

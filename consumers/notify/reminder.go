@@ -56,27 +56,43 @@ func (n *notifier) remindAll(ctx context.Context, locks deliveries, longest time
 	}
 	var all []error
 	for _, d := range matches {
-		var done []time.Duration
-		for i := range n.reminders {
-			r := &n.reminders[i]
-			if d.Match.Start.Sub(now) > r.before || slices.Contains(done, r.before) {
-				continue
-			}
-			e, err := reminder(d, r.before, now)
-			if err != nil {
-				all = append(all, err)
-				continue
-			}
-			if !r.matches(e) {
-				continue
-			}
-			done = append(done, r.before) // the first rule with this time applies
-			if err := n.remindOne(ctx, locks, e, r); err != nil && !errors.As(err, new(*broker.PostponedError)) {
+		due, err := n.dueReminders(d, now)
+		all = append(all, err)
+		for _, r := range due {
+			if err := n.remindOne(ctx, locks, r.event, r.rule); err != nil && !errors.As(err, new(*broker.PostponedError)) {
 				all = append(all, err)
 			}
 		}
 	}
 	return errors.Join(all...)
+}
+
+// A dueReminder is the event of a notification before kick-off, with its rule.
+type dueReminder struct {
+	event event.Event
+	rule  *rule
+}
+
+// dueReminders returns the notifications that are due at the time now for a match that has not begun.
+func (n *notifier) dueReminders(d event.Data, now time.Time) (due []dueReminder, err error) {
+	var done []time.Duration
+	for i := range n.reminders {
+		r := &n.reminders[i]
+		if d.Match.Start.Sub(now) > r.before || slices.Contains(done, r.before) {
+			continue
+		}
+		e, failed := reminder(d, r.before, now)
+		if failed != nil {
+			err = errors.Join(err, failed)
+			continue
+		}
+		if !r.matches(e) {
+			continue
+		}
+		done = append(done, r.before) // the first rule with this time applies
+		due = append(due, dueReminder{e, r})
+	}
+	return due, err
 }
 
 // reminder returns the event that a notification before kick-off describes. Events for the same match
@@ -93,14 +109,5 @@ func reminder(d event.Data, before time.Duration, now time.Time) (event.Event, e
 func (n *notifier) remindOne(ctx context.Context, locks deliveries, e event.Event, r *rule) error {
 	ctx, cancel := context.WithTimeout(event.WithTID(ctx, e.TID), n.timeout())
 	defer cancel()
-	state, err := locks.begin(ctx, e)
-	if err != nil {
-		return err
-	}
-	defer state.end(ctx)
-	recipients, err := n.recipients(ctx)
-	if err != nil {
-		return err
-	}
-	return n.sendTo(ctx, e, r, n.suppressReason(e, r), recipients, state)
+	return n.handleWith(ctx, locks, e, r)
 }

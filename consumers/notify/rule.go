@@ -1,6 +1,7 @@
 package notify
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -11,10 +12,19 @@ import (
 // A rule chooses events for a channel. It also sets the time and the language of their notifications.
 type rule struct {
 	filter
+	position int    // in the config, from 0; -1 for the default rule
 	quiet    *quiet // nil for none
 	delay    time.Duration
 	before   time.Duration // time before kick-off; 0 for a rule that chooses events
 	language string
+}
+
+// name returns the name of the rule, as in errors about the config.
+func (r *rule) name() string {
+	if r.position < 0 {
+		return "default rule"
+	}
+	return fmt.Sprintf("rules[%d]", r.position)
 }
 
 // firstMatch returns the first rule whose filter matches an event, or nil.
@@ -43,20 +53,30 @@ type filter struct {
 }
 
 // matches reports whether the filter matches an event.
-func (f filter) matches(e event.Event) bool {
+func (f filter) matches(e event.Event) bool { return f.mismatch(e) == "" }
+
+// mismatch returns the first member of the filter that does not match an event, or "".
+func (f filter) mismatch(e event.Event) string {
 	d := e.Data
-	if f.usual && d.Kind == event.StatusChange && d.Match != nil && d.Match.Status.Decided() {
-		return false
-	}
 	var teams []string
 	if d.Match != nil {
 		teams = []string{d.Match.Home, d.Match.Away}
 	}
-	return (len(f.Topics) == 0 || event.MatchAny(f.Topics, e.Type) || event.MatchAny(f.Topics, baseKey(e))) &&
-		(len(f.Kinds) == 0 || slices.Contains(f.Kinds, string(d.Kind))) &&
-		f.Only.matches(&d) &&
-		(len(f.Teams) == 0 || named(f.Teams, append(teams, d.Team))) &&
-		(len(f.Players) == 0 || named(f.Players, []string{d.Player, d.Assist, d.Off}))
+	switch {
+	case f.usual && d.Kind == event.StatusChange && d.Match != nil && d.Match.Status.Decided():
+		return "kinds"
+	case len(f.Topics) > 0 && !event.MatchAny(f.Topics, e.Type) && !event.MatchAny(f.Topics, baseKey(e)):
+		return "topics"
+	case len(f.Kinds) > 0 && !slices.Contains(f.Kinds, string(d.Kind)):
+		return "kinds"
+	case !f.Only.matches(&d):
+		return "only"
+	case len(f.Teams) > 0 && !named(f.Teams, append(teams, d.Team)):
+		return "teams"
+	case len(f.Players) > 0 && !named(f.Players, []string{d.Player, d.Assist, d.Off}):
+		return "players"
+	}
+	return ""
 }
 
 // baseKey returns the routing key of an event, without the suffix of a correction or retraction.

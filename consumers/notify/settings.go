@@ -132,13 +132,17 @@ func read(h consumers.Host) (p plan, err error) {
 		}
 		return p, p.Templates.Pos.Errorf("%w", err)
 	}
-	if p.Rules == nil {
+	byDefault := p.Rules == nil
+	if byDefault {
 		p.Rules = []ruleSettings{{}}
 	}
-	for _, r := range p.Rules {
+	for i, r := range p.Rules {
 		planned, err := p.checkRule(r, h)
 		if err != nil {
 			return p, err
+		}
+		if planned.position = i; byDefault {
+			planned.position = -1
 		}
 		p.rules = append(p.rules, planned)
 	}

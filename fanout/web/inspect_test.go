@@ -22,7 +22,8 @@ func TestInspector(t *testing.T) {
 		Message: "41268e8e-4d1c-5a7e-9f0b-2f6d1c0c9a11", Start: start.Add(14 * time.Millisecond)}
 	found.Evidence = &trace.Evidence{Row: `<li class="goal"><img src=x onerror="document.title='run'"> Ben Ash</li>`}
 	found.Evidence.URL, found.Evidence.Path = "https://site.example/m1", "ol > li:nth-child(7)"
-	notify := trace.Span{Op: trace.Process, Role: "notify", Instance: "consumers-1", Start: start.Add(30 * time.Millisecond),
+	notify := trace.Span{Op: trace.Process, Role: "notify", Instance: "consumers-1",
+		Start:   start.Add(30 * time.Millisecond),
 		Outcome: "sent: Goal for Home m1", Took: trace.Millis(time.Second)}
 	tree := trace.Tree{Start: start, Steps: []*trace.Node{{
 		Span: trace.Span{Op: trace.Process, Role: "parser", Instance: "parser-1", Start: start, Outcome: "read the page"},
@@ -45,7 +46,8 @@ func TestInspector(t *testing.T) {
 	s.publish("m1", "soccer.mls.goal", func(d *event.Data) { d.Player, d.Side = "Ben Ash", event.Home })
 	p := s.open("match/m1")
 	p.shows(".timeline", "Ben Ash")
-	tid := p.run(`const { model } = await import(new URL("../page/main.js", location.href)); return model.matches.get("m1").incidents[0].tid;`)
+	tid := p.run(`const { model } = await import(new URL("../page/main.js", location.href));
+		return model.matches.get("m1").incidents[0].tid;`)
 
 	p.run(`document.querySelector(".timeline .inspect").click(); return "";`)
 	p.shows(".inspector h2", "How we know this: Goal Ben Ash")

@@ -88,7 +88,7 @@ func writeRows(b *strings.Builder, heading string, rows [][2]string) {
 	b.WriteString("\n" + heading + ":\n")
 	for _, r := range rows {
 		line := fmt.Sprintf("  %-*s  %s", column, r[0], r[1])
-		b.WriteString(hang(line, column+4, width) + "\n")
+		b.WriteString(Hang(line, column+4, width) + "\n")
 	}
 }
 
@@ -97,7 +97,7 @@ func Wrap(text string, width int) string {
 	var lines, paragraph []string
 	end := func() {
 		if paragraph != nil {
-			lines = append(lines, hang(strings.Join(paragraph, " "), 0, width))
+			lines = append(lines, Hang(strings.Join(paragraph, " "), 0, width))
 			paragraph = nil
 		}
 	}
@@ -110,7 +110,7 @@ func Wrap(text string, width int) string {
 				term += strings.Repeat(" ", 2+len(rest)-len(strings.TrimLeft(rest, " ")))
 				indent += utf8.RuneCountInString(term)
 			}
-			lines = append(lines, hang(line, indent, width))
+			lines = append(lines, Hang(line, indent, width))
 		default:
 			paragraph = append(paragraph, line)
 		}
@@ -119,8 +119,8 @@ func Wrap(text string, width int) string {
 	return strings.Join(lines, "\n")
 }
 
-// hang breaks a line between words. All lines except the first begin with indent spaces.
-func hang(line string, indent, width int) string {
+// Hang breaks a line between words. All lines except the first begin with indent spaces.
+func Hang(line string, indent, width int) string {
 	runes := []rune(line)
 	head := strings.TrimRight(string(runes[:min(indent, len(runes))]), " ")
 	var b strings.Builder

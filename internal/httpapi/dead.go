@@ -70,7 +70,8 @@ func (a *API) deadList(w http.ResponseWriter, r *http.Request) error {
 
 func (a *API) deadLetter(w http.ResponseWriter, r *http.Request) error {
 	var found deadletters.Letter
-	err := a.Dead.Find(r.Context(), r.PathValue("consumer"), []string{r.PathValue("id")}, func(l deadletters.Letter) error {
+	ids := []string{r.PathValue("id")}
+	err := a.Dead.Find(r.Context(), r.PathValue("consumer"), ids, func(l deadletters.Letter) error {
 		found = l
 		return nil
 	})

@@ -17,6 +17,7 @@ import (
 	"github.com/matchwire/matchwire/broker/rabbit"
 	"github.com/matchwire/matchwire/consumers"
 	"github.com/matchwire/matchwire/consumers/exec"
+	"github.com/matchwire/matchwire/event"
 	"github.com/matchwire/matchwire/internal/scheduler"
 	"github.com/matchwire/matchwire/internal/strictyaml"
 	"github.com/matchwire/matchwire/parser/poll"
@@ -177,8 +178,14 @@ func (c Config) Host(name string, r redis.UniversalClient, log *slog.Logger) con
 		Path:     c.resolve,
 		Redis:    r, Prefix: prefix(c.Namespace), Log: log.With("consumer", name),
 	}
+	h.Replay = func(ctx context.Context, folders []string, each func(consumers.ReplayedPage) error) error {
+		return c.replay(ctx, folders, each, h.Log)
+	}
 	if r != nil {
-		h.Upcoming = poll.NewStore(r, h.Prefix).Upcoming
+		store := poll.NewStore(r, h.Prefix)
+		h.Upcoming = func(ctx context.Context, until time.Time) ([]event.Data, error) {
+			return store.Upcoming(ctx, time.Now(), until)
+		}
 	}
 	return h
 }

@@ -4,11 +4,14 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"os"
 	"strings"
 	"time"
 
+	"github.com/matchwire/matchwire/consumers"
 	"github.com/matchwire/matchwire/event"
 	"github.com/matchwire/matchwire/internal/outbox"
+	"github.com/matchwire/matchwire/parser/observation"
 	"github.com/matchwire/matchwire/parser/page"
 	"github.com/matchwire/matchwire/parser/poll"
 	"github.com/matchwire/matchwire/parser/profile"
@@ -117,4 +120,48 @@ func (r Replay) refuseLive(ctx context.Context, s *poll.Store) error {
 		}
 	}
 	return nil
+}
+
+// replay implements [consumers.Host].Replay.
+func (c Config) replay(
+	ctx context.Context, folders []string, each func(consumers.ReplayedPage) error, log *slog.Logger,
+) error {
+	p := recording.Replayer{}
+	var err error
+	if p.Library, err = c.Library(); err != nil {
+		return UsageError(err)
+	}
+	var matches []*recording.Fixture
+	for _, dir := range folders {
+		if info, err := os.Stat(dir); err != nil {
+			return UsageError(err)
+		} else if !info.IsDir() {
+			return UsageError(fmt.Errorf("%s is not a folder: name the folder of a fixture", dir))
+		}
+		f, err := recording.LoadFixture(dir, os.DirFS(dir))
+		if err != nil {
+			return err
+		}
+		matches = append(matches, f)
+	}
+	memory, stop, err := Servers{}.OpenRedis(ctx, log)
+	if err != nil {
+		return err
+	}
+	defer stop()
+	store := poll.NewStore(memory, prefix(""))
+	aliases, err := observation.NewAliases(c.Aliases)
+	if err != nil {
+		return UsageError(err)
+	}
+	p.Ingester = &poll.Ingester{Store: store, Aliases: aliases, Log: log}
+	p.Each = func(_ context.Context, fetched page.Page, events []event.Event) error {
+		return each(consumers.ReplayedPage{
+			At: fetched.At, Events: events,
+			Upcoming: func(ctx context.Context, until time.Time) ([]event.Data, error) {
+				return store.Upcoming(ctx, fetched.At, until)
+			},
+		})
+	}
+	return p.Play(ctx, matches)
 }

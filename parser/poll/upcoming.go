@@ -47,11 +47,10 @@ func isUpcoming(m event.Match) bool {
 	return !m.Start.IsZero() && (m.Status == event.Scheduled || m.Status == event.Delayed)
 }
 
-// Upcoming returns the matches whose kick-off time is between now and until, by this machine's
-// clock. It omits matches that have already begun, or are postponed or cancelled. For each match, it
-// returns the sport, league and match, as the latest page shows them.
-func (s *Store) Upcoming(ctx context.Context, until time.Time) ([]event.Data, error) {
-	now := time.Now()
+// Upcoming returns the matches whose kick-off time is between now and until. It omits matches that have
+// already begun, or are postponed or cancelled. For each match, it returns the sport, league and match, as the
+// latest page shows them.
+func (s *Store) Upcoming(ctx context.Context, now, until time.Time) ([]event.Data, error) {
 	seconds := func(t time.Time) string { return strconv.FormatInt(t.Unix(), 10) }
 	pipe := s.redis.Pipeline()
 	pipe.ZRemRangeByScore(ctx, s.upcomingKey(), "-inf", seconds(now.Add(-upcomingFor)))

@@ -23,7 +23,7 @@ func TestUpcoming(t *testing.T) {
 		}
 		want := func(what string, all ...string) {
 			t.Helper()
-			matches, err := store.Upcoming(t.Context(), time.Now().Add(15*time.Minute))
+			matches, err := store.Upcoming(t.Context(), time.Now(), time.Now().Add(15*time.Minute))
 			var got []string
 			for _, d := range matches {
 				if d.Sport != event.Soccer || d.League == "" || d.Match.Home == "" || !d.Match.Start.Equal(soon) {

@@ -44,6 +44,13 @@ type Spaced interface {
 	Spacing() time.Duration
 }
 
+// A Formatter is a Sender whose settings can determine what is sent in place of a notification.
+type Formatter interface {
+	Sender
+	// Format returns what is sent in place of n, as JSON. It returns nil if n itself is sent.
+	Format(n Notification) ([]byte, error)
+}
+
 // A Recipient is a browser or a mailbox. Other kinds of channels have a single recipient, the zero
 // Recipient.
 type Recipient struct {

@@ -143,13 +143,21 @@ type webhook struct {
 	key     []byte      // if nil, requests are not signed
 }
 
-// Send sends n. The title, body and text that the expression of a body reads are inert, because the receiver may be a
-// chat service.
+// Format implements [Formatter]. The title, body and text that the expression of a body reads are inert, because the
+// receiver may be a chat service.
+func (w *webhook) Format(n Notification) ([]byte, error) {
+	if w.body == nil {
+		return nil, nil
+	}
+	n.Title, n.Body, n.Text = inert(n.Title), inert(n.Body), inert(n.Text)
+	return encodeBody(w.body, n)
+}
+
+// Send sends n, or the value of the body.
 func (w *webhook) Send(ctx context.Context, _ Recipient, n Notification) error {
-	body, err := json.Marshal(n)
-	if w.body != nil {
-		n.Title, n.Body, n.Text = inert(n.Title), inert(n.Body), inert(n.Text)
-		body, err = encodeBody(w.body, n)
+	body, err := w.Format(n)
+	if err == nil && body == nil {
+		body, err = json.Marshal(n)
 	}
 	if err != nil {
 		return broker.Permanent(fmt.Errorf("%s: body: %w", w.name, err))
