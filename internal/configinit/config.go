@@ -239,7 +239,7 @@ func (a *answers) writeRules(line lineWriter) {
 	}
 	if a.leagues != nil {
 		line(3, "- topics: [%s]", quoteAll(a.leagues))
-		line(4, "kinds: [goal, red_card, match_start, match_end, status_change, kickoff_changed]")
+		line(4, "kinds: [goal, red_card, match_start, match_end, kickoff_changed]")
 	}
 	line(3, "# - {teams: [Toronto FC], before: 15m} # a reminder before kick-off")
 }
