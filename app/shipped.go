@@ -40,9 +40,13 @@ type listedProfile struct {
 }
 
 func listProfiles(c *console, asJSON bool, now time.Time) error {
-	lib, err := c.library()
+	config, err := c.config()
 	if err != nil {
 		return err
+	}
+	lib, err := config.SiteProfiles()
+	if err != nil {
+		return pipeline.UsageError(err)
 	}
 	t := tabwriter.NewWriter(c.text(), 0, 0, 2, ' ', 0)
 	if !asJSON {

@@ -39,6 +39,9 @@ func TestProfiles(t *testing.T) {
 			t.Errorf("profiles prints:\n%s\nwant a line that matches %s", table, want)
 		}
 	}
+	if strings.Contains(table, "mls-matchcentre") {
+		t.Errorf("profiles prints:\n%s\nwant no profile of a shipped fixture", table)
+	}
 	for line := range strings.Lines(table) {
 		if len(line) > 81 {
 			t.Errorf("profiles prints a line of %d characters, want at most 80: %s", len(line)-1, line)

@@ -28,6 +28,17 @@ func (c Config) Library() (profile.Library, error) {
 	return lib, err
 }
 
+// SiteProfiles is like [Config.Library], without the profiles of the shipped fixtures, whose sites do not exist.
+func (c Config) SiteProfiles() (profile.Library, error) {
+	lib, err := profile.LoadLibrary(profiles.FS)
+	if err != nil {
+		return nil, err
+	}
+	own, err := c.ownProfiles()
+	maps.Copy(lib, own)
+	return lib, err
+}
+
 // ownProfiles loads the profiles in the config's profile folder.
 func (c Config) ownProfiles() (profile.Library, error) {
 	if c.Profiles == "" {
