@@ -18,19 +18,15 @@ import (
 
 // Library loads the shipped profiles and the profiles in the config's profile folder. If
 // two profiles have the same name, the profile in the config's folder is used.
-func (c Config) Library() (profile.Library, error) {
-	lib, err := shippedProfiles()
-	if err != nil {
-		return nil, err
-	}
-	own, err := c.ownProfiles()
-	maps.Copy(lib, own)
-	return lib, err
-}
+func (c Config) Library() (profile.Library, error) { return c.withOwn(shippedProfiles()) }
 
 // SiteProfiles is like [Config.Library], without the profiles of the shipped fixtures, whose sites do not exist.
 func (c Config) SiteProfiles() (profile.Library, error) {
-	lib, err := profile.LoadLibrary(profiles.FS)
+	return c.withOwn(profile.LoadLibrary(profiles.FS))
+}
+
+// withOwn adds the profiles in the config's profile folder to lib, unless err is not nil.
+func (c Config) withOwn(lib profile.Library, err error) (profile.Library, error) {
 	if err != nil {
 		return nil, err
 	}

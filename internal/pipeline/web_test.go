@@ -2,6 +2,7 @@ package pipeline
 
 import (
 	"context"
+	"encoding/json"
 	"io"
 	"log/slog"
 	"net"
@@ -14,6 +15,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/matchwire/matchwire/api"
 	"github.com/matchwire/matchwire/consumers/shipped"
 	"github.com/matchwire/matchwire/event"
 	"github.com/matchwire/matchwire/health"
@@ -118,6 +120,49 @@ func TestGuardedEndpoints(t *testing.T) {
 		if resp.StatusCode != tc.want {
 			t.Errorf("%s with %q: status %d, want %d", tc.url, tc.headers, resp.StatusCode, tc.want)
 		}
+	}
+	testChangesNeedAToken(t, main)
+}
+
+// testChangesNeedAToken tests that the process at base refuses each call that changes something, unless the call has a
+// token. Anybody may subscribe to notifications.
+func testChangesNeedAToken(t *testing.T, base string) {
+	t.Helper()
+	text, err := api.Contracts.ReadFile("openapi.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var contract struct {
+		Paths map[string]map[string]json.RawMessage
+	}
+	if err := json.Unmarshal(text, &contract); err != nil {
+		t.Fatal(err)
+	}
+	changes := 0
+	for path, operations := range contract.Paths {
+		for name := range operations {
+			method := strings.ToUpper(name)
+			if method != http.MethodPost && method != http.MethodDelete || strings.HasPrefix(path, "/api/notify/") {
+				continue
+			}
+			changes++
+			r, err := http.NewRequestWithContext(t.Context(), method, base+path, strings.NewReader("{}"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			r.Header.Set("Content-Type", "application/json")
+			resp, err := http.DefaultClient.Do(r)
+			if err != nil {
+				t.Fatal(err)
+			}
+			resp.Body.Close()
+			if resp.StatusCode != http.StatusUnauthorized {
+				t.Errorf("%s %s without a token: status %d, want 401", method, path, resp.StatusCode)
+			}
+		}
+	}
+	if changes < 8 {
+		t.Errorf("the contract has %d calls that change something, want 8 or more", changes)
 	}
 }
 
