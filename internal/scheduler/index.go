@@ -152,19 +152,26 @@ type indexChecks struct {
 
 // check checks the index and completes it, unless this process has checked the index recently.
 func (s *Schedule) check(ctx context.Context) error {
-	s.index.mu.Lock()
-	recent := time.Since(s.index.latest) < checkEvery
-	s.index.mu.Unlock()
-	if recent {
+	if s.checkedRecently() {
 		return nil
 	}
 	_, err, _ := s.index.group.Do("", func() (any, error) {
+		if s.checkedRecently() { // by a call that ended after the first look
+			return nil, nil
+		}
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), checkTimeout) // other callers wait for the same check
 		defer cancel()
 		_, err := s.List(ctx)
 		return nil, err
 	})
 	return err
+}
+
+// checkedRecently reports whether the index was known to be complete within checkEvery.
+func (s *Schedule) checkedRecently() bool {
+	s.index.mu.Lock()
+	defer s.index.mu.Unlock()
+	return time.Since(s.index.latest) < checkEvery
 }
 
 // checked records that the index is complete.
