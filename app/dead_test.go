@@ -15,7 +15,7 @@ import (
 // The dead commands list, show, replay and delete dead letters.
 func TestDeadLetters(t *testing.T) {
 	w := newWorld(t)
-	p := start(t, "consumer=scoreboard keys", w.env, "run", "consumers")
+	p := start(t, "consumer=notify.log keys", w.env, "run", "consumers")
 	_, ch := w.exchange()
 	b, err := rabbit.New(w.amqp, rabbit.Options{Namespace: w.namespace})
 	if err != nil {
