@@ -112,7 +112,7 @@ func TestContributingCommands(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, tests := declarations(t)
+	tests := testNames(t)
 	targets, testRuns := 0, 0
 	for _, i := range contributing(t) {
 		for _, c := range i.code {

@@ -96,6 +96,61 @@ func TestLinks(t *testing.T) {
 	}
 }
 
+// testNames returns the names of all functions in test files that go test can run.
+func testNames(t *testing.T) map[string]bool {
+	t.Helper()
+	names := map[string]bool{}
+	function := regexp.MustCompile(`(?m)^func ((?:Test|Fuzz|Benchmark)[A-Z][A-Za-z0-9]*)\(`)
+	err := filepath.WalkDir(".", func(file string, d fs.DirEntry, err error) error {
+		switch {
+		case err != nil:
+			return err
+		case d.IsDir() && (d.Name() == ".git" || d.Name() == "node_modules"):
+			return fs.SkipDir
+		case !d.IsDir() && strings.HasSuffix(file, "_test.go"):
+			for _, m := range function.FindAllStringSubmatch(readFile(t, file), -1) {
+				names[m[1]] = true
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return names
+}
+
+var namedTest = regexp.MustCompile("`((?:Test|Fuzz|Benchmark)[A-Z][A-Za-z0-9]*)")
+
+// Every test that a page in docs names exists. Every row of the tables in docs/security.md names a test.
+func TestNamedTests(t *testing.T) {
+	tests := testNames(t)
+	for _, file := range markdownFiles(t) {
+		text := readFile(t, file)
+		for _, m := range namedTest.FindAllStringSubmatch(text, -1) {
+			if strings.HasPrefix(file, "docs/") && !tests[m[1]] {
+				t.Errorf("%s: test %s does not exist", file, m[1])
+			}
+		}
+		if file != "docs/security.md" {
+			continue
+		}
+		rows := 0
+		for line := range strings.Lines(text) {
+			switch {
+			case !strings.HasPrefix(line, "| "), strings.HasSuffix(line, "| test |\n"): // no row, or a heading
+			case namedTest.MatchString(line):
+				rows++
+			default:
+				t.Errorf("%s: no test is named in the row\n%s", file, line)
+			}
+		}
+		if rows == 0 {
+			t.Errorf("%s: found no rows with tests, want one or more", file)
+		}
+	}
+}
+
 const (
 	decisions        = "docs/decisions" // folder
 	maxDecisionLines = 60               // maximum number of lines of a page in decisions
@@ -113,7 +168,7 @@ func TestDecisions(t *testing.T) {
 		t.Fatalf("found %d pages, error %v; want two or more", len(pages), err)
 	}
 	index := readFile(t, decisions+"/README.md")
-	_, tests := declarations(t)
+	tests := testNames(t)
 	for _, page := range pages {
 		name, text := filepath.Base(page), readFile(t, page)
 		for _, m := range regexp.MustCompile("`((?:Test|Benchmark)[A-Za-z0-9]+)`").FindAllStringSubmatch(text, -1) {

@@ -10,6 +10,8 @@ import (
 	"github.com/matchwire/matchwire/internal/cli"
 	"github.com/matchwire/matchwire/internal/configinit"
 	"github.com/matchwire/matchwire/internal/pipeline"
+	"github.com/matchwire/matchwire/internal/spelling"
+	"github.com/matchwire/matchwire/internal/terminal"
 	"github.com/matchwire/matchwire/profiles"
 )
 
@@ -53,7 +55,7 @@ The secret of a channel, such as a token, is not in the config. It is in a file 
 can read.`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			command := configinit.Command{File: c.configFile, Given: map[string]string{}, Defaults: defaults,
-				Plugins: c.plugins, In: c.in, Out: c.text(), Echoes: terminal(c.in) != nil}
+				Plugins: c.plugins, In: c.in, Out: c.text(), Echoes: terminal.File(c.in) != nil}
 			if len(args) > 0 {
 				command.File = args[0]
 			}
@@ -109,18 +111,20 @@ func (k *check) run(ctx context.Context, c *console) error {
 		return err
 	}
 	if failed > 0 {
-		return fmt.Errorf("%s failed", pipeline.Plural(failed, "check"))
+		return fmt.Errorf("%s failed", spelling.Plural(failed, "check"))
 	}
 	return nil
 }
 
 func (k *check) results(ctx context.Context, c *console) ([]pipeline.CheckResult, error) {
+	progress := terminal.NewProgress(c.err, "sample page", 0)
+	defer progress.Clear()
 	if len(k.profiles) > 0 {
-		return pipeline.CheckProfiles(ctx, k.profiles, k.update)
+		return pipeline.CheckProfiles(ctx, k.profiles, k.update, progress.Add)
 	}
 	config, err := c.config()
 	if err != nil {
 		return nil, err
 	}
-	return pipeline.Check(ctx, config, c.plugins, k.update)
+	return pipeline.Check(ctx, config, c.plugins, k.update, progress.Add)
 }

@@ -11,6 +11,8 @@ import (
 	"github.com/matchwire/matchwire/internal/cli"
 	"github.com/matchwire/matchwire/internal/datadir"
 	"github.com/matchwire/matchwire/internal/pipeline"
+	"github.com/matchwire/matchwire/internal/spelling"
+	"github.com/matchwire/matchwire/internal/terminal"
 )
 
 const (
@@ -86,22 +88,22 @@ scope change. If you stop the command, the process stops the rebuild.`,
 }
 
 func rebuild(ctx context.Context, c *console, consumer string) error {
-	progress := newProgress(c.err, "event", 0)
+	progress := terminal.NewProgress(c.err, "event", 0)
 	n, err := c.rebuild(ctx, consumer, progress)
-	progress.end()
+	progress.End()
 	if n > 0 || err == nil {
-		fmt.Fprintf(c.err, "%s handled\n", pipeline.Plural(n, "event"))
+		fmt.Fprintf(c.err, "%s handled\n", spelling.Plural(n, "event"))
 	}
 	return interrupted(ctx, err)
 }
 
 // rebuild rebuilds a consumer through a running process, or with the servers that the environment names.
-func (c *console) rebuild(ctx context.Context, consumer string, p *progress) (int, error) {
+func (c *console) rebuild(ctx context.Context, consumer string, p *terminal.Progress) (int, error) {
 	if api, err := c.api(); api != nil || err != nil {
 		if err != nil {
 			return 0, err
 		}
-		return api.Rebuild(ctx, consumer, p.reach)
+		return api.Rebuild(ctx, consumer, p.Reach)
 	}
 	servers, err := c.requireServers("the event log is stored on a RabbitMQ server")
 	if err != nil {
@@ -111,5 +113,5 @@ func (c *console) rebuild(ctx context.Context, consumer string, p *progress) (in
 	if err != nil {
 		return 0, err
 	}
-	return pipeline.New(config, servers, c.log, c.plugins).Rebuild(ctx, consumer, func() { p.step("") })
+	return pipeline.New(config, servers, c.log, c.plugins).Rebuild(ctx, consumer, func() { p.Step("") })
 }

@@ -18,6 +18,8 @@ import (
 	"github.com/matchwire/matchwire/internal/apiclient"
 	"github.com/matchwire/matchwire/internal/deadletters"
 	"github.com/matchwire/matchwire/internal/pipeline"
+	"github.com/matchwire/matchwire/internal/spelling"
+	"github.com/matchwire/matchwire/internal/terminal"
 )
 
 func deadCommand(c *console) *cobra.Command {
@@ -62,8 +64,8 @@ func (c *console) deadLetters(ctx context.Context) (deadletters.Store, func(), e
 		return nil, nil, err
 	}
 	begin := func(total int) (visited, end func()) {
-		p := newProgress(c.err, "dead letter", total)
-		return func() { p.step("") }, p.end
+		p := terminal.NewProgress(c.err, "dead letter", total)
+		return func() { p.Step("") }, p.End
 	}
 	return deadletters.OnBroker{Broker: b, Consumers: names, Begin: begin}, func() { b.Close() }, nil
 }
@@ -260,7 +262,7 @@ func selectingCommand(
 			defer end()
 			n, err := store.Move(cmd.Context(), args[0], s, action)
 			if n > 0 || err == nil {
-				fmt.Fprintf(c.err, "%s %s\n", pipeline.Plural(n, "dead letter"), done(args[0]))
+				fmt.Fprintf(c.err, "%s %s\n", spelling.Plural(n, "dead letter"), done(args[0]))
 			}
 			return interrupted(cmd.Context(), err)
 		},

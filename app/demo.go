@@ -14,6 +14,7 @@ import (
 	"github.com/matchwire/matchwire/internal/cli"
 	"github.com/matchwire/matchwire/internal/matchday"
 	"github.com/matchwire/matchwire/internal/pipeline"
+	"github.com/matchwire/matchwire/internal/spelling"
 )
 
 func demoCommand(c *console) *cobra.Command {
@@ -74,7 +75,7 @@ func (d *demo) run(ctx context.Context, c *console) error {
 			}
 			play.Fixtures = append(play.Fixtures, f)
 		}
-		what = pipeline.Plural(len(d.dirs), "recording")
+		what = spelling.Plural(len(d.dirs), "recording")
 	}
 	play.Config.Listen = d.listen
 	origins := &play.Config.Fanout.Origins
@@ -95,7 +96,7 @@ func (d *demo) run(ctx context.Context, c *console) error {
 	play.OnEvent = func(e event.Event) {
 		output.Lock()
 		defer output.Unlock()
-		fmt.Fprintln(text, pipeline.FormatEvent(e))
+		_ = c.printEvent(e) // fails if the output is closed
 	}
 	if len(d.dirs) > 0 {
 		play.OnAttempt = func(a matchday.Attempt) {

@@ -10,6 +10,7 @@ import (
 
 	"github.com/matchwire/matchwire/broker"
 	"github.com/matchwire/matchwire/event"
+	"github.com/matchwire/matchwire/internal/terminal"
 )
 
 const (
@@ -25,7 +26,7 @@ type lineEmitter struct {
 	publisher broker.Publisher
 	tid       event.TID
 
-	bar    *progress
+	bar    *terminal.Progress
 	lines  int // number of lines read
 	failed int // number of lines that are invalid or whose event is not confirmed
 }
@@ -33,8 +34,8 @@ type lineEmitter struct {
 // run emits events until standard input ends or cannot be read, an event cannot be published or
 // printed, or ctx ends.
 func (l *lineEmitter) run(ctx context.Context) error {
-	l.bar = newProgress(l.err, "event", 0)
-	defer l.bar.end()
+	l.bar = terminal.NewProgress(l.err, "event", 0)
+	defer l.bar.End()
 	reading, stop := context.WithCancel(ctx)
 	defer stop()
 	batches := readBatches(reading, l.in)
@@ -91,8 +92,8 @@ func (l *lineEmitter) emit(ctx context.Context, lines []line) error {
 	ctx, cancel := context.WithTimeout(ctx, l.timeout)
 	defer cancel()
 	n, err := l.publisher.Publish(ctx, msgs...)
-	if terminal(l.out) != nil {
-		l.bar.clear()
+	if terminal.File(l.out) != nil {
+		l.bar.Clear()
 	}
 	for i, ev := range events[:n] {
 		if notPrinted := l.print(l.out, ev); notPrinted != nil {
@@ -102,7 +103,7 @@ func (l *lineEmitter) emit(ctx context.Context, lines []line) error {
 		}
 	}
 	for range n {
-		l.bar.step("")
+		l.bar.Step("")
 	}
 	for i, ev := range events[n:] {
 		l.fail(numbers[n+i], fmt.Errorf("event %s is not confirmed", ev.ID))
@@ -112,7 +113,7 @@ func (l *lineEmitter) emit(ctx context.Context, lines []line) error {
 
 func (l *lineEmitter) fail(number int, err error) {
 	l.failed++
-	l.bar.clear()
+	l.bar.Clear()
 	fmt.Fprintf(l.err, "matchwire: line %d: %v\n", number, err)
 }
 

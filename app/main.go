@@ -25,6 +25,7 @@ import (
 	"github.com/matchwire/matchwire/internal/isolate"
 	"github.com/matchwire/matchwire/internal/pipeline"
 	"github.com/matchwire/matchwire/internal/strictyaml"
+	"github.com/matchwire/matchwire/internal/terminal"
 	"github.com/matchwire/matchwire/parser/profile"
 )
 
@@ -53,7 +54,7 @@ func signalContext() context.Context {
 	ctx, cancel := context.WithCancelCause(context.Background())
 	signals := make(chan os.Signal, 1)
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
-	if terminal(os.Stdin) == nil {
+	if terminal.File(os.Stdin) == nil {
 		signal.Ignore(syscall.SIGHUP)
 	} else {
 		signal.Notify(signals, syscall.SIGHUP)
@@ -112,6 +113,7 @@ const (
 type console struct {
 	program
 	log        *slog.Logger
+	status     *terminal.StatusLine // of the command run on a terminal, otherwise nil
 	configFile string
 	// namespaceFlag is the namespace from --namespace or MATCHWIRE_NAMESPACE, or "".
 	namespaceFlag string
@@ -189,6 +191,8 @@ const description = `AMQP_URL and REDIS_URL are the URLs of the RabbitMQ and Red
 REDIS_URL_FILE name files that contain these URLs. Without these variables, the run command uses embedded
 servers. The demo command always uses embedded servers.
 
+On a terminal, events and logs have colours. NO_COLOR=1 removes them.
+
 Exit codes: 0 success, 1 failure, 2 usage or configuration error.`
 
 // run parses args, runs the command and returns the exit code.
@@ -206,6 +210,7 @@ func (p program) run(ctx context.Context, args []string) (code int) {
 	if errors.As(err, &yamlErr) && yamlErr.File == "" { // an error in the settings of a plugin
 		err = pipeline.UsageError(fmt.Errorf("config %w", strictyaml.InFile(c.configFile, err)))
 	}
+	errOut := terminal.Writer{Out: p.err}
 	var usage *cli.UsageError
 	switch {
 	case err == nil, ctx.Err() != nil && errors.Is(err, context.Canceled):
@@ -214,13 +219,13 @@ func (p program) run(ctx context.Context, args []string) (code int) {
 		fmt.Fprint(p.err, cli.Help(usage.Command))
 		return exitUsage
 	case errors.As(err, &usage):
-		fmt.Fprintf(textWriter{p.err}, "matchwire: %v\nmatchwire: try %s --help\n", err, usage.Command.CommandPath())
+		fmt.Fprintf(errOut, "matchwire: %v\nmatchwire: try %s --help\n", err, usage.Command.CommandPath())
 		return exitUsage
 	case errors.Is(err, pipeline.ErrUsage):
-		fmt.Fprintln(textWriter{p.err}, "matchwire:", err)
+		fmt.Fprintln(errOut, "matchwire:", err)
 		return exitUsage
 	default:
-		fmt.Fprintln(textWriter{p.err}, "matchwire:", err)
+		fmt.Fprintln(errOut, "matchwire:", err)
 		return exitFailure
 	}
 }
@@ -237,7 +242,7 @@ func rootCommand(c *console) (*cobra.Command, error) {
 		Short: "Reads live match pages, publishes events such as goals, and runs consumers of these events.",
 		Long:  description,
 		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error {
-			c.log = newLogger(c.err, level, logJSON, strings.TrimPrefix(cmd.CommandPath(), "matchwire "))
+			c.openLog(level, logJSON, strings.TrimPrefix(cmd.CommandPath(), "matchwire "))
 			if err := pipeline.CheckNamespace(c.namespaceFlag); err != nil {
 				return pipeline.UsageError(err)
 			}
@@ -287,19 +292,5 @@ func rootCommand(c *console) (*cobra.Command, error) {
 	return root, nil
 }
 
-// newLogger returns the log of a command. Without a level, commands that play fixtures log only
-// warnings, because a line for each page would hide their own output.
-func newLogger(w io.Writer, level string, asJSON bool, command string) *slog.Logger {
-	lowest := slog.LevelInfo
-	if level == "" && slices.Contains([]string{"demo", "replay", "notify preview"}, command) {
-		lowest = slog.LevelWarn
-	}
-	if level != "" {
-		_ = lowest.UnmarshalText([]byte(level)) // the flag accepts only valid levels
-	}
-	o := &slog.HandlerOptions{Level: lowest}
-	if asJSON {
-		return slog.New(slog.NewJSONHandler(w, o))
-	}
-	return slog.New(slog.NewTextHandler(w, o))
-}
+// text returns a writer for text to standard output.
+func (p *program) text() io.Writer { return terminal.Writer{Out: p.out} }

@@ -20,6 +20,7 @@ import (
 	"github.com/matchwire/matchwire/event"
 	"github.com/matchwire/matchwire/internal/cli"
 	"github.com/matchwire/matchwire/internal/pipeline"
+	"github.com/matchwire/matchwire/internal/spelling"
 	"github.com/matchwire/matchwire/parser/observation"
 	"github.com/matchwire/matchwire/parser/page"
 	"github.com/matchwire/matchwire/parser/profile"
@@ -217,7 +218,7 @@ func showAll(w io.Writer, all []observation.Observation) error {
 		}
 		more := ""
 		if len(o.Incidents) > 0 {
-			more = "\t" + pipeline.Plural(len(o.Incidents), "incident")
+			more = "\t" + spelling.Plural(len(o.Incidents), "incident")
 		} else if o.Score == nil && !o.Match.Start.IsZero() {
 			more = "\t" + o.Match.Start.Format(startFormat)
 		}
@@ -297,7 +298,7 @@ func show(w io.Writer, o observation.Observation) error {
 		}
 		return showLineups(w, o.Lineups)
 	}
-	_, err := fmt.Fprintf(w, "\n%s: %s\n", pipeline.Plural(len(o.Incidents), "incident"), strings.Join(sums, ", "))
+	_, err := fmt.Fprintf(w, "\n%s: %s\n", spelling.Plural(len(o.Incidents), "incident"), strings.Join(sums, ", "))
 	if err != nil {
 		return err
 	}
@@ -361,7 +362,7 @@ func showProblems(w io.Writer, all []observation.Problem) {
 		fmt.Fprintln(w, "\nno problems")
 		return
 	}
-	fmt.Fprintf(w, "\n%s:\n", pipeline.Plural(len(all), "problem"))
+	fmt.Fprintf(w, "\n%s:\n", spelling.Plural(len(all), "problem"))
 	for _, line := range observation.Summary(all) {
 		fmt.Fprintln(w, "  "+line)
 	}

@@ -12,6 +12,7 @@ import (
 
 	"github.com/matchwire/matchwire/internal/cli"
 	"github.com/matchwire/matchwire/internal/pipeline"
+	"github.com/matchwire/matchwire/internal/spelling"
 	"github.com/matchwire/matchwire/parser/page"
 	"github.com/matchwire/matchwire/parser/poll"
 	"github.com/matchwire/matchwire/parser/profile"
@@ -152,7 +153,7 @@ func (r *record) save(
 		}
 	}
 	err = recording.Record(ctx, s, request, client, recorder, c.log, report)
-	fmt.Fprintf(c.err, "%d fetches, %d failed; %s saved in %s\n", fetches, failed, pipeline.Plural(saved, "page"), r.out)
+	fmt.Fprintf(c.err, "%d fetches, %d failed; %s saved in %s\n", fetches, failed, spelling.Plural(saved, "page"), r.out)
 	if err == nil && saved == 0 {
 		err = errors.New("no page was saved")
 	}
@@ -170,9 +171,9 @@ func summary(ctx context.Context, p *profile.Profile, fetched page.Page) string 
 		m := all[0].Match
 		text := fmt.Sprintf("%s v %s, %s %s", m.Home, m.Away, state(all[0]), tally(all[0].Score))
 		if len(problems) > 0 {
-			text += ", " + pipeline.Plural(len(problems), "problem")
+			text += ", " + spelling.Plural(len(problems), "problem")
 		}
 		return text
 	}
-	return fmt.Sprintf("%d matches, %s", len(all), pipeline.Plural(len(problems), "problem"))
+	return fmt.Sprintf("%d matches, %s", len(all), spelling.Plural(len(problems), "problem"))
 }

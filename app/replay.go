@@ -16,6 +16,8 @@ import (
 	"github.com/matchwire/matchwire/event"
 	"github.com/matchwire/matchwire/internal/cli"
 	"github.com/matchwire/matchwire/internal/pipeline"
+	"github.com/matchwire/matchwire/internal/spelling"
+	"github.com/matchwire/matchwire/internal/terminal"
 	"github.com/matchwire/matchwire/parser/recording"
 )
 
@@ -141,7 +143,7 @@ func (r *replay) run(ctx context.Context, c *console) error {
 	if err != nil {
 		return err
 	}
-	progress := newProgress(c.err, "page", pages)
+	progress := terminal.NewProgress(c.err, "page", pages)
 	published, read := 0, 0
 	var matches []string
 	play.Each = func(events []event.Event) error {
@@ -151,17 +153,17 @@ func (r *replay) run(ctx context.Context, c *console) error {
 				matches = append(matches, e.Subject)
 			}
 		}
-		progress.step(fmt.Sprintf(", %s", pipeline.Plural(published, "event")))
+		progress.Step(fmt.Sprintf(", %s", spelling.Plural(published, "event")))
 		return nil
 	}
 	err = interrupted(ctx, play.Publish(ctx, servers, namespace))
-	progress.end()
+	progress.End()
 	as := ""
 	if len(matches) > 0 {
 		as = ", as " + strings.Join(matches, ", ")
 	}
 	fmt.Fprintf(c.err, "%s from %d of %s published and confirmed%s\n",
-		pipeline.Plural(published, "event"), read, pipeline.Plural(pages, "page"), as)
+		spelling.Plural(published, "event"), read, spelling.Plural(pages, "page"), as)
 	return err
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"runtime/debug"
 	"slices"
+	"sync"
 
 	"github.com/spf13/cobra"
 
@@ -114,7 +115,16 @@ func (r *run) run(ctx context.Context, c *console) error {
 	p := pipeline.New(config, servers, c.log, c.plugins)
 	p.Listen, p.Name, p.Advertise, p.APIToken, p.Anybody = r.listen, r.name, r.advertise, token, r.anybody
 	p.InstanceKey, p.Data = key, data
-	p.OnStart = func() { c.forget(config.SecretVariables()) }
+	var showing sync.WaitGroup
+	defer showing.Wait()
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	p.OnStart = func(status func(context.Context) pipeline.Status) {
+		c.forget(config.SecretVariables())
+		if c.status != nil {
+			showing.Go(func() { showStatus(ctx, c.status, status) })
+		}
+	}
 	return p.Run(ctx, r.roles...)
 }
 

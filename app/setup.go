@@ -10,6 +10,7 @@ import (
 	"github.com/matchwire/matchwire/internal/cli"
 	"github.com/matchwire/matchwire/internal/pipeline"
 	"github.com/matchwire/matchwire/internal/rights"
+	"github.com/matchwire/matchwire/internal/spelling"
 )
 
 func setupCommand(c *console) *cobra.Command {
@@ -70,7 +71,7 @@ func migrate(ctx context.Context, c *console) error {
 		n++
 		fmt.Fprintf(c.text(), "%s  renamed to  %s\n", from, to)
 	})
-	fmt.Fprintf(c.err, "%s renamed\n", pipeline.Plural(n, "key"))
+	fmt.Fprintf(c.err, "%s renamed\n", spelling.Plural(n, "key"))
 	return interrupted(ctx, err)
 }
 
@@ -114,7 +115,7 @@ func writeUsers(c *console, dir string, servers rights.Servers) error {
 	if err != nil {
 		return err
 	}
-	passwords := pipeline.Plural(len(created), "new password")
+	passwords := spelling.Plural(len(created), "new password")
 	fmt.Fprintf(c.text(), "wrote the users of all roles to %s, with %s\n", dir, passwords)
 	return nil
 }

@@ -13,6 +13,7 @@ import (
 
 	"github.com/matchwire/matchwire/internal/licences"
 	"github.com/matchwire/matchwire/internal/pipeline"
+	"github.com/matchwire/matchwire/internal/spelling"
 	"github.com/matchwire/matchwire/parser/profile"
 )
 
@@ -76,11 +77,11 @@ func age(d profile.Date, now time.Time) string {
 	const day, month, year = 24 * time.Hour, 30 * 24 * time.Hour, 365 * 24 * time.Hour
 	switch since := now.Sub(d.Time); {
 	case since >= 2*year:
-		return pipeline.Plural(int(since/year), "year")
+		return spelling.Plural(int(since/year), "year")
 	case since >= 2*month:
-		return pipeline.Plural(int(since/month), "month")
+		return spelling.Plural(int(since/month), "month")
 	default:
-		return pipeline.Plural(max(0, int(since/day)), "day")
+		return spelling.Plural(max(0, int(since/day)), "day")
 	}
 }
 

@@ -4,11 +4,14 @@ import (
 	"context"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
+	"github.com/matchwire/matchwire/consumers/notify"
 	"github.com/matchwire/matchwire/event"
 	"github.com/matchwire/matchwire/internal/pipeline"
+	"github.com/matchwire/matchwire/internal/terminal"
 )
 
 func tailCommand(c *console) *cobra.Command {
@@ -43,8 +46,7 @@ func tail(ctx context.Context, c *console, patterns []string, asJSON bool) error
 			_, err := fmt.Fprintf(c.out, "%s\n", body)
 			return err
 		}
-		_, err := fmt.Fprintln(c.text(), pipeline.FormatEvent(e))
-		return err
+		return c.printEvent(e)
 	}
 	if api, err := c.api(); api != nil || err != nil {
 		if err != nil {
@@ -61,4 +63,49 @@ func tail(ctx context.Context, c *console, patterns []string, asJSON bool) error
 		return err
 	}
 	return pipeline.Tail(ctx, servers, namespace, patterns, c.log, onReady, show)
+}
+
+// printEvent prints an event as two lines. The first line describes the event. The second line contains the
+// routing key and the TID.
+func (p *program) printEvent(e event.Event) error {
+	note := ""
+	switch {
+	case e.Data.Replay:
+		note = " [replay]"
+	case e.Data.Backfill:
+		note = " [backfill]"
+	}
+	what := terminal.Printable(notify.Line(e) + note)
+	ids := terminal.Printable(fmt.Sprintf("%s  tid %s", e.Type, e.TID))
+	if terminal.Colors(p.out, p.getenv) {
+		what, ids = eventStyle(e).Paint(what), terminal.Dim.Paint(ids)
+	}
+	_, err := fmt.Fprintf(p.out, "%s  %s\n          %s\n", e.Time.Local().Format(time.TimeOnly), what, ids)
+	return err
+}
+
+// eventStyle returns the colour of an event.
+func eventStyle(e event.Event) terminal.Style {
+	switch e.Data.Action {
+	case event.Retracted:
+		return terminal.Red
+	case event.Corrected:
+		return terminal.Yellow
+	}
+	words := strings.Split(e.Type, ".")
+	sport, kind := event.Sport(words[0]), event.BaseKind(words[len(words)-1])
+	switch {
+	case sport.Scores(kind) && !sport.Misses(kind, e.Data.Detail):
+		return terminal.Green
+	case kind == event.RedCard:
+		return terminal.Red
+	case kind == event.YellowCard:
+		return terminal.Yellow
+	case kind == event.SourceStale, kind == event.SourceFresh:
+		return terminal.Dim
+	case kind == event.MatchStart, kind == event.MatchEnd, kind == event.PeriodStart, kind == event.PeriodEnd,
+		kind == event.StatusChange:
+		return terminal.Cyan
+	}
+	return ""
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/matchwire/matchwire/internal/pipeline"
+	"github.com/matchwire/matchwire/internal/spelling"
 	"github.com/matchwire/matchwire/internal/trace"
 )
 
@@ -72,7 +73,7 @@ func (t *showTrace) run(ctx context.Context, c *console) error {
 		p.scheduled(job, tree)
 	}
 	if left := tree.AllJobs - len(tree.Jobs); left > 0 {
-		fmt.Fprintf(c.err, "and %s: use --jobs to show more\n", pipeline.Plural(left, "more scheduled job"))
+		fmt.Fprintf(c.err, "and %s: use --jobs to show more\n", spelling.Plural(left, "more scheduled job"))
 	}
 	return nil
 }

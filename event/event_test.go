@@ -36,17 +36,23 @@ func encode(t *testing.T, key string, d event.Data) (event.Event, broker.Message
 }
 
 func TestDecodeReturnsTheEncodedEvent(t *testing.T) {
-	e, m := encode(t, "soccer.mls.goal", goal())
-	got, err := event.Decode(m.Body)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if got.ID != e.ID || got.TID != e.TID || !got.Time.Equal(e.Time) {
-		t.Errorf("Decode: %+v, want %+v", got, e)
-	}
-	b, err := broker.NewMessage(got)
-	if err != nil || string(b.Body) != string(m.Body) {
-		t.Errorf("encoding the decoded event: error %v\ngot  %s\nwant %s", err, b.Body, m.Body)
+	for _, player := range []string{
+		"Sebastian Giovinco", "<script>alert(1)</script> & \u202e@everyone\u2028", "=HYPERLINK(\"x\")\x1b[31m\x00\u009b\r\n\ufeff",
+	} {
+		d := goal()
+		d.Player = player
+		e, m := encode(t, "soccer.mls.goal", d)
+		got, err := event.Decode(m.Body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got.ID != e.ID || got.TID != e.TID || !got.Time.Equal(e.Time) || got.Data.Player != player {
+			t.Errorf("Decode: %+v, want %+v", got, e)
+		}
+		b, err := broker.NewMessage(got)
+		if err != nil || string(b.Body) != string(m.Body) {
+			t.Errorf("encoding the decoded event: error %v\ngot  %s\nwant %s", err, b.Body, m.Body)
+		}
 	}
 }
 

@@ -20,25 +20,24 @@ func (s *Server) bounded(p *pool, h http.Handler) http.Handler {
 		conn := r.Context().Value(connKey{}).(net.Conn)
 		p.serving(conn)
 		defer p.served(conn)
-		control := http.NewResponseController(w)
-		_ = control.SetWriteDeadline(time.Time{}) // the deadline of the previous response may have passed
-		release := func() {}
+		out := &writer{ResponseWriter: w, control: http.NewResponseController(w), timeout: s.limits.write, release: func() {}}
+		defer out.finish()
 		if s.Exempt == nil || !s.Exempt(r) {
 			select {
 			case slots <- struct{}{}:
-				release = sync.OnceFunc(func() { <-slots })
-				defer release()
+				out.release = sync.OnceFunc(func() { <-slots })
+				defer out.release()
 			default:
-				w.Header().Set("Retry-After", "2")
-				w.Header().Set("Connection", "close")
-				problem.Write(w, http.StatusServiceUnavailable, "too many requests are in progress", "")
+				out.Header().Set("Retry-After", "2")
+				out.Header().Set("Connection", "close")
+				problem.Write(out, http.StatusServiceUnavailable, "too many requests are in progress", "")
 				return
 			}
 		}
 		if r.ContentLength != 0 {
-			_ = control.SetReadDeadline(time.Now().Add(s.limits.body))
+			_ = out.control.SetReadDeadline(time.Now().Add(s.limits.body))
 		}
-		h.ServeHTTP(&writer{ResponseWriter: w, control: control, hijacked: release}, r)
+		h.ServeHTTP(out, r)
 	})
 }
 
@@ -47,18 +46,30 @@ func (s *Server) bounded(p *pool, h http.Handler) http.Handler {
 type writer struct {
 	http.ResponseWriter
 	control  *http.ResponseController
-	hijacked func()
+	timeout  time.Duration // of a write
+	release  func()        // ends the request in progress
+	hijacked bool
 }
 
-// Write writes to the client for at most writeTimeout.
+// setDeadline sets the deadline of the next write.
+func (w *writer) setDeadline() { _ = w.control.SetWriteDeadline(time.Now().Add(w.timeout)) }
+
+// finish sets the deadline of the write that follows the handler: of the buffered part of the response.
+func (w *writer) finish() {
+	if !w.hijacked {
+		w.setDeadline()
+	}
+}
+
+// Write writes to the client for at most the timeout.
 func (w *writer) Write(b []byte) (int, error) {
-	_ = w.control.SetWriteDeadline(time.Now().Add(writeTimeout))
+	w.setDeadline()
 	return w.ResponseWriter.Write(b)
 }
 
-// Flush flushes to the client for at most writeTimeout.
+// Flush flushes to the client for at most the timeout.
 func (w *writer) Flush() {
-	_ = w.control.SetWriteDeadline(time.Now().Add(writeTimeout))
+	w.setDeadline()
 	_ = w.control.Flush()
 }
 
@@ -66,7 +77,8 @@ func (w *writer) Flush() {
 func (w *writer) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 	conn, buffered, err := w.control.Hijack()
 	if err == nil {
-		w.hijacked()
+		w.hijacked = true
+		w.release()
 	}
 	return conn, buffered, err
 }

@@ -53,14 +53,14 @@ type Server struct {
 // limits holds the limits that tests lower.
 type limits struct {
 	connections, requests int
-	header, body          time.Duration
+	header, body, write   time.Duration
 }
 
 // Listen starts to listen, and returns the address of the listener without waiting for requests. The
 // server runs in group until ctx ends.
 func (s *Server) Listen(ctx context.Context, group *errgroup.Group) (net.Addr, error) {
 	if s.limits == (limits{}) {
-		s.limits = limits{maxConnections, maxRequests, headerTimeout, bodyTimeout}
+		s.limits = limits{maxConnections, maxRequests, headerTimeout, bodyTimeout, writeTimeout}
 	}
 	listener, err := net.Listen("tcp", s.Address)
 	if err != nil {

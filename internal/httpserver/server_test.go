@@ -4,12 +4,14 @@ import (
 	"bufio"
 	"context"
 	"crypto/tls"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -71,7 +73,7 @@ func TestSlowHeaders(t *testing.T) {
 				defer s.Close()
 				config = s.TLS
 			}
-			address := start(t, limits{connections: 4, requests: 3, header: far, body: far}, config, ok)
+			address := start(t, limits{connections: 4, requests: 3, header: far, body: far, write: far}, config, ok)
 			var slow []net.Conn
 			for range 20 {
 				slow = append(slow, open(t, address, "G"))
@@ -97,7 +99,7 @@ func TestSlowHeaders(t *testing.T) {
 
 // The server disconnects a client that does not send a complete header in time.
 func TestHeaderDeadline(t *testing.T) {
-	address := start(t, limits{connections: 4, requests: 3, header: 50 * time.Millisecond, body: far}, nil, ok)
+	address := start(t, limits{connections: 4, requests: 3, header: 50 * time.Millisecond, body: far, write: far}, nil, ok)
 	if line, err := answer(open(t, address, "GET / HT")); err == nil && !strings.HasPrefix(line, "HTTP/1.1 4") {
 		t.Errorf("the status line is %q, want status 4xx or a closed connection", line)
 	}
@@ -107,7 +109,7 @@ func TestHeaderDeadline(t *testing.T) {
 // get 503. Reading the slow bodies fails at their deadline.
 func TestSlowBodies(t *testing.T) {
 	reading := make(chan error, 3)
-	address := start(t, limits{connections: 10, requests: 3, header: far, body: 500 * time.Millisecond}, nil,
+	address := start(t, limits{connections: 10, requests: 3, header: far, body: 500 * time.Millisecond, write: far}, nil,
 		func(w http.ResponseWriter, r *http.Request) {
 			if r.Method == http.MethodPost {
 				reading <- nil
@@ -148,9 +150,40 @@ func TestSlowBodies(t *testing.T) {
 	}
 }
 
+// A client that reads no response loses its connection at the deadline of a write, even if each response
+// is short.
+func TestClientsThatReadNothing(t *testing.T) {
+	for name, handler := range map[string]http.HandlerFunc{
+		"a long response": func(w http.ResponseWriter, _ *http.Request) {
+			for {
+				if _, err := w.Write(make([]byte, 64<<10)); err != nil {
+					return
+				}
+			}
+		},
+		"short responses":          ok,
+		"responses without a body": func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNoContent) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			l := limits{connections: 4, requests: 3, header: far, body: far, write: 100 * time.Millisecond}
+			c := open(t, start(t, l, nil, handler), "")
+			if err := c.SetWriteDeadline(time.Now().Add(time.Minute)); err != nil {
+				t.Fatal(err)
+			}
+			var err error
+			for err == nil {
+				_, err = io.WriteString(c, "GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+			}
+			if errors.Is(err, os.ErrDeadlineExceeded) {
+				t.Error("the connection is still open after a minute")
+			}
+		})
+	}
+}
+
 // A hijacked connection counts neither as a connection nor as a request in progress.
 func TestHijackedConnectionsDoNotCount(t *testing.T) {
-	address := start(t, limits{connections: 2, requests: 1, header: far, body: far}, nil,
+	address := start(t, limits{connections: 2, requests: 1, header: far, body: far, write: far}, nil,
 		func(w http.ResponseWriter, r *http.Request) {
 			if r.URL.Path != "/ws" {
 				ok(w, r)

@@ -17,6 +17,7 @@ import (
 
 	"github.com/matchwire/matchwire/consumers"
 	"github.com/matchwire/matchwire/fixtures"
+	"github.com/matchwire/matchwire/internal/spelling"
 	"github.com/matchwire/matchwire/parser/observation"
 	"github.com/matchwire/matchwire/parser/page"
 	"github.com/matchwire/matchwire/parser/profile"
@@ -34,14 +35,17 @@ type CheckResult struct {
 // Check validates the config and every profile that the config can use, and checks the profiles
 // against their sample pages. If update is set, Check saves the current results as expected results
 // instead, except for shipped profiles. It returns an error if the config or a profile is invalid or
-// cannot be read. Errors about sample pages are in the results.
-func Check(ctx context.Context, c Config, plugins []consumers.Plugin, update bool) ([]CheckResult, error) {
-	k := &checker{update: update}
+// cannot be read. Errors about sample pages are in the results. Check calls step with numbers of sample pages
+// when it has checked them.
+func Check(
+	ctx context.Context, c Config, plugins []consumers.Plugin, update bool, step func(pages int),
+) ([]CheckResult, error) {
+	k := &checker{update: update, step: step}
 	if err := CheckSettings(c, plugins); err != nil {
 		return nil, err
 	}
 	if c.file != "" {
-		k.results = append(k.results, CheckResult{Name: "config " + c.file, Detail: Plural(len(c.Sources), "source")})
+		k.results = append(k.results, CheckResult{Name: "config " + c.file, Detail: spelling.Plural(len(c.Sources), "source")})
 	}
 	if err := k.checkShipped(ctx); err != nil {
 		return nil, err
@@ -74,8 +78,8 @@ func CheckSettings(c Config, plugins []consumers.Plugin) error {
 }
 
 // CheckProfiles is like [Check], but checks only the named profile files.
-func CheckProfiles(ctx context.Context, files []string, update bool) ([]CheckResult, error) {
-	k := &checker{update: update}
+func CheckProfiles(ctx context.Context, files []string, update bool, step func(pages int)) ([]CheckResult, error) {
+	k := &checker{update: update, step: step}
 	err := k.checkFiles(ctx, files)
 	return k.results, err
 }
@@ -113,6 +117,7 @@ func (c Config) profileFiles() (own, others []string, err error) {
 // A checker collects the results of checks.
 type checker struct {
 	update   bool
+	step     func(pages int) // called with the number of pages that have been checked
 	results  []CheckResult
 	shipped  profile.Library // nil if only named profile files are checked
 	problems int             // number of problems that were written to expectation files for the current profile
@@ -131,6 +136,7 @@ func (k *checker) checkShipped(ctx context.Context) error {
 	pages := map[string]int{}
 	add := func(profile string, n int, errs []string) {
 		pages[profile] += n
+		k.step(n)
 		results[profile].Errors = append(results[profile].Errors, errs...)
 	}
 	for name, p := range lib {
@@ -177,15 +183,7 @@ func sampleCount(n int) string {
 	if n == 0 {
 		return "no sample pages"
 	}
-	return Plural(n, "sample page")
-}
-
-// Plural returns n and the noun, with an s unless n is 1.
-func Plural(n int, noun string) string {
-	if n == 1 {
-		return "1 " + noun
-	}
-	return fmt.Sprintf("%d %ss", n, noun)
+	return spelling.Plural(n, "sample page")
 }
 
 // checkFixture parses every page of a fixture. Each page must be usable, unless the fixture says otherwise, and have no
@@ -262,6 +260,7 @@ func (k *checker) checkFile(ctx context.Context, name string) error {
 	if err != nil {
 		return err
 	}
+	k.step(pages)
 	r.Detail, r.Errors = age(p)+sampleCount(pages), errs
 	if k.shipped[p.Name] != nil {
 		r.Detail += ", replaces the shipped profile " + p.Name
@@ -279,7 +278,7 @@ func kept(n int, noun string) string {
 	if n == 0 {
 		return ""
 	}
-	return ", " + Plural(n, noun) + " kept"
+	return ", " + spelling.Plural(n, noun) + " kept"
 }
 
 // checkFolder checks the sample pages in the folder dir. If dir does not exist, there are no pages.

@@ -62,8 +62,8 @@ type Pipeline struct {
 	plugins []consumers.Plugin
 
 	// OnStart, if not nil, is called once all roles have been started. All secrets have then been read from the
-	// environment.
-	OnStart func()
+	// environment. status returns the current status of the process, within a second.
+	OnStart func(status func(context.Context) Status)
 	// OnListen, if not nil, is called with the address once the process listens.
 	OnListen  func(net.Addr)
 	onMetrics func(net.Addr) // like OnListen, for the listener of the metrics
@@ -149,7 +149,7 @@ func (p *Pipeline) Run(ctx context.Context, roles ...Role) error {
 	if err := p.start(working, serving, group, parts, roles); err != nil {
 		group.Go(func() error { return err }) // stops the roles that are already running
 	} else if p.OnStart != nil {
-		p.OnStart()
+		p.OnStart(func(ctx context.Context) Status { return parts.status(ctx, roles) })
 	}
 	return group.Wait()
 }
@@ -406,7 +406,16 @@ func (p *Pipeline) startConsumer(
 ) {
 	ready := make(chan struct{})
 	group.Go(func() error { return p.runner(parts).Run(ctx, name, c, ready) })
-	p.logWhenReady(ctx, group, ready, "consumer ready", "consumer", name, "keys", c.Keys)
+	p.logWhenReady(ctx, group, ready, "consumer ready", "consumer", name, "keys", some(c.Keys))
+}
+
+// some returns the first keys, and how many others there are.
+func some(keys []string) string {
+	const most = 5
+	if len(keys) <= most {
+		return fmt.Sprint(keys)
+	}
+	return fmt.Sprintf("%v and %d more", keys[:most], len(keys)-most)
 }
 
 // logWhenReady logs a message when ready is closed, unless ctx ends first.

@@ -2,12 +2,9 @@ package pipeline
 
 import (
 	"context"
-	"fmt"
 	"log/slog"
-	"time"
 
 	"github.com/matchwire/matchwire/broker"
-	"github.com/matchwire/matchwire/consumers/notify"
 	"github.com/matchwire/matchwire/event"
 )
 
@@ -45,18 +42,4 @@ func Tail(ctx context.Context, s Servers, namespace string, patterns []string, l
 		}
 		return onEvent(e, m.Body)
 	})
-}
-
-// FormatEvent formats an event as two lines for a terminal. The first line describes the
-// event; the second contains the routing key and the TID.
-func FormatEvent(e event.Event) string {
-	note := ""
-	switch {
-	case e.Data.Replay:
-		note = " [replay]"
-	case e.Data.Backfill:
-		note = " [backfill]"
-	}
-	at := e.Time.Local().Format(time.TimeOnly)
-	return fmt.Sprintf("%s  %s%s\n          %s  tid %s", at, notify.Line(e), note, e.Type, e.TID)
 }

@@ -82,6 +82,15 @@ for _, id in ipairs(ARGV) do
 end
 return all`)
 
+// Count returns the number of sources on the schedule.
+func (s *Schedule) Count(ctx context.Context) (int, error) {
+	n, err := s.redis.HLen(ctx, s.key("sources")).Result()
+	if err != nil {
+		return 0, fmt.Errorf("counting the sources on the schedule: %w", err)
+	}
+	return int(n), nil
+}
+
 // List returns all entries in the order of activation, without the matches and the course of their
 // latest polls. It also completes the index for [Schedule.Page]. It reads all sources, in small parts.
 func (s *Schedule) List(ctx context.Context) ([]Entry, error) {

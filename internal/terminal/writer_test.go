@@ -1,4 +1,4 @@
-package app
+package terminal
 
 import (
 	"strings"
@@ -6,7 +6,7 @@ import (
 )
 
 // Text from a page can neither control the terminal nor change the order of other text.
-func TestTextWriter(t *testing.T) {
+func TestWriter(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string]string{
 		"\x1b[2J\x1b]0;title\x07":     "\ufffd[2J\ufffd]0;title\ufffd",
@@ -16,7 +16,7 @@ func TestTextWriter(t *testing.T) {
 		"می\u200cخواهم 👨\u200d👧 é":    "می\u200cخواهم 👨\u200d👧 é",
 	} {
 		var b strings.Builder
-		if n, err := (textWriter{&b}).Write([]byte(text)); n != len(text) || err != nil || b.String() != want {
+		if n, err := (Writer{&b}).Write([]byte(text)); n != len(text) || err != nil || b.String() != want {
 			t.Errorf("%q is written as %q (%d, %v), want %q", text, b.String(), n, err, want)
 		}
 	}

@@ -1,0 +1,95 @@
+package app
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/matchwire/matchwire/internal/pipeline"
+	"github.com/matchwire/matchwire/internal/spelling"
+	"github.com/matchwire/matchwire/internal/terminal"
+)
+
+// openLog opens the log of a command. On a terminal, the log is for people, and the command run has a status line
+// below its log.
+func (c *console) openLog(level string, asJSON bool, command string) {
+	f := terminal.File(c.err)
+	if f == nil || asJSON {
+		c.log = newLogger(c.err, level, asJSON, command)
+		return
+	}
+	out := c.err
+	if command == "run" && terminal.Moves(c.getenv) {
+		c.status = terminal.NewStatusLine(f)
+		out = c.status
+	}
+	c.log = slog.New(terminal.NewLogHandler(out, lowestLevel(level, command), terminal.Colors(f, c.getenv)))
+}
+
+// newLogger returns a log for programs.
+func newLogger(w io.Writer, level string, asJSON bool, command string) *slog.Logger {
+	o := &slog.HandlerOptions{Level: lowestLevel(level, command)}
+	if asJSON {
+		return slog.New(slog.NewJSONHandler(w, o))
+	}
+	return slog.New(slog.NewTextHandler(w, o))
+}
+
+// lowestLevel returns the lowest level that a command logs. Without a level, commands that play fixtures log only
+// warnings, because a line for each page would hide their own output.
+func lowestLevel(level, command string) slog.Level {
+	lowest := slog.LevelInfo
+	if level == "" && slices.Contains([]string{"demo", "replay", "notify preview"}, command) {
+		lowest = slog.LevelWarn
+	}
+	if level != "" {
+		_ = lowest.UnmarshalText([]byte(level)) // the flag accepts only valid levels
+	}
+	return lowest
+}
+
+// showStatus keeps the status line up to date until ctx ends. It then removes the line.
+func showStatus(ctx context.Context, line *terminal.StatusLine, status func(context.Context) pipeline.Status) {
+	every := time.NewTicker(time.Second)
+	defer every.Stop()
+	defer line.Set("")
+	var latest time.Time // of the latest page
+	for pages := 0; ; {
+		s := status(ctx)
+		if s.Pages > pages {
+			pages, latest = s.Pages, time.Now()
+		}
+		line.Set(statusText(s, latest, time.Now()))
+		select {
+		case <-ctx.Done():
+			return
+		case <-every.C:
+		}
+	}
+}
+
+// statusText returns the text of the status line. latest is when the latest page was read.
+func statusText(s pipeline.Status, latest, now time.Time) string {
+	var parts []string
+	if s.Sources >= 0 {
+		parts = append(parts, spelling.Plural(s.Sources, "source"))
+	}
+	if !latest.IsZero() {
+		parts = append(parts, fmt.Sprintf("last page %v ago", now.Sub(latest).Round(time.Second)))
+	}
+	if s.Events >= 0 {
+		parts = append(parts, spelling.Plural(s.Events, "event"))
+	}
+	if s.Clients >= 0 {
+		parts = append(parts, spelling.Plural(s.Clients, "client"))
+	}
+	parts = append(parts, "health "+s.Health)
+	if len(s.Issues) > 0 {
+		parts = append(parts, s.Issues[0])
+	}
+	return strings.Join(parts, " · ")
+}
