@@ -26,8 +26,8 @@ var allowedImports = table(`
 event:                         internal/spelling
 health:
 broker:                        event health
-broker/memory:                 broker event health
-broker/rabbit:                 broker event health
+broker/memory:                 broker event health internal/spelling
+broker/rabbit:                 broker event health internal/spelling
 broker/brokertest:             broker event internal/testenv
 
 parser:
@@ -60,7 +60,7 @@ consumers/archive:             event broker consumers internal/cli
 consumers/exec:                event broker consumers internal/strictyaml
 consumers/notify:              event broker consumers consumers/notify/send internal/cli internal/clientaddr
                                internal/jq internal/problem internal/ratelimit
-                               internal/strictyaml internal/trace
+                               internal/strictyaml internal/terminal internal/trace
 consumers/notify/send:         event broker consumers internal/jq internal/netguard internal/redact internal/retryafter
                                internal/strictyaml
 consumers/scoreboard:          event broker consumers internal/redisclient
@@ -87,9 +87,9 @@ examples:
 
 internal/apiclient:            event broker internal/deadletters internal/instances internal/trace
 internal/assign:
-internal/cli:                  internal/spelling
+internal/cli:                  internal/spelling internal/terminal
 internal/clientaddr:
-internal/configinit:           consumers internal/pipeline internal/strictyaml parser/page parser/poll
+internal/configinit:           consumers internal/pipeline internal/strictyaml internal/terminal parser/page parser/poll
 internal/emit:                 event
 internal/isolate:
 internal/jq:                   internal/spelling

@@ -3,7 +3,6 @@ package app
 import (
 	"context"
 	"fmt"
-	"text/tabwriter"
 
 	"github.com/spf13/cobra"
 
@@ -94,7 +93,7 @@ func (k *check) run(ctx context.Context, c *console) error {
 	if err != nil {
 		return err
 	}
-	t := tabwriter.NewWriter(c.text(), 0, 0, 2, ' ', 0)
+	t := terminal.NewTable(c.text())
 	failed := 0
 	for _, r := range results {
 		verdict := "ok"

@@ -92,7 +92,7 @@ func rebuild(ctx context.Context, c *console, consumer string) error {
 	n, err := c.rebuild(ctx, consumer, progress)
 	progress.End()
 	if n > 0 || err == nil {
-		fmt.Fprintf(c.err, "%s handled\n", spelling.Plural(n, "event"))
+		fmt.Fprintf(c.errText(), "%s handled\n", spelling.Plural(n, "event"))
 	}
 	return interrupted(ctx, err)
 }

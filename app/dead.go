@@ -9,7 +9,6 @@ import (
 	"fmt"
 	"math"
 	"strings"
-	"text/tabwriter"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -111,7 +110,7 @@ func (d *deadList) run(ctx context.Context, c *console) error {
 		return d.count(ctx, c, store)
 	}
 	shown := 0
-	t := tabwriter.NewWriter(c.text(), 0, 0, 2, ' ', 0)
+	t := terminal.NewTable(c.text())
 	printJSON := jsonPrinter(c)
 	total, err := store.List(ctx, d.consumer, cmp.Or(d.limit, math.MaxInt), func(l deadletters.Letter) error {
 		shown++
@@ -130,10 +129,10 @@ func (d *deadList) run(ctx context.Context, c *console) error {
 		return err
 	}
 	if shown == 0 && !d.json {
-		fmt.Fprintln(c.err, "no dead letters")
+		fmt.Fprintln(c.errText(), "no dead letters")
 	}
 	if more := total - shown; more > 0 {
-		fmt.Fprintf(c.err, "and %d more\n", more)
+		fmt.Fprintf(c.errText(), "and %d more\n", more)
 	}
 	return nil
 }
@@ -144,7 +143,7 @@ func (d *deadList) count(ctx context.Context, c *console, store deadletters.Stor
 	if err != nil {
 		return err
 	}
-	t := tabwriter.NewWriter(c.text(), 0, 0, 2, ' ', 0)
+	t := terminal.NewTable(c.text())
 	if !d.json {
 		fmt.Fprintln(t, "CONSUMER\tDEAD LETTERS")
 	}
@@ -212,7 +211,8 @@ func showDead(ctx context.Context, c *console, consumer string, ids []string, as
 		fmt.Fprintf(c.text(), "key         %s\n", l.Key)
 		fmt.Fprintf(c.text(), "attempts    %d\n", l.Attempts)
 		fmt.Fprintf(c.text(), "first seen  %s\n", l.FirstSeen.Local().Format(time.DateTime))
-		_, err := fmt.Fprintf(c.text(), "reason      %s\n\n%s\n", l.Reason, indent(l.Message))
+		fmt.Fprintf(c.text(), "reason      %s\n\n", l.Reason)
+		_, err := fmt.Fprintln(terminal.NewRawWriter(c.out), indent(l.Message))
 		return err
 	})
 	return interrupted(ctx, err)
@@ -262,7 +262,7 @@ func selectingCommand(
 			defer end()
 			n, err := store.Move(cmd.Context(), args[0], s, action)
 			if n > 0 || err == nil {
-				fmt.Fprintf(c.err, "%s %s\n", spelling.Plural(n, "dead letter"), done(args[0]))
+				fmt.Fprintf(c.errText(), "%s %s\n", spelling.Plural(n, "dead letter"), done(args[0]))
 			}
 			return interrupted(cmd.Context(), err)
 		},

@@ -88,8 +88,8 @@ func (d *demo) run(ctx context.Context, c *console) error {
 	}
 	play.OnListen = func(at net.Addr) {
 		liveURL = "http://" + browserAddress(at)
-		fmt.Fprintf(c.err, "\n  Live page:  %s\n\n", liveURL)
-		fmt.Fprintf(c.err, "  Replaying %s at %s. Press Ctrl-C to stop.\n\n", what, d.speed.describe())
+		fmt.Fprintf(c.errText(), "\n  Live page:  %s\n\n", liveURL)
+		fmt.Fprintf(c.errText(), "  Replaying %s at %s. Press Ctrl-C to stop.\n\n", what, d.speed.describe())
 	}
 	var output sync.Mutex
 	text := c.text()
@@ -109,7 +109,7 @@ func (d *demo) run(ctx context.Context, c *console) error {
 	}
 	play.OnEnd = func() {
 		const format = "\n  The matches have ended. The live page is available at %s until you press Ctrl-C.\n\n"
-		fmt.Fprintf(c.err, format, liveURL)
+		fmt.Fprintf(c.errText(), format, liveURL)
 	}
 	return play.Run(ctx)
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/matchwire/matchwire/internal/apiclient"
 	"github.com/matchwire/matchwire/internal/emit"
 	"github.com/matchwire/matchwire/internal/pipeline"
+	"github.com/matchwire/matchwire/internal/terminal"
 )
 
 func emitCommand(c *console) *cobra.Command {
@@ -133,6 +134,6 @@ func (e *emitter) print(out io.Writer, ev event.Event) error {
 	if e.json {
 		return json.NewEncoder(out).Encode(ev)
 	}
-	_, err := fmt.Fprintf(out, "%s id=%s tid=%s\n", ev.Type, ev.ID, ev.TID)
+	_, err := fmt.Fprintf(terminal.NewWriter(out), "%s id=%s tid=%s\n", ev.Type, ev.ID, ev.TID)
 	return err
 }

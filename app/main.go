@@ -210,7 +210,7 @@ func (p program) run(ctx context.Context, args []string) (code int) {
 	if errors.As(err, &yamlErr) && yamlErr.File == "" { // an error in the settings of a plugin
 		err = pipeline.UsageError(fmt.Errorf("config %w", strictyaml.InFile(c.configFile, err)))
 	}
-	errOut := terminal.Writer{Out: p.err}
+	errOut := terminal.NewWriter(p.err)
 	var usage *cli.UsageError
 	switch {
 	case err == nil, ctx.Err() != nil && errors.Is(err, context.Canceled):
@@ -293,4 +293,7 @@ func rootCommand(c *console) (*cobra.Command, error) {
 }
 
 // text returns a writer for text to standard output.
-func (p *program) text() io.Writer { return terminal.Writer{Out: p.out} }
+func (p *program) text() terminal.Writer { return terminal.NewWriter(p.out) }
+
+// errText returns a writer for text to standard error.
+func (p *program) errText() terminal.Writer { return terminal.NewWriter(p.err) }

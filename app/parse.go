@@ -12,7 +12,6 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"text/tabwriter"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -21,6 +20,7 @@ import (
 	"github.com/matchwire/matchwire/internal/cli"
 	"github.com/matchwire/matchwire/internal/pipeline"
 	"github.com/matchwire/matchwire/internal/spelling"
+	"github.com/matchwire/matchwire/internal/terminal"
 	"github.com/matchwire/matchwire/parser/observation"
 	"github.com/matchwire/matchwire/parser/page"
 	"github.com/matchwire/matchwire/parser/profile"
@@ -91,7 +91,7 @@ func (p *parse) run(ctx context.Context, c *console) error {
 	if err != nil {
 		// Each problem names its position in the profile. err does not.
 		for _, line := range observation.Summary(problems) {
-			fmt.Fprintln(c.err, "  "+line)
+			fmt.Fprintln(c.errText(), "  "+line)
 		}
 		return fmt.Errorf("%s: %w\n%s", p.page, err, lib.Identify(ctx, page))
 	}
@@ -203,11 +203,11 @@ const startFormat = "2006-01-02 15:04 MST"
 
 // showAll prints a single match in full. Otherwise it prints one line for each match, and the
 // number of matches.
-func showAll(w io.Writer, all []observation.Observation) error {
+func showAll(w terminal.Writer, all []observation.Observation) error {
 	if len(all) == 1 {
 		return show(w, all[0])
 	}
-	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	t := terminal.NewTable(w)
 	for _, o := range all {
 		score := "–"
 		if o.Score != nil {
@@ -239,8 +239,8 @@ func state(o observation.Observation) string {
 }
 
 // show prints one observation in full.
-func show(w io.Writer, o observation.Observation) error {
-	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+func show(w terminal.Writer, o observation.Observation) error {
+	t := terminal.NewTable(w)
 	field := func(name, value string) {
 		if value != "" {
 			fmt.Fprintf(t, "%s\t%s\n", name, value)
@@ -332,9 +332,9 @@ func showLineups(w io.Writer, all []observation.Lineup) error {
 }
 
 // showFindings prints what each rule found.
-func showFindings(w io.Writer, all []profile.Finding) error {
+func showFindings(w terminal.Writer, all []profile.Finding) error {
 	fmt.Fprintln(w)
-	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	t := terminal.NewTable(w)
 	fmt.Fprintln(t, "RULE\tFOUND IN\tNODES\tFIRST\tWHERE")
 	for _, f := range all {
 		first := f.First

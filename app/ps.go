@@ -7,7 +7,6 @@ import (
 	"io"
 	"net/http"
 	"strings"
-	"text/tabwriter"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -15,6 +14,7 @@ import (
 	"github.com/matchwire/matchwire/internal/cli"
 	"github.com/matchwire/matchwire/internal/instances"
 	"github.com/matchwire/matchwire/internal/pipeline"
+	"github.com/matchwire/matchwire/internal/terminal"
 )
 
 func psCommand(c *console) *cobra.Command {
@@ -49,10 +49,10 @@ func listInstances(ctx context.Context, c *console, asJSON bool) error {
 		return nil
 	}
 	if len(all) == 0 {
-		fmt.Fprintln(c.err, "no instances are running")
+		fmt.Fprintln(c.errText(), "no instances are running")
 		return nil
 	}
-	t := tabwriter.NewWriter(c.text(), 0, 0, 2, ' ', 0)
+	t := terminal.NewTable(c.text())
 	fmt.Fprintln(t, "NAME\tROLES\tADDRESS\tUP\tVERSION\tHEALTH")
 	for _, i := range all {
 		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%s\n", i.Name, strings.Join(i.Roles, ","), orDash(i.Address),

@@ -145,15 +145,16 @@ func (r *record) save(
 		switch {
 		case err != nil:
 			failed++
-			fmt.Fprintf(c.err, "%s  fetch failed: %v\n", now, err)
+			fmt.Fprintf(c.errText(), "%s  fetch failed: %v\n", now, err)
 		case changed:
 			saved++
-			fmt.Fprintf(c.err, "%s  page %d saved, %d bytes: %s\n",
+			fmt.Fprintf(c.errText(), "%s  page %d saved, %d bytes: %s\n",
 				now, saved, len(fetched.Body), summary(ctx, s.Profile, fetched))
 		}
 	}
 	err = recording.Record(ctx, s, request, client, recorder, c.log, report)
-	fmt.Fprintf(c.err, "%d fetches, %d failed; %s saved in %s\n", fetches, failed, spelling.Plural(saved, "page"), r.out)
+	fmt.Fprintf(c.errText(), "%s, %d failed; %s saved in %s\n",
+		spelling.Plural(fetches, "fetch"), failed, spelling.Plural(saved, "page"), r.out)
 	if err == nil && saved == 0 {
 		err = errors.New("no page was saved")
 	}

@@ -162,7 +162,7 @@ func (r *replay) run(ctx context.Context, c *console) error {
 	if len(matches) > 0 {
 		as = ", as " + strings.Join(matches, ", ")
 	}
-	fmt.Fprintf(c.err, "%s from %d of %s published and confirmed%s\n",
+	fmt.Fprintf(c.errText(), "%s from %d of %s published and confirmed%s\n",
 		spelling.Plural(published, "event"), read, spelling.Plural(pages, "page"), as)
 	return err
 }

@@ -71,7 +71,7 @@ func migrate(ctx context.Context, c *console) error {
 		n++
 		fmt.Fprintf(c.text(), "%s  renamed to  %s\n", from, to)
 	})
-	fmt.Fprintf(c.err, "%s renamed\n", spelling.Plural(n, "key"))
+	fmt.Fprintf(c.errText(), "%s renamed\n", spelling.Plural(n, "key"))
 	return interrupted(ctx, err)
 }
 

@@ -6,7 +6,6 @@ import (
 	"maps"
 	"slices"
 	"strings"
-	"text/tabwriter"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -14,6 +13,7 @@ import (
 	"github.com/matchwire/matchwire/internal/licences"
 	"github.com/matchwire/matchwire/internal/pipeline"
 	"github.com/matchwire/matchwire/internal/spelling"
+	"github.com/matchwire/matchwire/internal/terminal"
 	"github.com/matchwire/matchwire/parser/profile"
 )
 
@@ -49,7 +49,7 @@ func listProfiles(c *console, asJSON bool, now time.Time) error {
 	if err != nil {
 		return pipeline.UsageError(err)
 	}
-	t := tabwriter.NewWriter(c.text(), 0, 0, 2, ' ', 0)
+	t := terminal.NewTable(c.text())
 	if !asJSON {
 		fmt.Fprintln(t, "NAME\tSPORT\tLANG\tAGE\tSITES")
 	}

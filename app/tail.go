@@ -40,7 +40,7 @@ func tail(ctx context.Context, c *console, patterns []string, asJSON bool) error
 	if len(patterns) == 0 {
 		patterns = []string{"#"}
 	}
-	onReady := func() { fmt.Fprintln(c.err, "waiting for events:", strings.Join(patterns, " ")) }
+	onReady := func() { fmt.Fprintln(c.errText(), "waiting for events:", strings.Join(patterns, " ")) }
 	show := func(e event.Event, body []byte) error {
 		if asJSON {
 			_, err := fmt.Fprintf(c.out, "%s\n", body)
@@ -75,12 +75,16 @@ func (p *program) printEvent(e event.Event) error {
 	case e.Data.Backfill:
 		note = " [backfill]"
 	}
+	at := e.Time.Local().Format(time.TimeOnly) + "  "
 	what := terminal.Printable(notify.Line(e) + note)
+	if columns := terminal.Columns(p.out); columns > 0 {
+		what = terminal.Hang(at+what, len(at), columns)[len(at):]
+	}
 	ids := terminal.Printable(fmt.Sprintf("%s  tid %s", e.Type, e.TID))
 	if terminal.Colors(p.out, p.getenv) {
 		what, ids = eventStyle(e).Paint(what), terminal.Dim.Paint(ids)
 	}
-	_, err := fmt.Fprintf(p.out, "%s  %s\n          %s\n", e.Time.Local().Format(time.TimeOnly), what, ids)
+	_, err := fmt.Fprintf(p.out, "%s%s\n          %s\n", at, what, ids)
 	return err
 }
 

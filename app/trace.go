@@ -5,15 +5,14 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"strings"
 	"time"
-	"unicode/utf8"
 
 	"github.com/spf13/cobra"
 
 	"github.com/matchwire/matchwire/internal/pipeline"
 	"github.com/matchwire/matchwire/internal/spelling"
+	"github.com/matchwire/matchwire/internal/terminal"
 	"github.com/matchwire/matchwire/internal/trace"
 )
 
@@ -67,13 +66,16 @@ func (t *showTrace) run(ctx context.Context, c *console) error {
 		out.SetEscapeHTML(false)
 		return out.Encode(tree)
 	}
-	p := &treePrinter{out: c.text(), rows: t.rows, message: tree.Message}
+	p := &treePrinter{out: terminal.NewTable(c.text()), rows: t.rows, message: tree.Message}
 	p.tree(tree)
 	for _, job := range tree.Jobs {
 		p.scheduled(job, tree)
 	}
+	if err := p.out.Flush(); err != nil {
+		return err
+	}
 	if left := tree.AllJobs - len(tree.Jobs); left > 0 {
-		fmt.Fprintf(c.err, "and %s: use --jobs to show more\n", spelling.Plural(left, "more scheduled job"))
+		fmt.Fprintf(c.errText(), "and %s: use --jobs to show more\n", spelling.Plural(left, "more scheduled job"))
 	}
 	return nil
 }
@@ -103,7 +105,7 @@ func (t *showTrace) load(ctx context.Context, c *console) (*trace.Tree, error) {
 
 // A treePrinter draws trees of steps on a terminal.
 type treePrinter struct {
-	out     io.Writer
+	out     *terminal.Table
 	rows    bool   // whether to show the evidence of all events
 	message string // ID of the event whose evidence is always shown
 }
@@ -164,18 +166,13 @@ func visible(nodes []*trace.Node) (out []*trace.Node) {
 	return out
 }
 
-const labelWidth = 64 // width of the tree in characters; the other columns follow
-
 func (p *treePrinter) line(n *trace.Node, branch string, start time.Time) {
-	text := branch + label(n)
-	pad := strings.Repeat(" ", max(1, labelWidth-utf8.RuneCountInString(text)))
 	took := ""
 	if n.Op != trace.Create {
 		took = brief(time.Duration(n.Took))
 	}
 	after := "+" + brief(n.Start.Sub(start))
-	line := fmt.Sprintf("%s%s%-14s %9s %8s  %s", text, pad, n.Instance, after, took, outcome(n))
-	fmt.Fprintln(p.out, strings.TrimRight(line, " "))
+	fmt.Fprintf(p.out, "%s%s\t%s\t%9s\t%8s\t%s\n", branch, label(n), n.Instance, after, took, outcome(n))
 }
 
 func label(n *trace.Node) string {

@@ -14,6 +14,7 @@ import (
 
 	"github.com/matchwire/matchwire/broker"
 	"github.com/matchwire/matchwire/health"
+	"github.com/matchwire/matchwire/internal/spelling"
 )
 
 // Bounds of the log and of each queue. The bounds in bytes count message bodies only. If a bound is
@@ -85,7 +86,8 @@ func (b *Broker) QueueHealth(_ context.Context, queues []string) (map[string][]h
 			all[name] = append(all[name], health.Issue{Text: text})
 		}
 		if n := len(q.dead); n > 0 {
-			all[name] = append(all[name], health.Issue{Text: fmt.Sprintf("queue %q has %d dead letters", name, n)})
+			text := fmt.Sprintf("queue %q has %s", name, spelling.Plural(n, "dead letter"))
+			all[name] = append(all[name], health.Issue{Text: text})
 		}
 	}
 	return all, nil

@@ -12,6 +12,7 @@ import (
 
 	"github.com/matchwire/matchwire/broker"
 	"github.com/matchwire/matchwire/health"
+	"github.com/matchwire/matchwire/internal/spelling"
 )
 
 const (
@@ -134,7 +135,7 @@ func (b *Broker) QueueHealth(ctx context.Context, queues []string) (map[string][
 				name, queue.Messages, 100*share)
 		}
 		if queue.Messages > 0 && queue.Consumers == 0 {
-			report("queue %q holds %d messages and has no consumer", name, queue.Messages)
+			report("queue %q holds %s and has no consumer", name, spelling.Plural(queue.Messages, "message"))
 		}
 		for _, p := range b.topology.pauses {
 			if q := i.inspect(ctx, retryQueue(name, p)); fill(q, b.topology.retryBytes) >= nearlyFull {
@@ -143,7 +144,7 @@ func (b *Broker) QueueHealth(ctx context.Context, queues []string) (map[string][
 			}
 		}
 		if q := i.inspect(ctx, deadQueue(name)); q.Messages > 0 {
-			report("queue %q has %d dead letters: run matchwire dead list", name, q.Messages)
+			report("queue %q has %s: run matchwire dead list", name, spelling.Plural(q.Messages, "dead letter"))
 		}
 	}
 	switch {

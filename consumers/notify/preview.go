@@ -18,6 +18,7 @@ import (
 	"github.com/matchwire/matchwire/consumers"
 	"github.com/matchwire/matchwire/consumers/notify/send"
 	"github.com/matchwire/matchwire/internal/cli"
+	"github.com/matchwire/matchwire/internal/terminal"
 )
 
 func previewCommand(open func() (consumers.Host, error)) *cobra.Command {
@@ -138,7 +139,7 @@ func previewText(rows []*previewRow, all bool) string {
 				b.WriteString("\n")
 			}
 			heading = h
-			b.WriteString(cli.Hang(h, 2, previewWidth) + "\n\n")
+			b.WriteString(terminal.Hang(h, 2, previewWidth) + "\n\n")
 		}
 		line := r.Event.Time.UTC().Format(time.TimeOnly)
 		for _, column := range []struct {
@@ -152,14 +153,14 @@ func previewText(rows []*previewRow, all bool) string {
 		notified := slices.ContainsFunc(r.Channels, func(o *outcome) bool { return o.Sent })
 		if !notified && !all {
 			indent := utf8.RuneCountInString(line) + 2
-			b.WriteString(cli.Hang(line+"  not sent: "+r.reasons(), indent, previewWidth) + "\n")
+			b.WriteString(terminal.Hang(line+"  not sent: "+r.reasons(), indent, previewWidth) + "\n")
 			continue
 		}
 		b.WriteString(strings.TrimRight(line, " ") + "\n")
 		for _, o := range r.Channels {
 			head := fmt.Sprintf("  %-*s  %-*s  ", channel, o.Channel, rule, cmp.Or(o.Rule, "-"))
 			for _, text := range o.lines() {
-				b.WriteString(cli.Hang(head+text, utf8.RuneCountInString(head), previewWidth) + "\n")
+				b.WriteString(terminal.Hang(head+text, utf8.RuneCountInString(head), previewWidth) + "\n")
 				head = strings.Repeat(" ", utf8.RuneCountInString(head))
 			}
 			if o.Sent {

@@ -8,6 +8,8 @@ import (
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
+
+	"github.com/matchwire/matchwire/internal/terminal"
 )
 
 // width is the maximum length of a line of help.
@@ -88,7 +90,7 @@ func writeRows(b *strings.Builder, heading string, rows [][2]string) {
 	b.WriteString("\n" + heading + ":\n")
 	for _, r := range rows {
 		line := fmt.Sprintf("  %-*s  %s", column, r[0], r[1])
-		b.WriteString(Hang(line, column+4, width) + "\n")
+		b.WriteString(terminal.Hang(line, column+4, width) + "\n")
 	}
 }
 
@@ -97,7 +99,7 @@ func Wrap(text string, width int) string {
 	var lines, paragraph []string
 	end := func() {
 		if paragraph != nil {
-			lines = append(lines, Hang(strings.Join(paragraph, " "), 0, width))
+			lines = append(lines, terminal.Hang(strings.Join(paragraph, " "), 0, width))
 			paragraph = nil
 		}
 	}
@@ -110,37 +112,11 @@ func Wrap(text string, width int) string {
 				term += strings.Repeat(" ", 2+len(rest)-len(strings.TrimLeft(rest, " ")))
 				indent += utf8.RuneCountInString(term)
 			}
-			lines = append(lines, Hang(line, indent, width))
+			lines = append(lines, terminal.Hang(line, indent, width))
 		default:
 			paragraph = append(paragraph, line)
 		}
 	}
 	end()
 	return strings.Join(lines, "\n")
-}
-
-// Hang breaks a line between words. All lines except the first begin with indent spaces.
-func Hang(line string, indent, width int) string {
-	runes := []rune(line)
-	head := strings.TrimRight(string(runes[:min(indent, len(runes))]), " ")
-	var b strings.Builder
-	b.WriteString(head)
-	at := utf8.RuneCountInString(head)
-	for word := range strings.FieldsSeq(string(runes[min(indent, len(runes)):])) {
-		n := utf8.RuneCountInString(word)
-		switch {
-		case at < indent:
-			b.WriteString(strings.Repeat(" ", indent-at))
-			at = indent
-		case at > indent && at+1+n > width:
-			b.WriteString("\n" + strings.Repeat(" ", indent))
-			at = indent
-		case at > indent:
-			b.WriteString(" ")
-			at++
-		}
-		b.WriteString(word)
-		at += n
-	}
-	return b.String()
 }

@@ -45,7 +45,7 @@ var kinds = []kind{
 		name: "ntfy", channel: "phone", lines: []string{"ntfy: {url: <url>}"},
 		settings: []setting{{
 			name: "url", text: "Address of the topic", secret: true, random: "https://ntfy.sh/matchwire-",
-			explain: "ntfy is a free service with an app for phones: https://ntfy.sh. Anyone who knows the\n" +
+			explain: "ntfy is a free service with an app for phones: https://ntfy.sh. Anyone who knows the " +
 				"name of a topic can read it, so choose a long name.",
 		}},
 	},
@@ -56,7 +56,7 @@ var kinds = []kind{
 			explain: "In Telegram, send /newbot to @BotFather. It shows the token of your new bot.",
 		}, {
 			name: "chat", text: "Chat", example: "1",
-			explain: "Add the bot to a channel or a group. Write @ and the name of the channel, or the ID of\n" +
+			explain: "Add the bot to a channel or a group. Write @ and the name of the channel, or the ID of " +
 				"the chat, such as -1001234567890.",
 		}},
 	},
@@ -64,7 +64,7 @@ var kinds = []kind{
 		name: "discord", channel: "chat", lines: []string{"discord: {url: <url>}"},
 		settings: []setting{{
 			name: "url", text: "Address of the webhook", secret: true,
-			explain: "In Discord, open the settings of a channel. Choose Integrations, Webhooks, New Webhook\n" +
+			explain: "In Discord, open the settings of a channel. Choose Integrations, Webhooks, New Webhook " +
 				"and Copy Webhook URL.",
 		}},
 	},
@@ -86,7 +86,7 @@ var kinds = []kind{
 			explain: "Which server sends your mails? Write its name and its port, such as mail.example:587.",
 		}, {
 			name: "address", text: "Mail address", example: "me@club.example",
-			explain: "Which mail address is yours? It is the sender and the recipient of alerts, and your user\n" +
+			explain: "Which mail address is yours? It is the sender and the recipient of alerts, and your user " +
 				"name at the server. You can change each of them in the config.",
 		}, {
 			name: "password", text: "Password", example: "x", secret: true,

@@ -133,8 +133,8 @@ func create(name string, content []byte, mode os.FileMode) error {
 func (c *Command) printNext() {
 	fmt.Fprintf(c.Out, "\nCreated %s.\n", c.File)
 	if c.kind != nil {
-		fmt.Fprintf(c.Out, "The secret of the channel is in %s, which only you can read. Do not publish this file.\n",
-			c.secretPath())
+		fmt.Fprintf(c.Out, "The secret of the channel is in %s, which only you can read.\n", c.secretPath())
+		fmt.Fprintln(c.Out, "Do not publish this file.")
 	}
 	config := ""
 	if c.File != defaultFile {

@@ -14,6 +14,7 @@ import (
 	"strings"
 
 	"github.com/matchwire/matchwire/internal/pipeline"
+	"github.com/matchwire/matchwire/internal/terminal"
 	"github.com/matchwire/matchwire/parser/page"
 	"github.com/matchwire/matchwire/parser/poll"
 )
@@ -47,7 +48,10 @@ func (c *Command) ask(ctx context.Context, q question) error {
 		}
 		return nil
 	}
-	fmt.Fprintf(c.Out, "\n%s\n", q.explain)
+	fmt.Fprintln(c.Out)
+	for line := range strings.SplitSeq(q.explain, "\n") {
+		fmt.Fprintln(c.Out, terminal.Hang(line, 0, 80))
+	}
 	for range maxTries {
 		prompt := q.text
 		if q.shown != "" {
@@ -234,7 +238,7 @@ func (c *Command) askOnly(ctx context.Context) error {
 	}
 	return c.ask(ctx, question{
 		name: "only",
-		explain: "Do you want alerts only for some teams or leagues? Separate them by commas. Write a league\n" +
+		explain: "Do you want alerts only for some teams or leagues? Separate them by commas. Write a league " +
 			"as matchwire parse shows it, such as soccer.mls.*",
 		text: "Teams and leagues", shown: "all",
 		set: func(answer string) error {
@@ -255,7 +259,7 @@ func (c *Command) askOnly(ctx context.Context) error {
 func (c *Command) askContact(ctx context.Context) error {
 	return c.ask(ctx, question{
 		name: "contact",
-		explain: "How can the owner of a site reach you? Each request shows this mail address, or this\n" +
+		explain: "How can the owner of a site reach you? Each request shows this mail address, or this " +
 			"address of a web page.",
 		text: "Contact", shown: "none",
 		set: func(answer string) error {

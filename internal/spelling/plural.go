@@ -1,11 +1,17 @@
 package spelling
 
-import "fmt"
+import (
+	"fmt"
+	"strings"
+)
 
-// Plural returns n and the noun, with an s unless n is 1.
+// Plural returns n and the noun, in the plural unless n is 1. The plural ends with s, or with es after ch.
 func Plural(n int, noun string) string {
-	if n == 1 {
+	switch {
+	case n == 1:
 		return "1 " + noun
+	case strings.HasSuffix(noun, "ch"):
+		return fmt.Sprintf("%d %ses", n, noun)
 	}
 	return fmt.Sprintf("%d %ss", n, noun)
 }

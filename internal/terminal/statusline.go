@@ -5,8 +5,6 @@ import (
 	"os"
 	"sync"
 	"unicode/utf8"
-
-	"golang.org/x/term"
 )
 
 // A StatusLine keeps a line of text below everything else that a program writes to a terminal. All writes
@@ -22,13 +20,7 @@ type StatusLine struct {
 
 // NewStatusLine returns a StatusLine for a terminal. At first it has no text.
 func NewStatusLine(f *os.File) *StatusLine {
-	return &StatusLine{out: f, columns: func() int {
-		columns, _, err := term.GetSize(int(f.Fd()))
-		if err != nil {
-			return 80
-		}
-		return columns
-	}}
+	return &StatusLine{out: f, columns: func() int { return Columns(f) }}
 }
 
 const clearLine = "\r\x1b[K"

@@ -17,6 +17,19 @@ func File(stream any) *os.File {
 	return nil
 }
 
+// Columns returns the width of a terminal in characters. It returns 0 if the stream is not a terminal.
+func Columns(stream any) int {
+	f := File(stream)
+	if f == nil {
+		return 0
+	}
+	columns, _, err := term.GetSize(int(f.Fd()))
+	if err != nil || columns < 20 { // a terminal that does not know its width
+		return 80
+	}
+	return columns
+}
+
 // Moves reports whether programs may move the cursor of the terminal that the variables describe. They may not if
 // the terminal is dumb, or if it is the log of a CI system.
 func Moves(getenv func(string) string) bool { return getenv("TERM") != "dumb" && getenv("CI") == "" }

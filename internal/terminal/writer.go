@@ -7,14 +7,44 @@ import (
 	"unicode/utf8"
 )
 
-// A Writer writes text for people. It writes the text as [Printable] returns it.
-type Writer struct{ Out io.Writer }
+// A Writer writes text for people. It writes the text as [Printable] returns it. On a terminal, it breaks long
+// lines between words.
+type Writer struct {
+	out     io.Writer
+	columns int // width of the terminal; 0 if there is none
+}
+
+// NewWriter returns a Writer to a stream.
+func NewWriter(stream io.Writer) Writer { return Writer{stream, Columns(stream)} }
+
+// NewRawWriter returns a Writer that does not break lines, for text that people copy.
+func NewRawWriter(stream io.Writer) Writer { return Writer{out: stream} }
 
 func (w Writer) Write(p []byte) (int, error) {
-	if _, err := io.WriteString(w.Out, Printable(string(p))); err != nil {
+	text := Printable(string(p))
+	if w.columns > 0 {
+		text = w.wrap(text)
+	}
+	if _, err := io.WriteString(w.out, text); err != nil {
 		return 0, err
 	}
 	return len(p), nil
+}
+
+// wrap breaks long lines between words. The rest of a line is indented by two more spaces than its beginning.
+func (w Writer) wrap(text string) string {
+	var b strings.Builder
+	for line := range strings.Lines(text) {
+		line, end := strings.CutSuffix(line, "\n")
+		if utf8.RuneCountInString(line) > w.columns {
+			line = Hang(line, len(line)-len(strings.TrimLeft(line, " "))+2, w.columns)
+		}
+		b.WriteString(line)
+		if end {
+			b.WriteString("\n")
+		}
+	}
+	return b.String()
 }
 
 // Printable replaces each character of text with U+FFFD that controls a terminal or changes the order of

@@ -16,7 +16,7 @@ func TestWriter(t *testing.T) {
 		"می\u200cخواهم 👨\u200d👧 é":    "می\u200cخواهم 👨\u200d👧 é",
 	} {
 		var b strings.Builder
-		if n, err := (Writer{&b}).Write([]byte(text)); n != len(text) || err != nil || b.String() != want {
+		if n, err := NewWriter(&b).Write([]byte(text)); n != len(text) || err != nil || b.String() != want {
 			t.Errorf("%q is written as %q (%d, %v), want %q", text, b.String(), n, err, want)
 		}
 	}
