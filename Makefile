@@ -15,21 +15,21 @@ SEASON_GOGC ?= 400
 PACKAGES ?= 3
 
 # The folders of the modules of this repository, except tools.
-MODULES = . contract bench/fanout examples/go
+MODULES = . contract bench/fanout examples/go tools/release
 
 golangci_lint = go tool -modfile=$(CURDIR)/tools/go.mod golangci-lint
 with_servers = go run ./internal/testenv/with-servers
 # The packages that take longest to test.
 slow_packages = ./internal/chaos,./app,./broker/rabbit
 # Without -vet, because lint runs vet.
-gotest = go run ./internal/testenv/gotest -modules=.,contract -first=$(slow_packages) -race -vet=off -p $(PACKAGES)
+gotest = go run ./internal/testenv/gotest -modules=.,contract,tools/release -first=$(slow_packages) -race -vet=off -p $(PACKAGES)
 
 # With the default, each program with the race detector waits a second before it exits.
 export GORACE = atexit_sleep_ms=100
 # The garbage collector would use a sixth of the CPU time of the tests.
 short test cases: export GOGC = 300
 
-.PHONY: help short test cases full restarts lint vulncheck licences chaos season fuzz cross hostile page size bench-fanout update
+.PHONY: help short test cases full restarts lint vulncheck licences chaos season fuzz cross hostile page size release bench-fanout update
 
 help: ## List the targets.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -92,6 +92,9 @@ size: ## Build with empty caches. Print the CPU time (second line: user, system)
 	go mod download && \
 	sh -c 'go build -trimpath -ldflags="-s -w" -o "$$0/matchwire" ./cmd/matchwire && times' "$$dir" && \
 	wc -c < "$$dir/matchwire"
+
+release: ## Build the files of a release in dist, with the version VERSION if it is set. Nothing is published.
+	go run -C tools/release . -version "$(VERSION)"
 
 bench-fanout: ## Compare fan-out with other servers (half an hour on an idle machine).
 	$(with_servers) go run -C bench/fanout .

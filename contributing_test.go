@@ -120,6 +120,9 @@ func TestContributingCommands(t *testing.T) {
 			switch {
 			case len(words) > 1 && words[0] == "make":
 				for _, target := range words[1:] {
+					if strings.Contains(target, "=") { // a variable
+						continue
+					}
 					targets++
 					if !strings.Contains(string(makefile), "\n"+target+":") {
 						t.Errorf("section %q: command %q: target %s does not exist", i.section, c, target)
