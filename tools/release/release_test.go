@@ -153,7 +153,8 @@ func TestContents(t *testing.T) {
 		}
 		paths[strings.TrimPrefix(h.Name, "./")] = string(data)
 	}
-	if unit := paths["usr/lib/systemd/system/matchwire.service"]; !strings.Contains(unit, "ExecStart=/usr/bin/matchwire run") {
+	unit := paths["usr/lib/systemd/system/matchwire.service"]
+	if !strings.Contains(unit, "ExecStart=/usr/bin/matchwire run") {
 		t.Errorf("the installed unit is\n%s\nwant it to start /usr/bin/matchwire", unit)
 	}
 	if paths["usr/bin/matchwire"] == "" || paths["usr/share/doc/matchwire/copyright"] == "" {
