@@ -53,7 +53,7 @@ parser/reconcile:              event parser/observation internal/assign parser/r
                                parser/reconcile/internal/playtime parser/reconcile/internal/results
 parser/poll:                   event health broker parser/observation parser/page parser/profile parser/reconcile
                                internal/outbox internal/ratelimit internal/trace
-parser/recording:              event parser/page parser/poll parser/profile internal/strictyaml
+parser/recording:              event parser/page parser/poll parser/profile internal/strictyaml internal/trace
 
 consumers:                     event broker health internal/strictyaml internal/trace
 consumers/archive:             event broker consumers internal/cli

@@ -506,6 +506,10 @@ func TestDemo(t *testing.T) {
 			// The frame can arrive before the consumer logs its line.
 			p.eventually(want, func() bool { return strings.Contains(p.output(), want) })
 		}
+		p.eventually("the row of the page in the trace", func() bool {
+			_, out, _ := call(t, "", map[string]string{"MATCHWIRE_SERVER": "http://" + p.address()}, "trace", e.ID)
+			return strings.Contains(out, "read "+e.Data.Evidence.URL) && strings.Contains(out, "at "+e.Data.Evidence.Path)
+		})
 		if e.Data.Replay || e.Data.Backfill {
 			t.Errorf("goal of the demo: %+v, want neither Replay nor Backfill", e.Data)
 		}

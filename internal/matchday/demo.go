@@ -17,6 +17,7 @@ import (
 	"github.com/matchwire/matchwire/fixtures"
 	"github.com/matchwire/matchwire/internal/pipeline"
 	"github.com/matchwire/matchwire/internal/strictyaml"
+	"github.com/matchwire/matchwire/internal/trace"
 	"github.com/matchwire/matchwire/parser/page"
 	"github.com/matchwire/matchwire/parser/poll"
 	"github.com/matchwire/matchwire/parser/profile"
@@ -78,8 +79,8 @@ func (d Demo) Run(ctx context.Context) error {
 	p.Handlers = map[string]http.Handler{"GET /{$}": pages, "GET /match/{id}": pages, "/demo": bar}
 	observed := newObserved(d.OnAttempt)
 	p.Observe = observed.observe
-	p.Feed = func(ctx context.Context, lib profile.Library, in *poll.Ingester) error {
-		replayer := &recording.Replayer{Library: lib, Ingester: in, Pace: bar.pace, AsLive: true}
+	p.Feed = func(ctx context.Context, lib profile.Library, in *poll.Ingester, t *trace.Recorder) error {
+		replayer := &recording.Replayer{Library: lib, Ingester: in, Pace: bar.pace, AsLive: true, Trace: t}
 		replayer.Each = func(ctx context.Context, _ page.Page, events []event.Event) error {
 			// At the recorded speed, an event is usually handled before its correction is
 			// published. At a greater speed, the correction could be published first, and notify

@@ -90,9 +90,9 @@ type Pipeline struct {
 	// Advertise is the host:port at which other processes reach this process. The
 	// default is the address that this process listens on.
 	Advertise string
-	// Feed, if not nil, replaces polling in the roles parser and scheduler. If it
-	// returns an error, Run stops.
-	Feed func(ctx context.Context, lib profile.Library, in *poll.Ingester) error
+	// Feed, if not nil, replaces polling in the roles parser and scheduler. t records what Feed does. It can be nil.
+	// If Feed returns an error, Run stops.
+	Feed func(ctx context.Context, lib profile.Library, in *poll.Ingester, t *trace.Recorder) error
 	// Handlers are additional HTTP handlers of the role fanout, by pattern.
 	Handlers map[string]http.Handler
 	// Observe, if not nil, returns the replacement for each consumer and each part of a consumer.
@@ -479,7 +479,7 @@ func (p *Pipeline) startParser(ctx context.Context, group *errgroup.Group, parts
 		return err
 	}
 	if p.Feed != nil {
-		group.Go(func() error { return p.Feed(ctx, parts.library, ingester) })
+		group.Go(func() error { return p.Feed(ctx, parts.library, ingester, parts.trace) })
 		return nil
 	}
 	client := p.config.client(poll.NewRedisLimiter(parts.redis, parts.prefix))

@@ -14,6 +14,7 @@ import (
 	"github.com/matchwire/matchwire/consumers/shipped"
 	"github.com/matchwire/matchwire/event"
 	"github.com/matchwire/matchwire/internal/pipeline"
+	"github.com/matchwire/matchwire/internal/trace"
 	"github.com/matchwire/matchwire/parser/page"
 	"github.com/matchwire/matchwire/parser/poll"
 	"github.com/matchwire/matchwire/parser/profile"
@@ -38,7 +39,7 @@ func TestAddedConsumer(t *testing.T) {
 		}}, nil
 	}
 	p := newPipeline(consumers.Plugin{Name: "discord", New: discord})
-	p.Feed = func(ctx context.Context, lib profile.Library, in *poll.Ingester) error {
+	p.Feed = func(ctx context.Context, lib profile.Library, in *poll.Ingester, _ *trace.Recorder) error {
 		fetched := page.Page{URL: "https://x.example/", Body: []byte(`
 			<header class="match-head">
 				<p class="competition"><abbr>MLS</abbr></p>
@@ -76,7 +77,7 @@ func TestAddedConsumer(t *testing.T) {
 func TestRunReturnsFirstError(t *testing.T) {
 	broken := errors.New("broken")
 	p := newPipeline()
-	p.Feed = func(context.Context, profile.Library, *poll.Ingester) error { return broken }
+	p.Feed = func(context.Context, profile.Library, *poll.Ingester, *trace.Recorder) error { return broken }
 	if err := p.Run(t.Context()); !errors.Is(err, broken) {
 		t.Errorf("Run with a failing Feed: error %v, want %v", err, broken)
 	}

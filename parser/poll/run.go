@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"github.com/matchwire/matchwire/event"
-	"github.com/matchwire/matchwire/internal/trace"
 	"github.com/matchwire/matchwire/parser/page"
 	"github.com/matchwire/matchwire/parser/profile"
 )
@@ -184,8 +183,6 @@ func (r *run) ingest(ctx context.Context, cached *cachedPage) {
 	events, err := r.tracker.Ingest(ctx, cached.page) // logs the error
 	cached.parsed = r.tracker.parsed
 	r.setPageResult(cached, events)
-	trace.From(ctx).SetOutcome(
-		fmt.Sprintf("read %s, %d bytes, events: %d", cached.page.URL, len(cached.page.Body), len(events)))
 	if err != nil {
 		r.timedOut = errors.Is(err, context.DeadlineExceeded)
 		r.result.Problem = err.Error()

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/matchwire/matchwire/event"
+	"github.com/matchwire/matchwire/internal/trace"
 	"github.com/matchwire/matchwire/parser/observation"
 	"github.com/matchwire/matchwire/parser/page"
 	"github.com/matchwire/matchwire/parser/profile"
@@ -32,8 +33,14 @@ type Tracker struct {
 
 // Ingest reconciles a page of the source with the states of its matches. It returns the events,
 // which are saved in the outbox. The events have the TID of ctx. The error names every match that
-// was not ingested. The states of these matches did not change.
+// was not ingested. The states of these matches did not change. If ctx has a step of a trace, Ingest sets its outcome.
 func (t *Tracker) Ingest(ctx context.Context, p page.Page) ([]event.Event, error) {
+	events, err := t.ingest(ctx, p)
+	trace.From(ctx).SetOutcome(fmt.Sprintf("read %s, %d bytes, events: %d", p.URL, len(p.Body), len(events)))
+	return events, err
+}
+
+func (t *Tracker) ingest(ctx context.Context, p page.Page) ([]event.Event, error) {
 	began := time.Now()
 	t.parsed = parse(ctx, t.profile, p, t.parsed)
 	t.measured.Parse += time.Since(began)

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/matchwire/matchwire/event"
+	"github.com/matchwire/matchwire/internal/trace"
 	"github.com/matchwire/matchwire/parser/page"
 	"github.com/matchwire/matchwire/parser/poll"
 	"github.com/matchwire/matchwire/parser/profile"
@@ -23,6 +24,8 @@ type Replayer struct {
 	// AsLive handles the pages as if the recording began now. The times of pages and kick-offs are moved
 	// accordingly. The events have the current time, whatever the speed is.
 	AsLive bool
+	// Trace records each page that causes events. It can be nil.
+	Trace *trace.Recorder
 	// Each is called after each page, with the context of the page's job. It may be nil. If Each
 	// returns an error, Play returns that error.
 	Each func(ctx context.Context, fetched page.Page, events []event.Event) error
@@ -147,8 +150,12 @@ func (r *Replayer) ingest(ctx context.Context, s step) error {
 		return err
 	}
 	page.At = page.At.Add(s.shift)
-	job := event.WithTID(ctx, event.NewTID())
+	job, traced := r.Trace.Start(event.WithTID(ctx, event.NewTID()), trace.Span{
+		Op: trace.Process, Role: "parser", Name: s.page.File, Match: s.fixture.Match,
+	})
+	traced.Buffer() // a page without events is not in the trace
 	events, err := s.tracker.Ingest(job, page)
+	traced.End()
 	if err != nil && len(s.fixture.Pages) == 1 {
 		return fmt.Errorf("%s: %w", s.page.File, err)
 	}
