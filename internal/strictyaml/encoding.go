@@ -37,7 +37,16 @@ func parse(data []byte) (*ast.File, error) {
 	if err != nil {
 		return nil, err
 	}
-	return parser.ParseBytes(data, 0)
+	return parseUTF8(data)
+}
+
+// parseUTF8 parses a document that is in UTF-8.
+func parseUTF8(data []byte) (parsed *ast.File, err error) {
+	err = safely(func() error {
+		parsed, err = parser.ParseBytes(data, 0)
+		return err
+	})
+	return parsed, err
 }
 
 // unusual lists invisible characters, and characters that look like others.

@@ -9,7 +9,6 @@ import (
 
 	"github.com/goccy/go-yaml"
 	"github.com/goccy/go-yaml/ast"
-	"github.com/goccy/go-yaml/parser"
 )
 
 // Decode decodes a document in UTF-8 into v. Errors contain file, the name of the document.
@@ -18,11 +17,11 @@ func Decode(file string, data []byte, v any) error {
 	if err != nil {
 		return InFile(file, err)
 	}
-	err = yaml.UnmarshalWithOptions(data, v, yaml.Strict())
+	err = safely(func() error { return yaml.UnmarshalWithOptions(data, v, yaml.Strict()) })
 	if err == nil {
 		return nil
 	}
-	parsed, syntax := parser.ParseBytes(data, 0)
+	parsed, syntax := parseUTF8(data)
 	if syntax != nil {
 		return InFile(file, explainSyntax(err, data))
 	}
@@ -33,10 +32,26 @@ func Decode(file string, data []byte, v any) error {
 	return InFile(file, explain(err, v, "$", roots...))
 }
 
+// DecodeLoosely decodes a document into v. It ignores unknown keys, and its errors have no position.
+func DecodeLoosely(data []byte, v any) error {
+	return safely(func() error { return yaml.Unmarshal(data, v) })
+}
+
+// safely calls the YAML library. The library panics for some documents with tags or other rare syntax.
+func safely(call func() error) (err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			err = fmt.Errorf("the YAML library cannot read this text, perhaps because of a tag (!): %v", r)
+		}
+	}()
+	return call()
+}
+
 // DecodeNode decodes n into v. It is for implementations of UnmarshalYAML: its errors
 // have a position but no file, because Decode adds the file.
 func DecodeNode(n ast.Node, v any) error {
-	return explain(yaml.NodeToValue(n, v, yaml.Strict()), v, n.GetPath(), n)
+	err := safely(func() error { return yaml.NodeToValue(n, v, yaml.Strict()) })
+	return explain(err, v, n.GetPath(), n)
 }
 
 // An Error is an error at a position in a file.

@@ -12,8 +12,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/goccy/go-yaml"
-
 	"github.com/matchwire/matchwire/internal/strictyaml"
 	"github.com/matchwire/matchwire/parser/page"
 	"github.com/matchwire/matchwire/parser/profile/internal/budget"
@@ -63,7 +61,7 @@ func LoadLibrary(folders ...fs.FS) (Library, error) {
 // config.
 func IsProfile(data []byte) bool {
 	var content any
-	if err := yaml.Unmarshal(data, &content); err != nil || content == nil {
+	if err := strictyaml.DecodeLoosely(data, &content); err != nil || content == nil {
 		return true // Load describes the mistake
 	}
 	members, _ := content.(map[string]any)

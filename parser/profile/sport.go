@@ -5,7 +5,6 @@ import (
 	"io/fs"
 	"slices"
 
-	"github.com/goccy/go-yaml"
 	"github.com/goccy/go-yaml/ast"
 
 	"github.com/matchwire/matchwire/event"
@@ -109,7 +108,7 @@ func DefineSports(folder fs.FS, glob string) {
 			Sport sportRule `yaml:"sport"`
 		}
 		data, err := fs.ReadFile(folder, f)
-		if err == nil && yaml.Unmarshal(data, &p) == nil && p.Sport.definition != nil {
+		if err == nil && strictyaml.DecodeLoosely(data, &p) == nil && p.Sport.definition != nil {
 			_ = event.Define(*p.Sport.definition)
 		}
 	}
