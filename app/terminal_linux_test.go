@@ -25,10 +25,10 @@ type terminalProcess struct {
 // startOnTerminal starts matchwire on a terminal with this number of columns.
 func startOnTerminal(t *testing.T, columns uint16, env []string, args ...string) *terminalProcess {
 	t.Helper()
-	p := &terminalProcess{
-		&process{t: t, name: strings.Join(args, " "), cmd: exec.Command(os.Args[0], args...)}, int(columns), make(chan struct{}),
-	}
-	p.cmd.Env = append(append(os.Environ(), "MATCHWIRE_TEST_MAIN=1", "TERM=xterm", "CI=", "NO_COLOR=", "CLICOLOR="), env...)
+	cmd := exec.Command(os.Args[0], args...)
+	cmd.Env = append(os.Environ(), "MATCHWIRE_TEST_MAIN=1", "TERM=xterm", "CI=", "NO_COLOR=", "CLICOLOR=")
+	cmd.Env = append(cmd.Env, env...)
+	p := &terminalProcess{&process{t: t, name: strings.Join(args, " "), cmd: cmd}, int(columns), make(chan struct{})}
 	f, err := pty.StartWithSize(p.cmd, &pty.Winsize{Rows: 30, Cols: columns})
 	if err != nil {
 		t.Fatal(err)

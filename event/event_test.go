@@ -37,7 +37,8 @@ func encode(t *testing.T, key string, d event.Data) (event.Event, broker.Message
 
 func TestDecodeReturnsTheEncodedEvent(t *testing.T) {
 	for _, player := range []string{
-		"Sebastian Giovinco", "<script>alert(1)</script> & \u202e@everyone\u2028", "=HYPERLINK(\"x\")\x1b[31m\x00\u009b\r\n\ufeff",
+		"Sebastian Giovinco", "<script>alert(1)</script> & \u202e@everyone\u2028",
+		"=HYPERLINK(\"x\")\x1b[31m\x00\u009b\r\n\ufeff",
 	} {
 		d := goal()
 		d.Player = player

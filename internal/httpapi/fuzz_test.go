@@ -120,7 +120,7 @@ func FuzzQueries(f *testing.F) {
 		}
 		limit := 100
 		if q.Get("limit") != "" {
-			if _, err := fmt.Sscan(q.Get("limit"), &limit); err != nil || limit < 1 || limit > 1000 {
+			if limit, err = strconv.Atoi(q.Get("limit")); err != nil || limit < 1 || limit > 1000 {
 				t.Errorf("GET %s?%s: status 200, want 400 because of the limit", path, query)
 			}
 		}

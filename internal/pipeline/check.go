@@ -45,7 +45,8 @@ func Check(
 		return nil, err
 	}
 	if c.file != "" {
-		k.results = append(k.results, CheckResult{Name: "config " + c.file, Detail: spelling.Plural(len(c.Sources), "source")})
+		sources := spelling.Plural(len(c.Sources), "source")
+		k.results = append(k.results, CheckResult{Name: "config " + c.file, Detail: sources})
 	}
 	if err := k.checkShipped(ctx); err != nil {
 		return nil, err

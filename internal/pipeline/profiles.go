@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"sync"
 
 	"github.com/matchwire/matchwire/fixtures"
 	"github.com/matchwire/matchwire/internal/strictyaml"
@@ -22,15 +23,19 @@ func (c Config) Library() (profile.Library, error) { return c.withOwn(shippedPro
 
 // SiteProfiles is like [Config.Library], without the profiles of the shipped fixtures, whose sites do not exist.
 func (c Config) SiteProfiles() (profile.Library, error) {
-	return c.withOwn(profile.LoadLibrary(profiles.FS))
+	return c.withOwn(siteProfiles())
 }
 
-// withOwn adds the profiles in the config's profile folder to lib, unless err is not nil.
+// siteProfiles returns the shipped profiles of real sites. The caller must not change the library.
+var siteProfiles = sync.OnceValues(func() (profile.Library, error) { return profile.LoadLibrary(profiles.FS) })
+
+// withOwn returns lib with the profiles in the config's profile folder, unless err is not nil. It does not change lib.
 func (c Config) withOwn(lib profile.Library, err error) (profile.Library, error) {
 	if err != nil {
 		return nil, err
 	}
 	own, err := c.ownProfiles()
+	lib = maps.Clone(lib)
 	maps.Copy(lib, own)
 	return lib, err
 }
@@ -56,14 +61,14 @@ func (c Config) ownProfiles() (profile.Library, error) {
 	return own, err
 }
 
-// shippedProfiles returns the profiles that the binary contains.
-func shippedProfiles() (profile.Library, error) {
+// shippedProfiles returns the profiles that the binary contains. The caller must not change the library.
+var shippedProfiles = sync.OnceValues(func() (profile.Library, error) {
 	fixtureProfiles, err := fs.Sub(fixtures.FS, "profiles")
 	if err != nil {
 		return nil, err
 	}
 	return profile.LoadLibrary(profiles.FS, fixtureProfiles)
-}
+})
 
 // ownFiles returns the files of the profiles in the config's profile folder, by the names of the profiles.
 func (c Config) ownFiles() (map[string]string, error) {

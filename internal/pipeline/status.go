@@ -18,15 +18,15 @@ type Status struct {
 }
 
 // status returns the status of the process.
-func (p *roleParts) status(ctx context.Context, roles []Role) Status {
+func (parts *roleParts) status(ctx context.Context, roles []Role) Status {
 	s := Status{Sources: -1, Events: -1, Clients: -1}
-	s.Health, s.Issues = monitor.Status(p.health.Health(ctx))
+	s.Health, s.Issues = monitor.Status(parts.health.Health(ctx))
 	if slices.Contains(roles, RoleScheduler) || slices.Contains(roles, RoleAPI) {
-		if n, err := p.schedule.Count(ctx); err == nil {
+		if n, err := parts.schedule.Count(ctx); err == nil {
 			s.Sources = n
 		}
 	}
-	families, err := p.metrics.Gather()
+	families, err := parts.metrics.Gather()
 	if err != nil {
 		return s
 	}

@@ -11,7 +11,8 @@ import (
 // panic, and that an error at a position names a position in the text.
 func FuzzDecode(f *testing.F) {
 	for _, text := range []string{
-		"name: a\nlist: [1, 2]\nmap: {a: {b: c}}\n", "list:\n  ! s, sha", "list: !!seq x", "name: !!binary x", "name: &a x\nmap: {b: *a}",
+		"name: a\nlist: [1, 2]\nmap: {a: {b: c}}\n", "list:\n  ! s, sha", "list: !!seq x", "name: !!binary x",
+		"name: &a x\nmap: {b: *a}",
 		"map:\n  <<: *x", "- a\n-", "name: |\n  a\n", "? a\n: b", "---\n---\n", "list: ! ", "map: !!map [", "\xff\xfe",
 	} {
 		f.Add(text)

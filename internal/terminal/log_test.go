@@ -35,7 +35,8 @@ func TestLogHandler(t *testing.T) {
 	}
 	out.Reset()
 	slog.New(NewLogHandler(&out, slog.LevelInfo, true)).Error("lost\u202e", "name", "\x1b]0;x\x07")
-	unpainted := strings.NewReplacer("\x1b[31m", "", "\x1b[2m", "", "\x1b[0m", "").Replace(strings.TrimSuffix(out.String(), "\n"))
+	line := strings.TrimSuffix(out.String(), "\n")
+	unpainted := strings.NewReplacer("\x1b[31m", "", "\x1b[2m", "", "\x1b[0m", "").Replace(line)
 	if out.Len() == 0 || strings.ContainsFunc(unpainted, func(r rune) bool { return !unicode.IsPrint(r) }) {
 		t.Errorf("the coloured line is %q, want printable text apart from the colours", out.String())
 	}

@@ -75,7 +75,8 @@ func TestStatusLineIsConcurrent(t *testing.T) {
 	all.Wait()
 	got := screen(t, out.String())
 	if len(got) != writers*lines+1 || !strings.HasPrefix(got[len(got)-1], "status ") {
-		t.Fatalf("the terminal shows %d lines, the last one %q; want %d and the status", len(got), got[len(got)-1], writers*lines+1)
+		t.Fatalf("the terminal shows %d lines, the last one %q; want %d and the status",
+			len(got), got[len(got)-1], writers*lines+1)
 	}
 	for _, line := range got[:len(got)-1] {
 		if !strings.HasPrefix(line, "writer ") {
