@@ -33,7 +33,7 @@ var (
 	// active matches the beginning of a mention, a hash tag or a link in some service.
 	active = regexp.MustCompile(`[@#<]|://|\b(?i:www)\.|\b(?i:mailto|tel|tg|xmpp|matrix|magnet):`)
 	// domain matches a dot in a host name like evil.example, which some services turn into a link.
-	domain = regexp.MustCompile(`([\p{L}\p{N}])\.([\p{L}]{2,})`)
+	domain = regexp.MustCompile(`([\p{L}\p{N}_-])\.([\p{L}]{2,})`)
 )
 
 // inert returns text in which services and their clients find no mention, hash tag or address. It
