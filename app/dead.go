@@ -252,8 +252,11 @@ func selectingCommand(
 		Long:  deadSelectHelp + "\n\n" + serverHelp + " The token needs the scope change.",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			s.IDs = args[1:]
-			if s.All == (len(s.IDs) > 0) {
-				return pipeline.UsageError(errors.New("give either message IDs or --all, not both"))
+			switch {
+			case s.All && len(s.IDs) > 0:
+				return pipeline.UsageError(errors.New("give message IDs or --all, not both"))
+			case !s.All && len(s.IDs) == 0:
+				return pipeline.UsageError(errors.New("give message IDs or --all"))
 			}
 			store, end, err := c.deadLetters(cmd.Context())
 			if err != nil {

@@ -114,7 +114,7 @@ func (l *lineEmitter) emit(ctx context.Context, lines []line) error {
 func (l *lineEmitter) fail(number int, err error) {
 	l.failed++
 	l.bar.Clear()
-	fmt.Fprintf(l.err, "matchwire: line %d: %v\n", number, err)
+	fmt.Fprintf(terminal.NewWriter(l.err), "matchwire: line %d: %v\n", number, err)
 }
 
 // A line is a line of standard input.

@@ -14,8 +14,8 @@ import (
 	"github.com/matchwire/matchwire/internal/terminal"
 )
 
-// openLog opens the log of a command. On a terminal, the log is for people, and the command run has a status line
-// below its log.
+// openLog opens the log of a command. On a terminal, the log is for people, and matchwire run also has a status line
+// below it.
 func (c *console) openLog(level string, asJSON bool, command string) {
 	f := terminal.File(c.err)
 	if f == nil || asJSON {
@@ -23,14 +23,15 @@ func (c *console) openLog(level string, asJSON bool, command string) {
 		return
 	}
 	out := c.err
-	if command == "run" && terminal.Moves(c.getenv) {
+	if command == "run" && terminal.CursorMoves(c.getenv) {
 		c.status = terminal.NewStatusLine(f)
 		out = c.status
 	}
-	c.log = slog.New(terminal.NewLogHandler(out, lowestLevel(level, command), terminal.Colors(f, c.getenv)))
+	c.log = slog.New(terminal.NewLogHandler(out, lowestLevel(level, command), terminal.Colors(f, c.getenv),
+		func() int { return terminal.Columns(f) }))
 }
 
-// newLogger returns a log for programs.
+// newLogger returns a log of key=value pairs or of JSON.
 func newLogger(w io.Writer, level string, asJSON bool, command string) *slog.Logger {
 	o := &slog.HandlerOptions{Level: lowestLevel(level, command)}
 	if asJSON {
@@ -54,10 +55,10 @@ func lowestLevel(level, command string) slog.Level {
 
 // showStatus keeps the status line up to date until ctx ends. It then removes the line.
 func showStatus(ctx context.Context, line *terminal.StatusLine, status func(context.Context) pipeline.Status) {
-	every := time.NewTicker(time.Second)
-	defer every.Stop()
+	ticker := time.NewTicker(time.Second)
+	defer ticker.Stop()
 	defer line.Set("")
-	var latest time.Time // of the latest page
+	var latest time.Time // when the number of pages last changed
 	for pages := 0; ; {
 		s := status(ctx)
 		if s.Pages > pages {
@@ -67,19 +68,19 @@ func showStatus(ctx context.Context, line *terminal.StatusLine, status func(cont
 		select {
 		case <-ctx.Done():
 			return
-		case <-every.C:
+		case <-ticker.C:
 		}
 	}
 }
 
-// statusText returns the text of the status line. latest is when the latest page was read.
+// statusText returns the text of the status line. latest is when the number of pages last changed.
 func statusText(s pipeline.Status, latest, now time.Time) string {
 	var parts []string
 	if s.Sources >= 0 {
 		parts = append(parts, spelling.Plural(s.Sources, "source"))
 	}
 	if !latest.IsZero() {
-		parts = append(parts, fmt.Sprintf("last page %v ago", now.Sub(latest).Round(time.Second)))
+		parts = append(parts, fmt.Sprintf("latest page %v ago", now.Sub(latest).Round(time.Second)))
 	}
 	if s.Events >= 0 {
 		parts = append(parts, spelling.Plural(s.Events, "event"))

@@ -204,7 +204,7 @@ func (p program) run(ctx context.Context, args []string) (code int) {
 		fmt.Fprintln(p.err, "matchwire:", err)
 		return exitUsage
 	}
-	root.SetArgs(args)
+	root.SetArgs(append([]string{}, args...)) // cobra replaces nil by os.Args
 	err = withAdvice(root.ExecuteContext(ctx))
 	var yamlErr *strictyaml.Error
 	if errors.As(err, &yamlErr) && yamlErr.File == "" { // an error in the settings of a plugin

@@ -45,8 +45,8 @@ Each role can run in its own process, or in several processes that share the wor
   consumers  runs the consumers of events
   fanout     streams events to clients and serves the live page
 
-Without RabbitMQ and Redis servers, all roles run in one process. What the process has stored survives a restart:
-it is in the data folder. Only one process can use a data folder.
+Without RabbitMQ and Redis servers, all roles run in one process. The process stores its data in the data folder, so
+the data survives a restart. Only one process can use a data folder.
 
 API calls that change something require an API token. Set one token in MATCHWIRE_API_TOKEN, or in the file that
 MATCHWIRE_API_TOKEN_FILE names. In the config, api_tokens names a file with more tokens. If other machines can

@@ -50,7 +50,7 @@ func setup(ctx context.Context, c *console) error {
 func migrateCommand(c *console) *cobra.Command {
 	return &cobra.Command{
 		Use:   "migrate",
-		Short: "Bring the data of an earlier version in Redis to this version.",
+		Short: "Migrate the data of an earlier version in Redis.",
 		Long: `Brings the data of an earlier version in Redis to this version: it renames keys. Stop all processes before. If
 migrate is interrupted, run it again.`,
 		RunE: func(cmd *cobra.Command, _ []string) error { return migrate(cmd.Context(), c) },

@@ -65,8 +65,7 @@ func tail(ctx context.Context, c *console, patterns []string, asJSON bool) error
 	return pipeline.Tail(ctx, servers, namespace, patterns, c.log, onReady, show)
 }
 
-// printEvent prints an event as two lines. The first line describes the event. The second line contains the
-// routing key and the TID.
+// printEvent prints a description of an event, then an indented line with the routing key and the TID.
 func (p *program) printEvent(e event.Event) error {
 	note := ""
 	switch {
@@ -77,14 +76,15 @@ func (p *program) printEvent(e event.Event) error {
 	}
 	at := e.Time.Local().Format(time.TimeOnly) + "  "
 	what := terminal.Printable(notify.Line(e) + note)
+	ids := terminal.Printable(fmt.Sprintf("%s  tid %s", e.Type, e.TID))
 	if columns := terminal.Columns(p.out); columns > 0 {
 		what = terminal.Hang(at+what, len(at), columns)[len(at):]
+		ids = terminal.Hang(at+ids, len(at), columns)[len(at):]
 	}
-	ids := terminal.Printable(fmt.Sprintf("%s  tid %s", e.Type, e.TID))
 	if terminal.Colors(p.out, p.getenv) {
 		what, ids = eventStyle(e).Paint(what), terminal.Dim.Paint(ids)
 	}
-	_, err := fmt.Fprintf(p.out, "%s%s\n          %s\n", at, what, ids)
+	_, err := fmt.Fprintf(p.out, "%s%s\n%*s%s\n", at, what, len(at), "", ids)
 	return err
 }
 

@@ -235,7 +235,7 @@ func (p *treePrinter) evidence(n *trace.Node, indent string) {
 		}
 	}
 	for line := range strings.Lines(e.Row) {
-		if line = strings.TrimSpace(line); line != "" {
+		if line = strings.Join(strings.Fields(line), " "); line != "" { // a tab would end a cell of the table
 			fmt.Fprintln(p.out, indent+"  "+line)
 		}
 	}

@@ -86,7 +86,7 @@ func (b *Broker) QueueHealth(_ context.Context, queues []string) (map[string][]h
 			all[name] = append(all[name], health.Issue{Text: text})
 		}
 		if n := len(q.dead); n > 0 {
-			text := fmt.Sprintf("queue %q has %s", name, spelling.Plural(n, "dead letter"))
+			text := fmt.Sprintf("queue %q has %s: run matchwire dead list", name, spelling.Plural(n, "dead letter"))
 			all[name] = append(all[name], health.Issue{Text: text})
 		}
 	}

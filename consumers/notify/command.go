@@ -31,7 +31,7 @@ func keysCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "keys [FILE]",
 		Short: "Create the VAPID keys for a Web Push channel. Do this once.",
-		Long:  "Arguments:\n  FILE  File to create (default: vapid.json). It must not exist",
+		Long:  "Arguments:\n  FILE  File to create (default: vapid.json). It must not exist.",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			k := MakeKeys{File: "vapid.json"}
 			if len(args) > 0 {

@@ -49,6 +49,21 @@ func TestModel(t *testing.T) {
 	}
 }
 
+// A card lists no goal of which neither the player nor the time is known. A player without a time has no comma.
+func TestScorersWithoutTimes(t *testing.T) {
+	t.Parallel()
+	p := newSite(t).open("icon.svg")
+	got := p.run(`const { scorersOf } = await import("/page/incidents.js");
+		const goal = (facts) => ({ kind: "goal", side: "home", ...facts });
+		return JSON.stringify(scorersOf({ sport: "soccer", match: { status: "final" }, incidents: [
+			goal({ incident: "1" }), goal({ incident: "2" }), goal({ incident: "3", player: "Ann" }),
+			goal({ incident: "4", player: "Ann", detail: "penalty" }), goal({ incident: "5", team: "Orsha", time: "9'" }),
+		] }));`)
+	if want := `{"home":[["Ann",["(penalty)"]],["Orsha",["9'"]]],"away":[]}`; got != want {
+		t.Errorf("the scorers are\n%s\nwant\n%s", got, want)
+	}
+}
+
 // If the node refuses a connection, live.js ends with the reason of the node.
 func TestRefusal(t *testing.T) {
 	t.Parallel()

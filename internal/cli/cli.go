@@ -145,7 +145,7 @@ func Completion() *cobra.Command {
 	shells := []cobra.Completion{"bash", "zsh", "fish", "powershell"}
 	return &cobra.Command{
 		Use:   "completion SHELL",
-		Short: "Print a script with which a shell completes commands and flags.",
+		Short: "Print a completion script for a shell.",
 		Long: `Arguments:
   SHELL  bash, zsh, fish or powershell
 

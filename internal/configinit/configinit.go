@@ -148,7 +148,7 @@ func (c *Command) printNext() {
 	if c.kind != nil {
 		step("notify try "+c.kind.channel, "sends a test alert"+c.kind.before(c.values))
 	}
-	step("run", "starts: open http://localhost:"+c.port)
+	step("run", "starts matchwire; then open http://localhost:"+c.port)
 	if c.page != "" && c.profile == "" {
 		fmt.Fprint(c.Out, "\nThe page needs a profile first. Run matchwire help getting-started, and read \"Add a site\".\n"+
 			"matchwire help profiles.md describes all rules.\n")

@@ -77,7 +77,7 @@ func (c *Command) ask(ctx context.Context, q question) error {
 		if err == nil {
 			return nil
 		}
-		fmt.Fprintf(c.Out, "This is not valid: %v.\n", err)
+		fmt.Fprintf(c.Out, "This is not valid: %v\n", err)
 	}
 	return fmt.Errorf("%q has no valid answer after %d tries", q.text, maxTries)
 }
@@ -238,7 +238,7 @@ func (c *Command) askOnly(ctx context.Context) error {
 	}
 	return c.ask(ctx, question{
 		name: "only",
-		explain: "Do you want alerts only for some teams or leagues? Separate them by commas. Write a league " +
+		explain: "Do you want alerts only for some teams or leagues? Separate them with commas. Write a league " +
 			"as matchwire parse shows it, such as soccer.mls.*",
 		text: "Teams and leagues", shown: "all",
 		set: func(answer string) error {
@@ -259,8 +259,8 @@ func (c *Command) askOnly(ctx context.Context) error {
 func (c *Command) askContact(ctx context.Context) error {
 	return c.ask(ctx, question{
 		name: "contact",
-		explain: "How can the owner of a site reach you? Each request shows this mail address, or this " +
-			"address of a web page.",
+		explain: "How can the owner of a site reach you? Write a mail address or the address of a web page. " +
+			"Each request shows it.",
 		text: "Contact", shown: "none",
 		set: func(answer string) error {
 			c.contact = answer

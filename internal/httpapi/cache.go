@@ -36,7 +36,7 @@ func (c *cache) get(ctx context.Context, key string, read func(context.Context) 
 		return body, nil
 	}
 	result := c.group.DoChan(key, func() (any, error) {
-		if body := c.find(key); body != nil { // stored since the first look by a call that has ended
+		if body := c.find(key); body != nil { // another call has stored it in the meantime
 			return body, nil
 		}
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), callTimeout) // other calls may wait for it

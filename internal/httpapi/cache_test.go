@@ -9,7 +9,7 @@ import (
 	"testing/synctest"
 )
 
-// A call that finds no cached body just before another call stores it does not read again.
+// If another call stores a body just after a call missed it, the second call does not read again.
 func TestCacheReadsOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) { // the clock does not move, so no body expires
 		const keys = 20000

@@ -47,14 +47,14 @@ type writer struct {
 	http.ResponseWriter
 	control  *http.ResponseController
 	timeout  time.Duration // of a write
-	release  func()        // ends the request in progress
+	release  func()        // frees the slot of the request
 	hijacked bool
 }
 
 // setDeadline sets the deadline of the next write.
 func (w *writer) setDeadline() { _ = w.control.SetWriteDeadline(time.Now().Add(w.timeout)) }
 
-// finish sets the deadline of the write that follows the handler: of the buffered part of the response.
+// finish sets the deadline for the rest of the response, which net/http writes after the handler returns.
 func (w *writer) finish() {
 	if !w.hijacked {
 		w.setDeadline()

@@ -35,8 +35,8 @@ type CheckResult struct {
 // Check validates the config and every profile that the config can use, and checks the profiles
 // against their sample pages. If update is set, Check saves the current results as expected results
 // instead, except for shipped profiles. It returns an error if the config or a profile is invalid or
-// cannot be read. Errors about sample pages are in the results. Check calls step with numbers of sample pages
-// when it has checked them.
+// cannot be read. Errors about sample pages are in the results. Check calls step after each
+// group of sample pages, with the number of pages in the group. step must not be nil.
 func Check(
 	ctx context.Context, c Config, plugins []consumers.Plugin, update bool, step func(pages int),
 ) ([]CheckResult, error) {
@@ -118,7 +118,7 @@ func (c Config) profileFiles() (own, others []string, err error) {
 // A checker collects the results of checks.
 type checker struct {
 	update   bool
-	step     func(pages int) // called with the number of pages that have been checked
+	step     func(pages int) // called after each group of sample pages
 	results  []CheckResult
 	shipped  profile.Library // nil if only named profile files are checked
 	problems int             // number of problems that were written to expectation files for the current profile

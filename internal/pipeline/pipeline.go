@@ -62,7 +62,7 @@ type Pipeline struct {
 	plugins []consumers.Plugin
 
 	// OnStart, if not nil, is called once all roles have been started. All secrets have then been read from the
-	// environment. status returns the current status of the process, within a second.
+	// environment. status returns the status of the process, within two seconds.
 	OnStart func(status func(context.Context) Status)
 	// OnListen, if not nil, is called with the address once the process listens.
 	OnListen  func(net.Addr)
@@ -406,16 +406,7 @@ func (p *Pipeline) startConsumer(
 ) {
 	ready := make(chan struct{})
 	group.Go(func() error { return p.runner(parts).Run(ctx, name, c, ready) })
-	p.logWhenReady(ctx, group, ready, "consumer ready", "consumer", name, "keys", some(c.Keys))
-}
-
-// some returns the first keys, and how many others there are.
-func some(keys []string) string {
-	const most = 5
-	if len(keys) <= most {
-		return fmt.Sprint(keys)
-	}
-	return fmt.Sprintf("%v and %d more", keys[:most], len(keys)-most)
+	p.logWhenReady(ctx, group, ready, "consumer ready", "consumer", name, "keys", c.Keys)
 }
 
 // logWhenReady logs a message when ready is closed, unless ctx ends first.

@@ -3,22 +3,25 @@ package pipeline
 import (
 	"context"
 	"slices"
+	"time"
 
 	"github.com/matchwire/matchwire/internal/monitor"
 )
 
-// A Status describes what a process has done since its start.
+// A Status describes a process: its counts since the start, and its current state.
 type Status struct {
-	Sources int      // activated sources; -1 if the process has no role that needs them
-	Pages   int      // pages read
-	Events  int      // events of pages; -1 if the process is no parser
-	Clients int      // current connections to the streams; -1 if the process has none
+	Sources int      // on the schedule; -1 without the role api or scheduler, or if Redis fails
+	Pages   int      // read since the start
+	Events  int      // of pages since the start; -1 without the role parser
+	Clients int      // connected to the streams; -1 without the role fanout
 	Health  string   // pass, warn or fail
 	Issues  []string // of the health checks
 }
 
-// status returns the status of the process.
+// status returns the status of the process. It waits for Redis, but not for long.
 func (parts *roleParts) status(ctx context.Context, roles []Role) Status {
+	ctx, cancel := context.WithTimeout(ctx, time.Second)
+	defer cancel()
 	s := Status{Sources: -1, Events: -1, Clients: -1}
 	s.Health, s.Issues = monitor.Status(parts.health.Health(ctx))
 	if slices.Contains(roles, RoleScheduler) || slices.Contains(roles, RoleAPI) {
@@ -46,7 +49,7 @@ func (parts *roleParts) status(ctx context.Context, roles []Role) Status {
 					s.Pages += int(m.GetCounter().GetValue())
 				}
 			}
-			s.Events = max(s.Events, 0)
+			s.Events = max(s.Events, 0) // a parser without events yet has no matchwire_events_total
 		}
 	}
 	return s

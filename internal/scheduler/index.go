@@ -156,7 +156,7 @@ func (s *Schedule) check(ctx context.Context) error {
 		return nil
 	}
 	_, err, _ := s.index.group.Do("", func() (any, error) {
-		if s.checkedRecently() { // by a call that ended after the first look
+		if s.checkedRecently() { // another call has checked it in the meantime
 			return nil, nil
 		}
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), checkTimeout) // other callers wait for the same check
@@ -167,7 +167,7 @@ func (s *Schedule) check(ctx context.Context) error {
 	return err
 }
 
-// checkedRecently reports whether the index was known to be complete within checkEvery.
+// checkedRecently reports whether the index was last known to be complete less than checkEvery ago.
 func (s *Schedule) checkedRecently() bool {
 	s.index.mu.Lock()
 	defer s.index.mu.Unlock()

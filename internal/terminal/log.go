@@ -3,27 +3,30 @@ package terminal
 import (
 	"bytes"
 	"context"
+	"fmt"
 	"io"
 	"log/slog"
+	"strings"
 	"sync"
 	"time"
 )
 
-// NewLogHandler returns a handler that writes log lines for people: the local time, the message and the
-// attributes. Lines above the level Info begin with the level in addition. Values that are not printable are
-// quoted.
-func NewLogHandler(w io.Writer, level slog.Level, colors bool) slog.Handler {
-	h := &logHandler{out: w, colors: colors, shared: &logBuffer{}}
+// NewLogHandler returns a handler that writes log lines for people: the local time, the level unless it is Info, the
+// message and the attributes. Values that are not printable are quoted. Long lists are shortened. Long lines are broken
+// between words. columns returns the width of the terminal, or 0 for no limit.
+func NewLogHandler(w io.Writer, level slog.Level, colors bool, columns func() int) slog.Handler {
+	h := &logHandler{out: w, colors: colors, columns: columns, shared: &logBuffer{}}
 	h.attrs = slog.NewTextHandler(&h.shared.text, &slog.HandlerOptions{Level: level, ReplaceAttr: attrOnly})
 	return h
 }
 
 // A logHandler writes the beginning of a line. A [slog.TextHandler] formats the rest, the attributes.
 type logHandler struct {
-	out    io.Writer
-	colors bool
-	attrs  slog.Handler // writes to shared
-	shared *logBuffer
+	out     io.Writer
+	colors  bool
+	columns func() int
+	attrs   slog.Handler // writes to shared
+	shared  *logBuffer
 }
 
 // A logBuffer holds the line that is being formatted.
@@ -32,10 +35,16 @@ type logBuffer struct {
 	text bytes.Buffer
 }
 
-// attrOnly removes the time, the level and the message, which logHandler writes.
+const maxShown = 5 // elements of a list in an attribute
+
+// attrOnly removes the time, the level and the message, which logHandler writes. An attribute of the program with
+// one of their names is lost. It shortens long lists.
 func attrOnly(groups []string, a slog.Attr) slog.Attr {
 	if len(groups) == 0 && (a.Key == slog.TimeKey || a.Key == slog.LevelKey || a.Key == slog.MessageKey) {
 		return slog.Attr{}
+	}
+	if list, ok := a.Value.Any().([]string); ok && len(list) > maxShown {
+		a.Value = slog.StringValue(fmt.Sprintf("%v and %d more", list[:maxShown], len(list)-maxShown))
 	}
 	return a
 }
@@ -47,36 +56,42 @@ func (h *logHandler) Enabled(ctx context.Context, level slog.Level) bool {
 func (h *logHandler) Handle(ctx context.Context, r slog.Record) error {
 	h.shared.mu.Lock()
 	defer h.shared.mu.Unlock()
-	line := &h.shared.text
-	line.Reset()
-	line.WriteString(h.paint(Dim, r.Time.Local().Format(time.TimeOnly)) + "  ")
-	switch {
-	case r.Level >= slog.LevelError:
-		line.WriteString(h.paint(Red, r.Level.String()) + "  ")
-	case r.Level >= slog.LevelWarn:
-		line.WriteString(h.paint(Yellow, r.Level.String()) + "  ")
-	case r.Level < slog.LevelInfo:
-		line.WriteString(h.paint(Dim, r.Level.String()) + "  ")
-	}
-	line.WriteString(Printable(r.Message) + "  ")
-	start := line.Len()
+	attrs := &h.shared.text
+	attrs.Reset()
 	if err := h.attrs.Handle(ctx, r); err != nil {
 		return err
 	}
-	if attrs := bytes.TrimSuffix(line.Bytes()[start:], []byte("\n")); h.colors && len(attrs) > 0 {
-		painted := Dim.Paint(string(attrs))
-		line.Truncate(start)
-		line.WriteString(painted + "\n")
+	at, level := r.Time.Local().Format(time.TimeOnly), ""
+	if r.Level != slog.LevelInfo {
+		level = r.Level.String() + "  "
 	}
-	_, err := h.out.Write(line.Bytes())
+	head := at + "  " + level
+	rest := oneLine(r.Message) + "  " + strings.TrimSuffix(attrs.String(), "\n")
+	if columns := h.columns(); columns > 0 {
+		rest = Hang(head+rest, len(at)+2, columns)[len(head):]
+	}
+	rest = strings.TrimRight(rest, " ")
+	if h.colors {
+		message := min(len(oneLine(r.Message)), len(rest)) // breaks between words keep the length
+		head = Dim.Paint(at) + "  "
+		if level != "" {
+			head += levelStyle(r.Level).Paint(level)
+		}
+		rest = rest[:message] + Dim.Paint(rest[message:])
+	}
+	_, err := io.WriteString(h.out, head+rest+"\n")
 	return err
 }
 
-func (h *logHandler) paint(s Style, text string) string {
-	if h.colors {
-		return s.Paint(text)
+// levelStyle returns the style of a level.
+func levelStyle(level slog.Level) Style {
+	switch {
+	case level >= slog.LevelError:
+		return Red
+	case level >= slog.LevelWarn:
+		return Yellow
 	}
-	return text
+	return Dim
 }
 
 func (h *logHandler) WithAttrs(attrs []slog.Attr) slog.Handler {

@@ -12,7 +12,7 @@ import (
 // A Progress shows the progress of a command on a terminal. It shows nothing if the
 // output is not a terminal or the command ends within 200 ms.
 type Progress struct {
-	f     *os.File // nil if the output is not a terminal
+	f     *os.File // nil if the output is not a terminal, or its cursor must not move
 	unit  string   // such as "page"
 	total int      // 0 if unknown
 	done  int
@@ -20,9 +20,13 @@ type Progress struct {
 	shown bool      // the progress line is on the terminal
 }
 
-// NewProgress returns a Progress that counts up to total units, such as pages. If the total is not known, it is 0.
+// NewProgress returns a Progress that counts up to total units, such as pages. total is 0 if it is not known.
 func NewProgress(w io.Writer, unit string, total int) *Progress {
-	return &Progress{f: File(w), unit: unit, total: total, drawn: time.Now()}
+	p := &Progress{unit: unit, total: total, drawn: time.Now()}
+	if CursorMoves(os.Getenv) {
+		p.f = File(w)
+	}
+	return p
 }
 
 const bar = "=============================="
@@ -51,13 +55,13 @@ func (p *Progress) Add(n int) {
 	}
 }
 
-// Reach counts units as done until done are.
+// Reach raises the number of units that are done to done.
 func (p *Progress) Reach(done int) { p.Add(max(0, done-p.done)) }
 
 // Clear removes the progress line, so that the command can print a line of its own.
 func (p *Progress) Clear() {
 	if p.shown {
-		fmt.Fprint(p.f, "\r\x1b[K")
+		fmt.Fprint(p.f, clearLine)
 		p.shown = false
 	}
 }

@@ -46,11 +46,11 @@ func (s *StatusLine) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// Set replaces the text. It must be one line. If it is wider than the terminal, its end is not shown.
+// Set replaces the text. If the text is wider than the terminal, its end is not shown.
 func (s *StatusLine) Set(text string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	text = Printable(text)
+	text = oneLine(text)
 	if text == s.text {
 		return
 	}

@@ -22,9 +22,9 @@ func NewTable(w Writer) *Table { return &Table{out: w, columns: w.columns} }
 func (t *Table) Write(p []byte) (int, error) { return t.text.Write(p) }
 
 const (
-	between  = 2  // spaces between two columns
-	below    = 4  // indentation of columns below the first ones
-	narrowed = 20 // minimum width of a last cell that is broken
+	between = 2  // spaces between two columns
+	indent  = 4  // indentation of columns below the first ones
+	minLast = 20 // minimum width of a last cell that is broken
 )
 
 // Flush writes the rows, and empties the table.
@@ -48,46 +48,52 @@ func (t *Table) Flush() error {
 		}
 	}
 	t.text.Reset()
-	starts := t.starts(append(widths, min(last, narrowed)))
+	columns := t.layOut(append(widths, min(last, minLast)))
 	for _, cells := range rows {
-		if _, err := io.WriteString(t.out, t.row(cells, starts)+"\n"); err != nil {
+		if _, err := io.WriteString(t.out, t.row(cells, columns)+"\n"); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// starts returns where each column starts. A column that starts before the end of the previous one is below it.
-func (t *Table) starts(widths []int) []int {
-	starts := make([]int, len(widths))
+// A column is the place of a column of the table.
+type column struct {
+	start int
+	below bool // the column begins a new line, below the columns before it
+}
+
+// layOut returns the places of columns with these widths.
+func (t *Table) layOut(widths []int) []column {
+	columns := make([]column, len(widths))
 	at := 0
 	for i, width := range widths {
 		if i > 0 && t.columns > 0 && at+width > t.columns {
-			at = below
+			at, columns[i].below = indent, true
 		}
-		starts[i] = at
+		columns[i].start = at
 		at += width + between
 	}
-	return starts
+	return columns
 }
 
 // row lays out the cells of a row.
-func (t *Table) row(cells []string, starts []int) string {
+func (t *Table) row(cells []string, columns []column) string {
 	var lines []string
 	line, at := "", 0
 	for i, cell := range cells {
-		if i > 0 && starts[i] <= starts[i-1] {
+		if columns[i].below {
 			lines = append(lines, strings.TrimRight(line, " "))
 			line, at = "", 0
 		}
-		line += strings.Repeat(" ", max(0, starts[i]-at)) + cell
-		at = max(at, starts[i]) + utf8.RuneCountInString(cell)
+		line += strings.Repeat(" ", max(0, columns[i].start-at)) + cell
+		at = max(at, columns[i].start) + utf8.RuneCountInString(cell)
 	}
 	line = strings.TrimRight(line, " ")
 	if t.columns > 0 && at > t.columns {
-		start := starts[len(cells)-1]
-		inner := len(cells[len(cells)-1]) - len(strings.TrimLeft(cells[len(cells)-1], " "))
-		line = Hang(line, start+inner, t.columns)
+		last := cells[len(cells)-1]
+		inner := len(last) - len(strings.TrimLeft(last, " "))
+		line = Hang(line, columns[len(cells)-1].start+inner, t.columns)
 	}
 	if line != "" || len(lines) == 0 {
 		lines = append(lines, line)

@@ -54,6 +54,21 @@ no cells
 	}
 }
 
+// A column that does not fit beside a wide first column is below it.
+func TestTableWithAWideColumn(t *testing.T) {
+	t.Parallel()
+	var out strings.Builder
+	table := NewTable(Writer{&out, 30})
+	fmt.Fprint(table, "a first cell of 28 characters\tsecond\tthird\n\tx\ty\n")
+	if err := table.Flush(); err != nil {
+		t.Fatal(err)
+	}
+	const want = "a first cell of 28 characters\n    second  third\n\n    x       y\n"
+	if out.String() != want {
+		t.Errorf("got\n%s\nwant\n%s", out.String(), want)
+	}
+}
+
 // Long lines are broken between words. What follows is indented more than the beginning.
 func TestWriterBreaksLines(t *testing.T) {
 	t.Parallel()

@@ -1,5 +1,5 @@
-// Package terminal writes to terminals: text that pages cannot control, colours, progress lines and a
-// status line.
+// Package terminal writes to terminals: text without control characters, tables, colours, logs, progress lines and
+// a status line.
 package terminal
 
 import (
@@ -24,18 +24,19 @@ func Columns(stream any) int {
 		return 0
 	}
 	columns, _, err := term.GetSize(int(f.Fd()))
-	if err != nil || columns < 20 { // a terminal that does not know its width
+	if err != nil || columns < 20 { // unknown, or too narrow to lay out text
 		return 80
 	}
 	return columns
 }
 
-// Moves reports whether programs may move the cursor of the terminal that the variables describe. They may not if
-// the terminal is dumb, or if it is the log of a CI system.
-func Moves(getenv func(string) string) bool { return getenv("TERM") != "dumb" && getenv("CI") == "" }
+// CursorMoves reports whether a program may move the cursor: not if TERM is dumb or CI is set.
+func CursorMoves(getenv func(string) string) bool {
+	return getenv("TERM") != "dumb" && getenv("CI") == ""
+}
 
-// Colors reports whether text for stream has colours. It has if the stream is a terminal that can show them.
-// NO_COLOR or CLICOLOR=0 removes the colours. CLICOLOR_FORCE adds them to any stream.
+// Colors reports whether to colour text for stream. By default, only text for terminals has colours. NO_COLOR or
+// CLICOLOR=0 removes them. CLICOLOR_FORCE adds them for any stream.
 func Colors(stream any, getenv func(string) string) bool {
 	switch {
 	case getenv("NO_COLOR") != "":
@@ -53,7 +54,6 @@ type Style string
 
 // The styles. They use the basic colours, which people choose in their terminal.
 const (
-	Bold   Style = "1"
 	Dim    Style = "2"
 	Red    Style = "31"
 	Green  Style = "1;32"

@@ -8,7 +8,7 @@ import (
 )
 
 // A Writer writes text for people. It writes the text as [Printable] returns it. On a terminal, it breaks long
-// lines between words.
+// lines between words. Write each line in one call.
 type Writer struct {
 	out     io.Writer
 	columns int // width of the terminal; 0 if there is none
@@ -47,8 +47,8 @@ func (w Writer) wrap(text string) string {
 	return b.String()
 }
 
-// Printable replaces each character of text with U+FFFD that controls a terminal or changes the order of
-// the text around it: control characters except line feed and tab, bidirectional controls, line and
+// Printable returns text with U+FFFD in place of each character that controls a terminal, or that changes the
+// order of the text around it: control characters except line feed and tab, bidirectional controls, line and
 // paragraph separators, and invisible characters that can hide text. Text from pages can contain such
 // characters. Printable keeps the joiners that some scripts and emoji need.
 func Printable(text string) string {
@@ -63,3 +63,6 @@ func Printable(text string) string {
 		return r
 	}, text)
 }
+
+// oneLine returns text as [Printable] does, with a space in place of each line feed.
+func oneLine(text string) string { return strings.ReplaceAll(Printable(text), "\n", " ") }

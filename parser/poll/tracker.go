@@ -33,7 +33,8 @@ type Tracker struct {
 
 // Ingest reconciles a page of the source with the states of its matches. It returns the events,
 // which are saved in the outbox. The events have the TID of ctx. The error names every match that
-// was not ingested. The states of these matches did not change. If ctx has a step of a trace, Ingest sets its outcome.
+// was not ingested. The states of these matches did not change. Ingest sets the outcome of the
+// trace step in ctx, if there is one.
 func (t *Tracker) Ingest(ctx context.Context, p page.Page) ([]event.Event, error) {
 	events, err := t.ingest(ctx, p)
 	trace.From(ctx).SetOutcome(fmt.Sprintf("read %s, %d bytes, events: %d", p.URL, len(p.Body), len(events)))

@@ -3,17 +3,20 @@ package main
 import (
 	"archive/tar"
 	"archive/zip"
+	"cmp"
 	"compress/gzip"
 	"io"
 	"os"
 	"path"
 	"path/filepath"
+	"slices"
+	"strings"
 	"time"
 )
 
-// A file is a file in an archive.
+// A file is a file or a folder in an archive.
 type file struct {
-	name string // with slashes
+	name string // with slashes; the name of a folder ends with a slash
 	mode int64
 	data []byte
 }
@@ -54,6 +57,10 @@ func (r *release) archive(p platform, program string, completions map[string][]b
 	})
 }
 
+func sortFiles(all []file) {
+	slices.SortFunc(all, func(a, b file) int { return cmp.Compare(a.name, b.name) })
+}
+
 // create creates a file and writes it.
 func create(name string, write func(io.Writer) error) error {
 	f, err := os.Create(name)
@@ -71,6 +78,9 @@ func writeTar(w io.Writer, files []file, at time.Time) error {
 	t := tar.NewWriter(w)
 	for _, f := range files {
 		h := &tar.Header{Name: f.name, Mode: f.mode, Size: int64(len(f.data)), ModTime: at, Format: tar.FormatPAX}
+		if strings.HasSuffix(f.name, "/") {
+			h.Typeflag, h.Uid, h.Gid = tar.TypeDir, user, user
+		}
 		if err := t.WriteHeader(h); err != nil {
 			return err
 		}

@@ -1,12 +1,10 @@
 package main
 
 import (
-	"cmp"
 	"fmt"
 	"io"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 
 	"github.com/goreleaser/nfpm/v2"
@@ -14,11 +12,7 @@ import (
 	"github.com/goreleaser/nfpm/v2/files"
 )
 
-func sortFiles(all []file) {
-	slices.SortFunc(all, func(a, b file) int { return cmp.Compare(a.name, b.name) })
-}
-
-// debian writes the Debian package for a platform: the program, the units for systemd, scripts for shells, and texts.
+// debian writes the Debian package for a platform: the program, the systemd units, completion scripts and texts.
 func (r *release) debian(p platform, program string, completions map[string][]byte) error {
 	work, err := os.MkdirTemp("", "matchwire-debian")
 	if err != nil {

@@ -1,4 +1,4 @@
-// The program that builds the files of a release. Its libraries are apart from those of matchwire.
+// The program that builds the files of a release. Its dependencies are not dependencies of matchwire.
 module github.com/matchwire/matchwire/tools/release
 
 go 1.26.4

@@ -20,12 +20,16 @@ import (
 // ca-certificates.
 const certificates = "/etc/ssl/certs/ca-certificates.crt"
 
-// image writes an OCI archive with an image for each processor, as the Dockerfile builds it.
+// folders are the folders at which docker-compose.yml mounts volumes. A new volume gets their owner, who is user.
+var folders = []string{
+	"data", "secrets", "secrets/rabbitmq", "secrets/redis", "secrets/scheduler", "secrets/parser", "secrets/consumers",
+	"secrets/fanout", "secrets/api", "secrets/gateway", "secrets/setup", "secrets/operator",
+}
+
+const user = 65532
+
+// image writes an OCI archive with an image for each processor, with the files and folders that the Dockerfile adds.
 func (r *release) image(programs map[platform]string, work string) error {
-	trusted, err := os.ReadFile(certificates)
-	if err != nil {
-		return err
-	}
 	index := mutate.IndexMediaType(empty.Index, types.OCIImageIndex)
 	for _, p := range platforms {
 		if p.os != "linux" {
@@ -35,7 +39,7 @@ func (r *release) image(programs map[platform]string, work string) error {
 		if err != nil {
 			return err
 		}
-		image, err := r.imageFor(p, program, trusted)
+		image, err := r.imageFor(p, program)
 		if err != nil {
 			return fmt.Errorf("%s: %w", p.arch, err)
 		}
@@ -48,7 +52,7 @@ func (r *release) image(programs map[platform]string, work string) error {
 		return err
 	}
 	var all []file
-	err = filepath.WalkDir(folder, func(name string, d fs.DirEntry, err error) error {
+	err := filepath.WalkDir(folder, func(name string, d fs.DirEntry, err error) error {
 		if err != nil || d.IsDir() {
 			return err
 		}
@@ -68,9 +72,12 @@ func (r *release) image(programs map[platform]string, work string) error {
 }
 
 // imageFor returns the image with a program.
-func (r *release) imageFor(p platform, program, trusted []byte) (v1.Image, error) {
+func (r *release) imageFor(p platform, program []byte) (v1.Image, error) {
 	var content bytes.Buffer
-	files := []file{{"etc/ssl/certs/ca-certificates.crt", 0o644, trusted}, {"matchwire", 0o755, program}}
+	files := []file{{"etc/ssl/certs/ca-certificates.crt", 0o644, r.trusted}, {"matchwire", 0o755, program}}
+	for _, name := range folders {
+		files = append(files, file{name: name + "/", mode: 0o755})
+	}
 	if err := writeTar(&content, files, r.time); err != nil {
 		return nil, err
 	}
@@ -94,8 +101,8 @@ func (r *release) imageFor(p platform, program, trusted []byte) (v1.Image, error
 	config = config.DeepCopy()
 	config.OS, config.Architecture, config.Created = p.os, p.arch, v1.Time{Time: r.time}
 	config.Config = v1.Config{
-		User: "65532:65532", ExposedPorts: map[string]struct{}{"8080/tcp": {}}, Entrypoint: []string{"/matchwire"},
-		Cmd: []string{"demo", "--listen", "0.0.0.0:8080"},
+		User: fmt.Sprintf("%d:%[1]d", user), ExposedPorts: map[string]struct{}{"8080/tcp": {}},
+		Entrypoint: []string{"/matchwire"}, Cmd: []string{"demo", "--listen", "0.0.0.0:8080"},
 		Labels: map[string]string{
 			"org.opencontainers.image.version": r.version, "org.opencontainers.image.licenses": "Apache-2.0",
 		},

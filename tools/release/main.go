@@ -3,7 +3,8 @@
 //
 //	go run -C tools/release . -version v1.2.3 -out dist
 //
-// If the commit is the same, the files are the same: times are those of the commit.
+// The files depend on the commit, the version of Go and the certificates of this machine, which must run Linux. They
+// contain the time of the commit.
 package main
 
 import (
@@ -35,12 +36,13 @@ func main() {
 	}
 }
 
-// A release is a release in the making.
+// A release is one run of this program.
 type release struct {
 	root    string    // folder of the repository
 	out     string    // folder of the files
 	version string    // like v1.2.3
 	time    time.Time // of the commit
+	trusted []byte    // the certificates of public authorities
 }
 
 // A platform is an operating system and a processor, as Go names them.
@@ -50,8 +52,8 @@ var platforms = []platform{
 	{"linux", "amd64"}, {"linux", "arm64"}, {"darwin", "amd64"}, {"darwin", "arm64"}, {"windows", "amd64"},
 }
 
-// host is the platform of this machine. One of the platforms must be the host, because its program prints the
-// scripts for shells.
+// host is the platform of this machine. It must be one of the platforms, because its program prints the completion
+// scripts.
 var host = platform{runtime.GOOS, runtime.GOARCH}
 
 func run(ctx context.Context, version, out string) error {
@@ -64,6 +66,9 @@ func run(ctx context.Context, version, out string) error {
 		return err
 	}
 	defer os.RemoveAll(work)
+	if r.trusted, err = os.ReadFile(certificates); err != nil {
+		return fmt.Errorf("the image needs the certificates of public authorities: %w", err)
+	}
 	programs := map[platform]string{}
 	for _, p := range platforms {
 		if programs[p], err = r.build(ctx, p, work); err != nil {
@@ -72,6 +77,9 @@ func run(ctx context.Context, version, out string) error {
 	}
 	completions, err := r.completions(ctx, programs[host])
 	if err != nil {
+		return err
+	}
+	if err := os.Mkdir(r.out, 0o755); err != nil {
 		return err
 	}
 	for _, p := range platforms {
@@ -99,7 +107,7 @@ func run(ctx context.Context, version, out string) error {
 
 var validVersion = regexp.MustCompile(`^v\d+\.\d+\.\d+(-[0-9A-Za-z.-]+)?$`)
 
-// newRelease returns a release of the current commit. All files of the commit must be unchanged.
+// newRelease returns a release of the current commit. The working tree must have no changes and no new files.
 func newRelease(ctx context.Context, version, out string) (*release, error) {
 	git := func(args ...string) (string, error) {
 		text, err := exec.CommandContext(ctx, "git", args...).Output()
@@ -137,13 +145,10 @@ func newRelease(ctx context.Context, version, out string) (*release, error) {
 	if !filepath.IsAbs(out) {
 		out = filepath.Join(root, out)
 	}
-	if err := os.Mkdir(out, 0o755); err != nil {
-		if errors.Is(err, os.ErrExist) {
-			err = fmt.Errorf("%w: remove the folder, or name another one with -out", err)
-		}
-		return nil, err
+	if _, err := os.Stat(out); !errors.Is(err, os.ErrNotExist) {
+		return nil, fmt.Errorf("%s exists: remove it, or name another folder with -out", out)
 	}
-	return &release{root, out, version, time.Unix(at, 0).UTC()}, nil
+	return &release{root: root, out: out, version: version, time: time.Unix(at, 0).UTC()}, nil
 }
 
 // name returns the name of a file of the release, such as matchwire_1.2.3_linux_amd64.tar.gz.
@@ -177,7 +182,7 @@ func (r *release) build(ctx context.Context, p platform, work string) (string, e
 	return program, nil
 }
 
-// completions returns the scripts that complete commands in shells, by shell.
+// completions returns the completion scripts, by shell.
 func (r *release) completions(ctx context.Context, program string) (map[string][]byte, error) {
 	if program == "" {
 		return nil, fmt.Errorf("there is no program for this machine, %s/%s", host.os, host.arch)

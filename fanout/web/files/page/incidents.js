@@ -48,19 +48,21 @@ const scorers = {
   soccer: ["goal"], ice_hockey: ["goal"], rugby: ["try"], american_football: ["touchdown", "field_goal"], baseball: ["home_run"],
 };
 
-// scorersOf returns the scorers of both sides, each with all their times, or null if the card of this sport
-// lists no scorers.
+// scorersOf returns the scorers of both sides, each with all known times, or null if the card of this sport
+// lists no scorers. It leaves out goals without a player and a time, such as those of a list of scores.
 export function scorersOf(m) {
   const kinds = scorers[m.sport] ?? (m.incidents.some((i) => i.kind === "goal") ? ["goal"] : null);
   if (!kinds) return null;
   const sides = { home: new Map(), away: new Map() };
   for (const i of inOrder(m.incidents)) {
     if (!kinds.includes(i.kind) || (i.detail && /missed|blocked/.test(i.detail))) continue;
+    const at = placeOf(i);
+    if (!i.player && !at) continue;
     const side = sides[i.side ?? "home"];
     const name = i.player || i.team || capital(kindName(i)[0]);
     const note = { own_goal: 1, penalty: 1, penalty_try: 1 }[i.detail] ? ` (${detailName(i)})` : "";
     const times = side.get(name) ?? [];
-    times.push(placeOf(i) + note);
+    if (at || note) times.push((at + note).trim());
     side.set(name, times);
   }
   return { home: [...sides.home], away: [...sides.away] };
