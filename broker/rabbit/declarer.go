@@ -78,12 +78,19 @@ type declarer struct {
 
 func (t *topology) declarer(control *link) *declarer { return &declarer{topology: t, control: control} }
 
+// A channelError is the error of a declarer that has no channel. Its cause, such as a refused login, is not the
+// answer to a request.
+type channelError struct{ cause error }
+
+func (e *channelError) Error() string { return e.cause.Error() }
+func (e *channelError) Unwrap() error { return e.cause }
+
 // call runs a request. After an error, it closes the channel.
 func (d *declarer) call(ctx context.Context, request func(*amqp.Channel) error) error {
 	if d.ch == nil {
 		ch, err := d.control.channel(ctx)
 		if err != nil {
-			return err
+			return &channelError{err}
 		}
 		d.ch = ch
 	}
@@ -168,5 +175,5 @@ func (d *declarer) binding(
 // hasCode reports whether err means that the broker refused a request with the given code.
 func hasCode(err error, code int) bool {
 	var refused *amqp.Error
-	return errors.As(err, &refused) && refused.Code == code
+	return errors.As(err, &refused) && refused.Code == code && !errors.As(err, new(*channelError))
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net/url"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -200,5 +201,32 @@ func TestRestrictedUser(t *testing.T) {
 	cancel()
 	if err := <-ended; err != nil {
 		t.Error(err)
+	}
+}
+
+// A refused login is not reported as a missing permission to declare.
+func TestRefusedLoginIsNoRestriction(t *testing.T) {
+	t.Parallel()
+	base, _ := testenv.AMQP(t, nil)
+	wrong, err := url.Parse(base)
+	if err != nil {
+		t.Fatal(err)
+	}
+	wrong.User = url.UserPassword(wrong.User.Username(), "wrong")
+	log := &testenv.Log{}
+	worker := open(t, wrong.String(), rabbit.Options{Log: slog.New(slog.NewTextHandler(log, nil))})
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	ended := make(chan error, 1)
+	go func() {
+		s := broker.Subscription{Queue: "consumer.goals", Patterns: []string{"#"}}
+		ended <- worker.Subscribe(ctx, s, func(context.Context, broker.Message) error { return nil })
+	}()
+	testenv.Eventually(t, func() bool { return strings.Contains(log.String(), "refuses the login") },
+		"the log to report the refused login:\n%s", log)
+	cancel()
+	<-ended
+	if strings.Contains(log.String(), "may not declare") {
+		t.Errorf("the log reports a missing permission:\n%s", log)
 	}
 }
