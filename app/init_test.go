@@ -95,7 +95,7 @@ func TestInitFlags(t *testing.T) {
 		{"", []string{"--yes"}, 0, "Created matchwire.yaml."},
 		{"", []string{"--yes"}, 2, "matchwire.yaml already exists"},
 		{"", []string{"--yes", "--config", "b.yaml", "--url", "https://fbref.com/x", "--port", "81"}, 0,
-			"matchwire run --config b.yaml\n      starts: open http://localhost:81\n"},
+			"matchwire run --config b.yaml\n      starts matchwire; then open http://localhost:81\n"},
 		{"", []string{"c.yaml", "--yes", "--channel", "pigeon"}, 2, `--channel "pigeon": want none, ntfy`},
 		{"", []string{"c.yaml", "--yes", "--contact", "me"}, 2, `--contact: "me": want a mail address`},
 		{"", []string{"c.yaml"}, 1, "--yes"},

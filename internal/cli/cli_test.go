@@ -173,7 +173,7 @@ Flags of all commands:
 	if got != want {
 		t.Errorf("got\n%s\nwant\n%s", got, want)
 	}
-	if got := cli.Help(root); !strings.Contains(got, "\nCommands:\n  completion  Print a script") ||
+	if got := cli.Help(root); !strings.Contains(got, "\nCommands:\n  completion  Print a completion script") ||
 		!strings.HasPrefix(got, "Usage: program COMMAND [flags]\n") {
 		t.Errorf("help of the program:\n%s\nwant its commands", got)
 	}

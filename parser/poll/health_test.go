@@ -138,6 +138,29 @@ func TestListSavesChangedMatchesOnly(t *testing.T) {
 	parsertest.Expect(t, "an old copy", w.Read(fmt.Sprintf(row+row, 1, 0, 2, 0)))
 }
 
+// A list with many new matches has one line in the log. Later, each match with an event has its own line.
+func TestNewListIsLoggedOnce(t *testing.T) {
+	log := &bytes.Buffer{}
+	in := parsertest.Ingester(t)
+	in.Log = slog.New(slog.NewTextHandler(log, nil))
+	w := parsertest.Track(t, in, parsertest.ListProfile)
+	list := func(score int) (rows string) {
+		for i := range 30 {
+			rows += fmt.Sprintf("<li id=m%d><b>A</b><i>B</i><u>%d</u><s>0</s></li>", i, score*(i%2))
+		}
+		return rows
+	}
+	w.Read(list(0))
+	if got := log.String(); strings.Count(got, "\n") != 1 || !strings.Contains(got, "matches=30 new=30") {
+		t.Errorf("the first page is logged as\n%s\nwant one line with 30 new matches", got)
+	}
+	log.Reset()
+	w.Read(list(1))
+	if n := strings.Count(log.String(), `msg="page read"`); n != 15 {
+		t.Errorf("a page with 15 changed matches is logged in %d lines, want 15:\n%s", n, log)
+	}
+}
+
 // Only the first of several held pages is logged at info level.
 func TestHeldPageIsLoggedOnce(t *testing.T) {
 	log := &bytes.Buffer{}

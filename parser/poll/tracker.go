@@ -26,6 +26,7 @@ type Tracker struct {
 
 	parsed *parsedPage             // the latest page
 	status map[string]event.Status // by match ID: status of each ingested match after the latest page
+	found  int                     // matches that the latest page was the first to show; 0 for a page of one match
 	sourceState
 
 	measured Measured // what Ingest has measured
@@ -65,7 +66,7 @@ func (t *Tracker) ingest(ctx context.Context, p page.Page) ([]event.Event, error
 	if t.profile.ManyMatches() {
 		from.Superseded = t.recordPage(t.parsed.hash)
 	}
-	t.status, t.Refused = map[string]event.Status{}, nil
+	t.status, t.Refused, t.found = map[string]event.Status{}, nil, 0
 	began = time.Now()
 	var all []event.Event
 	var failed []error
@@ -75,6 +76,9 @@ func (t *Tracker) ingest(ctx context.Context, p page.Page) ([]event.Event, error
 			failed = append(failed, err) // continue with the other matches
 		}
 		all = append(all, events...)
+	}
+	if t.found > 0 {
+		log.Info("new matches on a page", "matches", len(t.parsed.observations), "new", t.found, "events", len(all))
 	}
 	t.reportFailed(ctx, log, errors.Join(failed...))
 	stale, err := t.markVanished(ctx, p.At, from)
@@ -105,7 +109,10 @@ func (t *Tracker) ingestMatch(
 	t.recordShown(o.Match.ID, p.At)
 	t.status[o.Match.ID] = out.status
 	level, text := slog.LevelDebug, "page read"
-	if len(out.events) > 0 || !out.known {
+	switch several := len(t.parsed.observations) > 1; {
+	case several && !out.known: // ingest logs the number of these matches
+		t.found++
+	case len(out.events) > 0 || !out.known:
 		level = slog.LevelInfo
 	}
 	if out.held != nil {
