@@ -217,10 +217,11 @@ func TestRefusedLoginIsNoRestriction(t *testing.T) {
 	worker := open(t, wrong.String(), rabbit.Options{Log: slog.New(slog.NewTextHandler(log, nil))})
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
-	ended := make(chan error, 1)
+	ended := make(chan struct{})
 	go func() {
+		defer close(ended)
 		s := broker.Subscription{Queue: "consumer.goals", Patterns: []string{"#"}}
-		ended <- worker.Subscribe(ctx, s, func(context.Context, broker.Message) error { return nil })
+		_ = worker.Subscribe(ctx, s, func(context.Context, broker.Message) error { return nil })
 	}()
 	testenv.Eventually(t, func() bool { return strings.Contains(log.String(), "refuses the login") },
 		"the log to report the refused login:\n%s", log)
