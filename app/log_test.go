@@ -4,6 +4,7 @@ import (
 	"errors"
 	"strings"
 	"testing"
+	"time"
 	"unicode"
 
 	"github.com/matchwire/matchwire/event"
@@ -41,7 +42,10 @@ func TestEventsHaveColours(t *testing.T) {
 		{"soccer.mls.source_stale", event.Data{}, terminal.Dim},
 		{"soccer.mls.substitution", event.Data{Player: "Ann"}, ""},
 	} {
-		e := event.Event{Type: tc.key, Data: tc.data}
+		e, err := event.Of(tc.key, tc.data, time.Now())
+		if err != nil {
+			t.Fatal(err)
+		}
 		for _, env := range []map[string]string{{"CLICOLOR_FORCE": "1"}, {}} {
 			var out strings.Builder
 			p := newProgram(env, "", &out, nil)

@@ -96,9 +96,7 @@ func eventStyle(e event.Event) terminal.Style {
 	case event.Corrected:
 		return terminal.Yellow
 	}
-	words := strings.Split(e.Type, ".")
-	sport, kind := event.Sport(words[0]), event.BaseKind(words[len(words)-1])
-	switch {
+	switch sport, kind := e.Data.Sport, e.Data.Kind; {
 	case sport.Scores(kind) && !sport.Misses(kind, e.Data.Detail):
 		return terminal.Green
 	case kind == event.RedCard:
