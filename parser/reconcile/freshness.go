@@ -58,16 +58,26 @@ func judge(known *State, o *observation.Observation, from *Provenance) (verdict,
 		if !next.Hold.overdue(confirmPolls, confirmFor) {
 			return deferred, next
 		}
-		next = View{PageID: next.PageID, Start: before.Start, Superseded: before.Superseded, Snapshot: before.Snapshot}
-		if shown := clockShown(o); !shown.Known() && shown.Period == before.Clock.Period { // such as a break
-			next.Clock = before.Clock
-		}
+		next = before.forgotten(o, next.PageID)
 		result = overdue
 	case pageIsNewer(&before, o, from):
 		result = fresh
 	}
 	next.Hold, next.Deferred, next.MovedOn = nil, nil, false
 	return result, next.advanced(o, from)
+}
+
+// forgotten returns the view without what an overdue page contradicts. The page does not contradict a clock or a
+// status that it does not show, such as the clock in a break.
+func (v *View) forgotten(o *observation.Observation, pageID string) View {
+	next := View{PageID: pageID, Start: v.Start, Superseded: v.Superseded, Snapshot: v.Snapshot}
+	if shown := clockShown(o); !shown.Known() && (shown.Period == "" || shown.Period == v.Clock.Period) {
+		next.Clock = v.Clock
+	}
+	if o.Match.Status == "" {
+		next.Rank = v.Rank
+	}
+	return next
 }
 
 // extendHold returns the hold after another deferred page, and what the page shows. If the page is

@@ -1,6 +1,7 @@
 package reconcile_test
 
 import (
+	"slices"
 	"testing"
 	"time"
 
@@ -284,4 +285,31 @@ func TestSharedPageRepeatsValues(t *testing.T) {
 	s.expect(show(event.Break, event.Score{}), "status_change break 0-0")
 	s.snapshot = "2"
 	s.expect(show(event.Live, event.Score{}), "status_change live 0-0")
+}
+
+// The officials cancel a run. The page that confirms the lower score shows neither the inning nor the status of
+// the match. It does not make a stale copy from an earlier inning look new.
+func TestStaleCopyAfterAPageWithoutTheInning(t *testing.T) {
+	t.Parallel()
+	s := begin(t, baseballAt("i6", "", score(3, 3)))
+	read := func(snapshot string, o observation.Observation) []string {
+		s.snapshot = snapshot
+		s.now += time.Minute
+		return s.read(o)
+	}
+	before := baseballAt("i6", "", score(4, 3))
+	read("before", before)
+	read("seventh", baseballAt("i7", "", score(4, 3)))
+	lower := baseballAt("i7", "", score(3, 3))
+	for range 2 {
+		read("lower", lower)
+	}
+	bare := lower
+	bare.Match.Period, bare.Match.Status = "", ""
+	if events := read("bare", bare); !slices.Equal(events, []string{"score_change 3-3"}) {
+		t.Errorf("events %q, want the score_change to 3-3", events)
+	}
+	if events := read("before", before); len(events) > 0 {
+		t.Errorf("a stale copy causes the events %q, want none", events)
+	}
 }
