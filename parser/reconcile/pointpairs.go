@@ -412,19 +412,32 @@ func (p *pointPairs) scoreBefore(t int) int {
 }
 
 // replaced returns the tracked points that other points replace. The page does not list them, but a
-// row shows the same score of the side, which a side reaches only once. The keys are indexes in
-// state.Tracked. The values are indexes of rows.
+// row in their place shows the score of the side that they would have now, which a side reaches only once. The
+// keys are indexes in state.Tracked. The values are indexes of rows.
 func (p *pointPairs) replaced() map[int]int {
 	rows := map[int]int{}
 	for _, t := range p.unlisted() {
+		after := p.tracked[t].after + p.changeOfEarlier(t)
 		for i := range p.rows {
 			lowered := p.of[i] > t && p.change(i) < 0 // later points, whose score fell because others were removed
-			if p.rows[i].Score.Of(p.side) == p.tracked[t].after && p.samePart(i, t) && !lowered {
+			if p.rows[i].Score.Of(p.side) == after && p.samePart(i, t) && !lowered {
 				rows[p.tracked[t].at] = i
 			}
 		}
 	}
 	return rows
+}
+
+// changeOfEarlier returns by how much the page changes the score after the nearest listed points of the same
+// part before tracked points, or 0.
+func (p *pointPairs) changeOfEarlier(t int) int {
+	part := p.partOf(&p.incident(p.tracked[t]).Incident)
+	for t--; t >= 0 && p.partOf(&p.incident(p.tracked[t]).Incident) == part; t-- {
+		if row := p.row[t]; row >= 0 {
+			return p.change(row)
+		}
+	}
+	return 0
 }
 
 // lacksPointsBefore reports whether the page lacks points before those of a row. Then the row adds

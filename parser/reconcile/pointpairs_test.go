@@ -161,3 +161,24 @@ func TestScoreOfLateBasket(t *testing.T) {
 	s := inThird(t, game{}.with("Green", "layup", 120, 4), 130, 4)
 	s.expect(durant.with("Green", "layup", 120, 4).at(140, 4), "basket 01:40 home Durant layup 4-0")
 }
+
+// The officials cancel a basket, and so lower the score after two free throws. On the same page, the row of the
+// second free throw is missing, and new baskets reach the score that it had. They are not in its place:
+// it now has a lower score, which no row shows. The free throw stays, and its row returns.
+func TestRowMissingWhileAnEarlierBasketIsCancelled(t *testing.T) {
+	t.Parallel()
+	hunter := game{}.with("Hunter", "layup", 100, 2)
+	throws := func(g game, before int) game {
+		return g.with("Lee", "free_throw", 160, before+1).with("Lee", "free_throw", 160, before+2)
+	}
+	s := inThird(t, throws(hunter.with("Crowder", "layup", 140, 4), 4), 170, 6)
+	next := func(g game) game {
+		return g.with("Olynyk", "free_throw", 190, 5).with("Sullinger", "free_throw", 200, 6)
+	}
+	s.expect(next(hunter.with("Lee", "free_throw", 160, 3)).at(210, 6),
+		"basket_retracted 02:20 home Crowder layup 6-0",
+		"basket_corrected 02:40 home Lee free_throw 6-0 score:5-0→3-0",
+		"basket 03:10 home Olynyk free_throw 6-0", "basket 03:20 home Sullinger free_throw 6-0")
+	s.expect(next(throws(hunter, 2)).at(220, 6),
+		"basket_corrected 02:40 home Lee free_throw 6-0 score:6-0→4-0")
+}
