@@ -35,6 +35,7 @@ type screenTest struct {
 	args  []string // COLUMNS stands for the width of the terminal
 	stop  string   // if not "", the command is stopped once its output contains this text
 	loose bool     // the widths of columns vary, so the number of spaces is not compared
+	mixed bool     // alerts can be printed at any time between the events, so their order is not compared
 }
 
 // Each command shows what testdata/screens contains, on terminals of 80 and 120 columns. Values that
@@ -124,7 +125,7 @@ fetch: {private_addresses: true, ignore_robots: true}
 		{name: "profiles", args: []string{"profiles"}, loose: true},
 		{name: "replay", args: []string{"replay", fixture}},
 		{name: "demo", args: []string{"demo", fixture, "--speed", "max", "--listen", "127.0.0.1:0", "--config", "demo.yaml"},
-			stop: "The matches have ended"},
+			stop: "The matches have ended", mixed: true},
 		{name: "ps", args: []string{"ps"}, loose: true},
 		{name: "health", args: []string{"health", "http://" + p.address() + "/healthz"}},
 		{name: "trace", args: []string{"trace", tid, "--server", orderedTrace(t, env, tid)}},
@@ -147,6 +148,7 @@ fetch: {private_addresses: true, ignore_robots: true}
 		{name: "users", args: []string{"users", "users-COLUMNS"}},
 		{name: "setup", args: []string{"setup"}},
 		{name: "migrate", args: []string{"migrate"}},
+		{name: "restored", args: []string{"restored"}},
 		{name: "gateway", args: []string{"gateway"}},
 		{name: "licences", args: []string{"licences", "--help"}},
 		{name: "completion", args: []string{"completion", "--help"}},
@@ -259,7 +261,28 @@ func (s screenTest) show(t *testing.T, columns int, env map[string]string) strin
 	if err != nil {
 		t.Fatal(err)
 	}
+	if s.mixed {
+		lines = alertsLast(lines)
+	}
 	return strings.TrimRight(strings.Join(lines, "\n"), "\n") + "\n"
+}
+
+// alertsLast moves the alerts to the end, in the order of their texts.
+func alertsLast(lines []string) []string {
+	var others, alerts []string
+	const indent = "          " // of an alert; its further lines are indented more
+	for _, l := range lines {
+		switch {
+		case strings.HasPrefix(l, indent+"notify."):
+			alerts = append(alerts, l)
+		case strings.HasPrefix(l, indent+"  ") && len(alerts) > 0:
+			alerts[len(alerts)-1] += "\n" + l
+		default:
+			others = append(others, l)
+		}
+	}
+	slices.Sort(alerts)
+	return append(others, alerts...)
 }
 
 var uuidPattern = regexp.MustCompile(`[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}`)

@@ -73,7 +73,11 @@ func (d Demo) Run(ctx context.Context) error {
 	}
 	d.Config.Sources = nil
 	p := pipeline.New(d.Config, pipeline.Servers{}, d.Log, plugins)
-	p.OnListen = d.OnListen
+	listening := make(chan struct{})
+	p.OnListen = func(at net.Addr) {
+		d.OnListen(at)
+		close(listening)
+	}
 	p.Anybody = d.Fixtures == nil // the recordings are public
 	pages := web.DemoHandler(d.Config.Fanout.Origins)
 	p.Handlers = map[string]http.Handler{"GET /{$}": pages, "GET /match/{id}": pages, "/demo": bar}
@@ -88,6 +92,11 @@ func (d Demo) Run(ctx context.Context) error {
 			if bar.pace == nil || bar.pace.Speed() != 1 {
 				observed.awaitAttempts(ctx, events, maxHandling)
 			}
+			return nil
+		}
+		select {
+		case <-listening: // no event is printed before the address
+		case <-ctx.Done():
 			return nil
 		}
 		if err := programme(ctx, replayer); err != nil {
