@@ -75,6 +75,30 @@ func migrate(ctx context.Context, c *console) error {
 	return interrupted(ctx, err)
 }
 
+func restoredCommand(c *console) *cobra.Command {
+	return &cobra.Command{
+		Use:   "restored",
+		Short: "Prepare the data in Redis after it was restored from a backup.",
+		Long: `Gives each match in Redis a new epoch, so that new events do not have the positions of events that were published
+after the backup. Stop all processes, restore the backup, and run this command before you start them again.`,
+		RunE: func(cmd *cobra.Command, _ []string) error { return restored(cmd.Context(), c) },
+	}
+}
+
+func restored(ctx context.Context, c *console) error {
+	servers, err := c.requireRedis("restored changes the data on a Redis server")
+	if err != nil {
+		return err
+	}
+	namespace, err := c.namespace()
+	if err != nil {
+		return err
+	}
+	n, err := servers.Renew(ctx, namespace, c.log)
+	fmt.Fprintf(c.errText(), "new epochs for %s\n", spelling.Plural(n, "match"))
+	return interrupted(ctx, err)
+}
+
 func usersCommand(c *console) *cobra.Command {
 	var servers rights.Servers
 	cmd := &cobra.Command{

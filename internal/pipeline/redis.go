@@ -12,6 +12,7 @@ import (
 	"github.com/matchwire/matchwire/internal/embedded"
 	"github.com/matchwire/matchwire/internal/migrate"
 	"github.com/matchwire/matchwire/internal/redisclient"
+	"github.com/matchwire/matchwire/parser/poll"
 )
 
 // callTimeout is the time limit for a call to Redis, with all its attempts and the wait for a connection.
@@ -70,6 +71,16 @@ func (s Servers) Migrate(ctx context.Context, namespace string, log *slog.Logger
 	}
 	defer stop()
 	return migrate.Keys(ctx, r, prefix(namespace), renamed)
+}
+
+// Renew gives the saved state of each match a new epoch. It returns the number of matches.
+func (s Servers) Renew(ctx context.Context, namespace string, log *slog.Logger) (int, error) {
+	r, stop, err := s.OpenRedis(ctx, log)
+	if err != nil {
+		return 0, err
+	}
+	defer stop()
+	return poll.NewStore(r, prefix(namespace)).Renew(ctx)
 }
 
 // prefix returns the prefix of every Redis key.

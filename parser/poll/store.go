@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/google/uuid"
@@ -101,4 +103,37 @@ func (s *Store) Save(ctx context.Context, st reconcile.State, version int64, mes
 		return ErrConflict
 	}
 	return nil
+}
+
+// Renew gives every saved state a new epoch, and returns the number of states. After Redis was restored from a
+// backup, the states are older than the events that were published from later ones. With the old epoch, new events
+// would have the positions of those events. No process may save states meanwhile.
+func (s *Store) Renew(ctx context.Context) (int, error) {
+	var renewed atomic.Int64
+	scan := func(ctx context.Context, r redis.Cmdable) error {
+		keys := r.Scan(ctx, 0, s.key("*"), 1000).Iterator()
+		for keys.Next(ctx) {
+			match := strings.TrimSuffix(strings.TrimPrefix(keys.Val(), s.prefix+"{"), "}:state")
+			st, version, err := s.Load(ctx, match)
+			if err != nil {
+				return err
+			}
+			if version == 0 {
+				continue // it has expired
+			}
+			st.Epoch, st.Seq = uuid.Must(uuid.NewV7()).String(), 0
+			if err := s.Save(ctx, st, version, nil); err != nil {
+				return fmt.Errorf("match %s: %w", match, err)
+			}
+			renewed.Add(1)
+		}
+		return keys.Err()
+	}
+	var err error
+	if cluster, ok := s.redis.(*redis.ClusterClient); ok {
+		err = cluster.ForEachMaster(ctx, func(ctx context.Context, r *redis.Client) error { return scan(ctx, r) })
+	} else {
+		err = scan(ctx, s.redis)
+	}
+	return int(renewed.Load()), err
 }

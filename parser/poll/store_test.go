@@ -22,6 +22,7 @@ import (
 	"github.com/matchwire/matchwire/parser/page"
 	"github.com/matchwire/matchwire/parser/poll"
 	"github.com/matchwire/matchwire/parser/profile"
+	"github.com/matchwire/matchwire/parser/reconcile"
 )
 
 func messages(t *testing.T, ids ...string) []broker.Message {
@@ -40,6 +41,44 @@ func ids(msgs []broker.Message) []string {
 		out = append(out, m.ID)
 	}
 	return out
+}
+
+// Renew changes only the epochs and sequence numbers of the states in its namespace.
+func TestRenew(t *testing.T) {
+	testenv.OnBothRedis(t, func(t *testing.T, r *redis.Client) {
+		ctx := t.Context()
+		s, other := poll.NewStore(r, "mw:"), poll.NewStore(r, "mw:other:")
+		save := func(s *poll.Store, match string) reconcile.State {
+			t.Helper()
+			st, version, err := s.Load(ctx, match)
+			if err != nil {
+				t.Fatal(err)
+			}
+			st.Match.ID, st.Match.Home, st.Seq = match, "Home of "+match, 7
+			if err := s.Save(ctx, st, version, messages(t, "a")); err != nil {
+				t.Fatal(err)
+			}
+			return st
+		}
+		was := map[string]reconcile.State{"m1": save(s, "m1"), "m:2": save(s, "m:2")}
+		kept := save(other, "m1")
+		if n, err := s.Renew(ctx); err != nil || n != len(was) {
+			t.Errorf("%d states renewed, error %v, want %d states", n, err, len(was))
+		}
+		for match, st := range was {
+			now, version, err := s.Load(ctx, match)
+			if err != nil || version != 2 || now.Epoch <= st.Epoch || now.Seq != 0 || now.Match.Home != st.Match.Home {
+				t.Errorf("match %s: version %d, error %v, state %+v, want version 2, an epoch after %s and seq 0",
+					match, version, err, now, st.Epoch)
+			}
+			if n := r.LLen(ctx, outbox.NewStore(r, "mw:").Key(match)).Val(); n != 1 {
+				t.Errorf("match %s: %d messages in the outbox, want the one from before", match, n)
+			}
+		}
+		if now, _, err := other.Load(ctx, "m1"); err != nil || now.Epoch != kept.Epoch || now.Seq != kept.Seq {
+			t.Errorf("the state of another namespace changed: %+v, error %v", now, err)
+		}
+	})
 }
 
 // A state and its messages are saved in one transaction.
