@@ -3,6 +3,8 @@
 
 # Number of incidents in the fault tests of internal/chaos, for all faults together.
 MATCHWIRE_CHAOS_EVENTS ?= 20000
+# The first commit whose keys and queues this version shares, for make upgrade.
+EARLIER ?= 3e00874b
 # How long make fuzz runs each fuzz target.
 FUZZTIME ?= 1m
 # Random seeds of make season. It runs the season once for each seed.
@@ -15,21 +17,21 @@ SEASON_GOGC ?= 400
 PACKAGES ?= 3
 
 # The folders of the modules of this repository, except tools.
-MODULES = . contract bench/fanout examples/go tools/release
+MODULES = . contract contract/chart bench/fanout examples/go tools/release
 
 golangci_lint = go tool -modfile=$(CURDIR)/tools/go.mod golangci-lint
 with_servers = go run ./internal/testenv/with-servers
 # The packages that take longest to test.
 slow_packages = ./internal/chaos,./app,./broker/rabbit
 # Without -vet, because lint runs vet.
-gotest = go run ./internal/testenv/gotest -modules=.,contract,tools/release -first=$(slow_packages) -race -vet=off -p $(PACKAGES)
+gotest = go run ./internal/testenv/gotest -modules=.,contract,contract/chart,tools/release -first=$(slow_packages) -race -vet=off -p $(PACKAGES)
 
 # With the default, each program with the race detector waits a second before it exits.
 export GORACE = atexit_sleep_ms=100
 # The garbage collector would use a sixth of the CPU time of the tests.
 short test cases: export GOGC = 300
 
-.PHONY: help short test cases full restarts lint vulncheck licences chaos season fuzz cross hostile page size release bench-fanout update
+.PHONY: help short test cases full restarts lint vulncheck licences chaos season fuzz cross hostile page size release bench-fanout update upgrade manifests
 
 help: ## List the targets.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -43,7 +45,7 @@ test: ## Run all tests in their short form, and list skipped tests (about 15 min
 cases: ## Run the TestCase… tests: inputs and situations that earlier versions handled wrongly.
 	$(with_servers) $(gotest) -run '^TestCase' ./...
 
-full: lint cross test restarts hostile page season fuzz chaos ## Run all checks and all tests, in their long form too (hours).
+full: lint cross test restarts upgrade hostile page season fuzz chaos ## Run all checks and all tests, in their long form too (hours).
 
 lint: ## Check formatting, code and prose, in every module.
 	@for module in $(MODULES); do \
@@ -63,6 +65,12 @@ chaos: ## Test every fault under load. MATCHWIRE_SEED determines when the faults
 
 restarts: ## Kill a process without servers 200 times, and stop it 50 times, while goals are scored.
 	MATCHWIRE_RESTARTS=200 go test -v -count 1 -timeout 1h -run 'WithoutServers$$' ./app
+
+upgrade: ## Replace an earlier version by this one under load, role by role, and go back (minutes).
+	@dir=$$(mktemp -d) && trap 'rm -rf "$$dir"' EXIT && \
+	git archive $(EARLIER) | tar -x -C "$$dir" && \
+	go build -C "$$dir" -o "$$dir/matchwire" ./cmd/matchwire && \
+	MATCHWIRE_EARLIER=$$dir/matchwire $(with_servers) go test -v -count 1 -timeout 1h -run '^TestRollingUpgrade$$' ./internal/chaos
 
 season: ## Test a season of real matches with each seed in SEEDS.
 	@failed=; for seed in $(SEEDS); do \
@@ -92,6 +100,9 @@ size: ## Build with empty caches. Print the CPU time (second line: user, system)
 	go mod download && \
 	sh -c 'go build -trimpath -ldflags="-s -w" -o "$$0/matchwire" ./cmd/matchwire && times' "$$dir" && \
 	wc -c < "$$dir/matchwire"
+
+manifests: ## Replace deploy/kubernetes/matchwire.yaml after a change of the Helm chart.
+	go test -C contract/chart -run TestManifests -update .
 
 release: ## Build the files of a release in dist, with the version VERSION if it is set. Nothing is published.
 	go run -C tools/release . -version "$(VERSION)"
