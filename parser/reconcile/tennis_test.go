@@ -300,3 +300,20 @@ func TestTennisStaleCopyAfterAGameWasCancelled(t *testing.T) {
 	s.now += time.Minute
 	s.expect(with)
 }
+
+// Rain stops a match before its first game. When the next page is read, the second set has begun. The last event
+// of the page has the score of the second set.
+func TestFirstSetBetweenTwoPages(t *testing.T) {
+	t.Parallel()
+	first := tennisAt("", score(0, 0))
+	first.Match.Status = event.Scheduled
+	s := begin(t, first)
+	stopped := tennisAt("", score(0, 0))
+	stopped.Match.Status = event.Suspended
+	s.expect(stopped, "status_change suspended 0-0")
+	s.now += 18 * time.Hour
+	five, six := wins("game", event.Away, "s1", score(0, 5)), wins("game", event.Away, "s1", score(0, 6))
+	s.expect(withSets(tennisAt("s2", score(0, 0), five, six), score(0, 6), score(0, 0)),
+		"match_start 0-0", "period_start s1 0-0", "game away Ferrer 0-5", "game away Ferrer 0-6",
+		"period_end s1 0-6", "period_start s2 0-6", "score_change 0-0")
+}

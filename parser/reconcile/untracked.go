@@ -41,9 +41,10 @@ func (d *draft) reportScoreChange() {
 	restarted = restarted || scoreRestarts(o.Sport) && scoreMoved(nil, o.Score) && d.begins(o.Match.Period)
 	moved := o.Sport.Rules().InningsScore && innings.Moved(s.LineScore, o.LineScore) ||
 		(restarted || scoreMoved(s.Score, o.Score)) && !d.explained(*o.Score)
+	unplayed := d.partBefore < 0 && s.Score != nil && *s.Score == event.Score{}
 	switch {
 	case o.Sport.Rules().CountsGoals, d.score.doubtful:
-	case scoreRestarts(o.Sport) && o.LineScore != nil && (s.LineScore != nil || s.Score == nil):
+	case scoreRestarts(o.Sport) && o.LineScore != nil && (s.LineScore != nil || s.Score == nil || unplayed):
 		d.reportSets()
 	case moved:
 		clock := o.Match.Clock
