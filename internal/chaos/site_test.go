@@ -58,7 +58,7 @@ type match struct {
 type wave struct {
 	name    string
 	matches int // number of matches on each page
-	rows    int // number of rows of each match
+	rows    int // number of rows of each match, at most 40: the parser does not believe more cards
 	step    int // number of rows that each request adds
 }
 
@@ -116,6 +116,7 @@ type site struct {
 	mu    sync.Mutex
 	wave  wave
 	reads [slots]int // number of requests for each page
+	moved bool       // whether the first row of each match has a later minute
 	// latest is the time of the latest request for each page since play or forgetGaps. gap is the longest
 	// time between two requests for a page during its matches.
 	latest [slots]time.Time
@@ -175,9 +176,19 @@ func (s *site) page(slot int) []match {
 		for i := range shown {
 			one.Rows = append(one.Rows, w.row(i))
 		}
+		if s.moved && shown > 0 {
+			one.Rows[0].Minute = "77'"
+		}
 		all = append(all, one)
 	}
 	return all
+}
+
+// moveFirstRow sets whether the first row of each match has a later minute.
+func (s *site) moveFirstRow(moved bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.moved = moved
 }
 
 // forgetGaps restarts the measurement of longestGap.
