@@ -123,7 +123,7 @@ func (k *check) results(ctx context.Context, c *console) ([]pipeline.CheckResult
 	}
 	config, err := c.config()
 	if err != nil {
-		return nil, err
+		return nil, c.allMistakes(config, err)
 	}
 	return pipeline.Check(ctx, config, c.plugins, k.update, progress.Add)
 }

@@ -163,6 +163,15 @@ func (c *console) config() (pipeline.Config, error) {
 	return config, nil
 }
 
+// allMistakes returns err, together with all other mistakes in the config, if err is a mistake in it.
+func (c *console) allMistakes(config pipeline.Config, err error) error {
+	var mistake *strictyaml.Error
+	if !errors.As(err, &mistake) {
+		return err
+	}
+	return pipeline.CheckSettings(config, c.plugins, err)
+}
+
 // library returns the shipped profiles and the profiles in the folder that the config names.
 func (c *console) library() (profile.Library, error) {
 	config, err := c.config()

@@ -350,7 +350,7 @@ func TestErrors(t *testing.T) {
 		{
 			"host of another site in config", nil,
 			with("run", "c14.yaml", "sources:\n  - {url: 'https://basketball-reference.com/x', profile: hockey-reference}\n"),
-			2, `c14.yaml:2:5: sources[0]: URL "https://basketball-reference.com/x": ` +
+			2, `c14.yaml:2:11: sources[0].url: URL "https://basketball-reference.com/x": ` +
 				`profile hockey-reference reads only pages of hockey-reference.com`,
 		},
 		{

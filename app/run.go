@@ -92,7 +92,7 @@ func (r *run) run(ctx context.Context, c *console) error {
 	}
 	config, err := c.config()
 	if err != nil {
-		return err
+		return c.allMistakes(config, err)
 	}
 	data, err := c.dataFolder(r.data, servers)
 	if err != nil {
@@ -125,7 +125,11 @@ func (r *run) run(ctx context.Context, c *console) error {
 			showing.Go(func() { showStatus(ctx, c.status, status) })
 		}
 	}
-	return p.Run(ctx, r.roles...)
+	err = p.Run(ctx, r.roles...)
+	if len(r.roles) > 0 {
+		return err // a process with some roles can lack files and variables of others, which is not a mistake
+	}
+	return c.allMistakes(config, err)
 }
 
 func gatewayCommand(c *console) *cobra.Command {

@@ -1,6 +1,7 @@
 package consumers
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 
@@ -9,7 +10,7 @@ import (
 )
 
 // A SettingError is an error in one value of a consumer's settings. If a [Maker] returns it,
-// matchwire adds the line of the value to the error.
+// matchwire adds the line of the value to the error. A Maker can join several errors with [errors.Join].
 type SettingError struct {
 	Path string // path of the value in the settings, like "timeout" or "keys[1]"
 	Err  error
@@ -19,15 +20,16 @@ func (e *SettingError) Error() string { return fmt.Sprintf("%s: %v", e.Path, e.E
 
 func (e *SettingError) Unwrap() error { return e.Err }
 
-// CheckKeys returns a [SettingError] for the first topic pattern in the setting "keys" that cannot
-// match any event.
+// CheckKeys joins a [SettingError] for each topic pattern in the setting "keys" that cannot match any
+// event.
 func CheckKeys(keys []string) error {
+	var faults []error
 	for i, k := range keys {
 		if err := event.CheckTopic(k); err != nil {
-			return &SettingError{Path: fmt.Sprintf("keys[%d]", i), Err: err}
+			faults = append(faults, &SettingError{Path: fmt.Sprintf("keys[%d]", i), Err: err})
 		}
 	}
-	return nil
+	return errors.Join(faults...)
 }
 
 // DecodeSettings decodes YAML text into a struct with yaml tags, as [Host.Settings] does: an unknown

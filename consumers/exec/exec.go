@@ -84,22 +84,8 @@ func New(h consumers.Host) (consumers.Consumer, error) {
 	if err := h.Settings(&set); err != nil {
 		return consumers.Consumer{}, err
 	}
-	switch {
-	case len(set.Exec) == 0 || set.Exec[0] == "":
-		return consumers.Consumer{}, errors.New("exec: want a program and its arguments, like [python3, goals.py]")
-	case len(set.Keys) == 0:
-		return consumers.Consumer{}, errors.New(`keys: want the topic patterns of the program's events, like ["*.*.goal"]`)
-	case set.Processes < 1 || set.Processes > maxProcesses:
-		return consumers.Consumer{}, fmt.Errorf("processes %d: want 1 to %d", set.Processes, maxProcesses)
-	}
-	if err := consumers.CheckKeys(set.Keys); err != nil {
-		return consumers.Consumer{}, err
-	}
-	if err := consumers.CheckTimeout(time.Duration(set.Timeout)); err != nil {
-		return consumers.Consumer{}, &consumers.SettingError{Path: "timeout", Err: err}
-	}
 	env, missing, err := environment(set.Env)
-	if err != nil {
+	if err := errors.Join(set.check(), err); err != nil {
 		return consumers.Consumer{}, err
 	}
 	if len(missing) > 0 && !h.Elsewhere {
@@ -120,6 +106,24 @@ func New(h consumers.Host) (consumers.Consumer, error) {
 			return copies.Wait()
 		},
 	}, nil
+}
+
+// check returns an error for each invalid setting, except for env.
+func (s Settings) check() error {
+	faults := []error{consumers.CheckKeys(s.Keys)}
+	if len(s.Exec) == 0 || s.Exec[0] == "" {
+		faults = append(faults, errors.New("exec: want a program and its arguments, like [python3, goals.py]"))
+	}
+	if len(s.Keys) == 0 {
+		faults = append(faults, errors.New(`keys: want the topic patterns of the program's events, like ["*.*.goal"]`))
+	}
+	if s.Processes < 1 || s.Processes > maxProcesses {
+		faults = append(faults, fmt.Errorf("processes %d: want 1 to %d", s.Processes, maxProcesses))
+	}
+	if err := consumers.CheckTimeout(time.Duration(s.Timeout)); err != nil {
+		faults = append(faults, &consumers.SettingError{Path: "timeout", Err: err})
+	}
+	return errors.Join(faults...)
 }
 
 // resolve sets the path of the program and its working directory, which is the folder of the config

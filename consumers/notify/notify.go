@@ -39,15 +39,14 @@ func With(o send.Options) consumers.Maker {
 
 func newConsumer(h consumers.Host, o send.Options) (consumers.Consumer, error) {
 	set, err := read(h)
-	if err != nil {
-		return consumers.Consumer{}, err
-	}
+	faults := []error{err}
 	all := consumers.Consumer{Parts: map[string]consumers.Consumer{}}
 	pushes := map[string]*subscribers{}
 	for name, c := range set.Channels {
 		n, err := set.notifier(name, c, h, o)
 		if err != nil {
-			return consumers.Consumer{}, err
+			faults = append(faults, err)
+			continue
 		}
 		part := consumers.Consumer{
 			Keys: n.keys(), Limit: eventsAtOnce, Timeout: n.timeout(), Once: true, Ordered: true,
@@ -67,7 +66,7 @@ func newConsumer(h consumers.Host, o send.Options) (consumers.Consumer, error) {
 	if len(pushes) > 0 {
 		all.Serve = serve(pushes)
 	}
-	return all, nil
+	return all, errors.Join(faults...)
 }
 
 const (

@@ -94,31 +94,35 @@ type plannedRule struct {
 	to []string
 }
 
-// read decodes the settings. It checks everything except the settings of each kind of channel.
+// read decodes the settings. It checks everything except the settings of each kind of channel. The error joins all
+// mistakes. The plan then lacks the values that could not be decoded.
 func read(h consumers.Host) (p plan, err error) {
 	p.Settings = Settings{MaxAge: strictyaml.Duration(time.Hour), Language: text{Value: "en"}}
-	if err := h.Settings(&p.Settings); err != nil {
-		return p, err
+	undecoded := h.Settings(&p.Settings)
+	if !strictyaml.Decoded(undecoded) {
+		return p, undecoded
 	}
+	faults := []error{undecoded}
 	if p.Channels != nil && len(p.Channels) == 0 {
-		return p, errors.New("channels: want at least one; omit the setting to log only")
+		faults = append(faults, errors.New("channels: want at least one; omit the setting to log only"))
 	}
 	if link := p.Link.Value; link != "" {
 		u, err := url.Parse(link)
 		if err != nil || u.Scheme != "https" && u.Scheme != "http" || u.Host == "" {
-			return p, p.Link.Pos.Errorf("link %q: want the address of a match page, "+
-				"like https://club.example/match/{match}", link)
+			faults = append(faults, p.Link.Pos.Errorf("link %q: want the address of a match page, "+
+				"like https://club.example/match/{match}", link))
 		}
 	}
 	if p.Rules != nil && len(p.Rules) == 0 {
-		return p, errors.New("rules: want at least one; omit the setting to use the default rule")
+		faults = append(faults, errors.New("rules: want at least one; omit the setting to use the default rule"))
 	}
 	if p.Channels == nil {
 		p.Channels = map[string]send.Channel{"log": {Log: &send.Log{}}}
 	}
 	for name, c := range p.Channels {
 		if !channelName.MatchString(name) {
-			return p, c.Pos.Errorf("channel %q: want 1 to 40 characters from a-z, 0-9, _ and -, beginning with a-z or 0-9", name)
+			faults = append(faults, c.Pos.Errorf(
+				"channel %q: want 1 to 40 characters from a-z, 0-9, _ and -, beginning with a-z or 0-9", name))
 		}
 	}
 	folder := ""
@@ -127,10 +131,10 @@ func read(h consumers.Host) (p plan, err error) {
 	}
 	if p.texts, err = loadTexts(folder, h.Elsewhere); err != nil {
 		var located *strictyaml.Error
-		if errors.As(err, &located) {
-			return p, err
+		if !errors.As(err, &located) {
+			err = p.Templates.Pos.Errorf("%w", err)
 		}
-		return p, p.Templates.Pos.Errorf("%w", err)
+		return p, errors.Join(append(faults, err)...)
 	}
 	byDefault := p.Rules == nil
 	if byDefault {
@@ -138,9 +142,7 @@ func read(h consumers.Host) (p plan, err error) {
 	}
 	for i, r := range p.Rules {
 		planned, err := p.checkRule(r, h)
-		if err != nil {
-			return p, err
-		}
+		faults = append(faults, err)
 		if planned.position = i; byDefault {
 			planned.position = -1
 		}
@@ -148,10 +150,10 @@ func read(h consumers.Host) (p plan, err error) {
 	}
 	for name, c := range p.Channels {
 		if !slices.ContainsFunc(p.rules, func(r plannedRule) bool { return r.appliesTo(name) }) {
-			return p, c.Pos.Errorf("channel %s: no rule applies to it, so it would send nothing", name)
+			faults = append(faults, c.Pos.Missingf("channel %s: no rule applies to it, so it would send nothing", name))
 		}
 	}
-	return p, p.checkLanguage(p.Language, h)
+	return p, errors.Join(append(faults, p.checkLanguage(p.Language, h))...)
 }
 
 // appliesTo reports whether the rule is for a channel.
@@ -188,29 +190,32 @@ func (p plan) checkRule(r ruleSettings, h consumers.Host) (plannedRule, error) {
 		language: r.Language.Value,
 		filter: filter{Topics: values(r.Topics), Teams: r.Teams, Players: r.Players, Kinds: values(r.Kinds),
 			Only: values(r.Only)}}}
+	var faults []error
 	for _, to := range r.To {
 		if _, ok := p.Channels[to.Value]; !ok {
-			return planned, to.Pos.Errorf("no channel %q: want one of %s", to.Value, p.channelNames())
+			faults = append(faults, to.Pos.Missingf("no channel %q: want one of %s", to.Value, p.channelNames()))
 		}
 	}
 	if r.To != nil && len(r.To) == 0 {
-		return planned, r.pos.Errorf("to: want at least one channel")
+		faults = append(faults, r.pos.Errorf("to: want at least one channel"))
 	}
 	for _, t := range r.Topics {
 		if err := event.CheckTopic(t.Value); err != nil {
-			return planned, t.Pos.Errorf("%w", err)
+			faults = append(faults, t.Pos.Errorf("%w", err))
 		}
 	}
 	for _, k := range r.Kinds {
 		if err := event.CheckKind("", event.Kind(k.Value)); err != nil {
-			return planned, k.Pos.Errorf("%w", err)
+			faults = append(faults, k.Pos.Errorf("%w", err))
 		}
 	}
-	if err := r.checkBefore(); err != nil {
-		return planned, err
+	faults = append(faults, r.checkBefore(), r.checkOnly(), p.checkLanguage(r.Language, h))
+	if r.Quiet != nil {
+		quiet, err := r.Quiet.hours(r.pos)
+		planned.quiet, faults = quiet, append(faults, err)
 	}
-	if err := r.checkOnly(); err != nil {
-		return planned, err
+	if err := errors.Join(faults...); err != nil {
+		return planned, err // the checks below are of the rule as a whole
 	}
 	if len(r.Topics) == 0 && len(r.Kinds) == 0 && r.Before == 0 {
 		planned.Kinds, planned.usual = defaultKinds, true
@@ -228,18 +233,10 @@ func (p plan) checkRule(r ruleSettings, h consumers.Host) (plannedRule, error) {
 	if len(r.Topics) > 0 && len(r.Kinds) > 0 && !planned.possible() {
 		return planned, r.pos.Errorf("no event matches both the topics and the kinds")
 	}
-	if err := p.checkLanguage(r.Language, h); err != nil {
-		return planned, err
-	}
 	if planned.language == "" {
 		planned.language = p.Language.Value
 	}
-	if r.Quiet == nil {
-		return planned, nil
-	}
-	quiet, err := r.Quiet.hours(r.pos)
-	planned.quiet = quiet
-	return planned, err
+	return planned, nil
 }
 
 // checkOnly returns an error if the setting "only" is invalid, or does not fit the kinds of the rule.

@@ -84,7 +84,7 @@ func (c *Command) existsError() error {
 func (c *Command) check() error {
 	config, err := pipeline.ParseConfig(c.File, c.config(true))
 	if err == nil {
-		err = pipeline.CheckSettings(config, c.Plugins)
+		err = pipeline.CheckSettings(config, c.Plugins, nil)
 	}
 	var positioned *strictyaml.Error
 	if errors.As(err, &positioned) {

@@ -58,7 +58,7 @@ func checkConfig(t *testing.T, file string, text []byte) {
 	t.Helper()
 	config, err := pipeline.ParseConfig(file, text)
 	if err == nil {
-		err = pipeline.CheckSettings(config, shipped.Plugins())
+		err = pipeline.CheckSettings(config, shipped.Plugins(), nil)
 	}
 	if err != nil {
 		t.Errorf("the config is not valid: %v\n%s", err, text)

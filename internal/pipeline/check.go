@@ -41,7 +41,7 @@ func Check(
 	ctx context.Context, c Config, plugins []consumers.Plugin, update bool, step func(pages int),
 ) ([]CheckResult, error) {
 	k := &checker{update: update, step: step}
-	if err := CheckSettings(c, plugins); err != nil {
+	if err := CheckSettings(c, plugins, nil); err != nil {
 		return nil, err
 	}
 	if c.file != "" {
@@ -62,20 +62,20 @@ func Check(
 	return k.results, err
 }
 
-// CheckSettings is like [Check], but does not check sample pages.
-func CheckSettings(c Config, plugins []consumers.Plugin) error {
-	lib, err := c.Library()
-	if err != nil {
-		return UsageError(err)
+// CheckSettings is like [Check], but does not check sample pages. Its error contains all mistakes. known, if not nil, is
+// the error of a check that has found mistakes in the config already, such as [LoadConfig].
+func CheckSettings(c Config, plugins []consumers.Plugin, known error) error {
+	lib, broken := c.Library()
+	faults := []error{known, broken}
+	if lib != nil {
+		files, _ := c.ownFiles() // fails like Library
+		_, err := c.addSourcesTo(lib, files, broken != nil)
+		faults = append(faults, err)
 	}
-	if _, err := c.addSources(lib); err != nil {
-		return err
-	}
-	if _, err := c.requests(); err != nil {
-		return err
-	}
+	_, err := c.requests()
+	faults = append(faults, err)
 	_, _, err = newConsumers(c, plugins, false, nil, slog.New(slog.DiscardHandler))
-	return err
+	return allMistakes(append(faults, err)...)
 }
 
 // CheckProfiles is like [Check], but checks only the named profile files.
@@ -161,6 +161,9 @@ func (k *checker) checkShipped(ctx context.Context) error {
 		add(f.Profile, n, errs)
 	}
 	for _, name := range slices.Sorted(maps.Keys(lib)) {
+		if lib[name].Fictional && len(results[name].Errors) == 0 {
+			continue
+		}
 		results[name].Detail = age(lib[name]) + sampleCount(pages[name])
 		k.results = append(k.results, *results[name])
 	}
@@ -233,12 +236,13 @@ func problemLines(file string, problems []observation.Problem) []string {
 }
 
 func (k *checker) checkFiles(ctx context.Context, names []string) error {
+	var faults []error
 	for _, f := range names {
 		if err := k.checkFile(ctx, f); err != nil {
-			return UsageError(err)
+			faults = append(faults, UsageError(err))
 		}
 	}
-	return nil
+	return allMistakes(faults...)
 }
 
 // checkFile checks the profile in a file against the sample pages in a folder beside the

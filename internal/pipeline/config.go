@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io/fs"
 	"log/slog"
-	"maps"
 	"net"
 	"net/netip"
 	"os"
@@ -99,14 +98,15 @@ func (a APIConfig) check(data []byte) error {
 	return checkLimits(data, map[string]int{"api.calls": a.Calls, "api.calls_per_address": a.CallsPerAddress})
 }
 
-// checkLimits returns an error with a position if a limit is negative. 0 means the default.
+// checkLimits returns an error with a position for each negative limit. 0 means the default.
 func checkLimits(data []byte, limits map[string]int) error {
-	for _, key := range slices.Sorted(maps.Keys(limits)) {
-		if n := limits[key]; n < 0 {
-			return strictyaml.PosAt(data, key).Errorf("%d: want 0 or more", n)
+	var faults []error
+	for key, n := range limits {
+		if n < 0 {
+			faults = append(faults, strictyaml.PosAt(data, key).Errorf("%d: want 0 or more", n))
 		}
 	}
-	return nil
+	return errors.Join(faults...)
 }
 
 // A Source is a page to poll.
@@ -121,7 +121,7 @@ type Source struct {
 
 	RequestConfig `yaml:",inline"` // settings for this source only
 
-	pos strictyaml.Pos
+	raw strictyaml.Raw // for positions in errors
 }
 
 // FetchConfig holds the settings for fetching pages.
@@ -195,8 +195,8 @@ const DefaultListen = "localhost:8080"
 // UnmarshalYAML decodes a source and saves its position for later errors.
 func (s *Source) UnmarshalYAML(n ast.Node) error {
 	type plain Source
-	p := plain{pos: strictyaml.PosOf(n)}
-	if err := strictyaml.DecodeNode(n, &p); err != nil {
+	var p plain
+	if err := errors.Join(p.raw.UnmarshalYAML(n), strictyaml.DecodeNode(n, &p)); err != nil {
 		return err
 	}
 	*s = Source(p)
@@ -222,17 +222,19 @@ var renamedKeys = map[string]string{
 	"fanout.tokens": "fanout.token_keys",
 }
 
-// checkRenamed returns an error if the config contains the former name of a key.
+// checkRenamed returns an error for each former name of a key in the config.
 func checkRenamed(data []byte) error {
-	for _, old := range slices.Sorted(maps.Keys(renamedKeys)) {
+	var faults []error
+	for old, current := range renamedKeys {
 		if pos, ok := strictyaml.Lookup(data, old); ok {
-			return pos.Errorf("this key is now called %s", renamedKeys[old])
+			faults = append(faults, pos.Errorf("this key is now called %s", current))
 		}
 	}
-	return nil
+	return errors.Join(faults...)
 }
 
-// LoadConfig reads and checks a config file. It also defines the sports of the config's
+// LoadConfig reads and checks a config file. Its error contains all mistakes that it finds; the Config then lacks the
+// values that could not be decoded. LoadConfig also defines the sports of the config's
 // profiles. If the file does not exist and optional is set, LoadConfig returns an empty
 // Config.
 func LoadConfig(file string, optional bool) (Config, error) {
@@ -249,22 +251,42 @@ func LoadConfig(file string, optional bool) (Config, error) {
 // ParseConfig is like [LoadConfig] for a file with the content data. It does not read the file.
 func ParseConfig(file string, data []byte) (Config, error) {
 	c := Config{file: file}
-	if err := checkRenamed(data); err != nil {
-		return c, fmt.Errorf("config %w", strictyaml.InFile(file, err))
+	err := strictyaml.Decode(file, data, &c)
+	if !strictyaml.Decoded(err) {
+		return c, c.invalid(err)
 	}
-	if err := strictyaml.Decode(file, data, &c); err != nil {
-		return c, fmt.Errorf("config %w", err)
-	}
+	faults := []error{checkRenamed(data), err}
 	c.profilesPos = strictyaml.PosAt(data, "profiles")
 	c.variables = strictyaml.EnvNames(data)
 	for _, check := range []func([]byte) error{c.checkNamespace, c.checkAliases, c.checkContact,
 		c.checkListen, c.checkRequests, c.TLS.check, c.API.check, c.Fanout.check, c.Gateway.check} {
-		if err := check(data); err != nil {
-			return c, fmt.Errorf("config %w", strictyaml.InFile(file, err))
-		}
+		faults = append(faults, check(data))
 	}
 	c.defineSports()
-	return c, nil
+	return c, c.invalid(faults...)
+}
+
+// invalid returns the mistakes in errs as a usage error with the name of the config, or nil. See [strictyaml.All].
+func (c Config) invalid(errs ...error) error {
+	err := strictyaml.All(c.file, errs...)
+	if err == nil {
+		return nil
+	}
+	for _, one := range strictyaml.Mistakes(err) {
+		var positioned *strictyaml.Error
+		if errors.As(one, &positioned) && positioned.File != c.file { // in a profile, for example
+			return UsageError(err)
+		}
+	}
+	return UsageError(fmt.Errorf("config %w", err))
+}
+
+// allMistakes returns the mistakes in errs, which can be about several files, as one usage error, or nil.
+func allMistakes(errs ...error) error {
+	if err := strictyaml.All("", errs...); err != nil {
+		return UsageError(err)
+	}
+	return nil
 }
 
 // defineSports adds the sports that the config's profiles define, so that topic patterns and kinds can name
@@ -306,6 +328,7 @@ func (c Config) checkContact(data []byte) error {
 }
 
 func (c Config) checkListen(data []byte) error {
+	var faults []error
 	for _, s := range [][2]string{{"listen", c.Listen}, {"metrics.listen", c.Metrics.Listen}} {
 		key, address := s[0], s[1]
 		if address == "" {
@@ -316,11 +339,11 @@ func (c Config) checkListen(data []byte) error {
 			_, err = net.DefaultResolver.LookupPort(context.Background(), "tcp", port)
 		}
 		if err != nil {
-			return strictyaml.PosAt(data, key).Errorf("%q: want HOST:PORT, like %s, with a port up to 65535",
-				address, DefaultListen)
+			faults = append(faults, strictyaml.PosAt(data, key).Errorf(
+				"%q: want HOST:PORT, like %s, with a port up to 65535", address, DefaultListen))
 		}
 	}
-	return nil
+	return errors.Join(faults...)
 }
 
 // resolve returns a path in the config relative to the working directory. In the
@@ -359,29 +382,53 @@ func (c Config) ingester(s *poll.Store, nudge func(string), log *slog.Logger) (*
 }
 
 // addSources returns the config's sources. If a source names its profile by file,
-// addSources adds the profile to lib.
+// addSources adds the profile to lib. Its error contains the mistakes of all sources.
 func (c Config) addSources(lib profile.Library) ([]scheduler.Activation, error) {
-	var all []scheduler.Activation
 	files, err := c.ownFiles()
 	if err != nil {
 		return nil, UsageError(err)
 	}
+	return c.addSourcesTo(lib, files, false)
+}
+
+// addSourcesTo is like addSources with the result of ownFiles. incomplete means that lib lacks profiles with mistakes, so
+// that a profile that does not exist is not an error.
+func (c Config) addSourcesTo(
+	lib profile.Library, files map[string]string, incomplete bool,
+) ([]scheduler.Activation, error) {
+	var all []scheduler.Activation
+	var faults []error
 	for _, s := range c.Sources {
 		a, err := c.addSource(s, lib, files)
 		same := slices.IndexFunc(all, func(b scheduler.Activation) bool { return samePage(a, b) })
 		if err == nil && same >= 0 {
 			err = c.duplicate(s, same)
 		}
-		if err != nil {
+		for _, fault := range strictyaml.Mistakes(err) {
 			var positioned *strictyaml.Error
-			if !errors.As(err, &positioned) || positioned.File != "" { // the error can be in a profile file
-				err = s.pos.Errorf("%w", err)
+			switch {
+			case incomplete && errors.Is(fault, profile.ErrUnknown):
+				continue
+			case !errors.As(fault, &positioned):
+				fault = s.posOf(fault).Errorf("%w", fault)
 			}
-			return nil, UsageError(fmt.Errorf("config %w", strictyaml.InFile(c.file, err)))
+			faults = append(faults, fault)
 		}
 		all = append(all, a)
 	}
-	return all, nil
+	return all, c.invalid(faults...)
+}
+
+// posOf returns the position of the key that an error of addSource is about, or else that of the source.
+func (s Source) posOf(err error) strictyaml.Pos {
+	var field *poll.SourceError
+	switch {
+	case errors.As(err, &field):
+		return s.raw.PosAt(field.Field)
+	case errors.Is(err, profile.ErrUnknown):
+		return s.raw.PosAt("profile")
+	}
+	return s.raw.Pos
 }
 
 // samePage reports whether two sources poll the same page. The sources can have different match
@@ -395,9 +442,9 @@ func (c Config) duplicate(s Source, same int) error {
 	earlier := c.Sources[same]
 	if earlier.Match != s.Match {
 		return fmt.Errorf("match %q: the source in line %d has the same page with match %q: a page shows one match",
-			s.Match, earlier.pos.Line, earlier.Match)
+			s.Match, earlier.raw.Line, earlier.Match)
 	}
-	return fmt.Errorf("duplicate source %s: the source in line %d is the same", s.URL, earlier.pos.Line)
+	return fmt.Errorf("duplicate source %s: the source in line %d is the same", s.URL, earlier.raw.Line)
 }
 
 // addSource returns s as an activation. If s names its profile by file, addSource adds
@@ -411,6 +458,9 @@ func (c Config) addSource(
 	}
 	p, err := lib.Find(cmp.Or(file, s.Profile))
 	if err != nil {
+		if _, wrong := page.CheckURL(s.URL); wrong != nil {
+			err = errors.Join(err, &poll.SourceError{Field: "url", Err: wrong})
+		}
 		return a, err
 	}
 	if file != "" {

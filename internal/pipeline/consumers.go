@@ -60,12 +60,14 @@ func newConsumers(
 	c Config, plugins []consumers.Plugin, elsewhere bool, r redis.UniversalClient, log *slog.Logger,
 ) (all map[string]consumers.Consumer, handlers map[string]http.Handler, err error) {
 	all, handlers = map[string]consumers.Consumer{}, map[string]http.Handler{}
+	var faults []error
 	for _, name := range c.enabledConsumers(plugins) {
 		host := c.Host(name, r, log)
 		host.Elsewhere = elsewhere
 		consumer, err := c.newConsumer(name, plugins, host)
 		if err != nil {
-			return nil, nil, err
+			faults = append(faults, err)
+			continue
 		}
 		if consumer.Serve != nil {
 			handlers[name] = consumer.Serve
@@ -77,7 +79,7 @@ func newConsumers(
 			all[name+"."+part] = p
 		}
 	}
-	return all, handlers, nil
+	return all, handlers, allMistakes(faults...)
 }
 
 // subscriptions returns the subscriptions of the consumers, ordered by name, and then that of the scheduler.
@@ -128,23 +130,29 @@ func (c Config) newConsumer(
 	if err == nil {
 		err = consumer.Check()
 	}
-	settings := c.Consumers[name]
-	var yamlErr *strictyaml.Error
-	var setting *consumers.SettingError
-	switch {
-	case err == nil:
+	if err == nil {
 		return consumer, nil
-	case errors.As(err, &setting) && settings.Line > 0:
-		err = settings.PosAt(setting.Path).Errorf("%w", setting.Err)
-		return consumer, UsageError(fmt.Errorf("config %w", strictyaml.InFile(c.file, err)))
-	case errors.As(err, &yamlErr): // the error has a position
-		return consumer, UsageError(fmt.Errorf("config %w", strictyaml.InFile(c.file, err)))
-	case settings.Line > 0:
-		return consumer, UsageError(fmt.Errorf("config %w", strictyaml.InFile(c.file, settings.Errorf("%w", err))))
-	case c.Consumers != nil:
-		return consumer, UsageError(fmt.Errorf("config %s: consumers.%s: %w", c.file, name, err))
 	}
-	return consumer, fmt.Errorf("consumer %s: %w", name, err)
+	settings := c.Consumers[name]
+	if settings.Line == 0 && c.Consumers == nil {
+		return consumer, fmt.Errorf("consumer %s: %w", name, err)
+	}
+	var faults []error
+	for _, fault := range strictyaml.Mistakes(err) {
+		var yamlErr *strictyaml.Error
+		var setting *consumers.SettingError
+		switch {
+		case errors.As(fault, &yamlErr): // the error has a position
+		case settings.Line == 0:
+			fault = fmt.Errorf("consumers.%s: %w", name, fault)
+		case errors.As(fault, &setting):
+			fault = settings.PosAt(setting.Path).Errorf("%w", setting.Err)
+		default:
+			fault = settings.Errorf("%w", fault)
+		}
+		faults = append(faults, fault)
+	}
+	return consumer, c.invalid(faults...)
 }
 
 // maker returns the function that creates the named consumer: the function of the plugin

@@ -3,6 +3,7 @@ package pipeline
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"net/http"
@@ -67,32 +68,31 @@ const defaultDrain = 5 * time.Second
 
 // check returns an error with a position if a setting is invalid.
 func (f FanoutConfig) check(data []byte) error {
+	var faults []error
 	for i, o := range f.Origins {
 		if err := access.CheckOrigin(o); err != nil {
-			return strictyaml.PosAt(data, fmt.Sprintf("fanout.origins[%d]", i)).Errorf("%w", err)
+			faults = append(faults, strictyaml.PosAt(data, fmt.Sprintf("fanout.origins[%d]", i)).Errorf("%w", err))
 		}
 	}
-	err := checkLimits(data, map[string]int{
+	faults = append(faults, checkLimits(data, map[string]int{
 		"fanout.connections": f.Connections, "fanout.connections_per_address": f.ConnectionsPerAddress,
 		"fanout.timelines": f.Timelines, "fanout.timelines_per_address": f.TimelinesPerAddress,
 		"fanout.snapshot_matches": f.SnapshotMatches,
-	})
-	if err != nil {
-		return err
-	}
+	}))
 	if f.TokenDefault != "" && f.TokenDefault != "nothing" && f.TokenDefault != "everything" {
-		return strictyaml.PosAt(data, "fanout.token_default").Errorf("%q: want nothing or everything", f.TokenDefault)
+		faults = append(faults,
+			strictyaml.PosAt(data, "fanout.token_default").Errorf("%q: want nothing or everything", f.TokenDefault))
 	}
 	for _, key := range []string{"issuer", "audience", "lifetime", "not_before", "default"} {
 		if pos, ok := strictyaml.Lookup(data, "fanout.token_"+key); ok && f.TokenKeys == "" {
-			return pos.Errorf("set fanout.token_keys too: without keys, clients need no token")
+			faults = append(faults, pos.Missingf("set fanout.token_keys too: without keys, clients need no token"))
 		}
 	}
 	if f.TokenKeys != "" && f.Anybody {
-		return strictyaml.PosAt(data, "fanout.anybody").Errorf(
-			"remove this key or fanout.token_keys: with token_keys, clients need a token")
+		faults = append(faults, strictyaml.PosAt(data, "fanout.anybody").Errorf(
+			"remove this key or fanout.token_keys: with token_keys, clients need a token"))
 	}
-	return nil
+	return errors.Join(faults...)
 }
 
 // fanoutOptions returns the options for the hub. It returns an error if checkPublic does.

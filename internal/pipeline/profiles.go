@@ -51,14 +51,18 @@ func (c Config) ownProfiles() (profile.Library, error) {
 		return nil, fmt.Errorf("config %w", strictyaml.InFile(c.file, err))
 	}
 	own, err := profile.LoadLibrary(os.DirFS(dir))
-	if err != nil {
+	if err == nil {
+		return own, nil
+	}
+	faults := strictyaml.Mistakes(err)
+	for i, fault := range faults {
 		var positioned *strictyaml.Error
-		if errors.As(err, &positioned) {
+		if errors.As(fault, &positioned) {
 			positioned.File = filepath.Join(dir, positioned.File)
-			err = fmt.Errorf("profile %w", positioned)
+			faults[i] = fmt.Errorf("profile %w", positioned)
 		}
 	}
-	return own, err
+	return own, allMistakes(faults...)
 }
 
 // shippedProfiles returns the profiles that the binary contains. The caller must not change the library.
@@ -67,7 +71,16 @@ var shippedProfiles = sync.OnceValues(func() (profile.Library, error) {
 	if err != nil {
 		return nil, err
 	}
-	return profile.LoadLibrary(profiles.FS, fixtureProfiles)
+	lib, err := profile.LoadLibrary(fixtureProfiles)
+	if err != nil {
+		return nil, err
+	}
+	for _, p := range lib {
+		p.Fictional = true
+	}
+	sites, err := siteProfiles()
+	maps.Copy(lib, sites)
+	return lib, err
 })
 
 // ownFiles returns the files of the profiles in the config's profile folder, by the names of the profiles.

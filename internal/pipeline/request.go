@@ -74,37 +74,39 @@ const inlinePrefix = "source:"
 // check checks the settings, without reading secrets from files or the environment. at is the
 // position of the settings.
 func (r *RequestConfig) check(at strictyaml.Pos) error {
+	var faults []error
 	if !slices.Contains([]string{"", http.MethodGet, http.MethodPost}, r.Method) {
-		return at.Errorf("method %q: want GET or POST", r.Method)
+		faults = append(faults, at.Errorf("method %q: want GET or POST", r.Method))
 	}
 	if r.Method == http.MethodGet && r.Body.IsSet() {
-		return r.Body.Pos.Errorf("a GET request cannot have a body: use method: POST")
+		faults = append(faults, r.Body.Pos.Errorf("a GET request cannot have a body: use method: POST"))
 	}
 	seen := map[string]string{}
 	for _, name := range slices.Sorted(maps.Keys(r.Headers)) {
 		if err := page.CheckHeader(name, r.Headers[name].Literal()); err != nil {
-			return r.Headers[name].Pos.Errorf("%w", err)
+			faults = append(faults, r.Headers[name].Pos.Errorf("%w", err))
 		}
 		canonical := textproto.CanonicalMIMEHeaderKey(name)
 		if other := seen[canonical]; other != "" {
-			return r.Headers[name].Pos.Errorf("headers %s and %s have the same name", other, name)
+			faults = append(faults, r.Headers[name].Pos.Errorf("headers %s and %s have the same name", other, name))
 		}
 		seen[canonical] = name
 	}
 	for name, s := range r.Query {
 		if err := poll.CheckDates(s.Literal()); err != nil {
-			return s.Pos.Errorf("query %s: %w", name, err)
+			faults = append(faults, s.Pos.Errorf("query %s: %w", name, err))
 		}
 	}
 	if err := poll.CheckDates(r.Body.Literal()); err != nil {
-		return r.Body.Pos.Errorf("%w", errors.New("body: unknown placeholder: want {date}, {date-1} or {date:LAYOUT}"))
+		faults = append(faults,
+			r.Body.Pos.Errorf("%w", errors.New("body: unknown placeholder: want {date}, {date-1} or {date:LAYOUT}")))
 	}
 	if literal := r.Proxy.Literal(); literal != "" {
 		if _, err := page.CheckProxy(literal); err != nil {
-			return r.Proxy.Pos.Errorf("%w", err)
+			faults = append(faults, r.Proxy.Pos.Errorf("%w", err))
 		}
 	}
-	return nil
+	return errors.Join(faults...)
 }
 
 // id returns the name of the settings of a single source, which contains a hash of the host of the page
@@ -198,25 +200,25 @@ func (r *RequestConfig) request(path func(string) string, hosts []string) (*page
 
 // checkRequests checks the named settings of the config.
 func (c Config) checkRequests(data []byte) error {
+	var faults []error
 	for _, name := range slices.Sorted(maps.Keys(c.Requests)) {
 		r := c.Requests[name]
-		switch {
-		case !requestName.MatchString(name):
-			return strictyaml.PosAt(data, "requests").Errorf(
-				"request %q: want 1 to 60 characters from a-z, 0-9, _ and -, the first a letter or digit", name)
-		case len(r.Hosts) == 0:
-			return r.pos.Errorf("hosts is missing: set the hosts that can receive the settings")
+		if !requestName.MatchString(name) {
+			faults = append(faults, strictyaml.PosAt(data, "requests").Errorf(
+				"request %q: want 1 to 60 characters from a-z, 0-9, _ and -, the first a letter or digit", name))
+		}
+		if len(r.Hosts) == 0 {
+			faults = append(faults, r.pos.Missingf("hosts is missing: set the hosts that can receive the settings"))
 		}
 		for _, h := range r.Hosts {
 			if u, err := url.Parse("https://" + h); err != nil || u.Host != h || h != strings.ToLower(h) {
-				return r.pos.Errorf("host %q: want a host like api.example or api.example:8443, in lower case", h)
+				faults = append(faults,
+					r.pos.Errorf("host %q: want a host like api.example or api.example:8443, in lower case", h))
 			}
 		}
-		if err := r.check(r.pos); err != nil {
-			return err
-		}
+		faults = append(faults, r.check(r.pos))
 	}
-	return nil
+	return errors.Join(faults...)
 }
 
 // requestOf returns the name of the request settings of a source, or "" if the source has none. It
@@ -226,17 +228,17 @@ func (c Config) requestOf(s *Source) (string, error) {
 	case s.Request == "" && !s.isSet():
 		return "", nil
 	case s.Request == "":
-		return s.ownRequest(), s.check(s.pos)
+		return s.ownRequest(), s.check(s.raw.Pos)
 	case s.isSet():
-		return "", s.pos.Errorf("request %q: set either request or the settings themselves", s.Request)
+		return "", s.raw.Errorf("request %q: set either request or the settings themselves", s.Request)
 	}
 	named, ok := c.Requests[s.Request]
 	if !ok {
-		return "", s.pos.Errorf("request %q does not exist: want one of %s", s.Request,
+		return "", s.raw.Errorf("request %q does not exist: want one of %s", s.Request,
 			strings.Join(slices.Sorted(maps.Keys(c.Requests)), ", "))
 	}
 	if u, err := page.CheckURL(s.URL); err == nil && !slices.Contains(named.Hosts, strings.ToLower(u.Host)) {
-		return "", s.pos.Errorf("request %q is only for %s", s.Request, strings.Join(named.Hosts, ", "))
+		return "", s.raw.Errorf("request %q is only for %s", s.Request, strings.Join(named.Hosts, ", "))
 	}
 	return s.Request, nil
 }
@@ -252,33 +254,26 @@ func (s *Source) ownRequest() string {
 // requests returns all request settings in the config, by name. It reads the secrets in the settings.
 func (c Config) requests() (poll.Requests, error) {
 	all := poll.Requests{}
-	add := func(name string, r *RequestConfig, hosts []string) error {
+	var faults []error
+	add := func(name string, r *RequestConfig, hosts []string) {
 		request, err := r.request(c.resolve, hosts)
-		if err != nil {
-			return UsageError(fmt.Errorf("config %w", strictyaml.InFile(c.file, err)))
-		}
-		all[name] = request
-		return nil
+		all[name], faults = request, append(faults, err)
 	}
 	for name, r := range c.Requests {
-		if err := add(name, &r.RequestConfig, r.Hosts); err != nil {
-			return nil, err
-		}
+		add(name, &r.RequestConfig, r.Hosts)
 	}
 	for i := range c.Sources {
 		if s := &c.Sources[i]; s.isSet() {
 			name := s.ownRequest()
 			other := all[name]
-			if err := add(name, &s.RequestConfig, nil); err != nil {
-				return nil, err
-			}
+			add(name, &s.RequestConfig, nil)
 			if other != nil && !reflect.DeepEqual(other, all[name]) {
-				return nil, UsageError(fmt.Errorf("config %w", strictyaml.InFile(c.file, s.pos.Errorf(
-					"another source of the same host sets the same headers or proxy to other values: define both under requests"))))
+				faults = append(faults, s.raw.Errorf("another source of the same host sets the same headers or proxy "+
+					"to other values: define both under requests"))
 			}
 		}
 	}
-	return all, nil
+	return all, c.invalid(faults...)
 }
 
 // policy returns the addresses and ports that the settings allow besides those of [FetchConfig].

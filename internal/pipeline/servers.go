@@ -25,7 +25,9 @@ func UsageError(err error) error { return usageError{err} }
 
 type usageError struct{ error }
 
-func (e usageError) Unwrap() []error { return []error{e.error, ErrUsage} }
+func (e usageError) Unwrap() error { return e.error }
+
+func (e usageError) Is(target error) bool { return target == ErrUsage }
 
 // Servers holds the URLs of RabbitMQ and Redis. If neither is set, the process uses embedded
 // servers. A command that needs only one of the servers can leave the other URL empty.

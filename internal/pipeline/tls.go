@@ -19,7 +19,7 @@ type TLSConfig struct {
 
 func (t TLSConfig) check(data []byte) error {
 	if (t.Certificate == "") != (t.Key == "") {
-		return strictyaml.PosAt(data, "tls").Errorf("want both certificate and key")
+		return strictyaml.PosAt(data, "tls").Missingf("want both certificate and key")
 	}
 	return nil
 }

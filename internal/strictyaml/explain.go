@@ -26,8 +26,8 @@ func explain(err error, v any, path string, roots ...ast.Node) error {
 	var unknown *yaml.UnknownFieldError
 	if errors.As(err, &unknown) {
 		parent, key := at.Path[:max(0, strings.LastIndex(at.Path, "."))], fault.GetToken().Value
-		at.Path = "" // the message has the key
-		return at.Errorf("%s%s", fault.GetMessage(), knownKeys(key, v, relative(parent, path)))
+		return &Error{Line: at.Line, Column: at.Column, at: at.Path, // no Path: the message has the key
+			Err: fmt.Errorf("%s%s", fault.GetMessage(), knownKeys(key, v, relative(parent, path)))}
 	}
 	return at.Errorf("%s", message(fault, typeAt(reflect.TypeOf(v), relative(at.Path, path))))
 }

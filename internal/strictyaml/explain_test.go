@@ -1,6 +1,7 @@
 package strictyaml
 
 import (
+	"errors"
 	"strings"
 	"testing"
 )
@@ -92,8 +93,9 @@ func TestEncodings(t *testing.T) {
 			t.Errorf("%q: profile at %+v, found %t; want column 10", text, pos, found)
 		}
 	}
-	if pos, found := FirstEmpty([]byte(mark+"profile:\n"), "map"); !found || pos.Line != 1 {
-		t.Errorf("the first empty value is at %+v, found %t; want line 1", pos, found)
+	var empty *Error
+	if err := CheckEmpty([]byte(mark+"profile:\n"), "map", ""); !errors.As(err, &empty) || empty.Line != 1 {
+		t.Errorf("error for an empty value %v, want one in line 1", err)
 	}
 	for text, want := range map[string]string{
 		mark + "scorer: a":               `f.yaml:1:1: unknown field "scorer": want one of profile`,

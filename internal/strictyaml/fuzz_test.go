@@ -36,6 +36,6 @@ func FuzzDecode(f *testing.F) {
 			raw.PosAt("list[0]")
 		}
 		strictyaml.PosAt([]byte(text), "map.a")
-		strictyaml.FirstEmpty([]byte(text), "map")
+		_ = strictyaml.CheckEmpty([]byte(text), "map", "")
 	})
 }

@@ -3,7 +3,6 @@
 package strictyaml
 
 import (
-	"errors"
 	"fmt"
 	"strings"
 
@@ -11,12 +10,14 @@ import (
 	"github.com/goccy/go-yaml/ast"
 )
 
-// Decode decodes a document in UTF-8 into v. Errors contain file, the name of the document.
+// Decode decodes a document in UTF-8 into v. It reports all values that it cannot decode, as [All] does, with file as
+// the name of the document. The values that it could decode are then in v.
 func Decode(file string, data []byte, v any) error {
 	data, err := utf8Text(data)
 	if err != nil {
 		return InFile(file, err)
 	}
+	before := copyOf(v)
 	err = safely(func() error { return yaml.UnmarshalWithOptions(data, v, yaml.Strict()) })
 	if err == nil {
 		return nil
@@ -29,7 +30,11 @@ func Decode(file string, data []byte, v any) error {
 	for _, doc := range parsed.Docs {
 		roots = append(roots, doc.Body)
 	}
-	return InFile(file, explain(err, v, "$", roots...))
+	err = explain(err, v, "$", roots...)
+	if len(roots) != 1 || roots[0] == nil {
+		return InFile(file, err)
+	}
+	return All(file, decodeParts(roots[0], v, before, err))
 }
 
 // DecodeLoosely decodes a document into v. It ignores unknown keys, and its errors have no position.
@@ -54,24 +59,6 @@ func DecodeNode(n ast.Node, v any) error {
 	return explain(err, v, n.GetPath(), n)
 }
 
-// An Error is an error at a position in a file.
-type Error struct {
-	File         string // "" until InFile or Decode sets it
-	Line, Column int    // from 1
-	Path         string // like "incidents[0].kind"; "" if the error is not about a value
-	Err          error
-}
-
-func (e *Error) Error() string {
-	s := fmt.Sprintf("%s:%d:%d: ", e.File, e.Line, e.Column)
-	if e.Path != "" {
-		s += e.Path + ": "
-	}
-	return s + e.Err.Error()
-}
-
-func (e *Error) Unwrap() error { return e.Err }
-
 // A Pos is a position in a document. Save the position of a value while decoding, for
 // errors that are found later.
 type Pos struct {
@@ -90,29 +77,13 @@ func withoutRoot(path string) string { return strings.TrimPrefix(strings.TrimPre
 
 // Errorf returns an [*Error] with position p and without a file.
 func (p Pos) Errorf(format string, args ...any) error {
-	return &Error{Line: p.Line, Column: p.Column, Path: p.Path, Err: fmt.Errorf(format, args...)}
+	return &Error{Line: p.Line, Column: p.Column, Path: p.Path, at: p.Path, Err: fmt.Errorf(format, args...)}
 }
 
-// InFile adds file to an error. If err wraps an [*Error], InFile returns the [*Error],
-// with its File set if it was "". It converts an error of the YAML library to an
-// [*Error], and adds file as a prefix to any other error. It returns nil for nil.
-func InFile(file string, err error) error {
-	if err == nil {
-		return nil
-	}
-	var e *Error
-	if errors.As(err, &e) {
-		if e.File == "" {
-			e.File = file
-		}
-		return e
-	}
-	var ye yaml.Error
-	if errors.As(err, &ye) && ye.GetToken() != nil {
-		p := ye.GetToken().Position
-		return &Error{File: file, Line: p.Line, Column: p.Column, Err: errors.New(ye.GetMessage())}
-	}
-	return fmt.Errorf("%s: %w", file, err)
+// Missingf is like [Pos.Errorf] for an error that a missing value causes. [All] omits it if a value of the document
+// could not be decoded, because that value may be the missing one.
+func (p Pos) Missingf(format string, args ...any) error {
+	return &Error{Line: p.Line, Column: p.Column, Path: p.Path, at: p.Path, missing: true, Err: fmt.Errorf(format, args...)}
 }
 
 // A Raw is a part of a document whose decoding is deferred, like
@@ -128,13 +99,18 @@ func (r *Raw) UnmarshalYAML(n ast.Node) error {
 	return nil
 }
 
-// Decode decodes the part into v. If the part is missing or null, v is unchanged.
-// Errors contain file, the name of the document.
+// Decode decodes the part into v. If the part is missing or null, v is unchanged. Errors are like those of the function
+// [Decode].
 func (r Raw) Decode(file string, v any) error {
 	if r.node == nil || r.node.Type() == ast.NullType {
 		return nil
 	}
-	return InFile(file, DecodeNode(r.node, v))
+	before := copyOf(v)
+	err := DecodeNode(r.node, v)
+	if err == nil {
+		return nil
+	}
+	return All(file, decodeParts(r.node, v, before, err))
 }
 
 // Has reports whether the part is a mapping that has the key.
@@ -193,41 +169,4 @@ func Lookup(data []byte, path string) (Pos, bool) {
 	pos := PosOf(n)
 	pos.Path = path
 	return pos, true
-}
-
-// FirstEmpty returns the position of the first empty value of a key, and whether the
-// document has an empty value. It does not search inside the values of keys named
-// except, where an empty value has a meaning.
-func FirstEmpty(data []byte, except string) (Pos, bool) {
-	file, err := parse(data)
-	if err != nil {
-		return Pos{}, false
-	}
-	f := &emptyFinder{except: except}
-	for _, doc := range file.Docs {
-		ast.Walk(f, doc.Body)
-	}
-	return f.pos, f.found
-}
-
-// An emptyFinder is an [ast.Visitor] that finds the first empty value.
-type emptyFinder struct {
-	except string
-	pos    Pos
-	found  bool
-}
-
-// Visit implements [ast.Visitor].
-func (f *emptyFinder) Visit(n ast.Node) ast.Visitor {
-	kv, ok := n.(*ast.MappingValueNode)
-	if !ok || f.found {
-		return f
-	}
-	if kv.Value.Type() == ast.NullType {
-		f.pos, f.found = PosOf(kv.Value), true
-	}
-	if kv.Key.String() == f.except {
-		return nil
-	}
-	return f
 }

@@ -1,6 +1,7 @@
 package profile
 
 import (
+	"errors"
 	"maps"
 	"slices"
 
@@ -48,23 +49,23 @@ func (p *Profile) checkJSON(at func(path string) strictyaml.Pos) error {
 	case isJSON && (p.Comments || p.Complete != nil):
 		return at("format").Errorf("comments and complete are for HTML pages: remove them or format: json")
 	case !isJSON && !p.JSON.isSet() && p.Root != nil:
-		return at("root").Errorf("root has no JSON to query: set format: json, or json to find the JSON in an HTML page")
+		return at("root").Missingf("root has no JSON to query: set format: json, or json to find the JSON in an HTML page")
 	case p.JSON.As == asFlight && p.JSON.CSS == nil:
 		return p.JSON.pos.Errorf("as: flight decodes scripts: set css to find the scripts")
 	case p.JSON.As != "" && p.JSON.As != asFlight:
 		return p.JSON.pos.Errorf("as %q is for %s: want as: flight, or no as", p.JSON.As, p.JSON.As.purpose())
 	}
-	var fault error
+	var faults []error
 	p.eachRule(func(r *Rule) {
 		switch {
-		case fault != nil:
 		case isJSON && (r.CSS != nil || r.When.entries != nil):
-			fault = r.pos.Errorf("a selector cannot search JSON: use jq")
+			faults = append(faults, r.pos.Errorf("a selector cannot search JSON: use jq"))
 		case !isJSON && !p.JSON.isSet() && r.JQ != nil && r.From == nil:
-			fault = r.pos.Errorf("jq has no JSON to query: set format: json, or json to find the JSON in an HTML page")
+			faults = append(faults,
+				r.pos.Missingf("jq has no JSON to query: set format: json, or json to find the JSON in an HTML page"))
 		}
 	})
-	return fault
+	return errors.Join(faults...)
 }
 
 // checkMembers returns an error if a rule has a member that does not apply to the rule.
@@ -110,10 +111,10 @@ func (p *Profile) checkMembers() error {
 			inputs[&r.From[i].rule] = true
 		}
 	})
-	var fault error
+	var faults []error
 	p.eachRule(func(r *Rule) {
+		var fault error
 		switch {
-		case fault != nil:
 		case r.All && !inputs[r]:
 			fault = r.pos.Errorf("all is for the rules in from: remove it")
 		case (r.Layout != "" || r.Zone != nil) && !times[r]:
@@ -125,7 +126,7 @@ func (p *Profile) checkMembers() error {
 		case lists[r] && !onlyFindsRows(r):
 			fault = r.pos.Errorf("matches and rows can have only css, jq, siblings and optional")
 		case r.Inherit && !rowsAbove[r]:
-			fault = r.pos.Errorf("inherit needs rows above: use it in incidents or lineups, " +
+			fault = r.pos.Missingf("inherit needs rows above: use it in incidents or lineups, " +
 				"or in match if the profile has matches")
 		case r == &p.JSON || r.As == "": // checkJSON checks the rule for JSON
 		case clocks[r] && !slices.Contains(clockNotations, r.As):
@@ -135,8 +136,11 @@ func (p *Profile) checkMembers() error {
 		case !clocks[r] && !scores[r]:
 			fault = r.pos.Errorf("as %q is for %s: remove it", r.As, r.As.purpose())
 		}
+		if fault != nil {
+			faults = append(faults, fault)
+		}
 	})
-	return fault
+	return errors.Join(faults...)
 }
 
 // onlyFindsRows reports whether a rule has no member that applies only to a single value.

@@ -3,6 +3,7 @@ package profile
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io/fs"
 	"maps"
@@ -24,9 +25,11 @@ type Library map[string]*Profile
 // LoadLibrary loads the profiles in the folders: all *.yaml files for which [IsProfile] is true. A
 // profile replaces a profile with the same name from an earlier folder. Two profiles with the same
 // name in one folder are an error. A profile can name a sport that another profile in the same
-// folder defines.
+// folder defines. LoadLibrary returns the profiles without mistakes even if its error is not nil. The error joins the
+// mistakes in all files.
 func LoadLibrary(folders ...fs.FS) (Library, error) {
 	lib := Library{}
+	var faults []error
 	for _, folder := range folders {
 		files, err := fs.Glob(folder, "*.yaml")
 		if err != nil {
@@ -44,16 +47,18 @@ func LoadLibrary(folders ...fs.FS) (Library, error) {
 			}
 			p, err := Load(f, data)
 			if err != nil {
-				return nil, fmt.Errorf("profile %w", err)
+				faults = append(faults, fmt.Errorf("profile %w", err))
+				continue
 			}
 			if first := inFolder[p.Name]; first != "" {
-				return nil, fmt.Errorf("profile %w", strictyaml.InFile(f, strictyaml.PosAt(data, "profile").Errorf(
-					"%q is also the name of the profile in %s: give each profile its own name", p.Name, first)))
+				faults = append(faults, fmt.Errorf("profile %w", strictyaml.InFile(f, strictyaml.PosAt(data, "profile").Errorf(
+					"%q is also the name of the profile in %s: give each profile its own name", p.Name, first))))
+				continue
 			}
 			inFolder[p.Name], lib[p.Name] = f, p
 		}
 	}
-	return lib, nil
+	return lib, errors.Join(faults...)
 }
 
 // IsProfile reports whether a YAML file is a profile, possibly with mistakes. It returns false only
@@ -96,15 +101,29 @@ func (l Library) Find(name string) (*Profile, error) {
 		}
 		return p, nil
 	}
-	return nil, fmt.Errorf("profile %q does not exist: want a file, or one of %s", name,
-		strings.Join(slices.Sorted(maps.Keys(l)), ", "))
+	return nil, fmt.Errorf("profile %q %w: want a file, or one of %s", name, ErrUnknown, strings.Join(l.names(), ", "))
+}
+
+// ErrUnknown marks the error of [Library.Find] for a name that no profile has.
+var ErrUnknown = errors.New("does not exist")
+
+// names returns the sorted names of the profiles, except for the fictional ones.
+func (l Library) names() []string {
+	var all []string
+	for name, p := range l {
+		if !p.Fictional {
+			all = append(all, name)
+		}
+	}
+	slices.Sort(all)
+	return all
 }
 
 // Identify describes a page on which a profile finds no match: what the page is, and which profiles
 // find matches on it.
 func (l Library) Identify(ctx context.Context, pg page.Page) string {
 	var readers []string
-	for _, name := range slices.Sorted(maps.Keys(l)) {
+	for _, name := range l.names() {
 		all, _, err := l[name].Extract(ctx, pg)
 		switch {
 		case err != nil || len(all) == 0:

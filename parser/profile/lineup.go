@@ -40,11 +40,11 @@ const (
 func (r *LineupRules) check(pos strictyaml.Pos) error {
 	switch {
 	case !r.Rows.isSet() || !r.Player.isSet():
-		return pos.Errorf("set both rows and player %s", quoteHint)
+		return pos.Missingf("set both rows and player %s", quoteHint)
 	case !findsRows(&r.Rows):
 		return r.Rows.pos.Errorf("rows: want css or jq")
 	case r.Side.isSet() == r.Team.isSet():
-		return r.Rows.pos.Errorf("set either side or team")
+		return r.Rows.pos.Missingf("set either side or team")
 	}
 	sides, roles := []string{string(event.Home), string(event.Away)}, []string{starter, substitute}
 	return errors.Join(

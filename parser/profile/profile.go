@@ -32,6 +32,9 @@ type Profile struct {
 	Lengths   map[string]strictyaml.Duration `yaml:"lengths"` // lengths of periods, by their letters, such as q
 	Layouts   []Layout                       `yaml:"layouts"` // layouts of the pages; the first that fits a page applies
 
+	// Fictional is set by the owner of a profile whose site does not exist. Errors do not suggest such a profile.
+	Fictional bool `yaml:"-"`
+
 	file     string           // as given to Load
 	keys     map[css.Key]bool // keys of all selectors, for the index of a page
 	usesNow  bool             // whether a query uses the time of the page
@@ -171,23 +174,21 @@ func (r *IncidentRules) rules() []namedRule {
 		{"home_score", &r.HomeScore}, {"away_score", &r.AwayScore}}
 }
 
-// Load decodes and checks a profile. Errors contain file, and the line, column and value of the
-// fault.
+// Load decodes and checks a profile. Its error contains all mistakes, each with file, line, column and value; see
+// [strictyaml.All].
 func Load(file string, data []byte) (*Profile, error) {
 	var p Profile
 	if !IsProfile(data) {
 		return nil, strictyaml.InFile(file, strictyaml.Pos{Line: 1, Column: 1}.Errorf(
 			"not a profile: want the members profile, sport and match"))
 	}
-	if err := strictyaml.Decode(file, data, &p); err != nil {
-		return nil, err
-	}
-	if empty, found := strictyaml.FirstEmpty(data, "map"); found {
-		return nil, strictyaml.InFile(file, empty.Errorf("the value is empty %s", quoteHint))
-	}
 	at := func(path string) strictyaml.Pos { return strictyaml.PosAt(data, path) }
-	if err := p.check(at); err != nil {
-		return nil, strictyaml.InFile(file, err)
+	faults := strictyaml.Decode(file, data, &p)
+	if strictyaml.Decoded(faults) {
+		faults = strictyaml.All(file, faults, strictyaml.CheckEmpty(data, "map", quoteHint), p.check(at))
+	}
+	if faults != nil {
+		return nil, faults
 	}
 	p.file, p.keys = file, map[css.Key]bool{}
 	for _, v := range p.variants {

@@ -359,3 +359,37 @@ func TestListsThatNeedNotMatchTheScore(t *testing.T) {
 		}
 	}
 }
+
+// Load reports all mistakes in a profile at once, each with its position.
+func TestLoadReportsAllMistakes(t *testing.T) {
+	t.Parallel()
+	_, err := profile.Load("bad.yaml", []byte(`profile: bad
+sport: soccer
+hosts: [HTTP://x]
+match:
+  home: {css: "[["}
+  away: .away
+  start: {css: .start, regexp: '('}
+  hom: .home
+  status: {css: .s, map: {x: liv, y: final, z: finl}}
+incidents:
+  - rows: li
+    kind: {css: .k, map: {a: goall}}
+  - rows: ul
+    kind: {value: goal}
+    side:
+`))
+	want := []string{`bad.yaml:3:9: hosts[0]`, `bad.yaml:5:15: match.home.css`, `bad.yaml:7:32: match.start.regexp`,
+		`bad.yaml:8:3: unknown field "hom"`, `bad.yaml:9:30: match.status.map.x: status "liv"`,
+		`bad.yaml:9:48: match.status.map.z: status "finl"`, `bad.yaml:12:30: incidents[0].kind.map.a: kind "goall"`,
+		`bad.yaml:15:11: incidents[1].side: the value is empty`}
+	if err == nil {
+		t.Fatal("no error")
+	}
+	lines := strings.Split(err.Error(), "\n  ")
+	for i, w := range want {
+		if len(lines) != len(want)+1 || !strings.HasPrefix(lines[i+1], w) {
+			t.Fatalf("error %v\nwant mistakes that begin with %q", err, want)
+		}
+	}
+}
