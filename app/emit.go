@@ -70,7 +70,7 @@ type emitter struct {
 }
 
 func (e *emitter) run(ctx context.Context, c *console) error {
-	publisher, closePublisher, err := e.publisher(c)
+	publisher, closePublisher, err := e.publisher(ctx, c)
 	if err != nil {
 		return err
 	}
@@ -100,7 +100,7 @@ func (e *emitter) run(ctx context.Context, c *console) error {
 }
 
 // publisher returns a publisher that uses a running process or a RabbitMQ server, and a function that closes it.
-func (e *emitter) publisher(c *console) (broker.Publisher, func(), error) {
+func (e *emitter) publisher(ctx context.Context, c *console) (broker.Publisher, func(), error) {
 	if api, err := c.api(); api != nil || err != nil {
 		return apiclient.Publisher{Client: api, AnyKind: e.anyKind}, func() {}, err
 	}
@@ -112,7 +112,7 @@ func (e *emitter) publisher(c *console) (broker.Publisher, func(), error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	b, err := servers.OpenBroker(namespace, c.log)
+	b, err := servers.ConnectBroker(ctx, namespace, c.log)
 	if err != nil {
 		return nil, nil, err
 	}

@@ -18,7 +18,7 @@ func (c *console) host(ctx context.Context, plugin string) (consumers.Host, erro
 	if err != nil || servers.Redis == "" {
 		return config.Host(plugin, nil, c.log), err
 	}
-	store, stop, err := servers.OpenRedis(ctx, c.log)
+	store, stop, err := servers.ConnectRedis(ctx, c.log)
 	if err != nil {
 		return consumers.Host{}, err
 	}

@@ -18,6 +18,7 @@ import (
 
 	"github.com/redis/go-redis/v9"
 
+	"github.com/matchwire/matchwire/event"
 	"github.com/matchwire/matchwire/internal/testenv"
 )
 
@@ -114,6 +115,39 @@ func TestRefusedPasswords(t *testing.T) {
 		t.Errorf("the log does not contain Redis's WRONGPASS error:\n%s", o)
 	}
 	testenv.NoSecret(t, p.output())
+}
+
+// A command that a person waits for ends when a server refuses the login, and says which variable to correct. It does not
+// show the password.
+func TestCommandsEndAtRefusedLogin(t *testing.T) {
+	w := newWorld(t)
+	locked := testenv.OwnRedis(t)
+	opts, err := redis.ParseURL(locked.URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := redis.NewClient(opts)
+	defer r.Close()
+	if err := r.ConfigSet(t.Context(), "requirepass", "another").Err(); err != nil {
+		t.Fatal(err)
+	}
+	env := map[string]string{
+		"AMQP_URL":  strings.Replace(w.amqp, "guest:guest@", "guest:"+testenv.Secret+"@", 1),
+		"REDIS_URL": strings.Replace(locked.URL, "redis://", "redis://:"+testenv.Secret+"@", 1),
+	}
+	const amqp, store = "check the user, the password and the virtual host in AMQP_URL",
+		"correct the user and the password in REDIS_URL"
+	for command, want := range map[string]string{
+		"tail": amqp, "emit soccer.mls.goal": amqp, "setup": amqp, "dead list": amqp,
+		"replay ../fixtures/soccer/one-goal": amqp,
+		"ps":                                 store, "trace " + event.NewTID().String(): store, "rebuild scoreboard": store, "migrate": store,
+	} {
+		code, out, errs := call(t, "{}", env, strings.Fields(command)...)
+		if code != exitUsage || !strings.Contains(errs, want) {
+			t.Errorf("%s: exit %d, want %d and %q in:\n%s", command, code, exitUsage, want, errs)
+		}
+		testenv.NoSecret(t, out+errs)
+	}
 }
 
 // When all roles have started, matchwire removes the variables with secrets from its environment. It

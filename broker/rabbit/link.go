@@ -77,8 +77,8 @@ func (l *link) channel(ctx context.Context) (*channel, error) {
 		if attempt < len(l.nodes) {
 			wait = 0 // the next node may be up
 		}
-		text := "broker unreachable, trying again"
-		if loginRefused(err) {
+		text := unreachable
+		if LoginRefused(err) {
 			text = "broker refuses the login, trying again"
 		}
 		l.log.Warn(text, "attempt", attempt, "error", err, "pause", wait.Round(time.Millisecond))
@@ -88,8 +88,11 @@ func (l *link) channel(ctx context.Context) (*channel, error) {
 	}
 }
 
-// loginRefused reports whether the broker refused the user or the virtual host.
-func loginRefused(err error) bool {
+// unreachable is the message of the log when the broker cannot be reached.
+const unreachable = "broker unreachable, trying again"
+
+// LoginRefused reports whether err means that the broker refused the user or the virtual host.
+func LoginRefused(err error) bool {
 	var refused *amqp.Error
 	return errors.As(err, &refused) && (refused.Code == amqp.AccessRefused || refused.Code == amqp.NotAllowed)
 }
@@ -102,8 +105,13 @@ func (l *link) reach(ctx context.Context) error {
 		if err == nil {
 			return ch.Close()
 		}
-		permanent := loginRefused(err) || errors.Is(err, fs.ErrNotExist) || errors.Is(err, errClosed)
-		if permanent || !sleep(ctx, pause.NextBackOff()) {
+		permanent := LoginRefused(err) || errors.Is(err, fs.ErrNotExist) || errors.Is(err, errClosed)
+		if permanent || ctx.Err() != nil {
+			return err
+		}
+		wait := pause.NextBackOff()
+		l.log.Warn(unreachable, "error", err, "pause", wait.Round(time.Millisecond))
+		if !sleep(ctx, wait) {
 			return err
 		}
 	}

@@ -62,8 +62,8 @@ func Check(
 	return k.results, err
 }
 
-// CheckSettings is like [Check], but does not check sample pages. Its error contains all mistakes. known, if not nil, is
-// the error of a check that has found mistakes in the config already, such as [LoadConfig].
+// CheckSettings is like [Check], but does not check sample pages. Its error contains all mistakes. known, if not nil,
+// is the error of a check that has found mistakes in the config already, such as [LoadConfig].
 func CheckSettings(c Config, plugins []consumers.Plugin, known error) error {
 	lib, broken := c.Library()
 	faults := []error{known, broken}

@@ -391,8 +391,8 @@ func (c Config) addSources(lib profile.Library) ([]scheduler.Activation, error) 
 	return c.addSourcesTo(lib, files, false)
 }
 
-// addSourcesTo is like addSources with the result of ownFiles. incomplete means that lib lacks profiles with mistakes, so
-// that a profile that does not exist is not an error.
+// addSourcesTo is like addSources with the result of ownFiles. incomplete means that lib lacks profiles with mistakes,
+// so that a profile that does not exist is not an error.
 func (c Config) addSourcesTo(
 	lib profile.Library, files map[string]string, incomplete bool,
 ) ([]scheduler.Activation, error) {

@@ -107,7 +107,7 @@ func (p *Pipeline) Setup(ctx context.Context, report func(BrokerObject)) error {
 	defer b.Close()
 	ctx, cancel := context.WithTimeout(ctx, setupTimeout)
 	defer cancel()
-	if err := b.Reach(ctx); err != nil {
+	if err := reach(ctx, b); err != nil {
 		return err
 	}
 	polls := broker.Subscription{

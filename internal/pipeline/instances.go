@@ -79,7 +79,8 @@ func ListInstances(
 	defer stop()
 	ctx, cancel := context.WithTimeout(ctx, listTimeout)
 	defer cancel()
-	return instances.New(store, prefix(namespace), "").List(ctx)
+	all, err := instances.New(store, prefix(namespace), "").List(ctx)
+	return all, cmp.Or(withLoginAdvice(err), err)
 }
 
 // defaultName returns the default name of this process in the registry.

@@ -23,7 +23,7 @@ import (
 // consumer can keep running. Rebuild calls progress for each of these events. It returns the
 // number of events that were handled or failed permanently.
 func (p *Pipeline) Rebuild(ctx context.Context, name string, progress func()) (events int, err error) {
-	store, stop, err := p.servers.OpenRedis(ctx, p.log)
+	store, stop, err := p.servers.ConnectRedis(ctx, p.log)
 	if err != nil {
 		return 0, err
 	}

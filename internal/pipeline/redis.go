@@ -1,7 +1,9 @@
 package pipeline
 
 import (
+	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"strings"
@@ -23,7 +25,19 @@ const callTimeout = 10 * time.Second
 // client anyway. It returns an error if the URL is invalid, or does not fit the server: a node of a
 // cluster needs the URL of a cluster, and a Sentinel needs the name of a master. stop closes the client
 // and the embedded server.
-func (s Servers) OpenRedis(ctx context.Context, log *slog.Logger) (r redis.UniversalClient, stop func(), err error) {
+func (s Servers) OpenRedis(ctx context.Context, log *slog.Logger) (redis.UniversalClient, func(), error) {
+	return s.openRedis(ctx, log, false)
+}
+
+// ConnectRedis is like OpenRedis for a command that a person waits for: it returns an error if the server refuses the
+// login.
+func (s Servers) ConnectRedis(ctx context.Context, log *slog.Logger) (redis.UniversalClient, func(), error) {
+	return s.openRedis(ctx, log, true)
+}
+
+func (s Servers) openRedis(
+	ctx context.Context, log *slog.Logger, command bool,
+) (r redis.UniversalClient, stop func(), err error) {
 	r, stop, err = s.redisClient(log)
 	if err != nil || s.Embedded() {
 		return r, stop, err
@@ -35,7 +49,12 @@ func (s Servers) OpenRedis(ctx context.Context, log *slog.Logger) (r redis.Unive
 			stop()
 			return nil, nil, UsageError(errNoCluster)
 		}
-		log.Warn("Redis is unreachable; each call will retry", "error", err)
+		refused := withLoginAdvice(err)
+		if command && refused != nil {
+			stop()
+			return nil, nil, refused
+		}
+		log.Warn("Redis is unreachable; each call will retry", "error", cmp.Or(refused, err))
 		return r, stop, nil
 	}
 	info, _ := redisInfo(ctx, r) // a server that does not report its mode may be usable
@@ -44,6 +63,16 @@ func (s Servers) OpenRedis(ctx context.Context, log *slog.Logger) (r redis.Unive
 		return nil, nil, UsageError(err)
 	}
 	return r, stop, nil
+}
+
+// withLoginAdvice returns err as a usage error that says what to correct in REDIS_URL, or nil if the server has not
+// refused the login.
+func withLoginAdvice(err error) error {
+	var reply redis.Error
+	if errors.As(err, &reply) && (redis.HasErrorPrefix(reply, "NOAUTH") || redis.HasErrorPrefix(reply, "WRONGPASS")) {
+		return UsageError(fmt.Errorf("Redis refuses the login: %w%s", err, advice(reply)))
+	}
+	return nil
 }
 
 // redisClient is like OpenRedis, but does not call the server.
@@ -65,7 +94,7 @@ func (s Servers) redisClient(log *slog.Logger) (r redis.UniversalClient, stop fu
 
 // Migrate renames the keys of an earlier version; see [migrate.Keys].
 func (s Servers) Migrate(ctx context.Context, namespace string, log *slog.Logger, renamed func(from, to string)) error {
-	r, stop, err := s.OpenRedis(ctx, log)
+	r, stop, err := s.ConnectRedis(ctx, log)
 	if err != nil {
 		return err
 	}

@@ -113,7 +113,7 @@ func advice(reply redis.Error) string {
 		{"NOREPLICAS", "connect its replicas, or lower min-replicas-to-write"},
 		{"NOPERM", "give the user in REDIS_URL the rights of its role in deploy/redis/users.acl"},
 		{"NOAUTH", "set the password in REDIS_URL"},
-		{"WRONGPASS", "correct the password in REDIS_URL"},
+		{"WRONGPASS", "correct the user and the password in REDIS_URL"},
 	} {
 		if redis.HasErrorPrefix(reply, a.prefix) {
 			return ": " + a.text

@@ -45,7 +45,7 @@ func (r Replay) DryRun(ctx context.Context) error {
 // has confirmed the events of that page. Unless AsLive is set, it uses its own state and adds a
 // suffix to match IDs, so that it does not change live matches.
 func (r Replay) Publish(ctx context.Context, s Servers, namespace string) error {
-	broker, err := s.OpenBroker(namespace, r.Log)
+	broker, err := s.ConnectBroker(ctx, namespace, r.Log)
 	if err != nil {
 		return err
 	}
@@ -54,7 +54,7 @@ func (r Replay) Publish(ctx context.Context, s Servers, namespace string) error 
 	if r.AsLive {
 		states = s
 	}
-	store, stop, err := states.OpenRedis(ctx, r.Log)
+	store, stop, err := states.ConnectRedis(ctx, r.Log)
 	if err != nil {
 		return err
 	}

@@ -140,20 +140,32 @@ func (s Servers) rabbit(namespace string, log *slog.Logger) (*rabbit.Broker, err
 
 const connectTimeout = 30 * time.Second
 
-// ConnectBroker returns a client for the RabbitMQ server. It waits up to 30 seconds for a
-// connection.
+// ConnectBroker is like OpenBroker for a command that a person waits for. It waits up to 30 seconds for a connection. If
+// the server refuses the login, it returns an error at once.
 func (s Servers) ConnectBroker(
 	ctx context.Context, namespace string, log *slog.Logger,
 ) (broker.Broker, error) {
+	if s.Embedded() {
+		return s.OpenBroker(namespace, log)
+	}
 	b, err := s.rabbit(namespace, log)
 	if err != nil {
 		return nil, err
 	}
 	ctx, cancel := context.WithTimeout(ctx, connectTimeout)
 	defer cancel()
-	if err := b.Reach(ctx); err != nil {
+	if err := reach(ctx, b); err != nil {
 		b.Close()
 		return nil, err
 	}
 	return b, nil
+}
+
+// reach waits for a connection. If the server refuses the login, it returns an error at once.
+func reach(ctx context.Context, b *rabbit.Broker) error {
+	err := b.Reach(ctx)
+	if rabbit.LoginRefused(err) {
+		return UsageError(fmt.Errorf("%w: check the user, the password and the virtual host in AMQP_URL", err))
+	}
+	return err
 }

@@ -17,7 +17,7 @@ func Tail(ctx context.Context, s Servers, namespace string, patterns []string, l
 			return UsageError(err)
 		}
 	}
-	b, err := s.OpenBroker(namespace, log)
+	b, err := s.ConnectBroker(ctx, namespace, log)
 	if err != nil {
 		return err
 	}

@@ -64,5 +64,6 @@ func LoadTrace(
 		return nil, err
 	}
 	defer stop()
-	return traceStore(Config{Namespace: namespace}, store).Tree(ctx, id, jobs)
+	tree, err := traceStore(Config{Namespace: namespace}, store).Tree(ctx, id, jobs)
+	return tree, cmp.Or(withLoginAdvice(err), err)
 }

@@ -67,8 +67,8 @@ type ErrorList []error
 // maxShown is the maximum number of mistakes that Error shows.
 const maxShown = 20
 
-// Error returns the number of mistakes, after the name of the file if there is only one, and a line for each of the first
-// 20 mistakes.
+// Error returns the number of mistakes and a line for each of the first 20. If all are in one file, its name is the
+// first word.
 func (l ErrorList) Error() string {
 	var b strings.Builder
 	if files := l.files(); len(files) == 1 && files[0] != "" {
@@ -127,9 +127,9 @@ func fileOf(err error) string {
 	return ""
 }
 
-// All returns the mistakes in errs as one error: nil, the only mistake, or an [ErrorList]. Unless file is "", it adds file
-// to them as [InFile] does. It omits repeated mistakes, and those that can be a consequence of a value that could not be decoded:
-// mistakes in what contains the value, and missing values.
+// All returns the mistakes in errs as one error: nil, the only mistake, or an [ErrorList]. Unless file is "", it adds
+// file to them as [InFile] does. It omits repeated mistakes, and those that can be a consequence of a value that could
+// not be decoded: mistakes in what contains the value, and missing values.
 func All(file string, errs ...error) error {
 	var all ErrorList
 	for _, err := range errs {

@@ -61,8 +61,8 @@ func Decoded(err error) bool {
 	return true
 }
 
-// remove removes the value that e is about from root: a key with its value from a mapping, or an element of a list, which
-// becomes null. restore undoes this. It is nil if there is no such value.
+// remove removes the value that e is about from root: a key with its value from a mapping, or an element of a list,
+// which becomes null. restore undoes this. It is nil if there is no such value.
 func remove(root ast.Node, e *Error) (restore func()) {
 	f := &partFinder{fault: e}
 	ast.Walk(f, root)

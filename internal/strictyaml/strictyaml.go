@@ -83,7 +83,8 @@ func (p Pos) Errorf(format string, args ...any) error {
 // Missingf is like [Pos.Errorf] for an error that a missing value causes. [All] omits it if a value of the document
 // could not be decoded, because that value may be the missing one.
 func (p Pos) Missingf(format string, args ...any) error {
-	return &Error{Line: p.Line, Column: p.Column, Path: p.Path, at: p.Path, missing: true, Err: fmt.Errorf(format, args...)}
+	return &Error{Line: p.Line, Column: p.Column, Path: p.Path, at: p.Path, missing: true,
+		Err: fmt.Errorf(format, args...)}
 }
 
 // A Raw is a part of a document whose decoding is deferred, like
