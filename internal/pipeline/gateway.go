@@ -69,8 +69,9 @@ func (g Gateway) Run(ctx context.Context) error {
 	p := New(g.Config, g.Servers, g.Log, nil)
 	p.Listen, p.APIToken, p.onStopDelay = g.Listen, g.APIToken, g.onStopDelay
 	drain := cmp.Or(time.Duration(g.Config.Gateway.Drain), defaultDrain)
+	registry := instances.New(store, prefix(g.Config.Namespace), g.InstanceKey)
 	proxy := gateway.New(gateway.Options{
-		List: instances.New(store, prefix(g.Config.Namespace), g.InstanceKey).List, Log: g.Log,
+		List: registry.List, Log: g.Log,
 		Connections: g.Config.Gateway.Connections, Drain: drain,
 	})
 	parts, err := p.gatewayParts(proxy, store)
@@ -118,6 +119,12 @@ func (g Gateway) Run(ctx context.Context) error {
 		return group.Wait()
 	}
 	g.Log.Info("serving", "address", at.String())
+	group.Go(func() error {
+		p.announceAs(working, serving, registry, parts.health, instances.Instance{Name: defaultName(),
+			Roles: []string{"gateway"}, Address: advertised(at.String()), TLS: encrypted != nil,
+			Version: Version(), Started: time.Now().UTC()})
+		return nil
+	})
 	if g.OnListen != nil {
 		g.OnListen(at)
 	}

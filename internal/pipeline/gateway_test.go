@@ -10,11 +10,15 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/alicebob/miniredis/v2"
+
+	"github.com/matchwire/matchwire/internal/instances"
+	"github.com/matchwire/matchwire/internal/testenv"
 )
 
 // A gateway needs only Redis. It serves TLS with the certificate in the config, at the address in the
@@ -36,8 +40,16 @@ func TestGatewayUsesListenerSettings(t *testing.T) {
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	at, done := make(chan net.Addr, 1), make(chan error, 1)
+	servers := Servers{Redis: "redis://" + miniredis.RunT(t).Addr()}
+	listed := func() []instances.Instance {
+		all, err := ListInstances(t.Context(), servers, "", slog.New(slog.DiscardHandler))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return all
+	}
 	g := Gateway{
-		Config: c, Servers: Servers{Redis: "redis://" + miniredis.RunT(t).Addr()}, APIToken: "token-1",
+		Config: c, Servers: servers, APIToken: "token-1",
 		Log: slog.New(slog.DiscardHandler), OnListen: func(a net.Addr) { at <- a },
 	}
 	stopping, stop := make(chan struct{}), make(chan struct{})
@@ -72,6 +84,10 @@ func TestGatewayUsesListenerSettings(t *testing.T) {
 			t.Fatal(err)
 		}
 		return resp.StatusCode, string(b)
+	}
+	testenv.Eventually(t, func() bool { return len(listed()) == 1 }, "ps to list the gateway")
+	if i := listed()[0]; !slices.Equal(i.Roles, []string{"gateway"}) || !i.TLS || i.Address != address {
+		t.Errorf("ps lists %+v, want the role gateway and the address %s", i, address)
 	}
 	forwarded := http.Header{"X-Forwarded-For": {"1.2.3.4"}}
 	withToken := http.Header{"X-Forwarded-For": {"1.2.3.4"}, "Authorization": {"Bearer token-1"}}
@@ -111,5 +127,8 @@ func TestGatewayUsesListenerSettings(t *testing.T) {
 	close(stop)
 	if err := <-done; err != nil {
 		t.Error(err)
+	}
+	if left := listed(); len(left) > 0 {
+		t.Errorf("after the gateway has stopped, ps lists %+v", left)
 	}
 }

@@ -41,8 +41,7 @@ func hostname() string {
 	return name
 }
 
-// announce registers the process as an instance until serving ends. When working ends, it announces
-// at once that the process is stopping.
+// announce registers the process as an instance with its roles until serving ends; see announceAs.
 func (p *Pipeline) announce(working, serving context.Context, group *errgroup.Group, parts *roleParts, roles []Role) {
 	self := instances.Instance{Name: parts.instance, Version: Version(), Started: time.Now().UTC()}
 	for _, r := range roles {
@@ -52,16 +51,24 @@ func (p *Pipeline) announce(working, serving context.Context, group *errgroup.Gr
 		self.Address = cmp.Or(p.Advertise, advertised(parts.listen))
 		self.TLS = p.config.TLS.Certificate != ""
 	}
+	registry := instances.New(parts.redis, parts.prefix, p.InstanceKey)
 	group.Go(func() error {
-		registry := instances.New(parts.redis, parts.prefix, p.InstanceKey)
-		registry.Announce(serving, working.Done(), p.log, func(ctx context.Context) instances.Instance {
-			if working.Err() != nil {
-				parts.health.Stop()
-			}
-			self.Status, self.Issues = monitor.Status(parts.health.Health(ctx))
-			return self
-		})
+		p.announceAs(working, serving, registry, parts.health, self)
 		return nil
+	})
+}
+
+// announceAs announces the process as self, with its current health, until serving ends. When working ends, it announces
+// at once that the process is stopping.
+func (p *Pipeline) announceAs(
+	working, serving context.Context, registry *instances.Registry, health *monitor.Monitor, self instances.Instance,
+) {
+	registry.Announce(serving, working.Done(), p.log, func(ctx context.Context) instances.Instance {
+		if working.Err() != nil {
+			health.Stop()
+		}
+		self.Status, self.Issues = monitor.Status(health.Health(ctx))
+		return self
 	})
 }
 

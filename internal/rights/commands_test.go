@@ -25,7 +25,7 @@ var (
 		"internal/instances": {"announce", "Registry.announce", "Registry.remove"},
 		"internal/trace":     {"Store.expire", "Store.Write"},
 		"internal/pipeline": {
-			"Servers.OpenRedis",
+			"Servers.openRedis",
 			"redisHealth.check",
 			"redisInfo",
 			"queueHealth.claim",
@@ -99,13 +99,13 @@ var users = map[string][]code{
 		"consumers/notify":     {"addSubscriber", "subscribers.add", "subscribers.remove", "subscribers.limit"},
 	}},
 	"gateway": {{
-		"internal/instances": {"list", "Registry.List"},
-		"internal/pipeline":  {"pingRedis", "Servers.OpenRedis", "redisInfo"},
+		"internal/instances": {"list", "Registry.List", "announce", "Registry.announce", "Registry.remove"},
+		"internal/pipeline":  {"pingRedis", "Servers.openRedis", "redisInfo"},
 	}},
 	"operator": {boards, {
 		"internal/instances": {"list", "Registry.List"},
 		"internal/trace":     {"Store.read", "Store.caused", "Store.resolve"},
-		"internal/pipeline":  {"Servers.OpenRedis", "redisInfo"},
+		"internal/pipeline":  {"Servers.openRedis", "redisInfo"},
 		"consumers/archive":  {"*"},
 	}},
 }

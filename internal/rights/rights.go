@@ -167,8 +167,11 @@ func Users(namespace string) []User {
 		{
 			Role: "gateway",
 			Redis: merge(Redis{
-				Keys:     []string{"{instances}", "{instances}:seen"},
-				Commands: []string{"info", "eval", "evalsha", "time", "zrevrange", "hget"},
+				Keys: []string{"{instances}", "{instances}:seen"},
+				Commands: []string{
+					"info", "eval", "evalsha", "multi", "exec", "time", "hget", "hset", "hdel", "zadd", "zrem", "zrangebyscore",
+					"zrevrange",
+				},
 			}),
 		},
 		{
