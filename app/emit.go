@@ -70,12 +70,7 @@ type emitter struct {
 }
 
 func (e *emitter) run(ctx context.Context, c *console) error {
-	publisher, closePublisher, err := e.publisher(ctx, c)
-	if err != nil {
-		return err
-	}
-	defer closePublisher()
-	tid := event.NewTID()
+	tid, err := event.NewTID(), error(nil)
 	if e.tid != "" {
 		if tid, err = event.ParseTID(e.tid); err != nil {
 			return pipeline.UsageError(err)
@@ -85,6 +80,11 @@ func (e *emitter) run(ctx context.Context, c *console) error {
 		return pipeline.UsageError(err)
 	}
 	if e.facts == "" {
+		publisher, closePublisher, err := e.publisher(ctx, c)
+		if err != nil {
+			return err
+		}
+		defer closePublisher()
 		return (&lineEmitter{emitter: e, console: c, publisher: publisher, tid: tid}).run(ctx)
 	}
 	ev, m, err := e.event([]byte(e.facts), tid)
@@ -93,6 +93,11 @@ func (e *emitter) run(ctx context.Context, c *console) error {
 	}
 	ctx, cancel := context.WithTimeout(ctx, e.timeout)
 	defer cancel()
+	publisher, closePublisher, err := e.publisher(ctx, c)
+	if err != nil {
+		return err
+	}
+	defer closePublisher()
 	if _, err := publisher.Publish(ctx, m); err != nil {
 		return err
 	}

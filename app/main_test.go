@@ -500,7 +500,7 @@ func TestErrors(t *testing.T) {
 		{"pattern that matches no event", both, []string{"tail", "soccer"}, 2, `topic pattern "soccer" matches no event`},
 		{
 			"unknown consumer without settings", nil, with("run", "c8.yaml", "consumers:\n  notfy:\n"),
-			2, `c8.yaml: consumers.notfy: unknown consumer`,
+			2, `c8.yaml:2:10: consumers.notfy: unknown consumer`,
 		},
 		{
 			"rebuild without a process", map[string]string{"MATCHWIRE_SERVER": "http://127.0.0.1:1"},

@@ -20,14 +20,41 @@ import (
 func profilesCommand(c *console) *cobra.Command {
 	var asJSON bool
 	cmd := &cobra.Command{
-		Use:   "profiles",
-		Short: "List the shipped profiles and your own profiles.",
-		Long: `LANG has the languages of the pages. AGE is the time since the profile was last known to work. A site can have
+		Use:   "profiles [NAME]",
+		Short: "List the shipped profiles and your own profiles, or print one.",
+		Long: `Arguments:
+  NAME  Profile to print as YAML, so that you can copy and change it (default: list all profiles)
+
+LANG has the languages of the pages. AGE is the time since the profile was last known to work. A site can have
 changed since then: test the profile on a page of today with matchwire parse.`,
-		RunE: func(*cobra.Command, []string) error { return listProfiles(c, asJSON, time.Now()) },
+		Args: cobra.MaximumNArgs(1),
+		RunE: func(_ *cobra.Command, args []string) error {
+			if len(args) > 0 {
+				return printProfile(c, args[0])
+			}
+			return listProfiles(c, asJSON, time.Now())
+		},
+		ValidArgsFunction: func(*cobra.Command, []string, string) ([]cobra.Completion, cobra.ShellCompDirective) {
+			lib, _ := pipeline.Config{}.SiteProfiles()
+			return slices.Sorted(maps.Keys(lib)), cobra.ShellCompDirectiveNoFileComp
+		},
 	}
 	cmd.Flags().BoolVar(&asJSON, "json", false, "Print JSON lines.")
 	return cmd
+}
+
+// printProfile prints the file of a profile.
+func printProfile(c *console, name string) error {
+	config, err := c.config()
+	if err != nil {
+		return err
+	}
+	text, err := config.ProfileText(name)
+	if err != nil {
+		return pipeline.UsageError(err)
+	}
+	_, err = c.out.Write(text)
+	return err
 }
 
 // A listedProfile is a line of the output of the command profiles.

@@ -47,6 +47,19 @@ func TestProfiles(t *testing.T) {
 			t.Errorf("profiles prints a line of %d characters, want at most 80: %s", len(line)-1, line)
 		}
 	}
+	if _, out, _ := call(t, "", nil, "profiles", "my-club", "--config", config); out != text {
+		t.Errorf("profiles my-club prints:\n%s\nwant the file:\n%s", out, text)
+	}
+	_, shipped, _ := call(t, "", nil, "profiles", "fbref", "--config", config)
+	if p, err := profile.Load("copy.yaml", []byte(shipped)); err != nil || p.Name != "fbref" {
+		t.Errorf("profiles fbref prints no profile with this name: %v\n%s", err, shipped)
+	}
+	for _, name := range []string{"fbreff", "mls-matchcentre"} {
+		if code, out, errs := call(t, "", nil, "profiles", name, "--config", config); code != 2 || out != "" ||
+			!strings.Contains(errs, "does not exist: want one of abseits, ") {
+			t.Errorf("profiles %s: exit %d, %s%s; want exit 2 and the names of the profiles", name, code, out, errs)
+		}
+	}
 	_, lines, _ := call(t, "", nil, "profiles", "--json", "--config", config)
 	var got *listedProfile
 	for line := range strings.Lines(lines) {

@@ -258,6 +258,12 @@ func ParseConfig(file string, data []byte) (Config, error) {
 	faults := []error{checkRenamed(data), err}
 	c.profilesPos = strictyaml.PosAt(data, "profiles")
 	c.variables = strictyaml.EnvNames(data)
+	for name, settings := range c.Consumers {
+		if pos, ok := strictyaml.Lookup(data, "consumers."+name); ok && settings.Line == 0 { // without settings
+			settings.Pos = pos
+			c.Consumers[name] = settings
+		}
+	}
 	for _, check := range []func([]byte) error{c.checkNamespace, c.checkAliases, c.checkContact,
 		c.checkListen, c.checkRequests, c.TLS.check, c.API.check, c.Fanout.check, c.Gateway.check} {
 		faults = append(faults, check(data))

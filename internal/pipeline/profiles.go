@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"sync"
 
 	"github.com/matchwire/matchwire/fixtures"
@@ -24,6 +25,27 @@ func (c Config) Library() (profile.Library, error) { return c.withOwn(shippedPro
 // SiteProfiles is like [Config.Library], without the profiles of the shipped fixtures, whose sites do not exist.
 func (c Config) SiteProfiles() (profile.Library, error) {
 	return c.withOwn(siteProfiles())
+}
+
+// ProfileText returns the file of the named profile of [Config.SiteProfiles].
+func (c Config) ProfileText(name string) ([]byte, error) {
+	lib, err := c.SiteProfiles()
+	if err != nil {
+		return nil, err
+	}
+	p := lib[name]
+	if p == nil {
+		return nil, fmt.Errorf("profile %q does not exist: want one of %s", name,
+			strings.Join(slices.Sorted(maps.Keys(lib)), ", "))
+	}
+	files, err := c.ownFiles()
+	switch {
+	case err != nil:
+		return nil, err
+	case files[name] != "":
+		return os.ReadFile(files[name])
+	}
+	return fs.ReadFile(profiles.FS, p.File())
 }
 
 // siteProfiles returns the shipped profiles of real sites. The caller must not change the library.
