@@ -77,3 +77,18 @@ fetch: {private_addresses: true, ignore_robots: true}
 		t.Errorf("after the end, the terminal still shows the status line:\n%s", strings.Join(lines, "\n"))
 	}
 }
+
+// On a terminal, help wraps a page and shows it with the program in PAGER if it is longer than the screen.
+func TestHelpOnATerminal(t *testing.T) {
+	p := startOnTerminal(t, 80, []string{"PAGER=sed s/^/pager:/"}, "help", "security")
+	<-p.ended
+	screen := strings.Join(p.screen(), "\n")
+	if !strings.Contains(screen, "pager:Security\n") || strings.Contains(screen, "](") || strings.Contains(screen, "pager:#") {
+		t.Errorf("help security shows:\n%s\nwant the page without Markdown, through the pager", screen)
+	}
+	p = startOnTerminal(t, 80, []string{"PAGER=sed s/^/pager:/"}, "help", "help")
+	<-p.ended
+	if screen := strings.Join(p.screen(), "\n"); strings.Contains(screen, "pager:") {
+		t.Errorf("help help shows:\n%s\nwant no pager for a short text", screen)
+	}
+}

@@ -54,6 +54,11 @@ func Help(cmd *cobra.Command) string {
 		fmt.Fprintf(&b, "\nFor the help of a command, run %s COMMAND --help.\n", cmd.CommandPath())
 		if !cmd.HasParent() {
 			fmt.Fprintf(&b, "For a page of the documentation, run %s help TOPIC.\n", cmd.CommandPath())
+			for _, sub := range cmd.Commands() {
+				if topics := sub.Annotations[pagesAnnotation]; topics != "" {
+					fmt.Fprintln(&b, terminal.Hang("Topics: "+topics+".", 0, width))
+				}
+			}
 		}
 	}
 	return b.String()

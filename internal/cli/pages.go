@@ -10,6 +10,9 @@ import (
 	"github.com/spf13/cobra"
 )
 
+// pagesAnnotation is the annotation of the command help with the names of the pages.
+const pagesAnnotation = "matchwire_pages"
+
 // pageNames returns the sorted names of the pages of the documentation, without .md.
 func pageNames(pages fs.FS) []string {
 	files, err := fs.Glob(pages, "*.md")
@@ -24,11 +27,12 @@ func pageNames(pages fs.FS) []string {
 }
 
 // helpCommand returns the command help, which prints the help of a command, or one of pages.
-func helpCommand(pages fs.FS) *cobra.Command {
+func helpCommand(pages fs.FS, getenv func(string) string) *cobra.Command {
 	names := pageNames(pages)
 	cmd := &cobra.Command{
-		Use:   "help [TOPIC…]",
-		Short: "Show the help of a command, or a page of the documentation.",
+		Use:         "help [TOPIC…]",
+		Short:       "Show the help of a command, or a page of the documentation.",
+		Annotations: map[string]string{pagesAnnotation: strings.Join(names, ", ")},
 		RunE: func(cmd *cobra.Command, args []string) error {
 			found, rest, err := cmd.Root().Find(args)
 			if err == nil && (len(rest) == 0 || !found.HasSubCommands()) {
@@ -37,8 +41,7 @@ func helpCommand(pages fs.FS) *cobra.Command {
 			if len(args) == 1 {
 				switch text, err := fs.ReadFile(pages, strings.TrimSuffix(args[0], ".md")+".md"); {
 				case err == nil:
-					_, err = cmd.OutOrStdout().Write(text)
-					return err
+					return show(cmd.OutOrStdout(), string(text), getenv)
 				case !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, fs.ErrInvalid):
 					return err
 				}
@@ -67,7 +70,8 @@ func helpCommand(pages fs.FS) *cobra.Command {
 		},
 	}
 	cmd.Long = "Arguments:\n  TOPIC…  A command, such as dead list, or a page: " + oneOf(names) +
-		"\n\nIf a page has the name of a command, add .md to print the page."
+		"\n\nIf a page has the name of a command, add .md to print the page. On a terminal, a long page " +
+		"is shown with the program that PAGER names, or with less. Otherwise the page is printed as Markdown."
 	return cmd
 }
 

@@ -30,6 +30,20 @@ func Columns(stream any) int {
 	return columns
 }
 
+// Rows returns the height of a terminal in lines. It returns 0 if the stream is not a terminal, or if its height is
+// unknown.
+func Rows(stream any) int {
+	f := File(stream)
+	if f == nil {
+		return 0
+	}
+	_, rows, err := term.GetSize(int(f.Fd()))
+	if err != nil {
+		return 0
+	}
+	return rows
+}
+
 // CursorMoves reports whether a program may move the cursor: not if TERM is dumb or CI is set.
 func CursorMoves(getenv func(string) string) bool {
 	return getenv("TERM") != "dumb" && getenv("CI") == ""
@@ -54,6 +68,7 @@ type Style string
 
 // The styles. They use the basic colours, which people choose in their terminal.
 const (
+	Bold   Style = "1"
 	Dim    Style = "2"
 	Red    Style = "31"
 	Green  Style = "1;32"
