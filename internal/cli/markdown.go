@@ -116,17 +116,18 @@ func (r *reader) paint(s terminal.Style, text string) string {
 // linked returns text with the address of each link after its text. A link to another page becomes a reference to its
 // topic. It does not change code.
 func linked(text string) string {
+	spans := codeSpan.FindAllStringIndex(text, -1)
 	var b strings.Builder
 	end := 0
-	for _, span := range append(codeSpan.FindAllStringIndex(text, -1), []int{len(text), len(text)}) {
-		b.WriteString(link.ReplaceAllStringFunc(text[end:span[0]], func(found string) string {
-			m := link.FindStringSubmatch(found)
-			return m[1] + address(m[1], m[2])
-		}))
-		b.WriteString(text[span[0]:span[1]])
-		end = span[1]
+	for _, m := range link.FindAllStringSubmatchIndex(text, -1) {
+		if slices.ContainsFunc(spans, func(code []int) bool { return code[0] < m[0] && m[0] < code[1] }) {
+			continue
+		}
+		name := text[m[2]:m[3]]
+		b.WriteString(text[end:m[0]] + name + address(name, text[m[4]:m[5]]))
+		end = m[1]
 	}
-	return b.String()
+	return b.String() + text[end:]
 }
 
 // address returns what follows the text of a link.

@@ -11,7 +11,7 @@ import (
 )
 
 const markdownPage = "# A *page*\n\nA [word](live.md#x) of `code | span` and [a site](https://x.example), with **more** words\n" +
-	"than fit [here](#here).\n\n- an item that is\n  too long for one line of the terminal\n\n" +
+	"than fit [" + "`here`" + "](#here), not " + "`[x](y)`" + ".\n\n- an item that is\n  too long for one line of the terminal\n\n" +
 	"```sh\nmatchwire run  # a long line of code is not broken at all\n```\n\n" +
 	"| a | b |\n|---|---|\n| `x\\|y…` | short |\n| z | a long text in the last column |\n\n" +
 	"| first | second | third |\n|---|---|---|\n| r | a text that is far too long for this | t |\n"
@@ -23,7 +23,7 @@ func TestReadable(t *testing.T) {
 
 A word (help live) of ` + "`code | span`" + ` and
 a site (https://x.example), with
-**more** words than fit here.
+**more** words than fit ` + "`here`, not\n`[x](y)`." + `
 
 - an item that is too long for one line
   of the terminal
