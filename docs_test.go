@@ -246,3 +246,20 @@ func TestPrivacyRetention(t *testing.T) {
 		}
 	}
 }
+
+// The code blocks of a page call either the installed program or the source code in a clone, not both.
+func TestPagesCallOneProgram(t *testing.T) {
+	t.Parallel()
+	installed, source := regexp.MustCompile(`(?m)^\s*matchwire `), regexp.MustCompile(`(?m)^\s*go run \./cmd/matchwire`)
+	for _, file := range markdownFiles(t) {
+		var code strings.Builder
+		for i, part := range strings.Split(readFile(t, file), "```") {
+			if i%2 == 1 {
+				code.WriteString(part)
+			}
+		}
+		if installed.MatchString(code.String()) && source.MatchString(code.String()) {
+			t.Errorf("%s calls both matchwire and go run ./cmd/matchwire", file)
+		}
+	}
+}

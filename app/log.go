@@ -27,8 +27,18 @@ func (c *console) openLog(level string, asJSON bool, command string) {
 		c.status = terminal.NewStatusLine(f)
 		out = c.status
 	}
+	c.logOut = out
 	c.log = slog.New(terminal.NewLogHandler(out, lowestLevel(level, command), terminal.Colors(f, c.getenv),
 		func() int { return terminal.Columns(f) }))
+}
+
+// showLivePage shows the URL of the live page: on a terminal as text between the lines of the log, otherwise in the log.
+func (c *console) showLivePage(url string) {
+	if c.logOut == nil {
+		c.log.Info("live page", "url", url)
+		return
+	}
+	fmt.Fprintf(c.logOut, "\n  Live page:  %s\n\n", url) // fails if the terminal is gone
 }
 
 // newLogger returns a log of key=value pairs or of JSON.

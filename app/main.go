@@ -114,6 +114,7 @@ type console struct {
 	program
 	log        *slog.Logger
 	status     *terminal.StatusLine // of the command run on a terminal, otherwise nil
+	logOut     io.Writer            // where the log for people goes, or nil if the log is for programs
 	configFile string
 	// namespaceFlag is the namespace from --namespace or MATCHWIRE_NAMESPACE, or "".
 	namespaceFlag string

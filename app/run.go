@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"net"
 	"runtime/debug"
 	"slices"
 	"sync"
@@ -124,6 +125,13 @@ func (r *run) run(ctx context.Context, c *console) error {
 		if c.status != nil {
 			showing.Go(func() { showStatus(ctx, c.status, status) })
 		}
+	}
+	if len(r.roles) == 0 || slices.Contains(r.roles, pipeline.RoleFanout) {
+		scheme := "http://"
+		if config.TLS.Certificate != "" {
+			scheme = "https://"
+		}
+		p.OnListen = func(at net.Addr) { c.showLivePage(scheme + browserAddress(at)) }
 	}
 	err = p.Run(ctx, r.roles...)
 	if len(r.roles) > 0 {

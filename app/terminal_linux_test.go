@@ -73,6 +73,9 @@ fetch: {private_addresses: true, ignore_robots: true}
 	if !slices.ContainsFunc(lines, regexp.MustCompile(`^\d\d:\d\d:\d\d  serving  address=127\.0\.0\.1:\d+`).MatchString) {
 		t.Errorf("the terminal shows no line with the address:\n%s", strings.Join(lines, "\n"))
 	}
+	if !slices.ContainsFunc(lines, regexp.MustCompile(`^  Live page:  http://localhost:\d+$`).MatchString) {
+		t.Errorf("the terminal shows no address of the live page:\n%s", strings.Join(lines, "\n"))
+	}
 	if slices.ContainsFunc(lines, func(line string) bool { return strings.Contains(line, " · health ") }) {
 		t.Errorf("after the end, the terminal still shows the status line:\n%s", strings.Join(lines, "\n"))
 	}

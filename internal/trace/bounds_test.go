@@ -20,7 +20,7 @@ func countSteps(nodes []*trace.Node) (n int) {
 	return n
 }
 
-// A trace contains at most 4,000 steps, including those of its jobs. If there are more steps, the trace
+// A trace contains at most 12,000 steps, including those of its jobs. If there are more steps, the trace
 // contains only the latest jobs.
 func TestTreeIsBounded(t *testing.T) {
 	testenv.OnBothRedis(t, func(t *testing.T, c *redis.Client) {
@@ -30,7 +30,7 @@ func TestTreeIsBounded(t *testing.T) {
 		span := func(tid event.TID, at time.Time) trace.Span {
 			return trace.Span{TID: tid, ID: event.NewSpanID(), Op: trace.Process, Role: "notify", Start: at}
 		}
-		const jobs, steps = 20, 500
+		const jobs, steps = 20, 1000
 		var latest event.TID
 		for i := range jobs {
 			latest = event.NewTID()
@@ -57,8 +57,8 @@ func TestTreeIsBounded(t *testing.T) {
 		for _, job := range tree.Jobs {
 			total += countSteps(job.Steps)
 		}
-		if total != 4000 || tree.AllJobs != jobs || len(tree.Jobs) != 8 {
-			t.Errorf("the trace has %d steps and %d of %d jobs, want 4000 steps and 8 of %d jobs",
+		if total != 12_000 || tree.AllJobs != jobs || len(tree.Jobs) != 12 {
+			t.Errorf("the trace has %d steps and %d of %d jobs, want 12,000 steps and 12 of %d jobs",
 				total, len(tree.Jobs), tree.AllJobs, jobs)
 		}
 		if last := tree.Jobs[len(tree.Jobs)-1]; last.TID != latest || last.Cut || !tree.Jobs[0].Cut {

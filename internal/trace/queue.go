@@ -34,20 +34,20 @@ type Batching struct {
 type queue struct {
 	sink    Sink
 	limits  Batching
-	spans   chan Span
+	spans   chan *Span
 	dropped atomic.Int64          // number of spans since the start that did not fit or were not written
 	failure atomic.Pointer[error] // latest error of a Write since takeError
 }
 
 func newQueue(sink Sink) *queue {
 	limits := sink.Batching()
-	return &queue{sink: sink, limits: limits, spans: make(chan Span, limits.Queue)}
+	return &queue{sink: sink, limits: limits, spans: make(chan *Span, limits.Queue)}
 }
 
 // add queues a span, or drops it if the queue is full.
 func (q *queue) add(s Span) {
 	select {
-	case q.spans <- s:
+	case q.spans <- &s:
 	default:
 		q.dropped.Add(1)
 	}
@@ -64,7 +64,7 @@ func (q *queue) run(ctx context.Context) {
 	for {
 		select {
 		case s := <-q.spans:
-			if batch = append(batch, s); len(batch) < q.limits.Batch {
+			if batch = append(batch, *s); len(batch) < q.limits.Batch {
 				continue
 			}
 		case <-flush.C:
@@ -84,7 +84,7 @@ func (q *queue) drain(batch []Span) []Span {
 	for {
 		select {
 		case s := <-q.spans:
-			batch = append(batch, s)
+			batch = append(batch, *s)
 		default:
 			return batch
 		}

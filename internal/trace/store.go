@@ -26,8 +26,8 @@ type Store struct {
 }
 
 const (
-	maxSpans = 2000 // maximum number of spans of a job; later spans are dropped
-	maxJobs  = 1000 // maximum number of jobs that one job caused; the earliest are dropped
+	maxSpans = 10_000 // maximum number of spans of a job; later spans are dropped
+	maxJobs  = 1000   // maximum number of jobs that one job caused; the earliest are dropped
 )
 
 // NewStore returns a Store in r. A trace expires if no span is added to it for the duration keep.
@@ -48,7 +48,7 @@ func (s *Store) Name() string { return "redis" }
 
 // Batching returns the limits of the queue. A span is written within a fraction of a second.
 func (s *Store) Batching() Batching {
-	return Batching{Queue: 4096, Batch: 500, Delay: 100 * time.Millisecond, Timeout: 5 * time.Second}
+	return Batching{Queue: budgetBurst, Batch: 500, Delay: 100 * time.Millisecond, Timeout: 5 * time.Second}
 }
 
 // Write appends spans to the traces of their jobs.

@@ -190,7 +190,7 @@ func (f sinkFunc) Write(ctx context.Context, spans []trace.Span) error { return 
 // failing is the Write method of a sink that always fails.
 func failing(context.Context, []trace.Span) error { return errors.New("connection refused") }
 
-// A trace contains the first 2,000 steps of a job. A sink that fails does not affect other sinks.
+// A trace contains the first 10,000 steps of a job. A sink that fails does not affect other sinks.
 func TestTraceLimit(t *testing.T) {
 	testenv.OnBothRedis(t, func(t *testing.T, c *redis.Client) {
 		s := trace.NewStore(c, "mw:", time.Hour)
@@ -203,12 +203,12 @@ func TestTraceLimit(t *testing.T) {
 			}
 		}, sinkFunc(failing), s)
 		n := c.LLen(t.Context(), "mw:{trace:"+tid.String()+"}").Val()
-		if most := int64(2000); n > most || n < 1000 {
+		if most := int64(10_000); n > most || n < 1000 {
 			t.Errorf("%d steps of the job are stored, want 1000 to %d", n, most)
 		}
 		tree, err := s.Tree(t.Context(), tid.String(), 1)
-		if err != nil || n == 2000 && !tree.Cut {
-			t.Errorf("tree of %d steps: error %v, cut %v; want it cut at 2000 steps", n, err, tree.Cut)
+		if err != nil || n == 10_000 && !tree.Cut {
+			t.Errorf("tree of %d steps: error %v, cut %v; want it cut at 10,000 steps", n, err, tree.Cut)
 		}
 		for _, want := range []string{"steps are missing from traces", "func: connection refused"} {
 			if !strings.Contains(logged, want) {
@@ -216,6 +216,24 @@ func TestTraceLimit(t *testing.T) {
 			}
 		}
 		t.Logf("100,000 steps in %v", time.Since(began))
+	})
+}
+
+// The first read of a list emits the events of all its matches in one job. No step of them is lost.
+func TestFirstListLosesNoStep(t *testing.T) {
+	testenv.OnBothRedis(t, func(t *testing.T, c *redis.Client) {
+		s := trace.NewStore(c, "mw:", time.Hour)
+		tid := event.NewTID()
+		const steps = 500 * 3 * 6
+		logged := record(t, func(r *trace.Recorder) {
+			for range steps {
+				_, step := r.Start(event.WithTID(t.Context(), tid), trace.Span{Op: trace.Process, Role: "x"})
+				step.End()
+			}
+		}, s)
+		if n := c.LLen(t.Context(), "mw:{trace:"+tid.String()+"}").Val(); n != steps || logged != "" {
+			t.Errorf("%d steps are stored, want %d; log: %s", n, steps, logged)
+		}
 	})
 }
 
@@ -257,7 +275,7 @@ func TestDroppedSpansAreCounted(t *testing.T) {
 				ctx, cancel := context.WithCancel(t.Context())
 				var running sync.WaitGroup
 				running.Go(func() { _ = r.Run(ctx) })
-				const recorded = 5010 // ten more than the budget
+				const recorded = 20_010 // ten more than the budget
 				for range recorded {
 					r.Record(trace.Span{TID: event.NewTID()})
 				}

@@ -85,7 +85,7 @@ func (s *Store) Tree(ctx context.Context, id string, jobs int) (*Tree, error) {
 }
 
 // maxTreeSpans is the maximum number of steps in the result of Tree.
-const maxTreeSpans = 2 * maxSpans
+const maxTreeSpans = maxSpans + 2000
 
 // tree returns the trace of a job without its jobs, and its number of steps, which is at most room.
 func (s *Store) tree(ctx context.Context, tid event.TID, room int) (*Tree, int, error) {
