@@ -3,6 +3,7 @@ package app
 import (
 	"context"
 	"fmt"
+	"net"
 
 	"github.com/spf13/cobra"
 
@@ -54,7 +55,7 @@ The secret of a channel, such as a token, is not in the config. It is in a file 
 can read.`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			command := configinit.Command{File: c.configFile, Given: map[string]string{}, Defaults: defaults,
-				Plugins: c.plugins, In: c.in, Out: c.text(), Echoes: terminal.File(c.in) != nil}
+				Plugins: c.plugins, In: c.in, Out: c.text(), Echoes: terminal.File(c.in) != nil, Listen: tryListen}
 			if len(args) > 0 {
 				command.File = args[0]
 			}
@@ -76,6 +77,15 @@ can read.`,
 	flags.String("contact", "", "`CONTACT` in each request: a mail address or a URL.")
 	flags.String("port", "", "`PORT` of the live page.")
 	return cmd
+}
+
+// tryListen returns the error of listening on an address.
+func tryListen(address string) error {
+	l, err := net.Listen("tcp", address)
+	if err != nil {
+		return err
+	}
+	return l.Close()
 }
 
 // A check holds the arguments and flags of the command check.

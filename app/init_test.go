@@ -54,7 +54,7 @@ func TestInit(t *testing.T) {
 	t.Cleanup(hook.Close)
 	config := filepath.Join(t.TempDir(), "matchwire.yaml")
 	answers := []string{"http://site.api.espn.com/scoreboard", "espn-scoreboard", "webhook", hook.URL, "North Haven",
-		"me@club.example", "0"}
+		"me@club.example", "48081"}
 	code, out, errs := call(t, strings.Join(answers, "\n"), nil, "init", config)
 	if code != exitOK || !strings.Contains(out, "matchwire notify try hook --config "+config) {
 		t.Fatalf("init: exit %d, want 0 and the next commands: %s\n%s", code, errs, out)
@@ -74,7 +74,7 @@ func TestInit(t *testing.T) {
 		t.Fatal(err)
 	}
 	p := start(t, "msg=serving", []string{"AMQP_URL=", "REDIS_URL=", "HTTP_PROXY=" + proxy.URL, "NO_PROXY="},
-		"run", "--config", config)
+		"run", "--config", config, "--listen", "127.0.0.1:0")
 	p.eventually("a poll", func() bool { return site.polls.Load() > 1 })
 	site.goals.Store(1)
 	p.eventually("an alert", func() bool { return len(alerts.byPlayer()["Ann Late"]) > 0 })

@@ -144,7 +144,7 @@ fetch: {private_addresses: true, ignore_robots: true}
 		{name: "token", args: []string{"token", "club", "read"}},
 		{name: "record", args: []string{"record", site.URL + "/match", "--profile", "mls-matchcentre", "--match", "m1",
 			"--out", "recording-COLUMNS", "--every", "1s", "--for", "1s"}},
-		{name: "init", args: []string{"init", "COLUMNS/new.yaml"}, in: "soon\n\nntfy\n\nToronto FC\nme@club.example\n\n"},
+		{name: "init", args: []string{"init", "COLUMNS/new.yaml"}, in: "soon\n\nntfy\n\nToronto FC\nme@club.example\n48080\n"},
 		{name: "users", args: []string{"users", "users-COLUMNS"}},
 		{name: "setup", args: []string{"setup"}},
 		{name: "migrate", args: []string{"migrate"}},

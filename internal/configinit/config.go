@@ -56,8 +56,9 @@ var kinds = []kind{
 			explain: "In Telegram, send /newbot to @BotFather. It shows the token of your new bot.",
 		}, {
 			name: "chat", text: "Chat", example: "1",
-			explain: "Add the bot to a channel or a group. Write @ and the name of the channel, or the ID of " +
-				"the chat, such as -1001234567890.",
+			explain: "Add the bot to a channel or a group. For a public channel, write @ and its name, such as " +
+				"@ourclub. For a group or for yourself, write the ID of the chat, such as -1001234567890: your own " +
+				"user name is not valid. To find the ID, see \"Telegram\" in matchwire help recipes.",
 		}},
 	},
 	{

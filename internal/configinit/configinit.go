@@ -33,6 +33,9 @@ type Command struct {
 	// Echoes means that In is a terminal, which shows the answers in Out.
 	Echoes bool
 
+	// Listen, if not nil, returns the error of listening on an address of this machine.
+	Listen func(address string) error
+
 	lines *bufio.Scanner // reads In
 	answers
 }

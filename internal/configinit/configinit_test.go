@@ -5,11 +5,13 @@ import (
 	"context"
 	"errors"
 	"io"
+	"net"
 	"net/url"
 	"os"
 	"path/filepath"
 	"regexp"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/matchwire/matchwire/consumers/shipped"
@@ -199,7 +201,7 @@ func TestBadAnswers(t *testing.T) {
 		"want espn-baseball or espn-scoreboard", "want none, ntfy, telegram", "no default",
 		"want the token that @BotFather shows",
 		`chat "our club": want`, `"socer"`, `"me at club": want a mail address`, `"me(x)@club.example": want a mail address`,
-		`"localhost:99999": want HOST:PORT`,
+		`port "99999": want a number from 1 to 65535`,
 	} {
 		if !strings.Contains(out, want) {
 			t.Errorf("the output does not contain %q:\n%s", want, out)
@@ -356,4 +358,37 @@ type writerFunc func()
 func (f writerFunc) Write(p []byte) (int, error) {
 	f()
 	return len(p), nil
+}
+
+// A port that is not valid, or on which this process cannot listen, is explained at the question. The second time, the
+// port is accepted, because matchwire may be running now.
+func TestPort(t *testing.T) {
+	t.Parallel()
+	busy := func(address string) error {
+		switch address {
+		case "localhost:8080":
+			return &net.OpError{Op: "listen", Err: syscall.EADDRINUSE}
+		case "localhost:80":
+			return &net.OpError{Op: "listen", Err: syscall.EACCES}
+		}
+		return nil
+	}
+	dir := t.TempDir()
+	out, err := run(t, configinit.Command{Listen: busy}, dir, "", "", "", "99999", "http", "80", "", "8080")
+	if err != nil || !strings.Contains(load(t, dir), `listen: "localhost:8080"`) {
+		t.Fatalf("error %v, want a config with port 8080:\n%s", err, out)
+	}
+	for _, want := range []string{
+		`This is not valid: port "99999": want a number from 1 to 65535, such as 8080`, `port "http": want a number`,
+		"you may not use port 80: want a port from 1024", "port 8080 is in use, perhaps by a matchwire that is running; " +
+			"choose another port, or enter 8080 again to use it all the same",
+	} {
+		if !strings.Contains(out, want) {
+			t.Errorf("the questions lack %q:\n%s", want, out)
+		}
+	}
+	out, err = run(t, configinit.Command{Listen: busy, Defaults: true}, t.TempDir())
+	if err != nil || !strings.Contains(out, "Note: port 8080 is in use") {
+		t.Errorf("with --yes: error %v, want a note about the port:\n%s", err, out)
+	}
 }

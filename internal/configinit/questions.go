@@ -8,10 +8,13 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"net"
 	"os"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
+	"syscall"
 
 	"github.com/matchwire/matchwire/internal/pipeline"
 	"github.com/matchwire/matchwire/internal/terminal"
@@ -275,8 +278,38 @@ func (c *Command) askPort(ctx context.Context) error {
 		explain: "On which port do you want the live page? Only this machine can open it.",
 		text:    "Port", fallback: defaultPort, shown: defaultPort,
 		set: func(answer string) error {
+			if n, err := strconv.Atoi(answer); err != nil || n < 1 || n > 65535 {
+				return fmt.Errorf("port %q: want a number from 1 to 65535, such as %s", answer, defaultPort)
+			}
+			again := c.port == answer
 			c.port = answer
+			if err := c.checkPort(answer, again); err != nil {
+				return err
+			}
 			return c.check()
 		},
 	})
+}
+
+// checkPort explains why matchwire could not listen on a port now. This is an error only if the answer can be changed.
+// The user can give the answer again, because the reason can be gone when matchwire starts.
+func (c *Command) checkPort(port string, again bool) error {
+	if c.Listen == nil || again {
+		return nil
+	}
+	err := c.Listen(net.JoinHostPort("localhost", port))
+	text := fmt.Sprintf("matchwire cannot listen on port %s: %v", port, err)
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, syscall.EADDRINUSE):
+		text = fmt.Sprintf("port %s is in use, perhaps by a matchwire that is running", port)
+	case errors.Is(err, os.ErrPermission):
+		text = fmt.Sprintf("you may not use port %s: want a port from 1024", port)
+	}
+	if _, given := c.Given["port"]; given || c.Defaults {
+		fmt.Fprintf(c.Out, "Note: %s.\n", text)
+		return nil
+	}
+	return fmt.Errorf("%s; choose another port, or enter %s again to use it all the same", text, port)
 }
