@@ -69,7 +69,7 @@ func (d *demo) run(ctx context.Context, c *console) error {
 			return err
 		}
 		for _, dir := range d.dirs {
-			f, err := (&replay{}).fixture(dir)
+			f, err := (&replay{onlyFolders: true}).fixture(dir)
 			if err != nil {
 				return err
 			}

@@ -11,8 +11,10 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/spf13/cobra"
 
@@ -51,12 +53,13 @@ rule of the profile, parse also shows the first value and the number of rows wit
 	return cmd
 }
 
-// completeProfiles completes the flag profile of a command with the names of all profiles, or else with
-// files.
+// completeProfiles completes the flag profile of a command with the names of the profiles of sites, or
+// else with files.
 func completeProfiles(c *console, cmd *cobra.Command) {
 	err := cmd.RegisterFlagCompletionFunc("profile",
 		func(*cobra.Command, []string, string) ([]cobra.Completion, cobra.ShellCompDirective) {
-			lib, _ := c.library() // without the config, only files are completed
+			config, _ := c.config() // without the config, only shipped profiles and files are completed
+			lib, _ := config.SiteProfiles()
 			return slices.Sorted(maps.Keys(lib)), cobra.ShellCompDirectiveDefault
 		})
 	if err != nil {
@@ -120,7 +123,7 @@ func (p *parse) run(ctx context.Context, c *console) error {
 	if err != nil {
 		return fmt.Errorf("%s: %w", p.page, err)
 	}
-	if err := showFindings(c.text(), findings); err != nil {
+	if err := showFindings(c.text(), terminal.Columns(c.out), findings); err != nil {
 		return err
 	}
 	showProblems(c.text(), problems)
@@ -218,12 +221,12 @@ func showAll(w terminal.Writer, all []observation.Observation) error {
 		}
 		more := ""
 		if len(o.Incidents) > 0 {
-			more = "\t" + spelling.Plural(len(o.Incidents), "incident")
+			more = ", " + spelling.Plural(len(o.Incidents), "incident")
 		} else if o.Score == nil && !o.Match.Start.IsZero() {
-			more = "\t" + o.Match.Start.Format(startFormat)
+			more = ", " + o.Match.Start.Format(startFormat)
 		}
-		fmt.Fprintf(t, "%s\t%s\t%s\t%s v %s\t%s%s\n",
-			cmp.Or(o.Match.ID, "(no ID)"), o.League, state(o), o.Match.Home, o.Match.Away, score, more)
+		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s v %s%s\n",
+			cmp.Or(o.Match.ID, "(no ID)"), o.League, state(o), score, o.Match.Home, o.Match.Away, more)
 	}
 	if err := t.Flush(); err != nil {
 		return err
@@ -331,23 +334,45 @@ func showLineups(w io.Writer, all []observation.Lineup) error {
 	return nil
 }
 
-// showFindings prints what each rule found.
-func showFindings(w terminal.Writer, all []profile.Finding) error {
+// showFindings prints what each rule found. On a terminal, it shortens the values and the sources, so that each rule has
+// one line. columns is the width of the terminal, or 0.
+func showFindings(w terminal.Writer, columns int, all []profile.Finding) error {
 	fmt.Fprintln(w)
-	t := terminal.NewTable(w)
-	fmt.Fprintln(t, "RULE\tFOUND IN\tNODES\tFIRST\tWHERE")
+	rows := [][]string{{"RULE", "FOUND IN", "NODES", "FIRST", "WHERE"}}
 	for _, f := range all {
 		first := f.First
-		switch {
-		case first != "":
-			first = clip(first, 30)
-		case f.Found == 0:
+		if f.Found == 0 {
 			first = "nothing"
 		}
-		fmt.Fprintf(t, "%s\t%d of %d\t%d\t%s\t%s\n", f.Rule, f.Found, f.Evaluated, f.Nodes, first, f.Source)
+		rows = append(rows, []string{f.Rule, fmt.Sprintf("%d of %d", f.Found, f.Evaluated), strconv.Itoa(f.Nodes), first,
+			f.Source})
+	}
+	limits := []int{0, 0, 0, 30, 0}
+	if columns > 0 {
+		room := columns
+		for i := range 3 {
+			for _, row := range rows {
+				limits[i] = max(limits[i], utf8.RuneCountInString(row[i]))
+			}
+			room -= limits[i] + 2
+		}
+		limits[3] = min(30, max(8, room/2-1))
+		limits[4] = max(minWhere, room-limits[3]-2)
+	}
+	t := terminal.NewTable(w)
+	for _, row := range rows {
+		for i, limit := range limits {
+			if limit > 0 {
+				row[i] = clip(row[i], limit)
+			}
+		}
+		fmt.Fprintln(t, strings.Join(row, "\t"))
 	}
 	return t.Flush()
 }
+
+// minWhere is the minimum width of the source of a value. On a narrower terminal, it is below the other columns.
+const minWhere = 12
 
 // clip shortens s to at most limit characters.
 func clip(s string, limit int) string {

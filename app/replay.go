@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -56,6 +57,7 @@ type replay struct {
 	speed          speed
 	print, asLive  bool
 	profile, match string
+	onlyFolders    bool // page files are not accepted
 }
 
 const speedUsage = "Play at `SPEED` times the recorded speed, or at max speed without pauses."
@@ -177,16 +179,25 @@ func interrupted(ctx context.Context, err error) error {
 }
 
 // fixture loads the fixture in the folder path. If path is a page file, fixture returns a fixture
-// that contains only this page.
+// that contains only this page, unless onlyFolders is set.
 func (r *replay) fixture(path string) (*recording.Fixture, error) {
 	info, err := os.Stat(path)
-	if err != nil {
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		err = fmt.Errorf("%s: no such folder: want a folder that matchwire record has created with -o", path)
 		return nil, pipeline.UsageError(err)
-	}
-	if info.IsDir() {
-		return recording.LoadFixture(path, os.DirFS(path))
-	}
-	if r.profile == "" {
+	case err != nil:
+		return nil, pipeline.UsageError(err)
+	case info.IsDir():
+		f, err := recording.LoadFixture(path, os.DirFS(path))
+		if errors.Is(err, recording.ErrNoFixture) {
+			err = pipeline.UsageError(err)
+		}
+		return f, err
+	case r.profile == "" && r.onlyFolders:
+		err := fmt.Errorf("%s is a file: want a folder that matchwire record has created with -o", path)
+		return nil, pipeline.UsageError(err)
+	case r.profile == "":
 		return nil, pipeline.UsageError(fmt.Errorf("%s is a page file: name its profile with --profile", path))
 	}
 	return recording.SinglePage(os.DirFS(filepath.Dir(path)), filepath.Base(path), r.profile, r.match), nil

@@ -47,6 +47,10 @@ func TestScreens(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	sample, err := filepath.Abs("../profiles/bbc-scores/cup.html")
+	if err != nil {
+		t.Fatal(err)
+	}
 	pages := t.TempDir()
 	for _, name := range []string{"02-kick-off.html", "03-minute-06.html"} {
 		page, err := os.ReadFile(filepath.Join(nycTor, name))
@@ -132,6 +136,7 @@ fetch: {private_addresses: true, ignore_robots: true}
 		{name: "dead-list", args: []string{"dead", "list"}},
 		{name: "dead-list-picky", args: []string{"dead", "list", "picky", "--limit", "2"}},
 		{name: "dead-show", args: []string{"dead", "show", "picky", dead}},
+		{name: "parse-list", args: []string{"parse", sample, "--profile", "bbc-scores"}},
 		{name: "archive-export", args: []string{"archive", "export", "--format", "csv"}},
 		{name: "emit", args: []string{"emit", "soccer.mls.red_card",
 			`{"player":"Ann","team":"Toronto FC","match":{"id":"m1","home":"New York City FC","away":"Toronto FC"}}`}},

@@ -222,3 +222,23 @@ func TestTokensFile(t *testing.T) {
 		t.Errorf("a hash in capital letters: status %d, want 200", got)
 	}
 }
+
+// A refused call says how one gets a token.
+func TestRefusalSaysHowToGetAToken(t *testing.T) {
+	t.Parallel()
+	all, _ := tokens(t)
+	g := &guard.Guard{Local: true, Tokens: all}
+	for header, want := range map[string]string{
+		"":             "want an API token: Authorization: Bearer TOKEN; on the server, matchwire token NAME operate creates one",
+		"Bearer other": "this server does not know the API token; on the server, matchwire token NAME operate creates one",
+	} {
+		r := httptest.NewRequest(http.MethodGet, "/api/instances", nil)
+		r.Header.Set("Via", "1.1 gateway")
+		r.Header.Set("Authorization", header)
+		w := httptest.NewRecorder()
+		g.Require(guard.Operate, http.NotFoundHandler()).ServeHTTP(w, r)
+		if w.Code != http.StatusUnauthorized || !strings.Contains(w.Body.String(), want) {
+			t.Errorf("Authorization %q: %d %s, want 401 and %q", header, w.Code, w.Body, want)
+		}
+	}
+}

@@ -150,7 +150,12 @@ func (t *Tokens) allow(r *http.Request, s Scope) error {
 		return &Denied{http.StatusForbidden, "this server accepts no changes: start it with MATCHWIRE_API_TOKEN, or with " +
 			"api_tokens in the config"}
 	case !ok || found == nil:
-		return &Denied{http.StatusUnauthorized, "want an API token: Authorization: Bearer TOKEN"}
+		text := "want an API token: Authorization: Bearer TOKEN"
+		if ok {
+			text = "this server does not know the API token"
+		}
+		return &Denied{http.StatusUnauthorized, fmt.Sprintf("%s; on the server, matchwire token NAME %s creates one and "+
+			"shows the lines for the file that api_tokens in the config names", text, s)}
 	case !found.has(s):
 		return &Denied{http.StatusForbidden, fmt.Sprintf("the API token %s has the scopes %s: want %s", found.Name,
 			joined(found.Scopes), s)}

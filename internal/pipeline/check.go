@@ -248,7 +248,14 @@ func (k *checker) checkFiles(ctx context.Context, names []string) error {
 // checkFile checks the profile in a file against the sample pages in a folder beside the
 // file. The folder has the name of the file without its extension.
 func (k *checker) checkFile(ctx context.Context, name string) error {
+	if info, err := os.Stat(name); err == nil && info.IsDir() {
+		return fmt.Errorf("%s is a folder: name profile files, such as %s, or no file to test all profiles of the config",
+			name, filepath.Join(name, "mysite.yaml"))
+	}
 	data, err := os.ReadFile(name)
+	if errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("%s: no such file: want the file of a profile, such as mysite.yaml", name)
+	}
 	if err != nil {
 		return err
 	}

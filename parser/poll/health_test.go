@@ -171,7 +171,7 @@ func TestHeldPageIsLoggedOnce(t *testing.T) {
 	for range 3 {
 		w.Read(fmt.Sprintf(parsertest.SmallPage, 0))
 	}
-	if n := strings.Count(log.String(), "page held: it appears older than an earlier page"); n != 1 {
+	if n := strings.Count(log.String(), "page ignored for now: it shows an older state of the match than an earlier page"); n != 1 {
 		t.Errorf("held pages were logged %d times at info level, want once:\n%s", n, log)
 	}
 }

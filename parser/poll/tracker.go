@@ -116,8 +116,8 @@ func (t *Tracker) ingestMatch(
 		level = slog.LevelInfo
 	}
 	if out.held != nil {
-		text = "page held: it appears older than an earlier page"
-		if out.held.Polls == 1 { // log only the first of several held pages in a row at level info
+		text = "page ignored for now: it shows an older state of the match than an earlier page"
+		if out.held.Polls == 1 { // log only the first of several ignored pages in a row at level info
 			level = slog.LevelInfo
 		}
 	}

@@ -1,6 +1,7 @@
 package recording
 
 import (
+	"errors"
 	"fmt"
 	"io/fs"
 	"net/http"
@@ -63,12 +64,18 @@ func (p *FixturePage) UnmarshalYAML(n ast.Node) error {
 // ManifestName is the name of the file that describes a fixture.
 const ManifestName = "fixture.yaml"
 
+// ErrNoFixture reports that a folder contains no fixture.
+var ErrNoFixture = errors.New("no " + ManifestName + " is in this folder: want a folder that matchwire record has created")
+
 // LoadFixture loads the fixture in a folder and checks it. name is the path of the folder in errors. If
 // the profile is a file outside the folder, its path is relative to name.
 func LoadFixture(name string, folder fs.FS) (*Fixture, error) {
 	f := &Fixture{name: name, folder: folder}
 	file := f.Manifest()
 	data, err := fs.ReadFile(folder, ManifestName)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("%s: %w", name, ErrNoFixture)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("fixture %s: %w", name, err)
 	}
