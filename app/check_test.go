@@ -396,7 +396,8 @@ consumers:
   - {url: "https://x.example", profile: nope}
 `})
 	code, _, errs := call(t, "", nil, "run", "--data", "none")
-	if code != 2 || !strings.Contains(errs, "matchwire: matchwire.yaml: 2 mistakes:\n  matchwire.yaml:2:11: sources[0].url") ||
+	if code != 2 ||
+		!strings.Contains(errs, "matchwire: matchwire.yaml: 2 mistakes:\n  matchwire.yaml:2:11: sources[0].url") ||
 		!strings.Contains(errs, `matchwire.yaml:3:41: sources[1].profile: profile "nope" does not exist`) {
 		t.Errorf("code %d, %s; want both sources", code, errs)
 	}

@@ -32,7 +32,8 @@ func (c *console) openLog(level string, asJSON bool, command string) {
 		func() int { return terminal.Columns(f) }))
 }
 
-// showLivePage shows the URL of the live page: on a terminal as text between the lines of the log, otherwise in the log.
+// showLivePage shows the URL of the live page: on a terminal as text between the lines of the log, otherwise in the
+// log.
 func (c *console) showLivePage(url string) {
 	if c.logOut == nil {
 		c.log.Info("live page", "url", url)

@@ -334,8 +334,8 @@ func showLineups(w io.Writer, all []observation.Lineup) error {
 	return nil
 }
 
-// showFindings prints what each rule found. On a terminal, it shortens the values and the sources, so that each rule has
-// one line. columns is the width of the terminal, or 0.
+// showFindings prints what each rule found. On a terminal, it shortens the values and the sources, so that each rule
+// has one line. columns is the width of the terminal, or 0.
 func showFindings(w terminal.Writer, columns int, all []profile.Finding) error {
 	fmt.Fprintln(w)
 	rows := [][]string{{"RULE", "FOUND IN", "NODES", "FIRST", "WHERE"}}

@@ -145,8 +145,8 @@ func gatewayCommand(c *console) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "gateway",
 		Short: "Serve the API, streams and live page of all instances at one address.",
-		Long: `Reads the list of instances from the Redis server at REDIS_URL, as ps does, and appears in this list. The gateway
-needs no RabbitMQ.
+		Long: `Reads the list of instances from the Redis server at REDIS_URL, as ps does, and appears in this list. The
+gateway needs no RabbitMQ.
 
 The gateway forwards requests for /api to instances with the api role, and all other requests to instances with
 the fanout role. It prefers healthy instances, then the instance with the fewest requests in progress.

@@ -117,8 +117,8 @@ func TestRefusedPasswords(t *testing.T) {
 	testenv.NoSecret(t, p.output())
 }
 
-// A command that a person waits for ends when a server refuses the login, and says which variable to correct. It does not
-// show the password.
+// A command that a person waits for ends when a server refuses the login, and says which variable to correct. It does
+// not show the password.
 func TestCommandsEndAtRefusedLogin(t *testing.T) {
 	w := newWorld(t)
 	locked := testenv.OwnRedis(t)
@@ -140,7 +140,10 @@ func TestCommandsEndAtRefusedLogin(t *testing.T) {
 	for command, want := range map[string]string{
 		"tail": amqp, "emit soccer.mls.goal": amqp, "setup": amqp, "dead list": amqp,
 		"replay ../fixtures/soccer/one-goal": amqp,
-		"ps":                                 store, "trace " + event.NewTID().String(): store, "rebuild scoreboard": store, "migrate": store,
+		"ps":                                 store,
+		"trace " + event.NewTID().String():   store,
+		"rebuild scoreboard":                 store,
+		"migrate":                            store,
 	} {
 		code, out, errs := call(t, "{}", env, strings.Fields(command)...)
 		if code != exitUsage || !strings.Contains(errs, want) {

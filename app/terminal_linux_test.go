@@ -86,7 +86,8 @@ func TestHelpOnATerminal(t *testing.T) {
 	p := startOnTerminal(t, 80, []string{"PAGER=sed s/^/pager:/"}, "help", "security")
 	<-p.ended
 	screen := strings.Join(p.screen(), "\n")
-	if !strings.Contains(screen, "pager:Security\n") || strings.Contains(screen, "](") || strings.Contains(screen, "pager:#") {
+	if !strings.Contains(screen, "pager:Security\n") || strings.Contains(screen, "](") ||
+		strings.Contains(screen, "pager:#") {
 		t.Errorf("help security shows:\n%s\nwant the page without Markdown, through the pager", screen)
 	}
 	p = startOnTerminal(t, 80, []string{"PAGER=sed s/^/pager:/"}, "help", "help")

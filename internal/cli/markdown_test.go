@@ -10,8 +10,9 @@ import (
 	"github.com/matchwire/matchwire/internal/terminal"
 )
 
-const markdownPage = "# A *page*\n\nA [word](live.md#x) of `code | span` and [a site](https://x.example), with **more** words\n" +
-	"than fit [" + "`here`" + "](#here), not " + "`[x](y)`" + ".\n\n- an item that is\n  too long for one line of the terminal\n\n" +
+const markdownPage = "# A *page*\n\nA [word](live.md#x) of `code | span` and [a site](https://x.example), " +
+	"with **more** words\nthan fit [`here`](#here), not `[x](y)`.\n\n" +
+	"- an item that is\n  too long for one line of the terminal\n\n" +
 	"```sh\nmatchwire run  # a long line of code is not broken at all\n```\n\n" +
 	"| a | b |\n|---|---|\n| `x\\|y…` | short |\n| z | a long text in the last column |\n\n" +
 	"| first | second | third |\n|---|---|---|\n| r | a text that is far too long for this | t |\n"

@@ -229,9 +229,10 @@ func TestRefusalSaysHowToGetAToken(t *testing.T) {
 	all, _ := tokens(t)
 	g := &guard.Guard{Local: true, Tokens: all}
 	for header, want := range map[string]string{
-		"":             "want an API token: Authorization: Bearer TOKEN; on the server, matchwire token NAME operate creates one",
-		"Bearer other": "this server does not know the API token; on the server, matchwire token NAME operate creates one",
+		"":             "want an API token: Authorization: Bearer TOKEN",
+		"Bearer other": "this server does not know the API token",
 	} {
+		want += "; on the server, matchwire token NAME operate creates one"
 		r := httptest.NewRequest(http.MethodGet, "/api/instances", nil)
 		r.Header.Set("Via", "1.1 gateway")
 		r.Header.Set("Authorization", header)

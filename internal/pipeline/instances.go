@@ -58,8 +58,8 @@ func (p *Pipeline) announce(working, serving context.Context, group *errgroup.Gr
 	})
 }
 
-// announceAs announces the process as self, with its current health, until serving ends. When working ends, it announces
-// at once that the process is stopping.
+// announceAs announces the process as self, with its current health, until serving ends. When working ends, it
+// announces at once that the process is stopping.
 func (p *Pipeline) announceAs(
 	working, serving context.Context, registry *instances.Registry, health *monitor.Monitor, self instances.Instance,
 ) {

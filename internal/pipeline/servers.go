@@ -140,8 +140,8 @@ func (s Servers) rabbit(namespace string, log *slog.Logger) (*rabbit.Broker, err
 
 const connectTimeout = 30 * time.Second
 
-// ConnectBroker is like OpenBroker for a command that a person waits for. It waits up to 30 seconds for a connection. If
-// the server refuses the login, it returns an error at once.
+// ConnectBroker is like OpenBroker for a command that a person waits for. It waits up to 30 seconds for a connection.
+// If the server refuses the login, it returns an error at once.
 func (s Servers) ConnectBroker(
 	ctx context.Context, namespace string, log *slog.Logger,
 ) (broker.Broker, error) {

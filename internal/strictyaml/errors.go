@@ -159,26 +159,22 @@ func All(file string, errs ...error) error {
 
 // Mistakes returns the errors that err joins, or err itself.
 func Mistakes(err error) []error {
-	if err == nil {
+	switch e := any(err).(type) {
+	case nil:
 		return nil
-	}
-	if e, ok := err.(*Error); ok {
+	case *Error:
 		return []error{e} // whatever it wraps
-	}
-	if inner := errors.Unwrap(err); inner != nil {
-		if all := Mistakes(inner); len(all) > 1 {
-			return all
+	case interface{ Unwrap() []error }:
+		var all []error
+		for _, one := range e.Unwrap() {
+			all = append(all, Mistakes(one)...)
 		}
+		return all
 	}
-	joined, ok := err.(interface{ Unwrap() []error })
-	if !ok {
-		return []error{err}
+	if all := Mistakes(errors.Unwrap(err)); len(all) > 1 {
+		return all
 	}
-	var all []error
-	for _, one := range joined.Unwrap() {
-		all = append(all, Mistakes(one)...)
-	}
-	return all
+	return []error{err}
 }
 
 // isConsequence reports whether err, which is all[i], can be a consequence of another error in all.

@@ -171,7 +171,8 @@ func TestHeldPageIsLoggedOnce(t *testing.T) {
 	for range 3 {
 		w.Read(fmt.Sprintf(parsertest.SmallPage, 0))
 	}
-	if n := strings.Count(log.String(), "page ignored for now: it shows an older state of the match than an earlier page"); n != 1 {
+	const ignored = "page ignored for now: it shows an older state of the match than an earlier page"
+	if n := strings.Count(log.String(), ignored); n != 1 {
 		t.Errorf("held pages were logged %d times at info level, want once:\n%s", n, log)
 	}
 }

@@ -65,7 +65,8 @@ func (p *FixturePage) UnmarshalYAML(n ast.Node) error {
 const ManifestName = "fixture.yaml"
 
 // ErrNoFixture reports that a folder contains no fixture.
-var ErrNoFixture = errors.New("no " + ManifestName + " is in this folder: want a folder that matchwire record has created")
+var ErrNoFixture = errors.New(
+	"no " + ManifestName + " is in this folder: want a folder that matchwire record has created")
 
 // LoadFixture loads the fixture in a folder and checks it. name is the path of the folder in errors. If
 // the profile is a file outside the folder, its path is relative to name.
