@@ -20,7 +20,7 @@ type Scope string
 // All scopes.
 const (
 	Read    Scope = "read"    // scoreboards and streams, which are public unless the streams need tokens
-	Operate Scope = "operate" // sources, traces, instances and dead letters; it includes Read and Metrics
+	Operate Scope = "operate" // sources, the pipeline, traces, instances and dead letters; it includes Read and Metrics
 	Change  Scope = "change"  // calls that change something; it includes Operate, but not Read or Metrics
 	Metrics Scope = "metrics" // metrics and the details of the health endpoints
 )
