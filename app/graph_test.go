@@ -81,7 +81,8 @@ func checkGraph(t *testing.T, run func(config string) *process, embedded bool) {
 		}
 		return ready
 	})
-	if s := o.Sources.List[0]; o.Embedded != embedded || s.Next.IsZero() || s.URL != site.URL+"/match" || s.By != "config" {
+	if s := o.Sources.List[0]; o.Embedded != embedded || s.Next.IsZero() || s.URL != site.URL+"/match" ||
+		s.By != "config" {
 		t.Errorf("embedded %v, source %+v; want embedded %v, and the source with its next poll", o.Embedded, s, embedded)
 	}
 	env := map[string]string{"MATCHWIRE_SERVER": "http://" + p.address(), "MATCHWIRE_API_TOKEN": testenv.Secret}
@@ -103,13 +104,15 @@ func TestGraphOfConfig(t *testing.T) {
 		t.Fatal(err)
 	}
 	code, out, errs := call(t, "", nil, "graph", "--plan", "--config", config)
-	for _, want := range []string{"https://site.example/match", `-->|"#35;.match_start"| queue`, "consumer.scoreboard.retry.*"} {
+	for _, want := range []string{"https://site.example/match", `-->|"#35;.match_start"| queue`,
+		"consumer.scoreboard.retry.*"} {
 		if code != exitOK || !strings.Contains(out, want) {
 			t.Errorf("graph --plan: exit %d, output\n%s%s\nwant %q in it", code, out, errs, want)
 		}
 	}
 	servers := map[string]string{"AMQP_URL": "amqp://localhost", "REDIS_URL": "redis://localhost"}
-	if code, _, errs := call(t, "", servers, "graph", "--config", config); code != exitUsage || !strings.Contains(errs, "--plan") {
+	code, _, errs = call(t, "", servers, "graph", "--config", config)
+	if code != exitUsage || !strings.Contains(errs, "--plan") {
 		t.Errorf("graph: exit %d, %q; want 2 and advice", code, errs)
 	}
 }

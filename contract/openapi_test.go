@@ -96,8 +96,9 @@ func newServer(t *testing.T, r *redis.Client) *server {
 			return 3, nil
 		},
 		Schedule: s.schedule, Profiles: lib, Boards: scoreboard.NewBoards(r, "mw:"), Traces: traces,
-		Instances: instances.New(r, "mw:", ""), Guard: &guard.Guard{Local: true, Tokens: tokens}, Recorder: recorder,
-		Log: slog.New(slog.NewTextHandler(&s.log, nil)),
+		Instances: instances.New(r, "mw:", ""), Recorder: recorder,
+		Guard: &guard.Guard{Local: true, Tokens: tokens, Sessions: guard.NewSessions("", "")},
+		Log:   slog.New(slog.NewTextHandler(&s.log, nil)),
 	}
 	s.api.Pipeline = &overview.Reader{
 		Plan: overview.New([]broker.Subscription{
@@ -465,8 +466,21 @@ func TestQueries(t *testing.T) {
 			s.Errorf("pipeline with no sources: status %d, want 400", status)
 		}
 
+		if status, m, _ := s.call("GET", "/api/session", ""); status != 200 || m["login"] != true {
+			s.Errorf("session: status %d, %v; want a server that accepts tokens", status, m)
+		}
+		status, m, header := s.call("POST", "/api/session", "")
+		cookie := header.Get("Set-Cookie")
+		if status != 201 || m["expires"] == nil || !strings.Contains(cookie, "; HttpOnly; SameSite=Strict") {
+			s.Errorf("login: status %d, %v, cookie %q; want a session", status, m, cookie)
+		}
+		if status, _, header := s.call("DELETE", "/api/session", ""); status != 204 ||
+			!strings.Contains(header.Get("Set-Cookie"), "Max-Age=0") {
+			s.Errorf("logout: status %d, %v; want no cookie", status, header)
+		}
+
 		match := `{"url":"https://site.example/1","profile":"one","match":"m1"}`
-		_, _, header := s.call("POST", "/api/matches", match, "X-Transaction-Id", tid)
+		_, _, header = s.call("POST", "/api/matches", match, "X-Transaction-Id", tid)
 		if header.Get("X-Transaction-Id") != tid {
 			s.Errorf("headers are %v, want TID %s", header, tid)
 		}

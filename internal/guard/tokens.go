@@ -131,10 +131,9 @@ func (t *Tokens) all() []Token {
 	return append(slices.Clone(t.fixed), t.file.Value()...)
 }
 
-// allow returns nil if a request has a token with a scope, and otherwise a *[Denied]. It compares
-// the hash of the token in the request with the hashes of all tokens, so that the response time
-// reveals nothing about the tokens.
-func (t *Tokens) allow(r *http.Request, s Scope) error {
+// bearer returns the token in the header Authorization of a request, or a *[Denied]. It compares the hash of the token
+// in the request with the hashes of all tokens, so that the response time reveals nothing about the tokens.
+func (t *Tokens) bearer(r *http.Request) (*Token, error) {
 	all := t.all()
 	given, ok := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
 	sum := sha256.Sum256([]byte(given))
@@ -145,17 +144,43 @@ func (t *Tokens) allow(r *http.Request, s Scope) error {
 			found = &all[i]
 		}
 	}
+	if !ok || found == nil {
+		return nil, &Denied{http.StatusUnauthorized, "want an API token: Authorization: Bearer TOKEN"}
+	}
+	return found, nil
+}
+
+// allowToken returns nil if a request has a token with a scope, and otherwise a *[Denied]. A request without the header
+// Authorization can have the cookie of a session instead.
+func (g *Guard) allowToken(r *http.Request, s Scope) error {
+	if s == Change && !g.AcceptsTokens() {
+		return noTokens()
+	}
+	found, err := g.Tokens.bearer(r)
+	if r.Header.Get("Authorization") == "" {
+		if session := g.sessionToken(r); session != nil {
+			found, err = session, nil
+		}
+	}
 	switch {
-	case len(all) == 0 && s == Change:
-		return &Denied{http.StatusForbidden, "this server accepts no changes: start it with MATCHWIRE_API_TOKEN, or with " +
-			"api_tokens in the config"}
-	case !ok || found == nil:
-		return &Denied{http.StatusUnauthorized, "want an API token: Authorization: Bearer TOKEN"}
+	case err != nil:
+		return err
 	case !found.has(s):
-		return &Denied{http.StatusForbidden, fmt.Sprintf("the API token %s has the scopes %s: want %s", found.Name,
-			joined(found.Scopes), s)}
+		return found.lacks(s)
 	}
 	return nil
+}
+
+// noTokens returns the error of a server that has no API tokens.
+func noTokens() error {
+	return &Denied{http.StatusForbidden, "this server accepts no changes: start it with MATCHWIRE_API_TOKEN, or with " +
+		"api_tokens in the config"}
+}
+
+// lacks returns the error for a token without a scope.
+func (t *Token) lacks(s Scope) error {
+	return &Denied{http.StatusForbidden, fmt.Sprintf("the API token %s has the scopes %s: want %s", t.Name,
+		joined(t.Scopes), s)}
 }
 
 // has reports whether a token has a scope, or has another scope that includes it.

@@ -158,13 +158,16 @@ func (o Overview) loadText(c Consumer) string {
 	return fmt.Sprintf("%s, %g/s", spelling.Plural(len(c.Instances), "instance"), c.Rate)
 }
 
+// mermaidShapes holds the characters around the text of a node.
+var mermaidShapes = map[shape][2]string{box: {"[", "]"}, page: {"([", "])"}, exchange: {"{{", "}}"}, queue: {"[(", ")]"}}
+
 // Mermaid returns the overview as a flowchart for Mermaid.
 func (o Overview) Mermaid() string {
 	var b strings.Builder
 	b.WriteString("flowchart LR\n")
 	g := o.graph()
 	for _, n := range g.nodes {
-		brackets := map[shape][2]string{box: {"[", "]"}, page: {"([", "])"}, exchange: {"{{", "}}"}, queue: {"[(", ")]"}}[n.shape]
+		brackets := mermaidShapes[n.shape]
 		fmt.Fprintf(&b, "  %s%s\"%s\"%s\n", n.id, brackets[0], mermaidText(strings.Join(n.lines, "\n")), brackets[1])
 	}
 	for _, e := range g.edges {

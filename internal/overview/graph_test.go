@@ -29,7 +29,8 @@ func running() overview.Overview {
 	})
 	o.At = at
 	o.Sources = overview.Sources{Count: 3, List: []overview.Source{{ID: "d86f2997e0d15ba1", By: "config",
-		URL: `https://site.example/"><script>?a=1&b=\`, Profile: "mls", State: overview.Polled, At: at.Add(-4 * time.Second)}}}
+		URL: `https://site.example/"><script>?a=1&b=\`, Profile: "mls", State: overview.Polled,
+		At: at.Add(-4 * time.Second)}}}
 	o.Outboxes = overview.Outboxes{Pending: 2, List: []overview.Outbox{{Name: "mls-42", Messages: 3}}}
 	o.Queues[0].State = &overview.QueueState{Messages: 5, Subscribers: 1, Retries: 1, Dead: 2}
 	o.Consumers[0].Instances = []overview.Instance{{Name: "one", Status: "pass", Rate: 1.5}}

@@ -132,7 +132,8 @@ func (c Config) Plan(plugins []consumers.Plugin) (overview.Overview, error) {
 	o := plan(all, false)
 	o.Sources.Count = len(sources)
 	for _, s := range sources {
-		o.Sources.List = append(o.Sources.List, overview.Source{ID: s.ID, URL: s.URL, Profile: s.Profile, By: scheduler.ByConfig})
+		o.Sources.List = append(o.Sources.List,
+			overview.Source{ID: s.ID, URL: s.URL, Profile: s.Profile, By: scheduler.ByConfig})
 	}
 	return o, nil
 }
