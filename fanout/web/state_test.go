@@ -84,7 +84,8 @@ func TestOrderWithoutClock(t *testing.T) {
 	got := p.run(`const { inOrder } = await import("/page/incidents.js");
 		const goal = (incident, clock) => ({ incident, kind: "goal", clock });
 		return inOrder([goal("no clock"), goal("70", { period: "2h", minute: 70 }), goal("none either"),
-			{ incident: "end", kind: "match_end" }, goal("14", { period: "1h", minute: 14 }), { incident: "start", kind: "match_start" },
+			{ incident: "end", kind: "match_end" }, goal("14", { period: "1h", minute: 14 }),
+			{ incident: "start", kind: "match_start" },
 		]).map((i) => i.incident).join();`)
 	if want := "no clock,start,14,70,none either,end"; got != want {
 		t.Errorf("the order is %q, want %q", got, want)

@@ -29,6 +29,7 @@ type Demo struct {
 	Config   pipeline.Config      // its sources are not polled
 	Fixtures []*recording.Fixture // played at the same time; nil means the match day that matchwire contains
 	Speed    float64              // as a multiple of the recorded speed; 0 means no pauses
+	APIToken string               // for the operator of the demo; see [pipeline.Pipeline]
 	Plugins  []consumers.Plugin
 	Log      *slog.Logger
 
@@ -59,6 +60,8 @@ func (d Demo) Run(ctx context.Context) error {
 		if d.Config.Consumers, err = inboxConsumers(plugins); err != nil {
 			return err
 		}
+		plugins = append(plugins, consumers.Plugin{Name: clubSite, New: newClubSite})
+		d.Config.Consumers[clubSite] = strictyaml.Raw{}
 	}
 	console := func(consumers.Host) (consumers.Consumer, error) {
 		return consumers.Consumer{Keys: []string{"#"}, Handle: func(_ context.Context, e event.Event) error {
@@ -73,7 +76,7 @@ func (d Demo) Run(ctx context.Context) error {
 	}
 	d.Config.Sources = nil
 	p := pipeline.New(d.Config, pipeline.Servers{}, d.Log, plugins)
-	p.OnListen = d.OnListen
+	p.OnListen, p.APIToken = d.OnListen, d.APIToken
 	p.Anybody = d.Fixtures == nil // the recordings are public
 	pages := web.DemoHandler(d.Config.Fanout.Origins)
 	p.Handlers = map[string]http.Handler{"GET /{$}": pages, "GET /match/{id}": pages, "/demo": bar}
