@@ -16,7 +16,7 @@ import (
 
 // Maximum numbers of items in an overview.
 const (
-	maxOutboxes  = 50
+	maxOutboxes  = 200
 	maxInstances = 50 // of a consumer, and of fan-out nodes
 )
 
