@@ -175,11 +175,33 @@ func TestOperator(t *testing.T) {
 	p.shows("#result", "is no longer polled")
 	p.until(`[...document.querySelectorAll(".source .name")].map((e) => e.textContent.split("/").at(-1)).join()`, "config")
 
+	p.click("Add a page")
+	p.run(`const f = document.querySelector("dialog form"); f.elements.url.value = "https://site.example/2";
+		f.elements.profile.value = "none"; f.requestSubmit(); return "";`)
+	p.shows("dialog", `unknown profile "none"`)
+	p.click("Close")
+
 	p.click("Log out")
 	p.shows("main", "Only an operator may see the pipeline.")
 	if got := p.text(".flow"); got != "" {
 		t.Errorf("after the logout, the page shows %q, want nothing", got)
 	}
+}
+
+// If the session of an operator has ended, an action fails with a text that says so, and the page offers to log in.
+func TestEndedSession(t *testing.T) {
+	t.Parallel()
+	s := newOperated(t, testenv.Secret, false)
+	p := s.open("pipeline")
+	p.click("Log in")
+	p.login(testenv.Secret)
+	p.click("2 dead letters")
+	p.shows("dialog", "Replay")
+	p.run(`await fetch("/api/session", { method: "DELETE" }); return "";`)
+	p.click("Replay")
+	p.shows("#result", "The session has ended, or you are not logged in.")
+	p.shows("header.top", "Log in")
+	p.shows("dialog", "2 dead letters", "log in")
 }
 
 // On the same machine, a server without an API token shows the pipeline, and offers no action.

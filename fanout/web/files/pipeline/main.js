@@ -36,9 +36,10 @@ async function follow() {
   }
 }
 
-// changed shows the result of an action, and the state after it.
+// changed shows the result of an action, and the state after it. A session can have ended.
 function changed(text) {
   result.value = { n: result.peek().n + 1, text };
+  loadSession().catch(() => {});
   setTimeout(read, 1100); // the server answers equal calls within a second with the same state
 }
 
