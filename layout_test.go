@@ -85,7 +85,7 @@ fixtures:
 profiles:
 examples:
 
-internal/apiclient:            event broker internal/deadletters internal/instances internal/trace
+internal/apiclient:            event broker internal/deadletters internal/instances internal/overview internal/trace
 internal/assign:
 internal/cli:                  internal/spelling internal/terminal
 internal/clientaddr:
@@ -123,9 +123,11 @@ internal/migrate:
 internal/monitor:              health
 internal/httpapi:              event api broker consumers/scoreboard parser/page parser/poll parser/profile
                                internal/clientaddr internal/deadletters internal/emit internal/guard
-                               internal/instances internal/netguard
+                               internal/instances internal/netguard internal/overview
                                internal/problem internal/quota internal/scheduler internal/trace
 internal/gateway:              internal/clientaddr internal/instances internal/nonblock internal/problem
+internal/overview:             broker internal/instances internal/outbox internal/scheduler internal/spelling
+                               internal/trace
 internal/pipeline:             event health broker broker/memory broker/rabbit parser/observation parser/page
                                parser/poll parser/profile parser/recording
                                consumers consumers/exec consumers/scoreboard fanout fanout/access
@@ -134,7 +136,7 @@ internal/pipeline:             event health broker broker/memory broker/rabbit p
                                internal/httpapi internal/httpserver
                                internal/instances internal/metrics internal/migrate internal/monitor
                                internal/netguard
-                               internal/outbox
+                               internal/outbox internal/overview
                                internal/quota internal/redact internal/redisclient internal/reload
                                internal/scheduler internal/spelling internal/strictyaml internal/trace
 
@@ -158,8 +160,8 @@ app:                           event broker consumers consumers/notify consumers
                                parser/observation parser/page parser/poll parser/profile parser/recording
                                internal/apiclient internal/cli internal/configinit internal/datadir
                                internal/deadletters internal/emit internal/guard internal/instances
-                               internal/isolate internal/licences internal/matchday internal/pipeline internal/rights
-                               internal/spelling internal/strictyaml internal/terminal internal/trace
+                               internal/isolate internal/licences internal/matchday internal/overview internal/pipeline
+                               internal/rights internal/spelling internal/strictyaml internal/terminal internal/trace
 cmd/matchwire:                 app
 .:
 `)

@@ -12,6 +12,7 @@ import (
 	"github.com/matchwire/matchwire/event"
 	"github.com/matchwire/matchwire/fanout/access"
 	"github.com/matchwire/matchwire/internal/cli"
+	"github.com/matchwire/matchwire/internal/guard"
 	"github.com/matchwire/matchwire/internal/matchday"
 	"github.com/matchwire/matchwire/internal/pipeline"
 	"github.com/matchwire/matchwire/internal/spelling"
@@ -30,7 +31,8 @@ about six minutes. The video assistant takes a goal back, a page corrects a scor
 minutes. The demo needs no servers and no network. It prints each event.
 
 The live page has buttons that change the speed for all viewers. It also shows the notifications that a phone would
-show.
+show. The page of the pipeline shows how the events flow. The first goal becomes a dead letter of a consumer: log in
+with the API token that the demo prints, and replay the dead letter.
 
 If you name folders, the demo plays your recordings instead, with the profiles and consumers of the config. It
 then sends the notifications, so you can test them. It prints each notification that a channel sends. For each
@@ -62,7 +64,8 @@ type demo struct {
 
 func (d *demo) run(ctx context.Context, c *console) error {
 	liveURL, what := "", "a match day"
-	play := matchday.Demo{Speed: float64(d.speed), Plugins: c.plugins, Log: c.log}
+	token, _ := guard.NewToken("demo", guard.Change)
+	play := matchday.Demo{Speed: float64(d.speed), APIToken: token, Plugins: c.plugins, Log: c.log}
 	if len(d.dirs) > 0 {
 		var err error
 		if play.Config, err = c.config(); err != nil {
@@ -88,7 +91,9 @@ func (d *demo) run(ctx context.Context, c *console) error {
 	}
 	play.OnListen = func(at net.Addr) {
 		liveURL = "http://" + browserAddress(at)
-		fmt.Fprintf(c.errText(), "\n  Live page:  %s\n\n", liveURL)
+		fmt.Fprintf(c.errText(), "\n  Live page:  %s\n", liveURL)
+		fmt.Fprintf(c.errText(), "  Pipeline:   %s/pipeline\n", liveURL)
+		fmt.Fprintf(c.errText(), "  API token:  %s\n\n", token)
 		fmt.Fprintf(c.errText(), "  Replaying %s at %s. Press Ctrl-C to stop.\n\n", what, d.speed.describe())
 	}
 	var output sync.Mutex

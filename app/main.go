@@ -281,8 +281,8 @@ func rootCommand(c *console) (*cobra.Command, error) {
 	root.AddCommand(
 		initCommand(c), demoCommand(c), runCommand(c), gatewayCommand(c), parseCommand(c), checkCommand(c),
 		recordCommand(c), replayCommand(c), emitCommand(c), tailCommand(c), traceCommand(c), psCommand(c), healthCommand(c),
-		usersCommand(c), setupCommand(c), deadCommand(c), tokenCommand(c), migrateCommand(c), backupCommand(c),
-		restoredCommand(c), rebuildCommand(c), profilesCommand(c), licencesCommand(c), cli.Completion(),
+		graphCommand(c), usersCommand(c), setupCommand(c), deadCommand(c), tokenCommand(c), migrateCommand(c),
+		backupCommand(c), restoredCommand(c), rebuildCommand(c), profilesCommand(c), licencesCommand(c), cli.Completion(),
 	)
 	for _, plugin := range c.plugins {
 		if err := pipeline.CheckConsumerName(plugin.Name); err != nil {

@@ -514,6 +514,20 @@ func TestDemo(t *testing.T) {
 			t.Errorf("goal of the demo: %+v, want neither Replay nor Backfill", e.Data)
 		}
 	}
+
+	// The first goal is a dead letter. With the token that the demo prints, it can be replayed.
+	operator := map[string]string{
+		"MATCHWIRE_SERVER":    "http://" + p.address(),
+		"MATCHWIRE_API_TOKEN": regexp.MustCompile(`mw_\S+`).FindString(p.output()),
+	}
+	p.eventually("the dead letter of the demo", func() bool {
+		_, out, _ := call(t, "", operator, "dead", "list", "club-site")
+		return strings.Contains(out, "unknown player")
+	})
+	code, _, errs := call(t, "", operator, "dead", "replay", "club-site", "--all")
+	if code != exitOK || !strings.Contains(errs, "1 dead letter moved back") {
+		t.Errorf("dead replay: exit %d, %q; want one dead letter", code, errs)
+	}
 }
 
 // A demo of a recording uses the consumers of the config. The goals of the recording reach a

@@ -3,6 +3,7 @@ package app
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -13,6 +14,7 @@ import (
 
 	"github.com/matchwire/matchwire/internal/cli"
 	"github.com/matchwire/matchwire/internal/instances"
+	"github.com/matchwire/matchwire/internal/overview"
 	"github.com/matchwire/matchwire/internal/pipeline"
 	"github.com/matchwire/matchwire/internal/terminal"
 )
@@ -59,6 +61,57 @@ func listInstances(ctx context.Context, c *console, asJSON bool) error {
 			time.Since(i.Started).Round(time.Second), i.Version, healthOf(i))
 	}
 	return t.Flush()
+}
+
+func graphCommand(c *console) *cobra.Command {
+	var format string
+	var plan bool
+	cmd := &cobra.Command{
+		Use:   "graph",
+		Short: "Draw the pipeline: sources, exchanges, queues, consumers and streams.",
+		Long: `Prints the pipeline of a running process as text that draws a picture: a flowchart for Mermaid, or a graph for
+Graphviz. The picture shows the sources with the age of their latest polls, the messages and dead letters of each
+queue, the rate of each consumer, and the sockets of each fan-out node. GET /api/pipeline returns the same as JSON.
+
+By default, this command asks the process on this machine. It needs a process with the role api. The command sends the
+API token in MATCHWIRE_API_TOKEN, or in the file that MATCHWIRE_API_TOKEN_FILE names.`,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			o, err := c.overview(cmd.Context(), plan)
+			if err != nil {
+				return err
+			}
+			text := o.Mermaid()
+			if format == "dot" {
+				text = o.DOT()
+			}
+			_, err = io.WriteString(terminal.NewRawWriter(c.out), text)
+			return err
+		},
+	}
+	cli.Enum(cmd, cmd.Flags(), &format, "format", "Format of the drawing.", "mermaid", "dot")
+	cmd.Flags().BoolVar(&plan, "plan", false, "Draw the pipeline of the config, without a running process.")
+	c.addServerFlag(cmd)
+	return cmd
+}
+
+// overview returns the overview of a running process, or that of the config.
+func (c *console) overview(ctx context.Context, plan bool) (overview.Overview, error) {
+	if plan {
+		config, err := c.config()
+		if err != nil {
+			return overview.Overview{}, err
+		}
+		return config.Plan(c.plugins)
+	}
+	api, err := c.api()
+	if err == nil && api == nil {
+		err = pipeline.UsageError(errors.New("only a process with the role api knows the state of the pipeline: " +
+			"set --server to its URL, or draw the config with --plan"))
+	}
+	if err != nil {
+		return overview.Overview{}, err
+	}
+	return api.Pipeline(ctx)
 }
 
 // instances returns the running instances, from a running process or from Redis.

@@ -131,6 +131,7 @@ fetch: {private_addresses: true, ignore_robots: true}
 		{name: "demo", args: []string{"demo", fixture, "--speed", "max", "--listen", "127.0.0.1:0", "--config", "demo.yaml"},
 			stop: "The matches have ended", mixed: true},
 		{name: "ps", args: []string{"ps"}, loose: true},
+		{name: "graph", args: []string{"graph", "--plan", "--config", "demo.yaml"}},
 		{name: "health", args: []string{"health", "http://" + p.address() + "/healthz"}},
 		{name: "trace", args: []string{"trace", tid, "--server", orderedTrace(t, env, tid)}},
 		{name: "dead-list", args: []string{"dead", "list"}},

@@ -84,6 +84,18 @@ type Broker interface {
 	// when ctx ends.
 	QueueHealth(ctx context.Context, queues []string) (map[string][]health.Issue, error)
 
+	// QueueStates returns the states of queues, by name. The result does not contain queues that do not
+	// exist. QueueStates returns an error if it could not inspect all queues.
+	QueueStates(ctx context.Context, queues []string) (map[string]QueueState, error)
+
 	// Close closes the connections. Calls in progress fail.
 	Close() error
+}
+
+// A QueueState is the state of a queue. Messages that a handler has are not counted.
+type QueueState struct {
+	Messages    int // messages in the queue
+	Subscribers int // in all processes
+	Retries     int // failed messages that wait for their next attempt
+	Dead        int // dead letters
 }

@@ -30,6 +30,7 @@ import (
 	"github.com/matchwire/matchwire/internal/httpapi"
 	"github.com/matchwire/matchwire/internal/instances"
 	"github.com/matchwire/matchwire/internal/outbox"
+	"github.com/matchwire/matchwire/internal/overview"
 	"github.com/matchwire/matchwire/internal/scheduler"
 	"github.com/matchwire/matchwire/internal/testenv"
 	"github.com/matchwire/matchwire/internal/trace"
@@ -95,8 +96,17 @@ func newServer(t *testing.T, r *redis.Client) *server {
 			return 3, nil
 		},
 		Schedule: s.schedule, Profiles: lib, Boards: scoreboard.NewBoards(r, "mw:"), Traces: traces,
-		Instances: instances.New(r, "mw:", ""), Guard: &guard.Guard{Local: true, Tokens: tokens}, Recorder: recorder,
-		Log: slog.New(slog.NewTextHandler(&s.log, nil)),
+		Instances: instances.New(r, "mw:", ""), Recorder: recorder,
+		Guard: &guard.Guard{Local: true, Tokens: tokens, Sessions: guard.NewSessions("", "")},
+		Log:   slog.New(slog.NewTextHandler(&s.log, nil)),
+	}
+	s.api.Pipeline = &overview.Reader{
+		Plan: overview.New([]broker.Subscription{
+			{Queue: "consumer.scoreboard", Patterns: []string{"#"}},
+			{Queue: "task.parser.page.poll", Exchange: broker.Tasks, Patterns: []string{"parser.page.poll"}},
+		}, func(queue string) string { return queue[strings.LastIndex(queue, ".")+1:] }),
+		Broker: s.broker, Schedule: s.schedule, Outboxes: outbox.NewStore(r, "mw:"), Instances: s.api.Instances,
+		Log: s.api.Log,
 	}
 	doc, err := libopenapi.NewDocument(openAPI(t))
 	if err != nil {
@@ -423,7 +433,8 @@ func TestQueries(t *testing.T) {
 			s.api.Instances.Announce(ctx, nil, slog.New(slog.DiscardHandler), func(context.Context) instances.Instance {
 				return instances.Instance{
 					Name: "server", Roles: []string{"api"}, Address: "server:80", Version: "v", Started: now,
-					Status: "warn", Issues: []string{"an issue"},
+					Status: "warn", Issues: []string{"an issue"}, Clients: new(7),
+					Consumers: []instances.Consumer{{Name: "scoreboard", Handled: 5, Rate: 1.5}},
 				}
 			})
 		})
@@ -435,8 +446,41 @@ func TestQueries(t *testing.T) {
 			return status == 200 && len(list) == 1 && list[0].(map[string]any)["name"] == "server"
 		}, "the instance in /api/instances")
 
+		if err := s.broker.Declare(s.Context(), broker.Subscription{Queue: "consumer.scoreboard"}); err != nil {
+			s.Fatal(err)
+		}
+		status, pipeline, _ := s.call("GET", "/api/pipeline?sources=1", "")
+		first := func(list string) map[string]any {
+			all, _ := pipeline[list].([]any)
+			if len(all) == 0 {
+				return nil
+			}
+			one, _ := all[0].(map[string]any)
+			return one
+		}
+		if status != 200 || first("fanout")["clients"] != 7.0 || first("consumers")["rate"] != 1.5 ||
+			first("queues")["state"] == nil {
+			s.Errorf("pipeline: status %d, %v; want 7 clients, a rate of 1.5 and the state of a queue", status, pipeline)
+		}
+		if status, _, _ := s.call("GET", "/api/pipeline?sources=0", ""); status != 400 {
+			s.Errorf("pipeline with no sources: status %d, want 400", status)
+		}
+
+		if status, m, _ := s.call("GET", "/api/session", ""); status != 200 || m["login"] != true {
+			s.Errorf("session: status %d, %v; want a server that accepts tokens", status, m)
+		}
+		status, m, header := s.call("POST", "/api/session", "")
+		cookie := header.Get("Set-Cookie")
+		if status != 201 || m["expires"] == nil || !strings.Contains(cookie, "; HttpOnly; SameSite=Strict") {
+			s.Errorf("login: status %d, %v, cookie %q; want a session", status, m, cookie)
+		}
+		if status, _, header := s.call("DELETE", "/api/session", ""); status != 204 ||
+			!strings.Contains(header.Get("Set-Cookie"), "Max-Age=0") {
+			s.Errorf("logout: status %d, %v; want no cookie", status, header)
+		}
+
 		match := `{"url":"https://site.example/1","profile":"one","match":"m1"}`
-		_, _, header := s.call("POST", "/api/matches", match, "X-Transaction-Id", tid)
+		_, _, header = s.call("POST", "/api/matches", match, "X-Transaction-Id", tid)
 		if header.Get("X-Transaction-Id") != tid {
 			s.Errorf("headers are %v, want TID %s", header, tid)
 		}

@@ -61,6 +61,7 @@ func run(t *testing.T, maker Maker, around func(*testing.T, func(*testing.T))) {
 		{"DeadLettersAreKeptRequeuedOrDiscarded", deadActions},
 		{"WalkVisitsManyDeadLettersInOrder", manyDead},
 		{"DeadLettersOfUnknownQueueAreAnError", noDead},
+		{"QueueStatesCount", states},
 		{"TaskWaitsForAWorker", taskWaits},
 		{"TaskReachesOneWorker", taskShared},
 		{"TaskReachesNeitherEventQueueNorLog", taskApart},

@@ -236,3 +236,41 @@ func redelivers(t *testing.T, open func() broker.Broker) {
 	sub.settle(t, b)
 	got.check(t, "1", "2")
 }
+
+// QueueStates counts messages, subscribers, retries and dead letters. It leaves out queues that do not exist.
+func states(t *testing.T, open func() broker.Broker) {
+	b := open()
+	var got map[string]broker.QueueState
+	is := func(queue string, want broker.QueueState) {
+		t.Helper()
+		eventually(t, fmt.Sprintf("the state %+v of queue %q", want, queue), func() bool {
+			var err error
+			if got, err = b.QueueStates(t.Context(), []string{"waits", "retries", "none"}); err != nil {
+				t.Fatal(err)
+			}
+			return got[queue] == want
+		})
+	}
+	if err := b.Declare(t.Context(), broker.Subscription{Queue: "waits", Patterns: []string{"a.#"}}); err != nil {
+		t.Fatal(err)
+	}
+	publish(t, b, Message("a.b.c", "1"), Message("a.b.c", "2"))
+	is("waits", broker.QueueState{Messages: 2})
+	var fixed atomic.Bool
+	subscribe(t, b, "retries", 2, func(_ context.Context, m broker.Message) error {
+		switch {
+		case m.ID == "dead":
+			return broker.Permanent(errors.New("bad"))
+		case fixed.Load():
+			return nil
+		}
+		return broker.Unavailable(errors.New("down"))
+	}, "x.#")
+	publish(t, open(), Message("x.y.z", "dead"), Message("x.y.z", "retry"))
+	is("retries", broker.QueueState{Subscribers: 1, Retries: 1, Dead: 1})
+	fixed.Store(true)
+	is("retries", broker.QueueState{Subscribers: 1, Dead: 1})
+	if _, exists := got["none"]; exists {
+		t.Errorf("QueueStates returned a state of a queue that does not exist: %+v", got["none"])
+	}
+}

@@ -93,6 +93,19 @@ func (b *Broker) QueueHealth(_ context.Context, queues []string) (map[string][]h
 	return all, nil
 }
 
+// QueueStates returns the states of queues.
+func (b *Broker) QueueStates(_ context.Context, queues []string) (map[string]broker.QueueState, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	all := map[string]broker.QueueState{}
+	for _, name := range queues {
+		if q := b.queues[name]; q != nil {
+			all[name] = q.state()
+		}
+	}
+	return all, nil
+}
+
 // Close does nothing.
 func (b *Broker) Close() error { return nil }
 
@@ -184,6 +197,8 @@ func (b *Broker) Subscribe(ctx context.Context, s broker.Subscription, h broker.
 	if err != nil {
 		return err
 	}
+	b.subscribed(q, 1)
+	defer b.subscribed(q, -1)
 	if s.Ready != nil {
 		close(s.Ready)
 	}
@@ -200,6 +215,13 @@ func (b *Broker) Subscribe(ctx context.Context, s broker.Subscription, h broker.
 		return broker.Delivery{Message: m.Message, Settle: func(err error) { b.settle(s.Queue, q, m, err) }}, true
 	})
 	return nil
+}
+
+// subscribed adds n to the number of subscribers of q.
+func (b *Broker) subscribed(q *queue, n int) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	q.subscribers += n
 }
 
 // next removes the oldest message of q and returns it. It blocks until q has a message. It returns

@@ -28,12 +28,25 @@ type queue struct {
 	waiting  int              // total size of the bodies of the messages that wait for a retry
 	dropped  int              // number of messages dropped because the queue was full
 	dead     []broker.DeadLetter
-	ready    chan struct{} // contains a token when items may contain a message
+	// subscribers is the number of calls of Subscribe in progress.
+	subscribers int
+	ready       chan struct{} // contains a token when items may contain a message
 }
 
 // matches reports whether the queue receives events with the routing key.
 func (q *queue) matches(key string) bool {
 	return q.exchange == broker.LiveEvents && event.MatchAny(q.patterns, key)
+}
+
+// state returns the state of the queue.
+func (q *queue) state() broker.QueueState {
+	s := broker.QueueState{Messages: len(q.items), Subscribers: q.subscribers, Dead: len(q.dead)}
+	for _, m := range q.out {
+		if !m.due.IsZero() {
+			s.Retries++
+		}
+	}
+	return s
 }
 
 // newItem returns an item with the next number.

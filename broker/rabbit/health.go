@@ -156,6 +156,32 @@ func (b *Broker) QueueHealth(ctx context.Context, queues []string) (map[string][
 	return all, nil
 }
 
+// QueueStates inspects queues, their retry queues and their dead-letter queues.
+func (b *Broker) QueueStates(ctx context.Context, queues []string) (map[string]broker.QueueState, error) {
+	all := map[string]broker.QueueState{}
+	i := &inspector{link: b.controlLink}
+	defer i.close()
+	for _, short := range queues {
+		name := b.topology.full(short)
+		q := i.inspect(ctx, name)
+		if q.Name == "" {
+			continue
+		}
+		s := broker.QueueState{Messages: q.Messages, Subscribers: q.Consumers, Dead: i.inspect(ctx, deadQueue(name)).Messages}
+		for _, p := range b.topology.pauses {
+			s.Retries += i.inspect(ctx, retryQueue(name, p)).Messages
+		}
+		all[short] = s
+	}
+	switch {
+	case ctx.Err() != nil:
+		return all, errors.New("inspecting queues: the broker does not answer in time")
+	case i.err != nil:
+		return all, fmt.Errorf("inspecting queues: %w", i.err)
+	}
+	return all, nil
+}
+
 // An inspector inspects queues on one channel. The broker closes the channel if a queue does not
 // exist, and the inspector opens another channel. After any other error, it inspects nothing more.
 type inspector struct {

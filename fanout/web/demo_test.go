@@ -14,6 +14,12 @@ import (
 	"github.com/matchwire/matchwire/fanout/web"
 )
 
+// edges returns a script for the left and the right edge of the element that a selector selects.
+func edges(selector string) string {
+	return fmt.Sprintf(`(({left, right}) => left + " to " + right)(document.querySelector(%q).getBoundingClientRect())`,
+		selector)
+}
+
 // The page of a demo shows the speeds and the inbox, and a click changes the speed. The page of an ordinary site
 // requests nothing of a demo.
 func TestDemoPage(t *testing.T) {
@@ -79,6 +85,7 @@ func TestDemoPage(t *testing.T) {
 			p.resize(width, 900)
 			p.axe(fmt.Sprint("demo ", colour, " ", width))
 			p.until(`document.documentElement.scrollWidth <= innerWidth`, "true")
+			p.until(edges(".inbox")+` === `+edges(".groups"), "true") // no hole beside the inbox
 			p.shot(fmt.Sprint("demo-", colour, "-", width))
 		}
 	}

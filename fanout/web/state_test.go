@@ -2,6 +2,7 @@ package web_test
 
 import (
 	"testing"
+	"time"
 
 	"github.com/matchwire/matchwire/event"
 )
@@ -46,6 +47,77 @@ func TestModel(t *testing.T) {
 		"marks d,missed; missed 3; places 1,2,3; marks 00"
 	if got != want {
 		t.Errorf("the model shows\n%s\nwant\n%s", got, want)
+	}
+}
+
+// What happened before the first reading is no news: the model marks and announces nothing, and no side has scored.
+func TestModelOfBackfill(t *testing.T) {
+	t.Parallel()
+	p := newSite(t).open("icon.svg")
+	got := p.run(`const { Model } = await import("/page/model.js");
+		const event = (seq, backfill) => ({ type: "soccer.l.goal", time: "2026-01-01T00:00:01Z", data: {
+			match: { id: "1", home: "A", away: "B", status: "live" }, sport: "soccer", league: "L", backfill,
+			epoch: "e", seq, rev: 1, incident: "i" + seq, kind: "goal", action: "new", score: { home: seq, away: 0 } } });
+		const frame = () => new Promise((r) => requestAnimationFrame(() => requestAnimationFrame(r)));
+		const m = new Model(), said = [], out = [];
+		m.connected("live");
+		m.replace([]);
+		m.onNews((news) => said.push(...news.map((n) => n.event.data.incident)));
+		m.apply(event(1, true)); m.apply(event(2, true));
+		await frame();
+		const shows = () => { const { m: { incidents }, marks, scored } = m.view("1").value;
+			out.push([incidents.length, [...marks].join(" "), scored, said].join("|")); };
+		shows();
+		m.apply(event(3));
+		await frame();
+		shows();
+		return out.join("; ");`)
+	if want := "2|||; 3|i3,new|home|i3"; got != want {
+		t.Errorf("the model shows %q, want %q", got, want)
+	}
+}
+
+// An incident without a clock stays behind the incident that was reported before it. It does not look like the latest.
+func TestOrderWithoutClock(t *testing.T) {
+	t.Parallel()
+	p := newSite(t).open("icon.svg")
+	got := p.run(`const { inOrder } = await import("/page/incidents.js");
+		const goal = (incident, clock) => ({ incident, kind: "goal", clock });
+		return inOrder([goal("no clock"), goal("70", { period: "2h", minute: 70 }), goal("none either"),
+			{ incident: "end", kind: "match_end" }, goal("14", { period: "1h", minute: 14 }),
+			{ incident: "start", kind: "match_start" },
+		]).map((i) => i.incident).join();`)
+	if want := "no clock,start,14,70,none either,end"; got != want {
+		t.Errorf("the order is %q, want %q", got, want)
+	}
+}
+
+// A card counts from the last change of the match, and says so: the stream does not say when the page was last read.
+func TestAgeIsOfTheLastChange(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	s.publishAt(time.Now().Add(-2*time.Minute), "m1", "soccer.mls.goal", func(d *event.Data) {
+		d.Clock = &event.Clock{Period: "1h", Minute: 14}
+		d.Match.Clock, d.Match.Period = *d.Clock, "1h"
+	})
+	p := s.open("")
+	p.shows("[data-match=m1] .age", "last change 2 min ago")
+}
+
+// The hint in the search field is not clipped, in each language.
+func TestSearchHintFits(t *testing.T) {
+	t.Parallel()
+	p := newSite(t).open("")
+	p.shows("main", "No matches yet")
+	for _, width := range []int{320, 1280} {
+		p.resize(width, 800)
+		for _, lang := range []string{"en", "de", "es", "fr"} {
+			p.run(`const { change } = await import("/page/settings.js"); change({ lang: "` + lang + `" }); return "";`)
+			p.until(`document.documentElement.lang`, lang)
+			p.until(`(() => { const e = document.querySelector("#search"), c = document.createElement("canvas").getContext("2d");
+				c.font = getComputedStyle(e).font;
+				return c.measureText(e.placeholder).width <= e.clientWidth; })()`, "true")
+		}
 	}
 }
 

@@ -92,7 +92,8 @@ func (f *file) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// Handler returns a handler for the live page at / and /match/ID, and for the other files. Pages of the given
+// Handler returns a handler for the live page at / and /match/ID, the page of the pipeline at /pipeline, and for the
+// other files. Pages of the given
 // origins may show the pages at /embed and /embed/ID in a frame. An origin is like https://example.org or
 // https://*.example.org.
 func Handler(origins []string) http.Handler { return HandlerOf(Files(), origins) }
@@ -125,6 +126,8 @@ func handlerOf(files fs.FS, origins []string, meta string) http.Handler {
 		}
 		switch name {
 		case "index.html":
+		case "pipeline.html":
+			mux.Handle("GET /pipeline", newFile(name, body))
 		case "icon.svg":
 			mux.HandleFunc("GET /icon.svg", icon(body))
 		default:

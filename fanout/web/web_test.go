@@ -48,15 +48,18 @@ func get(t *testing.T, target string, header ...string) response {
 	return response{result.StatusCode, result.Header, string(body)}
 }
 
-// Each file has a strict policy, a type and a tag. The page contains no scripts or styles of its own.
+// Each file has a strict policy, a type and a tag. The pages contain no scripts or styles of their own.
 func TestFiles(t *testing.T) {
 	err := fs.WalkDir(web.Files(), ".", func(name string, d fs.DirEntry, err error) error {
 		if ext := path.Ext(name); err != nil || d.IsDir() || ext == ".md" || ext == ".mjs" {
 			return err
 		}
 		target := "/" + name
-		if name == "index.html" {
+		switch name {
+		case "index.html":
 			target = "/"
+		case "pipeline.html":
+			target = "/pipeline"
 		}
 		r := get(t, target)
 		policy := r.header.Get("Content-Security-Policy")
@@ -79,11 +82,13 @@ func TestFiles(t *testing.T) {
 	if strings.Contains(list, "<base") || !strings.Contains(match, `<head><base href="../">`) {
 		t.Error("want a base in the page of a match, and none in the page at /")
 	}
-	for _, script := range regexp.MustCompile(`<script[^>]*>[^<]`).FindAllString(list, -1) {
-		t.Errorf("the page contains the script %s", script)
-	}
-	if regexp.MustCompile(`<style|style="|\son\w+=`).MatchString(list) {
-		t.Error("the page contains a style or a handler")
+	for _, page := range []string{list, get(t, "/pipeline").body} {
+		for _, script := range regexp.MustCompile(`<script[^>]*>[^<]`).FindAllString(page, -1) {
+			t.Errorf("the page contains the script %s", script)
+		}
+		if regexp.MustCompile(`<style|style="|\son\w+=`).MatchString(page) {
+			t.Error("the page contains a style or a handler")
+		}
 	}
 	if r := get(t, "/nothing"); r.status != http.StatusNotFound {
 		t.Errorf("/nothing has status %d, want 404", r.status)

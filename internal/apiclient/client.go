@@ -19,6 +19,7 @@ import (
 	"time"
 
 	"github.com/matchwire/matchwire/internal/instances"
+	"github.com/matchwire/matchwire/internal/overview"
 	"github.com/matchwire/matchwire/internal/trace"
 )
 
@@ -100,6 +101,13 @@ func (c *Client) Instances(ctx context.Context) ([]instances.Instance, error) {
 	}
 	err := c.call(ctx, http.MethodGet, []string{"instances"}, nil, nil, &list)
 	return list.Instances, err
+}
+
+// Pipeline returns the overview of the installation, with as many sources as the API returns.
+func (c *Client) Pipeline(ctx context.Context) (overview.Overview, error) {
+	var o overview.Overview
+	err := c.call(ctx, http.MethodGet, []string{"pipeline"}, url.Values{"sources": {"200"}}, nil, &o)
+	return o, err
 }
 
 // Trace returns the trace of a job, with at most the given number of scheduled jobs.

@@ -1,6 +1,7 @@
 package chaos
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -283,10 +284,12 @@ func (g *guarded) changeSource(api, page string) {
 		{http.MethodGet, "/api/matches"}, {http.MethodGet, "/api/matches/" + added.ID},
 		{http.MethodDelete, "/api/matches/" + added.ID},
 		{http.MethodGet, "/api/scoreboard"}, {http.MethodGet, "/api/scoreboard/w-0-0"},
-		{http.MethodGet, "/api/instances"},
+		{http.MethodGet, "/api/instances"}, {http.MethodGet, "/api/pipeline"},
 	} {
 		if code, text := call(c.method, c.path, ""); code >= http.StatusBadRequest {
 			g.Errorf("%s %s: status %d, want less than 400: %s", c.method, c.path, code, text)
+		} else if c.path == "/api/pipeline" && !bytes.Contains(text, []byte(`"problems":[]`)) {
+			g.Errorf("%s: the user may not read all parts: %s", c.path, text)
 		}
 	}
 	testenv.Eventually(g.T, func() bool { // processes write traces in the background

@@ -20,7 +20,7 @@ type Scope string
 // All scopes.
 const (
 	Read    Scope = "read"    // scoreboards and streams, which are public unless the streams need tokens
-	Operate Scope = "operate" // sources, traces, instances and dead letters; it includes Read and Metrics
+	Operate Scope = "operate" // sources, the pipeline, traces, instances and dead letters; it includes Read and Metrics
 	Change  Scope = "change"  // calls that change something; it includes Operate, but not Read or Metrics
 	Metrics Scope = "metrics" // metrics and the details of the health endpoints
 )
@@ -45,6 +45,8 @@ type Guard struct {
 	Streams *access.Keys
 	// Tokens are the API tokens; can be nil.
 	Tokens *Tokens
+	// Sessions verifies the cookies of operators. If it is nil, no cookies are accepted.
+	Sessions *Sessions
 }
 
 // A Denied is the error for a request that the guard refuses.
@@ -61,7 +63,7 @@ func (g *Guard) Allow(r *http.Request, s Scope) error {
 	case s == Read && g.Streams == nil, s == Metrics && g.Open, s != Change && s != Read && g.isLocal(r):
 		return nil
 	}
-	err := g.Tokens.allow(r, s)
+	err := g.allowToken(r, s)
 	if err == nil || s != Read {
 		return err
 	}
@@ -76,8 +78,8 @@ func (g *Guard) Allow(r *http.Request, s Scope) error {
 	return nil
 }
 
-// HasToken reports whether a request has an API token with a scope.
-func (g *Guard) HasToken(r *http.Request, s Scope) bool { return g.Tokens.allow(r, s) == nil }
+// HasToken reports whether a request has an API token, or the cookie of a session, with a scope.
+func (g *Guard) HasToken(r *http.Request, s Scope) bool { return g.allowToken(r, s) == nil }
 
 // Require returns a handler that calls h only if the request may use a scope.
 func (g *Guard) Require(s Scope, h http.Handler) http.Handler {

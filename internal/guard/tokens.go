@@ -131,10 +131,10 @@ func (t *Tokens) all() []Token {
 	return append(slices.Clone(t.fixed), t.file.Value()...)
 }
 
-// allow returns nil if a request has a token with a scope, and otherwise a *[Denied]. It compares
-// the hash of the token in the request with the hashes of all tokens, so that the response time
-// reveals nothing about the tokens.
-func (t *Tokens) allow(r *http.Request, s Scope) error {
+// bearer returns the token in the header Authorization of a request, or a *[Denied] that says how to get one with the
+// scope s. It compares the hash of the token
+// in the request with the hashes of all tokens, so that the response time reveals nothing about the tokens.
+func (t *Tokens) bearer(r *http.Request, s Scope) (*Token, error) {
 	all := t.all()
 	given, ok := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
 	sum := sha256.Sum256([]byte(given))
@@ -145,22 +145,48 @@ func (t *Tokens) allow(r *http.Request, s Scope) error {
 			found = &all[i]
 		}
 	}
-	switch {
-	case len(all) == 0 && s == Change:
-		return &Denied{http.StatusForbidden, "this server accepts no changes: start it with MATCHWIRE_API_TOKEN, or with " +
-			"api_tokens in the config"}
-	case !ok || found == nil:
-		text := "want an API token: Authorization: Bearer TOKEN"
-		if ok {
-			text = "this server does not know the API token"
+	if ok && found != nil {
+		return found, nil
+	}
+	text := "want an API token: Authorization: Bearer TOKEN"
+	if ok {
+		text = "this server does not know the API token"
+	}
+	return nil, &Denied{http.StatusUnauthorized, fmt.Sprintf("%s; on the server, matchwire token NAME %s creates one and "+
+		"shows the lines for the file that api_tokens in the config names", text, s)}
+}
+
+// allowToken returns nil if a request has a token with a scope, and otherwise a *[Denied]. A request without the header
+// Authorization can have the cookie of a session instead.
+func (g *Guard) allowToken(r *http.Request, s Scope) error {
+	if s == Change && !g.AcceptsTokens() {
+		return noTokens()
+	}
+	found, err := g.Tokens.bearer(r, s)
+	if r.Header.Get("Authorization") == "" {
+		if session := g.sessionToken(r); session != nil {
+			found, err = session, nil
 		}
-		return &Denied{http.StatusUnauthorized, fmt.Sprintf("%s; on the server, matchwire token NAME %s creates one and "+
-			"shows the lines for the file that api_tokens in the config names", text, s)}
+	}
+	switch {
+	case err != nil:
+		return err
 	case !found.has(s):
-		return &Denied{http.StatusForbidden, fmt.Sprintf("the API token %s has the scopes %s: want %s", found.Name,
-			joined(found.Scopes), s)}
+		return found.lacks(s)
 	}
 	return nil
+}
+
+// noTokens returns the error of a server that has no API tokens.
+func noTokens() error {
+	return &Denied{http.StatusForbidden, "this server accepts no changes: start it with MATCHWIRE_API_TOKEN, or with " +
+		"api_tokens in the config"}
+}
+
+// lacks returns the error for a token without a scope.
+func (t *Token) lacks(s Scope) error {
+	return &Denied{http.StatusForbidden, fmt.Sprintf("the API token %s has the scopes %s: want %s", t.Name,
+		joined(t.Scopes), s)}
 }
 
 // has reports whether a token has a scope, or has another scope that includes it.

@@ -24,6 +24,7 @@ import (
 	"github.com/matchwire/matchwire/internal/guard"
 	"github.com/matchwire/matchwire/internal/instances"
 	"github.com/matchwire/matchwire/internal/netguard"
+	"github.com/matchwire/matchwire/internal/overview"
 	"github.com/matchwire/matchwire/internal/problem"
 	"github.com/matchwire/matchwire/internal/quota"
 	"github.com/matchwire/matchwire/internal/scheduler"
@@ -38,6 +39,7 @@ type API struct {
 	Boards    scoreboard.Boards
 	Traces    *trace.Store
 	Instances *instances.Registry
+	Pipeline  *overview.Reader
 	Dead      deadletters.OnBroker
 	Publisher broker.Publisher
 	// Rebuild rebuilds the store of a consumer in Rebuildable. It calls progress for each event, and returns the
@@ -82,8 +84,13 @@ func (a *API) Handler() http.Handler {
 		"GET /api/trace/{id}":          a.require(guard.Operate, a.trace),
 		"POST /api/rebuild/{consumer}": a.change(a.rebuild),
 		"GET /api/instances":           a.require(guard.Operate, a.instances),
+		"GET /api/pipeline":            a.require(guard.Operate, a.pipeline),
 		"POST /api/events":             a.change(a.emit),
 		"GET /api/openapi.json":        a.openAPI,
+		"GET /api/session":             a.session,
+		"POST /api/session":            a.login,
+		"DELETE /api/session":          a.logout,
+		"/api/session":                 a.methodNotAllowed("GET, POST, DELETE"),
 		"/api/":                        a.notFound,
 		"/api/matches":                 a.methodNotAllowed("GET, POST"),
 		"/api/matches/{id}":            a.methodNotAllowed("GET, DELETE"),
@@ -91,6 +98,7 @@ func (a *API) Handler() http.Handler {
 		"/api/scoreboard/{id}":         a.methodNotAllowed("GET"),
 		"/api/trace/{id}":              a.methodNotAllowed("GET"),
 		"/api/instances":               a.methodNotAllowed("GET"),
+		"/api/pipeline":                a.methodNotAllowed("GET"),
 		"/api/events":                  a.methodNotAllowed("POST"),
 		"/api/rebuild/{consumer}":      a.methodNotAllowed("POST"),
 		"/api/openapi.json":            a.methodNotAllowed("GET"),

@@ -121,3 +121,22 @@ func (a *API) instances(w http.ResponseWriter, r *http.Request) error {
 		Instances []instances.Instance `json:"instances"`
 	}{append([]instances.Instance{}, all...)}) // [], not null, if there are none
 }
+
+// Default and maximum numbers of sources in an overview of the pipeline.
+const defaultSources, maxSources = 50, 200
+
+// pipeline returns the overview of the pipeline. Calls within a second share one.
+func (a *API) pipeline(w http.ResponseWriter, r *http.Request) error {
+	n, err := intParam(r, "sources", defaultSources, maxSources)
+	if err != nil {
+		return err
+	}
+	body, err := a.recent.get(r.Context(), "pipeline "+strconv.Itoa(n), func(ctx context.Context) ([]byte, error) {
+		return json.Marshal(a.Pipeline.Read(ctx, n))
+	})
+	if err != nil {
+		return err
+	}
+	writeBody(w, http.StatusOK, body)
+	return nil
+}

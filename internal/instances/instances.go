@@ -41,6 +41,9 @@ type Instance struct {
 	Started time.Time `json:"started"`
 	Status  string    `json:"status"` // as on /healthz: pass, warn or fail
 	Issues  []string  `json:"troubles,omitempty"`
+	// Consumers are the consumers that the process runs. Earlier versions of matchwire announce none.
+	Consumers []Consumer `json:"consumers,omitempty"`
+	Clients   *int       `json:"clients,omitempty"` // connected to the streams; nil without the role fanout
 
 	// SilentSeconds is the time since the last announcement, in seconds.
 	// [Registry.List] sets it.
@@ -50,6 +53,13 @@ type Instance struct {
 	// nil if a process with the key of the registry has signed it recently. It is [ErrNoKey] if the registry
 	// has no key. [Registry.List] sets it.
 	Untrusted error `json:"-"`
+}
+
+// A Consumer is a consumer, or the role parser or scheduler, in a process.
+type Consumer struct {
+	Name    string  `json:"name"`
+	Handled int     `json:"handled"` // messages handled since the start
+	Rate    float64 `json:"rate"`    // messages handled per second, since the previous announcement
 }
 
 // SilentFor returns the time since the last announcement.

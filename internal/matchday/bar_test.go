@@ -2,12 +2,15 @@ package matchday
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"strings"
 	"testing"
 
+	"github.com/matchwire/matchwire/broker"
+	"github.com/matchwire/matchwire/consumers"
 	"github.com/matchwire/matchwire/consumers/notify"
 	"github.com/matchwire/matchwire/event"
 )
@@ -115,5 +118,22 @@ func TestInbox(t *testing.T) {
 	}
 	if got := titles(); len(got) != 50 || got[0] != "59" || got[49] != "10" {
 		t.Errorf("%d alerts, from %s to %s, want 50 from 59 to 10", len(got), got[0], got[len(got)-1])
+	}
+}
+
+// The first goal of the day becomes a dead letter of the site of a club. When it is replayed, the site accepts it.
+func TestDeadLetterOfTheDay(t *testing.T) {
+	t.Parallel()
+	c, err := newClubSite(consumers.Host{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	goal := event.Event{Type: "soccer.mls.goal", Data: event.Data{Player: "Sebastian Giovinco"}}
+	err = c.Handle(t.Context(), goal)
+	if !errors.Is(err, broker.ErrPermanent) || !strings.Contains(err.Error(), "Sebastian Giovinco") {
+		t.Errorf("the first goal: error %v, want a permanent error that names the player", err)
+	}
+	if err := c.Handle(t.Context(), goal); err != nil {
+		t.Errorf("the replayed goal: error %v, want none", err)
 	}
 }

@@ -29,6 +29,7 @@ type Demo struct {
 	Config   pipeline.Config      // its sources are not polled
 	Fixtures []*recording.Fixture // played at the same time; nil means the match day that matchwire contains
 	Speed    float64              // as a multiple of the recorded speed; 0 means no pauses
+	APIToken string               // for the operator of the demo; see [pipeline.Pipeline]
 	Plugins  []consumers.Plugin
 	Log      *slog.Logger
 
@@ -59,6 +60,8 @@ func (d Demo) Run(ctx context.Context) error {
 		if d.Config.Consumers, err = inboxConsumers(plugins); err != nil {
 			return err
 		}
+		plugins = append(plugins, consumers.Plugin{Name: clubSite, New: newClubSite})
+		d.Config.Consumers[clubSite] = strictyaml.Raw{}
 	}
 	console := func(consumers.Host) (consumers.Consumer, error) {
 		return consumers.Consumer{Keys: []string{"#"}, Handle: func(_ context.Context, e event.Event) error {
@@ -74,6 +77,7 @@ func (d Demo) Run(ctx context.Context) error {
 	d.Config.Sources = nil
 	p := pipeline.New(d.Config, pipeline.Servers{}, d.Log, plugins)
 	listening := make(chan struct{})
+	p.APIToken = d.APIToken
 	p.OnListen = func(at net.Addr) {
 		d.OnListen(at)
 		close(listening)

@@ -18,6 +18,7 @@ import (
 	"github.com/matchwire/matchwire/consumers"
 	"github.com/matchwire/matchwire/consumers/exec"
 	"github.com/matchwire/matchwire/event"
+	"github.com/matchwire/matchwire/internal/overview"
 	"github.com/matchwire/matchwire/internal/scheduler"
 	"github.com/matchwire/matchwire/internal/strictyaml"
 	"github.com/matchwire/matchwire/parser/poll"
@@ -90,6 +91,55 @@ func subscriptions(all map[string]consumers.Consumer, s *scheduler.Scheduler) (f
 	return append(found, s.Consumer().Subscription(schedulerName))
 }
 
+// pollSubscription is the subscription of the parsers.
+func pollSubscription() broker.Subscription {
+	return broker.Subscription{
+		Queue: broker.TaskQueue(poll.PagePoll), Exchange: broker.Tasks, Patterns: []string{poll.PagePoll},
+	}
+}
+
+// plan returns the overview of a pipeline with the given consumers, without a state. If a recording replaces the
+// polls, the pipeline has no schedule.
+func plan(all map[string]consumers.Consumer, replay bool) overview.Overview {
+	found := append(subscriptions(all, &scheduler.Scheduler{}), pollSubscription())
+	if replay {
+		found = found[:len(all)]
+	}
+	o := overview.New(found, func(queue string) string {
+		if queue == pollSubscription().Queue {
+			return string(RoleParser)
+		}
+		return strings.TrimPrefix(queue, consumers.QueueName(""))
+	})
+	if replay {
+		o.Sources.Replay, o.Exchanges = true, o.Exchanges[:1] // without tasks
+	}
+	return o
+}
+
+// Plan returns the overview of a pipeline with this config, without a state.
+func (c Config) Plan(plugins []consumers.Plugin) (overview.Overview, error) {
+	all, _, err := newConsumers(c, plugins, true, nil, slog.New(slog.DiscardHandler))
+	if err != nil {
+		return overview.Overview{}, err
+	}
+	lib, err := c.Library()
+	if err != nil {
+		return overview.Overview{}, UsageError(err)
+	}
+	sources, err := c.addSources(lib)
+	if err != nil {
+		return overview.Overview{}, err
+	}
+	o := plan(all, false)
+	o.Sources.Count = len(sources)
+	for _, s := range sources {
+		o.Sources.List = append(o.Sources.List,
+			overview.Source{ID: s.ID, URL: s.URL, Profile: s.Profile, By: scheduler.ByConfig})
+	}
+	return o, nil
+}
+
 // A BrokerObject is an exchange, a queue or a binding on RabbitMQ.
 type BrokerObject = rabbit.Object
 
@@ -110,10 +160,7 @@ func (p *Pipeline) Setup(ctx context.Context, report func(BrokerObject)) error {
 	if err := reach(ctx, b); err != nil {
 		return err
 	}
-	polls := broker.Subscription{
-		Queue: broker.TaskQueue(poll.PagePoll), Exchange: broker.Tasks, Patterns: []string{poll.PagePoll},
-	}
-	return b.Setup(ctx, append(subscriptions(all, &scheduler.Scheduler{}), polls), report)
+	return b.Setup(ctx, append(subscriptions(all, &scheduler.Scheduler{}), pollSubscription()), report)
 }
 
 // setupTimeout is the time limit for Setup. Even a cluster declares the queues of many consumers in less time.

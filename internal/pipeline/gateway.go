@@ -120,9 +120,9 @@ func (g Gateway) Run(ctx context.Context) error {
 	}
 	g.Log.Info("serving", "address", at.String())
 	group.Go(func() error {
-		p.announceAs(working, serving, registry, parts.health, instances.Instance{Name: defaultName(),
-			Roles: []string{"gateway"}, Address: advertised(at.String()), TLS: encrypted != nil,
-			Version: Version(), Started: time.Now().UTC()})
+		self := instances.Instance{Name: defaultName(), Roles: []string{"gateway"}, Address: advertised(at.String()),
+			TLS: encrypted != nil, Version: Version(), Started: time.Now().UTC()}
+		p.announceAs(working, serving, registry, parts.health, func() instances.Instance { return self })
 		return nil
 	})
 	if g.OnListen != nil {

@@ -4,13 +4,15 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"golang.org/x/sync/errgroup"
 	"log/slog"
+	"maps"
+	"math"
 	"net"
 	"os"
 	"runtime/debug"
+	"slices"
 	"time"
-
-	"golang.org/x/sync/errgroup"
 
 	"github.com/matchwire/matchwire/internal/instances"
 	"github.com/matchwire/matchwire/internal/monitor"
@@ -51,25 +53,84 @@ func (p *Pipeline) announce(working, serving context.Context, group *errgroup.Gr
 		self.Address = cmp.Or(p.Advertise, advertised(parts.listen))
 		self.TLS = p.config.TLS.Certificate != ""
 	}
-	registry := instances.New(parts.redis, parts.prefix, p.InstanceKey)
+	registry, load := instances.New(parts.redis, parts.prefix, p.InstanceKey), &loads{}
 	group.Go(func() error {
-		p.announceAs(working, serving, registry, parts.health, self)
+		p.announceAs(working, serving, registry, parts.health, func() instances.Instance {
+			self.Consumers, self.Clients = load.of(parts, roles, p.Feed != nil)
+			return self
+		})
 		return nil
 	})
 }
 
-// announceAs announces the process as self, with its current health, until serving ends. When working ends, it
-// announces at once that the process is stopping.
+// announceAs announces the process as the result of self, with its current health, until serving ends. When working
+// ends, it announces at once that the process is stopping.
 func (p *Pipeline) announceAs(
-	working, serving context.Context, registry *instances.Registry, health *monitor.Monitor, self instances.Instance,
+	working, serving context.Context, registry *instances.Registry, health *monitor.Monitor,
+	self func() instances.Instance,
 ) {
 	registry.Announce(serving, working.Done(), p.log, func(ctx context.Context) instances.Instance {
 		if working.Err() != nil {
 			health.Stop()
 		}
-		self.Status, self.Issues = monitor.Status(health.Health(ctx))
-		return self
+		i := self()
+		i.Status, i.Issues = monitor.Status(health.Health(ctx))
+		return i
 	})
+}
+
+// loads computes the rates of the consumers in this process.
+type loads struct {
+	at      time.Time
+	handled map[string]int // at this time, by name of the consumer
+}
+
+// of returns the consumers that the roles of this process run, and the number of clients of the streams. The number is
+// nil without the role fanout. If a recording replaces the polls, no scheduler runs.
+func (l *loads) of(parts *roleParts, roles []Role, replay bool) (all []instances.Consumer, clients *int) {
+	families, err := parts.metrics.Gather()
+	if err != nil {
+		return nil, nil
+	}
+	handled := map[string]int{}
+	if slices.Contains(roles, RoleConsumers) {
+		for name := range parts.consumers {
+			handled[name] = 0
+		}
+	}
+	for _, r := range []Role{RoleParser, RoleScheduler} {
+		if slices.Contains(roles, r) && !(replay && r == RoleScheduler) {
+			handled[string(r)] = 0
+		}
+	}
+	for _, f := range families {
+		for _, m := range f.GetMetric() {
+			labels := map[string]string{}
+			for _, l := range m.GetLabel() {
+				labels[l.GetName()] = l.GetValue()
+			}
+			switch f.GetName() {
+			case "matchwire_consumer_events_total":
+				if labels["outcome"] == "done" {
+					handled[labels["consumer"]] = int(m.GetCounter().GetValue())
+				}
+			case "matchwire_polls_total":
+				handled[string(RoleParser)] += int(m.GetCounter().GetValue())
+			case "matchwire_fanout_connections":
+				clients = new(int(m.GetGauge().GetValue()))
+			}
+		}
+	}
+	now := time.Now()
+	for _, name := range slices.Sorted(maps.Keys(handled)) {
+		c := instances.Consumer{Name: name, Handled: handled[name]}
+		if !l.at.IsZero() {
+			c.Rate = math.Round(10*float64(c.Handled-l.handled[name])/now.Sub(l.at).Seconds()) / 10
+		}
+		all = append(all, c)
+	}
+	l.at, l.handled = now, handled
+	return all, clients
 }
 
 const listTimeout = 3 * time.Second

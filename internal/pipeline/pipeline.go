@@ -32,6 +32,7 @@ import (
 	"github.com/matchwire/matchwire/internal/metrics"
 	"github.com/matchwire/matchwire/internal/monitor"
 	"github.com/matchwire/matchwire/internal/outbox"
+	"github.com/matchwire/matchwire/internal/overview"
 	"github.com/matchwire/matchwire/internal/quota"
 	"github.com/matchwire/matchwire/internal/scheduler"
 	"github.com/matchwire/matchwire/internal/trace"
@@ -427,9 +428,14 @@ func (p *Pipeline) startAPI(_ context.Context, _ *errgroup.Group, parts *rolePar
 	if err := p.checkPublic("scoreboards", p.address()); err != nil {
 		return err
 	}
+	registry := instances.New(parts.redis, parts.prefix, "")
 	api := &httpapi.API{
 		Schedule: parts.schedule, Profiles: parts.library, Boards: scoreboard.NewBoards(parts.redis, parts.prefix),
-		Traces: traceStore(p.config, parts.redis), Instances: instances.New(parts.redis, parts.prefix, ""),
+		Traces: traceStore(p.config, parts.redis), Instances: registry,
+		Pipeline: &overview.Reader{
+			Plan: p.plan(parts), Broker: parts.broker, Schedule: parts.schedule,
+			Outboxes: outbox.NewStore(parts.redis, parts.prefix), Instances: registry, Log: p.log,
+		},
 		Dead:      deadletters.OnBroker{Broker: parts.broker, Consumers: slices.Sorted(maps.Keys(parts.consumers))},
 		Publisher: parts.broker, Rebuildable: rebuildable(parts.consumers),
 		Rebuild: func(ctx context.Context, consumer string, progress func()) (int, error) {
@@ -448,6 +454,13 @@ func (p *Pipeline) startAPI(_ context.Context, _ *errgroup.Group, parts *rolePar
 	}
 	parts.serves, parts.emits = true, true
 	return nil
+}
+
+// plan returns the overview of the pipeline, without a state.
+func (p *Pipeline) plan(parts *roleParts) overview.Overview {
+	o := plan(parts.consumers, p.Feed != nil)
+	o.Embedded = p.servers.Embedded()
+	return o
 }
 
 func (p *Pipeline) startScheduler(ctx context.Context, group *errgroup.Group, parts *roleParts) error {

@@ -65,7 +65,10 @@ func (p *Pipeline) newGuard(listen string) (*guard.Guard, error) {
 		return nil, err
 	}
 	tokens, err := p.tokens()
-	return &guard.Guard{Local: loopback(listen), Hosts: p.config.Hosts, Streams: keys, Tokens: tokens}, err
+	return &guard.Guard{
+		Local: loopback(listen), Hosts: p.config.Hosts, Streams: keys, Tokens: tokens,
+		Sessions: guard.NewSessions(p.InstanceKey, p.config.Namespace),
+	}, err
 }
 
 // tokens returns p.APIToken and the tokens in the file that api_tokens names in the config.

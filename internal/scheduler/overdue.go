@@ -87,6 +87,11 @@ func (s *Schedule) Overdue(ctx context.Context) (entries []Entry, count int, err
 	return entries, count, nil
 }
 
+// IsOverdue reports whether no process has polled the source on time. A stopped source is not overdue.
+func (e *Entry) IsOverdue(now time.Time) bool {
+	return e.Latest.Stopped == "" && now.After(e.polled().Add(e.Interval+overdueAfter))
+}
+
 // claimFor is the time for which no other process handles a claimed source.
 const claimFor = 30 * time.Second
 

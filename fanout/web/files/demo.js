@@ -40,6 +40,7 @@ export function Demo() {
     <div class="speeds" role="group" aria-label=${t("demo.speed")}>
       <span>${t(ended ? "demo.ended" : "demo.text")}</span>
       ${!ended && speeds.map((s) => html`<button type="button" class="choice" key=${s} aria-pressed=${String(s === speed)} onClick=${() => choose(s)}>${s ? `${s}×` : t("demo.pause")}</button>`)}
+      <a class="to-pipeline" href=${new URL("pipeline", root).href}>${t("pipeline")}</a>
       ${failed.value && html`<span role="alert">${failed.value}</span>`}
     </div>
     ${alerts && html`<details class="inbox" open><summary>${t("demo.inbox")} <span class="count">${alerts.length}</span></summary>

@@ -52,7 +52,7 @@ export function chipOf(m) {
   return { live: rank(m.match.status) === 0, text: scheduled ? kickOffText(m.match.start) : statusText(m), clock: m.match.status === "live", replay: !!m.replay };
 }
 
-// Chip is the status of a match, with its clock and the age of the clock.
+// Chip is the status of a match, with its clock and the time since its last change.
 export function Chip({ live, text, clock, replay, view }) {
   return html`<p class=${"chip" + (live ? " live" : "")}>
     ${live && html`<span class="pulse" aria-hidden="true"></span>`}
@@ -62,10 +62,11 @@ export function Chip({ live, text, clock, replay, view }) {
   </p>`;
 }
 
-// Clock is the ticking clock of a match, with the age of the reading. Only its texts change with the time.
+// Clock is the ticking clock of a match, with the time since its last change. The stream has events only, so it does not
+// say when a source without changes was last read. Only the texts of Clock change with the time.
 function Clock({ view }) {
   const text = useComputed(() => view.value.m && clockText(view.value.m));
-  const age = useComputed(() => (!view.value.m || view.value.m.replay ? "" : t("read", { ago: agoText(view.value.m.updated) })));
+  const age = useComputed(() => (!view.value.m || view.value.m.replay ? "" : t("changed", { ago: agoText(view.value.m.updated) })));
   return html`<b class="clock">${text}</b> <span class="age">${age}</span>`;
 }
 

@@ -24,7 +24,7 @@ export function Controls({ model, extra, inMatch }) {
     ${!inMatch && html`<${Sports} model=${model} />`}
     <div class="tools">
       ${!inMatch && html`<label class="search"><${Shape} name="search" /><span class="sr">${t("search")}</span>
-        <input type="search" id="search" placeholder=${t("search")} value=${setting.q.value} maxlength="200" onInput=${(e) => change({ q: e.target.value })} /></label>`}
+        <input type="search" id="search" placeholder=${t("search.hint")} value=${setting.q.value} maxlength="200" onInput=${(e) => change({ q: e.target.value })} /></label>`}
       <button type="button" id="open-filter" class="tool" aria-expanded=${String(panel === "filter")} aria-controls="panel" onClick=${() => toggle("filter")}><${Shape} name="sliders" /> ${t("filters")}${filtered > 0 && html` <span class="badge">${filtered}</span>`}</button>
       <button type="button" id="open-settings" class="tool" aria-expanded=${String(panel === "settings")} aria-controls="panel" onClick=${() => toggle("settings")}>${t("settings")}</button>
     </div>

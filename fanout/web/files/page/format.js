@@ -30,7 +30,7 @@ export function kickOffText(time) {
   return at.getFullYear() === today.getFullYear() ? dayAndHours.value(at) : full.value(at);
 }
 
-// agoText returns the age of a reading. Below a minute, it changes in steps of 10 seconds.
+// agoText returns how long ago a time was. Below a minute, it changes in steps of 10 seconds.
 export function agoText(time, at = now.value) {
   const age = Math.max(0, (at - Date.parse(time)) / 1000);
   if (age < 10) return t("now");

@@ -10,7 +10,8 @@ const periods = ["1h", "ht", "2h", "et1", "et_ht", "et2", ...numbered("p", 3), .
 const places = new Map(periods.map((p, n) => [p, n]));
 
 // inOrder returns the incidents in the order in which they happened. The order of the reports may be
-// different. Periods that the page does not know are in the order of their first report.
+// different. Periods that the page does not know are in the order of their first report. An incident without a clock
+// stays behind the incident that was reported before it.
 export function inOrder(incidents) {
   let names = places;
   for (const i of incidents) {
@@ -31,7 +32,9 @@ export function inOrder(incidents) {
     for (let n = 0; n < 7; n++) if ((a[n] ?? 0) !== (b[n] ?? 0)) return (a[n] ?? 0) - (b[n] ?? 0);
     return 0;
   };
-  return incidents.map((i) => [i, place(i)]).sort(before).map(([i]) => i);
+  let latest = [-1];
+  const placed = (i) => (latest = i.clock || i.kind === "match_start" || i.kind === "match_end" ? place(i) : latest);
+  return incidents.map((i) => [i, placed(i)]).sort(before).map(([i]) => i);
 }
 
 // rows returns the incidents that the timeline shows, the retracted ones among them, in the order in

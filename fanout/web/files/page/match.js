@@ -116,7 +116,7 @@ function Lineups({ m }) {
   </div>`)}</div></section>`;
 }
 
-// About lists facts about the match and the latest reading.
+// About lists facts about the match and its last change.
 function About({ m }) {
   const facts = [
     [t("league.label"), m.league], m.match.start && [t("start.label"), fullText(m.match.start)], [t("status.label"), capital(statusName(m.match.status))],

@@ -111,7 +111,7 @@ export class Model {
     });
   }
 
-  // apply applies an event.
+  // apply applies an event. Backfill is no news: it happened before the first reading.
   apply(event) {
     const id = event.data.match?.id;
     const before = id && this.matches.get(id);
@@ -122,13 +122,13 @@ export class Model {
     const change = this.#dirty.get(id) ?? { marks: [], scored: "", moved: false, missed: 0 };
     this.#dirty.set(id, change);
     const d = event.data;
-    if (d.incident && shown(d.kind)) {
+    if (d.incident && shown(d.kind) && (late || !d.backfill)) {
       change.marks.push([d.incident, late ? "missed" : d.action === "new" ? "new" : "changed"]);
       if (late) change.missed++;
     }
     if (!before || placeOf(before) !== placeOf(m)) change.moved = true;
-    for (const side of ["home", "away"]) if ((m.score?.[side] ?? 0) > (before?.score?.[side] ?? 0) && before) change.scored = side;
-    if (this.#listeners.length && this.#news.length < 1000) this.#news.push({ event, before, after: m, late });
+    if (!d.backfill) for (const side of ["home", "away"]) if ((m.score?.[side] ?? 0) > (before?.score?.[side] ?? 0) && before) change.scored = side;
+    if (!d.backfill && this.#listeners.length && this.#news.length < 1000) this.#news.push({ event, before, after: m, late });
     if (!this.#scheduled) {
       this.#scheduled = true;
       // A hidden page has no frames.

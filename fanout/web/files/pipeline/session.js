@@ -1,0 +1,58 @@
+// The session of the operator, who enters an API token once.
+import { html, signal, useState } from "../dist/preact.js";
+import { call } from "./api.js";
+import { Dialog } from "./dialog.js";
+
+// session is what the operator may do: scopes, and login, which is true if the server accepts API tokens.
+export const session = signal({ scopes: [], login: false });
+
+// mayChange reports whether the operator may act.
+export const mayChange = () => session.value.scopes.includes("change");
+
+// open is true while the dialog for the token is open.
+export const open = signal(false);
+
+// load asks the server what the operator may do.
+export async function load() {
+  session.value = await call("GET", ["session"]);
+}
+
+async function logout(done) {
+  await call("DELETE", ["session"]);
+  await load();
+  done("Logged out.");
+}
+
+// Account is the button in the header. done shows a result.
+export function Account({ done }) {
+  if (!session.value.login) return html`<span class="small">No API token: view only</span>`;
+  return mayChange() ? html`<button type="button" onClick=${() => logout(done).catch((error) => done(error.message))}>Log out</button>`
+    : html`<button type="button" onClick=${() => { open.value = true; }}>Log in</button>`;
+}
+
+// Login asks for the API token. The page stores the token nowhere: it gets a cookie that scripts cannot read.
+export function Login({ done }) {
+  const [error, fail] = useState("");
+  const submit = async (e) => {
+    e.preventDefault();
+    const field = e.target.elements.token;
+    try {
+      await call("POST", ["session"], { token: field.value.trim() });
+      field.value = "";
+      await load();
+      open.value = false;
+      done(mayChange() ? "Logged in for 8 hours." : "Logged in for 8 hours. The token does not allow changes.");
+    } catch (reason) {
+      fail(/Bearer/.test(reason.message) ? "The server does not know this token." : reason.message);
+      field.select();
+    }
+  };
+  return html`<${Dialog} title="Log in" close=${() => { open.value = false; }}>
+    <form class="login" onSubmit=${submit}>
+      <label class="field"><span>API token</span><input type="password" name="token" id="token" autocomplete="off" required aria-describedby="token-help" /></label>
+      <p class="small" id="token-help">“matchwire token NAME change” creates a token. It is sent once, and not stored. The session ends after 8 hours.</p>
+      ${error && html`<p class="note warn" role="alert">${error}</p>`}
+      <p class="actions"><button type="submit">Log in</button></p>
+    </form>
+  </${Dialog}>`;
+}
