@@ -142,12 +142,16 @@ func (g *Guard) Login(r *http.Request) (*http.Cookie, time.Time, error) {
 	return newCookie(r, g.Sessions.start(t, expires), int(SessionLifetime.Seconds())), expires, nil
 }
 
-// Logout ends the session of a request, and returns the cookie that replaces its cookie.
-func (g *Guard) Logout(r *http.Request) *http.Cookie {
-	if cookie, err := r.Cookie(sessionCookie); err == nil && g.sessionToken(r) != nil {
-		g.Sessions.end(cookie.Value)
+// Logout ends the session of a request, and returns the cookie that replaces its cookie. It returns a *[Denied] if the
+// request has no session.
+func (g *Guard) Logout(r *http.Request) (*http.Cookie, error) {
+	empty := newCookie(r, "", -1)
+	cookie, err := r.Cookie(sessionCookie)
+	if err != nil || g.sessionToken(r) == nil {
+		return empty, &Denied{http.StatusUnauthorized, "the request has no valid session"}
 	}
-	return newCookie(r, "", -1)
+	g.Sessions.end(cookie.Value)
+	return empty, nil
 }
 
 // newCookie returns a session cookie that is valid for some seconds.

@@ -172,7 +172,10 @@ func TestSessionEnds(t *testing.T) {
 		t.Error("the session of a removed token is valid")
 	}
 	second := login(t, g, secret)
-	gone := g.Logout(with(http.MethodDelete, cookie))
+	gone, err := g.Logout(with(http.MethodDelete, cookie))
+	if _, again := g.Logout(with(http.MethodDelete, cookie)); err != nil || again == nil {
+		t.Errorf("logout: error %v, and %v the second time; want an error only then", err, again)
+	}
 	if valid(g, cookie) || !valid(g, second) || gone.MaxAge >= 0 || gone.Value != "" {
 		t.Errorf("after a logout: first session valid %v, second %v, cookie %+v; want false, true and an empty cookie",
 			valid(g, cookie), valid(g, second), gone)

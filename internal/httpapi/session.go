@@ -32,7 +32,11 @@ func (a *API) login(w http.ResponseWriter, r *http.Request) error {
 
 // logout ends the session of the client.
 func (a *API) logout(w http.ResponseWriter, r *http.Request) error {
-	http.SetCookie(w, a.Guard.Logout(r))
+	cookie, err := a.Guard.Logout(r)
+	http.SetCookie(w, cookie)
+	if err != nil {
+		return err
+	}
 	w.WriteHeader(http.StatusNoContent)
 	return nil
 }
