@@ -19,7 +19,7 @@ PACKAGES ?= 3
 DIST ?= dist
 
 # The folders of the modules of this repository, except tools.
-MODULES = . contract contract/chart bench/fanout examples/go tools/release
+MODULES = . contract contract/chart bench/fanout examples/go examples/bot tools/release
 
 golangci_lint = go tool -modfile=$(CURDIR)/tools/go.mod golangci-lint
 with_servers = go run ./internal/testenv/with-servers

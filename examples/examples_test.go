@@ -120,11 +120,13 @@ func TestKilledProgramIsRestarted(t *testing.T) {
 	}
 }
 
-// The tests of the Go module pass.
-func TestGoModule(t *testing.T) {
+// The tests of the Go modules pass.
+func TestGoModules(t *testing.T) {
 	testenv.NotShort(t)
-	if out, err := exec.Command("go", "test", "-C", "go", "./...").CombinedOutput(); err != nil {
-		t.Errorf("go test: %v\n%s", err, out)
+	for _, module := range []string{"go", "bot"} {
+		if out, err := exec.Command("go", "test", "-C", module, "./...").CombinedOutput(); err != nil {
+			t.Errorf("go test in %s: %v\n%s", module, err, out)
+		}
 	}
 }
 
