@@ -15,9 +15,11 @@ SEASON_GOGC ?= 400
 # Number of packages to test at the same time. It can exceed the number of cores, because many tests
 # wait for a server.
 PACKAGES ?= 3
+# The folder for the package of make npm.
+DIST ?= dist
 
 # The folders of the modules of this repository, except tools.
-MODULES = . contract contract/chart bench/fanout examples/go tools/release
+MODULES = . contract contract/chart bench/fanout examples/go examples/bot tools/release
 
 golangci_lint = go tool -modfile=$(CURDIR)/tools/go.mod golangci-lint
 with_servers = go run ./internal/testenv/with-servers
@@ -31,7 +33,7 @@ export GORACE = atexit_sleep_ms=100
 # The garbage collector would use a sixth of the CPU time of the tests.
 short test cases: export GOGC = 300
 
-.PHONY: help short test cases full restarts lint vulncheck licences chaos season fuzz cross hostile page size release bench-fanout update upgrade manifests
+.PHONY: help short test cases full restarts lint vulncheck licences chaos season fuzz cross hostile page size release npm bench-fanout update upgrade manifests
 
 help: ## List the targets.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -106,6 +108,12 @@ manifests: ## Replace deploy/kubernetes/matchwire.yaml after a change of the Hel
 
 release: ## Build the files of a release in dist, with the version VERSION if it is set. Nothing is published.
 	go run -C tools/release . -version "$(VERSION)"
+
+npm: ## Pack the JavaScript client as an npm package in DIST, with the version VERSION if it is set. Nothing is published.
+	@dir=$$(mktemp -d) && trap 'rm -rf "$$dir"' EXIT && \
+	cp -R fanout/web/files/. LICENSE "$$dir" && mkdir -p $(DIST) && \
+	cd "$$dir" && npm pkg set version=$(or $(VERSION:v%=%),0.0.0-dev-$(shell git rev-parse --short HEAD)) && \
+	npm pack --pack-destination $(abspath $(DIST))
 
 bench-fanout: ## Compare fan-out with other servers (half an hour on an idle machine).
 	$(with_servers) go run -C bench/fanout .

@@ -1,4 +1,4 @@
-// Package examples_test builds the examples and runs each of them with a real broker.
+// Package examples_test builds the examples and runs each of them with a real broker or a fan-out node.
 package examples_test
 
 import (
@@ -120,11 +120,13 @@ func TestKilledProgramIsRestarted(t *testing.T) {
 	}
 }
 
-// The tests of the Go module pass.
-func TestGoModule(t *testing.T) {
+// The tests of the Go modules pass.
+func TestGoModules(t *testing.T) {
 	testenv.NotShort(t)
-	if out, err := exec.Command("go", "test", "-C", "go", "./...").CombinedOutput(); err != nil {
-		t.Errorf("go test: %v\n%s", err, out)
+	for _, module := range []string{"go", "bot"} {
+		if out, err := exec.Command("go", "test", "-C", module, "./...").CombinedOutput(); err != nil {
+			t.Errorf("go test in %s: %v\n%s", module, err, out)
+		}
 	}
 }
 
@@ -172,13 +174,16 @@ func install(t *testing.T, dir string) {
 	if err := os.CopyFS(to, os.DirFS("javascript")); err != nil {
 		t.Fatal(err)
 	}
+	npmInstall(t, to)
+}
+
+// npmInstall installs the dependencies of the package in a folder.
+func npmInstall(t *testing.T, dir string) {
+	t.Helper()
 	cmd := exec.Command("npm", "install", "--no-audit", "--no-fund")
-	cmd.Dir = to
+	cmd.Dir = dir
 	if out, err := cmd.CombinedOutput(); err != nil {
-		if os.Getenv(testenv.Require) != "1" {
-			t.Skipf("npm install: %v\n%s", err, out)
-		}
-		t.Fatalf("npm install: %v\n%s", err, out)
+		testenv.Missing(t, fmt.Sprintf("npm install: %v\n%s", err, out))
 	}
 }
 

@@ -12,6 +12,7 @@ import (
 	"os"
 	"path"
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -51,7 +52,7 @@ func get(t *testing.T, target string, header ...string) response {
 // Each file has a strict policy, a type and a tag. The pages contain no scripts or styles of their own.
 func TestFiles(t *testing.T) {
 	err := fs.WalkDir(web.Files(), ".", func(name string, d fs.DirEntry, err error) error {
-		if ext := path.Ext(name); err != nil || d.IsDir() || ext == ".md" || ext == ".mjs" {
+		if err != nil || d.IsDir() || slices.Contains([]string{".json", ".md", ".mjs"}, path.Ext(name)) {
 			return err
 		}
 		target := "/" + name
