@@ -33,7 +33,7 @@ export GORACE = atexit_sleep_ms=100
 # The garbage collector would use a sixth of the CPU time of the tests.
 short test cases: export GOGC = 300
 
-.PHONY: help short test cases full restarts lint vulncheck licences chaos season fuzz cross hostile page size release npm bench-fanout update upgrade manifests
+.PHONY: help short test cases full restarts lint vulncheck licences chaos season fuzz cross hostile page size release npm bench-fanout update upgrade manifests screenshot
 
 help: ## List the targets.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -85,6 +85,11 @@ hostile: ## Test how much memory and time hostile pages need (minutes).
 
 page: ## Measure the live page with 500 matches in Chromium, and print the figures (minutes).
 	MATCHWIRE_SCALE=full go test -count 1 -timeout 30m -run '^TestScale$$' -v ./fanout/web
+
+screenshot: ## Replace the screenshot in the README with one of the test of the live page.
+	@dir=$$(mktemp -d) && trap 'rm -rf "$$dir"' EXIT && \
+	MATCHWIRE_SCREENSHOTS=$$dir $(with_servers) go test -count 1 -run '^TestLook$$' ./fanout/web && \
+	cp "$$dir/list-1280-light.png" docs/live-page.png
 
 fuzz: ## Run each fuzz target for FUZZTIME.
 	@grep -rHo --include='*_test.go' '^func Fuzz[A-Za-z0-9]*' . | while IFS=: read -r file target; do \
