@@ -53,10 +53,13 @@ func (s stream) follow(ctx context.Context, cursor string, handle func(context.C
 		header.Set("Authorization", "Bearer "+s.token)
 	}
 	conn, response, err := websocket.DefaultDialer.DialContext(ctx, u.String(), header)
-	if response != nil && err != nil {
-		return refused(response)
+	if response != nil {
+		defer response.Body.Close()
 	}
-	if err != nil {
+	switch {
+	case err != nil && response != nil:
+		return refused(response)
+	case err != nil:
 		return err
 	}
 	defer conn.Close()

@@ -1,6 +1,7 @@
 package web_test
 
 import (
+	"fmt"
 	"testing"
 	"time"
 
@@ -146,6 +147,35 @@ func TestRefusal(t *testing.T) {
 		}));`)
 	if want := `topic pattern "soccer.mls.gaol": soccer has no kind "gaol"; did you mean "goal"?`; got != want {
 		t.Errorf("the reason is %q, want %q", got, want)
+	}
+}
+
+// After a callback closes the stream, live.js reports no other state.
+func TestCloseInCallback(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	p := s.open("icon.svg")
+	const script = `const { follow } = await import("/live.js");
+		const names = [], timers = new Set(), set = setTimeout, clear = clearTimeout;
+		globalThis.setTimeout = (f, ms) => {
+			const id = set(() => { timers.delete(id); f(); }, ms);
+			timers.add(id);
+			return id;
+		};
+		globalThis.clearTimeout = (id) => { timers.delete(id); clear(id); };
+		const stream = follow(%q, {
+			snapshot: () => stream.close(),
+			state: (name, seconds) => { names.push(name); if (name === "waiting" && seconds) stream.close(); },
+		});
+		while (!names.includes("ended") || timers.size) await new Promise((done) => set(done, 5));
+		globalThis.setTimeout = set;
+		globalThis.clearTimeout = clear;
+		return names.join(" ");`
+	if got, want := p.run(fmt.Sprintf(script, "/ws")), "connecting ended"; got != want {
+		t.Errorf("after close in snapshot, the states are %q, want %q", got, want)
+	}
+	if got, want := p.run(fmt.Sprintf(script, "/none")), "connecting waiting waiting ended"; got != want {
+		t.Errorf("after close in state, the states are %q, want %q", got, want)
 	}
 }
 

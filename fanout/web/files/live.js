@@ -94,7 +94,7 @@ export function follow(url, options = {}) {
     if ("resumed" in frame) {
       failures = 0;
       if (frame.snapshot) snapshot(frame.snapshot.matches, frame.cursor, !!frame.snapshot.partial);
-      state("live", 0, "");
+      if (!ended) state("live", 0, ""); // snapshot can call close
     } else if (frame.event) {
       event(frame.event, frame.cursor);
     }
@@ -106,8 +106,8 @@ export function follow(url, options = {}) {
     const most = Math.min(30, 2 ** Math.min(failures, 5));
     const pause = least + most * (failures === 0 ? Math.random() : 0.5 + Math.random() / 2);
     failures++;
+    timer = setTimeout(connect, pause * 1000); // before state, which can call close
     state("waiting", Math.ceil(pause), reason);
-    timer = setTimeout(connect, pause * 1000);
   }
 
   // retrySoon shortens the pause of retry.
