@@ -64,13 +64,15 @@ func TestNPMPackage(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, module := range []string{"nodenext", "preserve"} { // preserve is for bundlers such as esbuild
-		run("npx", "tsc", "--noEmit", "--strict", "--target", "es2022", "--module", module, "use.ts", "misuse.ts", "readme.ts")
+		run("npx", "tsc", "--noEmit", "--strict", "--target", "es2022", "--module", module,
+			"use.ts", "misuse.ts", "readme.ts")
 	}
 
 	use := read(t, "testdata/npm/use.ts")
+	exported := regexp.MustCompile(`(?m)^export (\w+) (\w+)`)
 	for _, name := range []string{"live", "matches"} {
 		var values []string // the functions and classes
-		for _, m := range regexp.MustCompile(`(?m)^export (\w+) (\w+)`).FindAllStringSubmatch(read(t, "files/"+name+".d.ts"), -1) {
+		for _, m := range exported.FindAllStringSubmatch(read(t, "files/"+name+".d.ts"), -1) {
 			if m[1] == "function" || m[1] == "class" {
 				values = append(values, m[2])
 			}
