@@ -159,7 +159,9 @@ func (o Overview) loadText(c Consumer) string {
 }
 
 // mermaidShapes holds the characters around the text of a node.
-var mermaidShapes = map[shape][2]string{box: {"[", "]"}, page: {"([", "])"}, exchange: {"{{", "}}"}, queue: {"[(", ")]"}}
+var mermaidShapes = map[shape][2]string{
+	box: {"[", "]"}, page: {"([", "])"}, exchange: {"{{", "}}"}, queue: {"[(", ")]"},
+}
 
 // Mermaid returns the overview as a flowchart for Mermaid.
 func (o Overview) Mermaid() string {

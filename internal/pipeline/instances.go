@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"fmt"
-	"golang.org/x/sync/errgroup"
 	"log/slog"
 	"maps"
 	"math"
@@ -13,6 +12,8 @@ import (
 	"runtime/debug"
 	"slices"
 	"time"
+
+	"golang.org/x/sync/errgroup"
 
 	"github.com/matchwire/matchwire/internal/instances"
 	"github.com/matchwire/matchwire/internal/monitor"

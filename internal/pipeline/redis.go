@@ -70,7 +70,7 @@ func (s Servers) openRedis(
 func withLoginAdvice(err error) error {
 	var reply redis.Error
 	if errors.As(err, &reply) && (redis.HasErrorPrefix(reply, "NOAUTH") || redis.HasErrorPrefix(reply, "WRONGPASS")) {
-		return UsageError(fmt.Errorf("Redis refuses the login: %w%s", err, advice(reply)))
+		return UsageError(fmt.Errorf("the Redis server refuses the login: %w%s", err, advice(reply)))
 	}
 	return nil
 }
