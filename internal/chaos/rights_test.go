@@ -351,8 +351,8 @@ func (g *guarded) operate(correct func() bool) {
 	if err := json.Unmarshal([]byte(out), &emitted); err != nil {
 		g.Fatal(err)
 	}
-	if out := operator("ps"); strings.Count(out, "\n") != 6 { // a heading and 5 processes
-		g.Errorf("ps does not print a heading and 5 processes:\n%s", out)
+	if out := operator("ps"); strings.Count(out, "\n") != 7 { // a heading and 6 processes
+		g.Errorf("ps does not print a heading and 6 processes:\n%s", out)
 	}
 	testenv.Eventually(g.T, func() bool {
 		cmd := exec.Command(g.program, "--config", g.config, "trace", emitted.TID)
@@ -447,7 +447,7 @@ func (g *guarded) refuses() {
 		"consumers": {{"hset", state, "f", "v"}, {"hset", sources, "f", "v"}, {"rpush", "mw:{m}:outbox", "v"}},
 		"fanout":    {{"hset", board, "f", "v"}, {"hget", state, "f"}, {"hget", "mw:push:{site}", "f"}},
 		"api":       {{"hset", board, "f", "v"}, {"hset", "mw:notify:hook:{i}", "f", "v"}, {"get", "mw:handled:hook:e"}},
-		"gateway":   {{"hset", "mw:{instances}", "f", "v"}, {"hget", board, "f"}},
+		"gateway":   {{"hset", sources, "f", "v"}, {"hget", board, "f"}},
 		"operator":  {{"hset", state, "f", "v"}, {"hget", sources, "f"}, {"rpush", "mw:{m}:outbox", "v"}},
 	} {
 		opts, err := redis.ParseURL(g.secret(user, "redis_url"))

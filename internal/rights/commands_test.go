@@ -35,7 +35,7 @@ var (
 		"internal/scheduler": {"expect", "overdue", "Schedule.setDeadline", "Schedule.Overdue", "Schedule.read"},
 	}
 	outboxes = code{
-		"internal/outbox":      {"*"},
+		"internal/outbox":      {"store.go"},
 		"internal/redisclient": {"confirm"},
 		"internal/scheduler":   {"Schedule.ClaimOverdue"},
 		"parser/poll":          {"saveScript", "Store.Load", "Store.Save"},
@@ -94,6 +94,7 @@ var users = map[string][]code{
 			"index.go",
 		},
 		"internal/instances":   {"list", "Registry.List"},
+		"internal/outbox":      {"waiting.go"},
 		"internal/trace":       {"Store.read", "Store.caused", "Store.resolve"},
 		"consumers/scoreboard": {"Boards.Get", "Boards.Page", "Boards.listed"},
 		"consumers/notify":     {"addSubscriber", "subscribers.add", "subscribers.remove", "subscribers.limit"},
