@@ -29,6 +29,8 @@ type queue struct {
 	dropped  int              // number of messages dropped because the queue was full
 	dead     []broker.DeadLetter
 	ready    chan struct{} // contains a token when items may contain a message
+
+	forgotten bool // the name is not in Queues
 }
 
 // matches reports whether the queue receives events with the routing key.

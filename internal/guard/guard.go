@@ -79,6 +79,12 @@ func (g *Guard) Allow(r *http.Request, s Scope) error {
 // HasToken reports whether a request has an API token with a scope.
 func (g *Guard) HasToken(r *http.Request, s Scope) bool { return g.Tokens.allow(r, s) == nil }
 
+// HasScope reports whether a token is an API token with a scope.
+func (g *Guard) HasScope(token string, s Scope) bool {
+	found := g.Tokens.find(token)
+	return found != nil && found.has(s)
+}
+
 // Require returns a handler that calls h only if the request may use a scope.
 func (g *Guard) Require(s Scope, h http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

@@ -74,7 +74,7 @@ func CheckSettings(c Config, plugins []consumers.Plugin) error {
 	if _, err := c.requests(); err != nil {
 		return err
 	}
-	_, _, err = newConsumers(c, plugins, false, nil, slog.New(slog.DiscardHandler))
+	_, err = newConsumers(c, plugins, false, nil, slog.New(slog.DiscardHandler))
 	return err
 }
 

@@ -14,6 +14,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/goccy/go-yaml/ast"
@@ -51,6 +52,8 @@ type Config struct {
 	// nil, the default consumers run.
 	Consumers map[string]strictyaml.Raw `yaml:"consumers"`
 	Trace     TraceConfig               `yaml:"trace"`
+	// LogLevel is the lowest level that a process logs: debug, info, warn or error. The flag --log-level overrides it.
+	LogLevel string `yaml:"log_level"`
 	// Listen is the host:port that a process with role fanout or api serves on.
 	// The default is [DefaultListen].
 	Listen string    `yaml:"listen"`
@@ -71,6 +74,8 @@ type Config struct {
 	file        string         // name of the config file; "" if there is none
 	profilesPos strictyaml.Pos // position of the key profiles
 	variables   []string       // names of the environment variables that the config refers to
+	tree        map[string]any // the decoded file
+	inputs      *inputs        // the files that were read; nil if there is no config file
 }
 
 // MetricsConfig holds the settings of the metrics and the health checks.
@@ -248,7 +253,7 @@ func LoadConfig(file string, optional bool) (Config, error) {
 
 // ParseConfig is like [LoadConfig] for a file with the content data. It does not read the file.
 func ParseConfig(file string, data []byte) (Config, error) {
-	c := Config{file: file}
+	c := Config{file: file, inputs: &inputs{files: map[string]bool{file: true}}}
 	if err := checkRenamed(data); err != nil {
 		return c, fmt.Errorf("config %w", strictyaml.InFile(file, err))
 	}
@@ -257,8 +262,11 @@ func ParseConfig(file string, data []byte) (Config, error) {
 	}
 	c.profilesPos = strictyaml.PosAt(data, "profiles")
 	c.variables = strictyaml.EnvNames(data)
+	if err := strictyaml.DecodeLoosely(data, &c.tree); err != nil {
+		return c, fmt.Errorf("config %w", strictyaml.InFile(file, err))
+	}
 	for _, check := range []func([]byte) error{c.checkNamespace, c.checkAliases, c.checkContact,
-		c.checkListen, c.checkRequests, c.TLS.check, c.API.check, c.Fanout.check, c.Gateway.check} {
+		c.checkListen, c.checkLogLevel, c.checkRequests, c.TLS.check, c.API.check, c.Fanout.check, c.Gateway.check} {
 		if err := check(data); err != nil {
 			return c, fmt.Errorf("config %w", strictyaml.InFile(file, err))
 		}
@@ -323,6 +331,16 @@ func (c Config) checkListen(data []byte) error {
 	return nil
 }
 
+func (c Config) checkLogLevel(data []byte) error {
+	if c.LogLevel != "" && !slices.Contains([]string{"debug", "info", "warn", "error"}, c.LogLevel) {
+		return strictyaml.PosAt(data, "log_level").Errorf("%q: want debug, info, warn or error", c.LogLevel)
+	}
+	return nil
+}
+
+// File returns the name of the config file, or "" if there is none.
+func (c Config) File() string { return c.file }
+
 // resolve returns a path in the config relative to the working directory. In the
 // config, paths are relative to the folder of the config file.
 func (c Config) resolve(path string) string {
@@ -330,6 +348,38 @@ func (c Config) resolve(path string) string {
 		return path
 	}
 	return filepath.Join(filepath.Dir(c.file), path)
+}
+
+// input is like resolve, for a file or folder whose content is part of the config.
+func (c Config) input(path string) string {
+	path = c.resolve(path)
+	c.inputs.add(path)
+	return path
+}
+
+// inputs is a set of files and folders.
+type inputs struct {
+	mu    sync.Mutex
+	files map[string]bool
+}
+
+func (in *inputs) add(path string) {
+	if in == nil {
+		return
+	}
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	in.files[path] = true
+}
+
+// all returns the files and folders, sorted.
+func (in *inputs) all() []string {
+	if in == nil {
+		return nil
+	}
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	return slices.Sorted(maps.Keys(in.files))
 }
 
 // slotWait is the maximum time that a worker waits for a rate limit slot. It is short,
@@ -407,7 +457,7 @@ func (c Config) addSource(
 ) (a scheduler.Activation, err error) {
 	file := ""
 	if lib[s.Profile] == nil && filepath.Ext(s.Profile) == ".yaml" {
-		file = c.resolve(s.Profile)
+		file = c.input(s.Profile)
 	}
 	p, err := lib.Find(cmp.Or(file, s.Profile))
 	if err != nil {

@@ -253,7 +253,7 @@ func (s *Source) ownRequest() string {
 func (c Config) requests() (poll.Requests, error) {
 	all := poll.Requests{}
 	add := func(name string, r *RequestConfig, hosts []string) error {
-		request, err := r.request(c.resolve, hosts)
+		request, err := r.request(c.input, hosts)
 		if err != nil {
 			return UsageError(fmt.Errorf("config %w", strictyaml.InFile(c.file, err)))
 		}
