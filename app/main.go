@@ -49,8 +49,8 @@ func Main(options ...Option) {
 
 // signalContext returns a context that ends on SIGINT or SIGTERM. After SIGINT, its cause is
 // [pipeline.ErrInterrupted]. A second SIGINT or SIGTERM kills the process. If standard input is a
-// terminal, SIGHUP is like SIGTERM, because it means that the terminal is gone. Otherwise hangups receives a value after
-// SIGHUP.
+// terminal, SIGHUP is like SIGTERM, because it means that the terminal is gone. Otherwise hangups
+// receives a value after SIGHUP.
 func signalContext() (ctx context.Context, hangups <-chan struct{}) {
 	ctx, cancel := context.WithCancelCause(context.Background())
 	signals := make(chan os.Signal, 1)

@@ -165,7 +165,8 @@ The gateway ignores instances without this key. If the gateway has no key, it ig
 machines.
 
 The gateway uses these keys of the config: namespace, listen, tls, hosts, api_tokens, metrics, log_level,
-stop_delay and gateway. It serves TLS if the config has a certificate. It connects over TLS to the instances that serve TLS.`,
+stop_delay and gateway. It serves TLS if the config has a certificate. It connects over TLS to the instances that
+serve TLS.`,
 		RunE: func(cmd *cobra.Command, _ []string) error { return runGateway(cmd.Context(), c, listen) },
 	}
 	cmd.Flags().StringVar(&listen, "listen", "",

@@ -214,7 +214,8 @@ func TestSearchesTakeTurns(t *testing.T) {
 	log := &turnLog{Log: b, turn: make(chan struct{})}
 	const clients = 100
 	n := newNodeOf(t, log, fanout.Options{
-		Checkpoints: oldEvents(t, b), Limits: fanout.Limits{TimelinesPerAddress: clients}, // the history begins at a checkpoint
+		Checkpoints: oldEvents(t, b), // the history begins at a checkpoint
+		Limits:      fanout.Limits{TimelinesPerAddress: clients},
 	})
 	n.follow(t, "match=none").read()
 	for i := range clients {

@@ -22,9 +22,10 @@ import (
 
 const minSecret = 32 // minimum length of a secret in bytes: RFC 7518 section 3.2 on HS256
 
-// Keys verifies the tokens of clients. The keys are in a file. The file contains a JWK set, Ed25519 public keys as PEM, or "secret:" and a secret of at least 32
-// bytes for HS256. Text without the prefix "secret:" is never used as a secret. Such text may be a
-// public key in another format, and anyone could sign tokens with a public key that is used as a secret.
+// Keys verifies the tokens of clients. The keys come from a file, which contains a JWK set, Ed25519 public
+// keys as PEM, or "secret:" and a secret of at least 32 bytes for HS256. Text without the prefix "secret:" is
+// never used as a secret. Such text may be a public key in another format, and anyone could sign tokens with a
+// public key that is used as a secret.
 type Keys struct {
 	keys   []key
 	policy Policy

@@ -53,10 +53,10 @@ incidents:
 // A reloading is a process that follows its config, with a site and a consumer that remembers events.
 type reloading struct {
 	*testing.T
-	p      *Pipeline
-	dir    string
-	site   string // URL of the site
-	url    string // URL of the process
+	p    *Pipeline
+	dir  string
+	site string // URL of the site
+	url  string // URL of the process
 
 	mu     sync.Mutex
 	levels []string // log levels of the configs that were put into force
@@ -68,7 +68,8 @@ type reloading struct {
 
 // newReloading starts the process with a config. {site} in the config is the URL of the site.
 func newReloading(t *testing.T, config string) *reloading {
-	w := &reloading{T: t, dir: t.TempDir(), polls: map[string]int{}, goals: map[string]int{}, events: map[string][]event.Event{}}
+	w := &reloading{T: t, dir: t.TempDir(), polls: map[string]int{}, goals: map[string]int{},
+		events: map[string][]event.Event{}}
 	site := httptest.NewServer(w)
 	t.Cleanup(site.Close)
 	w.site = site.URL
@@ -334,8 +335,8 @@ func TestReloadProfile(t *testing.T) {
 	}
 }
 
-// A consumer is created again if its section or a file of it changes. Other consumers do not notice. A consumer that the
-// config no longer names stops, and its metrics, its issues and its queue are gone.
+// A consumer is created again if its section or a file of it changes. Other consumers do not notice. A consumer
+// that the config no longer names stops, and its metrics are gone.
 func TestReloadConsumers(t *testing.T) {
 	t.Parallel()
 	w := newReloading(t, sourceOne+seenGoals)
@@ -465,11 +466,12 @@ func keySet(names ...string) string {
 
 func streamSecret(name string) []byte { return []byte(strings.Repeat(name, 32)) }
 
-// An API token that is added is accepted, until it is removed. When a key is removed, the sockets close whose tokens were
-// signed with it, and no others. The same holds for the API token of a socket.
+// An API token that is added is accepted, until it is removed. When a key is removed, the sockets close whose tokens
+// were signed with it, and no others. The same holds for the API token of a socket.
 func TestReloadTokens(t *testing.T) {
 	t.Parallel()
-	config := sourceOne + seenGoals + "api_tokens: tokens.yaml\nfanout: {token_keys: keys.json, token_default: everything}\n"
+	config := sourceOne + seenGoals +
+		"api_tokens: tokens.yaml\nfanout: {token_keys: keys.json, token_default: everything}\n"
 	w := newReloading(t, config)
 	const secret = "mw_ops"
 	sum := fmt.Sprintf("%x", sha256.Sum256([]byte(secret)))

@@ -64,8 +64,8 @@ func (l *look) file(before map[string]known, name string) string {
 		return err.Error()
 	}
 	was, ok := before[name]
-	if !ok || !os.SameFile(was.info, info) || was.info.Size() != info.Size() || !was.info.ModTime().Equal(info.ModTime()) ||
-		was.at.Sub(info.ModTime()) < settled {
+	same := ok && os.SameFile(was.info, info) && was.info.Size() == info.Size() && was.info.ModTime().Equal(info.ModTime())
+	if !same || was.at.Sub(info.ModTime()) < settled {
 		if was.sum, err = hash(name); err != nil {
 			return err.Error()
 		}

@@ -6,8 +6,8 @@ import (
 	"slices"
 )
 
-// Diff returns the paths of the keys whose values differ in two decoded YAML mappings, such as "fanout.origins", sorted.
-// A list counts as one value.
+// Diff returns the paths of the keys whose values differ in two decoded YAML mappings, such as
+// "fanout.origins", sorted. A list counts as one value.
 func Diff(before, after map[string]any) []string {
 	var paths []string
 	diff("", before, after, &paths)

@@ -112,7 +112,8 @@ func (w *Watcher) Health(context.Context) []health.Issue {
 	if w.refused == nil {
 		return nil
 	}
-	return []health.Issue{{Text: fmt.Sprintf("the config on disk is refused: the previous config stays in force: %v", w.refused)}}
+	text := fmt.Sprintf("the config on disk is refused: the previous config stays in force: %v", w.refused)
+	return []health.Issue{{Text: text}}
 }
 
 // Collectors returns the metrics of the config.

@@ -233,8 +233,10 @@ func TestRead(t *testing.T) {
 
 func TestDiff(t *testing.T) {
 	type m = map[string]any
-	before := m{"listen": "a", "fanout": m{"origins": []any{"x"}, "drain": "5s"}, "old": 1, "null": nil, "s": m{"a": 1}, "gone": m{"a": m{"b": 1}}}
-	after := m{"listen": "a", "fanout": m{"origins": []any{"y"}, "drain": "5s"}, "new": 1, "s": 1, "added": m{"a": 1, "e": m{}}}
+	before := m{"listen": "a", "fanout": m{"origins": []any{"x"}, "drain": "5s"}, "old": 1, "null": nil,
+		"s": m{"a": 1}, "gone": m{"a": m{"b": 1}}}
+	after := m{"listen": "a", "fanout": m{"origins": []any{"y"}, "drain": "5s"}, "new": 1, "s": 1,
+		"added": m{"a": 1, "e": m{}}}
 	want := []string{"added.a", "added.e", "fanout.origins", "gone.a.b", "new", "null", "old", "s"}
 	if got := reload.Diff(before, after); !slices.Equal(got, want) {
 		t.Errorf("Diff = %q, want %q", got, want)

@@ -65,7 +65,8 @@ local generation, remembered, beat = tonumber(last[2] or '0'), tonumber(ARGV[2])
 local own = 0
 if last[1] == ARGV[1] or remembered > generation then
   own = math.max(generation, remembered)
-elseif ARGV[3] == beat or ARGV[6] ~= '' and last[1] == ARGV[6] or ARGV[4] == '1' and not redis.call('zscore', KEYS[7], ARGV[1]) then
+elseif ARGV[3] == beat or ARGV[6] ~= '' and last[1] == ARGV[6] or
+  ARGV[4] == '1' and not redis.call('zscore', KEYS[7], ARGV[1]) then
   own = generation + 1
 end
 if own == 0 then return {generation, 0, beat} end
