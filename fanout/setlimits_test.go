@@ -1,6 +1,7 @@
 package fanout_test
 
 import (
+	"context"
 	"encoding/base64"
 	"fmt"
 	"net/http"
@@ -10,6 +11,7 @@ import (
 
 	"github.com/golang-jwt/jwt/v5"
 
+	"github.com/matchwire/matchwire/broker"
 	"github.com/matchwire/matchwire/broker/memory"
 	"github.com/matchwire/matchwire/fanout"
 	"github.com/matchwire/matchwire/fanout/access"
@@ -78,5 +80,38 @@ func TestSetLimits(t *testing.T) {
 	publishNth(t, b, "m1", "soccer.mls.goal", 2, nil)
 	if e, _ := two.event(); e.Data.Seq != 2 {
 		t.Errorf("event %d, want the second", e.Data.Seq)
+	}
+}
+
+// A heldLog is read when it is released.
+type heldLog struct {
+	broker.Log
+	released chan struct{}
+}
+
+func (l heldLog) ReadLog(ctx context.Context, from broker.Cursor, caughtUp chan<- struct{},
+	h func(broker.Cursor, broker.Message) error) error {
+	<-l.released
+	return l.Log.ReadLog(ctx, from, caughtUp, h)
+}
+
+// A client is closed too if the limits change while it waits for the node to become ready.
+func TestSetLimitsWhileClientWaits(t *testing.T) {
+	log := heldLog{memory.New(nil, nil), make(chan struct{})}
+	accepted := make(chan struct{}, 1)
+	n := newNodeOf(t, log, fanout.Options{Limits: fanout.Limits{Tokens: loadKeys(t, secretFile),
+		Trusted: func(string) bool { accepted <- struct{}{}; return true }}})
+	connected := make(chan *client, 1)
+	go func() {
+		_, _, c := n.try(t, "", http.Header{"Authorization": {"Bearer api"}})
+		connected <- c
+	}()
+	<-accepted
+	n.hub.SetLimits(fanout.Limits{Tokens: loadKeys(t, secretFile)})
+	close(log.released)
+	if c := <-connected; c == nil {
+		t.Error("the node refused the client, want a connection that it closes")
+	} else if code := c.closed(); code != 4003 {
+		t.Errorf("close code %d, want 4003", code)
 	}
 }
