@@ -18,7 +18,8 @@ import (
 // replaced file, a file behind a symbolic link and a file on a network count as well. It loads the config when two
 // looks in a row have found the same new content, so that it rarely reads a file that a program still writes.
 type Watcher struct {
-	// Load loads the config and puts it into force. If it returns an error, the config before stays in force.
+	// Load loads the config and puts it into force. If it returns an error, the config before stays in force, and Run
+	// calls Load again when one of the files changes that Load has read until the error.
 	Load func() (Loaded, error)
 	// Interval is the time between two looks at the files.
 	Interval time.Duration
@@ -79,11 +80,9 @@ func (w *Watcher) load(look *look, found Content) Content {
 	loaded, err := w.Load()
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	files := loaded.Files
 	if w.refused = err; err != nil {
 		w.failures++
 		w.Log.Error("the config on disk is refused: the previous config stays in force", "error", err)
-		files = append(files, slices.Collect(maps.Keys(found))...)
 	} else {
 		w.loaded = time.Now()
 		if len(loaded.Changes) > 0 {
@@ -96,7 +95,7 @@ func (w *Watcher) load(look *look, found Content) Content {
 			loaded.Done()
 		}
 	}
-	seen := look.read(files)
+	seen := look.read(loaded.Files)
 	for file := range seen {
 		if sum, ok := found[file]; ok { // as it was before Load read it
 			seen[file] = sum

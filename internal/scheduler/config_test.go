@@ -185,10 +185,15 @@ func TestConfigInForce(t *testing.T) {
 			d.check("1")
 			d.want("the edit is undone", before)
 			d.reload["1"](after)
+			d.check("1")
 			d.reload["1"]("b=15s")
 			d.reload["1"](before)
-			d.rounds(2)
-			d.want("edits between two checks, the last of which undoes them", before)
+			d.check("1")
+			d.want("two edits between two checks", before)
+			d.reload["1"](after)
+			d.reload["1"](before)
+			d.check("1")
+			d.want("an edit and its undoing between two checks", before)
 		},
 		"two schedulers load a config that was in force before": func(d *deployment) {
 			d.start("1", after)
