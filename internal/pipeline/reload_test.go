@@ -59,6 +59,7 @@ type reloading struct {
 	url  string // URL of the process
 
 	mu     sync.Mutex
+	key    string   // of the instances
 	levels []string // log levels of the configs that were put into force
 	logs   bytes.Buffer
 	polls  map[string]int // by path
@@ -83,7 +84,9 @@ func newReloading(t *testing.T, config string) *reloading {
 	file := filepath.Join(w.dir, "matchwire.yaml")
 	load := func() (Settings, error) {
 		c, err := LoadConfig(file, false)
-		return Settings{Config: c, Files: []string{file}, APIToken: testenv.Secret}, err
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		return Settings{Config: c, Files: []string{file}, APIToken: testenv.Secret, InstanceKey: w.key}, err
 	}
 	set, err := load()
 	if err != nil {
@@ -439,8 +442,11 @@ func TestReloadNeedsRestart(t *testing.T) {
 	w := newReloading(t, sourceOne+seenGoals)
 	w.config("listen: 127.0.0.1:1\nnamespace: other\nlog_level: debug\ntrace: {off: true}\n" + sourceOne + seenGoals)
 	w.logged(`"a changed setting needs a restart" setting=namespace`)
+	w.mu.Lock()
+	w.key = "another key"
+	w.mu.Unlock()
 	w.config("listen: 127.0.0.1:2\nnamespace: other\nlog_level: warn\n" + sourceOne + seenGoals)
-	w.logged(`settings=[log_level]`)
+	w.logged(`setting=listen`, `setting=MATCHWIRE_INSTANCE_KEY`, `settings=[log_level]`)
 	if status, _ := w.get("/api/matches"); status != http.StatusOK {
 		t.Errorf("status %d at the previous address, want 200", status)
 	}
