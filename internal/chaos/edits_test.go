@@ -284,8 +284,8 @@ func TestEdits(t *testing.T) {
 	}
 	e.checkSockets()
 	w.table(results)
-	t.Logf("%d edits, %v; %d sockets opened, %d of them closed because their key was removed; longest time until a change "+
-		"was in force in all processes: %v", n, e.counts, e.opened, e.closed, e.longest.Round(time.Millisecond))
+	t.Logf("%d edits, %v; %d sockets opened, %d of them closed because their key was removed; longest time until a "+
+		"change was in force in all processes: %v", n, e.counts, e.opened, e.closed, e.longest.Round(time.Millisecond))
 	if gaps := w.socketGaps.Load(); gaps > 0 {
 		t.Errorf("the client of fanout could not resume %d times, want no reconnection", gaps)
 	}

@@ -484,7 +484,8 @@ func keySet(names ...string) string {
 func streamSecret(name string) []byte { return []byte(strings.Repeat(name, 32)) }
 
 // An API token that is added is accepted, until it is removed. When a key is removed, the sockets close whose tokens
-// were signed with it, and no others. The same holds for the API token of a socket, also if the socket has the session of an operator.
+// were signed with it, and no others. The same holds for the API token of a socket, also
+// if the socket has the session of an operator.
 func TestReloadTokens(t *testing.T) {
 	t.Parallel()
 	config := sourceOne + seenGoals +
@@ -506,7 +507,8 @@ func TestReloadTokens(t *testing.T) {
 	}
 	connectWith := func(header http.Header) *websocket.Conn {
 		t.Helper()
-		conn, _, err := websocket.DefaultDialer.DialContext(t.Context(), strings.Replace(w.url, "http", "ws", 1)+"/ws", header)
+		url := strings.Replace(w.url, "http", "ws", 1) + "/ws"
+		conn, _, err := websocket.DefaultDialer.DialContext(t.Context(), url, header)
 		if err != nil {
 			t.Fatal(err)
 		}
