@@ -33,7 +33,7 @@ export GORACE = atexit_sleep_ms=100
 # The garbage collector would use a sixth of the CPU time of the tests.
 short test cases: export GOGC = 300
 
-.PHONY: help short test cases full restarts lint vulncheck licences chaos season fuzz cross hostile page size release npm bench-fanout update upgrade manifests screenshot
+.PHONY: help short test cases full restarts edits lint vulncheck licences chaos season fuzz cross hostile page size release npm bench-fanout update upgrade manifests screenshot
 
 help: ## List the targets.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -47,7 +47,7 @@ test: ## Run all tests in their short form, and list skipped tests (about 15 min
 cases: ## Run the TestCase… tests: inputs and situations that earlier versions handled wrongly.
 	$(with_servers) $(gotest) -run '^TestCase' ./...
 
-full: lint cross test restarts upgrade hostile page season fuzz chaos ## Run all checks and all tests, in their long form too (hours).
+full: lint cross test restarts edits upgrade hostile page season fuzz chaos ## Run all checks and all tests, in their long form too (hours).
 
 lint: ## Check formatting, code and prose, in every module.
 	@for module in $(MODULES); do \
@@ -67,6 +67,9 @@ chaos: ## Test every fault under load. MATCHWIRE_SEED determines when the faults
 
 restarts: ## Kill a process without servers 200 times, and stop it 50 times, while goals are scored.
 	MATCHWIRE_RESTARTS=200 go test -v -count 1 -timeout 1h -run 'WithoutServers$$' ./app
+
+edits: ## Edit the config 100 times while goals are scored, without servers and with them, some edits with mistakes.
+	MATCHWIRE_EDITS=100 $(with_servers) go test -v -count 1 -timeout 1h -run '^TestEdits' ./app ./internal/chaos
 
 upgrade: ## Replace an earlier version by this one under load, role by role, and go back (minutes).
 	@dir=$$(mktemp -d) && trap 'rm -rf "$$dir"' EXIT && \

@@ -57,7 +57,7 @@ parser/recording:              event parser/page parser/poll parser/profile inte
 
 consumers:                     event broker health internal/strictyaml internal/trace
 consumers/archive:             event broker consumers internal/cli
-consumers/exec:                event broker consumers internal/strictyaml
+consumers/exec:                event broker consumers internal/environ internal/strictyaml
 consumers/notify:              event broker consumers consumers/notify/send internal/cli internal/clientaddr
                                internal/jq internal/problem internal/ratelimit
                                internal/strictyaml internal/terminal internal/trace
@@ -71,7 +71,7 @@ fanout:                        event broker health internal/clientaddr internal/
                                internal/trace
                                fanout/access fanout/eventlog fanout/filter fanout/presence fanout/internal/boards
                                fanout/internal/snapshot fanout/internal/wire fanout/web
-fanout/access:                 internal/reload
+fanout/access:
 fanout/eventlog:               event broker fanout/internal/wire
 fanout/filter:                 event
 fanout/presence:
@@ -91,6 +91,7 @@ internal/cli:                  internal/spelling internal/terminal
 internal/clientaddr:
 internal/configinit:           consumers internal/pipeline internal/strictyaml internal/terminal parser/page parser/poll
 internal/emit:                 event
+internal/environ:
 internal/isolate:
 internal/jq:                   internal/spelling
 internal/licences:
@@ -103,17 +104,17 @@ internal/quota:
 internal/ratelimit:
 internal/redact:
 internal/redisclient:
-internal/reload:
+internal/reload:               health
 internal/retryafter:
 internal/rights:
 internal/spelling:
-internal/strictyaml:           internal/spelling
+internal/strictyaml:           internal/environ internal/spelling
 internal/instances:
 internal/terminal:              internal/spelling
 internal/trace:                event broker internal/retryafter
 internal/outbox:               broker health internal/redisclient internal/trace
 internal/scheduler:            event health broker consumers parser/poll internal/outbox internal/trace
-internal/guard:                fanout/access internal/problem internal/reload internal/strictyaml
+internal/guard:                fanout/access internal/problem internal/strictyaml
 internal/httpserver:           internal/problem
 internal/datadir:
 internal/deadletters:          event broker consumers
@@ -159,7 +160,7 @@ docs:
 app:                           event broker consumers consumers/notify consumers/shipped docs fanout/access profiles
                                parser/observation parser/page parser/poll parser/profile parser/recording
                                internal/apiclient internal/cli internal/configinit internal/datadir
-                               internal/deadletters internal/emit internal/guard internal/instances
+                               internal/deadletters internal/emit internal/environ internal/guard internal/instances
                                internal/isolate internal/licences internal/matchday internal/overview internal/pipeline
                                internal/rights internal/spelling internal/strictyaml internal/terminal internal/trace
 cmd/matchwire:                 app

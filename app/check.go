@@ -133,7 +133,7 @@ func (k *check) results(ctx context.Context, c *console) ([]pipeline.CheckResult
 	}
 	config, err := c.config()
 	if err != nil {
-		return nil, c.allMistakes(config, err)
+		return nil, pipeline.AllMistakes(config, c.plugins, err)
 	}
 	return pipeline.Check(ctx, config, c.plugins, k.update, progress.Add)
 }

@@ -121,6 +121,7 @@ type eveningWorld struct {
 	site    *evening
 	phones  [2]*phone
 	config  string
+	env     []string // of the process
 	process *process
 }
 
@@ -155,7 +156,7 @@ consumers:
 func (w *eveningWorld) start() {
 	w.Helper()
 	before := w.site.polled()
-	w.process = start(w.T, "msg=serving", []string{"AMQP_URL=", "REDIS_URL=", "MATCHWIRE_DATA="},
+	w.process = start(w.T, "msg=serving", append(w.env, "AMQP_URL=", "REDIS_URL=", "MATCHWIRE_DATA="),
 		"run", "--config", w.config, "--listen", "127.0.0.1:0")
 	w.process.eventually("a poll", func() bool { return w.site.polled() > before })
 }

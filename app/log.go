@@ -17,9 +17,11 @@ import (
 // openLog opens the log of a command. On a terminal, the log is for people, and matchwire run also has a status line
 // below it.
 func (c *console) openLog(level string, asJSON bool, command string) {
+	c.level.Set(lowestLevel(level, command))
+	c.levelFlag = level
 	f := terminal.File(c.err)
 	if f == nil || asJSON {
-		c.log = newLogger(c.err, level, asJSON, command)
+		c.log = newLogger(c.err, &c.level, asJSON)
 		return
 	}
 	out := c.err
@@ -28,7 +30,7 @@ func (c *console) openLog(level string, asJSON bool, command string) {
 		out = c.status
 	}
 	c.logOut = out
-	c.log = slog.New(terminal.NewLogHandler(out, lowestLevel(level, command), terminal.Colors(f, c.getenv),
+	c.log = slog.New(terminal.NewLogHandler(out, &c.level, terminal.Colors(f, c.getenv),
 		func() int { return terminal.Columns(f) }))
 }
 
@@ -43,8 +45,8 @@ func (c *console) showLivePage(url string) {
 }
 
 // newLogger returns a log of key=value pairs or of JSON.
-func newLogger(w io.Writer, level string, asJSON bool, command string) *slog.Logger {
-	o := &slog.HandlerOptions{Level: lowestLevel(level, command)}
+func newLogger(w io.Writer, level slog.Leveler, asJSON bool) *slog.Logger {
+	o := &slog.HandlerOptions{Level: level}
 	if asJSON {
 		return slog.New(slog.NewJSONHandler(w, o))
 	}
@@ -62,6 +64,13 @@ func lowestLevel(level, command string) slog.Level {
 		_ = lowest.UnmarshalText([]byte(level)) // the flag accepts only valid levels
 	}
 	return lowest
+}
+
+// setLevel sets the lowest level to log to that of a config, unless the flag --log-level has set it.
+func (c *console) setLevel(config pipeline.Config) {
+	if c.levelFlag == "" {
+		c.level.Set(lowestLevel(config.LogLevel, ""))
+	}
 }
 
 // showStatus keeps the status line up to date until ctx ends. It then removes the line.

@@ -2,6 +2,7 @@ package app
 
 import (
 	"errors"
+	"log/slog"
 	"strings"
 	"testing"
 	"time"
@@ -19,7 +20,7 @@ func TestLogQuotesTexts(t *testing.T) {
 		"\u200bb\ufeffc\u2028d", "\xff",
 	} {
 		var b strings.Builder
-		newLogger(&b, "", false, "run").Warn("player "+text, "name", text, "error", errors.New(text))
+		newLogger(&b, slog.LevelInfo, false).Warn("player "+text, "name", text, "error", errors.New(text))
 		line := strings.TrimSuffix(b.String(), "\n")
 		if i := strings.IndexFunc(line, func(r rune) bool { return !unicode.IsPrint(r) }); i >= 0 {
 			t.Errorf("%q is logged as\n%s\nwith %q at byte %d, want printable characters only", text, line, line[i:i+1], i)

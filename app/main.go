@@ -22,6 +22,7 @@ import (
 	"github.com/matchwire/matchwire/consumers/shipped"
 	"github.com/matchwire/matchwire/docs"
 	"github.com/matchwire/matchwire/internal/cli"
+	"github.com/matchwire/matchwire/internal/environ"
 	"github.com/matchwire/matchwire/internal/isolate"
 	"github.com/matchwire/matchwire/internal/pipeline"
 	"github.com/matchwire/matchwire/internal/strictyaml"
@@ -32,14 +33,14 @@ import (
 // Main runs matchwire with the shipped consumers and the consumers that options add. It reads the
 // arguments from [os.Args], and exits the process with the exit code of the command.
 func Main(options ...Option) {
-	ctx := signalContext()
+	ctx, hangups := signalContext()
 	plugins := shipped.Plugins()
 	for _, o := range options {
 		plugins = slices.DeleteFunc(plugins, func(p consumers.Plugin) bool { return p.Name == o.Name })
 		plugins = append(plugins, consumers.Plugin(o))
 	}
-	p := program{plugins: plugins, getenv: os.Getenv, unsetenv: os.Unsetenv, in: os.Stdin, out: os.Stdout,
-		err: os.Stderr}
+	p := program{plugins: plugins, getenv: environ.Get, unsetenv: environ.Hide, hangups: hangups, in: os.Stdin,
+		out: os.Stdout, err: os.Stderr}
 	if err := isolate.Process(); err != nil {
 		fmt.Fprintln(os.Stderr, "matchwire: warning:", err)
 	}
@@ -48,14 +49,24 @@ func Main(options ...Option) {
 
 // signalContext returns a context that ends on SIGINT or SIGTERM. After SIGINT, its cause is
 // [pipeline.ErrInterrupted]. A second SIGINT or SIGTERM kills the process. If standard input is a
-// terminal, SIGHUP is like SIGTERM, because it means that the terminal is gone. Otherwise SIGHUP has
-// no effect.
-func signalContext() context.Context {
+// terminal, SIGHUP is like SIGTERM, because it means that the terminal is gone. Otherwise hangups
+// receives a value after SIGHUP.
+func signalContext() (ctx context.Context, hangups <-chan struct{}) {
 	ctx, cancel := context.WithCancelCause(context.Background())
 	signals := make(chan os.Signal, 1)
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+	received := make(chan struct{}, 1)
 	if terminal.File(os.Stdin) == nil {
-		signal.Ignore(syscall.SIGHUP)
+		hups := make(chan os.Signal, 1)
+		signal.Notify(hups, syscall.SIGHUP)
+		go func() {
+			for range hups {
+				select {
+				case received <- struct{}{}:
+				default: // the command has not handled the previous signal
+				}
+			}
+		}()
 	} else {
 		signal.Notify(signals, syscall.SIGHUP)
 	}
@@ -68,7 +79,7 @@ func signalContext() context.Context {
 		}
 		cancel(nil)
 	}()
-	return ctx
+	return ctx, received
 }
 
 // An Option adds or replaces a consumer of matchwire.
@@ -86,7 +97,8 @@ func WithPlugin(p consumers.Plugin) Option { return Option(p) }
 type program struct {
 	plugins  []consumers.Plugin
 	getenv   func(string) string
-	unsetenv func(string) error // can be nil
+	unsetenv func(string) error // hides a variable from programs, but not from getenv; can be nil
+	hangups  <-chan struct{}    // receives a value after SIGHUP; can be nil
 	in       io.Reader
 	out, err io.Writer
 }
@@ -113,9 +125,12 @@ const (
 type console struct {
 	program
 	log        *slog.Logger
+	level      slog.LevelVar        // of log
+	levelFlag  string               // from --log-level, or ""
 	status     *terminal.StatusLine // of the command run on a terminal, otherwise nil
 	logOut     io.Writer            // where the log for people goes, or nil if the log is for programs
 	configFile string
+	hadConfig  bool // the config file existed when config last read it
 	// namespaceFlag is the namespace from --namespace or MATCHWIRE_NAMESPACE, or "".
 	namespaceFlag string
 	server        string   // URL of a running process, from --server or MATCHWIRE_SERVER, or ""
@@ -156,21 +171,13 @@ func (c *console) requireRedis(reason string) (pipeline.Servers, error) {
 // config loads the config file. If namespaceFlag is set, it overrides the namespace in
 // the file.
 func (c *console) config() (pipeline.Config, error) {
-	config, err := pipeline.LoadConfig(c.configFile, c.configFile == defaultConfig)
+	config, err := pipeline.LoadConfig(c.configFile, c.configFile == defaultConfig && !c.hadConfig)
 	if err != nil {
 		return config, pipeline.UsageError(err)
 	}
+	c.hadConfig = config.File() != ""
 	config.Namespace = cmp.Or(c.namespaceFlag, config.Namespace)
 	return config, nil
-}
-
-// allMistakes returns err, together with all other mistakes in the config, if err is a mistake in it.
-func (c *console) allMistakes(config pipeline.Config, err error) error {
-	var mistake *strictyaml.Error
-	if !errors.As(err, &mistake) {
-		return err
-	}
-	return pipeline.CheckSettings(config, c.plugins, err)
 }
 
 // library returns the shipped profiles and the profiles in the folder that the config names.

@@ -52,7 +52,10 @@ the data survives a restart. Only one process can use a data folder.
 API calls that change something require an API token. Set one token in MATCHWIRE_API_TOKEN, or in the file that
 MATCHWIRE_API_TOKEN_FILE names. In the config, api_tokens names a file with more tokens. If other machines can
 connect, all calls about sources, traces, instances and dead letters require a token too. To create tokens, run
-matchwire token.`,
+matchwire token.
+
+A running process loads its config again when one of its files changes, or after SIGHUP. A config with a mistake is
+refused: the previous one stays in force.`,
 		ValidArgs: roles,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			for _, role := range args {
@@ -87,48 +90,42 @@ type run struct {
 }
 
 func (r *run) run(ctx context.Context, c *console) error {
-	servers, err := c.servers()
+	load := func() (pipeline.Settings, error) {
+		set, err := c.settings(c.servers)
+		return set, pipeline.AllMistakes(set.Config, c.plugins, err)
+	}
+	set, err := load()
 	if err != nil {
 		return err
 	}
-	config, err := c.config()
-	if err != nil {
-		return c.allMistakes(config, err)
-	}
-	data, err := c.dataFolder(r.data, servers)
+	data, err := c.dataFolder(r.data, set.Servers)
 	if err != nil {
 		return err
 	}
-	token, err := pipeline.APITokenFrom(c.getenv)
-	if err != nil {
-		return err
-	}
-	key, err := pipeline.InstanceKeyFrom(c.getenv)
-	if err != nil {
-		return err
-	}
+	c.setLevel(set.Config)
 	switch fansOut := slices.Contains(r.roles, pipeline.RoleFanout); {
 	case fansOut && c.getenv("GOGC") == "":
 		debug.SetGCPercent(fanoutGC)
 	case !fansOut && slices.Contains(r.roles, pipeline.RoleParser) && c.getenv("GOMEMLIMIT") == "":
 		debug.SetMemoryLimit(parserMemory)
 	}
-	p := pipeline.New(config, servers, c.log, c.plugins)
-	p.Listen, p.Name, p.Advertise, p.APIToken, p.Anybody = r.listen, r.name, r.advertise, token, r.anybody
-	p.InstanceKey, p.Data = key, data
+	p := pipeline.New(set.Config, set.Servers, c.log, c.plugins)
+	p.Listen, p.Name, p.Advertise, p.APIToken, p.Anybody = r.listen, r.name, r.advertise, set.APIToken, r.anybody
+	p.InstanceKey, p.Data = set.InstanceKey, data
+	p.Load, p.Files, p.Reload, p.OnReload = load, set.Files, c.hangups, c.reloaded
 	var showing sync.WaitGroup
 	defer showing.Wait()
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
 	p.OnStart = func(status func(context.Context) pipeline.Status) {
-		c.forget(config.SecretVariables())
+		c.forget(set.Config.SecretVariables())
 		if c.status != nil {
 			showing.Go(func() { showStatus(ctx, c.status, status) })
 		}
 	}
 	if len(r.roles) == 0 || slices.Contains(r.roles, pipeline.RoleFanout) {
 		scheme := "http://"
-		if config.TLS.Certificate != "" {
+		if set.Config.TLS.Certificate != "" {
 			scheme = "https://"
 		}
 		p.OnListen = func(at net.Addr) { c.showLivePage(scheme + browserAddress(at)) }
@@ -137,7 +134,35 @@ func (r *run) run(ctx context.Context, c *console) error {
 	if len(r.roles) > 0 {
 		return err // a process with some roles can lack files and variables of others, which is not a mistake
 	}
-	return c.allMistakes(config, err)
+	return pipeline.AllMistakes(set.Config, c.plugins, err)
+}
+
+// reloaded is called with each config that a running process has put into force.
+func (c *console) reloaded(config pipeline.Config) {
+	c.setLevel(config)
+	c.forget(config.SecretVariables())
+}
+
+// settings loads the config, and reads the environment. If it returns an error, the result still has the files that it
+// has read.
+func (c *console) settings(servers func() (pipeline.Servers, error)) (s pipeline.Settings, err error) {
+	s.Files = []string{c.configFile}
+	for _, name := range []string{"AMQP_URL", "REDIS_URL", "MATCHWIRE_API_TOKEN", "MATCHWIRE_INSTANCE_KEY"} {
+		if file := c.getenv(name + "_FILE"); file != "" {
+			s.Files = append(s.Files, file)
+		}
+	}
+	if s.Servers, err = servers(); err != nil {
+		return s, err
+	}
+	if s.Config, err = c.config(); err != nil {
+		return s, err
+	}
+	if s.APIToken, err = pipeline.APITokenFrom(c.getenv); err != nil {
+		return s, err
+	}
+	s.InstanceKey, err = pipeline.InstanceKeyFrom(c.getenv)
+	return s, err
 }
 
 func gatewayCommand(c *console) *cobra.Command {
@@ -155,8 +180,9 @@ Set MATCHWIRE_INSTANCE_KEY, or MATCHWIRE_INSTANCE_KEY_FILE, to the same key for 
 The gateway ignores instances without this key. If the gateway has no key, it ignores instances on other
 machines.
 
-The gateway uses these keys of the config: namespace, listen, tls, hosts, api_tokens, metrics, stop_delay and
-gateway. It serves TLS if the config has a certificate. It connects over TLS to the instances that serve TLS.`,
+The gateway uses these keys of the config: namespace, listen, tls, hosts, api_tokens, metrics, log_level,
+stop_delay and gateway. It serves TLS if the config has a certificate. It connects over TLS to the instances that
+serve TLS.`,
 		RunE: func(cmd *cobra.Command, _ []string) error { return runGateway(cmd.Context(), c, listen) },
 	}
 	cmd.Flags().StringVar(&listen, "listen", "",
@@ -166,23 +192,18 @@ gateway. It serves TLS if the config has a certificate. It connects over TLS to 
 }
 
 func runGateway(ctx context.Context, c *console, listen string) error {
-	servers, err := c.requireRedis("the gateway reads the list of instances from a Redis server")
+	load := func() (pipeline.Settings, error) {
+		return c.settings(func() (pipeline.Servers, error) {
+			return c.requireRedis("the gateway reads the list of instances from a Redis server")
+		})
+	}
+	set, err := load()
 	if err != nil {
 		return err
 	}
-	config, err := c.config()
-	if err != nil {
-		return err
-	}
-	token, err := pipeline.APITokenFrom(c.getenv)
-	if err != nil {
-		return err
-	}
-	key, err := pipeline.InstanceKeyFrom(c.getenv)
-	if err != nil {
-		return err
-	}
+	c.setLevel(set.Config)
 	return pipeline.Gateway{
-		Config: config, Servers: servers, Listen: listen, APIToken: token, InstanceKey: key, Log: c.log,
+		Config: set.Config, Servers: set.Servers, Listen: listen, APIToken: set.APIToken, InstanceKey: set.InstanceKey,
+		Log: c.log, Load: load, Files: set.Files, Reload: c.hangups, OnReload: c.setLevel,
 	}.Run(ctx)
 }

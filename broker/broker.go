@@ -78,6 +78,10 @@ type Broker interface {
 	// Queues returns the names of the queues that this Broker has declared, sorted.
 	Queues() []string
 
+	// Forget removes a queue from Queues, until this Broker declares it again. The queue itself stays, and receives
+	// messages.
+	Forget(queue string)
+
 	// QueueHealth inspects queues and returns the issues of each, by name. Examples are a full queue
 	// that drops its oldest messages, and dead letters. The result does not contain queues without
 	// issues. QueueHealth returns an error if it could not inspect all queues. It returns at the latest

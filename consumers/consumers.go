@@ -97,6 +97,8 @@ type Host struct {
 	Settings func(into any) error
 	// Path resolves a path of the settings relative to the folder of the config file.
 	Path func(string) string
+	// OnInput, if not nil, is called by Input.
+	OnInput func(path string)
 	// Elsewhere reports whether the consumer runs only in other processes, perhaps on other machines.
 	// Files and programs that the consumer needs may be missing on this machine.
 	Elsewhere bool
@@ -112,6 +114,16 @@ type Host struct {
 	// nothing and needs no servers.
 	Replay func(ctx context.Context, folders []string, each func(ReplayedPage) error) error
 	Log    *slog.Logger
+}
+
+// Input is like Path, for a file or a folder of YAML files that the [Maker] reads. When it changes, matchwire creates
+// the consumer again.
+func (h Host) Input(path string) string {
+	path = h.Path(path)
+	if h.OnInput != nil {
+		h.OnInput(path)
+	}
+	return path
 }
 
 // A ReplayedPage is a page of a fixture.

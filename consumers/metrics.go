@@ -45,6 +45,18 @@ func NewMetrics(r prometheus.Registerer) *Metrics {
 	return m
 }
 
+// Forget removes the metrics of a consumer that has stopped.
+func (m *Metrics) Forget(consumer string) {
+	if m == nil {
+		return
+	}
+	labels := prometheus.Labels{"consumer": consumer}
+	m.events.DeletePartialMatch(labels)
+	m.seconds.Delete(labels)
+	m.underWay.Delete(labels)
+	m.lag.Delete(labels)
+}
+
 // begin counts an event as being handled. Call the returned function with the handler's error. It
 // records the outcome and the duration, and the lag if the error is nil.
 func (m *Metrics) begin(consumer string, msg broker.Message) func(error) {

@@ -60,6 +60,13 @@ func (p *Progress) note(consumer string, d broker.Disposition, err error) {
 	p.failing[consumer] = f
 }
 
+// Forget removes the failed attempts of a consumer that has stopped. p must not be nil.
+func (p *Progress) Forget(consumer string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	delete(p.failing, consumer)
+}
+
 // Health returns an issue for each stuck consumer, ordered by consumer. The issue is Down if all attempts
 // failed because a server of matchwire is unavailable. It is not Down if the reason is a service that
 // only this consumer needs, such as a webhook. p must not be nil.

@@ -83,7 +83,7 @@ func newServer(t *testing.T, r *redis.Client) *server {
 	recording.Go(func() { _ = recorder.Run(ctx) })
 	t.Cleanup(func() { cancel(); recording.Wait() })
 	s.schedule = scheduler.NewSchedule(r, "mw:", nil)
-	tokens, err := guard.LoadTokens("", testenv.Secret, slog.New(slog.DiscardHandler))
+	tokens, err := guard.LoadTokens("", testenv.Secret)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -68,7 +68,7 @@ func loadKeysWith(t *testing.T, text string, policy access.Policy) *access.Keys 
 	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	k, err := access.LoadKeys(file, policy, slog.New(slog.DiscardHandler))
+	k, err := access.LoadKeys(file, policy)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -150,7 +150,7 @@ func TestTokens(t *testing.T) {
 			hs256(secret, jwt.MapClaims{"exp": soon, "topics": []string{"soccer"}}), 401},
 	} {
 		t.Run(name, func(t *testing.T) {
-			n := newNodeOf(t, memory.New(nil, nil), fanout.Options{Tokens: loadKeys(t, tc.keys)})
+			n := newNodeOf(t, memory.New(nil, nil), fanout.Options{Limits: fanout.Limits{Tokens: loadKeys(t, tc.keys)}})
 			status, detail, _ := n.try(t, "", http.Header{"Authorization": {"Bearer " + tc.token}})
 			inQuery, _, _ := n.try(t, "token="+tc.token, nil)
 			if status != tc.want || inQuery != tc.want {
@@ -162,10 +162,12 @@ func TestTokens(t *testing.T) {
 	}
 }
 
+func authorization(r *http.Request) string { return r.Header.Get("Authorization") }
+
 // A trusted client needs no token of the streams.
 func TestTrustedClient(t *testing.T) {
-	n := newNodeOf(t, memory.New(nil, nil), fanout.Options{Tokens: loadKeys(t, secretFile),
-		Trusted: func(r *http.Request) bool { return r.Header.Get("Authorization") == "Bearer trusted" }})
+	n := newNodeOf(t, memory.New(nil, nil), fanout.Options{Limits: fanout.Limits{Tokens: loadKeys(t, secretFile),
+		Credential: authorization, Trusted: func(c string) bool { return c == "Bearer trusted" }}})
 	for token, want := range map[string]int{"trusted": 101, "other": 401} {
 		if status, detail, _ := n.try(t, "", http.Header{"Authorization": {"Bearer " + token}}); status != want {
 			t.Errorf("with the token %s: status %d, want %d; detail: %s", token, status, want, detail)
@@ -223,7 +225,7 @@ func TestTokenPolicy(t *testing.T) {
 func TestTokenClaims(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := memory.New(nil, nil)
-		n := newPipeNode(t, b, fanout.Options{Tokens: loadKeys(t, secretFile)})
+		n := newPipeNode(t, b, fanout.Options{Limits: fanout.Limits{Tokens: loadKeys(t, secretFile)}})
 		claims := jwt.MapClaims{"exp": time.Now().Add(4 * time.Second).Unix(), "topics": []string{"soccer.#"}}
 		allowed := "&token=" + token(t, jwt.SigningMethodHS256, []byte(secret), claims)
 		status, detail, _ := n.try(t, "topics=ice_hockey.nhl.*"+allowed, nil)
@@ -282,7 +284,7 @@ func TestInvalidKeys(t *testing.T) {
 		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		_, err := access.LoadKeys(file, access.Policy{}, slog.New(slog.DiscardHandler))
+		_, err := access.LoadKeys(file, access.Policy{})
 		if err == nil || !strings.Contains(err.Error(), want) || !strings.Contains(err.Error(), file) {
 			t.Errorf("LoadKeys of a file with %.20q: error %v, want one with the file name and %q", text, err, want)
 		}
@@ -291,7 +293,7 @@ func TestInvalidKeys(t *testing.T) {
 
 func TestOrigins(t *testing.T) {
 	origins := []string{"https://club.example", "https://*.news.example", "http://localhost:*"}
-	n := newNodeOf(t, memory.New(nil, nil), fanout.Options{Origins: origins})
+	n := newNodeOf(t, memory.New(nil, nil), fanout.Options{Limits: fanout.Limits{Origins: origins}})
 	for origin, want := range map[string]int{
 		"": 101, n.URL: 101,
 		"https://club.example": 101, "https://live.news.example": 101, "HTTPS://CLUB.EXAMPLE": 101,
@@ -321,7 +323,7 @@ func TestOrigins(t *testing.T) {
 
 func TestConnectionLimit(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		n := newPipeNode(t, memory.New(nil, nil), fanout.Options{Connections: 2})
+		n := newPipeNode(t, memory.New(nil, nil), fanout.Options{Limits: fanout.Limits{Connections: 2}})
 		_, _, one := n.try(t, "", nil)
 		one.read()
 		n.follow(t, "").read()

@@ -59,7 +59,12 @@ func (h *Hub) admit(ctx context.Context, c *client, req request) {
 		c.close(closeGoingAway, nodeStops, endNode)
 	case o == addressFull:
 		c.close(closeTryLater, "your address uses too many delays and playbacks; close some, then reconnect", endFull)
-	case o != admitted:
+	case o == admitted:
+		// SetLimits closes only clients that have a timeline.
+		if l := h.limits.Load(); l != req.limits && !l.accept(c.credential) {
+			c.close(closeToken, tokenRevoked, endToken)
+		}
+	default:
 		c.close(closeTryLater, "too many playbacks, or the event log cannot be read; try again later", endFull)
 	}
 }
@@ -191,7 +196,7 @@ func (h *Hub) addTimeline(t *timeline, address string) outcome {
 			n++
 		}
 	}
-	if t.clock.kind() != immediate && n >= h.options.Timelines {
+	if t.clock.kind() != immediate && n >= h.limits.Load().Timelines {
 		return unavailable
 	}
 	if !t.hold(address) {

@@ -69,9 +69,10 @@ type client struct {
 	stalls   int       // number of seconds for which the client has stalled a playback
 
 	conn       net.Conn
-	address    string        // address of the client, as defined in package clientaddr
-	conflate   bool          // if the client is too slow, send a snapshot instead of closing the client
-	pingSecond uint8         // second of pingInterval in which the client is pinged
+	address    string // address of the client, as defined in package clientaddr
+	conflate   bool   // if the client is too slow, send a snapshot instead of closing the client
+	pingSecond uint8  // second of pingInterval in which the client is pinged
+	credential credential
 	expires    int64         // when the token expires, in Unix seconds; 0 without a token
 	lastHeard  atomic.Int64  // when the client last sent a frame, or accepted waiting bytes, in Unix seconds
 	frameRate  *rate.Limiter // limits frames from the client; nil before the first frame

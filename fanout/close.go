@@ -18,7 +18,7 @@ const (
 	closeTryLater  = websocket.CloseTryAgainLater // 1013: the node cannot serve the client now
 	closeTooSlow   = 4001                         // the client accepted bytes too slowly; see client.tooSlow
 	closeBadFrame  = 4002                         // a frame does not follow the protocol
-	closeToken     = 4003                         // the token has expired
+	closeToken     = 4003                         // the token has expired or is no longer accepted
 	closeTooMany   = 4008                         // the client sent too many frames
 )
 
@@ -29,6 +29,7 @@ const closeTimeout = 3 * time.Second
 const (
 	nodeStops       = "the node is stopping; reconnect with your cursor"
 	logCreatedAgain = "the event log was created again; reconnect for a snapshot"
+	tokenRevoked    = "the token is no longer valid"
 )
 
 // close sends a close frame with a code and a reason, and closes the node's side of the connection.
@@ -180,7 +181,7 @@ func (h *Hub) closeAll() {
 	}
 	h.mu.Unlock()
 	clients := h.clients()
-	pause := time.NewTicker(max(1, min(time.Millisecond, h.options.Drain/time.Duration(max(1, len(clients))))))
+	pause := time.NewTicker(max(1, min(time.Millisecond, h.limits.Load().Drain/time.Duration(max(1, len(clients))))))
 	defer pause.Stop()
 	for _, c := range clients {
 		c.close(closeGoingAway, nodeStops, endNode)

@@ -12,7 +12,7 @@
 // # How a client connects
 //
 //  1. [Hub.ServeWS] or [Hub.ServeSSE] receives the HTTP request.
-//  2. Hub.accept checks the origin, the query (parseRequest) and the token (Hub.authorize). It
+//  2. Hub.accept checks the origin, the query (parseRequest) and the token (Limits.authorize). It
 //     waits until the node is ready (Hub.awaitReady) and counts the connection (Hub.addConnection).
 //  3. newClient creates the client. Hub.serve starts two goroutines. One reads what the client
 //     sends. The other runs Hub.admit.
@@ -50,17 +50,16 @@ import (
 	"net/http"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/matchwire/matchwire/broker"
 	"github.com/matchwire/matchwire/event"
-	"github.com/matchwire/matchwire/fanout/access"
 	"github.com/matchwire/matchwire/fanout/eventlog"
 	"github.com/matchwire/matchwire/fanout/internal/boards"
 	"github.com/matchwire/matchwire/fanout/presence"
 	"github.com/matchwire/matchwire/fanout/web"
 	"github.com/matchwire/matchwire/health"
-	"github.com/matchwire/matchwire/internal/nonblock"
 	"github.com/matchwire/matchwire/internal/quota"
 	"github.com/matchwire/matchwire/internal/trace"
 )
@@ -82,25 +81,8 @@ type Options struct {
 	Trace *trace.Recorder
 	// Log is the logger. It must not be nil.
 	Log *slog.Logger
-	// Origins lists the origins whose pages may connect, besides the node's own origin.
-	Origins access.Origins
-	// Tokens verifies the tokens of clients. If it is nil, clients need no token.
-	Tokens *access.Keys
-	// Trusted reports whether a client may receive everything without a token that Tokens verifies. If it is
-	// nil, no client may.
-	Trusted func(*http.Request) bool
-	// Connections is the maximum number of connections. 0 means a maximum derived from the limit on
-	// open files.
-	Connections int
-	// ConnectionsPerAddress is the maximum number of connections from one client address. 0 means a
-	// tenth of Connections, but at least 250. Package clientaddr defines the address of a client.
-	ConnectionsPerAddress int
-	// Timelines is the maximum number of timelines with a delay. Timelines with a speed are counted
-	// separately and have the same maximum. 0 means 256.
-	Timelines int
-	// TimelinesPerAddress is the maximum number of timelines with a delay or a speed that the clients of
-	// one address can use. 0 means 32.
-	TimelinesPerAddress int
+	// Limits can change while the hub runs: see [Hub.SetLimits].
+	Limits
 	// SnapshotMatches is the maximum number of matches in a snapshot: the matches that changed last. 0
 	// means [eventlog.DefaultMatches].
 	SnapshotMatches int
@@ -108,14 +90,12 @@ type Options struct {
 	// The hub calls it for clients that ask for a match, if their snapshot would lack the match or some of
 	// its incidents. If Scoreboard is nil, the hub reads no scoreboards.
 	Scoreboard func(ctx context.Context, match string) (*eventlog.MatchState, error)
-	// Drain is the maximum time in which a stopping node closes its clients, one after the other. The
-	// pause between two clients is at most 1 ms.
-	Drain time.Duration
 }
 
 // A Hub is a fan-out node. Create it with [NewHub] and start it with [Hub.Run].
 type Hub struct {
 	options    Options
+	limits     atomic.Pointer[Limits]
 	log        *slog.Logger
 	metrics    metrics
 	goroutines sync.WaitGroup             // the goroutines of the hub, including one for each connection
@@ -152,20 +132,16 @@ type Hub struct {
 
 // NewHub returns a Hub. The Hub accepts clients when [Hub.Run] has read the log to its end.
 func NewHub(o Options) *Hub {
-	if o.Connections == 0 {
-		o.Connections = nonblock.MaxConnections()
-	}
-	o.ConnectionsPerAddress = cmp.Or(o.ConnectionsPerAddress, max(o.Connections/10, 250))
 	o.SnapshotMatches = cmp.Or(o.SnapshotMatches, eventlog.DefaultMatches)
-	o.Timelines = cmp.Or(o.Timelines, defaultTimelines)
-	o.TimelinesPerAddress = cmp.Or(o.TimelinesPerAddress, defaultTimelinesPerAddress)
+	limits := o.Limits.withDefaults()
 	h := &Hub{options: o, log: o.Log, metrics: newMetrics(),
 		history: eventlog.NewHistory(historyBytes, eventlog.Beginning()),
 		starts:  make(chan func(context.Context)), stopping: make(chan struct{}),
-		addresses: quota.New(o.ConnectionsPerAddress, 0), held: quota.New(o.TimelinesPerAddress, 0),
+		addresses: quota.New(limits.ConnectionsPerAddress, 0), held: quota.New(limits.TimelinesPerAddress, 0),
 		searches: quota.New(0, maxSearches), catchingUp: quota.New(maxSharedPlaybacks/2, 0),
 		boards: boards.New(o.Scoreboard, o.Log), disconnected: make(chan struct{}),
 		timelines: map[*timeline]struct{}{}, delayed: map[time.Duration]*timeline{}}
+	h.limits.Store(&limits)
 	h.setUnready()
 	return h
 }
@@ -241,13 +217,13 @@ func (h *Hub) Health() []health.Issue {
 }
 
 // Handler returns a handler that serves the live page at /, /match/ID and /embed, the streams at /ws and
-// /sse, and the presence at /presence.
+// /sse, and the presence at /presence. Pages of the current origins may show the page in a frame.
 func (h *Hub) Handler() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /ws", h.ServeWS)
 	mux.HandleFunc("GET /sse", h.ServeSSE)
 	mux.HandleFunc("GET /presence", h.ServePresence)
-	mux.Handle("GET /", web.Handler(h.options.Origins))
+	mux.Handle("GET /", web.Handler(h.limits.Load().Origins))
 	return mux
 }
 

@@ -26,7 +26,7 @@ const attacker, victim = "203.0.113.7", "198.51.100.9"
 
 // One address has at most Options.ConnectionsPerAddress connections. Another address is not affected.
 func TestConnectionsOfOneAddress(t *testing.T) {
-	n := newNodeOf(t, memory.New(nil, nil), fanout.Options{ConnectionsPerAddress: 3})
+	n := newNodeOf(t, memory.New(nil, nil), fanout.Options{Limits: fanout.Limits{ConnectionsPerAddress: 3}})
 	var held []*client
 	for range 3 {
 		c := n.followFrom(t, attacker, "")
@@ -94,7 +94,7 @@ func TestTimelinesOfOneAddress(t *testing.T) {
 // first address no longer holds it.
 func TestTimelinesAfterTheirClients(t *testing.T) {
 	b := memory.New(nil, nil)
-	n := newNodeOf(t, b, fanout.Options{TimelinesPerAddress: 2})
+	n := newNodeOf(t, b, fanout.Options{Limits: fanout.Limits{TimelinesPerAddress: 2}})
 	one := n.followFrom(t, attacker, "delay=1")
 	one.read()
 	two := n.followFrom(t, attacker, "delay=2")
@@ -214,7 +214,8 @@ func TestSearchesTakeTurns(t *testing.T) {
 	log := &turnLog{Log: b, turn: make(chan struct{})}
 	const clients = 100
 	n := newNodeOf(t, log, fanout.Options{
-		Checkpoints: oldEvents(t, b), TimelinesPerAddress: clients, // the history begins at a checkpoint
+		Checkpoints: oldEvents(t, b), // the history begins at a checkpoint
+		Limits:      fanout.Limits{TimelinesPerAddress: clients},
 	})
 	n.follow(t, "match=none").read()
 	for i := range clients {

@@ -16,7 +16,7 @@ import (
 // ServePresence serves the presence of all nodes as JSON. The presence of other nodes may be a few
 // seconds old. If clients need tokens, the token of the request must not restrict events.
 func (h *Hub) ServePresence(w http.ResponseWriter, r *http.Request) {
-	if k := h.options.Tokens; k != nil {
+	if k := h.limits.Load().Tokens; k != nil {
 		claims, err := k.Verify(r)
 		if err == nil && len(claims.Topics)+len(claims.Match)+len(claims.Team) > 0 {
 			err = errors.New("the token restricts events, so it does not allow access to /presence")

@@ -23,13 +23,15 @@ const (
 // A request holds the parsed parameters of a client's request, the expiry of its token, and the
 // address of the client.
 type request struct {
-	filter   filter.Filter
-	cursor   *broker.Cursor // cursor of the last frame that the client received; nil if it has none
-	pace     pace
-	from     time.Time // time to play back from; zero without the parameter from
-	conflate bool      // if the client is too slow, send a snapshot instead of closing the client
-	expires  int64     // when the token expires, in Unix seconds; 0 without a token
-	address  string    // address of the client, as defined in package clientaddr
+	filter     filter.Filter
+	cursor     *broker.Cursor // cursor of the last frame that the client received; nil if it has none
+	pace       pace
+	from       time.Time // time to play back from; zero without the parameter from
+	conflate   bool      // if the client is too slow, send a snapshot instead of closing the client
+	limits     *Limits   // the limits that accepted the request
+	credential credential
+	expires    int64  // when the token expires, in Unix seconds; 0 without a token
+	address    string // address of the client, as defined in package clientaddr
 }
 
 var parameters = []string{"topics", "match", "team", "cursor", "delay", "from", "speed", "conflate", "nothing", "token"}

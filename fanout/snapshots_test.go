@@ -182,7 +182,7 @@ func TestDelayedClientsAndScoreboards(t *testing.T) {
 // A token restricts the states from scoreboards as it restricts other states.
 func TestTokensAndScoreboards(t *testing.T) {
 	keys := loadKeys(t, secretFile)
-	n := newNodeOf(t, memory.New(nil, nil), fanout.Options{Tokens: keys, Scoreboard: board(
+	n := newNodeOf(t, memory.New(nil, nil), fanout.Options{Limits: fanout.Limits{Tokens: keys}, Scoreboard: board(
 		onBoard("m1", 7, time.Now(), "soccer.mls.goal", "soccer.mls.red_card"))})
 	soon := time.Now().Add(time.Minute).Unix()
 	for _, tc := range []struct {

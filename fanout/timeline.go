@@ -179,7 +179,7 @@ func (t *timeline) betweenRounds(ctx context.Context, do func()) bool {
 func (t *timeline) tick(second uint8) (empty bool) {
 	t.mu.Lock()
 	clients := append([]*client(nil), t.index.pings[second]...)
-	if t.hub.options.Tokens != nil {
+	if t.hub.limits.Load().Tokens != nil {
 		clients = t.index.list()
 	}
 	at := newCursorFrame(t.last, t.position.Load())

@@ -17,7 +17,9 @@ func serveMatchwire(from logSource) (server, error) {
 		return server{}, err
 	}
 	// All clients of the benchmark have the same address.
-	hub := fanout.NewHub(fanout.Options{ConnectionsPerAddress: 1 << 20, Log: slog.New(slog.DiscardHandler)})
+	hub := fanout.NewHub(fanout.Options{
+		Limits: fanout.Limits{ConnectionsPerAddress: 1 << 20}, Log: slog.New(slog.DiscardHandler),
+	})
 	go func() {
 		fmt.Fprintln(os.Stderr, "serve matchwire:", hub.Run(context.Background(), log))
 		os.Exit(1)

@@ -68,7 +68,17 @@ func (b *Broker) Health(context.Context) []health.Issue {
 func (b *Broker) Queues() []string {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	return slices.Sorted(maps.Keys(b.queues))
+	names := slices.Sorted(maps.Keys(b.queues))
+	return slices.DeleteFunc(names, func(n string) bool { return b.queues[n].forgotten })
+}
+
+// Forget removes a queue from Queues, until it is declared again.
+func (b *Broker) Forget(queue string) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if q := b.queues[queue]; q != nil {
+		q.forgotten = true
+	}
 }
 
 // QueueHealth reports the queues that have dropped messages or have dead letters.
@@ -165,7 +175,9 @@ func (b *Broker) declare(s broker.Subscription) (*queue, error) {
 			return nil, fmt.Errorf("%w: %w", broker.ErrUnavailable, err)
 		}
 	}
-	return b.queue(s.Queue, s.Exchange, s.Patterns...), nil
+	q := b.queue(s.Queue, s.Exchange, s.Patterns...)
+	q.forgotten = false
+	return q, nil
 }
 
 // isBound reports whether the queue of a subscription exists and has all its patterns.

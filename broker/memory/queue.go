@@ -31,6 +31,7 @@ type queue struct {
 	// subscribers is the number of calls of Subscribe in progress.
 	subscribers int
 	ready       chan struct{} // contains a token when items may contain a message
+	forgotten   bool          // the name is not in Queues
 }
 
 // matches reports whether the queue receives events with the routing key.

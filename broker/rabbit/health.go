@@ -43,6 +43,9 @@ func (b *Broker) Queues() []string {
 	return names
 }
 
+// Forget removes a queue from Queues. After a new connection, this Broker does not declare the queue again.
+func (b *Broker) Forget(queue string) { b.topology.queues.remove(b.topology.full(queue)) }
+
 // health returns an issue if the broker blocks the link, or if the link is in use and cannot open a
 // channel.
 func (l *link) health(ctx context.Context) []health.Issue {
@@ -95,6 +98,13 @@ func (q *queues) subscriptions() (all []broker.Subscription) {
 		all = append(all, q.declared[name])
 	}
 	return all
+}
+
+// remove removes a queue.
+func (q *queues) remove(name string) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	delete(q.declared, name)
 }
 
 // countMessage counts a message that was published or delivered.

@@ -7,6 +7,8 @@ import (
 	"runtime"
 	"slices"
 	"strings"
+
+	"github.com/matchwire/matchwire/internal/environ"
 )
 
 // inherited lists the environment variables that every program receives. A variable whose name begins with LC_ is
@@ -29,13 +31,15 @@ func environment(named []string) (env, missing []string, err error) {
 			return nil, nil, fmt.Errorf("env: %q: want the name of an environment variable: "+
 				"letters, digits and _, without a digit at the beginning", name)
 		}
-		if _, ok := os.LookupEnv(name); !ok {
+		if value, ok := environ.Lookup(name); ok {
+			env = append(env, name+"="+value)
+		} else {
 			missing = append(missing, name)
 		}
 	}
 	for _, variable := range os.Environ() {
 		name, _, _ := strings.Cut(variable, "=")
-		if isInherited(name) || slices.Contains(named, name) {
+		if isInherited(name) && !slices.Contains(named, name) {
 			env = append(env, variable)
 		}
 	}

@@ -127,7 +127,7 @@ func read(h consumers.Host) (p plan, err error) {
 	}
 	folder := ""
 	if p.Templates.Value != "" {
-		folder = h.Path(p.Templates.Value)
+		folder = h.Input(p.Templates.Value)
 	}
 	if p.texts, err = loadTexts(folder, h.Elsewhere); err != nil {
 		var located *strictyaml.Error

@@ -2,7 +2,6 @@ package access_test
 
 import (
 	"bytes"
-	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -31,7 +30,7 @@ func FuzzKeys(f *testing.F) {
 		if err := os.WriteFile(path, file, 0o600); err != nil {
 			t.Fatal(err)
 		}
-		keys, err := access.LoadKeys(path, access.Policy{AllowAll: true}, slog.New(slog.DiscardHandler))
+		keys, err := access.LoadKeys(path, access.Policy{AllowAll: true})
 		if err != nil {
 			return
 		}

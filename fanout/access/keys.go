@@ -11,7 +11,6 @@ import (
 	"encoding/pem"
 	"errors"
 	"fmt"
-	"log/slog"
 	"net/http"
 	"os"
 	"slices"
@@ -19,21 +18,16 @@ import (
 	"time"
 
 	"github.com/golang-jwt/jwt/v5"
-
-	"github.com/matchwire/matchwire/internal/reload"
 )
 
-const (
-	minSecret    = 32               // minimum length of a secret in bytes: RFC 7518 section 3.2 on HS256
-	keysInterval = 10 * time.Second // interval between two checks of the file for changes
-)
+const minSecret = 32 // minimum length of a secret in bytes: RFC 7518 section 3.2 on HS256
 
-// Keys verifies the tokens of clients. The keys are in a file, which is read again when it changes.
-// The file contains a JWK set, Ed25519 public keys as PEM, or "secret:" and a secret of at least 32
-// bytes for HS256. Text without the prefix "secret:" is never used as a secret. Such text may be a
-// public key in another format, and anyone could sign tokens with a public key that is used as a secret.
+// Keys verifies the tokens of clients. The keys come from a file, which contains a JWK set, Ed25519 public
+// keys as PEM, or "secret:" and a secret of at least 32 bytes for HS256. Text without the prefix "secret:" is
+// never used as a secret. Such text may be a public key in another format, and anyone could sign tokens with a
+// public key that is used as a secret.
 type Keys struct {
-	file   *reload.File[[]key]
+	keys   []key
 	policy Policy
 }
 
@@ -45,22 +39,16 @@ type key struct {
 }
 
 // LoadKeys reads the keys from a file. Its errors name the file and contain no key.
-func LoadKeys(file string, policy Policy, log *slog.Logger) (*Keys, error) {
-	f, err := reload.Open(file, keysInterval, log, func() ([]key, error) {
-		text, err := os.ReadFile(file)
-		if err != nil {
-			return nil, err
-		}
-		keys, err := parseKeys(bytes.TrimSpace(text))
-		if err != nil {
-			return nil, fmt.Errorf("%s: %w", file, err)
-		}
-		return keys, nil
-	})
+func LoadKeys(file string, policy Policy) (*Keys, error) {
+	text, err := os.ReadFile(file)
 	if err != nil {
 		return nil, err
 	}
-	return &Keys{f, policy}, nil
+	keys, err := parseKeys(bytes.TrimSpace(text))
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", file, err)
+	}
+	return &Keys{keys, policy}, nil
 }
 
 func parseKeys(text []byte) ([]key, error) {
@@ -148,7 +136,11 @@ type Claims struct {
 // expiry, or if the policy refuses it. The errors are written for the client, and do not quote the
 // token.
 func (k *Keys) Verify(r *http.Request) (Claims, error) {
-	token := bearer(r)
+	return k.VerifyToken(Bearer(r))
+}
+
+// VerifyToken is like [Keys.Verify], for the token of an earlier request.
+func (k *Keys) VerifyToken(token string) (Claims, error) {
 	if token == "" {
 		return Claims{}, errors.New("a token is required: Authorization: Bearer …, or ?token=…")
 	}
@@ -190,7 +182,7 @@ func (k *Keys) candidates(t *jwt.Token) (any, error) {
 	if ok && !isText {
 		return nil, errors.New("the key ID of the token is not a text")
 	}
-	for _, one := range k.file.Value() {
+	for _, one := range k.keys {
 		switch {
 		case id != "" && one.id != "" && id != one.id:
 		case t.Method.Alg() == "HS256" && one.secret != nil:
@@ -205,9 +197,9 @@ func (k *Keys) candidates(t *jwt.Token) (any, error) {
 	return set, nil
 }
 
-// bearer returns the bearer token of a request, or "" if there is none. The token can also be in the
+// Bearer returns the bearer token of a request, or "" if there is none. The token can also be in the
 // query, because browsers cannot set headers of a WebSocket request.
-func bearer(r *http.Request) string {
+func Bearer(r *http.Request) string {
 	if token, ok := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer "); ok {
 		return token
 	}

@@ -27,7 +27,7 @@ func TestEmbed(t *testing.T) {
 			<matchwire-ticker sport="rugby"></matchwire-ticker>`, site)
 	}))
 	defer other.Close()
-	s := newSiteOf(t, fanout.Options{Origins: []string{other.URL}}, nil)
+	s := newSiteOf(t, fanout.Options{Limits: fanout.Limits{Origins: []string{other.URL}}}, nil)
 	matchDay(s)
 	site = s.url
 	p := page{t, browser.Open(t, other.URL)}

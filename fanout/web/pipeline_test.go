@@ -41,7 +41,7 @@ func newOperated(t *testing.T, token string, remote bool) *operated {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { servers.Close() })
-	tokens, err := guard.LoadTokens("", token, log)
+	tokens, err := guard.LoadTokens("", token)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -218,7 +218,7 @@ func TestRights(t *testing.T) {
 	defer cancel()
 	var gaps atomic.Int64
 	ended := make(chan struct{})
-	go func() { defer close(ended); follow(ctx, gateway, w.socket, &gaps) }()
+	go func() { defer close(ended); follow(ctx, gateway, "", w.socket, &gaps) }()
 	all = append(
 		all,
 		g.start("parser", parserReady, "run", "parser"),

@@ -161,12 +161,13 @@ func newWebhook(t *testing.T, l *ledger) *httptest.Server {
 	return s
 }
 
-// follow runs a WebSocket client that reconnects with its cursor, until ctx ends. gaps counts the
-// reconnections at which the client could not resume.
-func follow(ctx context.Context, addr string, l *ledger, gaps *atomic.Int64) {
+// follow runs a WebSocket client with a token, unless the token is "". The client reconnects with its cursor, until ctx
+// ends. gaps counts the reconnections at which the client could not resume.
+func follow(ctx context.Context, addr, token string, l *ledger, gaps *atomic.Int64) {
 	cursor := ""
 	for ctx.Err() == nil {
-		conn, _, err := websocket.DefaultDialer.DialContext(ctx, "ws://"+addr+"/ws?cursor="+url.QueryEscape(cursor), nil)
+		at := "ws://" + addr + "/ws?cursor=" + url.QueryEscape(cursor) + "&token=" + token
+		conn, _, err := websocket.DefaultDialer.DialContext(ctx, at, nil)
 		if err != nil {
 			select {
 			case <-ctx.Done():

@@ -40,6 +40,7 @@ type world struct {
 	config     string   // path of the config file
 	health     string   // address of the parser's health endpoint
 	listen     string   // address of fanout
+	token      string   // token of the client of fanout; "" if it needs none
 	env        []string // environment variables of the roles
 	parser     *role
 	consumers  [2]*role
@@ -109,7 +110,7 @@ func (w *world) watch() {
 	}
 	var watching sync.WaitGroup
 	watching.Go(func() { w.readLog(ctx, strings.Join(direct, ",")) })
-	watching.Go(func() { follow(ctx, w.listen, w.socket, &w.socketGaps) })
+	watching.Go(func() { follow(ctx, w.listen, w.token, w.socket, &w.socketGaps) })
 	w.Cleanup(func() { cancel(); watching.Wait() })
 }
 

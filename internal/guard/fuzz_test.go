@@ -41,7 +41,7 @@ func FuzzAPITokens(f *testing.F) {
 		if err := os.WriteFile(path, []byte(file), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		tokens, err := guard.LoadTokens(path, all, discard)
+		tokens, err := guard.LoadTokens(path, all)
 		if err != nil {
 			return
 		}

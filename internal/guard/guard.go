@@ -81,6 +81,34 @@ func (g *Guard) Allow(r *http.Request, s Scope) error {
 // HasToken reports whether a request has an API token, or the cookie of a session, with a scope.
 func (g *Guard) HasToken(r *http.Request, s Scope) bool { return g.allowToken(r, s) == nil }
 
+const bearerPrefix, sessionPrefix = "Bearer ", "Session "
+
+// Credential returns what [Guard.HasScope] needs to know of a request: its token in the header Authorization, or else
+// the cookie of a session. It returns "" if the request has neither.
+func (g *Guard) Credential(r *http.Request) string {
+	header := r.Header.Get("Authorization")
+	switch {
+	case strings.HasPrefix(header, bearerPrefix):
+		return header
+	case header != "" || g.sessionToken(r) == nil:
+		return ""
+	}
+	cookie, _ := r.Cookie(sessionCookie) // sessionToken has found it
+	return sessionPrefix + cookie.Value
+}
+
+// HasScope reports whether a credential is that of an API token with a scope. The guard of an earlier config can have
+// returned the credential, if it has the same Sessions.
+func (g *Guard) HasScope(credential string, s Scope) bool {
+	var found *Token
+	if token, ok := strings.CutPrefix(credential, bearerPrefix); ok {
+		found = g.Tokens.find(token)
+	} else if cookie, ok := strings.CutPrefix(credential, sessionPrefix); ok {
+		found = g.Sessions.find(cookie, g.Tokens.all())
+	}
+	return found != nil && found.has(s)
+}
+
 // Require returns a handler that calls h only if the request may use a scope.
 func (g *Guard) Require(s Scope, h http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

@@ -2,7 +2,6 @@ package guard_test
 
 import (
 	"errors"
-	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -16,8 +15,6 @@ import (
 	"github.com/matchwire/matchwire/fanout/access"
 	"github.com/matchwire/matchwire/internal/guard"
 )
-
-var discard = slog.New(slog.DiscardHandler)
 
 // write writes a file to a new folder and returns the path of the file.
 func write(t *testing.T, text string) string {
@@ -39,7 +36,7 @@ func tokens(t *testing.T) (*guard.Tokens, map[guard.Scope]string) {
 		secrets[s] = secret
 		text += token.Line() + "\n"
 	}
-	all, err := guard.LoadTokens(write(t, text), "the token with all scopes", discard)
+	all, err := guard.LoadTokens(write(t, text), "the token with all scopes")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -61,7 +58,7 @@ func status(g *guard.Guard, r *http.Request, s guard.Scope) int {
 func TestScopes(t *testing.T) {
 	t.Parallel()
 	all, secrets := tokens(t)
-	streams, err := access.LoadKeys(write(t, "secret:"+strings.Repeat("s", 32)), access.Policy{}, discard)
+	streams, err := access.LoadKeys(write(t, "secret:"+strings.Repeat("s", 32)), access.Policy{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -117,7 +114,7 @@ func TestScopes(t *testing.T) {
 func TestScoreboardsWithStreamTokens(t *testing.T) {
 	t.Parallel()
 	secret := strings.Repeat("s", 32)
-	keys, err := access.LoadKeys(write(t, "secret:"+secret), access.Policy{}, discard)
+	keys, err := access.LoadKeys(write(t, "secret:"+secret), access.Policy{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -206,7 +203,7 @@ func TestTokensFile(t *testing.T) {
 			"  - {name: a, sha256: " + hash + ", scopes: [read]}\n": `file:3:5: tokens[1]: name "a": another token`,
 		"tokens: [{name: ops, token: " + secret + "}]\n": "token",
 	} {
-		_, err := guard.LoadTokens(write(t, text), "", discard)
+		_, err := guard.LoadTokens(write(t, text), "")
 		if err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), secret) {
 			t.Errorf("file %q: error %v, want one that contains %q and no token", text, err, want)
 		}
@@ -214,7 +211,7 @@ func TestTokensFile(t *testing.T) {
 	r := httptest.NewRequest(http.MethodGet, "/", nil)
 	r.Header.Set("Authorization", "Bearer "+secret)
 	file := write(t, "tokens:\n  - {name: ops, sha256: "+strings.ToUpper(token.SHA256)+", scopes: [operate]}\n")
-	all, err := guard.LoadTokens(file, "", discard)
+	all, err := guard.LoadTokens(file, "")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -56,6 +56,13 @@ func TestSessionHasTheRightsOfItsToken(t *testing.T) {
 		if !g.HasToken(r, guard.Operate) {
 			t.Errorf("session of scope %s: HasToken is false, want true", token)
 		}
+		credential := g.Credential(r)
+		if !g.HasScope(credential, guard.Operate) || g.HasScope(credential, guard.Change) != (want == 200) {
+			t.Errorf("session of scope %s: the credential %q has wrong scopes", token, credential)
+		}
+		if (&guard.Guard{Sessions: g.Sessions}).HasScope(credential, guard.Operate) {
+			t.Errorf("session of scope %s: the token is gone, but its credential has the scope operate", token)
+		}
 	}
 	for _, name := range []string{"X-Forwarded-Proto"} { // TLS ends at a proxy
 		r := httptest.NewRequest(http.MethodPost, "/api/session", nil)
@@ -131,7 +138,7 @@ func TestSessionEnds(t *testing.T) {
 	t.Parallel()
 	secret, token := guard.NewToken("ops", guard.Change)
 	file := write(t, "tokens:\n"+token.Line()+"\n")
-	all, err := guard.LoadTokens(file, "", discard)
+	all, err := guard.LoadTokens(file, "")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -164,7 +171,7 @@ func TestSessionEnds(t *testing.T) {
 	if err := os.WriteFile(file, []byte("tokens:\n"+replaced.Line()+"\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	reloaded, err := guard.LoadTokens(file, "", discard)
+	reloaded, err := guard.LoadTokens(file, "")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -181,7 +188,7 @@ func TestSessionEnds(t *testing.T) {
 			valid(g, cookie), valid(g, second), gone)
 	}
 	synctest.Test(t, func(t *testing.T) {
-		fixed, err := guard.LoadTokens("", "the token", discard)
+		fixed, err := guard.LoadTokens("", "the token")
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -8,24 +8,16 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"log/slog"
 	"net/http"
 	"os"
 	"slices"
 	"strings"
-	"time"
 
-	"github.com/matchwire/matchwire/internal/reload"
 	"github.com/matchwire/matchwire/internal/strictyaml"
 )
 
-const tokensInterval = 10 * time.Second // time between two checks of the file for changes
-
 // Tokens holds the API tokens. A nil *Tokens has no tokens.
-type Tokens struct {
-	file  *reload.File[[]Token] // nil if there is no file
-	fixed []Token               // tokens that are not in the file
-}
+type Tokens struct{ list []Token }
 
 // A Token is an API token in the file of tokens. The file contains only the hash of the token.
 type Token struct {
@@ -48,20 +40,47 @@ func NewToken(name string, scopes ...Scope) (secret string, t Token) {
 	return secret, Token{Name: name, SHA256: hex.EncodeToString(sum[:]), Scopes: scopes}
 }
 
-// LoadTokens returns the tokens in a file, which is read again when it changes. If file is "", there
-// is no file. all is an additional token that has all scopes. If all is "", there is no such token.
-func LoadTokens(file, all string, log *slog.Logger) (*Tokens, error) {
+// LoadTokens returns the tokens in a file. If file is "", there is no file. all is an additional token that has all
+// scopes. If all is "", there is no such token.
+func LoadTokens(file, all string) (*Tokens, error) {
 	t := &Tokens{}
 	if all != "" {
 		sum := sha256.Sum256([]byte(all))
-		t.fixed = []Token{{Name: "MATCHWIRE_API_TOKEN", SHA256: hex.EncodeToString(sum[:]), Scopes: Scopes()}}
+		t.list = []Token{{Name: "MATCHWIRE_API_TOKEN", SHA256: hex.EncodeToString(sum[:]), Scopes: Scopes()}}
 	}
 	if file == "" {
 		return t, nil
 	}
-	var err error
-	t.file, err = reload.Open(file, tokensInterval, log, func() ([]Token, error) { return readTokens(file) })
+	listed, err := readTokens(file)
+	t.list = append(t.list, listed...)
 	return t, err
+}
+
+// Changes returns how the tokens differ from those before, such as "added ops", ordered by name.
+func (t *Tokens) Changes(before *Tokens) (changes []string) {
+	list := func(t *Tokens) map[string]Token {
+		byName := map[string]Token{}
+		for _, one := range t.all() {
+			byName[one.Name] = one
+		}
+		return byName
+	}
+	old, current := list(before), list(t)
+	for name, token := range current {
+		was, ok := old[name]
+		switch {
+		case !ok:
+			changes = append(changes, "added "+name)
+		case was.SHA256 != token.SHA256 || !slices.Equal(was.Scopes, token.Scopes):
+			changes = append(changes, "changed "+name)
+		}
+		delete(old, name)
+	}
+	for name := range old {
+		changes = append(changes, "removed "+name)
+	}
+	slices.Sort(changes)
+	return changes
 }
 
 // readTokens reads and checks a file of tokens. Its errors contain names and scopes, but no other
@@ -120,32 +139,33 @@ func joined(scopes []Scope) string {
 	return strings.Join(all, ", ")
 }
 
-// all returns all tokens.
+// all returns all tokens. The caller must not change them.
 func (t *Tokens) all() []Token {
-	switch {
-	case t == nil:
+	if t == nil {
 		return nil
-	case t.file == nil:
-		return t.fixed
 	}
-	return append(slices.Clone(t.fixed), t.file.Value()...)
+	return t.list
 }
 
-// bearer returns the token in the header Authorization of a request, or a *[Denied] that says how to get one with the
-// scope s. It compares the hash of the token
-// in the request with the hashes of all tokens, so that the response time reveals nothing about the tokens.
-func (t *Tokens) bearer(r *http.Request, s Scope) (*Token, error) {
+// find returns the token with the given text, or nil if there is none. It compares the hash of the text with the
+// hashes of all tokens, so that the response time reveals nothing about the tokens.
+func (t *Tokens) find(text string) (found *Token) {
 	all := t.all()
-	given, ok := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
-	sum := sha256.Sum256([]byte(given))
+	sum := sha256.Sum256([]byte(text))
 	hash := hex.EncodeToString(sum[:])
-	var found *Token
 	for i := range all {
 		if subtle.ConstantTimeCompare([]byte(strings.ToLower(all[i].SHA256)), []byte(hash)) == 1 {
 			found = &all[i]
 		}
 	}
-	if ok && found != nil {
+	return found
+}
+
+// bearer returns the token in the header Authorization of a request, or a *[Denied] that says how to get one with the
+// scope s.
+func (t *Tokens) bearer(r *http.Request, s Scope) (*Token, error) {
+	given, ok := strings.CutPrefix(r.Header.Get("Authorization"), bearerPrefix)
+	if found := t.find(given); ok && found != nil {
 		return found, nil
 	}
 	text := "want an API token: Authorization: Bearer TOKEN"

@@ -27,7 +27,7 @@ func TestMatchesWhenRedisRepliesAreLost(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		tokens, err := guard.LoadTokens("", testenv.Secret, slog.New(slog.DiscardHandler))
+		tokens, err := guard.LoadTokens("", testenv.Secret)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -18,6 +18,7 @@ import (
 	"github.com/matchwire/matchwire/consumers"
 	"github.com/matchwire/matchwire/fixtures"
 	"github.com/matchwire/matchwire/internal/spelling"
+	"github.com/matchwire/matchwire/internal/strictyaml"
 	"github.com/matchwire/matchwire/parser/observation"
 	"github.com/matchwire/matchwire/parser/page"
 	"github.com/matchwire/matchwire/parser/profile"
@@ -74,8 +75,18 @@ func CheckSettings(c Config, plugins []consumers.Plugin, known error) error {
 	}
 	_, err := c.requests()
 	faults = append(faults, err)
-	_, _, err = newConsumers(c, plugins, false, nil, slog.New(slog.DiscardHandler))
+	_, err = newConsumers(c, plugins, false, nil, slog.New(slog.DiscardHandler))
 	return allMistakes(append(faults, err)...)
+}
+
+// AllMistakes returns err, together with all other mistakes in the config, if err is a mistake in it. Otherwise it
+// returns err.
+func AllMistakes(c Config, plugins []consumers.Plugin, err error) error {
+	var mistake *strictyaml.Error
+	if !errors.As(err, &mistake) {
+		return err
+	}
+	return CheckSettings(c, plugins, err)
 }
 
 // CheckProfiles is like [Check], but checks only the named profile files.

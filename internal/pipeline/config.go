@@ -7,12 +7,14 @@ import (
 	"fmt"
 	"io/fs"
 	"log/slog"
+	"maps"
 	"net"
 	"net/netip"
 	"os"
 	"path/filepath"
 	"regexp"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/goccy/go-yaml/ast"
@@ -50,6 +52,8 @@ type Config struct {
 	// nil, the default consumers run.
 	Consumers map[string]strictyaml.Raw `yaml:"consumers"`
 	Trace     TraceConfig               `yaml:"trace"`
+	// LogLevel is the lowest level that a process logs: debug, info, warn or error. The flag --log-level overrides it.
+	LogLevel string `yaml:"log_level"`
 	// Listen is the host:port that a process with role fanout or api serves on.
 	// The default is [DefaultListen].
 	Listen string    `yaml:"listen"`
@@ -70,6 +74,8 @@ type Config struct {
 	file        string         // name of the config file; "" if there is none
 	profilesPos strictyaml.Pos // position of the key profiles
 	variables   []string       // names of the environment variables that the config refers to
+	tree        map[string]any // the decoded file
+	inputs      *inputs        // the files that were read; nil if there is no config file
 }
 
 // MetricsConfig holds the settings of the metrics and the health checks.
@@ -250,7 +256,7 @@ func LoadConfig(file string, optional bool) (Config, error) {
 
 // ParseConfig is like [LoadConfig] for a file with the content data. It does not read the file.
 func ParseConfig(file string, data []byte) (Config, error) {
-	c := Config{file: file}
+	c := Config{file: file, inputs: &inputs{files: map[string]bool{file: true}}}
 	err := strictyaml.Decode(file, data, &c)
 	if !strictyaml.Decoded(err) {
 		return c, c.invalid(err)
@@ -258,6 +264,9 @@ func ParseConfig(file string, data []byte) (Config, error) {
 	faults := []error{checkRenamed(data), err}
 	c.profilesPos = strictyaml.PosAt(data, "profiles")
 	c.variables = strictyaml.EnvNames(data)
+	if err := strictyaml.DecodeLoosely(data, &c.tree); err != nil {
+		return c, c.invalid(append(faults, err)...)
+	}
 	for name, settings := range c.Consumers {
 		if pos, ok := strictyaml.Lookup(data, "consumers."+name); ok && settings.Line == 0 { // without settings
 			settings.Pos = pos
@@ -265,7 +274,7 @@ func ParseConfig(file string, data []byte) (Config, error) {
 		}
 	}
 	for _, check := range []func([]byte) error{c.checkNamespace, c.checkAliases, c.checkContact,
-		c.checkListen, c.checkRequests, c.TLS.check, c.API.check, c.Fanout.check, c.Gateway.check} {
+		c.checkListen, c.checkLogLevel, c.checkRequests, c.TLS.check, c.API.check, c.Fanout.check, c.Gateway.check} {
 		faults = append(faults, check(data))
 	}
 	c.defineSports()
@@ -352,6 +361,16 @@ func (c Config) checkListen(data []byte) error {
 	return errors.Join(faults...)
 }
 
+func (c Config) checkLogLevel(data []byte) error {
+	if c.LogLevel != "" && !slices.Contains([]string{"debug", "info", "warn", "error"}, c.LogLevel) {
+		return strictyaml.PosAt(data, "log_level").Errorf("%q: want debug, info, warn or error", c.LogLevel)
+	}
+	return nil
+}
+
+// File returns the name of the config file, or "" if there is none.
+func (c Config) File() string { return c.file }
+
 // resolve returns a path in the config relative to the working directory. In the
 // config, paths are relative to the folder of the config file.
 func (c Config) resolve(path string) string {
@@ -359,6 +378,38 @@ func (c Config) resolve(path string) string {
 		return path
 	}
 	return filepath.Join(filepath.Dir(c.file), path)
+}
+
+// input is like resolve, for a file or folder whose content is part of the config.
+func (c Config) input(path string) string {
+	path = c.resolve(path)
+	c.inputs.add(path)
+	return path
+}
+
+// inputs is a set of files and folders.
+type inputs struct {
+	mu    sync.Mutex
+	files map[string]bool
+}
+
+func (in *inputs) add(path string) {
+	if in == nil {
+		return
+	}
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	in.files[path] = true
+}
+
+// all returns the files and folders, sorted.
+func (in *inputs) all() []string {
+	if in == nil {
+		return nil
+	}
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	return slices.Sorted(maps.Keys(in.files))
 }
 
 // slotWait is the maximum time that a worker waits for a rate limit slot. It is short,
@@ -460,7 +511,7 @@ func (c Config) addSource(
 ) (a scheduler.Activation, err error) {
 	file := ""
 	if lib[s.Profile] == nil && filepath.Ext(s.Profile) == ".yaml" {
-		file = c.resolve(s.Profile)
+		file = c.input(s.Profile)
 	}
 	p, err := lib.Find(cmp.Or(file, s.Profile))
 	if err != nil {

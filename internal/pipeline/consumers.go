@@ -9,9 +9,11 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/redis/go-redis/v9"
+	"golang.org/x/sync/errgroup"
 
 	"github.com/matchwire/matchwire/broker"
 	"github.com/matchwire/matchwire/broker/rabbit"
@@ -19,6 +21,7 @@ import (
 	"github.com/matchwire/matchwire/consumers/exec"
 	"github.com/matchwire/matchwire/event"
 	"github.com/matchwire/matchwire/internal/overview"
+	"github.com/matchwire/matchwire/internal/reload"
 	"github.com/matchwire/matchwire/internal/scheduler"
 	"github.com/matchwire/matchwire/internal/strictyaml"
 	"github.com/matchwire/matchwire/parser/poll"
@@ -30,8 +33,8 @@ const schedulerName = "scheduler"
 // ConsumerNames returns the names of the enabled consumers, sorted. A consumer with parts
 // has a name for each part, like "notify.log". Each name has a queue.
 func (c Config) ConsumerNames(plugins []consumers.Plugin) ([]string, error) {
-	all, _, err := newConsumers(c, plugins, true, nil, slog.New(slog.DiscardHandler))
-	return slices.Sorted(maps.Keys(all)), err
+	set, err := newConsumers(c, plugins, true, nil, slog.New(slog.DiscardHandler))
+	return slices.Sorted(maps.Keys(set.all)), err
 }
 
 // enabledConsumers returns the names of the enabled consumers, sorted: the consumers in
@@ -53,34 +56,52 @@ func (c Config) enabledConsumers(plugins []consumers.Plugin) []string {
 	return names
 }
 
-// newConsumers creates the enabled consumers. all holds consumers without parts, and the parts of
-// other consumers, by name. handlers holds the HTTP handlers of consumers, by the name of the
-// consumer. elsewhere means that the consumers run in other processes. An error in the settings
-// contains its position in the config.
+// A consumerSet holds the enabled consumers.
+type consumerSet struct {
+	all      map[string]consumers.Consumer // consumers without parts, and the parts of other consumers, by name
+	handlers map[string]http.Handler       // HTTP handlers of consumers, by the name of the consumer
+	settings map[string]consumerSettings   // by the names in all
+}
+
+// consumerSettings are what a consumer was created from. The parts of a consumer have the same settings.
+type consumerSettings struct {
+	section any // the decoded section of the config
+	content reload.Content
+}
+
+// newConsumers creates the enabled consumers. elsewhere means that the consumers run in other processes. An error in
+// the settings contains its position in the config.
 func newConsumers(
 	c Config, plugins []consumers.Plugin, elsewhere bool, r redis.UniversalClient, log *slog.Logger,
-) (all map[string]consumers.Consumer, handlers map[string]http.Handler, err error) {
-	all, handlers = map[string]consumers.Consumer{}, map[string]http.Handler{}
+) (consumerSet, error) {
+	set := consumerSet{map[string]consumers.Consumer{}, map[string]http.Handler{}, map[string]consumerSettings{}}
+	sections, _ := c.tree["consumers"].(map[string]any)
 	var faults []error
 	for _, name := range c.enabledConsumers(plugins) {
 		host := c.Host(name, r, log)
 		host.Elsewhere = elsewhere
+		var files []string
+		host.OnInput = func(path string) {
+			files = append(files, path)
+			c.inputs.add(path)
+		}
 		consumer, err := c.newConsumer(name, plugins, host)
 		if err != nil {
 			faults = append(faults, err)
 			continue
 		}
 		if consumer.Serve != nil {
-			handlers[name] = consumer.Serve
+			set.handlers[name] = consumer.Serve
 		}
+		settings := consumerSettings{sections[name], reload.Read(files)}
 		if consumer.Parts == nil {
-			all[name] = consumer
+			set.all[name], set.settings[name] = consumer, settings
 		}
 		for part, p := range consumer.Parts {
-			all[name+"."+part] = p
+			set.all[name+"."+part], set.settings[name+"."+part] = p, settings
 		}
 	}
-	return all, handlers, allMistakes(faults...)
+	return set, allMistakes(faults...)
 }
 
 // subscriptions returns the subscriptions of the consumers, ordered by name, and then that of the scheduler.
@@ -119,7 +140,7 @@ func plan(all map[string]consumers.Consumer, replay bool) overview.Overview {
 
 // Plan returns the overview of a pipeline with this config, without a state.
 func (c Config) Plan(plugins []consumers.Plugin) (overview.Overview, error) {
-	all, _, err := newConsumers(c, plugins, true, nil, slog.New(slog.DiscardHandler))
+	set, err := newConsumers(c, plugins, true, nil, slog.New(slog.DiscardHandler))
 	if err != nil {
 		return overview.Overview{}, err
 	}
@@ -131,7 +152,7 @@ func (c Config) Plan(plugins []consumers.Plugin) (overview.Overview, error) {
 	if err != nil {
 		return overview.Overview{}, err
 	}
-	o := plan(all, false)
+	o := plan(set.all, false)
 	o.Sources.Count = len(sources)
 	for _, s := range sources {
 		o.Sources.List = append(o.Sources.List,
@@ -146,7 +167,7 @@ type BrokerObject = rabbit.Object
 // Setup declares all exchanges, queues and bindings that the roles need with this config. It calls
 // report for each object. It fails at the first object that RabbitMQ refuses.
 func (p *Pipeline) Setup(ctx context.Context, report func(BrokerObject)) error {
-	all, _, err := newConsumers(p.config, p.plugins, true, nil, p.log)
+	set, err := newConsumers(p.config, p.plugins, true, nil, p.log)
 	if err != nil {
 		return err
 	}
@@ -160,7 +181,7 @@ func (p *Pipeline) Setup(ctx context.Context, report func(BrokerObject)) error {
 	if err := reach(ctx, b); err != nil {
 		return err
 	}
-	return b.Setup(ctx, append(subscriptions(all, &scheduler.Scheduler{}), pollSubscription()), report)
+	return b.Setup(ctx, append(subscriptions(set.all, &scheduler.Scheduler{}), pollSubscription()), report)
 }
 
 // setupTimeout is the time limit for Setup. Even a cluster declares the queues of many consumers in less time.
@@ -252,4 +273,58 @@ func CheckConsumerName(name string) error {
 		return fmt.Errorf("consumer %q: want 1 to 60 characters from a-z, 0-9, _ and -, the first a letter or digit", name)
 	}
 	return nil
+}
+
+// runningConsumers runs consumers that can be replaced and removed while others run.
+type runningConsumers struct {
+	run     func(ctx context.Context, name string, c consumers.Consumer) error
+	stopped func(name string) // called when a consumer has been removed
+
+	mu  sync.Mutex
+	all map[string]*runningConsumer // by name, including removed consumers
+}
+
+type runningConsumer struct {
+	stop    context.CancelFunc
+	ended   chan struct{} // closed when the consumer has handled its last event
+	removed bool
+}
+
+// start runs a consumer in group until ctx ends. A consumer with the same name that already runs first handles the
+// events that it has received.
+func (r *runningConsumers) start(ctx context.Context, group *errgroup.Group, name string, c consumers.Consumer) {
+	ctx, stop := context.WithCancel(ctx)
+	own := &runningConsumer{stop: stop, ended: make(chan struct{})}
+	r.mu.Lock()
+	before := r.all[name]
+	if r.all == nil {
+		r.all = map[string]*runningConsumer{}
+	}
+	r.all[name] = own
+	r.mu.Unlock()
+	group.Go(func() error {
+		defer close(own.ended)
+		if before != nil {
+			before.stop()
+			<-before.ended
+		}
+		err := r.run(ctx, name, c)
+		if ctx.Err() != nil && errors.Is(err, context.Canceled) {
+			err = nil
+		}
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		if own.removed && r.all[name] == own {
+			r.stopped(name)
+		}
+		return err
+	})
+}
+
+// remove stops a consumer. It does not wait for the events that the consumer has received.
+func (r *runningConsumers) remove(name string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.all[name].removed = true
+	r.all[name].stop()
 }

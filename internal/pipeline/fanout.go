@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"net/http"
 	"slices"
 	"strings"
 	"time"
@@ -95,20 +94,15 @@ func (f FanoutConfig) check(data []byte) error {
 	return errors.Join(faults...)
 }
 
-// fanoutOptions returns the options for the hub. It returns an error if checkPublic does.
-func (p *Pipeline) fanoutOptions(parts *roleParts, listen string) (fanout.Options, error) {
-	c := p.config.Fanout
-	o := fanout.Options{
-		Checkpoints: eventlog.NewCheckpoints(parts.redis, parts.prefix),
-		Presence:    presence.NewStore(parts.redis, parts.prefix, parts.instance),
-		Tokens:      parts.guard.Streams, Trace: parts.trace, Log: p.log,
-		Trusted: func(r *http.Request) bool { return parts.guard.HasToken(r, guard.Read) },
+// limits returns the limits of the hub.
+func (g *generation) limits() fanout.Limits {
+	c := g.config.Fanout
+	return fanout.Limits{
+		Tokens: g.guard.Streams, Credential: g.guard.Credential,
+		Trusted: func(credential string) bool { return g.guard.HasScope(credential, guard.Read) },
 		Origins: c.Origins, Connections: c.Connections, Drain: cmp.Or(time.Duration(c.Drain), defaultDrain),
-		ConnectionsPerAddress: c.ConnectionsPerAddress, Timelines: c.Timelines,
-		TimelinesPerAddress: c.TimelinesPerAddress, SnapshotMatches: c.SnapshotMatches,
-		Scoreboard: stateOnBoard(scoreboard.NewBoards(parts.redis, parts.prefix)),
+		ConnectionsPerAddress: c.ConnectionsPerAddress, Timelines: c.Timelines, TimelinesPerAddress: c.TimelinesPerAddress,
 	}
-	return o, p.checkPublic("event streams", listen)
 }
 
 // stateOnBoard returns a function that returns the state of a match according to its scoreboard, or nil
@@ -160,25 +154,25 @@ func incidentOnBoard(b scoreboard.Board, i scoreboard.Incident) *eventlog.Incide
 }
 
 // streamKeys returns the keys that verify the tokens of stream clients, or nil if clients need no token.
-func (p *Pipeline) streamKeys() (*access.Keys, error) {
-	c := p.config.Fanout
-	if c.TokenKeys == "" {
+func (c Config) streamKeys() (*access.Keys, error) {
+	f := c.Fanout
+	if f.TokenKeys == "" {
 		return nil, nil
 	}
-	keys, err := access.LoadKeys(p.config.resolve(c.TokenKeys), access.Policy{
-		Issuer: c.TokenIssuer, Audience: c.TokenAudience, Lifetime: time.Duration(c.TokenLifetime),
-		NotBefore: c.TokenNotBefore, AllowAll: c.TokenDefault == "everything",
-	}, p.log)
+	keys, err := access.LoadKeys(c.input(f.TokenKeys), access.Policy{
+		Issuer: f.TokenIssuer, Audience: f.TokenAudience, Lifetime: time.Duration(f.TokenLifetime),
+		NotBefore: f.TokenNotBefore, AllowAll: f.TokenDefault == "everything",
+	})
 	if err != nil {
-		return nil, UsageError(fmt.Errorf("config %s: fanout.token_keys: %w", p.config.file, err))
+		return nil, UsageError(fmt.Errorf("config %s: fanout.token_keys: %w", c.file, err))
 	}
 	return keys, nil
 }
 
 // checkPublic returns an error if other machines can connect to the address listen, and neither the
 // config nor a flag says who may read the data there. what names the data in the error.
-func (p *Pipeline) checkPublic(what, listen string) error {
-	if p.config.Fanout.TokenKeys != "" || p.config.Fanout.Anybody || p.Anybody || loopback(listen) {
+func (p *Pipeline) checkPublic(c Config, what, listen string) error {
+	if c.Fanout.TokenKeys != "" || c.Fanout.Anybody || p.Anybody || loopback(listen) {
 		return nil
 	}
 	return UsageError(fmt.Errorf("other machines can connect to %s and read the %s: "+
@@ -196,16 +190,15 @@ func loopback(address string) bool {
 }
 
 func (p *Pipeline) startFanout(ctx context.Context, group *errgroup.Group, parts *roleParts) error {
-	options, err := p.fanoutOptions(parts, p.address())
-	if err != nil {
-		return err
-	}
-	hub := fanout.NewHub(options)
-	parts.web.Handle("/", hub.Handler())
-	for pattern, h := range p.Handlers {
-		parts.web.Handle(pattern, h)
-	}
-	parts.serves = true
+	g := parts.current.Load()
+	hub := fanout.NewHub(fanout.Options{
+		Limits:      g.limits(),
+		Checkpoints: eventlog.NewCheckpoints(parts.redis, parts.prefix),
+		Presence:    presence.NewStore(parts.redis, parts.prefix, parts.instance), Trace: parts.trace, Log: p.log,
+		SnapshotMatches: g.config.Fanout.SnapshotMatches,
+		Scoreboard:      stateOnBoard(scoreboard.NewBoards(parts.redis, parts.prefix)),
+	})
+	parts.hub, parts.serves = hub, true
 	parts.health.Add(monitor.Check{Name: "fanout", Ready: true,
 		Run: func(context.Context) []health.Issue { return hub.Health() }})
 	for _, c := range hub.Collectors() {

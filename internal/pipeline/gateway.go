@@ -19,6 +19,7 @@ import (
 	"github.com/matchwire/matchwire/internal/guard"
 	"github.com/matchwire/matchwire/internal/instances"
 	"github.com/matchwire/matchwire/internal/monitor"
+	"github.com/matchwire/matchwire/internal/reload"
 	"github.com/matchwire/matchwire/internal/strictyaml"
 )
 
@@ -50,6 +51,11 @@ type Gateway struct {
 	// loopback addresses.
 	InstanceKey string
 	Log         *slog.Logger
+	// Load, Files, Reload and OnReload are like those of [Pipeline]. Only hosts, api_tokens and log_level can change.
+	Load     func() (Settings, error)
+	Files    []string
+	Reload   <-chan struct{}
+	OnReload func(Config)
 	// OnListen, if not nil, is called with the address once the gateway listens.
 	OnListen func(net.Addr)
 
@@ -67,7 +73,8 @@ func (g Gateway) Run(ctx context.Context) error {
 	}
 	defer closeStore()
 	p := New(g.Config, g.Servers, g.Log, nil)
-	p.Listen, p.APIToken, p.onStopDelay = g.Listen, g.APIToken, g.onStopDelay
+	p.Listen, p.APIToken, p.InstanceKey, p.onStopDelay = g.Listen, g.APIToken, g.InstanceKey, g.onStopDelay
+	p.Load, p.Files, p.Reload, p.OnReload = g.Load, g.Files, g.Reload, g.OnReload
 	drain := cmp.Or(time.Duration(g.Config.Gateway.Drain), defaultDrain)
 	registry := instances.New(store, prefix(g.Config.Namespace), g.InstanceKey)
 	proxy := gateway.New(gateway.Options{
@@ -89,12 +96,13 @@ func (g Gateway) Run(ctx context.Context) error {
 		<-working.Done()
 		parts.health.Stop()
 		if ctx.Err() != nil {
-			p.waitToStop(ctx)
+			p.waitToStop(ctx, parts.current.Load().config)
 		}
 		stop()
 		return nil
 	})
 	group.Go(func() error { return proxy.Run(serving) })
+	p.followGateway(working, group, parts, proxy)
 	group.Go(func() error {
 		parts.health.Run(serving)
 		return nil
@@ -108,7 +116,7 @@ func (g Gateway) Run(ctx context.Context) error {
 		}
 		return nil
 	})
-	at, err := serve(serving, group, p.address(), encrypted, parts.guard.CheckHost(parts.web), g.Log)
+	at, err := serve(serving, group, p.address(), encrypted, &parts.web, g.Log)
 	if err != nil {
 		err = fmt.Errorf("gateway: %w (choose another address with --listen HOST:PORT)", err)
 	} else {
@@ -133,14 +141,12 @@ func (g Gateway) Run(ctx context.Context) error {
 
 // gatewayParts returns the health checks, the metrics and the handlers of a gateway.
 func (p *Pipeline) gatewayParts(proxy *gateway.Gateway, store redis.UniversalClient) (*roleParts, error) {
-	tokens, err := p.tokens()
+	current, err := p.gatewayGeneration(p.config, p.APIToken)
 	if err != nil {
 		return nil, err
 	}
-	parts := &roleParts{
-		health: &monitor.Monitor{}, metrics: prometheus.NewRegistry(), web: http.NewServeMux(),
-		guard: &guard.Guard{Local: loopback(p.address()), Hosts: p.config.Hosts, Tokens: tokens},
-	}
+	parts := &roleParts{health: &monitor.Monitor{}, metrics: prometheus.NewRegistry()}
+	parts.current.Store(current)
 	// Without Redis, the gateway uses the previous list of instances, so it stays ready.
 	parts.health.Add(monitor.Check{Name: "redis", Run: pingRedis(store)})
 	parts.health.Add(monitor.Check{Name: "instances", Ready: true, Run: func(context.Context) (all []health.Issue) {
@@ -153,7 +159,40 @@ func (p *Pipeline) gatewayParts(proxy *gateway.Gateway, store redis.UniversalCli
 	parts.metrics.MustRegister(collectors.NewGoCollector(),
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	parts.metrics.MustRegister(proxy.Collectors()...)
-	parts.handleMetrics(parts.web, parts.guard)
-	parts.web.Handle("/", proxy)
+	parts.web.set(parts.gatewayHandler(proxy))
 	return parts, nil
+}
+
+// gatewayHandler returns a handler for everything that a gateway serves with the current config.
+func (parts *roleParts) gatewayHandler(proxy http.Handler) http.Handler {
+	mux, g := http.NewServeMux(), parts.current.Load().guard
+	parts.handleMetrics(mux, g)
+	mux.Handle("/", proxy)
+	return g.CheckHost(mux)
+}
+
+// gatewayGeneration returns what a gateway needs of a config.
+func (p *Pipeline) gatewayGeneration(c Config, apiToken string) (*generation, error) {
+	tokens, err := c.tokens(apiToken)
+	if err != nil {
+		return nil, err
+	}
+	g := &guard.Guard{Local: loopback(p.address()), Hosts: c.Hosts, Tokens: tokens}
+	return &generation{config: c, guard: g, content: reload.Read(c.inputs.all())}, nil
+}
+
+// followGateway follows the changes of the config, if p.Load is set.
+func (p *Pipeline) followGateway(
+	ctx context.Context, group *errgroup.Group, parts *roleParts, proxy http.Handler,
+) {
+	if p.Load == nil {
+		return
+	}
+	p.watch(ctx, group, parts, func() (reload.Loaded, error) {
+		return p.loadAgain(parts, p.gatewayGeneration, func(g *generation) {
+			parts.current.Store(g)
+			parts.web.set(parts.gatewayHandler(proxy))
+			parts.metricsWeb.set(parts.metricsHandler(g.config))
+		})
+	})
 }

@@ -22,8 +22,8 @@ import (
 )
 
 // A gateway needs only Redis. It serves TLS with the certificate in the config, at the address in the
-// config. Its metrics need a token if a proxy has forwarded the request. While it is stopping, it is not
-// ready, but still serves.
+// config. Its metrics need a token if a proxy has forwarded the request. It loads a new token while it runs.
+// While it is stopping, it is not ready, but still serves.
 func TestGatewayUsesListenerSettings(t *testing.T) {
 	dir := t.TempDir()
 	pool := x509.NewCertPool()
@@ -52,6 +52,9 @@ func TestGatewayUsesListenerSettings(t *testing.T) {
 		Config: c, Servers: servers, APIToken: "token-1",
 		Log: slog.New(slog.DiscardHandler), OnListen: func(a net.Addr) { at <- a },
 	}
+	reload := make(chan struct{})
+	g.Reload = reload
+	g.Load = func() (Settings, error) { return Settings{Config: c, Servers: g.Servers, APIToken: "token-2"}, nil }
 	stopping, stop := make(chan struct{}), make(chan struct{})
 	g.onStopDelay = func() { close(stopping); <-stop }
 	go func() { done <- g.Run(ctx) }()
@@ -115,6 +118,14 @@ func TestGatewayUsesListenerSettings(t *testing.T) {
 				body,
 			)
 		}
+	}
+	reload <- struct{}{}
+	testenv.Eventually(t, func() bool {
+		code, _ := get("/metrics", http.Header{"Via": {"1.1 proxy"}, "Authorization": {"Bearer token-2"}})
+		return code == http.StatusOK
+	}, "the new token")
+	if code, _ := get("/metrics", withToken); code != http.StatusUnauthorized {
+		t.Errorf("status %d with the previous token, want 401", code)
 	}
 	cancel()
 	<-stopping

@@ -95,7 +95,7 @@ func (l *loads) of(parts *roleParts, roles []Role, replay bool) (all []instances
 	}
 	handled := map[string]int{}
 	if slices.Contains(roles, RoleConsumers) {
-		for name := range parts.consumers {
+		for name := range parts.current.Load().consumers.all {
 			handled[name] = 0
 		}
 	}
@@ -126,7 +126,11 @@ func (l *loads) of(parts *roleParts, roles []Role, replay bool) (all []instances
 	for _, name := range slices.Sorted(maps.Keys(handled)) {
 		c := instances.Consumer{Name: name, Handled: handled[name]}
 		if !l.at.IsZero() {
-			c.Rate = math.Round(10*float64(c.Handled-l.handled[name])/now.Sub(l.at).Seconds()) / 10
+			before := l.handled[name]
+			if before > c.Handled { // the consumer was removed, and added again
+				before = 0
+			}
+			c.Rate = math.Round(10*float64(c.Handled-before)/now.Sub(l.at).Seconds()) / 10
 		}
 		all = append(all, c)
 	}

@@ -12,7 +12,8 @@ import (
 )
 
 // An announcement has the rates since the previous announcement, also of consumers that have handled nothing yet.
-// Only the outcome done counts. Without the role fanout, it has no number of clients.
+// Only the outcome done counts. After a config was loaded again, an announcement has the consumers of that config.
+// Without the role fanout, it has no number of clients.
 func TestLoads(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -22,7 +23,11 @@ func TestLoads(t *testing.T) {
 		polls := prometheus.NewCounterVec(prometheus.CounterOpts{Name: "matchwire_polls_total"}, []string{"outcome"})
 		clients := prometheus.NewGauge(prometheus.GaugeOpts{Name: "matchwire_fanout_connections"})
 		registry.MustRegister(events, polls)
-		parts := &roleParts{metrics: registry, consumers: map[string]consumers.Consumer{"idle": {}, "scoreboard": {}}}
+		parts := &roleParts{metrics: registry}
+		use := func(all map[string]consumers.Consumer) {
+			parts.current.Store(&generation{consumers: consumerSet{all: all}})
+		}
+		use(map[string]consumers.Consumer{"idle": {}, "scoreboard": {}})
 		load := &loads{}
 		check := func(replay bool, clients int, want ...instances.Consumer) {
 			t.Helper()
@@ -48,5 +53,10 @@ func TestLoads(t *testing.T) {
 		time.Sleep(4 * time.Second)
 		check(true, 7, instances.Consumer{Name: "idle"}, instances.Consumer{Name: "parser", Handled: 22, Rate: 5},
 			instances.Consumer{Name: "scoreboard", Handled: 16, Rate: 1.5})
+		events.DeleteLabelValues("scoreboard", "done") // the config was loaded again, and has other consumers
+		events.DeleteLabelValues("scoreboard", "retry")
+		use(map[string]consumers.Consumer{"added": {}})
+		time.Sleep(4 * time.Second)
+		check(true, 7, instances.Consumer{Name: "added"}, instances.Consumer{Name: "parser", Handled: 22})
 	})
 }

@@ -13,6 +13,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -23,6 +24,7 @@ import (
 	"github.com/matchwire/matchwire/broker"
 	"github.com/matchwire/matchwire/consumers"
 	"github.com/matchwire/matchwire/consumers/scoreboard"
+	"github.com/matchwire/matchwire/fanout"
 	"github.com/matchwire/matchwire/health"
 	"github.com/matchwire/matchwire/internal/deadletters"
 	"github.com/matchwire/matchwire/internal/embedded"
@@ -91,6 +93,16 @@ type Pipeline struct {
 	// Advertise is the host:port at which other processes reach this process. The
 	// default is the address that this process listens on.
 	Advertise string
+	// Load, if not nil, loads the settings again. Run then follows changes of the config while it runs.
+	Load func() (Settings, error)
+	// Files are the files that the settings come from, besides those that the config names. Run uses them if Load is set.
+	Files []string
+	// Reload, if not nil, makes Run call Load for each value that it receives. Run also looks for changed files.
+	Reload <-chan struct{}
+	// OnReload, if not nil, is called with each config that Run has put into force after Load.
+	OnReload    func(Config)
+	sessions    *guard.Sessions // of operators; they outlive the guard of each config
+	reloadEvery time.Duration   // time between two looks at the files; 0 means reloadInterval
 	// Feed, if not nil, replaces polling in the roles parser and scheduler. t records what Feed does. It can be nil.
 	// If Feed returns an error, Run stops.
 	Feed func(ctx context.Context, lib profile.Library, in *poll.Ingester, t *trace.Recorder) error
@@ -142,7 +154,7 @@ func (p *Pipeline) Run(ctx context.Context, roles ...Role) error {
 		<-working.Done()
 		parts.health.Stop()
 		if ctx.Err() != nil && parts.serves { // not if a role has failed, or if there are no clients
-			p.waitToStop(ctx)
+			p.waitToStop(ctx, parts.current.Load().config)
 		}
 		stop()
 		return nil
@@ -190,7 +202,6 @@ func (p *Pipeline) open(ctx context.Context) (b broker.Broker, r redis.Universal
 func (p *Pipeline) start(
 	working, serving context.Context, group *errgroup.Group, parts *roleParts, roles []Role,
 ) error {
-	parts.handleMetrics(parts.web, parts.guard)
 	for _, s := range []struct {
 		role    Role
 		clients bool // whether the role serves clients
@@ -219,6 +230,7 @@ func (p *Pipeline) start(
 	if err := p.startWatch(serving, group, parts, roles); err != nil {
 		return err
 	}
+	p.startReload(working, group, parts, roles)
 	group.Go(func() error {
 		parts.health.Run(serving)
 		return nil
@@ -253,10 +265,10 @@ func (p *Pipeline) startWatch(ctx context.Context, group *errgroup.Group, parts 
 }
 
 // stopDelay returns how long a stopping process accepts clients.
-func (p *Pipeline) stopDelay() time.Duration {
+func (p *Pipeline) stopDelay(c Config) time.Duration {
 	switch {
-	case p.config.StopDelay != nil:
-		return time.Duration(*p.config.StopDelay)
+	case c.StopDelay != nil:
+		return time.Duration(*c.StopDelay)
 	case p.servers.Embedded(): // no other process can take the clients
 		return 0
 	}
@@ -272,7 +284,7 @@ const defaultStopDelay = 3 * time.Second
 var ErrInterrupted = errors.New("interrupted")
 
 // waitToStop waits for the stop delay, unless the cause of ctx is ErrInterrupted.
-func (p *Pipeline) waitToStop(ctx context.Context) {
+func (p *Pipeline) waitToStop(ctx context.Context, c Config) {
 	if errors.Is(context.Cause(ctx), ErrInterrupted) {
 		return
 	}
@@ -280,7 +292,7 @@ func (p *Pipeline) waitToStop(ctx context.Context) {
 		p.onStopDelay()
 		return
 	}
-	time.Sleep(p.stopDelay())
+	time.Sleep(p.stopDelay(c))
 }
 
 // roleParts holds the components that the roles of a process share.
@@ -292,21 +304,23 @@ type roleParts struct {
 	trace     *trace.Recorder // nil if tracing is off
 	outbox    *outbox.Relay
 	schedule  *scheduler.Schedule
-	consumers map[string]consumers.Consumer
-	handlers  map[string]http.Handler // HTTP handlers of consumers, by name
-	library   profile.Library
+	current   atomic.Pointer[generation] // the config in force, and what was created from it
 	scheduler *scheduler.Scheduler
+	worker    atomic.Pointer[poll.Worker] // nil without the role parser
+	running   runningConsumers
+	hub       *fanout.Hub // nil without the role fanout
 	health    *monitor.Monitor
 	metrics   *prometheus.Registry
 
 	consumerMetrics *consumers.Metrics
 	progress        consumers.Progress // of the consumers
 
-	guard  *guard.Guard // for the handlers in web
-	web    *http.ServeMux
-	serves bool   // a role has added handlers to web
-	emits  bool   // a role writes to outboxes
-	listen string // address of the HTTP server; "" if there is none
+	web        swap
+	metricsWeb swap   // of the separate listener for metrics
+	api        bool   // web serves the API
+	serves     bool   // a role serves clients
+	emits      bool   // a role writes to outboxes
+	listen     string // address of the HTTP server; "" if there is none
 }
 
 // prepare creates the components that the roles share. It returns an error if the config is
@@ -316,16 +330,13 @@ func (p *Pipeline) prepare(
 ) (parts *roleParts, err error) {
 	parts = &roleParts{
 		broker: b, redis: r, prefix: prefix(p.config.Namespace), instance: cmp.Or(p.Name, defaultName()),
-		health: &monitor.Monitor{}, web: http.NewServeMux(), metrics: prometheus.NewRegistry(),
+		health: &monitor.Monitor{}, metrics: prometheus.NewRegistry(),
 	}
 	parts.metrics.MustRegister(collectors.NewGoCollector(),
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	parts.consumerMetrics = consumers.NewMetrics(parts.metrics)
 	metrics.RegisterBuild(parts.metrics, Version())
 	metrics.RegisterHealth(parts.metrics, parts.health.Statuses)
-	if parts.guard, err = p.newGuard(p.address()); err != nil {
-		return nil, err
-	}
 	if err := p.prepareTrace(parts); err != nil {
 		return nil, err
 	}
@@ -341,28 +352,17 @@ func (p *Pipeline) prepare(
 	cancel()
 	parts.health.Add(monitor.Check{Name: "redis", Run: redisCheck.check,
 		Ready: needs(roles, RoleParser, RoleScheduler, RoleConsumers, RoleAPI)})
-	elsewhere := !slices.Contains(roles, RoleConsumers)
-	parts.consumers, parts.handlers, err = newConsumers(p.config, p.plugins, elsewhere, r, p.log)
+	p.sessions = guard.NewSessions(p.InstanceKey, p.config.Namespace)
+	g, err := p.newGeneration(p.config, p.APIToken, r, roles)
 	if err != nil {
 		return parts, err
 	}
-	if p.Observe != nil {
-		for name, c := range parts.consumers {
-			parts.consumers[name] = p.Observe(name, c)
-		}
-	}
-	if parts.library, err = p.config.Library(); err != nil {
-		return parts, UsageError(err)
-	}
-	if err := p.config.logReplaced(p.log); err != nil {
-		return parts, err
-	}
-	sources, err := p.config.addSources(parts.library)
+	parts.current.Store(g)
 	parts.scheduler = &scheduler.Scheduler{
-		Schedule: parts.schedule, Publisher: b, Config: sources,
+		Schedule: parts.schedule, Publisher: b, Config: g.sources,
 		Instance: parts.instance, Trace: parts.trace, Log: p.log,
 	}
-	return parts, err
+	return parts, p.config.logReplaced(p.log)
 }
 
 // handlerTimeout is the time limit for a request to the HTTP handler of a consumer.
@@ -396,18 +396,30 @@ func (p *Pipeline) runner(parts *roleParts) consumers.Runner {
 func (p *Pipeline) startConsumers(ctx context.Context, group *errgroup.Group, parts *roleParts) error {
 	parts.health.Add(monitor.Check{Name: "consumers",
 		Run: func(context.Context) []health.Issue { return parts.progress.Health() }})
-	for _, name := range slices.Sorted(maps.Keys(parts.consumers)) {
-		p.startConsumer(ctx, group, parts, name, parts.consumers[name])
+	parts.running.run = func(ctx context.Context, name string, c consumers.Consumer) error {
+		return p.runConsumer(ctx, parts, name, c)
+	}
+	parts.running.stopped = func(name string) {
+		parts.progress.Forget(name)
+		parts.consumerMetrics.Forget(name)
+		parts.broker.Forget(consumers.QueueName(name))
+	}
+	all := parts.current.Load().consumers.all
+	for _, name := range slices.Sorted(maps.Keys(all)) {
+		parts.running.start(ctx, group, name, all[name])
 	}
 	return nil
 }
 
-func (p *Pipeline) startConsumer(
-	ctx context.Context, group *errgroup.Group, parts *roleParts, name string, c consumers.Consumer,
-) {
+// runConsumer runs a consumer until ctx ends and the events that it handles are done.
+func (p *Pipeline) runConsumer(ctx context.Context, parts *roleParts, name string, c consumers.Consumer) error {
 	ready := make(chan struct{})
-	group.Go(func() error { return p.runner(parts).Run(ctx, name, c, ready) })
-	p.logWhenReady(ctx, group, ready, "consumer ready", "consumer", name, "keys", c.Keys)
+	var logging errgroup.Group
+	defer func() { _ = logging.Wait() }()
+	ctx, ended := context.WithCancel(ctx)
+	defer ended()
+	p.logWhenReady(ctx, &logging, ready, "consumer ready", "consumer", name, "keys", c.Keys)
+	return p.runner(parts).Run(ctx, name, c, ready)
 }
 
 // logWhenReady logs a message when ready is closed, unless ctx ends first.
@@ -425,40 +437,40 @@ func (p *Pipeline) logWhenReady(
 }
 
 func (p *Pipeline) startAPI(_ context.Context, _ *errgroup.Group, parts *roleParts) error {
-	if err := p.checkPublic("scoreboards", p.address()); err != nil {
-		return err
-	}
-	registry := instances.New(parts.redis, parts.prefix, "")
-	api := &httpapi.API{
-		Schedule: parts.schedule, Profiles: parts.library, Boards: scoreboard.NewBoards(parts.redis, parts.prefix),
-		Traces: traceStore(p.config, parts.redis), Instances: registry,
-		Pipeline: &overview.Reader{
-			Plan: p.plan(parts), Broker: parts.broker, Schedule: parts.schedule,
-			Outboxes: outbox.NewStore(parts.redis, parts.prefix), Instances: registry, Log: p.log,
-		},
-		Dead:      deadletters.OnBroker{Broker: parts.broker, Consumers: slices.Sorted(maps.Keys(parts.consumers))},
-		Publisher: parts.broker, Rebuildable: rebuildable(parts.consumers),
-		Rebuild: func(ctx context.Context, consumer string, progress func()) (int, error) {
-			return p.rebuildFrom(ctx, parts.broker, parts.redis, consumer, progress)
-		},
-		Guard: parts.guard, Pages: p.config.Fetch.policy(), Recorder: parts.trace, Log: p.log,
-		Requests: p.config.apiRequests(),
-		Calls: quota.New(cmp.Or(p.config.API.CallsPerAddress, defaultCallsPerAddress),
-			cmp.Or(p.config.API.Calls, defaultCalls)),
-	}
-	parts.web.Handle("/api/", api.Handler())
-	for name, h := range parts.handlers {
-		path := "/api/" + name
-		bounded := http.StripPrefix(path, http.TimeoutHandler(h, handlerTimeout, ""))
-		parts.web.Handle(path+"/", api.Limit(bounded))
-	}
-	parts.serves, parts.emits = true, true
+	parts.api, parts.serves, parts.emits = true, true, true
 	return nil
 }
 
-// plan returns the overview of the pipeline, without a state.
-func (p *Pipeline) plan(parts *roleParts) overview.Overview {
-	o := plan(parts.consumers, p.Feed != nil)
+// handleAPI adds the handlers of the API and of consumers to mux.
+func (p *Pipeline) handleAPI(mux *http.ServeMux, parts *roleParts, g *generation) {
+	c, all := g.config, g.consumers.all
+	registry := instances.New(parts.redis, parts.prefix, "")
+	api := &httpapi.API{
+		Schedule: parts.schedule, Profiles: g.library, Boards: scoreboard.NewBoards(parts.redis, parts.prefix),
+		Traces: traceStore(c, parts.redis), Instances: registry,
+		Pipeline: &overview.Reader{
+			Plan: p.plan(g), Broker: parts.broker, Schedule: parts.schedule,
+			Outboxes: outbox.NewStore(parts.redis, parts.prefix), Instances: registry, Log: p.log,
+		},
+		Dead:      deadletters.OnBroker{Broker: parts.broker, Consumers: slices.Sorted(maps.Keys(all))},
+		Publisher: parts.broker, Rebuildable: rebuildable(all),
+		Rebuild: func(ctx context.Context, consumer string, progress func()) (int, error) {
+			return p.rebuildFrom(ctx, c, parts.broker, parts.redis, consumer, progress)
+		},
+		Guard: g.guard, Pages: c.Fetch.policy(), Recorder: parts.trace, Log: p.log, Requests: c.apiRequests(),
+		Calls: quota.New(cmp.Or(c.API.CallsPerAddress, defaultCallsPerAddress), cmp.Or(c.API.Calls, defaultCalls)),
+	}
+	mux.Handle("/api/", api.Handler())
+	for name, h := range g.consumers.handlers {
+		path := "/api/" + name
+		bounded := http.StripPrefix(path, http.TimeoutHandler(h, handlerTimeout, ""))
+		mux.Handle(path+"/", api.Limit(bounded))
+	}
+}
+
+// plan returns the overview of the pipeline with a config, without a state.
+func (p *Pipeline) plan(g *generation) overview.Overview {
+	o := plan(g.consumers.all, p.Feed != nil)
 	o.Embedded = p.servers.Embedded()
 	return o
 }
@@ -471,32 +483,37 @@ func (p *Pipeline) startScheduler(ctx context.Context, group *errgroup.Group, pa
 		p.log.Info("the config has no sources: only POST /api/matches activates matches")
 	}
 	parts.emits = true
-	p.startConsumer(ctx, group, parts, schedulerName, parts.scheduler.Consumer())
+	group.Go(func() error { return p.runConsumer(ctx, parts, schedulerName, parts.scheduler.Consumer()) })
 	group.Go(func() error { return parts.scheduler.Run(ctx) })
 	return nil
 }
 
 func (p *Pipeline) startParser(ctx context.Context, group *errgroup.Group, parts *roleParts) error {
 	parts.emits = true
-	ingester, err := p.config.ingester(poll.NewStore(parts.redis, parts.prefix), parts.outbox.Nudge, p.log)
+	g := parts.current.Load()
+	ingester, err := g.config.ingester(poll.NewStore(parts.redis, parts.prefix), parts.outbox.Nudge, p.log)
 	if err != nil {
 		return err
 	}
 	if p.Feed != nil {
-		group.Go(func() error { return p.Feed(ctx, parts.library, ingester, parts.trace) })
+		group.Go(func() error { return p.Feed(ctx, g.library, ingester, parts.trace) })
 		return nil
 	}
-	client := p.config.client(poll.NewRedisLimiter(parts.redis, parts.prefix))
+	client := g.config.client(poll.NewRedisLimiter(parts.redis, parts.prefix))
 	worker := poll.NewWorker(
-		parts.library, client, ingester, parts.redis, parts.prefix, parts.trace,
+		g.library, client, ingester, parts.redis, parts.prefix, parts.trace,
 		metrics.NewPolls(parts.metrics).Report(parts.schedule.Polled))
-	if worker.Requests, err = p.config.requests(); err != nil {
-		return err
-	}
-	parts.health.Add(monitor.Check{Name: "quarantine", Run: worker.Health})
+	worker.Requests = g.requests
+	parts.worker.Store(worker)
+	parts.health.Add(monitor.Check{Name: "quarantine",
+		Run: func(ctx context.Context) []health.Issue { return parts.worker.Load().Health(ctx) }})
 	s, ready := worker.Subscription(), make(chan struct{})
 	s.Ready = ready
-	group.Go(func() error { return parts.broker.Subscribe(ctx, s, worker.Handle) })
+	group.Go(func() error {
+		return parts.broker.Subscribe(ctx, s, func(ctx context.Context, m broker.Message) error {
+			return parts.worker.Load().Handle(ctx, m)
+		})
+	})
 	p.logWhenReady(ctx, group, ready, "parser ready", "queue", s.Queue)
 	return nil
 }
@@ -508,7 +525,7 @@ func (p *Pipeline) startOutbox(ctx context.Context, group *errgroup.Group, parts
 	parts.health.Add(monitor.Check{Name: "outbox",
 		Run: func(context.Context) []health.Issue { return parts.outbox.Health() }})
 	metrics.RegisterOutbox(parts.metrics, parts.outbox.Failing)
-	all := subscriptions(parts.consumers, parts.scheduler)
+	all := subscriptions(parts.current.Load().consumers.all, parts.scheduler)
 	group.Go(func() error {
 		for _, s := range all {
 			if err := parts.broker.Declare(ctx, s); err != nil {

@@ -67,7 +67,7 @@ func (c Config) ownProfiles() (profile.Library, error) {
 	if c.Profiles == "" {
 		return nil, nil
 	}
-	dir := c.resolve(c.Profiles)
+	dir := c.input(c.Profiles)
 	if info, err := os.Stat(dir); err != nil || !info.IsDir() {
 		err := c.profilesPos.Errorf("%q: no such folder: want a path relative to the folder of the config", c.Profiles)
 		return nil, fmt.Errorf("config %w", strictyaml.InFile(c.file, err))

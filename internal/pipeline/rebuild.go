@@ -28,11 +28,11 @@ func (p *Pipeline) Rebuild(ctx context.Context, name string, progress func()) (e
 		return 0, err
 	}
 	defer stop()
-	all, _, err := newConsumers(p.config, p.plugins, true, store, p.log)
+	set, err := newConsumers(p.config, p.plugins, true, store, p.log)
 	if err != nil {
 		return 0, err
 	}
-	if names := rebuildable(all); !slices.Contains(names, name) {
+	if names := rebuildable(set.all); !slices.Contains(names, name) {
 		return 0, UsageError(fmt.Errorf("consumer %q is not enabled or cannot be rebuilt from the log: want one of %s",
 			name, strings.Join(names, ", ")))
 	}
@@ -41,7 +41,7 @@ func (p *Pipeline) Rebuild(ctx context.Context, name string, progress func()) (e
 		return 0, err
 	}
 	defer broker.Close()
-	return p.rebuildFrom(ctx, broker, store, name, progress)
+	return p.rebuildFrom(ctx, p.config, broker, store, name, progress)
 }
 
 // rebuildable returns the names of the consumers that can be rebuilt from the log, sorted.
@@ -57,9 +57,9 @@ func rebuildable(all map[string]consumers.Consumer) []string {
 
 // rebuildFrom is like Rebuild, with the servers that the caller has opened.
 func (p *Pipeline) rebuildFrom(
-	ctx context.Context, log broker.Log, store redis.UniversalClient, name string, progress func(),
+	ctx context.Context, c Config, log broker.Log, store redis.UniversalClient, name string, progress func(),
 ) (events int, err error) {
-	consumer, err := p.config.newConsumer(name, p.plugins, p.config.Host(name, store, p.log))
+	consumer, err := c.newConsumer(name, p.plugins, c.Host(name, store, p.log))
 	if err != nil {
 		return 0, err
 	}

@@ -256,7 +256,7 @@ func (c Config) requests() (poll.Requests, error) {
 	all := poll.Requests{}
 	var faults []error
 	add := func(name string, r *RequestConfig, hosts []string) {
-		request, err := r.request(c.resolve, hosts)
+		request, err := r.request(c.input, hosts)
 		all[name], faults = request, append(faults, err)
 	}
 	for name, r := range c.Requests {

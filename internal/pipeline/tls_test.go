@@ -158,10 +158,8 @@ func TestStreamsNeedTokensOrPermission(t *testing.T) {
 		c, err := LoadConfig(file, false)
 		if err == nil {
 			p := New(c, Servers{}, nil, nil)
-			parts := &roleParts{}
-			if parts.guard, err = p.newGuard(tc.listen); err == nil {
-				_, err = p.fanoutOptions(parts, tc.listen)
-			}
+			p.Listen = tc.listen
+			_, err = p.newGeneration(c, "", nil, []Role{RoleFanout})
 		}
 		if tc.want == "" && err != nil || tc.want != "" && (err == nil || !strings.Contains(err.Error(), tc.want)) {
 			t.Errorf("listening on %s with config %q: error %v, want %q", tc.listen, tc.config, err, tc.want)

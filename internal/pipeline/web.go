@@ -9,6 +9,8 @@ import (
 	"net"
 	"net/http"
 	"slices"
+	"sync/atomic"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 	"golang.org/x/sync/errgroup"
@@ -16,6 +18,8 @@ import (
 	"github.com/matchwire/matchwire/internal/guard"
 	"github.com/matchwire/matchwire/internal/httpserver"
 	"github.com/matchwire/matchwire/internal/monitor"
+	"github.com/matchwire/matchwire/internal/reload"
+	"github.com/matchwire/matchwire/internal/strictyaml"
 )
 
 // startWeb starts the HTTP server with the handlers of all roles. It does nothing if no
@@ -28,7 +32,8 @@ func (p *Pipeline) startWeb(ctx context.Context, group *errgroup.Group, parts *r
 	if err != nil {
 		return err
 	}
-	at, err := serve(ctx, group, p.address(), encrypted, parts.guard.CheckHost(parts.web), p.log)
+	parts.web.set(p.handler(parts, parts.current.Load()))
+	at, err := serve(ctx, group, p.address(), encrypted, &parts.web, p.log)
 	if err != nil {
 		return fmt.Errorf("serving: %w (choose another address with --listen HOST:PORT)", err)
 	}
@@ -57,29 +62,52 @@ func isHealthCheck(r *http.Request) bool {
 	return slices.Contains([]string{"/livez", "/readyz", "/healthz"}, r.URL.Path)
 }
 
-// newGuard returns the guard for a listener. The guard accepts p.APIToken, the tokens in the file that
+// A swap is a handler that can be replaced while it serves.
+type swap struct{ current atomic.Pointer[http.Handler] }
+
+func (s *swap) set(h http.Handler) { s.current.Store(&h) }
+
+// ServeHTTP implements [http.Handler]. Call set before.
+func (s *swap) ServeHTTP(w http.ResponseWriter, r *http.Request) { (*s.current.Load()).ServeHTTP(w, r) }
+
+// handler returns a handler for everything that the process serves with a config.
+func (p *Pipeline) handler(parts *roleParts, g *generation) http.Handler {
+	mux := http.NewServeMux()
+	parts.handleMetrics(mux, g.guard)
+	if parts.hub != nil {
+		mux.Handle("/", parts.hub.Handler())
+		for pattern, h := range p.Handlers {
+			mux.Handle(pattern, h)
+		}
+	}
+	if parts.api {
+		p.handleAPI(mux, parts, g)
+	}
+	return g.guard.CheckHost(mux)
+}
+
+// newGuard returns the guard for a listener. The guard accepts apiToken, the tokens in the file that
 // api_tokens names in the config and, for scoreboards, stream tokens.
-func (p *Pipeline) newGuard(listen string) (*guard.Guard, error) {
-	keys, err := p.streamKeys()
+func (p *Pipeline) newGuard(c Config, apiToken string) (*guard.Guard, error) {
+	keys, err := c.streamKeys()
 	if err != nil {
 		return nil, err
 	}
-	tokens, err := p.tokens()
+	tokens, err := c.tokens(apiToken)
 	return &guard.Guard{
-		Local: loopback(listen), Hosts: p.config.Hosts, Streams: keys, Tokens: tokens,
-		Sessions: guard.NewSessions(p.InstanceKey, p.config.Namespace),
+		Local: loopback(p.address()), Hosts: c.Hosts, Streams: keys, Tokens: tokens, Sessions: p.sessions,
 	}, err
 }
 
-// tokens returns p.APIToken and the tokens in the file that api_tokens names in the config.
-func (p *Pipeline) tokens() (*guard.Tokens, error) {
-	file := p.config.APITokens
+// tokens returns apiToken and the tokens in the file that api_tokens names in the config.
+func (c Config) tokens(apiToken string) (*guard.Tokens, error) {
+	file := c.APITokens
 	if file != "" {
-		file = p.config.resolve(file)
+		file = c.input(file)
 	}
-	tokens, err := guard.LoadTokens(file, p.APIToken, p.log)
+	tokens, err := guard.LoadTokens(file, apiToken)
 	if err != nil {
-		return nil, UsageError(fmt.Errorf("config %s: api_tokens: %w", p.config.file, err))
+		return nil, UsageError(fmt.Errorf("config %s: api_tokens: %w", c.file, err))
 	}
 	return tokens, nil
 }
@@ -97,16 +125,22 @@ func handleHealth(m *monitor.Monitor, mux *http.ServeMux, g *guard.Guard) {
 	m.Handle(mux, func(r *http.Request) bool { return g.Allow(r, guard.Metrics) == nil })
 }
 
+// metricsHandler returns the handler of the listener for metrics and health checks.
+func (parts *roleParts) metricsHandler(c Config) http.Handler {
+	g := &guard.Guard{Local: loopback(c.Metrics.Listen), Hosts: c.Hosts, Open: true}
+	mux := http.NewServeMux()
+	parts.handleMetrics(mux, g)
+	return g.CheckHost(mux)
+}
+
 // startMetrics starts the listener for metrics and health checks, if the config has one.
 func (p *Pipeline) startMetrics(ctx context.Context, group *errgroup.Group, parts *roleParts) error {
 	address := p.config.Metrics.Listen
 	if address == "" {
 		return nil
 	}
-	g := &guard.Guard{Local: loopback(address), Hosts: p.config.Hosts, Open: true}
-	mux := http.NewServeMux()
-	parts.handleMetrics(mux, g)
-	at, err := serve(ctx, group, address, nil, g.CheckHost(mux), p.log)
+	parts.metricsWeb.set(parts.metricsHandler(p.config))
+	at, err := serve(ctx, group, address, nil, &parts.metricsWeb, p.log)
 	if err != nil {
 		return fmt.Errorf("metrics.listen: %w", err)
 	}
@@ -115,4 +149,39 @@ func (p *Pipeline) startMetrics(ctx context.Context, group *errgroup.Group, part
 		p.onMetrics(at)
 	}
 	return nil
+}
+
+// TLSConfig holds the PEM files for serving over TLS. The process reads both files again
+// when the certificate file changes.
+type TLSConfig struct {
+	Certificate string `yaml:"certificate"` // with its chain
+	Key         string `yaml:"key"`
+}
+
+func (t TLSConfig) check(data []byte) error {
+	if (t.Certificate == "") != (t.Key == "") {
+		return strictyaml.PosAt(data, "tls").Missingf("want both certificate and key")
+	}
+	return nil
+}
+
+const certificateInterval = time.Minute // time between two checks of the certificate file
+
+// tlsConfig returns the TLS settings of the HTTP server, or nil for plain HTTP. The server offers
+// only HTTP/1.1, because a WebSocket needs its own connection.
+func (c Config) tlsConfig(log *slog.Logger) (*tls.Config, error) {
+	if c.TLS.Certificate == "" {
+		return nil, nil
+	}
+	file, key := c.resolve(c.TLS.Certificate), c.resolve(c.TLS.Key)
+	load := func() (tls.Certificate, error) { return tls.LoadX509KeyPair(file, key) }
+	pair, err := reload.Open(file, certificateInterval, log, load)
+	if err != nil {
+		return nil, UsageError(fmt.Errorf("config %s: tls: %w", c.file, err))
+	}
+	get := func(*tls.ClientHelloInfo) (*tls.Certificate, error) {
+		current := pair.Value()
+		return &current, nil
+	}
+	return &tls.Config{GetCertificate: get, NextProtos: []string{"http/1.1"}, MinVersion: tls.VersionTLS12}, nil
 }

@@ -37,6 +37,14 @@ func New(perAddress, total int) *Quota {
 	return &Quota{perAddress: perAddress, total: total, held: map[string]int{}, waiting: map[string]int{}}
 }
 
+// SetLimits replaces the limits. Addresses keep what they hold, even if it is more than a new limit.
+func (q *Quota) SetLimits(perAddress, total int) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.perAddress, q.total = perAddress, total
+	q.notify()
+}
+
 // Take gives a unit to an address, if neither limit is reached. After each Take that returns Taken,
 // the caller must call Release once.
 func (q *Quota) Take(address string) Verdict {

@@ -1,5 +1,5 @@
-// Package reload reads values from files, such as certificates or keys, and reads
-// the values again when the files change.
+// Package reload reads values from files, such as certificates, and reads
+// the values again when the files change. A [Watcher] does this for a config of several files.
 package reload
 
 import (

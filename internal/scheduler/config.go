@@ -27,6 +27,8 @@ import (
 //     beat does not change for a while, a waiting scheduler begins a generation. So a rollback
 //     takes effect when the last scheduler with the new config has stopped. If a scheduler with the
 //     old config restarts during a deploy, the new config stays in force.
+//   - A running scheduler that loads another config begins a generation, even if the config is known, unless a
+//     config that it has not had is in force. So an edit that undoes the previous edit takes effect at once.
 const (
 	configEvery  = 5 * time.Second // interval between two checks of the config in force
 	absentChecks = 4               // number of checks without a new beat before a waiting scheduler begins a generation
@@ -49,6 +51,7 @@ type ownConfig struct {
 	inForce    bool   // the config was in force at the latest check
 	applied    bool   // ensure has applied the config since the scheduler started and since the config came into force
 	generation int64  // latest generation in which the config was in force; 0 if there is none
+	replaces   string // fingerprint of the config that was in force until this scheduler loaded another one
 	beat       string // beat of the config in force at the latest check
 	absent     int    // number of consecutive checks with the same beat
 }
@@ -62,7 +65,8 @@ local generation, remembered, beat = tonumber(last[2] or '0'), tonumber(ARGV[2])
 local own = 0
 if last[1] == ARGV[1] or remembered > generation then
   own = math.max(generation, remembered)
-elseif ARGV[3] == beat or ARGV[4] == '1' and not redis.call('zscore', KEYS[7], ARGV[1]) then
+elseif ARGV[3] == beat or ARGV[6] ~= '' and last[1] == ARGV[6] or
+  ARGV[4] == '1' and not redis.call('zscore', KEYS[7], ARGV[1]) then
   own = generation + 1
 end
 if own == 0 then return {generation, 0, beat} end
@@ -81,13 +85,13 @@ func (s *Schedule) join(ctx context.Context, fingerprint string, c *ownConfig) e
 		isFirst = 0
 	}
 	found, err := joinConfigs.Run(
-		ctx, s.redis, s.keys(), fingerprint, c.generation, absentBeat, isFirst, keepConfigs).Slice()
+		ctx, s.redis, s.keys(), fingerprint, c.generation, absentBeat, isFirst, keepConfigs, c.replaces).Slice()
 	if err != nil {
 		c.absent = 0 // other schedulers may also be unable to reach Redis
 		return fmt.Errorf("checking which config is in force: %w", err)
 	}
 	beat := fmt.Sprint(found[2])
-	c.joined, c.inForce = true, found[1] == int64(1)
+	c.joined, c.inForce, c.replaces = true, found[1] == int64(1), ""
 	switch {
 	case c.inForce:
 		c.generation, c.absent = found[0].(int64), 0
@@ -122,26 +126,39 @@ func fingerprint(config []Activation) string {
 	return hex.EncodeToString(sum[:16])
 }
 
+// load records that the scheduler has another config. If the old config was in force, the next check brings the
+// current one into force.
+func (c *ownConfig) load(old, current []Activation) {
+	before := fingerprint(old)
+	switch {
+	case before == fingerprint(current):
+	case c.inForce:
+		*c = ownConfig{applied: c.applied, replaces: before}
+	default:
+		*c = ownConfig{applied: c.applied, replaces: c.replaces}
+	}
+}
+
 // ensure checks whether this scheduler's config is in force. If it is, ensure activates the sources
 // of the config and deactivates the sources that only an earlier config named. It also restores the
 // sources after Redis has lost its data. When the config comes into force, or the scheduler starts
 // with it, ensure reactivates stopped sources too, because the reason for the stop may no longer
 // apply.
-func (s *Scheduler) ensure(ctx context.Context, c *ownConfig) error {
+func (s *Scheduler) ensure(ctx context.Context, config []Activation, c *ownConfig) error {
 	was := *c
-	if err := s.Schedule.join(ctx, fingerprint(s.Config), c); err != nil {
+	if err := s.Schedule.join(ctx, fingerprint(config), c); err != nil {
 		return err
 	}
 	switch {
 	case c.inForce && !was.inForce:
-		s.Log.Info("this scheduler's config is in force", "generation", c.generation, "sources", len(s.Config))
+		s.Log.Info("this scheduler's config is in force", "generation", c.generation, "sources", len(config))
 	case !c.inForce && (was.inForce || !was.joined):
 		s.Log.Warn("another scheduler's newer config is in force: this config applies when no scheduler has the newer config")
 	}
 	if !c.inForce {
 		return nil
 	}
-	switch err := s.apply(ctx, c.generation, !c.applied); {
+	switch err := s.apply(ctx, config, c.generation, !c.applied); {
 	case errors.Is(err, ErrSuperseded): // the next check updates c.inForce
 		return nil
 	case err != nil:
@@ -154,7 +171,7 @@ func (s *Scheduler) ensure(ctx context.Context, c *ownConfig) error {
 // apply activates the sources of the config, deactivates other sources that a config activated, and
 // removes sources that stopped long ago. It does not change other sources that API calls activated.
 // If restart is set, apply also reactivates stopped sources of the config.
-func (s *Scheduler) apply(ctx context.Context, generation int64, restart bool) error {
+func (s *Scheduler) apply(ctx context.Context, config []Activation, generation int64, restart bool) error {
 	all, err := s.Schedule.List(ctx)
 	if err != nil {
 		return err
@@ -163,7 +180,7 @@ func (s *Scheduler) apply(ctx context.Context, generation int64, restart bool) e
 	for _, e := range all {
 		others[e.ID] = e
 	}
-	for _, want := range s.Config {
+	for _, want := range config {
 		e, active := others[want.ID]
 		delete(others, want.ID)
 		want.Generation = generation

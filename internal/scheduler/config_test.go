@@ -44,17 +44,23 @@ type deployment struct {
 	redis    *redis.Client
 	schedule *Schedule
 	running  map[string]func(context.Context) error // functions that call ensure, by the name of the scheduler
+	reload   map[string]func(config string)         // functions that load another config, by the name of the scheduler
 }
 
 func newDeployment(t *testing.T, r *redis.Client) *deployment {
-	return &deployment{t, r, NewSchedule(r, "mw:", nil), map[string]func(context.Context) error{}}
+	return &deployment{t, r, NewSchedule(r, "mw:", nil), map[string]func(context.Context) error{},
+		map[string]func(string){}}
 }
 
 // start starts a scheduler and calls ensure for it. It replaces a running scheduler of that name.
 func (d *deployment) start(name, config string) {
 	s := &Scheduler{Schedule: d.schedule, Config: configs[config], Log: slog.New(slog.DiscardHandler)}
 	own := &ownConfig{}
-	d.running[name] = func(ctx context.Context) error { return s.ensure(ctx, own) }
+	d.running[name] = func(ctx context.Context) error { return s.ensure(ctx, s.Config, own) }
+	d.reload[name] = func(config string) {
+		own.load(s.Config, configs[config])
+		s.Config = configs[config]
+	}
 	d.check(name)
 }
 
@@ -170,6 +176,52 @@ func TestConfigInForce(t *testing.T) {
 			d.rounds(2)
 			d.want("afterwards", after)
 		},
+		"a config is edited, and the edit is undone": func(d *deployment) {
+			d.start("1", before)
+			d.reload["1"](after)
+			d.check("1")
+			d.want("the edit", after)
+			d.reload["1"](before)
+			d.check("1")
+			d.want("the edit is undone", before)
+			d.reload["1"](after)
+			d.check("1")
+			d.reload["1"]("b=15s")
+			d.reload["1"](before)
+			d.check("1")
+			d.want("two edits between two checks", before)
+			d.reload["1"](after)
+			d.reload["1"](before)
+			d.check("1")
+			d.want("an edit and its undoing between two checks", before)
+		},
+		"two schedulers load a config that was in force before": func(d *deployment) {
+			d.start("1", after)
+			d.start("1", before)
+			d.rounds(absentChecks + 1)
+			d.start("2", before)
+			d.want("before", before)
+			d.reload["1"](after)
+			d.check("1")
+			d.want("the first has loaded it", after)
+			d.rounds(10)
+			d.want("the second has not", after)
+			d.reload["2"](after)
+			d.rounds(10)
+			d.want("both have loaded it", after)
+			d.stop("1")
+			d.rounds(10)
+			d.want("the second remains", after)
+		},
+		"a scheduler that waits loads a known config": func(d *deployment) {
+			d.start("1", before)
+			d.start("2", "b=15s")
+			d.start("3", after)
+			d.check("1")
+			d.reload["1"]("b=15s")
+			d.rounds(10)
+			d.want("afterwards", after)
+		},
 		"API calls": func(d *deployment) {
 			for _, a := range []Activation{source(ByAPI, "new", time.Minute), source(ByAPI, "called", time.Minute)} {
 				if _, _, err := d.schedule.Activate(d.Context(), a); err != nil {
@@ -198,6 +250,11 @@ func TestConfigInForce(t *testing.T) {
 			if d.rounds(3); state() != "forbidden" {
 				d.Errorf("the scheduler reactivated a stopped source without a restart: state %q, want forbidden", state())
 			}
+			d.reload["1"]("b=15s")
+			d.reload["1"](before)
+			if d.rounds(3); state() != "forbidden" {
+				d.Errorf("the scheduler reactivated a stopped source after a reload: state %q, want forbidden", state())
+			}
 			if d.start("1", before); state() != "" {
 				d.Errorf("after a restart, the source is still stopped: state %q, want none", state())
 			}
@@ -217,7 +274,7 @@ func TestSupersededConfig(t *testing.T) {
 		d.start("old", before)
 		d.start("new", after)
 		old := &Scheduler{Schedule: d.schedule, Config: configs[before], Log: slog.New(slog.DiscardHandler)}
-		if err := old.apply(t.Context(), 1, true); !errors.Is(err, ErrSuperseded) {
+		if err := old.apply(t.Context(), old.Config, 1, true); !errors.Is(err, ErrSuperseded) {
 			t.Errorf("applying the config of generation 1: error %v, want ErrSuperseded", err)
 		}
 		a := configs[before][1]

@@ -17,6 +17,7 @@ import (
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
+	"sync"
 	"time"
 
 	"github.com/matchwire/matchwire/broker"
@@ -42,11 +43,32 @@ const (
 type Scheduler struct {
 	Schedule  *Schedule
 	Publisher broker.Publisher
-	// Config lists the activations of the sources that the config names.
+	// Config lists the activations of the sources that the config names. [Scheduler.Reload] replaces it.
 	Config   []Activation
 	Instance string          // name of the process in the registry
 	Trace    *trace.Recorder // may be nil
 	Log      *slog.Logger
+
+	reloads  chan []Activation // see Reload
+	creating sync.Once         // creates reloads
+}
+
+// Reload replaces Config in a running scheduler, which applies it at once. Sources that the scheduler has stopped, and
+// that the new config does not change, stay stopped. Only the latest of several calls has an effect.
+func (s *Scheduler) Reload(config []Activation) {
+	for {
+		select {
+		case s.reloaded() <- config:
+			return
+		case <-s.reloaded(): // an earlier config that Run has not loaded
+		}
+	}
+}
+
+// reloaded returns the channel for Reload, which has a capacity of 1.
+func (s *Scheduler) reloaded() chan []Activation {
+	s.creating.Do(func() { s.reloads = make(chan []Activation, 1) })
+	return s.reloads
 }
 
 // Consumer returns the consumer of match_activated events.
@@ -80,7 +102,7 @@ func (s *Scheduler) handleActivation(ctx context.Context, e event.Event) error {
 // Run publishes tasks when they are due, and applies the config while it is in force, until ctx
 // ends. It logs errors and returns nil.
 func (s *Scheduler) Run(ctx context.Context) error {
-	own := &ownConfig{}
+	own, config := &ownConfig{}, s.Config
 	ensuring := retry{
 		fails: "cannot activate the sources of the config: polling the sources that are already on the schedule",
 		again: "activated the sources of the config", least: time.Second, most: ensurePause,
@@ -94,7 +116,7 @@ func (s *Scheduler) Run(ctx context.Context) error {
 	for ctx.Err() == nil {
 		if !time.Now().Before(nextConfig) {
 			pause := configEvery
-			if err := s.ensure(ctx, own); err == nil {
+			if err := s.ensure(ctx, config, own); err == nil {
 				ensuring.succeeded(s.Log)
 			} else if ctx.Err() == nil {
 				pause = ensuring.failed(s.Log, err)
@@ -110,6 +132,9 @@ func (s *Scheduler) Run(ctx context.Context) error {
 		}
 		select {
 		case <-ctx.Done():
+		case current := <-s.reloaded():
+			own.load(config, current)
+			config, nextConfig = current, time.Now()
 		case <-time.After(max(wait, readLeast) + rand.N(readSpread)):
 		}
 	}

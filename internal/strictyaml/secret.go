@@ -5,6 +5,8 @@ import (
 	"strings"
 
 	"github.com/goccy/go-yaml/ast"
+
+	"github.com/matchwire/matchwire/internal/environ"
 )
 
 // A Secret is a string that must not appear in logs and errors, such as a password. The document
@@ -71,7 +73,7 @@ func (s Secret) Value(path func(string) string) (string, error) {
 		value = string(b)
 	case s.env != "":
 		from = s.Reference()
-		value = os.Getenv(s.env)
+		value = environ.Get(s.env)
 	}
 	if value = strings.TrimSpace(value); value == "" {
 		return "", s.Pos.Errorf("%s is empty", from)

@@ -14,7 +14,7 @@ import (
 // NewLogHandler returns a handler that writes log lines for people: the local time, the level unless it is Info, the
 // message and the attributes. Values that are not printable are quoted. Long lists are shortened. Long lines are broken
 // between words. columns returns the width of the terminal, or 0 for no limit.
-func NewLogHandler(w io.Writer, level slog.Level, colors bool, columns func() int) slog.Handler {
+func NewLogHandler(w io.Writer, level slog.Leveler, colors bool, columns func() int) slog.Handler {
 	h := &logHandler{out: w, colors: colors, columns: columns, shared: &logBuffer{}}
 	h.attrs = slog.NewTextHandler(&h.shared.text, &slog.HandlerOptions{Level: level, ReplaceAttr: attrOnly})
 	return h

@@ -54,6 +54,15 @@ func NewWorker(
 	}
 }
 
+// With returns a worker that polls with other profiles and settings, for the same sources. It caches no pages of w. The
+// two workers share the limit on the pages that are parsed at the same time. They can both handle tasks.
+func (w *Worker) With(profiles profile.Library, c *page.Client, in *Ingester, requests Requests) *Worker {
+	return &Worker{
+		Requests: requests, profiles: profiles, client: c, ingester: in, sources: w.sources, pages: w.pages, trace: w.trace,
+		report: w.report, now: w.now,
+	}
+}
+
 const (
 	// pollTimeout is the timeout of a poll, from the wait for a slot at the host to saving the
 	// events.

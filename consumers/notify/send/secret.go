@@ -40,7 +40,7 @@ func (s secret) value(h consumers.Host) (string, error) {
 	if s.missing != "" {
 		return "", s.pos.Errorf("%s is missing", s.missing)
 	}
-	return s.Value(h.Path)
+	return s.Value(h.Input)
 }
 
 // secrets holds texts that must not appear in an error.

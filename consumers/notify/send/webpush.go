@@ -143,7 +143,7 @@ func (p WebPush) sender(e env) (Sender, error) {
 		}
 	}
 	var err error
-	if s.keys, err = readKeys(e.Path(p.Keys.Value)); err != nil && !e.Elsewhere {
+	if s.keys, err = readKeys(e.Input(p.Keys.Value)); err != nil && !e.Elsewhere {
 		return nil, p.Keys.Pos.Errorf("%w", err)
 	}
 	return s, nil
