@@ -17,7 +17,7 @@ export async function call(method, path, { query = {}, body, token } = {}) {
   const isJSON = /^application\/(problem\+)?json/.test(response.headers.get("Content-Type") ?? "");
   const value = isJSON ? await response.json() : null;
   if (response.ok && isJSON) return value;
-  if (response.status === 401 && !token) throw new Refused("The session has ended, or you are not logged in.");
-  if (response.status === 401 || response.status === 403) throw new Refused(value?.detail ?? response.statusText);
+  if (response.status === 401) throw new Refused(token ? "The server does not know this token." : "The session has ended, or you are not logged in.");
+  if (response.status === 403) throw new Refused(value?.detail ?? response.statusText);
   throw new Error(value?.detail ?? (response.status === 404 ? "This server has no API: it needs the role api." : response.statusText || "status " + response.status));
 }

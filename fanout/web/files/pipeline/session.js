@@ -43,7 +43,7 @@ export function Login({ done }) {
       open.value = false;
       done(mayChange() ? "Logged in for 8 hours." : "Logged in for 8 hours. The token does not allow changes.");
     } catch (reason) {
-      fail(/Bearer/.test(reason.message) ? "The server does not know this token." : reason.message);
+      fail(reason.message);
       field.select();
     }
   };
