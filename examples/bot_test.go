@@ -137,7 +137,7 @@ func TestBotPostsAgain(t *testing.T) {
 // If the server refuses the token, the bot prints the reason of the server and exits.
 func TestBotShowsRefusal(t *testing.T) {
 	testenv.NotShort(t)
-	n := newNode(t, fanout.Options{Tokens: keys(t)})
+	n := newNode(t, fanout.Options{Limits: fanout.Limits{Tokens: keys(t)}})
 	dir := t.TempDir()
 	program := build(t, dir, "bot", "bot")
 	for token, want := range map[string]string{

@@ -96,7 +96,7 @@ func keys(t *testing.T) *access.Keys {
 	if err := os.WriteFile(file, []byte("secret:a secret of more than thirty-two bytes"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	k, err := access.LoadKeys(file, access.Policy{}, slog.New(slog.DiscardHandler))
+	k, err := access.LoadKeys(file, access.Policy{})
 	if err != nil {
 		t.Fatal(err)
 	}

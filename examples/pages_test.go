@@ -29,7 +29,7 @@ func TestPages(t *testing.T) {
 	for name := range pages {
 		t.Run(name, func(t *testing.T) {
 			site, serve := newSite(t)
-			n := newNode(t, fanout.Options{Origins: []string{site}})
+			n := newNode(t, fanout.Options{Limits: fanout.Limits{Origins: []string{site}}})
 			serve(name, n.addr)
 			const hostile = `<img src=x onerror="document.title='no'">`
 			n.publish("soccer.mls.goal", goal("1", hostile, "6'", 0, 1))
@@ -82,7 +82,8 @@ func TestPagesShowRefusal(t *testing.T) {
 	for name := range pages {
 		t.Run(name, func(t *testing.T) {
 			site, serve := newSite(t)
-			serve(name, newNode(t, fanout.Options{Origins: []string{site}, Tokens: keys(t)}).addr)
+			limits := fanout.Limits{Origins: []string{site}, Tokens: keys(t)}
+			serve(name, newNode(t, fanout.Options{Limits: limits}).addr)
 			p := open(t, site)
 			p.shows("The server refuses the connection: a token is required")
 			p.axe()
