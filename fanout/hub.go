@@ -133,7 +133,7 @@ type Hub struct {
 // NewHub returns a Hub. The Hub accepts clients when [Hub.Run] has read the log to its end.
 func NewHub(o Options) *Hub {
 	o.SnapshotMatches = cmp.Or(o.SnapshotMatches, eventlog.DefaultMatches)
-	limits := o.Limits.withDefaults()
+	limits := o.withDefaults()
 	h := &Hub{options: o, log: o.Log, metrics: newMetrics(),
 		history: eventlog.NewHistory(historyBytes, eventlog.Beginning()),
 		starts:  make(chan func(context.Context)), stopping: make(chan struct{}),
