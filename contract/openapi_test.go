@@ -348,7 +348,7 @@ func TestInvalidRequests(t *testing.T) {
 			{"form", ok, []string{"Content-Type", "application/x-www-form-urlencoded"}, 415, "application/json"},
 			{"body too large", body("url", long), nil, 413, "larger than 16384 bytes"},
 			{"no token", ok, []string{"Authorization", ""}, 401, "Bearer"},
-			{"wrong token", ok, []string{"Authorization", "Bearer " + strings.ToUpper(testenv.Secret)}, 401, "Bearer"},
+			{"wrong token", ok, []string{"Authorization", "Bearer " + strings.ToUpper(testenv.Secret)}, 401, "does not know"},
 			{"malformed TID", ok, []string{"X-Transaction-ID", "job-7"}, 400, `tid "job-7"`},
 			{"zero TID", ok, []string{"X-Transaction-ID", strings.Repeat("0", 32)}, 400, "must not be zero"},
 			{
