@@ -102,10 +102,11 @@ func snapshotOf(o *observation.Observation, from *Provenance) string {
 	return cmp.Or(from.Evidence.Snapshot, "unknown")
 }
 
-// repeats reports whether a live match's page has the same bytes as the latest accepted page of its
-// site. It returns false if the bytes are unknown, or if the page can show several matches.
+// repeats reports whether the page of a match that is live or has ended has the same bytes as the latest accepted
+// page of its site. It returns false if the bytes are unknown, or if the page can show several matches.
 func repeats(known *State, o *observation.Observation, from *Provenance) bool {
-	return o.Match.Status == event.Live && from.Evidence.Snapshot != "" && !o.Shared &&
+	begun := o.Match.Status == event.Live || o.Match.Status.Over()
+	return begun && from.Evidence.Snapshot != "" && !o.Shared &&
 		known.Views[from.Site].Snapshot == from.Evidence.Snapshot
 }
 

@@ -155,7 +155,7 @@ type draft struct {
 	shownScore  *event.Score // the page's score, including goals that were not played
 	tallyBefore *event.Score // the tally of the shoot-out before the page
 	oldKickoff  time.Time    // the kick-off time reported before, if it has moved and the match has not begun
-	repeated    bool         // whether the page may be a copy from a cache, because its bytes did not change during play
+	repeated    bool         // whether the page may be a copy from a cache, because its bytes did not change
 	otherTeams  bool         // whether the names of the teams have changed
 
 	state   State           // the next state

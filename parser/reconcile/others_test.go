@@ -1,6 +1,7 @@
 package reconcile_test
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/matchwire/matchwire/event"
@@ -136,4 +137,24 @@ func TestPagesWithoutCardsRetractNoCard(t *testing.T) {
 		s.expect(show(m, []int{1, 1}, sub))
 	}
 	s.expect(show(57, []int{1, 1}, sub), "yellow_card_retracted 40' home A 0-0")
+}
+
+// The row of a substitution is missing on the page of the final whistle, and a cache serves copies of this page for more
+// than two minutes. The copies do not confirm that the row is gone, so the substitution stays.
+func TestCopiesOfThePageOfTheFinalWhistle(t *testing.T) {
+	t.Parallel()
+	sub := observation.Incident{Kind: event.Substitution, Side: event.Home, Player: "Slimani", Off: "Gray", Clock: at(83, 0)}
+	card := observation.Incident{Kind: event.YellowCard, Side: event.Home, Player: "Maguire", Clock: at(82, 0)}
+	s := begin(t, observed(event.Live, "2h", event.Score{}))
+	s.read(observed(event.Live, "2h", event.Score{}, card, sub))
+	s.snapshot = "whistle"
+	var all []string
+	for range 9 { // three minutes
+		all = append(all, s.read(observed(event.Ended, "", event.Score{}, card))...)
+	}
+	for _, line := range all {
+		if strings.HasPrefix(line, "substitution_retracted") {
+			t.Errorf("copies of one page cause %q, want no retraction", line)
+		}
+	}
 }
