@@ -108,9 +108,11 @@ func (p *pointPairs) likeness(row, t int) int {
 		in.Player != tracked.Player && !samePlayer(in, tracked) && !becomesPenaltyTry(in, tracked) { // folding names is slow
 		return 0
 	}
-	// Of two tries that a penalty try can replace, it replaces the one that is not in doubt.
-	sameDetail := in.Detail == tracked.Detail || !tracked.Doubted && becomesPenaltyTry(in, tracked)
-	return likeness(in.Kind == tracked.Kind, sameDetail, sameAfter)
+	like := likeness(in.Kind == tracked.Kind, in.Detail == tracked.Detail, sameAfter)
+	if !tracked.Doubted && becomesPenaltyTry(in, tracked) {
+		like++ // of two tries that a penalty try can replace, it replaces the one that is not in doubt
+	}
+	return like
 }
 
 // becomesPenaltyTry holds for a penalty try in place of the try of a player, and the other way round.
@@ -121,7 +123,7 @@ func becomesPenaltyTry(row observation.Incident, tracked *TrackedIncident) bool 
 // editedLikeness is the likeness of a row and tracked points of which the page has edited either the clock,
 // or the player to a similar name, and nothing else. It is lower than if only the score after them
 // differed, and higher than if their kind differed too.
-const editedLikeness = 12
+const editedLikeness = 24
 
 // edited reports whether editedLikeness applies.
 func (p *pointPairs) edited(row, t int) bool {
@@ -132,12 +134,12 @@ func (p *pointPairs) edited(row, t int) bool {
 }
 
 // likeness returns how alike two incidents with the same player and clock are. The sum for any two
-// pairs is higher than the value for one pair.
+// pairs is higher than the value for one pair. All values are even.
 func likeness(sameKind, sameDetail, sameAfter bool) int {
-	n := 8
+	n := 16
 	for i, same := range []bool{sameDetail, sameAfter, sameKind} {
 		if same {
-			n += 1 << i
+			n += 2 << i
 		}
 	}
 	return n

@@ -261,3 +261,19 @@ func TestTryReturnsWithAnotherScore(t *testing.T) {
 		t.Errorf("%d tries of Le Roux, want 1", tries)
 	}
 }
+
+// A try and a penalty try are in one minute. The TMO disallows the try, and the page lists the penalty try with a lower
+// score. The penalty try stays the same incident: the other one has not become a penalty try.
+func TestDisallowedTryInTheMinuteOfAPenaltyTry(t *testing.T) {
+	t.Parallel()
+	penaltyTry := func(home int) observation.Incident {
+		return scored("try", "penalty_try", "", 10, &event.Score{Home: home})
+	}
+	try := scored("try", "", "Nadolo", 10, &event.Score{Home: 5})
+	s := begin(t, rugbyAt(9, event.Score{}))
+	s.expect(rugbyAt(10, event.Score{Home: 12}, try, penaltyTry(12)),
+		"try 10' home Nadolo 5-0", "try 10' home penalty_try 12-0")
+	later := scored("try", "", "Radwan", 23, &event.Score{Home: 12})
+	s.expect(rugbyAt(24, event.Score{Home: 12}, penaltyTry(7), later), "try_retracted 10' home Nadolo 12-0",
+		"try_corrected 10' home penalty_try 12-0 score:12-0→7-0", "try 23' home Radwan 12-0")
+}
