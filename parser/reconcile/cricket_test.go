@@ -2,7 +2,9 @@ package reconcile_test
 
 import (
 	"slices"
+	"strings"
 	"testing"
+	"time"
 
 	"github.com/matchwire/matchwire/event"
 	"github.com/matchwire/matchwire/parser/observation"
@@ -489,5 +491,26 @@ func TestStaleCopyAfterACorrectionInTheBreak(t *testing.T) {
 	}
 	if events := read("last over", last); len(events) > 0 {
 		t.Errorf("a stale copy causes the events %q, want none", events)
+	}
+}
+
+// The first page of a Test shows the night after its first day, without the innings. A page that shows the end by
+// mistake is not believed until it persists.
+func TestEndDuringABreakOfAnUnknownInnings(t *testing.T) {
+	t.Parallel()
+	night := cricketAt("", 0, event.Line{{Runs: 191}}, event.Line{{Runs: 76}})
+	night.LineScore, night.Match.Status = nil, event.Break
+	over := night
+	over.Match.Status = event.Ended
+	s := begin(t, night)
+	s.expect(over)
+	s.expect(night)
+	s.now += 3 * time.Hour
+	var all []string
+	for range 20 {
+		all = append(all, s.read(over)...)
+	}
+	if len(all) != 1 || !strings.HasPrefix(all[0], "match_end") {
+		t.Errorf("an end that persists causes %q, want match_end", all)
 	}
 }

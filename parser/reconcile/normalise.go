@@ -143,8 +143,10 @@ func contradictsInnings(known *State, o *observation.Observation) bool {
 	switch line := o.LineScore; {
 	case results.TwoInnings(known.LongestClock, known.LongestLater) && (line == nil || line.Innings() <= 2):
 		return true
-	case line == nil: // from the third innings on, only the line score can show the end
-		return o.Sport.Index(known.Match.Period) >= 2
+	case line == nil:
+		// From the third innings on, and in a break of an unknown innings, only the line score can show the end.
+		innings := o.Sport.Index(known.Match.Period)
+		return innings >= 2 || innings < 0 && known.Match.Status == event.Break
 	default:
 		return !results.MayEnd(line, results.ShowsWickets(line) || results.ShowsWickets(known.LineScore), known.Batting)
 	}
