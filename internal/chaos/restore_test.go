@@ -15,7 +15,8 @@ import (
 )
 
 // Redis is restored from a backup as docs/operations.md describes it, in the middle of matches. The events after
-// the backup are published again, at new positions. None is lost at a client, and the scoreboards are right.
+// the backup are published again, at new positions. None is lost at a client, and the scoreboards are right. The test
+// does not compare alerts: Redis has forgotten which were sent, and which were in flight.
 func TestRestoredBackup(t *testing.T) {
 	parallel(t)
 	w := newWorld(t, 1, seed(t))
@@ -43,7 +44,7 @@ func TestRestoredBackup(t *testing.T) {
 	}
 	w.startRoles()
 
-	for what, l := range map[string]*ledger{"event log": w.log, "WebSocket client": w.socket, "webhook": w.hook} {
+	for what, l := range map[string]*ledger{"event log": w.log, "WebSocket client": w.socket} {
 		w.until("every incident at the "+what, func() bool { return len(l.of(w.size).missing) == 0 })
 		c := l.of(w.size)
 		t.Logf("%s: %d incidents, %d events came twice", what, c.delivered, c.repeated+c.backfill)
