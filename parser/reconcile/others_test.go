@@ -139,11 +139,11 @@ func TestPagesWithoutCardsRetractNoCard(t *testing.T) {
 	s.expect(show(57, []int{1, 1}, sub), "yellow_card_retracted 40' home A 0-0")
 }
 
-// The row of a substitution is missing on the page of the final whistle, and a cache serves copies of this page for more
-// than two minutes. The copies do not confirm that the row is gone, so the substitution stays.
+// The row of a substitution is missing on the page of the final whistle, and a cache serves copies of this page for
+// more than two minutes. The copies do not confirm that the row is gone, so the substitution stays.
 func TestCopiesOfThePageOfTheFinalWhistle(t *testing.T) {
 	t.Parallel()
-	sub := observation.Incident{Kind: event.Substitution, Side: event.Home, Player: "Slimani", Off: "Gray", Clock: at(83, 0)}
+	sub := observation.Incident{Kind: event.Substitution, Side: event.Home, Player: "Slimani", Clock: at(83, 0)}
 	card := observation.Incident{Kind: event.YellowCard, Side: event.Home, Player: "Maguire", Clock: at(82, 0)}
 	s := begin(t, observed(event.Live, "2h", event.Score{}))
 	s.read(observed(event.Live, "2h", event.Score{}, card, sub))
