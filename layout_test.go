@@ -52,10 +52,10 @@ parser/reconcile:              event parser/observation internal/assign parser/r
                                parser/reconcile/internal/lineups parser/reconcile/internal/pagerows
                                parser/reconcile/internal/playtime parser/reconcile/internal/results
 parser/poll:                   event health broker parser/observation parser/page parser/profile parser/reconcile
-                               internal/outbox internal/ratelimit internal/trace
+                               internal/outbox internal/ratelimit internal/redisclient internal/trace
 parser/recording:              event parser/page parser/poll parser/profile internal/strictyaml internal/trace
 
-consumers:                     event broker health internal/strictyaml internal/trace
+consumers:                     event broker health internal/redisclient internal/strictyaml internal/trace
 consumers/archive:             event broker consumers internal/cli
 consumers/exec:                event broker consumers internal/environ internal/strictyaml
 consumers/notify:              event broker consumers consumers/notify/send internal/cli internal/clientaddr

@@ -80,8 +80,8 @@ func restoredCommand(c *console) *cobra.Command {
 		Use:   "restored",
 		Short: "Prepare the data in Redis after it was restored from a backup.",
 		Long: `Gives each match in Redis a new epoch, so that new events do not have the positions of events that were
-published after the backup. Stop all processes, restore the backup, and run this command before you start them
-again.`,
+published after the backup. It also forgets which events consumers were handling. Stop all processes, restore the
+backup, and run this command before you start them again.`,
 		RunE: func(cmd *cobra.Command, _ []string) error { return restored(cmd.Context(), c) },
 	}
 }

@@ -239,7 +239,7 @@ func (r Runner) Run(ctx context.Context, name string, c Consumer, ready chan<- s
 	}
 	if c.Ordered {
 		bounds := cmp.Or(r.bounds, defaultOrderBounds())
-		d.order = newOrder(r.Redis, r.Prefix+"order:"+name+":", c, bounds, log)
+		d.order = newOrder(r.Redis, r.Prefix+orderName+name+":", c, bounds, log)
 		defer d.order.settling.Wait()
 		stopping := context.AfterFunc(ctx, d.order.stop)
 		defer func() {

@@ -3,6 +3,7 @@ package consumers
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"strconv"
 	"sync"
@@ -12,6 +13,7 @@ import (
 
 	"github.com/matchwire/matchwire/broker"
 	"github.com/matchwire/matchwire/event"
+	"github.com/matchwire/matchwire/internal/redisclient"
 )
 
 // order handles the events of each match in the order of (epoch, seq), one at a time, in all
@@ -187,6 +189,25 @@ func remaining(m broker.Message, err error) time.Duration {
 		return pauses[len(pauses)-1]
 	}
 	return pause
+}
+
+// orderName is the beginning of the names of all records, after the prefix of the installation.
+const orderName = "order:"
+
+// ForgetOrders removes the records of all matches and consumers. In a backup of Redis, a record can contain events that
+// were under way. They would delay later events of the match for minutes, although they have ended. No process may
+// handle events meanwhile.
+func ForgetOrders(ctx context.Context, r redis.UniversalClient, prefix string) error {
+	return redisclient.EachKey(ctx, r, prefix+orderName+"*:{*}", func(key string) error {
+		record, err := r.HExists(ctx, key, "epoch").Result()
+		if err != nil && !redis.HasErrorPrefix(err, "WRONGTYPE") { // a key of a namespace with the name order
+			return fmt.Errorf("reading %s: %w", key, err)
+		}
+		if !record {
+			return nil
+		}
+		return r.Del(ctx, key).Err()
+	})
 }
 
 // key returns the key of a match's record.

@@ -143,3 +143,27 @@ func TestOrderRecordWhenRepliesAreLost(t *testing.T) {
 		})
 	}
 }
+
+// A backup can contain an event that was under way. ForgetOrders removes its record, and no other key.
+func TestForgetOrders(t *testing.T) {
+	testenv.OnBothRedis(t, func(t *testing.T, r *redis.Client) {
+		o := newOrder(r, "mw:order:a:", Consumer{}, defaultOrderBounds(), slog.New(slog.DiscardHandler))
+		defer o.stop()
+		m := match{t, o, r}
+		others := []string{"mw:order:push:{m}", "mw:other:order:a:{m}", "mw:{m}:state"} // the first, of the namespace order
+		for _, key := range others {
+			r.HSet(t.Context(), key, "id", "v")
+		}
+		r.Set(t.Context(), "mw:order:text:{m}", "v", 0)
+		m.enter("a", 1, orderReady)
+		m.enter("b", 1, orderRunning)
+		if err := ForgetOrders(t.Context(), r, "mw:"); err != nil {
+			t.Fatal(err)
+		}
+		m.fields()
+		m.enter("b", 1, orderReady)
+		if n := r.Exists(t.Context(), append(others, "mw:order:text:{m}")...).Val(); n != 4 {
+			t.Errorf("%d of 4 other keys exist, want all", n)
+		}
+	})
+}

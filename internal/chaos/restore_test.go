@@ -15,8 +15,7 @@ import (
 )
 
 // Redis is restored from a backup as docs/operations.md describes it, in the middle of matches. The events after
-// the backup are published again, at new positions. None is lost at a client, and the scoreboards are right. The test
-// does not compare alerts: Redis has forgotten which were sent, and which were in flight.
+// the backup are published again, at new positions. None is lost at a client or as an alert, and the scoreboards are right.
 func TestRestoredBackup(t *testing.T) {
 	parallel(t)
 	w := newWorld(t, 1, seed(t))
@@ -44,7 +43,7 @@ func TestRestoredBackup(t *testing.T) {
 	}
 	w.startRoles()
 
-	for what, l := range map[string]*ledger{"event log": w.log, "WebSocket client": w.socket} {
+	for what, l := range map[string]*ledger{"event log": w.log, "WebSocket client": w.socket, "webhook": w.hook} {
 		w.until("every incident at the "+what, func() bool { return len(l.of(w.size).missing) == 0 })
 		c := l.of(w.size)
 		t.Logf("%s: %d incidents, %d events came twice", what, c.delivered, c.repeated+c.backfill)

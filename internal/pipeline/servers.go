@@ -16,6 +16,7 @@ import (
 	"github.com/matchwire/matchwire/broker"
 	"github.com/matchwire/matchwire/broker/memory"
 	"github.com/matchwire/matchwire/broker/rabbit"
+	"github.com/matchwire/matchwire/consumers"
 	"github.com/matchwire/matchwire/internal/embedded"
 	"github.com/matchwire/matchwire/internal/instances"
 	"github.com/matchwire/matchwire/internal/migrate"
@@ -262,13 +263,17 @@ func (s Servers) Migrate(ctx context.Context, namespace string, log *slog.Logger
 	return migrate.Keys(ctx, r, prefix(namespace), renamed)
 }
 
-// Renew gives the saved state of each match a new epoch. It returns the number of matches.
+// Renew gives the saved state of each match a new epoch, and forgets which events consumers were handling. It returns
+// the number of matches.
 func (s Servers) Renew(ctx context.Context, namespace string, log *slog.Logger) (int, error) {
 	r, stop, err := s.ConnectRedis(ctx, log)
 	if err != nil {
 		return 0, err
 	}
 	defer stop()
+	if err := consumers.ForgetOrders(ctx, r, prefix(namespace)); err != nil {
+		return 0, err
+	}
 	return poll.NewStore(r, prefix(namespace)).Renew(ctx)
 }
 

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
-	"sync/atomic"
 	"time"
 
 	"github.com/google/uuid"
@@ -15,6 +14,7 @@ import (
 
 	"github.com/matchwire/matchwire/broker"
 	"github.com/matchwire/matchwire/internal/outbox"
+	"github.com/matchwire/matchwire/internal/redisclient"
 	"github.com/matchwire/matchwire/parser/reconcile"
 )
 
@@ -109,31 +109,19 @@ func (s *Store) Save(ctx context.Context, st reconcile.State, version int64, mes
 // backup, the states are older than the events that were published from later ones. With the old epoch, new events
 // would have the positions of those events. No process may save states meanwhile.
 func (s *Store) Renew(ctx context.Context) (int, error) {
-	var renewed atomic.Int64
-	scan := func(ctx context.Context, r redis.Cmdable) error {
-		keys := r.Scan(ctx, 0, s.key("*"), 1000).Iterator()
-		for keys.Next(ctx) {
-			match := strings.TrimSuffix(strings.TrimPrefix(keys.Val(), s.prefix+"{"), "}:state")
-			st, version, err := s.Load(ctx, match)
-			if err != nil {
-				return err
-			}
-			if version == 0 {
-				continue // it has expired
-			}
-			st.Epoch, st.Seq = uuid.Must(uuid.NewV7()).String(), 0
-			if err := s.Save(ctx, st, version, nil); err != nil {
-				return fmt.Errorf("match %s: %w", match, err)
-			}
-			renewed.Add(1)
+	renewed := 0
+	err := redisclient.EachKey(ctx, s.redis, s.key("*"), func(key string) error {
+		match := strings.TrimSuffix(strings.TrimPrefix(key, s.prefix+"{"), "}:state")
+		st, version, err := s.Load(ctx, match)
+		if err != nil || version == 0 { // version is 0 if the state has expired
+			return err
 		}
-		return keys.Err()
-	}
-	var err error
-	if cluster, ok := s.redis.(*redis.ClusterClient); ok {
-		err = cluster.ForEachMaster(ctx, func(ctx context.Context, r *redis.Client) error { return scan(ctx, r) })
-	} else {
-		err = scan(ctx, s.redis)
-	}
-	return int(renewed.Load()), err
+		st.Epoch, st.Seq = uuid.Must(uuid.NewV7()).String(), 0
+		if err := s.Save(ctx, st, version, nil); err != nil {
+			return fmt.Errorf("match %s: %w", match, err)
+		}
+		renewed++
+		return nil
+	})
+	return renewed, err
 }
