@@ -15,7 +15,8 @@ import (
 )
 
 // Redis is restored from a backup as docs/operations.md describes it, in the middle of matches. The events after
-// the backup are published again, at new positions. None is lost at a client or as an alert, and the scoreboards are right.
+// the backup are published again, at new positions. None is lost at a client or as
+// an alert, and the scoreboards are right.
 func TestRestoredBackup(t *testing.T) {
 	parallel(t)
 	w := newWorld(t, 1, seed(t))
