@@ -195,13 +195,14 @@ func newSite(t *testing.T, dir string) *httptest.Server {
 
 var address = regexp.MustCompile(`msg=serving address=(\S+)`)
 
-// address returns the address that the process serves on.
+// address waits until the process serves, and returns its address.
 func (p *process) address() string {
 	p.t.Helper()
-	m := address.FindStringSubmatch(p.output())
-	if m == nil {
-		p.t.Fatalf("matchwire %s has not logged its address:\n%s", p.name, p.output())
-	}
+	var m []string
+	p.eventually("its address", func() bool {
+		m = address.FindStringSubmatch(p.output())
+		return m != nil
+	})
 	return m[1]
 }
 

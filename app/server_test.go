@@ -83,7 +83,6 @@ consumers:
 `)
 	p := start(t, "consumer=picky keys", append([]string{"MATCHWIRE_API_TOKEN=" + testenv.Secret}, noServers...),
 		"run", "--config", config)
-	p.eventually("its address", func() bool { return strings.Contains(p.output(), "msg=serving") })
 	none := map[string]string{"MATCHWIRE_SERVER": "http://" + p.address()}
 	env := map[string]string{"MATCHWIRE_SERVER": "http://" + p.address(), "MATCHWIRE_API_TOKEN": testenv.Secret}
 	run := func(wantCode int, in string, env map[string]string, args ...string) (out, errs string) {

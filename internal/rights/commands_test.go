@@ -75,7 +75,7 @@ var users = map[string][]code{
 		},
 	}},
 	"consumers": {roles, rateLimits, boards, {
-		"consumers":         {"*"},
+		"consumers":         {"once.go", "order_scripts.go", "order.enter", "order.leave"},
 		"consumers/archive": {"*"},
 		"consumers/notify": {"deliveries.go",
 			"subscribers.list", "subscribers.remove", "subscribers.proved"},
