@@ -155,14 +155,18 @@ func TestNames(t *testing.T) {
 		}
 		all := map[string]bool{}
 		for _, m := range key.FindAllStringSubmatch(string(text), -1) {
+			if all[m[1]] {
+				t.Errorf("words/%s.js has the text %q twice", code, m[1])
+			}
 			all[m[1]] = true
 		}
 		return all
 	}
 	english := keys("en")
 	for _, code := range []string{"en", "de", "es", "fr"} {
+		own := keys(code)
 		for k := range english {
-			if !keys(code)[k] {
+			if !own[k] {
 				t.Errorf("words/%s.js lacks the text %q", code, k)
 			}
 		}
