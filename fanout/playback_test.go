@@ -15,7 +15,7 @@ import (
 	"github.com/matchwire/matchwire/internal/testenv"
 )
 
-// Many clients resume at once from different cursors that are no longer in the node's memory. One client
+// Many clients resume at the same time from different cursors that are no longer in the node's memory. One client
 // reads nothing. All other clients receive each missed event once, and then the new events.
 func TestManyClientsCatchUp(t *testing.T) {
 	testenv.NotShort(t)

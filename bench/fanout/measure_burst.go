@@ -42,7 +42,7 @@ func measureBurst(o *benchOptions) (table, []limit, error) {
 		{"burst: matchwire / centrifuge", f.ratio("matchwire", "centrifuge"), 0.25},
 		{"burst: matchwire / gorilla", f.ratio("matchwire", "gorilla"), 0.15},
 	}
-	title := fmt.Sprintf("burst: %d sockets, %d events at once, %d times; ns of CPU per event and socket",
+	title := fmt.Sprintf("burst: %d sockets, %d events together, %d times; ns of CPU per event and socket",
 		sockets, events, bursts)
 	t := f.table(title, "ns", names, limits...)
 	t.header = append(t.header, "events per frame")

@@ -20,7 +20,7 @@ const (
 	logAckDelay = 10 * time.Second
 
 	// RabbitMQ has no request for the last offset of a stream. The tail method consumes the last
-	// chunk, which RabbitMQ delivers at once, and waits until no delivery arrives for tailIdle. If
+	// chunk, which RabbitMQ delivers as a whole, and waits until no delivery arrives for tailIdle. If
 	// events keep arriving for tailMax, later events count as new. If the stream is not empty, the
 	// first delivery may take tailFirst.
 	tailIdle  = 200 * time.Millisecond

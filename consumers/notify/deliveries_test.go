@@ -460,7 +460,7 @@ func TestRules(t *testing.T) {
 	}
 }
 
-// A channel with a rate of 3/h sends three notifications at once. It postpones other events, each to a
+// A channel with a rate of 3/h sends three notifications without a pause. It postpones other events, each to a
 // different time.
 func TestRate(t *testing.T) {
 	s := newHook(t)

@@ -10,7 +10,7 @@ import (
 
 // maxLate is the maximum duration of play between an incident and the page that first lists the
 // incident. An incident that is listed later is not news. Some pages add scorers hours later, and
-// after an outage, a page can list many old incidents at once.
+// after an outage, a page can list many old incidents together.
 const maxLate = 15 * time.Minute
 
 // longPast reports whether the page listed the incident of e more than maxLate of play after it happened.

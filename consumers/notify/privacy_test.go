@@ -19,7 +19,7 @@ func TestPrivacy(t *testing.T) {
 		t.Fatal(err)
 	}
 	page := string(text)
-	const address, browsers = "203.0.113.7", 20 // the largest number of subscriptions at once from one address
+	const address, browsers = "203.0.113.7", 20 // the largest burst of subscriptions from one address
 	keys := map[string]browserKeys{}
 	var w *world
 	s := newPushService(t, keys, func() string { return w.publicKey() })

@@ -192,7 +192,7 @@ func TestSubscribing(t *testing.T) {
 	}
 }
 
-// One client address can subscribe only 20 browsers at once. Another site's page cannot subscribe,
+// One client address can subscribe only 20 browsers without a pause. Another site's page cannot subscribe,
 // because browsers send JSON to another site only with the permission of that site. If a channel is
 // full, a new subscription replaces the oldest subscription that has never received a notification.
 func TestFakeSubscriptions(t *testing.T) {

@@ -62,7 +62,7 @@ const (
 )
 
 // Limits on new subscriptions, for one client address and in total. After a page is announced, many
-// browsers may subscribe at once, but few of them have the same address.
+// browsers may subscribe at the same time, but few of them have the same address.
 var (
 	perAddress = ratelimit.Request{Gap: 3 * time.Minute, Burst: 20}
 	inTotal    = ratelimit.Request{Gap: 50 * time.Millisecond, Burst: 1000}

@@ -131,7 +131,7 @@ func (b Boards) List(ctx context.Context, live bool, n int) ([]Board, error) {
 	return boards, err
 }
 
-// boardsPerRead is the maximum number of boards that are read at once, so that other clients of Redis
+// boardsPerRead is the maximum number of boards in one read, so that other clients of Redis
 // do not wait.
 const boardsPerRead = 50
 

@@ -81,7 +81,7 @@ func run(ctx context.Context, server, team, file, post string) error {
 }
 
 // pause returns a pause of up to a second. Each failure doubles this maximum, up to 32 seconds. The pause is random,
-// because all clients of a node lose their connections at once.
+// because all clients of a node lose their connections at the same time.
 func pause(failures int) time.Duration {
 	most := time.Second << min(failures, 5)
 	return most/2 + rand.N(most/2)

@@ -151,7 +151,7 @@ func (h *History) Reset() {
 
 const (
 	roundFrames = 256       // maximum number of frames that Due returns
-	roundBytes  = 256 << 10 // approximate maximum size of these frames; a connection accepts no more at once
+	roundBytes  = 256 << 10 // approximate maximum size of these frames; a connection accepts no more in one write
 )
 
 // Due returns the given frames, followed by the frames from position on whose pages were read at or

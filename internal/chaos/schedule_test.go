@@ -72,7 +72,7 @@ type polledLine struct {
 // more than one poll. The short form, beside other tests, only checks that the polls go on.
 func TestSchedule(t *testing.T) {
 	parallel(t)
-	// A scheduler reads up to 8 polls at once, so the work of a few rounds is shared unevenly.
+	// A scheduler reads up to 8 polls together, so the work of a few rounds is shared unevenly.
 	matches, every, rounds, uneven := 40, 3*time.Second, 4, 0.75
 	maxGap := 20.0 // between two polls of a match, in intervals
 	if longForm(t) {
@@ -185,7 +185,7 @@ func TestSchedule(t *testing.T) {
 	}
 	t.Logf("%d matches every %v: %d polls, %d requests, late by p50 %.1f %%, p99 %.1f %%, at most %.1f %% of the interval",
 		matches, every, polls, requests, 100*late[len(late)/2], 100*p99, 100*late[len(late)-1])
-	t.Logf("first polls, all due at once: late by p50 %.1f %%, at most %.1f %%",
+	t.Logf("first polls, all due at the same time: late by p50 %.1f %%, at most %.1f %%",
 		100*firstLate[len(firstLate)/2], 100*firstLate[len(firstLate)-1])
 	t.Logf("shares of schedulers %v, of workers %v", shares[0], shares[1])
 	t.Logf("longest time between two polls of a match %.2f intervals, with one scheduler and one worker killed", longest)

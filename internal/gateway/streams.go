@@ -105,7 +105,7 @@ func (s *streams) closeIdle(since time.Time) {
 }
 
 // Shutdown makes the gateway refuse new streams. It then ends the WebSockets and event streams one after
-// the other, within about Options.Drain, so that their clients do not all reconnect at once. A
+// the other, within about Options.Drain, so that their clients do not all reconnect together. A
 // WebSocket client receives a close frame with code 1012 after a whole frame. The client of an event
 // stream receives an event named close after a whole event. Connections of other protocols are cut.
 // Shutdown returns when all streams have ended. If ctx ends first, Shutdown cuts the remaining streams

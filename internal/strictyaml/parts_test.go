@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-// Decode reports all mistakes at once, sorted by position, without the consequences of other mistakes. It decodes
+// Decode reports all mistakes together, sorted by position, without the consequences of other mistakes. It decodes
 // everything else.
 func TestDecodeReportsAllMistakes(t *testing.T) {
 	t.Parallel()

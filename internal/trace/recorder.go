@@ -14,7 +14,7 @@ import (
 
 const (
 	// budgetRate is the maximum average number of spans that a process records per second. budgetBurst
-	// is the maximum number that it records at once. These limits are high enough for all matches of a
+	// is the maximum number in a burst. These limits are high enough for all matches of a
 	// busy day, and for the first read of some lists: 500 matches have about 1,500 events, each with five
 	// or six spans. They also limit the number of spans that a backlog of 100,000 events causes.
 	budgetRate  = 20

@@ -92,7 +92,7 @@ func (s *Store) Write(ctx context.Context, spans []Span) error {
 var ErrNotFound = errors.New("no trace is stored: the job does not exist, its trace has expired, " +
 	"or the job was a poll without events")
 
-// spanSlice is the maximum number of spans that are read at once, so that other clients of Redis do
+// spanSlice is the maximum number of spans in one read, so that other clients of Redis do
 // not wait long.
 const spanSlice = 200
 

@@ -123,7 +123,7 @@ func (t *Tracker) ingestMatch(
 	}
 	if d := out.doubt; d != nil && d.Leap && d.Polls == 1 && d.Lasted == 0 {
 		log.Warn("score ignored until it is confirmed", "match", o.Match.ID+t.ingester.Suffix,
-			"problem", fmt.Sprintf("the score rises to %s at once", d.Score))
+			"problem", fmt.Sprintf("the score rises to %s in one step", d.Score))
 	}
 	if end := out.end; end != nil && end.Polls == 1 {
 		log.Warn("end of the match ignored until it is confirmed", "match", o.Match.ID+t.ingester.Suffix,

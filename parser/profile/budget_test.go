@@ -93,7 +93,7 @@ func FuzzPageBudget(f *testing.F) {
 		before := allocated()
 		all, problems, spent, err := p.ExtractWithin(t.Context(), pg, limit)
 		used := int(allocated() - before)
-		// A byte of the page can become 3 bytes of a value, which cost 9 steps each and are spent at once.
+		// A byte of the page can become 3 bytes of a value, which cost 9 steps each and are spent together.
 		slack := uncheckedWork + lastText*len(pg.Body)
 		if spent > limit+slack {
 			t.Errorf("%d steps for a page of %d bytes, want at most %d and %d unchecked ones",

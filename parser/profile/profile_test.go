@@ -360,7 +360,7 @@ func TestListsThatNeedNotMatchTheScore(t *testing.T) {
 	}
 }
 
-// Load reports all mistakes in a profile at once, each with its position.
+// Load reports all mistakes in a profile together, each with its position.
 func TestLoadReportsAllMistakes(t *testing.T) {
 	t.Parallel()
 	_, err := profile.Load("bad.yaml", []byte(`profile: bad

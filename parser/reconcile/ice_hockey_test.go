@@ -58,7 +58,7 @@ func TestHockeyShootOutOnTheFirstPage(t *testing.T) {
 	}
 }
 
-// A player can get two equal penalties at once. A second list that repeats them adds no penalty.
+// A player can get two equal penalties at the same time. A second list that repeats them adds no penalty.
 func TestTwoPenaltiesAtOnce(t *testing.T) {
 	t.Parallel()
 	minor := observation.Incident{Kind: event.Penalty, Detail: "roughing", Side: event.Home, Player: "Murphy",

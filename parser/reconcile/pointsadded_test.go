@@ -38,7 +38,7 @@ func TestPointsAdded(t *testing.T) {
 		sport event.Sport
 		pages []page
 	}{
-		"several at once": {event.Basketball, []page{
+		"several together": {event.Basketball, []page{
 			{"q1", event.Score{Home: 5, Away: 1}, rows{a, b, c}, []string{"basket A 2", "basket B 3", "basket C 1"}},
 		}},
 		"a score that no row explains": {event.Basketball, []page{

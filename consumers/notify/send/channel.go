@@ -215,7 +215,7 @@ func (e env) at(t strictyaml.Text) strictyaml.Pos {
 	return e.pos
 }
 
-// A Rate allows N notifications in each period Per. All N may be sent at once.
+// A Rate allows N notifications in each period Per. All N may be sent without a pause.
 type Rate struct {
 	N   int
 	Per time.Duration

@@ -17,7 +17,7 @@ import (
 
 const (
 	perSecond = 200             // maximum number of reads by a node per second, on average
-	burst     = 500             // maximum number of reads by a node at once
+	burst     = 500             // maximum number of reads by a node without a pause
 	maxReads  = 50              // maximum number of reads in one call of Get
 	cacheFor  = time.Second     // how long a result is reused
 	timeout   = 3 * time.Second // time limit of one call of Get

@@ -54,7 +54,7 @@ func TestReadsAreBounded(t *testing.T) {
 			b.Get(t.Context(), names(fmt.Sprint("b", i, "-"), 50))
 		}
 		if got := reads.Load(); got > 500+200 {
-			t.Errorf("%d reads in a second, want at most 500 at once and 200 more in a second", got)
+			t.Errorf("%d reads in a second, want a burst of at most 500, and 200 more in a second", got)
 		}
 		time.Sleep(time.Second)
 		before := reads.Load()
@@ -94,7 +94,7 @@ func TestSlowReads(t *testing.T) {
 		}
 		all.Wait()
 		if reads.Load() != 1 {
-			t.Errorf("10 calls at once: %d reads, want 1", reads.Load())
+			t.Errorf("10 concurrent calls: %d reads, want 1", reads.Load())
 		}
 		began := time.Now()
 		if got := b.Get(t.Context(), []string{"slow"}); len(got) != 0 || time.Since(began) != 3*time.Second {

@@ -100,7 +100,7 @@ export function follow(url, options = {}) {
     }
   }
 
-  // retry reconnects after a random pause, because many clients may lose their connections at once.
+  // retry reconnects after a random pause, because many clients may lose their connections together.
   // least is the minimum pause in seconds.
   function retry(least, reason) {
     const most = Math.min(30, 2 ** Math.min(failures, 5));

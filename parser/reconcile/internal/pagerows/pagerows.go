@@ -53,7 +53,7 @@ func WithoutRepeats(o *observation.Observation) []observation.Incident {
 
 // repeats reports whether a row repeats an earlier row of the same kind, side and clock. Both rows
 // must have the same player, and the attributes that both have must be equal. Rows without a clock
-// repeat nothing, except for kicks. A player can get two equal penalties at once, a kicker can miss
+// repeat nothing, except for kicks. A player can get two equal penalties together, a kicker can miss
 // twice in a minute, and a pitcher can return in the same inning. So a row of these kinds repeats
 // only a row from a different list.
 func repeats(sport event.Sport, in, first *observation.Incident) bool {
