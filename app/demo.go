@@ -27,7 +27,7 @@ func demoCommand(c *console) *cobra.Command {
   DIR…  Fixture folders with your own recordings (default: an included match day)
 
 Plays a day with matches of eight sports through an embedded broker and store, at 60 times real speed. The day takes
-about six minutes. The video assistant takes a goal back, a page corrects a scorer, and a source fails for some
+about six minutes. A video review cancels a goal, a page corrects a scorer, and a source fails for some
 minutes. The demo needs no servers and no network. It prints each event.
 
 The live page has buttons that change the speed for all viewers. It also shows the notifications that a phone would

@@ -60,7 +60,7 @@ func kindsWithOnly(o only) []string {
 	return slices.Compact(all)
 }
 
-// matches reports whether o allows the event. A correction of the score is not news, so o does not
+// matches reports whether o allows the event. A correction of the score is not a new play, so o does not
 // allow it. Recipients of the original event still get the correction.
 func (o only) matches(d *event.Data) bool {
 	switch {

@@ -73,7 +73,7 @@ type simulatedChannel struct {
 	bindings  []string                   // topic patterns of the channel's queue
 	seen      map[string]int             // the highest revision that was received, by incident
 	histories map[string]*history        // by incident
-	queues    map[string][]*pending      // the events that were not handled yet, by match
+	queues    map[string][]*pending      // the events that have not been handled yet, by match
 	received  int                        // number of events that were queued
 	slots     ratelimit.Local            // for the rate of the channel
 	spaces    map[string]ratelimit.Local // for the time between two notifications of a match

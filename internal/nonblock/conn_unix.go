@@ -70,7 +70,7 @@ func (c Conn) Read(b []byte) (int, error) {
 }
 
 // MaxConnections returns the maximum number of connections that the process should accept: the limit on
-// open files less 500 for other purposes, but at least 100 and less than 1<<20. If the limit is unknown,
+// open files, minus 500 files for other purposes, but at least 100 and less than 1<<20. If the limit is unknown,
 // it returns 1000.
 func MaxConnections() int {
 	var limit syscall.Rlimit
