@@ -150,7 +150,7 @@ func TestOtherFilesBesideProfiles(t *testing.T) {
 		}
 	}
 	for name, text := range map[string]string{
-		"only a name": "profile: x\n", "a misspelt key": "sports: soccer\nmatch: {home: .h}\n",
+		"only a name": "profile: x\n", "a misspelled key": "sports: soccer\nmatch: {home: .h}\n",
 		"a syntax error": "profile: [\n", "no content": "",
 	} {
 		write(t, map[string]string{"new.yaml": text})
@@ -358,7 +358,7 @@ func TestCheckSources(t *testing.T) {
 	}
 }
 
-// check, and run when it refuses the config, report the mistakes in the config and in the profiles at once.
+// check, and run when it refuses the config, report the mistakes in the config and in the profiles together.
 func TestAllMistakesAtOnce(t *testing.T) {
 	t.Chdir(t.TempDir())
 	write(t, map[string]string{

@@ -16,7 +16,7 @@ func CheckKind(s Sport, k Kind) error {
 	if slices.Contains(kinds, k) {
 		return nil
 	}
-	// The suffix of a correction may be misspelt too.
+	// The suffix of a correction may be misspelled too.
 	var words []string
 	for _, a := range []Action{New, Corrected, Retracted} {
 		for _, known := range kinds {
@@ -89,19 +89,19 @@ func checkWords(words []string) error {
 	return nil
 }
 
-// suggest returns a question with the word whose spelling is most similar to a misspelt word. If the
-// spelling of no word is similar, suggest chooses a word that contains the misspelt word or is part of
-// it. If there is no such word either, suggest lists the words in all.
-func suggest(misspelt string, words, all []string) string {
-	nearest, least := "", (len(misspelt)+2)/3+1
+// suggest returns a question with the word whose spelling is most similar to a misspelled word. If all
+// words differ too much, suggest chooses a word that contains the misspelled word or is part of it. If
+// there is no such word either, suggest lists the words in all.
+func suggest(misspelled string, words, all []string) string {
+	nearest, least := "", (len(misspelled)+2)/3+1
 	for _, w := range words {
-		if d := spelling.Distance(misspelt, w); d < least {
+		if d := spelling.Distance(misspelled, w); d < least {
 			nearest, least = w, d
 		}
 	}
-	if nearest == "" { // such as own_goal or yellow
+	if nearest == "" { // misspelled is, for example, own_goal or yellow
 		i := slices.IndexFunc(words, func(w string) bool {
-			return strings.Contains(misspelt, w) || strings.Contains(w, misspelt)
+			return strings.Contains(misspelled, w) || strings.Contains(w, misspelled)
 		})
 		if i < 0 {
 			return "want one of " + strings.Join(all, ", ")

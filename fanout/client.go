@@ -20,9 +20,9 @@ const (
 	pingInterval  = 25               // seconds between two pings
 	maxSilence    = 60               // seconds within which a WebSocket client must send something
 	maxFrame      = 16 << 10         // maximum size of a frame from a client, in bytes
-	frameBurst    = 50               // maximum number of frames that a client may send at once
+	frameBurst    = 50               // maximum number of frames that a client may send without a pause
 	framesASecond = 5                // maximum number of frames that a client may send per second, on average
-	chunkBytes    = 32 << 10         // approximate number of bytes written at once to a client that is behind
+	chunkBytes    = 32 << 10         // approximate number of bytes in one write to a client that is behind
 )
 
 // A client is one connection. The goroutine that sends a frame writes it with mu held, without
@@ -43,10 +43,10 @@ const (
 //	                   or after closeTimeout, remove calls abort.
 //	aborted            The connection is closed. This state is final, and drain ends.
 //
-// close, closeLocked and sendLast set closing, and so does tooSlow if conflate is not set or the
-// client has no timeline. abort sets aborted in any state. remove sets readEnded in any state. If
-// drain is running at that time, drain writes the rest of the current frame, and then closeWrite
-// calls abort. Otherwise remove calls abort.
+// close, closeLocked and sendLast set closing. tooSlow also sets closing, if conflate is not set or the
+// client has no timeline. abort sets aborted in any state. remove sets readEnded in any state. If drain
+// is running when remove sets readEnded, drain writes the rest of the current frame, and then
+// closeWrite calls abort. Otherwise remove calls abort.
 type client struct {
 	// The fields that every event uses come first, so that they share few cache lines. With
 	// thousands of clients, they are rarely in the cache of the processor.
@@ -61,7 +61,7 @@ type client struct {
 	direct    nonblock.Conn
 	hub       *Hub
 
-	timeline *timeline // written with the mu of both timelines held; nil until the client is admitted
+	timeline *timeline // written with the mu of the old and the new timeline held; nil until the client is admitted
 	group    *group    // written with timeline.mu held; nil until the client is admitted, and after unsubscribe
 	partial  []byte    // the rest of a partly written frame; must not be changed
 	pending  [][]byte  // frames to write before the frames of the history; must not be changed

@@ -217,7 +217,7 @@ func (h *Hub) Health() []health.Issue {
 }
 
 // Handler returns a handler that serves the live page at /, /match/ID and /embed, the streams at /ws and
-// /sse, and the presence at /presence. Pages of the current origins may show the page in a frame.
+// /sse, and the presence at /presence. Pages of the current origins may show the page in an iframe.
 func (h *Hub) Handler() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /ws", h.ServeWS)

@@ -155,9 +155,9 @@ func play(
 	return attempts
 }
 
-// A detour sends the requests for one service to its stand-in. It changes nothing else about them.
+// A detour sends the requests for one service to a fake of the service. It changes only the scheme and the host.
 type detour struct {
-	from, to string // scheme and host of the service; host of the stand-in
+	from, to string // scheme and host of the service; host of the fake
 	mu       sync.Mutex
 	requests []string // the method and the content type of each request
 }
@@ -193,7 +193,7 @@ func newMastodon(t testing.TB, token string) *service {
 	})
 }
 
-// newHomeAssistant starts a server with one automation, and shows the message of its action.
+// newHomeAssistant starts a server with one automation. The server shows the message of the automation's action.
 func newHomeAssistant(t testing.TB, automation string) *service {
 	var a struct {
 		Alias    string

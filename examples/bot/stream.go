@@ -20,7 +20,7 @@ type stream struct {
 	token string
 }
 
-// A frame is what the bot needs of a frame of the server. The bot ignores snapshots.
+// A frame contains the members of a frame of the server that the bot uses. The bot ignores snapshots.
 type frame struct {
 	Cursor  string
 	Resumed *bool // only in a first frame: whether all events after the cursor follow
@@ -84,7 +84,7 @@ func (s stream) follow(ctx context.Context, cursor string, handle func(context.C
 // refused returns the error for the response to a failed handshake.
 func refused(r *http.Response) error {
 	var problem struct{ Detail string }
-	_ = json.NewDecoder(r.Body).Decode(&problem) // a proxy may answer without one
+	_ = json.NewDecoder(r.Body).Decode(&problem) // a response of a proxy may have no such body
 	reason := "refuses the connection: " + r.Status
 	if problem.Detail != "" {
 		reason += ": " + problem.Detail

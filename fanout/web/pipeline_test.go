@@ -217,7 +217,7 @@ func TestPipelineWithoutToken(t *testing.T) {
 	}
 	p.click("Close")
 	s.down.Store(true)
-	p.shows("#offline", "The picture is from")
+	p.shows("#offline", "The page shows the state at")
 	p.until(`getComputedStyle(document.querySelector("main")).filter`, "grayscale(1)")
 	s.down.Store(false)
 	p.shows("#state", "Live")

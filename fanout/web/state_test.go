@@ -8,7 +8,7 @@ import (
 	"github.com/matchwire/matchwire/event"
 )
 
-// The model marks what happened while the page was offline, also if the first frame after that is a snapshot. It
+// The model marks what happened while the page was offline, even if the first frame after that is a snapshot. It
 // changes only the signal of the match of an event, once per frame.
 func TestModel(t *testing.T) {
 	t.Parallel()

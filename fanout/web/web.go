@@ -42,7 +42,7 @@ type file struct {
 	zipped    func() []byte // returns the compressed body, which it computes once
 	kind      string        // media type
 	tag       string        // ETag
-	ancestors string        // origins whose pages may show the file in a frame, each after a space
+	ancestors string        // origins whose pages may show the file in an iframe, each after a space
 }
 
 func newFile(name string, body []byte) *file {
@@ -94,7 +94,7 @@ func (f *file) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 // Handler returns a handler for the live page at / and /match/ID, the page of the pipeline at /pipeline, and for the
 // other files. Pages of the given
-// origins may show the pages at /embed and /embed/ID in a frame. An origin is like https://example.org or
+// origins may show the pages at /embed and /embed/ID in an iframe. An origin is like https://example.org or
 // https://*.example.org.
 func Handler(origins []string) http.Handler { return HandlerOf(Files(), origins) }
 

@@ -18,8 +18,8 @@ type fault struct {
 	late     time.Duration // how late a notification may be, in addition to the length of the fault
 	recover  time.Duration // longest permitted time to recover; recoverWithin if it is 0
 	dataLost bool          // whether Redis loses its data
-	// repeats is how many times each consumer process may repeat its notifications in flight. A
-	// process repeats them if it was killed, or if it could not reach Redis for a long time.
+	// repeats is how many times each consumer process may repeat the notifications that it was sending.
+	// A process repeats them if it was killed, or if it could not reach Redis for a long time.
 	repeats int
 }
 
@@ -149,7 +149,7 @@ var (
 		}
 		w.restart(w.redis)
 	}}
-	// Events that were retried while no master was known wait up to half a minute for the next attempt.
+	// If an event was retried while no master was known, its next attempt is up to half a minute later.
 	masterKilled = fault{name: "Redis master killed", late: time.Minute, recover: time.Minute, repeats: 1, do: killMaster}
 	parserKilled = fault{name: "parser killed", late: afterDeath, do: func(w *world) {
 		w.parser.kill()

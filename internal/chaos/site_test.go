@@ -58,7 +58,7 @@ type match struct {
 type wave struct {
 	name    string
 	matches int // number of matches on each page
-	rows    int // number of rows of each match, at most 40: the parser does not believe more cards
+	rows    int // number of rows of each match, at most 40: the parser refuses more cards
 	step    int // number of rows that each request adds
 }
 
@@ -71,9 +71,9 @@ func (w wave) incidents() int { return slots * w.matches * w.rows }
 // id returns the ID of match m on a page.
 func (w wave) id(slot, m int) string { return fmt.Sprintf("%s-%d-%d", w.name, slot, m) }
 
-// row returns row i of a match. Every tenth row is a goal of the home team. All rows are in the last 14 minutes,
-// because notify does not send what happened more than 15 minutes before the page that first lists it. If
-// polls fail, that page may be the last one.
+// row returns row i of a match. Every tenth row is a goal of the home team. All rows are in the last 14 minutes
+// of the match, because notify suppresses an incident that a page lists more than 15 minutes too late. If polls
+// fail, the last page of the wave may be the first page that matchwire reads.
 func (w wave) row(i int) row {
 	r := row{Kind: "yellow_card", Side: "away", Player: name(i), Minute: strconv.Itoa(76+i*14/w.rows) + "'"}
 	if i%10 == 9 {
@@ -116,7 +116,7 @@ type site struct {
 	mu    sync.Mutex
 	wave  wave
 	reads [slots]int // number of requests for each page
-	moved bool       // whether the first row of each match has a later minute
+	moved bool       // whether each match shows its first row one minute later than before
 	// latest is the time of the latest request for each page since play or forgetGaps. gap is the longest
 	// time between two requests for a page during its matches.
 	latest [slots]time.Time
@@ -184,7 +184,7 @@ func (s *site) page(slot int) []match {
 	return all
 }
 
-// moveFirstRow sets whether the first row of each match has a later minute.
+// moveFirstRow sets whether each match shows its first row one minute later than before.
 func (s *site) moveFirstRow(moved bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -90,13 +90,13 @@ func Group(cmd *cobra.Command, args []string) error {
 		suggestion(args[0], availableCommands(cmd), ""))}
 }
 
-// suggestion returns a question with the word that is most similar to a misspelt word, after prefix.
+// suggestion returns a question with the word that is most similar to a misspelled word, after prefix.
 // It returns "" if no word is similar.
-func suggestion(misspelt string, words []string, prefix string) string {
+func suggestion(misspelled string, words []string, prefix string) string {
 	nearest, least := "", 3
 	for _, w := range words {
-		d := spelling.Distance(strings.ToLower(misspelt), w)
-		if d < least && d <= len(w)/2 || strings.HasPrefix(w, misspelt) && nearest == "" {
+		d := spelling.Distance(strings.ToLower(misspelled), w)
+		if d < least && d <= len(w)/2 || strings.HasPrefix(w, misspelled) && nearest == "" {
 			nearest, least = w, min(d, least)
 		}
 	}

@@ -68,7 +68,7 @@ func expect(t *testing.T, dir string, first, second []string) {
 	}
 }
 
-// A folder contains what was appended, also after a new file has replaced the old one.
+// A folder contains everything that was appended, even after a new file has replaced the old one.
 func TestReopen(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()

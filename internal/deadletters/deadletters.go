@@ -28,8 +28,8 @@ type Store interface {
 	// error. If show returns an error, Find returns that error.
 	Find(ctx context.Context, consumer string, ids []string, show func(Letter) error) error
 
-	// Move performs an action with selected dead letters of a consumer. It returns their number, also with an error.
-	// If an ID does not exist, Move continues with the other IDs, and then returns an error.
+	// Move performs an action with selected dead letters of a consumer. It returns their number, even if it also
+	// returns an error. If an ID does not exist, Move continues with the other IDs, and then returns an error.
 	Move(ctx context.Context, consumer string, s Selection, action broker.DeadAction) (int, error)
 }
 

@@ -83,8 +83,8 @@ func (g *Guard) HasToken(r *http.Request, s Scope) bool { return g.allowToken(r,
 
 const bearerPrefix, sessionPrefix = "Bearer ", "Session "
 
-// Credential returns what [Guard.HasScope] needs to know of a request: its token in the header Authorization, or else
-// the cookie of a session. It returns "" if the request has neither.
+// Credential returns the credential of a request for [Guard.HasScope]. This is the token in the header Authorization,
+// or else the cookie of a session. It is "" if the request has neither.
 func (g *Guard) Credential(r *http.Request) string {
 	header := r.Header.Get("Authorization")
 	switch {

@@ -1,4 +1,4 @@
 package isolate
 
-// closeOnExec does nothing: on Windows, a program inherits only the files that the call to start it lists.
+// closeOnExec does nothing: on Windows, a new process inherits only the files that matchwire passes to it explicitly.
 func closeOnExec() {}

@@ -45,7 +45,7 @@ func open(t *testing.T) *embedded.Servers {
 	return s
 }
 
-// An overview has at most as many sources, outboxes and instances as asked for, and says that it is partial.
+// An overview has at most the requested number of sources, outboxes and instances. If there are more, Partial is true.
 func TestReadIsBounded(t *testing.T) {
 	t.Parallel()
 	s := open(t)

@@ -171,7 +171,7 @@ func (parts *roleParts) gatewayHandler(proxy http.Handler) http.Handler {
 	return g.CheckHost(mux)
 }
 
-// gatewayGeneration returns what a gateway needs of a config.
+// gatewayGeneration returns a generation with only the parts of a config that a gateway uses.
 func (p *Pipeline) gatewayGeneration(c Config, apiToken string) (*generation, error) {
 	tokens, err := c.tokens(apiToken)
 	if err != nil {

@@ -11,9 +11,9 @@ import (
 	"github.com/matchwire/matchwire/internal/instances"
 )
 
-// An announcement has the rates since the previous announcement, also of consumers that have handled nothing yet.
-// Only the outcome done counts. After a config was loaded again, an announcement has the consumers of that config.
-// Without the role fanout, it has no number of clients.
+// An announcement contains the rate of each consumer since the previous announcement, even if the consumer has
+// handled nothing yet. Only the outcome done counts. After the process has loaded a new config, an announcement
+// contains the consumers of the new config. Without the role fanout, it contains no number of clients.
 func TestLoads(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -53,7 +53,7 @@ func TestLoads(t *testing.T) {
 		time.Sleep(4 * time.Second)
 		check(true, 7, instances.Consumer{Name: "idle"}, instances.Consumer{Name: "parser", Handled: 22, Rate: 5},
 			instances.Consumer{Name: "scoreboard", Handled: 16, Rate: 1.5})
-		events.DeleteLabelValues("scoreboard", "done") // the config was loaded again, and has other consumers
+		events.DeleteLabelValues("scoreboard", "done") // the process has loaded a config with other consumers
 		events.DeleteLabelValues("scoreboard", "retry")
 		use(map[string]consumers.Consumer{"added": {}})
 		time.Sleep(4 * time.Second)

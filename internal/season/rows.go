@@ -32,7 +32,7 @@ var commonFaults = []string{
 }
 
 // CancelledScorer is the player of each score that another score replaces between two polls.
-// DisallowedScorer is the player of each score that is taken back.
+// DisallowedScorer is the player of each score that is cancelled.
 const (
 	CancelledScorer  = "Cancelled Scorer"
 	DisallowedScorer = "Nearly Scorer"
@@ -175,7 +175,7 @@ func (g *generator) invented(side, player string, at float64) (Fact, bool) {
 	return f, false
 }
 
-// addRemovedScore adds a score that is taken back one to four minutes later.
+// addRemovedScore adds a score that is cancelled one to four minutes later.
 func (g *generator) addRemovedScore() {
 	at := 120 + g.rand.Float64()*(g.line.end()-1200)
 	f, ok := g.invented([]string{"home", "away"}[g.rand.IntN(2)], DisallowedScorer, at)

@@ -165,7 +165,7 @@ func (m *Match) spreadMinutes() {
 	}
 }
 
-// addRugbyRows may add a try that the television match official (TMO) takes back. It may also add a
+// addRugbyRows may add a try that the television match official (TMO) cancels. It may also add a
 // yellow card that becomes a red card after a review in the bunker.
 func (g *generator) addRugbyRows() {
 	if g.chance(3) {
@@ -184,7 +184,7 @@ func (g *generator) addRugbyRows() {
 	}
 }
 
-// addReviewed adds a score that a review takes back. The page then also shows the review.
+// addReviewed adds a score that a review cancels. The page then also shows the review.
 func (g *generator) addReviewed(review Fact, fault string) {
 	f, ok := g.invented(g.anySide(), DisallowedScorer+" Two", 120+g.rand.Float64()*(g.line.end()-1200))
 	if !ok {

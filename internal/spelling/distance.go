@@ -1,4 +1,4 @@
-// Package spelling compares misspelt words with known words, and forms plurals.
+// Package spelling compares misspelled words with known words, and forms plurals.
 package spelling
 
 // Distance returns the minimum number of edits that turn a into b. An edit inserts, removes or

@@ -144,7 +144,7 @@ func (p *Proxy) Flow() {
 }
 
 // ShiftClock changes the replies of Redis to TIME by d, so that the clock of Redis seems to be wrong. Scripts
-// still read the right time. ShiftClock(0) ends this.
+// still read the right time. ShiftClock(0) ends the shift.
 func (p *Proxy) ShiftClock(d time.Duration) { p.shift.Store(int64(d / time.Second)) }
 
 // timeReply matches the beginning of a reply to TIME: the seconds, and the length of the microseconds.

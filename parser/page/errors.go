@@ -35,18 +35,19 @@ func (e *RefusedError) Forbidden() bool {
 }
 
 // A BusyError means that too many requests are waiting for a host. Wait is the time until the next
-// slot, or [Options.MaxWait] if a request has waited that long for other requests to end.
+// slot. If too many requests to the host have not ended within [Options.MaxWait], Wait is MaxWait.
 type BusyError struct{ Wait time.Duration }
 
 func (e *BusyError) Error() string {
 	return fmt.Sprintf("too many requests wait for the host: the next slot is in %v", e.Wait.Round(time.Millisecond))
 }
 
-// A PrivateError means that a URL's host is, or resolves to, an address on this machine, on a private network or
-// of cloud metadata. Clients of the API must not reach such addresses through matchwire.
+// A PrivateError means that the host of a URL is, or resolves to, a private address. These addresses are private:
+// addresses of this machine, addresses on a private network, link-local addresses, and addresses of cloud metadata.
+// Clients of the API must not reach them through matchwire.
 type PrivateError struct {
 	Host     string
-	Metadata bool // whether it is a link-local address or an address of cloud metadata
+	Metadata bool // whether the address is link-local or an address of cloud metadata
 }
 
 func (e *PrivateError) Error() string {

@@ -84,7 +84,7 @@ func TestFetch(t *testing.T) {
 	}
 }
 
-// Every request shows the contact, also the request for robots.txt.
+// Every request shows the contact, including the request for robots.txt.
 func TestContact(t *testing.T) {
 	agents := map[string]string{} // by path
 	s := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {

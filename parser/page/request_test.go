@@ -94,7 +94,7 @@ func TestRequestSettings(t *testing.T) {
 	testenv.NoSecret(t, got, got.Body)
 }
 
-// Headers, parameters and bodies do not follow a redirect to another host.
+// Headers, parameters and bodies are not sent to another host after a redirect.
 func TestSecretsStayAtTheirHost(t *testing.T) {
 	t.Parallel()
 	other := newRecordingServer(t, func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "other") })
@@ -119,7 +119,7 @@ func TestSecretsStayAtTheirHost(t *testing.T) {
 	}
 	all, _ := other.received(t)
 	if len(all) != 1 || string(got.Body) != "other" {
-		t.Fatalf("%d requests, body %q, want one request after the redirect and body other", len(all), got.Body)
+		t.Fatalf("%d requests, body %q, want one request, and the body of the other host", len(all), got.Body)
 	}
 	testenv.NoSecret(t, all[0].Header, all[0].URL, got)
 	settings := secretRequest()

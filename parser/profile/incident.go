@@ -8,7 +8,8 @@ import (
 	"github.com/matchwire/matchwire/parser/observation"
 )
 
-// An incidentRow evaluates the rules for one list of incidents on the rows of the list, in order.
+// An incidentRow is the current row of one list of incidents. It moves from row to row, in order, and
+// evaluates the rules of the list on each row.
 type incidentRow struct {
 	evaluator
 	rules              *IncidentRules

@@ -66,9 +66,9 @@ func TestTouchdownReversed(t *testing.T) {
 	s.expect(football(360, three, review, play("field_goal", "", "Gano", 355, &three)), "field_goal 05:55 home Gano 3-0")
 }
 
-// If a touchdown is cancelled, the field goal after it is corrected, not retracted. This is also true
-// if one page lacks the row of the field goal, and the next touchdown has the score that the field
-// goal had before.
+// If a touchdown is cancelled, the field goal after it is corrected, not retracted. Here, one page
+// lacks the row of the field goal before the correction. On this page, the next touchdown has the
+// score that the field goal had.
 func TestFieldGoalIsNotReplaced(t *testing.T) {
 	t.Parallel()
 	three, six, nine := event.Score{Home: 3}, event.Score{Home: 6}, event.Score{Home: 9}
@@ -82,8 +82,8 @@ func TestFieldGoalIsNotReplaced(t *testing.T) {
 		"field_goal_corrected 03:20 home Gano 9-0 score:9-0→3-0", "touchdown 05:00 home Olsen pass 9-0")
 }
 
-// The row of a safety is late. When it appears, the touchdown after the safety has been cancelled. The
-// safety is not that touchdown, because nothing about it is the same.
+// The row of a safety appears late, when the touchdown after the safety is already cancelled. The safety
+// is not a correction of that touchdown, because they have neither kind, player nor clock in common.
 func TestLateSafetyAfterACancelledTouchdown(t *testing.T) {
 	t.Parallel()
 	two, eight := event.Score{Home: 2}, event.Score{Home: 8}
@@ -95,7 +95,7 @@ func TestLateSafetyAfterACancelledTouchdown(t *testing.T) {
 		"safety 01:50 home 2-0")
 }
 
-// A touchdown is cancelled, and the next play is a safety. The safety is not the touchdown.
+// A touchdown is cancelled, and the next play is a safety. The safety is not a correction of the touchdown.
 func TestSafetyAfterACancelledTouchdown(t *testing.T) {
 	t.Parallel()
 	two, six := event.Score{Home: 2}, event.Score{Home: 6}

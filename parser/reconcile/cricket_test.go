@@ -129,7 +129,7 @@ func TestResultsInCricket(t *testing.T) {
 		page       event.Winner // named by the page
 		want       string
 	}{
-		{"one innings a side", event.Line{inn(160, 6)}, event.Line{inn(150, 9)}, "", " regulation"},
+		{"one innings for each side", event.Line{inn(160, 6)}, event.Line{inn(150, 9)}, "", " regulation"},
 		{"D/L, named by the page", event.Line{inn(141, 7)}, event.Line{inn(113, 7)}, "away", "away regulation"},
 		{"tie, named by the page", event.Line{inn(160, 6)}, event.Line{inn(160, 9)}, "draw", "draw regulation"},
 		{"super over", event.Line{inn(188, 5), inn(13, 0)}, event.Line{inn(188, 4), inn(11, 2)}, "", "home extra_time"},
@@ -324,7 +324,7 @@ func TestFirstOfTwoFoursIsCancelled(t *testing.T) {
 		"boundary_corrected 14.5 home K Mendon four 110-0 player:Mendon→K Mendon score:110-0→106-0")
 }
 
-// The scorers take one run back and move a six to the next ball. It is the same six, because a second six
+// The scorers cancel one run and move a six to the next ball. It is the same six, because a second six
 // would have raised the score by six.
 func TestSixMovesWhileARunIsTakenBack(t *testing.T) {
 	t.Parallel()
@@ -494,8 +494,8 @@ func TestStaleCopyAfterACorrectionInTheBreak(t *testing.T) {
 	}
 }
 
-// The first page of a Test shows the night after its first day, without the innings. A page that shows the end by
-// mistake is not believed until it persists.
+// The first page of a Test shows the night after its first day, without the innings. If a page shows the end by
+// mistake, the end is not accepted until later pages confirm it.
 func TestEndDuringABreakOfAnUnknownInnings(t *testing.T) {
 	t.Parallel()
 	night := cricketAt("", 0, event.Line{{Runs: 191}}, event.Line{{Runs: 76}})

@@ -19,7 +19,7 @@ func lineup(formation string, players ...string) observation.Lineup {
 	return l
 }
 
-// A line-up is reported once for each side, before the match begins, and corrected if it changes.
+// The line-up of each side is reported once, before the match begins. If it changes, it is corrected.
 func TestLineups(t *testing.T) {
 	t.Parallel()
 	show := func(status event.Status, all ...observation.Lineup) observation.Observation {
@@ -48,14 +48,14 @@ func TestLineups(t *testing.T) {
 	}
 	s.expect(show(event.Live, lineup("", "1 Ann", "10 Eve")),
 		"lineup_corrected home 0-0 4-4-2  Ann Eve players:12 Cy (substitute)→")
-	// Another site does not correct the spelling.
+	// A page of another site does not change the spelling of a name.
 	s.from("-b").expect(show(event.Live, lineup("", "1 Anna", "10 Eva")))
 	if l := s.state.Lineups[event.Home]; l.Rev != 3 || l.Players[0].Name != "Ann" {
 		t.Errorf("line-up %+v, want revision 3 with Ann", l)
 	}
 }
 
-// The line-ups on the first page come before the start of the match.
+// If the first page has line-ups, their events are published before match_start.
 func TestLineupsOnTheFirstPage(t *testing.T) {
 	t.Parallel()
 	o := observed(event.Live, "1h", event.Score{})

@@ -15,8 +15,8 @@ func firstHalf(m int, score event.Score, in ...observation.Incident) observation
 	return o
 }
 
-// A goal that differs too much from a tracked goal replaces it: the first goal is retracted, and
-// the other goal is new. A goal that differs less is a correction of the tracked goal.
+// If a row differs too much from a tracked goal, it replaces the goal: the tracked goal is retracted,
+// and the row is reported as a new goal. If the row differs less, it corrects the tracked goal.
 func TestReplacedOrCorrected(t *testing.T) {
 	t.Parallel()
 	first := goalBy(event.Home, "Ann Lee", at(40, 0))
@@ -63,9 +63,9 @@ func TestReplacedOrCorrected(t *testing.T) {
 	}
 }
 
-// If a fresh page between two goals shows the lower score, a goal of another player replaces the first
-// goal, even within two minutes. A goal of the same player corrects the first goal. If a page has
-// listed the first goal again, a goal of another player corrects it too.
+// After a goal, a fresh page shows the score without the goal. If a later page has a goal of another
+// player, this goal replaces the first goal, even within two minutes. A goal of the same player
+// corrects the first goal. So does a goal of another player, if a page has listed the first goal again.
 func TestReplacedAfterALowerScore(t *testing.T) {
 	t.Parallel()
 	ann, ora := goalBy(event.Home, "Ann", at(40, 0)), goalBy(event.Home, "Ora", at(41, 0))
@@ -127,7 +127,8 @@ func TestAllGoalsEdited(t *testing.T) {
 		"goal_corrected 11' home Cat 2-0 player:Bea→Cat time:13'→11'")
 }
 
-// A page whose clock does not advance may be a stale copy. It replaces a goal only if it persists.
+// A page whose clock does not advance may be a stale copy. Such a page replaces a goal only if the next
+// pages show the same.
 func TestStaleCopyReplacesNothing(t *testing.T) {
 	t.Parallel()
 	ann, ora := goalBy(event.Home, "Ann", at(12, 0)), goalBy(event.Home, "Ora", at(30, 0))
@@ -153,8 +154,8 @@ func TestOtherSiteReplacesNothing(t *testing.T) {
 	s.from("b").expect(firstHalf(42, event.Score{Home: 1}, ora))
 }
 
-// If the pages show no score, a goal that differs too much is new at once. The first goal is
-// retracted when pages have not listed it for some time.
+// If the pages show no score, a goal that differs too much is reported immediately as a new goal. The
+// first goal is retracted later, when several pages have not listed it.
 func TestReplacedWithoutAScore(t *testing.T) {
 	t.Parallel()
 	show := func(m int, in ...observation.Incident) observation.Observation {
@@ -172,8 +173,9 @@ func TestReplacedWithoutAScore(t *testing.T) {
 	s.expect(show(47, ora), "goal_retracted 12' home Ann 1-0")
 }
 
-// In sports with points, a row with another player and another period can show the same score of the
-// side as a tracked row. Then the tracked points are retracted, and the points of the row are new.
+// In sports with points, a row can raise the score of a side to the same value as a tracked row, but have
+// another player and another period. The tracked points are then retracted, and the points of the row
+// are reported as new.
 func TestPointsReplaced(t *testing.T) {
 	t.Parallel()
 	show := func(q event.Period, sec int, score event.Score, in ...observation.Incident) observation.Observation {
@@ -195,7 +197,7 @@ func TestPointsReplaced(t *testing.T) {
 }
 
 // An incident cannot be later than the page that reported it. So a row with a much later clock is a
-// new incident, also in sports whose clocks do not show minutes.
+// new incident, even in sports whose clocks do not show minutes.
 func TestScoredAfterThePage(t *testing.T) {
 	t.Parallel()
 	page := func(sport event.Sport, p event.Period, elapsed int, in observation.Incident) observation.Observation {

@@ -19,7 +19,7 @@ const { Demo } = document.querySelector("meta[name=matchwire-demo]") ? await imp
 const model = new Model();
 const route = signal(routeOf()); // the ID of the match in view, or "" for the list
 
-// embedded is true if the page is in the frame of embed.js. It then has no header and no controls.
+// embedded is true if the page is in the iframe of embed.js. It then has no header and no controls.
 const embedded = /^embed(\/|$)/.test(location.pathname.slice(root.pathname.length));
 
 // routeOf returns the ID of the match in the address, or "".
@@ -56,7 +56,7 @@ function arrive() {
 function open(event, id) {
   if (event.ctrlKey || event.metaKey || event.shiftKey || event.button) return;
   event.preventDefault();
-  if (embedded) window.open(event.currentTarget.href, "_blank", "noopener"); // the frame keeps its view
+  if (embedded) window.open(event.currentTarget.href, "_blank", "noopener"); // the iframe keeps its view
   else go(id);
 }
 
@@ -136,7 +136,7 @@ function Announcer() {
   return html`<div id="announce" class="sr" role="status" aria-live="polite" aria-atomic="true"><p key=${text.value.n}>${text.value.text}</p></div>`;
 }
 
-// Embedded is the page in a frame: the list, or the card of one match.
+// Embedded is the page in an iframe: the list, or the card of one match.
 function Embedded() {
   const id = route.value;
   const { name } = model.connection.value;

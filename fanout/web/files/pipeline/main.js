@@ -36,7 +36,7 @@ async function follow() {
   }
 }
 
-// changed shows the result of an action, and the state after it. A session can have ended.
+// changed shows the result of an action, and then reads the session and the state, which can have changed.
 function changed(text) {
   result.value = { n: result.peek().n + 1, text };
   loadSession().catch(() => {});
@@ -64,7 +64,7 @@ function App() {
     <header class="top"><h1><a href="."><img src="icon.svg" alt="" width="26" height="26" /> matchwire <span>pipeline</span></a></h1>
       <div class="tools"><${Status} /><${Account} done=${changed} /></div></header>
     <div class="notices">
-      ${error && !refused && html`<p id="offline" class="notice off">${error}${o ? ` The picture is from ${timeText(o.at)}.` : ""}</p>`}
+      ${error && !refused && html`<p id="offline" class="notice off">${error}${o ? ` The page shows the state at ${timeText(o.at)}.` : ""}</p>`}
       ${o?.problems.map((p) => html`<p key=${p} class="notice off">${p[0].toUpperCase() + p.slice(1)}.</p>`)}
       ${o?.partial && html`<p class="notice partial">Some lists are not complete.</p>`}
     </div>
@@ -73,7 +73,7 @@ function App() {
       <button type="button" class="plain" onClick=${() => { result.value = { ...result.peek(), text: "" }; }}>Got it</button>`}</div>
     ${dead.value && html`<${Dead} queue=${dead.value} close=${() => { dead.value = ""; }} changed=${changed} />`}
     ${login.value && html`<${Login} done=${(text) => { changed(text); read(); }} />`}
-    <footer class="foot"><p>The charts show the last hour, from when this page was opened. ${o?.embedded ? "One process, without servers." : ""}</p></footer>`;
+    <footer class="foot"><p>The charts show at most the last hour. They begin when you open this page. ${o?.embedded ? "One process, without servers." : ""}</p></footer>`;
 }
 
 // Refusal replaces the picture if the operator must log in.

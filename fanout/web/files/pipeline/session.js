@@ -6,7 +6,7 @@ import { Dialog } from "./dialog.js";
 // session is what the operator may do: scopes, and login, which is true if the server accepts API tokens.
 export const session = signal({ scopes: [], login: false });
 
-// mayChange reports whether the operator may act.
+// mayChange reports whether the operator may use the actions of the page.
 export const mayChange = () => session.value.scopes.includes("change");
 
 // open is true while the dialog for the token is open.
