@@ -138,9 +138,9 @@ func TestBurstsInOrder(t *testing.T) {
 	if err := os.WriteFile(config, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	var processes []*role
+	var processes []*process
 	for i := range 3 {
-		p := &role{t: t, name: fmt.Sprint("consumers-", i), program: build(t),
+		p := &process{t: t, name: fmt.Sprint("consumers-", i), program: build(t),
 			args: []string{"run", "--config", config, "consumers"},
 			env:  []string{"AMQP_URL=" + url, "REDIS_URL=" + testenv.Redis(t)}, log: filepath.Join(dir, fmt.Sprint(i, ".log"))}
 		if i > 0 {

@@ -134,7 +134,7 @@ func (w *world) check(f fault, r result) {
 }
 
 // until waits until ok returns true. If this takes longer than patience, until logs the end of each
-// role's log and fails the test.
+// process's log and fails the test.
 func (w *world) until(what string, ok func() bool) {
 	w.Helper()
 	w.within(patience, what, ok)
@@ -151,7 +151,7 @@ func (w *world) within(patience time.Duration, what string, ok func() bool) {
 				w.Errorf("event log %+v, notifications %+v, WebSocket client %+v, %d wrong scoreboards: %s",
 					w.log.of(wv), w.hook.of(wv), w.socket.of(wv), wrong, example)
 			}
-			for _, r := range []*role{w.parser, w.consumers[0], w.consumers[1], w.fanout} {
+			for _, r := range []*process{w.parser, w.consumers[0], w.consumers[1], w.fanout} {
 				w.Logf("log of %s:\n%s", r.name, r.tail())
 			}
 			w.Fatalf("waited %v for %s", patience, what)

@@ -136,20 +136,20 @@ func (e *editor) follow(key string) {
 // all waits until each process has logged a text after do was called. In half of the cases, all also sends SIGHUP.
 func (e *editor) all(text string, do func()) {
 	e.Helper()
-	roles := []*role{e.parser, e.fanout, e.consumers[0], e.consumers[1]}
+	processes := []*process{e.parser, e.fanout, e.consumers[0], e.consumers[1]}
 	var before []int
-	for _, r := range roles {
-		before = append(before, len(r.output()))
+	for _, p := range processes {
+		before = append(before, len(p.output()))
 	}
 	do()
-	for _, r := range roles {
+	for _, p := range processes {
 		if e.rand.IntN(2) == 0 {
-			_ = r.cmd.Process.Signal(syscall.SIGHUP)
+			_ = p.cmd.Process.Signal(syscall.SIGHUP)
 		}
 	}
-	for i, r := range roles {
-		logged := func() bool { return strings.Contains(r.output()[before[i]:], text) }
-		e.until(fmt.Sprintf("%s to log %q", r.name, text), logged)
+	for i, p := range processes {
+		logged := func() bool { return strings.Contains(p.output()[before[i]:], text) }
+		e.until(fmt.Sprintf("%s to log %q", p.name, text), logged)
 	}
 }
 
@@ -252,8 +252,8 @@ func edits(t *testing.T) int {
 }
 
 // The config of all processes is edited at random under load. Every third edit has a mistake, which changes nothing. No
-// event is lost, doubled or sent again. No socket is closed but those whose token was signed with a key that an
-// edit has removed. MATCHWIRE_EDITS is the number of edits.
+// event is lost, doubled or sent again. A socket is closed only if an edit has removed the key that signed its token.
+// MATCHWIRE_EDITS is the number of edits.
 func TestEdits(t *testing.T) {
 	parallel(t)
 	n := edits(t)

@@ -65,14 +65,14 @@ var healthRows = []healthRow{
 		cause: func(w *healthWorld) { w.redisNet.ShiftClock(-11 * time.Second) },
 		end:   func(w *healthWorld) { w.redisNet.ShiftClock(0) }},
 	{name: "the consumers are dead", within: 20 * time.Second, long: true,
-		cause: func(w *healthWorld) { w.roles["consumers"].role.kill() },
-		end:   func(w *healthWorld) { w.roles["consumers"].role.start(consumersReady) }},
+		cause: func(w *healthWorld) { w.roles["consumers"].process.kill() },
+		end:   func(w *healthWorld) { w.roles["consumers"].process.start(consumersReady) }},
 	// The test moves the deadlines of the sources into the past. Otherwise the processes wait for minutes.
 	{name: "nothing polls a source, because the scheduler is dead", within: 150 * time.Second,
-		cause: func(w *healthWorld) { w.roles["scheduler"].role.kill() }, keep: (*healthWorld).passDeadlines},
+		cause: func(w *healthWorld) { w.roles["scheduler"].process.kill() }, keep: (*healthWorld).passDeadlines},
 	{name: "the parser is dead", within: 150 * time.Second, cause: func(w *healthWorld) {
-		w.roles["parser"].role.kill()
-		w.roles["scheduler"].role.start(fanoutReady)
+		w.roles["parser"].process.kill()
+		w.roles["scheduler"].process.start(fanoutReady)
 	}, keep: (*healthWorld).passDeadlines},
 }
 
@@ -96,11 +96,11 @@ func newHealthWorld(t *testing.T) *healthWorld {
 	w := &healthWorld{world: newWorld(t, 1, seed(t)), roles: map[string]*target{}}
 	for _, name := range healthRoles {
 		at := freeAddress(t)
-		r := &role{t: t, name: name, program: w.parser.program, env: w.env,
+		r := &process{t: t, name: name, program: w.parser.program, env: w.env,
 			log:  filepath.Join(filepath.Dir(w.config), name+".log"),
 			args: []string{"run", name, "--config", w.config, "--listen", at}}
 		t.Cleanup(r.stop)
-		w.roles[name] = &target{role: r, address: at}
+		w.roles[name] = &target{process: r, address: at}
 	}
 	w.size = wave{name: "w", matches: 1, rows: 1000, step: 1} // long enough to publish events during the whole test
 	w.waves = append(w.waves, w.size)
@@ -110,7 +110,7 @@ func newHealthWorld(t *testing.T) *healthWorld {
 
 func (w *healthWorld) startAll() {
 	for _, name := range healthRoles {
-		w.roles[name].role.start(fanoutReady) // each process logs that it serves
+		w.roles[name].process.start(fanoutReady) // each process logs that it serves
 	}
 }
 
@@ -147,7 +147,7 @@ func (w *healthWorld) passDeadlines() {
 func (w *healthWorld) ask(name, path string) (status string) {
 	w.Helper()
 	t := w.roles[name]
-	if t.role.cmd.ProcessState != nil { // killed
+	if t.process.cmd.ProcessState != nil { // killed
 		return deadProcess
 	}
 	fastest := time.Hour

@@ -99,17 +99,17 @@ func TestHostileTraffic(t *testing.T) {
 		}
 	}
 	for _, target := range targets {
-		peak := peakMemory(t, target.role)
-		t.Logf("%s: peak of %d MiB", target.role.name, peak>>20)
+		peak := peakMemory(t, target.process)
+		t.Logf("%s: peak of %d MiB", target.process.name, peak>>20)
 		if peak > hostileMemory {
-			t.Errorf("%s: peak of %d MiB, want at most %d MiB", target.role.name, peak>>20, hostileMemory>>20)
+			t.Errorf("%s: peak of %d MiB, want at most %d MiB", target.process.name, peak>>20, hostileMemory>>20)
 		}
 	}
 }
 
 // A target is a process that is attacked.
 type target struct {
-	role    *role
+	process *process
 	address string // host:port that it serves on
 	ready   string // text that it logs when it is ready
 }
@@ -125,7 +125,7 @@ func (w *world) listenEverywhere() []target {
 	}
 	for name, args := range map[string][]string{"api": {"run", "api"}, "gateway": {"gateway"}} {
 		at := freeAddress(w.T)
-		r := &role{t: w.T, name: name, program: w.parser.program, env: w.env,
+		r := &process{t: w.T, name: name, program: w.parser.program, env: w.env,
 			log:  filepath.Join(filepath.Dir(w.config), name+".log"),
 			args: append(args, "--config", w.config, "--listen", at)}
 		w.Cleanup(r.stop)
@@ -137,12 +137,12 @@ func (w *world) listenEverywhere() []target {
 // startMore starts the targets that are not running, and waits until all are ready.
 func (w *world) startMore(targets []target) {
 	for _, x := range targets {
-		if x.role.cmd == nil {
-			x.role.start(x.ready)
+		if x.process.cmd == nil {
+			x.process.start(x.ready)
 		}
 	}
 	for _, x := range targets {
-		w.until(x.role.name+" to be ready", func() bool { return ready(x.address) })
+		w.until(x.process.name+" to be ready", func() bool { return ready(x.address) })
 	}
 }
 
@@ -167,7 +167,7 @@ func (w *world) watchReadiness(
 	longest := map[string]*atomic.Int64{}
 	for _, x := range targets {
 		worst := &atomic.Int64{}
-		longest[x.role.name] = worst
+		longest[x.process.name] = worst
 		running.Go(func() {
 			tick := time.NewTicker(100 * time.Millisecond)
 			defer tick.Stop()

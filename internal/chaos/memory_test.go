@@ -156,14 +156,14 @@ func (w *world) publishInvalid(n int) {
 	}
 }
 
-// checkMemory fails the test if the peak memory of a role exceeds memoryBound.
-func (w *world) checkMemory(r *role, when string) {
+// checkMemory fails the test if the peak memory of a process exceeds memoryBound.
+func (w *world) checkMemory(r *process, when string) {
 	w.Helper()
 	w.checkPeak(peakMemory(w.T, r), r.name+" "+when)
 }
 
-// peakMemory returns the peak of the resident memory of a role, in bytes.
-func peakMemory(t *testing.T, r *role) int64 {
+// peakMemory returns the peak of the resident memory of a process, in bytes.
+func peakMemory(t *testing.T, r *process) int64 {
 	t.Helper()
 	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", r.cmd.Process.Pid))
 	if err != nil {

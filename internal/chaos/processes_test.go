@@ -13,25 +13,25 @@ import (
 	"github.com/matchwire/matchwire/internal/testenv"
 )
 
-// programs is the folder of the built program.
-var programs string
+// buildFolder is the folder of the built program.
+var buildFolder string
 
 func TestMain(m *testing.M) {
 	os.Exit(func() int {
 		var err error
-		if programs, err = os.MkdirTemp("", "matchwire-chaos-"); err != nil {
+		if buildFolder, err = os.MkdirTemp("", "matchwire-chaos-"); err != nil {
 			fmt.Fprintln(os.Stderr, err)
 			return 1
 		}
-		defer os.RemoveAll(programs)
+		defer os.RemoveAll(buildFolder)
 		return m.Run()
 	}())
 }
 
-// built builds the program once and returns its path. If the tests run with the race detector, so
-// does the program.
-var built = sync.OnceValues(func() (program string, err error) {
-	program = filepath.Join(programs, "matchwire")
+// buildOnce builds the program in its first call, and returns its path. If the tests run with the race
+// detector, so does the program.
+var buildOnce = sync.OnceValues(func() (program string, err error) {
+	program = filepath.Join(buildFolder, "matchwire")
 	args := []string{"build", "-o", program}
 	if testenv.Race {
 		args = append(args, "-race")
@@ -42,25 +42,25 @@ var built = sync.OnceValues(func() (program string, err error) {
 	return program, nil
 })
 
-// build returns the path of the program.
+// build returns the path of the program, which it builds first if necessary.
 func build(t *testing.T) string {
 	t.Helper()
-	program, err := built()
+	program, err := buildOnce()
 	if err != nil {
 		t.Fatal(err)
 	}
 	return program
 }
 
-// Parts of the log lines that report that a role is ready.
+// Parts of the log lines that report that a process is ready.
 const (
 	parserReady    = "parser ready"
 	consumersReady = "consumer=scoreboard keys"
 	fanoutReady    = "msg=serving"
 )
 
-// A role is a process of the pipeline. It can be killed and restarted.
-type role struct {
+// A process is a running matchwire with one or more roles. It can be killed and restarted.
+type process struct {
 	t       *testing.T
 	name    string
 	program string
@@ -72,55 +72,55 @@ type role struct {
 }
 
 // start starts the process and waits until it logs the text ready.
-func (r *role) start(ready string) {
-	r.t.Helper()
-	before := strings.Count(r.output(), ready)
-	out, err := os.OpenFile(r.log, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+func (p *process) start(ready string) {
+	p.t.Helper()
+	before := strings.Count(p.output(), ready)
+	out, err := os.OpenFile(p.log, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 	if err != nil {
-		r.t.Fatal(err)
+		p.t.Fatal(err)
 	}
 	defer out.Close()
-	r.cmd = exec.Command(r.program, r.args...)
-	r.cmd.Env = append(os.Environ(), r.env...)
-	r.cmd.Stdout, r.cmd.Stderr = out, out
-	if err := r.cmd.Start(); err != nil {
-		r.t.Fatal(err)
+	p.cmd = exec.Command(p.program, p.args...)
+	p.cmd.Env = append(os.Environ(), p.env...)
+	p.cmd.Stdout, p.cmd.Stderr = out, out
+	if err := p.cmd.Start(); err != nil {
+		p.t.Fatal(err)
 	}
-	logged := func() bool { return strings.Count(r.output(), ready) > before }
-	testenv.Eventually(r.t, logged, "%s to log %q; its log:\n%s", r.name, ready, latest{r})
+	logged := func() bool { return strings.Count(p.output(), ready) > before }
+	testenv.Eventually(p.t, logged, "%s to log %q; its log:\n%s", p.name, ready, latest{p})
 }
 
-// output returns the log of the role since its first start.
-func (r *role) output() string {
-	b, _ := os.ReadFile(r.log)
+// output returns the log of the process since its first start.
+func (p *process) output() string {
+	b, _ := os.ReadFile(p.log)
 	return string(b)
 }
 
 // tail returns the last 5,000 bytes of the log.
-func (r *role) tail() string {
-	s := r.output()
+func (p *process) tail() string {
+	s := p.output()
 	return s[max(0, len(s)-5000):]
 }
 
-// latest is a Stringer. Its String method returns the current end of a role's log.
-type latest struct{ r *role }
+// latest is a Stringer. Its String method returns the current end of a process's log.
+type latest struct{ p *process }
 
-func (l latest) String() string { return l.r.tail() }
+func (l latest) String() string { return l.p.tail() }
 
 // kill kills the process with SIGKILL.
-func (r *role) kill() {
-	_ = r.cmd.Process.Kill()
-	_ = r.cmd.Wait()
+func (p *process) kill() {
+	_ = p.cmd.Process.Kill()
+	_ = p.cmd.Wait()
 }
 
 // stop sends SIGTERM, and fails the test unless the process exits with status 0. If the process is
 // not running, stop does nothing.
-func (r *role) stop() {
-	if r.cmd == nil || r.cmd.ProcessState != nil {
+func (p *process) stop() {
+	if p.cmd == nil || p.cmd.ProcessState != nil {
 		return
 	}
-	_ = r.cmd.Process.Signal(syscall.SIGTERM)
-	if err := r.cmd.Wait(); err != nil {
-		r.t.Errorf("%s: %v\n%s", r.name, err, r.tail())
+	_ = p.cmd.Process.Signal(syscall.SIGTERM)
+	if err := p.cmd.Wait(); err != nil {
+		p.t.Errorf("%s: %v\n%s", p.name, err, p.tail())
 	}
 }

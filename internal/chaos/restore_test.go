@@ -33,7 +33,7 @@ func TestRestoredBackup(t *testing.T) {
 	w.until("events after the backup", func() bool { return w.site.progress() > at+0.2 })
 	w.site.moveFirstRow(false)
 
-	all := []*role{w.parser, w.consumers[0], w.consumers[1], w.fanout}
+	all := []*process{w.parser, w.consumers[0], w.consumers[1], w.fanout}
 	for _, r := range all {
 		r.stop()
 	}

@@ -109,9 +109,9 @@ func withoutServers() (env []string) {
 }
 
 // start starts a process as a user, and waits until it logs a text that contains ready.
-func (g *guarded) start(user, ready string, args ...string) *role {
+func (g *guarded) start(user, ready string, args ...string) *process {
 	g.Helper()
-	r := &role{t: g.T, name: user, program: g.program, env: append(g.env(user), "AMQP_URL=", "REDIS_URL="),
+	r := &process{t: g.T, name: user, program: g.program, env: append(g.env(user), "AMQP_URL=", "REDIS_URL="),
 		log: filepath.Join(filepath.Dir(g.config), user+".log"), args: append([]string{"--config", g.config}, args...)}
 	g.Cleanup(r.stop)
 	r.start(ready)
@@ -202,7 +202,7 @@ func TestRights(t *testing.T) {
 
 	wv := wave{name: "w", matches: 1, rows: 20, step: 2}
 	w.site.play(wv)
-	all := []*role{
+	all := []*process{
 		fanoutRole,
 		g.start("consumers", consumersReady, "run", "consumers"),
 		g.start("api", "msg=serving", "run", "api", "--listen", api),

@@ -107,15 +107,15 @@ func TestSchedule(t *testing.T) {
 		fmt.Fprintf(&config, "  - {url: '%s', profile: match-page.yaml, match: m%d, every: %s}\n", s.URL, i, every)
 	}
 	file := write("matchwire.yaml", config.String())
-	run := func(kind string, i int) *role {
+	run := func(kind string, i int) *process {
 		name := fmt.Sprintf("%s-%d", kind, i)
-		r := &role{t: t, name: name, program: program, log: filepath.Join(dir, name+".log"),
+		r := &process{t: t, name: name, program: program, log: filepath.Join(dir, name+".log"),
 			env:  []string{"AMQP_URL=" + rabbit.URL, "REDIS_URL=" + redis.URL},
 			args: []string{"run", kind, "--config", file, "--name", name, "--log-json", "--log-level", "debug"}}
 		t.Cleanup(r.stop)
 		return r
 	}
-	var schedulers, workers [3]*role
+	var schedulers, workers [3]*process
 	for i := range 3 {
 		schedulers[i], workers[i] = run("scheduler", i), run("parser", i)
 	}

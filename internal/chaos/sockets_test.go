@@ -168,7 +168,7 @@ func (c *crowd) until(what string, done func() bool) {
 
 // nodes is a set of processes with the fanout role that share one broker and one Redis server.
 type nodes struct {
-	all    []*role
+	all    []*process
 	listen []string // addresses of the nodes
 	gate   string   // address of a gateway in front of the nodes
 	broker *rabbit.Broker
@@ -181,8 +181,8 @@ func startNodes(t *testing.T, count int) *nodes {
 	env := []string{"AMQP_URL=" + amqp.URL, "REDIS_URL=" + store.URL}
 	program, dir := build(t), t.TempDir()
 	s := &nodes{gate: freeAddress(t)}
-	run := func(name string, args ...string) *role {
-		r := &role{t: t, name: name, program: program, env: env, log: filepath.Join(dir, name+".log"), args: args}
+	run := func(name string, args ...string) *process {
+		r := &process{t: t, name: name, program: program, env: env, log: filepath.Join(dir, name+".log"), args: args}
 		t.Cleanup(r.stop)
 		r.start(fanoutReady)
 		return r

@@ -24,10 +24,13 @@ func TestRollingUpgrade(t *testing.T) {
 	w := newWorld(t, 1, seed(t))
 	w.size = wave{matches: 6, rows: 40, step: 2}
 	later := w.parser.program
-	second := &role{t: t, name: "parser-2", env: w.env, log: filepath.Join(filepath.Dir(w.config), "parser-2.log"),
+	second := &process{t: t, name: "parser-2", env: w.env, log: filepath.Join(filepath.Dir(w.config), "parser-2.log"),
 		args: []string{"run", "--config", w.config, "scheduler", "parser", "--listen", freeAddress(t)}}
 	t.Cleanup(second.stop)
-	processes := []process{
+	processes := []struct {
+		*process
+		ready string // text that the process logs when it is ready
+	}{
 		{w.parser, parserReady}, {second, parserReady}, {w.fanout, fanoutReady},
 		{w.consumers[0], consumersReady}, {w.consumers[1], consumersReady},
 	}
@@ -49,7 +52,7 @@ func TestRollingUpgrade(t *testing.T) {
 			results = append(results, w.test(fault{
 				name: processes[i].name + " " + target.name, late: afterDeath, do: func(w *world) {
 					removed.remove()
-					processes[i].replace(target.program)
+					replace(processes[i].process, target.program, processes[i].ready)
 				},
 			}))
 		}
@@ -65,17 +68,11 @@ func TestRollingUpgrade(t *testing.T) {
 	}
 }
 
-// A process is a role and the text that it logs when it is ready.
-type process struct {
-	*role
-	ready string
-}
-
-// replace stops the process and starts another program in its place.
-func (p process) replace(program string) {
+// replace stops a process and starts another program in its place. It waits until the program logs the text ready.
+func replace(p *process, program, ready string) {
 	p.stop()
 	p.program = program
-	p.start(p.ready)
+	p.start(ready)
 }
 
 // A removedSource is a source that leaves the config.

@@ -42,9 +42,9 @@ type world struct {
 	listen     string   // address of fanout
 	token      string   // token of the client of fanout; "" if it needs none
 	env        []string // environment variables of the roles
-	parser     *role
-	consumers  [2]*role
-	fanout     *role
+	parser     *process
+	consumers  [2]*process
+	fanout     *process
 	log        *ledger // events in the event log
 	hook       *ledger // events of notifications
 	socket     *ledger // events at a client of fanout
@@ -86,8 +86,8 @@ func newWorldOn(t *testing.T, nodes int, seed uint64, group *testenv.RedisGroup)
 	w.listen = freeAddress(t)
 	w.config = w.writeConfig(newWebhook(t, w.hook).URL, w.listen)
 	program := build(t)
-	run := func(name string, roles ...string) *role {
-		r := &role{t: t, name: name, program: program, env: w.env, log: filepath.Join(filepath.Dir(w.config), name+".log"),
+	run := func(name string, roles ...string) *process {
+		r := &process{t: t, name: name, program: program, env: w.env, log: filepath.Join(filepath.Dir(w.config), name+".log"),
 			args: append([]string{"run", "--config", w.config}, roles...)}
 		t.Cleanup(r.stop)
 		return r
@@ -95,7 +95,7 @@ func newWorldOn(t *testing.T, nodes int, seed uint64, group *testenv.RedisGroup)
 	w.parser, w.fanout = run("parser", "scheduler", "parser"), run("fanout", "fanout")
 	w.health = freeAddress(t)
 	w.parser.args = append(w.parser.args, "--listen", w.health)
-	w.consumers = [2]*role{run("consumers-1", "consumers"), run("consumers-2", "consumers")}
+	w.consumers = [2]*process{run("consumers-1", "consumers"), run("consumers-2", "consumers")}
 
 	return w
 }
