@@ -29,7 +29,8 @@ type restriction struct {
 func (r *restriction) note(object string) {
 	r.active.Store(true)
 	r.once.Do(func() {
-		r.log.Info("the user may not declare some objects, so this process only checks that they exist", "object", object)
+		r.log.Info("the RabbitMQ user may not declare objects, so this process uses those that matchwire setup declared",
+			"object", object)
 	})
 }
 
@@ -78,8 +79,8 @@ type declarer struct {
 
 func (t *topology) declarer(control *link) *declarer { return &declarer{topology: t, control: control} }
 
-// A channelError is the error of a declarer that has no channel. Its cause, such as a refused login, is not the
-// answer to a request.
+// A channelError reports that a declarer could not open a channel. Its cause, such as a refused login, does not mean
+// that the broker has refused a request of the declarer.
 type channelError struct{ cause error }
 
 func (e *channelError) Error() string { return e.cause.Error() }

@@ -182,7 +182,7 @@ func TestRestrictedUser(t *testing.T) {
 		}
 	}
 
-	if n := strings.Count(log.String(), "the user may not declare some objects"); n != 1 {
+	if n := strings.Count(log.String(), "the RabbitMQ user may not declare objects"); n != 1 {
 		t.Errorf("the log reports the restriction %d times, want once:\n%s", n, log)
 	}
 	// The verification reports a deleted exchange, and what the administrator can do.

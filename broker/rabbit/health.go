@@ -166,7 +166,8 @@ func (b *Broker) QueueHealth(ctx context.Context, queues []string) (map[string][
 	return all, nil
 }
 
-// QueueStates inspects queues, their retry queues and their dead-letter queues.
+// QueueStates returns the states of the queues that exist, by name. The retries of a state are in the retry queues, and
+// its dead letters in the dead-letter queue.
 func (b *Broker) QueueStates(ctx context.Context, queues []string) (map[string]broker.QueueState, error) {
 	all := map[string]broker.QueueState{}
 	i := &inspector{link: b.controlLink}

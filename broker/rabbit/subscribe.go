@@ -46,7 +46,7 @@ func (b *Broker) Subscribe(ctx context.Context, s broker.Subscription, h broker.
 	})
 	queue := b.topology.full(s.Queue)
 	operation := fmt.Sprintf("consume queue %q", queue)
-	calls := newAttempts()
+	calls := newHandlerCalls()
 	subscribed := func() {
 		b.failing.note(operation, nil)
 		ready()
@@ -68,7 +68,7 @@ func (b *Broker) Subscribe(ctx context.Context, s broker.Subscription, h broker.
 // subscribe declares the queue. It then sends the deliveries of one AMQP channel to work until the
 // AMQP channel is lost, settling a delivery fails, or ctx ends. It calls ready when it starts to
 // consume the queue.
-func (b *Broker) subscribe(ctx context.Context, s broker.Subscription, calls *attempts,
+func (b *Broker) subscribe(ctx context.Context, s broker.Subscription, calls *handlerCalls,
 	work chan<- broker.Delivery, ready func()) error {
 	if err := b.topology.declareQueue(ctx, b.controlLink, s); err != nil {
 		return err
