@@ -84,7 +84,7 @@ func TestTimelinesOfOneAddress(t *testing.T) {
 	shared := n.followFrom(t, victim, "delay=1")
 	shared.read()
 	n.followFrom(t, attacker, "delay=1").read() // a delay that this address already uses
-	if got := metric(t, n.hub, "matchwire_fanout_lines"); got != 1+32+1 {
+	if got := metric(t, n.hub, "matchwire_fanout_timelines"); got != 1+32+1 {
 		t.Errorf("%v timelines, want 34: the live one, 32 of one address and 1 of the other", got)
 	}
 }
@@ -119,7 +119,7 @@ func TestTimelinesAfterTheirClients(t *testing.T) {
 	started := 0
 	count := func() {
 		t.Helper()
-		if got := metric(t, n.hub, "matchwire_fanout_lines"); got > 4 {
+		if got := metric(t, n.hub, "matchwire_fanout_timelines"); got > 4 {
 			t.Errorf("%v timelines, want at most the live one and 3 with delays", got)
 		}
 	}

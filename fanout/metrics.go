@@ -21,7 +21,7 @@ const (
 	numEndReasons                  // number of reasons
 )
 
-// endNames holds the value of the label why for each endReason.
+// endNames holds the value of the label reason for each endReason.
 var endNames = [numEndReasons]string{"left", "broken", "slow", "silent", "protocol", "token", "node", "full"}
 
 // metrics holds the counters and the histogram of a node.
@@ -39,7 +39,7 @@ func newMetrics() metrics {
 		refused: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "matchwire_fanout_refused_total",
 			Help: "Refused requests, by reason.",
-		}, []string{"why"}),
+		}, []string{"reason"}),
 		lag: prometheus.NewHistogram(prometheus.HistogramOpts{
 			Name:    "matchwire_fanout_lag_seconds",
 			Help:    "Time from reading a page until its event was written to all clients that receive the event.",
@@ -61,8 +61,7 @@ func (h *Hub) Collectors() []prometheus.Collector {
 	all := []prometheus.Collector{
 		h.metrics.refused, h.metrics.lag,
 		gauge("connections", "Current connections.", h.connected),
-		// Timelines used to be called lines. The metric keeps its name, because the name is public.
-		gauge("lines", "Current timelines: the live one, delays and playbacks.",
+		gauge("timelines", "Current timelines: the live one, delays and playbacks.",
 			func() int { return len(h.allTimelines()) }),
 		counter("frames_total", "Events sent, counted once for each client.", &h.metrics.frames, nil),
 		counter("bytes_total", "Bytes written to clients.", &h.metrics.bytes, nil),
@@ -70,7 +69,7 @@ func (h *Hub) Collectors() []prometheus.Collector {
 			&h.metrics.conflated, nil),
 	}
 	for i := range h.metrics.ended {
-		labels := prometheus.Labels{"why": endNames[i]}
+		labels := prometheus.Labels{"reason": endNames[i]}
 		all = append(all, counter("ended_total", "Connections that ended, by reason.", &h.metrics.ended[i], labels))
 	}
 	return all

@@ -180,11 +180,11 @@ func TestTimelinesEndWithoutClients(t *testing.T) {
 			c.read()
 			c.conn.Close()
 		}
-		if timelines := metric(t, n.hub, "matchwire_fanout_lines"); timelines != 6 {
+		if timelines := metric(t, n.hub, "matchwire_fanout_timelines"); timelines != 6 {
 			t.Errorf("%v timelines with clients, want 6", timelines)
 		}
 		time.Sleep(3 * time.Second) // on the clock of synctest
-		if timelines := metric(t, n.hub, "matchwire_fanout_lines"); timelines != 1 {
+		if timelines := metric(t, n.hub, "matchwire_fanout_timelines"); timelines != 1 {
 			t.Errorf("%v timelines without clients, want 1", timelines)
 		}
 	})

@@ -19,7 +19,7 @@ const (
 	numEndReasons                      // number of reasons, plus 1
 )
 
-// endNames holds the value of the label why for each endReason.
+// endNames holds the value of the label reason for each endReason.
 var endNames = [numEndReasons]string{"", "left", "instance", "slow", "idle", "stopped"}
 
 // metrics holds the metrics of a gateway.
@@ -49,7 +49,7 @@ func newMetrics(g *Gateway) metrics {
 		ended: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "matchwire_gateway_ended_total",
 			Help: "Connections that ended, by kind and reason.",
-		}, []string{"kind", "why"}),
+		}, []string{"kind", "reason"}),
 	}
 	gauge := func(name, help string, labels prometheus.Labels, value func() int) {
 		opts := prometheus.GaugeOpts{Name: "matchwire_gateway_" + name, Help: help, ConstLabels: labels}

@@ -218,10 +218,10 @@ func (c *cluster) metric(name string, want ...string) (sum float64) {
 
 // ended waits until the metrics count one stream of the given kind that ended for the given reason. No
 // other stream may have ended.
-func (c *cluster) ended(kind, why string) {
+func (c *cluster) ended(kind, reason string) {
 	c.Helper()
-	c.until("a "+kind+" to end: "+why, func() bool {
-		return c.metric("ended_total", "kind="+kind, "why="+why) == 1
+	c.until("a "+kind+" to end: "+reason, func() bool {
+		return c.metric("ended_total", "kind="+kind, "reason="+reason) == 1
 	})
 	if n := c.metric("ended_total"); n != 1 {
 		c.Errorf("%v streams ended, want 1", n)

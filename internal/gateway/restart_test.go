@@ -211,7 +211,7 @@ func TestClientsReconnectAfterShutdown(t *testing.T) {
 	if n := restarted.Load(); n != sockets {
 		t.Errorf("%d of %d clients got the close code 1012, want all", n, sockets)
 	}
-	if n := first.metric("ended_total", "kind=websocket", "why=stopped"); n != sockets {
+	if n := first.metric("ended_total", "kind=websocket", "reason=stopped"); n != sockets {
 		t.Errorf("%v sockets ended because the gateway stopped, want %d", n, sockets)
 	}
 }

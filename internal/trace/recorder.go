@@ -105,11 +105,11 @@ func (r *Recorder) warn(logged int64) int64 {
 
 // Collectors returns the metrics of the recorder.
 func (r *Recorder) Collectors() []prometheus.Collector {
-	counter := func(why string, n *atomic.Int64) prometheus.Collector {
+	counter := func(reason string, n *atomic.Int64) prometheus.Collector {
 		return prometheus.NewCounterFunc(prometheus.CounterOpts{
 			Name:        "matchwire_trace_dropped_total",
 			Help:        "Steps missing from traces: over the budget of the process, or not written to redis or otlp.",
-			ConstLabels: prometheus.Labels{"why": why},
+			ConstLabels: prometheus.Labels{"reason": reason},
 		}, func() float64 { return float64(n.Load()) })
 	}
 	all := []prometheus.Collector{counter("budget", &r.overBudget)}
