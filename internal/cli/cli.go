@@ -47,7 +47,7 @@ func Prepare(root *cobra.Command, getenv func(string) string, pages fs.FS) {
 	root.SetHelpFunc(func(cmd *cobra.Command, _ []string) { fmt.Fprint(cmd.OutOrStdout(), Help(cmd)) })
 	root.SetFlagErrorFunc(flagError)
 	root.PersistentFlags().BoolP("help", "h", false, "Show this help.")
-	help := helpCommand(pages, getenv)
+	help := helpCommand(root, pages, getenv)
 	root.SetHelpCommand(help)
 	root.AddCommand(help)
 	prepare(root, getenv)

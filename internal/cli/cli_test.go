@@ -53,7 +53,8 @@ var pages = fstest.MapFS{
 	"other.txt": {Data: []byte("no page")},
 }
 
-// The command help prints the help of a command or a page. A page with the name of a command needs .md.
+// The command help prints the help of a command or a page. A page with the name of a command needs .md, and the help of
+// the program lists it with .md.
 func TestHelpTopics(t *testing.T) {
 	for topic, want := range map[string]string{
 		"files": "# Files\n", "files.md": "# Files\n", "store.md": "# Store\n",
@@ -78,6 +79,10 @@ func TestHelpTopics(t *testing.T) {
 		if err := root.Execute(); !errors.As(err, &usage) || err.Error() != want {
 			t.Errorf("help %s: error %v, want %q", topic, err, want)
 		}
+	}
+	root, _ := program(nil)
+	if help, want := cli.Help(root), "Topics: files, store.md.\n"; !strings.Contains(help, want) {
+		t.Errorf("the help of the program is\n%s\nwant it to contain %q", help, want)
 	}
 }
 

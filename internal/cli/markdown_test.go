@@ -55,7 +55,7 @@ z     a long text in the last column
 // The text of every page fits the terminal, except for code and words that are longer than a line.
 func TestReadablePagesFit(t *testing.T) {
 	t.Parallel()
-	for _, name := range pageNames(docs.FS) {
+	for _, name := range pageNames(docs.FS, nil) {
 		page, err := docs.FS.ReadFile(name + ".md")
 		if err != nil {
 			t.Fatal(err)

@@ -13,22 +13,25 @@ import (
 // pagesAnnotation is the annotation of the command help with the names of the pages.
 const pagesAnnotation = "matchwire_pages"
 
-// pageNames returns the sorted names of the pages of the documentation, without .md.
-func pageNames(pages fs.FS) []string {
+// pageNames returns the sorted names of the pages of the documentation. The name of a page ends in .md only if the
+// page would otherwise have the name of a command.
+func pageNames(pages fs.FS, commands []string) []string {
 	files, err := fs.Glob(pages, "*.md")
 	if err != nil {
 		panic(err) // the pattern is valid
 	}
 	for i, f := range files {
-		files[i] = strings.TrimSuffix(f, ".md")
+		if name := strings.TrimSuffix(f, ".md"); !slices.Contains(commands, name) {
+			files[i] = name
+		}
 	}
 	slices.Sort(files)
 	return files
 }
 
-// helpCommand returns the command help, which prints the help of a command, or one of pages.
-func helpCommand(pages fs.FS, getenv func(string) string) *cobra.Command {
-	names := pageNames(pages)
+// helpCommand returns the command help, which prints the help of a command below root, or one of pages.
+func helpCommand(root *cobra.Command, pages fs.FS, getenv func(string) string) *cobra.Command {
+	names := pageNames(pages, availableCommands(root))
 	cmd := &cobra.Command{
 		Use:         "help [TOPIC…]",
 		Short:       "Show the help of a command, or a page of the documentation.",
@@ -70,7 +73,7 @@ func helpCommand(pages fs.FS, getenv func(string) string) *cobra.Command {
 		},
 	}
 	cmd.Long = "Arguments:\n  TOPIC…  A command, such as dead list, or a page: " + oneOf(names) +
-		"\n\nIf a page has the name of a command, add .md to print the page. On a terminal, a long page " +
+		"\n\nWithout .md, the name of a command prints the help of this command. On a terminal, a long page " +
 		"is shown with the program that PAGER names, or with less. Otherwise the page is printed as Markdown."
 	return cmd
 }
