@@ -41,7 +41,7 @@ const (
 
 // decide returns what the channel does with an event at the time now. r is the rule that matches the
 // event, or nil. h is the history of the incident. decide calls recipients only if the channel can have
-// somebody to notify.
+// recipients to notify.
 func (n *notifier) decide(
 	e event.Event, r *rule, h *history, now time.Time, recipients func() ([]recipient, error),
 ) (decision, error) {

@@ -80,7 +80,7 @@ type notifier struct {
 	channel   string
 	link      string // URL of a match page, with {match} for the match ID; "" for none
 	rules     []rule // in order; the first rule that matches an event applies
-	reminders []rule // the rules for notifications before kick-off, in order
+	reminders []rule // the rules with before, in order
 	maxAge    time.Duration
 	upcoming  func(ctx context.Context, until time.Time) ([]event.Data, error)
 

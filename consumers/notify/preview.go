@@ -29,10 +29,10 @@ func previewCommand(open func() (consumers.Host, error)) *cobra.Command {
 		Long: `Arguments:
   DIR…  Fixture folders
 
-Shows for each event which channels send it, by which rule and in which words, or why they do not. rules[0] is
-the first rule of the config. For a rule that does not match, the output names the first member that does not
-match. Quiet hours, delays and rates follow the times of the recording, which are in UTC. The command needs no
-servers.`,
+For each event, shows which channels send it, with the rule and the text, and why the other channels do not.
+rules[0] is the first rule of the config. For a rule that does not match, the output names the first of its
+conditions that the event does not meet. Quiet hours, delays and rates follow the times of the recording, which
+are in UTC. The command needs no servers.`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			p.Folders = args
 			h, err := open()

@@ -13,16 +13,16 @@ import (
 	"github.com/matchwire/matchwire/event"
 )
 
-// kickoffSoon is the kind of a notification before kick-off. The parser emits no event of this
-// kind. Instead, each process reads the saved matches every few seconds. So if the kick-off time
-// changes, the time of the notification changes too.
+// kickoffSoon is the kind of a reminder, a notification before kick-off. The parser emits no event of
+// this kind. Instead, each process reads the saved matches every few seconds. So if the kick-off time
+// changes, the time of the reminder changes too.
 const kickoffSoon event.Kind = "kickoff_soon"
 
 // remindEvery is the interval between two reads of the matches. Only tests change it.
 var remindEvery = 10 * time.Second
 
-// remind sends the notifications before kick-off until ctx ends. Every process runs remind, but the
-// delivery state in Redis ensures that only one process sends each notification.
+// remind sends the reminders until ctx ends. Every process runs remind, but the delivery state in Redis
+// ensures that only one process sends each reminder.
 func (n *notifier) remind(ctx context.Context) error {
 	if n.upcoming == nil {
 		return nil
@@ -35,7 +35,7 @@ func (n *notifier) remind(ctx context.Context) error {
 	for failed := ""; ; {
 		err := n.remindAll(ctx, locks, longest)
 		if err != nil && ctx.Err() == nil && err.Error() != failed { // log a repeated error once
-			n.log.Warn("notifications before kick-off not sent, trying again", "error", err)
+			n.log.Warn("reminders not sent, trying again", "error", err)
 		}
 		failed = fmt.Sprint(err)
 		select {
@@ -46,7 +46,7 @@ func (n *notifier) remind(ctx context.Context) error {
 	}
 }
 
-// remindAll sends the notifications that are due. longest is the longest time before kick-off that a
+// remindAll sends the reminders that are due. longest is the longest time before kick-off that a
 // rule sets.
 func (n *notifier) remindAll(ctx context.Context, locks deliveries, longest time.Duration) error {
 	now := time.Now()
@@ -67,13 +67,13 @@ func (n *notifier) remindAll(ctx context.Context, locks deliveries, longest time
 	return errors.Join(all...)
 }
 
-// A dueReminder is the event of a notification before kick-off, with its rule.
+// A dueReminder is the event of a reminder, with its rule.
 type dueReminder struct {
 	event event.Event
 	rule  *rule
 }
 
-// dueReminders returns the notifications that are due at the time now for a match that has not begun.
+// dueReminders returns the reminders that are due at the time now for a match that has not begun.
 func (n *notifier) dueReminders(d event.Data, now time.Time) (due []dueReminder, err error) {
 	var done []time.Duration
 	for i := range n.reminders {
@@ -95,8 +95,8 @@ func (n *notifier) dueReminders(d event.Data, now time.Time) (due []dueReminder,
 	return due, err
 }
 
-// reminder returns the event that a notification before kick-off describes. Events for the same match
-// and the same time before kick-off have the same ID.
+// reminder returns the event that a reminder describes. Events for the same match and the same time
+// before kick-off have the same ID.
 func reminder(d event.Data, before time.Duration, now time.Time) (event.Event, error) {
 	d.Kind, d.Action, d.Rev = kickoffSoon, event.New, 1
 	d.Incident = event.IncidentID(string(kickoffSoon), d.Match.ID, before.String())
@@ -105,7 +105,7 @@ func reminder(d event.Data, before time.Duration, now time.Time) (event.Event, e
 	return e, err
 }
 
-// remindOne sends a notification before kick-off to the recipients that have not received it.
+// remindOne sends a reminder to the recipients that have not received it.
 func (n *notifier) remindOne(ctx context.Context, locks deliveries, e event.Event, r *rule) error {
 	ctx, cancel := context.WithTimeout(event.WithTID(ctx, e.TID), n.timeout())
 	defer cancel()

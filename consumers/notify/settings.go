@@ -49,7 +49,7 @@ type ruleSettings struct {
 	Only    []text              `yaml:"only"` // lead_changes, period_ends, last 5m
 	Quiet   *quietSettings      `yaml:"quiet"`
 	Delay   strictyaml.Duration `yaml:"delay"` // the spoiler delay
-	// Before, if not zero, is the time before kick-off at which the rule sends a notification.
+	// Before, if not zero, is the time before kick-off at which the rule sends a reminder.
 	Before   strictyaml.Duration `yaml:"before"`
 	Language text                `yaml:"language"`
 
@@ -282,7 +282,7 @@ func (r ruleSettings) checkBefore() error {
 		"kinds": len(r.Kinds) > 0, "only": len(r.Only) > 0, "players": len(r.Players) > 0, "delay": r.Delay > 0,
 	} {
 		if set {
-			return r.pos.Errorf("before: a notification before kick-off has no %s: remove it, or use a separate rule", name)
+			return r.pos.Errorf("before: a reminder has no %s: remove it, or use a separate rule", name)
 		}
 	}
 	for _, t := range r.Topics {

@@ -269,7 +269,7 @@ func (c *simulatedChannel) handle(ctx context.Context, p *pending) (again time.T
 		c.histories[id] = h
 	}
 	h.e, h.rev = p.event, rev
-	d, err := c.decide(p.event, p.rule, h, p.due, func() ([]recipient, error) { return c.everybody(ctx) })
+	d, err := c.decide(p.event, p.rule, h, p.due, func() ([]recipient, error) { return c.allRecipients(ctx) })
 	switch {
 	case err != nil:
 		return again, err
@@ -296,9 +296,9 @@ func (c *simulatedChannel) handle(ctx context.Context, p *pending) (again time.T
 	return again, nil
 }
 
-// everybody returns the recipients of the channel. The subscriptions of a Web Push channel are in Redis, so
+// allRecipients returns the recipients of the channel. The subscriptions of a Web Push channel are in Redis, so
 // a recipient without a filter stands for all browsers.
-func (c *simulatedChannel) everybody(ctx context.Context) ([]recipient, error) {
+func (c *simulatedChannel) allRecipients(ctx context.Context) ([]recipient, error) {
 	if c.subscribers != nil {
 		return []recipient{{}}, nil
 	}
