@@ -43,7 +43,7 @@ func backupCommand(c *console) *cobra.Command {
 		Long: `Arguments:
   FOLDER  New folder to copy to
 
-The data folder can be in use: the copy has the state of one moment. To restore it, stop matchwire and start it
+The data folder can be in use, because the copy is a consistent snapshot. To restore it, stop matchwire and start it
 with --data and the copy.`,
 		RunE: func(_ *cobra.Command, args []string) error { return backup(c, data, args[0]) },
 	}

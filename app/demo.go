@@ -31,7 +31,7 @@ about six minutes. A video review cancels a goal, a page corrects a scorer, and 
 minutes. The demo needs no servers and no network. It prints each event.
 
 The live page has buttons that change the speed for all viewers. It also shows the notifications that a phone would
-show. The page of the pipeline shows how the events flow. The first goal becomes a dead letter of a consumer: log in
+show. The pipeline page shows how the events flow. The first goal becomes a dead letter of a consumer: log in
 with the API token that the demo prints, and replay the dead letter.
 
 If you name folders, the demo plays your recordings instead, with the profiles and consumers of the config. It

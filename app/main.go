@@ -278,7 +278,8 @@ func rootCommand(c *console) (*cobra.Command, error) {
 	root.SetErr(c.err)
 	root.Flags().BoolVar(&version, "version", false, "Print the version.")
 	common := root.PersistentFlags()
-	common.StringVar(&c.configFile, "config", defaultConfig, "Config `FILE`. The default file is optional.")
+	common.StringVar(&c.configFile, "config", defaultConfig,
+		"Read the config from `FILE` (default: "+defaultConfig+", if it exists).")
 	common.BoolVar(&logJSON, "log-json", false, "Log in JSON.")
 	common.StringVar(&c.namespaceFlag, "namespace", "", "Namespace `NAME` on shared servers; overrides the config.")
 	cli.FromEnv(root, "namespace", "MATCHWIRE_NAMESPACE")

@@ -69,9 +69,9 @@ func graphCommand(c *console) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "graph",
 		Short: "Draw the pipeline: sources, exchanges, queues, consumers and streams.",
-		Long: `Prints the pipeline of a running process as text that draws a picture: a flowchart for Mermaid, or a graph for
-Graphviz. The picture shows the sources with the age of their latest polls, the messages and dead letters of each
-queue, the rate of each consumer, and the sockets of each fan-out node. GET /api/pipeline returns the same as JSON.
+		Long: `Prints a diagram of the pipeline of a running process, as a flowchart for Mermaid or a graph for Graphviz. The
+diagram shows the sources with the age of their latest polls, the messages and dead letters of each queue, the rate
+of each consumer, and the sockets of each fan-out node. GET /api/pipeline returns the same data as JSON.
 
 By default, this command asks the process on this machine. It needs a process with the role api. The command sends the
 API token in MATCHWIRE_API_TOKEN, or in the file that MATCHWIRE_API_TOKEN_FILE names.`,

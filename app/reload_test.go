@@ -38,7 +38,7 @@ func replaceFile(t *testing.T, file, text string) {
 	}
 }
 
-// edit replaces a text in the config, and waits until the process has logged that.
+// edit replaces before with after in the config, and waits until the process logs the text logged.
 func (w *eveningWorld) edit(before, after, logged string) {
 	w.Helper()
 	text, err := os.ReadFile(w.config)
@@ -55,9 +55,9 @@ func (w *eveningWorld) edit(before, after, logged string) {
 	})
 }
 
-// A rule that is removed takes effect at once, and so does a rule that is added again, with secrets that are no longer
-// in the environment. The log level changes, unless a flag sets it. SIGHUP loads the config. A mistake in the config is
-// in the log and in the health, and changes nothing.
+// A rule can be removed and added again while the process runs, even though the environment no longer contains the
+// secrets of its channels. A change of the log level also takes effect. SIGHUP loads the config again. A mistake in the
+// config changes nothing, and /healthz and the log report it.
 func TestReloadProcess(t *testing.T) {
 	t.Parallel()
 	w := newEveningWorld(t, 3)
@@ -105,7 +105,7 @@ func TestReloadProcess(t *testing.T) {
 		t.Errorf("the process logs debug lines after the level was raised:\n%s", out)
 	}
 	w.edit("every: 1s", "every: often", `matchwire.yaml:4:`)
-	w.process.eventually("a warning in the health", func() bool {
+	w.process.eventually("a warning in /healthz", func() bool {
 		resp, err := http.Get("http://" + w.process.address() + "/healthz")
 		if err != nil {
 			return false
@@ -246,7 +246,7 @@ func (d *draft) files() map[string]string {
 
 // change makes a random change. removed is the name of a key that it has removed, or "".
 func (d *draft) change() (what, removed string) {
-	other := func(n, most int) int { return (n + 1 + d.IntN(most-1)) % most } // in place of n, below most
+	other := func(n, most int) int { return (n + 1 + d.IntN(most-1)) % most } // a random number below most, except n
 	switch d.IntN(9) {
 	case 0:
 		d.every = 3 - d.every
@@ -324,9 +324,9 @@ func edits(t *testing.T) int {
 }
 
 // The files of the config of a process without servers are edited at random while goals are scored. Every third edit
-// has a mistake, which changes nothing. Each phone receives each goal once. No socket is closed but those whose token
-// was signed with a key that an edit has removed, and each other socket receives each goal once.
-// MATCHWIRE_EDITS is the number of edits.
+// has a mistake, which changes nothing. Each phone receives each goal once. A socket is closed only if an edit has
+// removed the key that signed its token. Every other socket receives each goal once. MATCHWIRE_EDITS is the number of
+// edits.
 func TestEditsWithoutServers(t *testing.T) {
 	t.Parallel()
 	n := edits(t)

@@ -117,8 +117,8 @@ func TestRefusedPasswords(t *testing.T) {
 	testenv.NoSecret(t, p.output())
 }
 
-// A command that a person waits for ends when a server refuses the login, and says which variable to correct. It does
-// not show the password.
+// Commands such as emit and tail do not retry a refused login. They exit with an error that names the variable to
+// correct, and do not print the password.
 func TestCommandsEndAtRefusedLogin(t *testing.T) {
 	w := newWorld(t)
 	locked := testenv.OwnRedis(t)

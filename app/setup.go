@@ -51,7 +51,7 @@ func migrateCommand(c *console) *cobra.Command {
 	return &cobra.Command{
 		Use:   "migrate",
 		Short: "Migrate the data of an earlier version in Redis.",
-		Long: `Brings the data of an earlier version in Redis to this version: it renames keys. Stop all processes before. If
+		Long: `Brings the data of an earlier version in Redis to this version: it renames keys. Stop all processes first. If
 migrate is interrupted, run it again.`,
 		RunE: func(cmd *cobra.Command, _ []string) error { return migrate(cmd.Context(), c) },
 	}

@@ -25,8 +25,8 @@ func profilesCommand(c *console) *cobra.Command {
 		Long: `Arguments:
   NAME  Profile to print as YAML, so that you can copy and change it (default: list all profiles)
 
-LANG has the languages of the pages. AGE is the time since the profile was last known to work. A site can have
-changed since then: test the profile on a page of today with matchwire parse.`,
+LANG lists the languages of the pages. AGE is the time since the profile was last known to work. A site can have
+changed since then: test the profile on a current page with matchwire parse.`,
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(_ *cobra.Command, args []string) error {
 			if len(args) > 0 {

@@ -23,7 +23,7 @@ Prints the token, and a line to add to the file that api_tokens names in the con
 
   read     scoreboards and streams (public unless the streams need tokens)
   operate  sources, traces, instances and dead letters; includes read and metrics
-  change   calls that change something, such as POST /api/matches; includes what operate adds
+  change   calls that change something, such as POST /api/matches; includes operate, but not read or metrics
   metrics  metrics and the details of /healthz`,
 		RunE:              func(_ *cobra.Command, args []string) error { return createToken(c, args[0], args[1:]) },
 		ValidArgsFunction: completeScopes,

@@ -105,7 +105,7 @@ func (c *client) check(now int64, ping bool, at *cursorFrame) {
 		c.closeLocked(closeToken, "the token has expired", endToken)
 	case ping && c.codec != wire.SSE && now-c.lastHeard.Load() > maxSilence:
 		c.abort(endSilent)
-	case ping: // also while draining, so that the reply shows that the client is alive
+	case ping: // even while draining, so that the reply shows that the client is alive
 		b := wire.Ping(c.codec)
 		if !c.draining && c.next < at.position && at.last.Offset >= c.next {
 			// The client has received no recent event. A newer cursor lets it resume from memory.

@@ -8,8 +8,8 @@ import (
 	"strings"
 )
 
-// Origins lists the origins whose pages may connect, like https://example.org, https://*.example.org or
-// http://localhost:*, which has any port.
+// Origins lists the origins whose pages may connect. An entry is like https://example.org,
+// https://*.example.org or http://localhost:*. The last form allows each port of a host.
 type Origins []string
 
 // Allow reports whether the client that sent a request may connect. The client may connect if the

@@ -36,7 +36,7 @@ func (p page) axe(view string) {
 	}
 }
 
-// No view violates a rule of axe, in any colours and widths, and no view is wider than the window.
+// No view violates a rule of axe, in light and dark colours and at each width. No view is wider than the window.
 func TestAccessible(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)

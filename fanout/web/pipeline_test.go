@@ -25,15 +25,16 @@ import (
 	"github.com/matchwire/matchwire/internal/testenv"
 )
 
-// An operated site has the API of a pipeline with a consumer that dead-letters each event until it is fixed.
-type operated struct {
+// A pipelineSite is a site with the API of a pipeline. The pipeline has one consumer, picky.
+type pipelineSite struct {
 	*site
-	fixed, down atomic.Bool // down makes the API fail
+	fixed atomic.Bool // until it is set, picky dead-letters each event
+	down  atomic.Bool // while it is set, the API fails
 }
 
-// newOperated starts a site whose API accepts a token with all scopes, unless token is "". Other machines can connect
-// to it if remote is set.
-func newOperated(t *testing.T, token string, remote bool) *operated {
+// newPipelineSite starts a site whose API accepts a token with all scopes, unless token is "". Other machines can
+// connect to it if remote is set.
+func newPipelineSite(t *testing.T, token string, remote bool) *pipelineSite {
 	t.Helper()
 	log := slog.New(slog.DiscardHandler)
 	servers, err := embedded.Open("", log)
@@ -45,7 +46,7 @@ func newOperated(t *testing.T, token string, remote bool) *operated {
 	if err != nil {
 		t.Fatal(err)
 	}
-	o := &operated{}
+	o := &pipelineSite{}
 	picky := broker.Subscription{Queue: "consumer.picky", Patterns: []string{"*.*.goal"}}
 	registry := instances.New(servers.Redis, "mw:", "")
 	schedule := scheduler.NewSchedule(servers.Redis, "mw:", nil)
@@ -121,7 +122,7 @@ func newOperated(t *testing.T, token string, remote bool) *operated {
 	return o
 }
 
-// click clicks the button with a text.
+// click waits for a button with the given text, and clicks the last such button.
 func (p page) click(text string) {
 	p.Helper()
 	p.until(fmt.Sprintf(`(() => { const b = [...document.querySelectorAll("button")].reverse()
@@ -140,7 +141,7 @@ func (p page) login(token string) {
 // shows nothing of the pipeline. No script can read the session or the token.
 func TestOperator(t *testing.T) {
 	t.Parallel()
-	s := newOperated(t, testenv.Secret, true)
+	s := newPipelineSite(t, testenv.Secret, true)
 	p := s.open("pipeline")
 	p.shows("main", "Only an operator may see the pipeline.")
 	p.click("Log in")
@@ -191,7 +192,7 @@ func TestOperator(t *testing.T) {
 // If the session of an operator has ended, an action fails with a text that says so, and the page offers to log in.
 func TestEndedSession(t *testing.T) {
 	t.Parallel()
-	s := newOperated(t, testenv.Secret, false)
+	s := newPipelineSite(t, testenv.Secret, false)
 	p := s.open("pipeline")
 	p.click("Log in")
 	p.login(testenv.Secret)
@@ -204,10 +205,11 @@ func TestEndedSession(t *testing.T) {
 	p.shows("dialog", "2 dead letters", "log in")
 }
 
-// On the same machine, a server without an API token shows the pipeline, and offers no action.
+// On the same machine, a server without an API token shows the pipeline, and offers no action. While the API fails, the
+// page is grey and shows the age of the state.
 func TestPipelineWithoutToken(t *testing.T) {
 	t.Parallel()
-	s := newOperated(t, "", false)
+	s := newPipelineSite(t, "", false)
 	p := s.open("pipeline")
 	p.shows("header.top", "No API token: view only")
 	p.click("2 dead letters")
@@ -223,11 +225,11 @@ func TestPipelineWithoutToken(t *testing.T) {
 	p.shows("#state", "Live")
 }
 
-// The page of the pipeline violates no rule of axe, in any colours and widths, and is not wider than the window. The
-// keyboard reaches all controls.
+// The pipeline page violates no rule of axe, in light and dark colours and at each width, and is not wider than the
+// window. The keyboard reaches all controls.
 func TestPipelineIsAccessible(t *testing.T) {
 	t.Parallel()
-	s := newOperated(t, testenv.Secret, false)
+	s := newPipelineSite(t, testenv.Secret, false)
 	p := s.open("pipeline")
 	p.shows("[data-queue='consumer.picky']", "2 dead letters")
 	p.click("Log in")
@@ -258,7 +260,8 @@ func TestPipelineIsAccessible(t *testing.T) {
 	}
 }
 
-// The history keeps an hour, and one chart has at most as many points as columns.
+// The history covers the last hour. A chart has at most one point for each column, and a series without values in this
+// hour has no chart.
 func TestPipelineHistory(t *testing.T) {
 	t.Parallel()
 	p := newSite(t).open("icon.svg")

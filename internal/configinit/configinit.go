@@ -147,7 +147,7 @@ func (c *Command) printNext() {
 	step := func(command, purpose string) {
 		fmt.Fprintf(c.Out, "  matchwire %s%s\n      %s\n", command, config, purpose)
 	}
-	step("check", "checks the config, also after you change it")
+	step("check", "checks the config; run it again after each change")
 	if c.kind != nil {
 		step("notify try "+c.kind.channel, "sends a test alert"+c.kind.before(c.values))
 	}

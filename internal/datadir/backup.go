@@ -11,7 +11,7 @@ import (
 )
 
 // Backup copies the state in a folder to a new folder, and returns the number of bytes. Another process
-// may use the folder at the same time: the copy then has the state of one moment during the call.
+// may use the folder at the same time. The copy is then a consistent snapshot of a moment during the call.
 func Backup(dir, to string) (n int64, err error) {
 	if err := os.Mkdir(to, 0o700); err != nil {
 		return 0, fmt.Errorf("backup: %w", err)

@@ -206,9 +206,9 @@ func TestFailedWrite(t *testing.T) {
 	expect(t, dir, []string{"before", "failed"}, []string{"after"})
 }
 
-// While a new file replaces the old one, and while backups are made, changes go on. No change is lost,
-// and each backup has a state of one moment: the second part never has a change without the one that
-// preceded it in the first part.
+// Changes continue while a new file replaces the old one, and while backups are made. No change is lost.
+// Each backup is a consistent snapshot: if it has a change of the second part, it also has the change of
+// the first part that preceded it.
 func TestReplaceDuringChanges(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()

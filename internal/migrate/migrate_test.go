@@ -26,7 +26,7 @@ func TestKeys(t *testing.T) {
 			"mw:push:phones:new":                 "mw:push:phones:new", // expires soon
 			"mw:outboxes":                        "mw:outboxes",
 			"mw:{m1}:scoreboard":                 "mw:{m1}:scoreboard",
-			"mw:other:scoreboards":               "mw:other:scoreboards", // of another namespace
+			"mw:other:scoreboards":               "mw:other:scoreboards", // a key of another namespace
 			"scoreboards":                        "scoreboards",
 		}
 		for old := range names {
@@ -43,7 +43,7 @@ func TestKeys(t *testing.T) {
 			}
 		}
 		keys := slices.DeleteFunc(r.Keys(ctx, "*").Val(), func(k string) bool {
-			return strings.HasPrefix(k, "matchwire-test") // of testenv
+			return strings.HasPrefix(k, "matchwire-test") // created by testenv
 		})
 		slices.Sort(keys)
 		if want := slices.Sorted(maps.Values(names)); !slices.Equal(keys, want) {

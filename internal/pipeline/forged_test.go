@@ -31,9 +31,9 @@ func signed(key, prefix, text string) string {
 	return fmt.Sprintf(`%s,"signature":"%x"}`, text, mac.Sum(nil))
 }
 
-// Everyone who can write to Redis can announce an instance, but only a process with the key receives the
+// Any client that can write to Redis can announce an instance, but only a process with the key receives the
 // requests of the gateway's clients, with their tokens. An old announcement of such a process is useless,
-// also at an address that belongs to somebody else now.
+// even if another program now uses its address.
 func TestForgedInstancesReceiveNoToken(t *testing.T) {
 	const key, prefix = "the key of the gateway and its instances", "mw:"
 	now := time.Now()

@@ -484,7 +484,7 @@ func keySet(names ...string) string {
 func streamSecret(name string) []byte { return []byte(strings.Repeat(name, 32)) }
 
 // An API token that is added is accepted, until it is removed. When a key is removed, the sockets close whose tokens
-// were signed with it, and no others. The same holds for the API token of a socket, also
+// were signed with it, and no others. The same holds for the API token of a socket, even
 // if the socket has the session of an operator.
 func TestReloadTokens(t *testing.T) {
 	t.Parallel()

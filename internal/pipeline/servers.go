@@ -148,8 +148,8 @@ func (s Servers) rabbit(namespace string, log *slog.Logger) (*rabbit.Broker, err
 
 const connectTimeout = 30 * time.Second
 
-// ConnectBroker is like OpenBroker for a command that a person waits for. It waits up to 30 seconds for a connection.
-// If the server refuses the login, it returns an error at once.
+// ConnectBroker is like OpenBroker, but waits up to 30 seconds for a connection. If the server refuses the login, it
+// returns an error at once. Commands such as emit and tail use it.
 func (s Servers) ConnectBroker(
 	ctx context.Context, namespace string, log *slog.Logger,
 ) (broker.Broker, error) {
@@ -190,8 +190,8 @@ func (s Servers) OpenRedis(ctx context.Context, log *slog.Logger) (redis.Univers
 	return s.openRedis(ctx, log, false)
 }
 
-// ConnectRedis is like OpenRedis for a command that a person waits for: it returns an error if the server refuses the
-// login.
+// ConnectRedis is like OpenRedis, but returns an error if the server refuses the login. Commands such as ps and trace
+// use it.
 func (s Servers) ConnectRedis(ctx context.Context, log *slog.Logger) (redis.UniversalClient, func(), error) {
 	return s.openRedis(ctx, log, true)
 }

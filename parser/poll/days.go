@@ -15,8 +15,8 @@ import (
 // ended. In that time, play can resume and the site can correct the result.
 const afterPlay = 30 * time.Minute
 
-// pollDays polls the page of today. It also polls the page of yesterday while that page shows a
-// match that is live or has just ended, if the page of today does not list the match; see playsOn.
+// pollDays polls today's page. It also polls yesterday's page while that page shows a match that is live
+// or has just ended, if today's page does not list the match; see playsOn.
 func (r *run) pollDays(ctx context.Context, prof *profile.Profile, state sourceState) sourceState {
 	loc, err := zoneOf(r.poll.Source)
 	if err != nil { // another version of matchwire may know a zone that this version does not know

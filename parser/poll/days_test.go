@@ -134,8 +134,8 @@ func TestLiveMatchAtMidnight(t *testing.T) {
 	expect("the next day", "20260613&from=2026-06-12")
 }
 
-// The page of yesterday is not polled if the page of today lists the same live matches, or if no
-// match of yesterday is being played.
+// Yesterday's page is not polled if today's page lists the same live matches, or if none of yesterday's
+// matches is being played.
 func TestNoNeedForTheDayBefore(t *testing.T) {
 	t.Parallel()
 	for name, tc := range map[string]struct{ yesterday, today string }{

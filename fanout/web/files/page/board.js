@@ -33,8 +33,8 @@ export function Board({ m, whole, hidden, scored, caption }) {
   </table>`;
 }
 
-// rowOf returns what the row of a side shows. All values are simple, so a row is rendered again only if one of them
-// changes.
+// rowOf returns the props of the row of a side. Each is a primitive value, so Preact renders the row again only if one
+// of them changes.
 function rowOf(m, side, parts, total, hidden, last) {
   const line = m.line_score?.[side];
   const plays = m.match.situation?.batting ?? m.match.situation?.serving ?? m.match.situation?.possession;

@@ -9,7 +9,7 @@ import { change, setting, settings, toggled } from "./settings.js";
 import { situation } from "./situation.js";
 import { t } from "./words.js";
 
-// Card is the card of the match with an ID. It is rendered again only when this match changes.
+// Card shows the match with the given ID. It is rendered again only when this match changes.
 export function Card({ id, model, open }) {
   const { m, marks, scored } = model.view(id).value;
   const [revealed, reveal] = useState(false);
@@ -46,7 +46,8 @@ export function Pin({ id, name }) {
     onClick=${() => change({ pin: toggled(settings.peek().pin, id) })}><${Shape} name=${pinned ? "pinned" : "pin"} /></button>`;
 }
 
-// chipOf returns what the chip of a match shows. All values are simple, so it is rendered again only if one changes.
+// chipOf returns the props of the chip of a match. All are strings or booleans, so Preact renders the chip again only if
+// one of them changes.
 export function chipOf(m) {
   const scheduled = m.match.status === "scheduled" && m.match.start;
   return { live: rank(m.match.status) === 0, text: scheduled ? kickOffText(m.match.start) : statusText(m), clock: m.match.status === "live", replay: !!m.replay };
@@ -62,8 +63,8 @@ export function Chip({ live, text, clock, replay, view }) {
   </p>`;
 }
 
-// Clock is the ticking clock of a match, with the time since its last change. The stream has events only, so it does not
-// say when a source without changes was last read. Only the texts of Clock change with the time.
+// Clock is the ticking clock of a match, with the time since its last change. The page does not know when the source was
+// last polled, because the stream contains only changes. Only the texts of Clock change with the time.
 function Clock({ view }) {
   const text = useComputed(() => view.value.m && clockText(view.value.m));
   const age = useComputed(() => (!view.value.m || view.value.m.replay ? "" : t("changed", { ago: agoText(view.value.m.updated) })));

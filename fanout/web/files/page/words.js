@@ -9,7 +9,7 @@ export const languages = { en: "English", de: "Deutsch", es: "Español", fr: "Fr
 // current is the language in use: its code, texts and names.
 export const current = signal({ code: "en", locale: "en", texts: english, names: englishNames });
 
-// preferred returns the code of the first language of the browser that the page has.
+// preferred returns the code of the first of the browser's languages that the page supports, or en.
 export function preferred(wanted = navigator.languages ?? [navigator.language]) {
   for (const tag of wanted) {
     const code = tag.slice(0, 2).toLowerCase();

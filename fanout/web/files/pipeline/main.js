@@ -1,4 +1,4 @@
-// The page of the pipeline: it reads the state every few seconds.
+// The pipeline page. It reads the state every few seconds.
 import { html, render, signal } from "../dist/preact.js";
 import { call, Refused } from "./api.js";
 import { Dead } from "./dead.js";
@@ -49,7 +49,7 @@ function Status() {
   return html`<p id="state" class="state" data-state=${name}>${error ? "Not connected" : o ? "Live" : "Connecting…"}</p>`;
 }
 
-function Picture({ o }) {
+function Pipeline({ o }) {
   return html`<div class="flow">
     <${Sources} o=${o} changed=${changed} />
     <${Parser} o=${o} />
@@ -68,7 +68,7 @@ function App() {
       ${o?.problems.map((p) => html`<p key=${p} class="notice off">${p[0].toUpperCase() + p.slice(1)}.</p>`)}
       ${o?.partial && html`<p class="notice partial">Some lists are not complete.</p>`}
     </div>
-    <main id="main" tabindex="-1" class=${o && error ? "offline" : ""}>${o ? html`<${Picture} o=${o} />` : refused ? html`<${Refusal} text=${error} />` : !error && html`<p class="empty">Reading the pipeline…</p>`}</main>
+    <main id="main" tabindex="-1" class=${o && error ? "offline" : ""}>${o ? html`<${Pipeline} o=${o} />` : refused ? html`<${Refusal} text=${error} />` : !error && html`<p class="empty">Reading the pipeline…</p>`}</main>
     <div id="result" role="status" aria-live="polite" aria-atomic="true" class=${result.value.text ? "toast" : ""}>${result.value.text && html`<span key=${result.value.n}>${result.value.text}</span>
       <button type="button" class="plain" onClick=${() => { result.value = { ...result.peek(), text: "" }; }}>Got it</button>`}</div>
     ${dead.value && html`<${Dead} queue=${dead.value} close=${() => { dead.value = ""; }} changed=${changed} />`}
@@ -76,7 +76,7 @@ function App() {
     <footer class="foot"><p>The charts show at most the last hour. They begin when you open this page. ${o?.embedded ? "One process, without servers." : ""}</p></footer>`;
 }
 
-// Refusal replaces the picture if the operator must log in.
+// Refusal replaces the pipeline if the operator must log in.
 const Refusal = ({ text }) => html`<div class="empty"><p>Only an operator may see the pipeline.</p>
   ${session.value.login ? html`<p><button type="button" onClick=${() => { login.value = true; }}>Log in</button></p>` : html`<p>${text}</p>`}</div>`;
 
