@@ -92,10 +92,9 @@ func (f *file) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// Handler returns a handler for the live page at / and /match/ID, the page of the pipeline at /pipeline, and for the
-// other files. Pages of the given
-// origins may show the pages at /embed and /embed/ID in an iframe. An origin is like https://example.org or
-// https://*.example.org.
+// Handler returns a handler for the live page at / and /match/ID, for the pipeline page at /pipeline, and for the other
+// files. Pages of the given origins may show the pages at /embed and /embed/ID in an iframe. An origin is like
+// https://example.org or https://*.example.org.
 func Handler(origins []string) http.Handler { return HandlerOf(Files(), origins) }
 
 // HandlerOf is like [Handler], for the files of another version of the page.
