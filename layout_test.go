@@ -85,7 +85,8 @@ fixtures:
 profiles:
 examples:
 
-internal/apiclient:            event broker internal/deadletters internal/instances internal/overview internal/trace
+internal/apiclient:            event broker consumers internal/deadletters internal/instances internal/overview
+                               internal/trace
 internal/assign:
 internal/cli:                  internal/spelling internal/terminal
 internal/clientaddr:
@@ -122,7 +123,7 @@ internal/embedded:             broker/memory internal/datadir
 internal/metrics:              event parser/poll
 internal/migrate:
 internal/monitor:              health
-internal/httpapi:              event api broker consumers/scoreboard parser/page parser/poll parser/profile
+internal/httpapi:              event api broker consumers consumers/scoreboard parser/page parser/poll parser/profile
                                internal/clientaddr internal/deadletters internal/emit internal/guard
                                internal/instances internal/netguard internal/overview
                                internal/problem internal/quota internal/scheduler internal/trace

@@ -204,6 +204,32 @@ func (c *console) namespace() (string, error) {
 	return config.Namespace, err
 }
 
+// host returns the [consumers.Host] for the command of a plugin. It is the same Host as for the
+// consumer of the plugin, but without a Redis client if the environment names no Redis server.
+func (c *console) host(ctx context.Context, plugin string) (consumers.Host, error) {
+	config, err := c.config()
+	if err != nil {
+		return consumers.Host{}, err
+	}
+	servers, err := pipeline.AnyServersFrom(c.getenv)
+	if err != nil || servers.Redis == "" {
+		return config.Host(plugin, nil, c.log), err
+	}
+	store, stop, err := servers.ConnectRedis(ctx, c.log)
+	if err != nil {
+		return consumers.Host{}, err
+	}
+	c.closers = append(c.closers, stop)
+	return config.Host(plugin, store, c.log), nil
+}
+
+// close closes the Redis clients that host opened.
+func (c *console) close() {
+	for _, stop := range c.closers {
+		stop()
+	}
+}
+
 const description = `AMQP_URL and REDIS_URL are the URLs of the RabbitMQ and Redis servers. AMQP_URL_FILE and
 REDIS_URL_FILE name files that contain these URLs. Without these variables, the run command uses embedded
 servers. The demo command always uses embedded servers.
@@ -289,7 +315,8 @@ func rootCommand(c *console) (*cobra.Command, error) {
 	root.AddCommand(
 		initCommand(c), demoCommand(c), runCommand(c), gatewayCommand(c), parseCommand(c), checkCommand(c),
 		recordCommand(c), replayCommand(c), emitCommand(c), tailCommand(c), traceCommand(c), psCommand(c), healthCommand(c),
-		graphCommand(c), usersCommand(c), setupCommand(c), deadCommand(c), tokenCommand(c), migrateCommand(c),
+		graphCommand(c), sourcesCommand(c), testCommand(c), usersCommand(c), setupCommand(c), deadCommand(c),
+		tokenCommand(c), migrateCommand(c),
 		backupCommand(c), restoredCommand(c), rebuildCommand(c), profilesCommand(c), licencesCommand(c), cli.Completion(),
 	)
 	for _, plugin := range c.plugins {

@@ -58,6 +58,10 @@ type Consumer struct {
 	// Run, if not nil, runs in every instance alongside Handle. Its context ends after the
 	// instance has handled its last event. An error stops the instance.
 	Run func(ctx context.Context) error
+	// Test, if not nil, sends a test message through the consumer, and waits for its result, at most 20 seconds. The
+	// processes of the API call it, which may not run the consumer. ctx carries the TID of the call. The error is a
+	// *[TestTooSoonError], [ErrNoTestResult], or that of a server.
+	Test func(ctx context.Context) (TestResult, error)
 	// Serve, if not nil, handles HTTP requests below /api/<name>/ in every process that runs the API.
 	// These requests need no token.
 	Serve http.Handler
@@ -65,6 +69,24 @@ type Consumer struct {
 	// once and out of order. If the error wraps [broker.ErrPermanent], the event is dead-lettered and
 	// not retried. ctx carries the event's TID.
 	Handle func(ctx context.Context, e event.Event) error
+}
+
+// A TestResult is the result of a test message.
+type TestResult struct {
+	Text       string `json:"text"`             // of the message
+	Recipients int    `json:"recipients"`       // of the consumer
+	Accepted   int    `json:"accepted"`         // number of recipients for which the service has accepted the message
+	Reason     string `json:"reason,omitempty"` // why others did not get it, without secrets
+}
+
+// ErrNoTestResult reports that no process has sent a test message in time.
+var ErrNoTestResult = errors.New("no process has sent the test in time: is the role consumers running?")
+
+// A TestTooSoonError reports that there was another test recently.
+type TestTooSoonError struct{ Wait time.Duration }
+
+func (e *TestTooSoonError) Error() string {
+	return fmt.Sprintf("there was another test recently: try again in %v", e.Wait.Round(time.Second))
 }
 
 // A Maker creates a consumer from its settings. It validates all settings, so that matchwire

@@ -689,3 +689,116 @@ func TestRebuild(t *testing.T) {
 		}
 	})
 }
+
+// A call pauses, resumes or polls a source. The poll belongs to the job of the call. Each call needs a token.
+func TestOperatingSources(t *testing.T) {
+	onBothRedis(t, func(s *server) {
+		_, m, _ := s.call("POST", "/api/matches", `{"url":"https://live.site.example/42","profile":"one","match":"m1"}`)
+		at := "/api/matches/" + fmt.Sprint(m["id"])
+		for _, action := range []string{"pause", "resume", "poll"} {
+			if status, _, _ := s.call("POST", at+"/"+action, "", "Authorization", ""); status != 401 {
+				s.Errorf("%s without a token: status %d, want 401", action, status)
+			}
+			status, p, _ := s.call("POST", "/api/matches/none/"+action, "")
+			if status != 404 || !strings.Contains(fmt.Sprint(p["detail"]), "none") {
+				s.Errorf("%s of an unknown source: status %d, %v; want 404 and its ID", action, status, p)
+			}
+			if status, _, header := s.call("GET", at+"/"+action, ""); status != 405 || header.Get("Allow") != "POST" {
+				s.Errorf("GET %s: status %d, want 405", action, status)
+			}
+		}
+		status, m, _ := s.call("POST", at+"/pause", "", "X-Transaction-ID", tid)
+		paused, _ := m["paused"].(map[string]any)
+		if status != 200 || m["state"] != "paused" || paused["tid"] != tid || m["next"] != nil {
+			s.Errorf("pause: status %d, %v; want it paused by job %s", status, m, tid)
+		}
+		if status, m, _ = s.call("GET", "/api/pipeline", ""); status != 200 ||
+			!strings.Contains(fmt.Sprint(m["sources"]), "state:paused") {
+			s.Errorf("pipeline: status %d, %v; want the state paused", status, m)
+		}
+		status, p, _ := s.call("POST", at+"/poll", "")
+		if status != 409 || !strings.Contains(fmt.Sprint(p["detail"]), at+"/resume") {
+			s.Errorf("poll of a paused source: status %d, %v; want 409 and the call that resumes it", status, p)
+		}
+		if status, m, _ = s.call("POST", at+"/resume", ""); status != 200 || m["state"] != "starting" || m["next"] == nil {
+			s.Errorf("resume: status %d, %v; want the next poll", status, m)
+		}
+		pop := func() (asked []string) {
+			polls, _, err := s.schedule.Pop(s.Context(), 8, new(scheduler.PopID))
+			if err != nil {
+				s.Fatal(err)
+			}
+			for _, p := range polls {
+				asked = append(asked, p.Asked.String())
+			}
+			return asked
+		}
+		pop()
+		status, p, header := s.call("POST", at+"/poll", "")
+		if status != 429 || header.Get("Retry-After") == "" || !strings.Contains(fmt.Sprint(p["detail"]), "try again in") {
+			s.Errorf("poll after a poll: status %d, %v; want 429 and Retry-After", status, p)
+		}
+		s.redis.HSet(s.Context(), "mw:{schedule}:tick", fmt.Sprint(m["id"]), 1)
+		if status, m, _ = s.call("POST", at+"/poll", "", "X-Transaction-ID", tid); status != 202 {
+			s.Errorf("poll: status %d, %v; want 202", status, m)
+		}
+		if got := pop(); len(got) != 1 || got[0] != tid {
+			s.Errorf("the due polls belong to the jobs %v, want %s", got, tid)
+		}
+		result := poll.Result{Due: time.Now().Add(time.Minute), At: time.Now(), Stop: "the site forbids it"}
+		if err := s.schedule.Polled(s.Context(), fmt.Sprint(m["id"]), result); err != nil {
+			s.Fatal(err)
+		}
+		for _, action := range []string{"pause", "resume", "poll"} {
+			status, p, _ := s.call("POST", at+"/"+action, "")
+			if status != 409 || !strings.Contains(fmt.Sprint(p["detail"]), "the site forbids it") {
+				s.Errorf("%s of a stopped source: status %d, %v; want 409 and why it has stopped", action, status, p)
+			}
+		}
+	})
+}
+
+// A call sends a test message through a consumer, and returns the result.
+func TestTestMessages(t *testing.T) {
+	onBothRedis(t, func(s *server) {
+		var result consumers.TestResult
+		var fails error
+		s.api.Tests = map[string]func(context.Context) (consumers.TestResult, error){
+			"notify.phone": func(ctx context.Context) (consumers.TestResult, error) {
+				if got := event.TIDFrom(ctx).String(); got != tid {
+					s.Errorf("the test has the TID %s, want %s", got, tid)
+				}
+				return result, fails
+			},
+		}
+		for _, tc := range []struct {
+			result consumers.TestResult
+			fails  error
+			status int
+			want   string
+		}{
+			{consumers.TestResult{Text: "[Test] Goal", Recipients: 1, Accepted: 1}, nil, 200, "text:[Test] Goal"},
+			{consumers.TestResult{Recipients: 2, Reason: "answered 401"}, nil, 200, "reason:answered 401"},
+			{consumers.TestResult{}, &consumers.TestTooSoonError{Wait: 3 * time.Second}, 429, "try again in 3s"},
+			{consumers.TestResult{}, consumers.ErrNoTestResult, 503, "is the role consumers running?"},
+			{consumers.TestResult{}, errors.New("dial tcp 10.0.0.1:6379"), 503, "a backend server is unavailable"},
+		} {
+			result, fails = tc.result, tc.fails
+			status, m, header := s.call("POST", "/api/test/notify.phone", "", "X-Transaction-ID", tid)
+			if status != tc.status || !strings.Contains(fmt.Sprint(m), tc.want) ||
+				status == 429 && header.Get("Retry-After") != "3" {
+				s.Errorf("status %d, %v; want %d and %s", status, m, tc.status, tc.want)
+			}
+		}
+		status, p, _ := s.call("POST", "/api/test/scoreboard", "")
+		if status != 404 || !strings.Contains(fmt.Sprint(p["detail"]), "want one of notify.phone") {
+			s.Errorf("a consumer without a test: status %d, %v; want 404 and the consumers with one", status, p)
+		}
+		if status, _, _ := s.call("POST", "/api/test/notify.phone", "", "Authorization", ""); status != 401 {
+			s.Errorf("without a token: status %d, want 401", status)
+		}
+		if all := s.emitted(); len(all) != 0 {
+			s.Errorf("emitted %+v, want no event", all)
+		}
+	})
+}

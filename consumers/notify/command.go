@@ -9,9 +9,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
-	"slices"
 	"strings"
-	"time"
 
 	"github.com/spf13/cobra"
 
@@ -122,44 +120,14 @@ func (t *Try) Run(ctx context.Context, h consumers.Host, out io.Writer) error {
 	if err != nil {
 		return err
 	}
-	e, err := testGoal()
-	if err != nil {
-		return err
-	}
 	language := t.Language
-	if language == "" { // at least one rule applies to each channel
-		first := slices.IndexFunc(p.rules, func(r plannedRule) bool { return r.appliesTo(t.Channel) })
-		language = p.rules[first].language
+	if language == "" {
+		language = n.firstLanguage
 	}
 	if !n.texts.has(language) {
 		return fmt.Errorf("no texts in language %q: want one of %s", language, strings.Join(n.texts.languages(), ", "))
 	}
-	text := n.texts.render(e, true, language)
-	text.Title = "[Test] " + text.Title
-	var failed error
-	sent := 0
-	for i, r := range to {
-		if err := n.sender.Send(ctx, r.address, notification(e, text, false, n.link)); err != nil {
-			failed = joined(failed, err, i-sent)
-			continue
-		}
-		sent++
-	}
-	fmt.Fprintf(out, "%s\nsent to %d of %d recipients\n", text.Line(), sent, len(to))
+	text, sent, failed := n.sendSample(ctx, event.NewTID(), language, to)
+	fmt.Fprintf(out, "%s\nsent to %d of %d recipients\n", text, sent, len(to))
 	return failed
-}
-
-// testGoal returns a sample goal. Each call uses a new ID, because some services ignore an ID that
-// they have received before.
-func testGoal() (event.Event, error) {
-	c := event.SoccerMinute("", 6, 0)
-	const home, away = "New York City FC", "Toronto FC"
-	e, err := event.Of("soccer.mls.goal", event.Data{
-		League: "MLS", Team: away, Player: "Test Player", Opponent: home, Side: event.Away, Clock: &c,
-		Score: &event.Score{Away: 1},
-		Match: &event.Match{ID: "notify-try", Home: home, Away: away, Status: event.Live, Period: event.FirstHalf},
-	}, time.Now())
-	e.TID = event.NewTID()
-	e.ID = event.NewTID().String()
-	return e, err
 }

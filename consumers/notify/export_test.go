@@ -81,3 +81,10 @@ func SetRemindEvery(t testing.TB, d time.Duration) {
 	remindEvery = d
 	t.Cleanup(func() { remindEvery = was })
 }
+
+// SetSampleInterval changes the interval between two looks for a request for a test, until the test ends.
+func SetSampleInterval(t testing.TB, d time.Duration) {
+	was := sampleInterval
+	sampleInterval = d
+	t.Cleanup(func() { sampleInterval = was })
+}

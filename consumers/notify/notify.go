@@ -20,6 +20,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"sync"
 	"time"
 
 	"github.com/matchwire/matchwire/broker"
@@ -50,10 +51,7 @@ func newConsumer(h consumers.Host, o send.Options) (consumers.Consumer, error) {
 		}
 		part := consumers.Consumer{
 			Keys: n.keys(), Limit: eventsAtOnce, Timeout: n.timeout(), Once: true, Ordered: true,
-			Early: n.deliveries.markSeen, Handle: n.handle,
-		}
-		if len(n.reminders) > 0 {
-			part.Run = n.remind
+			Early: n.deliveries.markSeen, Handle: n.handle, Run: n.run, Test: n.samples.ask,
 		}
 		if len(n.rules) == 0 { // only reminders: the exchange has no events of this kind
 			part.Keys, part.Ordered, part.Early = []string{"*.*." + string(kickoffSoon)}, false, nil
@@ -86,13 +84,30 @@ type notifier struct {
 
 	correctionSound send.CorrectionSound
 
-	texts       texts
-	language    string // for corrections that match no rule
+	texts    texts
+	language string // for corrections that match no rule
+	// firstLanguage is the language of the first rule, which can be a reminder. It is for tests.
+	firstLanguage string
+	samples       sampleRequests
+
 	sender      send.Sender
 	subscribers *subscribers // nil unless this is a Web Push channel
 	limiter     rateLimiter
 	deliveries  deliveries
 	log         *slog.Logger
+}
+
+// run sends the notifications before kick-off and the tests that operators ask for, until ctx ends.
+func (n *notifier) run(ctx context.Context) error {
+	var testing sync.WaitGroup
+	defer testing.Wait()
+	if n.samples.redis != nil {
+		testing.Go(func() { n.serveSamples(ctx) })
+	}
+	if len(n.reminders) == 0 {
+		return nil
+	}
+	return n.remind(ctx)
 }
 
 // timeout returns the time limit for one event.

@@ -337,6 +337,9 @@ func (p plan) notifier(name string, c send.Channel, h consumers.Host, o send.Opt
 		limiter: rateLimiter{limiter: ratelimit.Limiter{Redis: h.Redis}, prefix: keys + "turns:", rate: c.Rate},
 	}
 	for _, r := range p.rules {
+		if r.appliesTo(name) && n.firstLanguage == "" {
+			n.firstLanguage = r.language
+		}
 		switch {
 		case !r.appliesTo(name):
 		case r.before > 0:
@@ -354,6 +357,7 @@ func (p plan) notifier(name string, c send.Channel, h consumers.Host, o send.Opt
 			redis: h.Redis, key: h.Prefix + "push:{" + name + "}", push: push, texts: p.texts, log: h.Log,
 		}
 	}
+	n.samples = sampleRequests{redis: h.Redis, key: h.Prefix + "notify-test:" + name}
 	n.deliveries = deliveries{redis: h.Redis, prefix: keys, lease: consumers.LeaseTime, log: log}
 	return n, nil
 }

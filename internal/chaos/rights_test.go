@@ -168,6 +168,7 @@ func TestRights(t *testing.T) {
     exec: [sh, -c, 'while read -r e; do if [ -e fixed ]; then echo ok; else echo permanent broken; fi; done']
     keys: ["*.*.goal"]
 `, 1)
+	more = strings.Replace(more, "channels: {", "channels: {quiet: {log: {}}, ", 1)
 	more = strings.Replace(more, "rules: [{topics: ['#']}]", "rules: [{topics: ['#']}, {before: 15m}]", 1)
 	page, err := url.Parse(w.site.urls[0])
 	if err != nil {
@@ -252,7 +253,7 @@ func TestRights(t *testing.T) {
 	g.refuses()
 }
 
-// changeSource adds and removes a source through the API, and reads from the API.
+// changeSource adds, pauses, resumes and removes a source through the API, tests a channel, and reads from the API.
 func (g *guarded) changeSource(api, page string) {
 	g.Helper()
 	call := func(method, path, body string) (status int, response []byte) {
@@ -282,12 +283,15 @@ func (g *guarded) changeSource(api, page string) {
 	}
 	for _, c := range []struct{ method, path string }{
 		{http.MethodGet, "/api/matches"}, {http.MethodGet, "/api/matches/" + added.ID},
-		{http.MethodDelete, "/api/matches/" + added.ID},
+		{http.MethodPost, "/api/matches/" + added.ID + "/pause"}, {http.MethodPost, "/api/matches/" + added.ID + "/resume"},
+		{http.MethodDelete, "/api/matches/" + added.ID}, {http.MethodPost, "/api/test/notify.quiet"},
 		{http.MethodGet, "/api/scoreboard"}, {http.MethodGet, "/api/scoreboard/w-0-0"},
 		{http.MethodGet, "/api/instances"}, {http.MethodGet, "/api/pipeline"},
 	} {
 		if code, text := call(c.method, c.path, ""); code >= http.StatusBadRequest {
 			g.Errorf("%s %s: status %d, want less than 400: %s", c.method, c.path, code, text)
+		} else if strings.Contains(c.path, "/test/") && !bytes.Contains(text, []byte(`"accepted":1`)) {
+			g.Errorf("%s: the channel has not sent the test: %s", c.path, text)
 		} else if c.path == "/api/pipeline" && !bytes.Contains(text, []byte(`"problems":[]`)) {
 			g.Errorf("%s: the user may not read all parts: %s", c.path, text)
 		}

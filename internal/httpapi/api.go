@@ -18,6 +18,7 @@ import (
 
 	"github.com/matchwire/matchwire/api"
 	"github.com/matchwire/matchwire/broker"
+	"github.com/matchwire/matchwire/consumers"
 	"github.com/matchwire/matchwire/consumers/scoreboard"
 	"github.com/matchwire/matchwire/event"
 	"github.com/matchwire/matchwire/internal/deadletters"
@@ -46,7 +47,9 @@ type API struct {
 	// number of events.
 	Rebuild     func(ctx context.Context, consumer string, progress func()) (int, error)
 	Rebuildable []string
-	Guard       *guard.Guard
+	// Tests send a test message through a consumer, by its name. See [consumers.Consumer.Test].
+	Tests map[string]func(context.Context) (consumers.TestResult, error)
+	Guard *guard.Guard
 	// Pages says which addresses and ports pages may have.
 	Pages netguard.Policy
 	// Requests are the request settings in the config, by name.
@@ -67,7 +70,7 @@ type Request struct {
 }
 
 const (
-	callTimeout = 10 * time.Second // time limit for a call, except a rebuild
+	callTimeout = 10 * time.Second // time limit for a call, except a rebuild and a test
 	maxBody     = 16 << 10         // maximum size of a request body, except an event, in bytes
 )
 
@@ -83,6 +86,7 @@ func (a *API) Handler() http.Handler {
 		"GET /api/scoreboard/{id}":     a.require(guard.Read, a.scoreboard),
 		"GET /api/trace/{id}":          a.require(guard.Operate, a.trace),
 		"POST /api/rebuild/{consumer}": a.change(a.rebuild),
+		"POST /api/test/{consumer}":    a.change(a.test),
 		"GET /api/instances":           a.require(guard.Operate, a.instances),
 		"GET /api/pipeline":            a.require(guard.Operate, a.pipeline),
 		"POST /api/events":             a.change(a.emit),
@@ -101,9 +105,11 @@ func (a *API) Handler() http.Handler {
 		"/api/pipeline":                a.methodNotAllowed("GET"),
 		"/api/events":                  a.methodNotAllowed("POST"),
 		"/api/rebuild/{consumer}":      a.methodNotAllowed("POST"),
+		"/api/test/{consumer}":         a.methodNotAllowed("POST"),
 		"/api/openapi.json":            a.methodNotAllowed("GET"),
 	}
 	maps.Copy(routes, a.deadRoutes())
+	maps.Copy(routes, a.sourceRoutes())
 	for pattern, h := range routes {
 		timeout, body := callTimeout, int64(maxBody)
 		switch pattern {
@@ -111,6 +117,8 @@ func (a *API) Handler() http.Handler {
 			body = maxEvent
 		case "POST /api/rebuild/{consumer}":
 			timeout = rebuildTimeout
+		case "POST /api/test/{consumer}":
+			timeout = testTimeout
 		}
 		mux.Handle(pattern, a.serve(h, timeout, body))
 	}

@@ -26,14 +26,15 @@ const maxLeague = 100 // maximum length of a league name, in bytes
 // A Match is a source on the schedule: a page with one or more matches.
 type Match struct {
 	event.Source
-	By        string         `json:"by"` // "config" or "api"
-	Activated time.Time      `json:"activated"`
-	TID       event.TID      `json:"tid"`                // TID of the job that activated the source
-	State     string         `json:"state"`              // "starting", "polled" after the first poll, or "stopped"
-	Stopped   string         `json:"stopped,omitempty"`  // reason why polling stopped
-	Next      time.Time      `json:"next,omitzero"`      // time of the next poll
-	Interval  event.Interval `json:"interval,omitempty"` // current interval between two polls
-	Latest    *Latest        `json:"latest,omitempty"`
+	By        string           `json:"by"` // "config" or "api"
+	Activated time.Time        `json:"activated"`
+	TID       event.TID        `json:"tid"`                // TID of the job that activated the source
+	State     string           `json:"state"`              // "starting" until the first poll, "polled", "paused" or "stopped"
+	Stopped   string           `json:"stopped,omitempty"`  // reason why polling stopped
+	Paused    *scheduler.Pause `json:"paused,omitempty"`   // nil if the source is not paused
+	Next      time.Time        `json:"next,omitzero"`      // time of the next poll
+	Interval  event.Interval   `json:"interval,omitempty"` // current interval between two polls
+	Latest    *Latest          `json:"latest,omitempty"`
 }
 
 // Latest is the result of the latest poll.
@@ -50,13 +51,17 @@ func matchOf(e scheduler.Entry) Match {
 	m := Match{
 		Source: e.Source, By: e.By, Activated: e.Activated, TID: e.TID, State: "starting",
 		Stopped: e.Latest.Stopped, Next: e.Next, Interval: event.Interval(e.Interval),
+		Paused: e.Paused,
 	}
 	if l := e.Latest; !l.At.IsZero() {
 		m.State = "polled"
 		m.Latest = &Latest{At: l.At, Took: trace.Millis(l.Took), Problem: l.Problem, Failures: l.Failures, Matches: l.Matches}
 	}
-	if m.Stopped != "" {
+	switch {
+	case m.Stopped != "":
 		m.State = "stopped"
+	case m.Paused != nil:
+		m.State = "paused"
 	}
 	return m
 }

@@ -38,6 +38,7 @@ const (
 	Polled   = "polled"
 	Failing  = "failing" // the latest poll has failed
 	Overdue  = "overdue" // no process polls the source on time
+	Paused   = "paused"  // by an operator
 	Stopped  = "stopped"
 )
 
@@ -54,6 +55,7 @@ type Source struct {
 	Matches  int          `json:"matches,omitempty"` // on the latest usable page, at most 100
 	Failures int          `json:"failures,omitempty"`
 	Reason   string       `json:"reason,omitempty"` // why the latest poll has failed, or why polling has stopped
+	Paused   time.Time    `json:"paused,omitzero"`  // since when the source is paused
 }
 
 // Outboxes hold events that the broker has not confirmed.
@@ -98,8 +100,9 @@ func stateOf(s broker.QueueState) *QueueState {
 type Consumer struct {
 	Name      string     `json:"name"` // of a consumer or a part of one; "parser" or "scheduler" for these roles
 	Queue     string     `json:"queue"`
-	Rate      float64    `json:"rate"`    // messages handled per second
-	Handled   int        `json:"handled"` // messages handled since the instances started
+	Tests     bool       `json:"tests,omitempty"` // whether an operator can send a test message through it
+	Rate      float64    `json:"rate"`            // messages handled per second
+	Handled   int        `json:"handled"`         // messages handled since the instances started
 	Instances []Instance `json:"instances"`
 }
 

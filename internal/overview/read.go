@@ -101,6 +101,8 @@ func sourceOf(e scheduler.Entry, now time.Time) Source {
 	switch {
 	case e.Latest.Stopped != "":
 		s.State = Stopped
+	case e.Paused != nil:
+		s.State, s.Paused = Paused, e.Paused.Since
 	case e.IsOverdue(now):
 		s.State = Overdue
 	case e.Latest.At.IsZero():

@@ -132,6 +132,9 @@ func plan(all map[string]consumers.Consumer, replay bool) overview.Overview {
 		}
 		return strings.TrimPrefix(queue, consumers.QueueName(""))
 	})
+	for i, c := range o.Consumers {
+		o.Consumers[i].Tests = all[c.Name].Test != nil
+	}
 	if replay {
 		o.Sources.Replay, o.Exchanges = true, o.Exchanges[:1] // without tasks
 	}
@@ -264,6 +267,17 @@ func (c Config) Host(name string, r redis.UniversalClient, log *slog.Logger) con
 		}
 	}
 	return h
+}
+
+// tests returns the functions that send a test message through a consumer, by its name.
+func (s consumerSet) tests() map[string]func(context.Context) (consumers.TestResult, error) {
+	found := map[string]func(context.Context) (consumers.TestResult, error){}
+	for name, c := range s.all {
+		if c.Test != nil {
+			found[name] = c.Test
+		}
+	}
+	return found
 }
 
 // CheckConsumerName returns an error if name is not a valid name of a consumer. The name

@@ -453,7 +453,7 @@ func (p *Pipeline) handleAPI(mux *http.ServeMux, parts *roleParts, g *generation
 			Outboxes: outbox.NewStore(parts.redis, parts.prefix), Instances: registry, Log: p.log,
 		},
 		Dead:      deadletters.OnBroker{Broker: parts.broker, Consumers: slices.Sorted(maps.Keys(all))},
-		Publisher: parts.broker, Rebuildable: rebuildable(all),
+		Publisher: parts.broker, Rebuildable: rebuildable(all), Tests: g.consumers.tests(),
 		Rebuild: func(ctx context.Context, consumer string, progress func()) (int, error) {
 			return p.rebuildFrom(ctx, c, parts.broker, parts.redis, consumer, progress)
 		},

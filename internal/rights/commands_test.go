@@ -37,7 +37,7 @@ var (
 	outboxes = code{
 		"internal/outbox":      {"store.go"},
 		"internal/redisclient": {"confirm"},
-		"internal/scheduler":   {"Schedule.ClaimOverdue"},
+		"internal/scheduler":   {"Schedule.ClaimOverdue", "settle", "Schedule.expectNoneWhilePaused"},
 		"parser/poll":          {"saveScript", "Store.Load", "Store.Save"},
 	}
 	rateLimits = code{"internal/ratelimit": {"*"}}
@@ -77,7 +77,7 @@ var users = map[string][]code{
 	"consumers": {roles, rateLimits, boards, {
 		"consumers":         {"once.go", "order_scripts.go", "order.enter", "order.leave"},
 		"consumers/archive": {"*"},
-		"consumers/notify": {"deliveries.go",
+		"consumers/notify": {"deliveries.go", "takeSample", "answerSample", "sampleRequests.take", "sampleRequests.answer",
 			"subscribers.list", "subscribers.remove", "subscribers.proved"},
 		"parser/poll": {"Store.Upcoming"},
 	}},
@@ -89,6 +89,11 @@ var users = map[string][]code{
 			"superseded",
 			"activate",
 			"deactivate",
+			"askable",
+			"pause",
+			"resume",
+			"ask",
+			"Schedule.request",
 			"Schedule.writeEvent",
 			"list.go",
 			"index.go",
@@ -97,7 +102,8 @@ var users = map[string][]code{
 		"internal/outbox":      {"waiting.go"},
 		"internal/trace":       {"Store.read", "Store.caused", "Store.resolve"},
 		"consumers/scoreboard": {"Boards.Get", "Boards.Page", "Boards.listed"},
-		"consumers/notify":     {"addSubscriber", "subscribers.add", "subscribers.remove", "subscribers.limit"},
+		"consumers/notify": {"addSubscriber", "subscribers.add", "subscribers.remove", "subscribers.limit",
+			"askSample", "sampleRequests.ask"},
 	}},
 	"gateway": {{
 		"internal/instances": {"list", "Registry.List", "announce", "Registry.announce", "Registry.remove"},

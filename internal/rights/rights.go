@@ -54,7 +54,9 @@ var session = []string{"ping", "select", "cluster|slots", "command"}
 // servers, its queues and the schedule, and records the steps of jobs.
 var instance = Redis{
 	Keys: []string{"{instances}", "{instances}:seen", "{health}:*", "{trace:*", "{schedule}:deadline"},
-	Read: []string{"{schedule}:sources", "{schedule}:due", "{schedule}:interval", "{schedule}:polled"},
+	Read: []string{
+		"{schedule}:sources", "{schedule}:due", "{schedule}:interval", "{schedule}:polled", "{schedule}:paused",
+	},
 	Commands: []string{
 		"info", "eval", "evalsha", "multi", "exec", "time", "set", "mget", "expire", "hget", "hset", "hdel", "zadd", "zcount",
 		"zrem", "zrangebyscore", "zremrangebyrank", "zscore", "rpush", "ltrim",
@@ -130,7 +132,7 @@ func Users(namespace string) []User {
 				Retries: `consumer\.(?!scheduler\.).+` + failed,
 			},
 			Redis: merge(instance, slots, boards, archive, Redis{
-				Keys: []string{"handled:*", "order:*", "notify:*", "push:*", "upcoming"},
+				Keys: []string{"handled:*", "order:*", "notify:*", "notify-test:*", "push:*", "upcoming"},
 				Read: []string{"{*}:state"},
 				Commands: []string{
 					"exists", "get", "set", "del", "hget", "hmget", "hset", "hdel", "hgetall", "pexpire", "pttl", "time",
@@ -155,7 +157,7 @@ func Users(namespace string) []User {
 			Role:   "api",
 			Rabbit: &Rabbit{Write: anyOf(events)},
 			Redis: merge(instance, outbox, slots, Redis{
-				Keys: []string{"push:*"},
+				Keys: []string{"push:*", "notify-test:*"},
 				Read: []string{"{*}:scoreboard", "{*}:incidents", "{scoreboards}", "{scoreboards}:live"},
 				Commands: []string{
 					"exists", "get", "set", "hexists", "hget", "hmget", "hset", "hdel", "hgetall", "hlen", "hscan", "lrange", "rpush",

@@ -193,7 +193,7 @@ func (s *Scheduler) apply(ctx context.Context, config []Activation, generation i
 		case e.Latest.Stopped != "" && time.Since(e.Latest.At) > stoppedFor:
 			err = s.Schedule.removeStopped(ctx, id)
 		case e.By == ByConfig:
-			_, err = s.Schedule.deactivate(ctx, e, "the config no longer names the source", generation)
+			_, err = s.Schedule.deactivate(ctx, e, "the config no longer names the source", generation, false)
 		}
 		if err != nil {
 			return err
@@ -202,7 +202,8 @@ func (s *Scheduler) apply(ctx context.Context, config []Activation, generation i
 	return nil
 }
 
-// applySource activates one source with the settings of the config. If restart is set, applySource
+// applySource activates one source with the settings of the config. A paused source stays paused. If restart
+// is set, applySource
 // also reactivates a stopped source. If active is set, e is the entry of the source.
 func (s *Scheduler) applySource(ctx context.Context, want Activation, e Entry, active, restart bool) error {
 	differs := active &&
@@ -218,7 +219,7 @@ func (s *Scheduler) applySource(ctx context.Context, want Activation, e Entry, a
 		}
 		s.Log.Info("source reactivated", "reason", reason, "source", e.ID, "url", e.URL, "by", e.By,
 			"every", want.Every, "every_before", e.Every)
-		if _, err := s.Schedule.deactivate(ctx, e, reason, want.Generation); err != nil {
+		if _, err := s.Schedule.deactivate(ctx, e, reason, want.Generation, true); err != nil {
 			return err
 		}
 	}

@@ -340,3 +340,54 @@ func TestConfigInForceWhenRepliesAreLost(t *testing.T) {
 		}
 	})
 }
+
+// A source of the config stays paused if the config changes it, or if all schedulers restart. If the config no longer
+// names the source, the pause ends.
+func TestPausedSourceOfConfig(t *testing.T) {
+	testenv.OnBothRedis(t, func(t *testing.T, r *redis.Client) {
+		d := newDeployment(t, r)
+		paused := func(what, want string) {
+			t.Helper()
+			all, err := d.schedule.List(t.Context())
+			if err != nil {
+				t.Fatal(err)
+			}
+			var got []string
+			for _, e := range all {
+				if e.Paused != nil {
+					got = append(got, e.URL)
+				}
+			}
+			if slices.Sort(got); strings.Join(got, " ") != want {
+				t.Errorf("%s: the paused sources are %v, want %s", what, got, want)
+			}
+		}
+		d.start("one", before)
+		for _, url := range []string{"a", "gone"} {
+			if err := d.schedule.Pause(event.WithTID(t.Context(), event.NewTID()), event.SourceID(url, "")); err != nil {
+				t.Fatal(err)
+			}
+		}
+		d.rounds(2)
+		paused("the config stays", "a gone")
+		d.stop("one")
+		d.start("two", before)
+		paused("another scheduler", "a gone")
+		d.reload["two"](after)
+		d.rounds(1)
+		d.want("the config changes", after)
+		paused("the config changes", "a")
+		polls, _, err := d.schedule.Pop(t.Context(), 8, new(PopID))
+		for _, p := range polls {
+			if p.Activation.URL == "a" {
+				t.Errorf("poll of the paused source %+v, error %v", p, err)
+			}
+		}
+		if next, err := r.ZScore(t.Context(), "mw:{schedule}:due", event.SourceID("a", "")).Result(); err == nil {
+			t.Errorf("the config changes: a poll of the paused source is due at %v, want none", next)
+		}
+		d.reload["two"](before)
+		d.rounds(1)
+		paused("the config names the source again", "a")
+	})
+}

@@ -23,9 +23,10 @@ const (
 // An Entry is the state of a source on the schedule.
 type Entry struct {
 	Activation
-	Next     time.Time     // when the next poll is due; zero if the source is stopped
+	Next     time.Time     // when the next poll is due; zero if the source is stopped or paused
 	Interval time.Duration // the current interval between polls; 0 before the first poll
 	Latest   LatestPoll    // zero before the first poll
+	Paused   *Pause        // nil if the source is not paused
 }
 
 // Get returns the entry of a source. If the source is not on the schedule, Get returns false.
@@ -41,7 +42,7 @@ func (s *Schedule) Get(ctx context.Context, source string) (Entry, bool, error) 
 func (s *Schedule) read(ctx context.Context, ids []string) (all []Entry, err error) {
 	pipe := s.redis.Pipeline()
 	activations, intervals := pipe.HMGet(ctx, s.key("sources"), ids...), pipe.HMGet(ctx, s.key("interval"), ids...)
-	polled := pipe.HMGet(ctx, s.key("polled"), ids...)
+	polled, paused := pipe.HMGet(ctx, s.key("polled"), ids...), pipe.HMGet(ctx, s.key("paused"), ids...)
 	next := make([]*redis.FloatCmd, len(ids))
 	for i, id := range ids {
 		next[i] = pipe.ZScore(ctx, s.key("due"), id)
@@ -56,7 +57,8 @@ func (s *Schedule) read(ctx context.Context, ids []string) (all []Entry, err err
 		}
 		interval, _ := intervals.Val()[i].(string)
 		latest, _ := polled.Val()[i].(string)
-		e, err := entry(text, next[i].Val(), interval, latest)
+		pause, _ := paused.Val()[i].(string)
+		e, err := entry(text, next[i].Val(), interval, latest, pause)
 		if err != nil {
 			return nil, err
 		}
@@ -65,9 +67,9 @@ func (s *Schedule) read(ctx context.Context, ids []string) (all []Entry, err err
 	return all, nil
 }
 
-// summaries returns four strings for each source in ARGV: the LatestPoll without its last members,
-// matches and course; when the next poll is due; the interval; and "1" if the index has the source and
-// its latest poll. A string is empty if there is no such value.
+// summaries returns five strings for each source in ARGV: the LatestPoll without its last members,
+// matches and course; when the next poll is due; the interval; the Pause; and "1" if the index has the source
+// and its latest poll. A string is empty if there is no such value.
 var summaries = redis.NewScript(indexing + `
 local all = {}
 for _, id in ipairs(ARGV) do
@@ -78,6 +80,7 @@ for _, id in ipairs(ARGV) do
   all[#all+1] = polled
   all[#all+1] = redis.call('zscore', KEYS[2], id) or ''
   all[#all+1] = redis.call('hget', KEYS[3], id) or ''
+  all[#all+1] = redis.call('hget', KEYS[12], id) or ''
   all[#all+1] = indexed and redis.call('zscore', KEYS[9], id) and '1' or ''
 end
 return all`)
@@ -139,22 +142,22 @@ func (s *Schedule) summarize(ctx context.Context, pairs []string, found map[stri
 		return fmt.Errorf("reading the schedule: %w", err)
 	}
 	var missing []string
-	for i, f := range slices.Collect(slices.Chunk(fields, 4)) {
+	for i, f := range slices.Collect(slices.Chunk(fields, 5)) {
 		id := ids[i].(string)
 		next, _ := strconv.ParseFloat(f[1], 64)
-		e, err := entry(activations[id], next, f[2], f[0])
+		e, err := entry(activations[id], next, f[2], f[0], f[3])
 		if err != nil {
 			return err
 		}
 		found[id] = e
-		if f[3] == "" {
+		if f[4] == "" {
 			missing = append(missing, id)
 		}
 	}
 	return s.reindex(ctx, activations, missing)
 }
 
-func entry(activation string, next float64, interval, polled string) (e Entry, err error) {
+func entry(activation string, next float64, interval, polled, paused string) (e Entry, err error) {
 	if err := json.Unmarshal([]byte(activation), &e.Activation); err != nil {
 		return e, fmt.Errorf("reading the schedule: %w", err)
 	}
@@ -165,6 +168,12 @@ func entry(activation string, next float64, interval, polled string) (e Entry, e
 	if polled != "" {
 		if err := json.Unmarshal([]byte(polled), &e.Latest); err != nil {
 			return e, fmt.Errorf("reading the schedule of source %s: %w", e.ID, err)
+		}
+	}
+	if paused != "" {
+		e.Paused = &Pause{}
+		if err := json.Unmarshal([]byte(paused), e.Paused); err != nil {
+			return e, fmt.Errorf("reading the pause of source %s: %w", e.ID, err)
 		}
 	}
 	return e, nil

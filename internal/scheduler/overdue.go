@@ -59,37 +59,40 @@ return all`)
 
 // Overdue returns at most 20 sources that are not polled on time, those with the earliest deadline
 // first. count is the number of all such sources. If one of the first 20 sources is stopped or no
-// longer on the schedule, Overdue does not return it, and removes its deadline. count can include
-// other such sources that are stopped.
-func (s *Schedule) Overdue(ctx context.Context) (entries []Entry, count int, err error) {
+// longer on the schedule, Overdue does not return it, and removes its deadline. If one of them is paused, it is
+// in paused. count can include other such sources that are stopped or paused.
+func (s *Schedule) Overdue(ctx context.Context) (entries, paused []Entry, count int, err error) {
 	found, err := overdue.Run(ctx, s.redis, []string{s.key("deadline")}, overdueShown).StringSlice()
 	if err != nil {
-		return nil, 0, fmt.Errorf("reading which sources are overdue: %w", err)
+		return nil, nil, 0, fmt.Errorf("reading which sources are overdue: %w", err)
 	}
 	last := len(found) - 1
 	if _, err := fmt.Sscan(found[last], &count); err != nil {
-		return nil, 0, fmt.Errorf("reading which sources are overdue: %w", err)
+		return nil, nil, 0, fmt.Errorf("reading which sources are overdue: %w", err)
 	}
 	for _, id := range found[:last] {
 		e, active, err := s.Get(ctx, id)
 		switch {
 		case err != nil:
-			return nil, 0, err
+			return nil, nil, 0, err
 		case !active || e.Latest.Stopped != "":
 			count--
 			if err := s.expectNone(ctx, id); err != nil {
-				return nil, 0, err
+				return nil, nil, 0, err
 			}
+		case e.Paused != nil:
+			count--
+			paused = append(paused, e)
 		default:
 			entries = append(entries, e)
 		}
 	}
-	return entries, count, nil
+	return entries, paused, count, nil
 }
 
-// IsOverdue reports whether no process has polled the source on time. A stopped source is not overdue.
+// IsOverdue reports whether no process has polled the source on time. A stopped or paused source is not overdue.
 func (e *Entry) IsOverdue(now time.Time) bool {
-	return e.Latest.Stopped == "" && now.After(e.polled().Add(e.Interval+overdueAfter))
+	return e.Latest.Stopped == "" && e.Paused == nil && now.After(e.polled().Add(e.Interval+overdueAfter))
 }
 
 // claimFor is the time for which no other process handles a claimed source.

@@ -32,9 +32,10 @@ type LatestPoll struct {
 }
 
 // savePoll saves the result of a poll, unless the source is not on the schedule or the result of a
-// later poll is already saved. A slow poll sets the interval even if it ends after the next poll was
+// later poll is already saved. It does not delay a poll that a job has asked for.
+// A slow poll sets the interval even if it ends after the next poll was
 // due, so that slow sites are polled less often. If the interval in ARGV[4] is empty, the script stops
-// the source, writes match_deactivated to the outbox, and returns "stopped".
+// the source, which may be paused, writes match_deactivated to the outbox, and returns "stopped".
 var savePoll = redis.NewScript(indexing + `
 local had = redis.call('hget', KEYS[5], ARGV[1])
 if redis.call('hexists', KEYS[1], ARGV[1]) == 0 then return '' end
@@ -48,8 +49,11 @@ if ARGV[4] ~= '' then
   local now = t[1] * 1000 + math.floor(t[2] / 1000)
   local due = ARGV[2] + ARGV[4]
   if ARGV[5] == '1' or due < now then due = now + ARGV[4] end
-  redis.call('zadd', KEYS[2], 'xx', string.format('%.0f', math.max(due, tick + ARGV[4])), ARGV[1])
-elseif redis.call('zrem', KEYS[2], ARGV[1]) == 1 then
+  if redis.call('hexists', KEYS[13], ARGV[1]) == 0 then
+    redis.call('zadd', KEYS[2], 'xx', string.format('%.0f', math.max(due, tick + ARGV[4])), ARGV[1])
+  end
+elseif redis.call('zrem', KEYS[2], ARGV[1]) + redis.call('hdel', KEYS[12], ARGV[1]) > 0 then
+  redis.call('hdel', KEYS[13], ARGV[1])
   redis.call('rpush', KEYS[6], ARGV[7])
   return 'stopped'
 elseif had == ARGV[3] then -- repeated

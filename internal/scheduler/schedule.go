@@ -34,6 +34,8 @@ import (
 //	mw:{schedule}:reply:…   the reply of a script, for 30 seconds, in case the script is sent again
 //	mw:{schedule}:deadline  sorted set of source IDs by the time by which the next poll must end, Unix milliseconds
 //	mw:{schedule}:overdue:… mark that a process handles an overdue source, for 30 seconds
+//	mw:{schedule}:paused    hash of the pauses of the paused sources, each a [Pause] (JSON), by source ID
+//	mw:{schedule}:asked     hash of the TIDs of the jobs that ask for the next polls of sources, by source ID
 //
 // The keys order, matches and shown are an index. Earlier versions of matchwire do not update it, so
 // [Schedule.List] adds what is missing.
@@ -65,7 +67,8 @@ func (s *Schedule) key(what string) string { return s.prefix + "{schedule}:" + w
 
 func (s *Schedule) keys() []string {
 	return []string{s.key("sources"), s.key("due"), s.key("interval"), s.key("tick"), s.key("polled"),
-		s.outbox.Key(outboxName), s.key("configs"), s.key("beat"), s.key("order"), s.key("matches"), s.key("shown")}
+		s.outbox.Key(outboxName), s.key("configs"), s.key("beat"), s.key("order"), s.key("matches"), s.key("shown"),
+		s.key("paused"), s.key("asked"), s.key("deadline")}
 }
 
 // keepReply is how long the reply of a script is stored. It is longer than the time for which
@@ -101,15 +104,18 @@ const (
 var ErrActiveWithOtherSettings = errors.New("the source is active with other settings: deactivate it first")
 
 // activate adds a source, unless it is already active. It returns the activation that is in effect
-// afterwards.
+// afterwards. If the config changes a paused source, the source stays paused, so no poll is due.
 var activate = redis.NewScript(superseded + indexing + `
 local had = redis.call('hget', KEYS[1], ARGV[1])
 local polled = redis.call('hget', KEYS[5], ARGV[1])
 if had and not (polled and cjson.decode(polled).stopped) then return had end
 redis.call('hset', KEYS[1], ARGV[1], ARGV[3])
 for i = 3, 5 do redis.call('hdel', KEYS[i], ARGV[1]) end
-local t = redis.call('time')
-redis.call('zadd', KEYS[2], t[1] * 1000 + math.floor(t[2] / 1000) + ARGV[4], ARGV[1])
+if not had and ARGV[2] == '0' then redis.call('hdel', KEYS[12], ARGV[1]) end
+if redis.call('hexists', KEYS[12], ARGV[1]) == 0 then
+  local t = redis.call('time')
+  redis.call('zadd', KEYS[2], t[1] * 1000 + math.floor(t[2] / 1000) + ARGV[4], ARGV[1])
+end
 place(ARGV[1], ARGV[5])
 show(ARGV[1], ARGV[6])
 redis.call('rpush', KEYS[6], ARGV[7])
@@ -149,18 +155,21 @@ func (s *Schedule) Activate(ctx context.Context, a Activation) (current Activati
 	return current, fresh, nil
 }
 
-// deactivate removes a source and returns its ID. It returns "" if it removed nothing. It stores a
-// marker that makes a repeated call return the ID, although the source is already gone.
+// deactivate removes a source and returns its ID. It returns "" if it removed nothing. If ARGV[5] is "1", a pause
+// of the source stays for its next activation. The script stores a marker that makes a repeated call return the
+// ID, although the source is already gone.
 var deactivate = redis.NewScript(`
-if redis.call('exists', KEYS[12]) == 1 then return ARGV[1] end` + superseded + indexing + `
+if redis.call('exists', KEYS[15]) == 1 then return ARGV[1] end` + superseded + indexing + `
 local had = redis.call('hget', KEYS[1], ARGV[1])
 if not had or ARGV[3] ~= '' and cjson.decode(had).event ~= ARGV[3] then return '' end
 redis.call('hdel', KEYS[1], ARGV[1])
 redis.call('zrem', KEYS[2], ARGV[1])
 for i = 3, 5 do redis.call('hdel', KEYS[i], ARGV[1]) end
+redis.call('hdel', KEYS[13], ARGV[1])
+if ARGV[5] ~= '1' then redis.call('hdel', KEYS[12], ARGV[1]) end
 unlist(ARGV[1])
-redis.call('rpush', KEYS[6], ARGV[5])
-redis.call('set', KEYS[12], '1', 'px', ARGV[4])
+redis.call('rpush', KEYS[6], ARGV[6])
+redis.call('set', KEYS[15], '1', 'px', ARGV[4])
 return ARGV[1]`)
 
 // Deactivate removes a source and emits match_deactivated under the TID of ctx. If no source has
@@ -170,14 +179,16 @@ func (s *Schedule) Deactivate(ctx context.Context, id, reason string) (bool, err
 	if err != nil || !ok {
 		return false, err
 	}
-	return s.deactivate(ctx, entry, reason, 0)
+	return s.deactivate(ctx, entry, reason, 0, false)
 }
 
 // deactivate removes a source at the request of the config with the given generation, if entry
 // contains the current activation. With generation 0, it removes the source even if entry is
-// outdated. If a newer generation is in force, the error wraps ErrSuperseded. If it removes no
-// source, it returns false.
-func (s *Schedule) deactivate(ctx context.Context, entry Entry, reason string, generation int64) (bool, error) {
+// outdated. If keepPause is set, the source stays paused when it is activated again. If a newer generation
+// is in force, the error wraps ErrSuperseded. If it removes no source, it returns false.
+func (s *Schedule) deactivate(
+	ctx context.Context, entry Entry, reason string, generation int64, keepPause bool,
+) (bool, error) {
 	e, err := entry.event(event.MatchDeactivated, reason, event.TIDFrom(ctx))
 	if err != nil {
 		return false, err
@@ -187,7 +198,8 @@ func (s *Schedule) deactivate(ctx context.Context, entry Entry, reason string, g
 		expected = entry.Event
 	}
 	wrote := func(was string) bool { return was != "" }
-	was, err := s.writeEvent(ctx, deactivate, e, wrote, entry.ID, generation, expected, keepReply.Milliseconds())
+	was, err := s.writeEvent(
+		ctx, deactivate, e, wrote, entry.ID, generation, expected, keepReply.Milliseconds(), keepPause)
 	if err != nil {
 		return false, fmt.Errorf("deactivating source %s: %w", entry.ID, err)
 	}
@@ -237,10 +249,11 @@ func (s *Schedule) writeEvent(
 }
 
 // begin returns the latest tick of a source, or -1 if the activation is not current or the source is
-// stopped.
+// stopped or paused.
 var begin = redis.NewScript(`
 local had, polled = redis.call('hget', KEYS[1], ARGV[1]), redis.call('hget', KEYS[5], ARGV[1])
 if not had or cjson.decode(had).event ~= ARGV[2] or polled and cjson.decode(polled).stopped then return -1 end
+if redis.call('hexists', KEYS[12], ARGV[1]) == 1 then return -1 end
 local tick = redis.call('hget', KEYS[4], ARGV[1])
 if tick then return tonumber(tick) end
 local t = redis.call('time')
@@ -254,7 +267,7 @@ return now`)
 // Begin does not change when polls are due, and returns the latest tick.
 //
 // activation is the ID of a match_activated event. If this event does not belong to the current
-// activation, or if the source is stopped, current is false.
+// activation, or if the source is stopped or paused, current is false.
 func (s *Schedule) Begin(
 	ctx context.Context, source, activation string, next time.Duration,
 ) (tick time.Time, current bool, err error) {
@@ -275,15 +288,17 @@ type DuePoll struct {
 	Activation Activation
 	Due        time.Time     // time at which the poll is due, by Redis's clock
 	Left       time.Duration // time until the next poll of the source is due
+	Asked      event.TID     // TID of the job that asked for the poll; zero if the interval has passed
 }
 
-// popDue returns the time until the next poll, "" if there is none, and three strings for each due
-// poll: the activation, the time at which the poll is due, and the time until the next poll of the
-// source. Times are in milliseconds. popDue skips missed polls: if a source is behind by an interval
+// popDue returns the time until the next poll, "" if there is none, and four strings for each due
+// poll: the activation, the time at which the poll is due, the time until the next poll of the
+// source, and the TID of the job that asked for the poll, or "". Times are in milliseconds.
+// popDue skips missed polls: if a source is behind by an interval
 // or more, only one poll is due. So polls do not accumulate during an outage. The script stores its
 // reply, because a repeated call does not find the polls again.
 var popDue = redis.NewScript(`
-local reply = redis.call('get', KEYS[12])
+local reply = redis.call('get', KEYS[15])
 if reply then return cjson.decode(reply) end
 local t = redis.call('time')
 local now = t[1] * 1000 + math.floor(t[2] / 1000)
@@ -292,7 +307,7 @@ local out = {''}
 for i = 1, #ids, 2 do
   local id, due = ids[i], tonumber(ids[i+1])
   local source = redis.call('hget', KEYS[1], id)
-  if source then
+  if source and redis.call('hexists', KEYS[12], id) == 0 then
     local every = tonumber(redis.call('hget', KEYS[3], id) or ARGV[2])
     if due + every <= now then due = now end
     redis.call('zadd', KEYS[2], due + every, id)
@@ -300,13 +315,15 @@ for i = 1, #ids, 2 do
     out[#out+1] = source
     out[#out+1] = string.format('%.0f', due)
     out[#out+1] = string.format('%.0f', due + every - now)
+    out[#out+1] = redis.call('hget', KEYS[13], id) or ''
+    redis.call('hdel', KEYS[13], id)
   else
     redis.call('zrem', KEYS[2], id)
   end
 end
 local first = redis.call('zrange', KEYS[2], 0, 0, 'withscores')
 if first[2] then out[1] = string.format('%.0f', first[2] - now) end
-if #out > 1 then redis.call('set', KEYS[12], cjson.encode(out), 'px', ARGV[3]) end
+if #out > 1 then redis.call('set', KEYS[15], cjson.encode(out), 'px', ARGV[3]) end
 return out`)
 
 // A PopID identifies one [Schedule.Pop], so that a Pop without a reply can be repeated. Each
@@ -331,12 +348,17 @@ func (s *Schedule) Pop(ctx context.Context, n int, pop *PopID) (polls []DuePoll,
 	if found[0] != "" {
 		wait = milliseconds(found[0])
 	}
-	for rest := found[1:]; len(rest) >= 3; rest = rest[3:] {
+	for rest := found[1:]; len(rest) >= 4; rest = rest[4:] {
 		var p DuePoll
 		if err := json.Unmarshal([]byte(rest[0]), &p.Activation); err != nil {
 			return polls, wait, fmt.Errorf("reading the schedule: %w", err)
 		}
 		p.Due, p.Left = time.UnixMilli(milliseconds(rest[1]).Milliseconds()).UTC(), milliseconds(rest[2])
+		if rest[3] != "" {
+			if p.Asked, err = event.ParseTID(rest[3]); err != nil {
+				return polls, wait, fmt.Errorf("reading the schedule: %w", err)
+			}
+		}
 		polls = append(polls, p)
 	}
 	return polls, wait, nil

@@ -1,7 +1,7 @@
 // Package scheduler decides when pages are polled. A [Scheduler] is a consumer: when it receives a
 // match_activated event, it immediately publishes the first task to poll the page, under the TID of
 // the event. It publishes the later tasks when they are due. Each later task has a new TID, and its
-// cause is the match_activated event.
+// cause is the match_activated event. If an operator asks for a poll, its task has the TID of the request.
 //
 // Any number of schedulers can share one [Schedule] in Redis. The first scheduler that reads a due
 // poll publishes its task. The interval between polls depends on the match:
@@ -90,8 +90,8 @@ func (s *Scheduler) handleActivation(ctx context.Context, e event.Event) error {
 		return consumers.RedisError(err)
 	}
 	if !current {
-		trace.From(ctx).SetOutcome("outdated")
-		s.Log.Info("activation is outdated", "tid", e.TID, "source", source.ID)
+		trace.From(ctx).SetOutcome("outdated, or the source is paused")
+		s.Log.Info("activation is outdated, or its source is paused", "tid", e.TID, "source", source.ID)
 		return nil
 	}
 	s.Log.Info("source scheduled", "tid", e.TID, "source", source.ID, "url", source.URL, "match", source.Match)
@@ -148,16 +148,31 @@ func (s *Scheduler) publishDue(ctx context.Context, pop *PopID) (time.Duration, 
 	if len(polls) == 0 {
 		return wait, err
 	}
+	// No other Pop returns these polls, so publish their tasks even if ctx has ended.
+	bounded, cancel := context.WithTimeout(context.WithoutCancel(ctx), publishTimeout)
+	defer cancel()
+	failed := []error{err}
 	var tasks []task
 	for _, due := range polls {
 		a := due.Activation
 		p := poll.Poll{Source: a.Source, Due: due.Due, Activated: a.TID}
-		tasks = append(tasks, task{p, event.NewTID(), a.Event, due.Left})
+		if due.Asked.IsZero() {
+			tasks = append(tasks, task{p, event.NewTID(), a.Event, due.Left})
+			continue
+		}
+		p.Asked = true
+		failed = append(failed, s.publishAsked(bounded, task{p, due.Asked, a.Event, max(due.Left, firstPoll)}))
 	}
-	// No other Pop returns these polls, so publish their tasks even if ctx has ended.
-	bounded, cancel := context.WithTimeout(context.WithoutCancel(ctx), publishTimeout)
-	defer cancel()
-	return wait, errors.Join(err, s.publishTasks(bounded, tasks...))
+	return wait, errors.Join(append(failed, s.publishTasks(bounded, tasks...))...)
+}
+
+// publishAsked publishes the task of a poll that a job has asked for. The trace of the job has the task.
+func (s *Scheduler) publishAsked(ctx context.Context, t task) error {
+	ctx, step := s.Trace.Start(event.WithTID(ctx, t.tid), trace.Span{
+		Op: trace.Start, Role: "scheduler", Name: "poll " + t.poll.Source.ID, Match: t.poll.Source.Match,
+	})
+	defer step.End()
+	return s.publishTasks(ctx, t)
 }
 
 // A task holds what publishTasks needs to publish the task of a poll.
@@ -170,6 +185,9 @@ type task struct {
 
 // publishTasks publishes tasks and waits until the broker has confirmed them.
 func (s *Scheduler) publishTasks(ctx context.Context, tasks ...task) error {
+	if len(tasks) == 0 {
+		return nil
+	}
 	msgs := make([]broker.Message, len(tasks))
 	for i, t := range tasks {
 		published, err := t.poll.Task(t.tid, t.cause, time.Now(), t.left)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"slices"
 	"sync"
 	"time"
 
@@ -60,9 +61,9 @@ func (w *Watch) Health(context.Context) []health.Issue {
 }
 
 // look looks for sources that no process polls. If Ingester is set, look marks the matches of each
-// source that it can claim as stale.
+// source that it can claim as stale, also those of paused sources.
 func (w *Watch) look(ctx context.Context) error {
-	entries, count, err := w.Schedule.Overdue(ctx)
+	entries, paused, count, err := w.Schedule.Overdue(ctx)
 	if err != nil {
 		return err
 	}
@@ -70,13 +71,19 @@ func (w *Watch) look(ctx context.Context) error {
 	if w.Ingester == nil {
 		return nil
 	}
-	for _, e := range entries {
+	for _, e := range slices.Concat(entries, paused) {
 		claimed, err := w.Schedule.ClaimOverdue(ctx, e.ID)
 		if err != nil {
 			return err
 		}
-		if claimed {
-			if err := w.markStale(ctx, e); err != nil {
+		if !claimed {
+			continue
+		}
+		if err := w.markStale(ctx, e); err != nil {
+			return err
+		}
+		if e.Paused != nil {
+			if err := w.Schedule.expectNoneWhilePaused(ctx, e.ID); err != nil {
 				return err
 			}
 		}
@@ -114,9 +121,17 @@ func (w *Watch) markStale(ctx context.Context, e Entry) error {
 			ids = append(ids, m.ID)
 		}
 	}
-	events, err := w.Ingester.MarkUnpolled(event.WithTID(ctx, event.NewTID()), e.Source, ids, e.Event, e.polled())
+	job, since := event.NewTID(), e.polled().UTC().Format(time.TimeOnly)
+	message := "no process polls a source: its matches are stale"
+	reason := "no process has read the page since " + since + " UTC"
+	if e.Paused != nil {
+		job = e.Paused.TID
+		message = "a source is paused: its matches are stale"
+		reason = "the source is paused: the page was last read at " + since + " UTC"
+	}
+	events, err := w.Ingester.MarkUnpolled(event.WithTID(ctx, job), e.Source, ids, e.Event, reason)
 	if len(events) > 0 {
-		w.Log.Warn("no process polls a source: its matches are stale", "source", e.ID, "matches", len(events))
+		w.Log.Warn(message, "tid", job, "source", e.ID, "matches", len(events))
 	}
 	if err != nil {
 		return fmt.Errorf("marking the matches of source %s as stale: %w", e.ID, err)

@@ -18,6 +18,8 @@ type Poll struct {
 	// Activated is the TID of the job that activated the source. If the schedule caused the poll,
 	// its task has a different TID.
 	Activated event.TID `json:"activated,omitzero"`
+	// Asked is true if an operator has asked for the poll. The TID of the task is then that of the request.
+	Asked bool `json:"asked,omitempty"`
 }
 
 // A Result is the result of a poll. The scheduler uses it to decide when the next poll is due.
@@ -57,9 +59,9 @@ func (m *Measured) add(other Measured) {
 	m.Events = append(m.Events, other.Events...)
 }
 
-// ByClock reports whether the schedule caused the poll, rather than the activation of the source. tid
-// is the TID of the poll's task.
-func (p Poll) ByClock(tid event.TID) bool { return tid != p.Activated }
+// ByClock reports whether the schedule caused the poll, rather than the activation of the source or an operator.
+// tid is the TID of the poll's task.
+func (p Poll) ByClock(tid event.TID) bool { return tid != p.Activated && !p.Asked }
 
 // Task returns the task for the poll, created at the given time. The same poll always has the same
 // task ID. tid is the TID of the job that the task belongs to. cause is the ID of the event that

@@ -12,17 +12,16 @@ import (
 
 // MarkUnpolled marks the matches of a source as stale because no process polls its page. matches are
 // the IDs of the matches that the page shows. cause is the ID of the event that activated the
-// source. since is the time of the latest poll, or of the activation if there was no poll. A match
+// source. Readers of the live page see the reason. A match
 // that another source shows, or that is over, stays unchanged. The next usable page makes the
 // matches fresh again. MarkUnpolled saves the events in the outbox and returns them.
 func (in *Ingester) MarkUnpolled(
-	ctx context.Context, source event.Source, matches []string, cause string, since time.Time,
+	ctx context.Context, source event.Source, matches []string, cause, reason string,
 ) ([]event.Event, error) {
 	from := reconcile.Provenance{
 		TID: event.TIDFrom(ctx), CausationID: cause, Site: "/parser/" + source.Profile, Tracker: "unpolled",
 		At: time.Now().UTC(), Evidence: event.Evidence{URL: page.Redacted(source.URL)}, Aliases: in.Aliases,
 	}
-	reason := "no process has read the page since " + since.UTC().Format(time.TimeOnly) + " UTC"
 	var all []event.Event
 	var failed []error
 	for _, match := range matches {
