@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/matchwire/matchwire/broker"
+	"github.com/matchwire/matchwire/consumers"
 	"github.com/matchwire/matchwire/event"
 	"github.com/matchwire/matchwire/fanout"
 	"github.com/matchwire/matchwire/internal/deadletters"
@@ -30,6 +31,8 @@ type pipelineSite struct {
 	*site
 	fixed atomic.Bool // until it is set, picky dead-letters each event
 	down  atomic.Bool // while it is set, the API fails
+
+	schedule *scheduler.Schedule
 }
 
 // newPipelineSite starts a site whose API accepts a token with all scopes, unless token is "". Other machines can
@@ -47,14 +50,29 @@ func newPipelineSite(t *testing.T, token string, remote bool) *pipelineSite {
 		t.Fatal(err)
 	}
 	o := &pipelineSite{}
+	phone := broker.Subscription{Queue: "consumer.notify.phone", Patterns: []string{"*.*.goal"}}
 	picky := broker.Subscription{Queue: "consumer.picky", Patterns: []string{"*.*.goal"}}
 	registry := instances.New(servers.Redis, "mw:", "")
 	schedule := scheduler.NewSchedule(servers.Redis, "mw:", nil)
-	plan := overview.New([]broker.Subscription{picky, {Queue: "task.parser.page.poll", Exchange: broker.Tasks,
+	o.schedule = schedule
+	plan := overview.New([]broker.Subscription{picky, phone, {Queue: "task.parser.page.poll", Exchange: broker.Tasks,
 		Patterns: []string{"parser.page.poll"}}}, func(queue string) string {
-		return map[string]string{"consumer.picky": "picky", "task.parser.page.poll": "parser"}[queue]
+		if queue == "task.parser.page.poll" {
+			return "parser"
+		}
+		return strings.TrimPrefix(queue, "consumer.")
 	})
+	plan.Consumers[1].Tests = true
+	tests := 0
 	api := &httpapi.API{
+		Tests: map[string]func(context.Context) (consumers.TestResult, error){
+			"notify.phone": func(context.Context) (consumers.TestResult, error) {
+				if tests++; tests == 1 {
+					return consumers.TestResult{Text: "[Test] Goal <b>", Recipients: 1, Accepted: 1}, nil
+				}
+				return consumers.TestResult{Recipients: 1, Reason: "ntfy https://ntfy.sh: answered 403 Forbidden"}, nil
+			},
+		},
 		Schedule: schedule, Instances: registry, Publisher: servers.Broker, Log: log,
 		Guard: &guard.Guard{Local: !remote, Tokens: tokens, Sessions: guard.NewSessions("", "")},
 		Dead:  deadletters.OnBroker{Broker: servers.Broker, Consumers: []string{"picky"}},
@@ -189,6 +207,65 @@ func TestOperator(t *testing.T) {
 	}
 }
 
+// press clicks the first button in the elements that a selector selects.
+func (p page) press(selector, text string) {
+	p.Helper()
+	p.until(fmt.Sprintf(`(() => { const b = [...document.querySelectorAll(%q)].find((b) => b.textContent.trim() === %q);
+		b?.click(); return !!b; })()`, selector+" button", text), "true")
+}
+
+// An operator pauses, resumes and polls a source of the config, and sends a test through a channel. The page shows the
+// results.
+func TestOperateSourcesAndChannels(t *testing.T) {
+	t.Parallel()
+	s := newPipelineSite(t, testenv.Secret, false)
+	p := s.open("pipeline")
+	p.shows(".sources", "from the config")
+	if got := p.text(".source button, .consumer button"); got != "" {
+		t.Errorf("without a login, the page offers %q, want nothing", got)
+	}
+	p.click("Log in")
+	p.login(testenv.Secret)
+	const channel = "[data-queue='consumer.notify.phone']"
+	p.press(".source:last-child", "Pause")
+	p.shows("#result", "https://site.example/<img src=x>/config is paused. Its matches become stale in two minutes.")
+	p.shows(".source.paused", "paused for", "/config", "Resume")
+	for _, colour := range []string{"light", "dark"} {
+		p.media("prefers-color-scheme", colour)
+		for _, width := range []int{360, 1280} {
+			p.resize(width, 1000)
+			view := fmt.Sprint("pipeline paused ", colour, " ", width)
+			p.axe(view)
+			p.until(`document.documentElement.scrollWidth <= innerWidth`, "true")
+			p.shot(strings.ReplaceAll(view, " ", "-"))
+		}
+	}
+	e, _, err := s.schedule.Get(t.Context(), "id-config")
+	if err != nil || e.Paused == nil {
+		t.Errorf("entry %+v, error %v; want it paused", e, err)
+	}
+	p.press(".source.paused", "Resume")
+	p.shows("#result", "/config is polled again.")
+	p.until(`document.querySelector(".source.paused")`, "null")
+	if _, _, err := s.schedule.Pop(t.Context(), 8, new(scheduler.PopID)); err != nil {
+		t.Fatal(err)
+	}
+	p.press(".source:last-child", "Poll now")
+	p.shows("#result", "the source was polled less than 5s ago: try again in")
+	p.press(".source:first-child", "Poll now")
+	p.shows("#result", "/api is polled now.")
+	polls, _, err := s.schedule.Pop(t.Context(), 8, new(scheduler.PopID))
+	if err != nil || len(polls) != 1 || polls[0].Activation.ID != "id-api" || polls[0].Asked.IsZero() {
+		t.Errorf("due polls %+v, error %v; want one of id-api that a job has asked for", polls, err)
+	}
+
+	p.press(channel, "Send a test")
+	p.shows("#result", "notify.phone: test accepted for 1 of 1 recipient. “[Test] Goal <b>”")
+	p.press(channel, "Send a test")
+	p.shows("#result", "notify.phone: test accepted for 0 of 1 recipient.",
+		"Refused: ntfy https://ntfy.sh: answered 403 Forbidden")
+}
+
 // If the session of an operator has ended, an action fails with a text that says so, and the page offers to log in.
 func TestEndedSession(t *testing.T) {
 	t.Parallel()
@@ -260,12 +337,37 @@ func TestPipelineIsAccessible(t *testing.T) {
 	}
 }
 
+// The page of the pipeline has the language of the URL.
+func TestLanguagesOfPipeline(t *testing.T) {
+	t.Parallel()
+	s := newPipelineSite(t, testenv.Secret, false)
+	for code, want := range map[string][]string{
+		"de": {"Quellen", "aus der Konfiguration", "2 Dead Letters", "40 verarbeitet", "Pausieren", "Jetzt abfragen"},
+		"es": {"Fuentes", "de la configuración", "2 mensajes fallidos", "40 procesados", "Pausar", "Consultar ahora"},
+		"fr": {"Sources", "de la configuration", "2 messages en échec", "40 traités", "Mettre en pause", "Relever maintenant"},
+	} {
+		p := s.open("pipeline?lang=" + code)
+		p.shows("main", want[:4]...)
+		p.run(`document.querySelector("header.top button").click(); return "";`)
+		p.login(testenv.Secret)
+		p.shows("main", want...)
+		p.until(`document.documentElement.lang`, code)
+		for _, width := range []int{360, 1280} {
+			p.resize(width, 1000)
+			p.axe(fmt.Sprint("pipeline ", code, " ", width))
+			p.until(`document.documentElement.scrollWidth <= innerWidth`, "true")
+			p.shot(fmt.Sprintf("pipeline-%s-%d", code, width))
+		}
+	}
+}
+
 // The history covers the last hour. A chart has at most one point for each column, and a series without values in this
 // hour has no chart.
 func TestPipelineHistory(t *testing.T) {
 	t.Parallel()
 	p := newSite(t).open("icon.svg")
-	got := p.run(`const { record, Spark } = await import("/pipeline/history.js");
+	got := p.run(`await (await import("/pipeline/words.js")).load();
+		const { record, Spark } = await import("/pipeline/history.js");
 		const { html, render } = await import("/dist/preact.js");
 		const at = Date.parse("2026-01-01T00:00:00Z"), place = document.createElement("div");
 		for (let n = 0; n <= 2400; n++) record({

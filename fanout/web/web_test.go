@@ -145,11 +145,11 @@ type names struct {
 	Statuses map[string]string `yaml:"statuses" json:"statuses"`
 }
 
-// The page and the notifications have the same names in each language, and each language has all texts of the page.
+// The page and the notifications have the same names in each language, and each language has all texts of the pages.
 func TestNames(t *testing.T) {
 	key := regexp.MustCompile(`"([\w.]+)": (?:"|\{ )`)
-	keys := func(code string) map[string]bool {
-		text, err := os.ReadFile("files/words/" + code + ".js")
+	keys := func(file string) map[string]bool {
+		text, err := os.ReadFile("files/words/" + file)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -162,12 +162,13 @@ func TestNames(t *testing.T) {
 		}
 		return all
 	}
-	english := keys("en")
 	for _, code := range []string{"en", "de", "es", "fr"} {
-		own := keys(code)
-		for k := range english {
-			if !own[k] {
-				t.Errorf("words/%s.js lacks the text %q", code, k)
+		for _, page := range []string{".js", ".pipeline.js"} {
+			own := keys(code + page)
+			for k := range keys("en" + page) {
+				if !own[k] {
+					t.Errorf("words/%s%s lacks the text %q", code, page, k)
+				}
 			}
 		}
 		source := "consumers/notify/languages/" + code + ".yaml"

@@ -2,8 +2,9 @@
 import { html, useEffect, useState } from "../dist/preact.js";
 import { call } from "./api.js";
 import { Dialog, Sure } from "./dialog.js";
-import { dayText, plural } from "./format.js";
+import { count, dayText } from "./format.js";
 import { mayChange, open as login, session } from "./session.js";
+import { t } from "./words.js";
 
 // Dead lists the dead letters of a queue. changed is called after an action, with its result.
 export function Dead({ queue, close, changed }) {
@@ -14,26 +15,26 @@ export function Dead({ queue, close, changed }) {
   const act = async (method, path, what) => {
     try {
       const result = await call(method, ["dead", queue, ...path]);
-      changed(`${result?.moved != null ? plural(result.moved, "dead letter") : "Dead letter"} ${what}.`);
+      changed(result?.moved != null ? t(what, { n: result.moved }) : t(what + "One"));
     } catch (reason) {
       changed(reason.message);
     }
     await load();
   };
-  const replay = (...id) => act("POST", [...id, "replay"], "moved back to the queue");
-  const remove = (...id) => act("DELETE", id, "deleted");
-  return html`<${Dialog} title=${`Dead letters of ${queue}`} close=${close}>
+  const replay = (...id) => act("POST", [...id, "replay"], "dead.moved");
+  const remove = (...id) => act("DELETE", id, "dead.deleted");
+  return html`<${Dialog} title=${t("dead.of", { queue })} close=${close}>
     ${error && html`<p class="note warn" role="alert">${error}</p>`}
-    ${list && html`<p class="note" role="status">${total ? plural(total, "dead letter") + (total > list.length ? `; these are the oldest ${list.length}` : "") : "No dead letters."}</p>`}
-    ${list?.length > 0 && (mayChange() ? html`<p class="actions"><${Sure} text="Replay all" act=${() => replay()} /><${Sure} text="Delete all" act=${() => remove()} /></p>`
-      : html`<p class="note">To replay or delete them, ${session.value.login ? html`<button type="button" class="plain" onClick=${() => { login.value = true; }}>log in</button>` : "start matchwire with an API token"}.</p>`)}
+    ${list && html`<p class="note" role="status">${!total ? t("dead.none") : total > list.length ? t("dead.oldest", { letters: count(total, "dead"), n: list.length }) : count(total, "dead")}</p>`}
+    ${list?.length > 0 && (mayChange() ? html`<p class="actions"><${Sure} text=${t("replayAll")} act=${() => replay()} /><${Sure} text=${t("deleteAll")} act=${() => remove()} /></p>`
+      : html`<p class="note">${session.value.login ? html`${t("dead.login")} <button type="button" class="plain" onClick=${() => { login.value = true; }}>${t("logIn")}</button>` : t("dead.noToken")}</p>`)}
     <ul class="letters">${list?.map((l) => html`<li key=${l.id}>
-      <p class="bar"><strong>${l.key}</strong> <span class="small">${dayText(l.first_seen)}, ${plural(l.attempts, "attempt")}</span></p>
+      <p class="bar"><strong>${l.key}</strong> <span class="small">${dayText(l.first_seen)}, ${count(l.attempts, "attempts")}</span></p>
       <p class="reason">${l.reason}</p>
-      <details><summary>Message <span class="small">${l.id}</span></summary><pre tabindex="0">${JSON.stringify(l.message, null, 2)}</pre></details>
-      ${l.tid && html`<p class="small">TID <code>${l.tid}</code>: “matchwire trace ${l.tid}” shows its job.</p>`}
-      ${mayChange() && html`<p class="actions"><button type="button" aria-label=${`Replay ${l.key}`} onClick=${() => replay(l.id)}>Replay</button>
-        <${Sure} text="Delete" label=${`Delete ${l.key}`} act=${() => remove(l.id)} /></p>`}
+      <details><summary>${t("message")} <span class="small">${l.id}</span></summary><pre tabindex="0">${JSON.stringify(l.message, null, 2)}</pre></details>
+      ${l.tid && html`<p class="small">TID <code>${l.tid}</code>: ${t("trace", { tid: l.tid })}</p>`}
+      ${mayChange() && html`<p class="actions"><button type="button" aria-label=${t("of", { action: t("replay"), what: l.key })} onClick=${() => replay(l.id)}>${t("replay")}</button>
+        <${Sure} text=${t("delete")} label=${t("of", { action: t("delete"), what: l.key })} act=${() => remove(l.id)} /></p>`}
     </li>`)}</ul>
   </${Dialog}>`;
 }

@@ -1,5 +1,6 @@
 // The history of the last hour. The page keeps it, so it begins when the page is opened.
 import { html } from "../dist/preact.js";
+import { t } from "./words.js";
 
 const span = 3600e3; // of the history, in milliseconds
 const all = new Map(); // samples by name of the series, each [time, value], oldest first
@@ -39,7 +40,7 @@ export function Spark({ series, what }) {
   const y = (value) => (height - 2 - (most ? value / most : 0) * (height - 4)).toFixed(1);
   const line = [...columns].map(([x, value], n) => `${n ? "L" : "M"}${x} ${y(value)}`).join("");
   const minutes = Math.max(1, Math.round((last - first) / 60e3));
-  const text = `${what} in the last ${minutes === 1 ? "minute" : minutes + " minutes"}: now ${samples.at(-1)[1]}, at most ${most}`;
+  const text = t("chart", { what, n: minutes, now: samples.at(-1)[1], most });
   return html`<svg class=${"spark" + (most ? "" : " flat")} viewBox=${`0 0 ${width} ${height}`} preserveAspectRatio="none" role="img" aria-label=${text}>
     <title>${text}</title><path class="area" d=${`${line}V${height}H0Z`} /><path class="line" d=${line} /></svg>`;
 }

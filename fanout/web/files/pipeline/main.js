@@ -7,6 +7,7 @@ import { record } from "./history.js";
 import { Account, load as loadSession, Login, open as login, session } from "./session.js";
 import { Sources } from "./sources.js";
 import { Exchange, Parser } from "./stages.js";
+import { load as loadWords, t } from "./words.js";
 
 const interval = 3000; // between two reads, in milliseconds
 
@@ -22,7 +23,7 @@ async function read() {
     state.value = { o, error: "", refused: false };
   } catch (error) {
     const refused = error instanceof Refused;
-    const text = error instanceof TypeError || error.name === "TimeoutError" ? "The server does not answer." : error.message;
+    const text = error instanceof TypeError || error.name === "TimeoutError" ? t("noAnswer") : error.message;
     state.value = { o: refused ? null : state.peek().o, error: text, refused };
   }
 }
@@ -46,40 +47,42 @@ function changed(text) {
 function Status() {
   const { o, error } = state.value;
   const name = error ? "waiting" : o ? "live" : "connecting";
-  return html`<p id="state" class="state" data-state=${name}>${error ? "Not connected" : o ? "Live" : "Connecting…"}</p>`;
+  return html`<p id="state" class="state" data-state=${name}>${t("state." + name)}</p>`;
 }
 
 function Pipeline({ o }) {
   return html`<div class="flow">
     <${Sources} o=${o} changed=${changed} />
     <${Parser} o=${o} />
-    <div class="exchanges">${o.exchanges.map((e) => html`<${Exchange} key=${e.name} o=${o} exchange=${e} dead=${(queue) => { dead.value = queue; }} />`)}</div>
+    <div class="exchanges">${o.exchanges.map((e) => html`<${Exchange} key=${e.name} o=${o} exchange=${e} dead=${(queue) => { dead.value = queue; }} changed=${changed} />`)}</div>
   </div>`;
 }
 
 function App() {
   const { o, error, refused } = state.value;
   return html`
-    <a class="skip" href="#main" onClick=${(e) => { e.preventDefault(); document.getElementById("main").focus(); }}>Skip to the pipeline</a>
-    <header class="top"><h1><a href="."><img src="icon.svg" alt="" width="26" height="26" /> matchwire <span>pipeline</span></a></h1>
+    <a class="skip" href="#main" onClick=${(e) => { e.preventDefault(); document.getElementById("main").focus(); }}>${t("skip")}</a>
+    <header class="top"><h1><a href="."><img src="icon.svg" alt="" width="26" height="26" /> matchwire <span>${t("page")}</span></a></h1>
       <div class="tools"><${Status} /><${Account} done=${changed} /></div></header>
     <div class="notices">
-      ${error && !refused && html`<p id="offline" class="notice off">${error}${o ? ` The page shows the state at ${timeText(o.at)}.` : ""}</p>`}
+      ${error && !refused && html`<p id="offline" class="notice off">${error}${o ? " " + t("stateAt", { time: timeText(o.at) }) : ""}</p>`}
       ${o?.problems.map((p) => html`<p key=${p} class="notice off">${p[0].toUpperCase() + p.slice(1)}.</p>`)}
-      ${o?.partial && html`<p class="notice partial">Some lists are not complete.</p>`}
+      ${o?.partial && html`<p class="notice partial">${t("partial")}</p>`}
     </div>
-    <main id="main" tabindex="-1" class=${o && error ? "offline" : ""}>${o ? html`<${Pipeline} o=${o} />` : refused ? html`<${Refusal} text=${error} />` : !error && html`<p class="empty">Reading the pipeline…</p>`}</main>
+    <main id="main" tabindex="-1" class=${o && error ? "offline" : ""}>${o ? html`<${Pipeline} o=${o} />` : refused ? html`<${Refusal} text=${error} />` : !error && html`<p class="empty">${t("reading")}</p>`}</main>
     <div id="result" role="status" aria-live="polite" aria-atomic="true" class=${result.value.text ? "toast" : ""}>${result.value.text && html`<span key=${result.value.n}>${result.value.text}</span>
-      <button type="button" class="plain" onClick=${() => { result.value = { ...result.peek(), text: "" }; }}>Got it</button>`}</div>
+      <button type="button" class="plain" onClick=${() => { result.value = { ...result.peek(), text: "" }; }}>${t("gotIt")}</button>`}</div>
     ${dead.value && html`<${Dead} queue=${dead.value} close=${() => { dead.value = ""; }} changed=${changed} />`}
     ${login.value && html`<${Login} done=${(text) => { changed(text); read(); }} />`}
-    <footer class="foot"><p>The charts show at most the last hour. They begin when you open this page. ${o?.embedded ? "One process, without servers." : ""}</p></footer>`;
+    <footer class="foot"><p>${t("foot")} ${o?.embedded ? t("embedded") : ""}</p></footer>`;
 }
 
 // Refusal replaces the pipeline if the operator must log in.
-const Refusal = ({ text }) => html`<div class="empty"><p>Only an operator may see the pipeline.</p>
-  ${session.value.login ? html`<p><button type="button" onClick=${() => { login.value = true; }}>Log in</button></p>` : html`<p>${text}</p>`}</div>`;
+const Refusal = ({ text }) => html`<div class="empty"><p>${t("onlyOperators")}</p>
+  ${session.value.login ? html`<p><button type="button" onClick=${() => { login.value = true; }}>${t("logIn")}</button></p>` : html`<p>${text}</p>`}</div>`;
 
+await loadWords();
+document.title = t("title");
 render(html`<${App} />`, document.body);
 loadSession().catch(() => {}); // the reads of the pipeline show the error
 follow();

@@ -2,6 +2,7 @@
 import { html, signal, useState } from "../dist/preact.js";
 import { call, Refused } from "./api.js";
 import { Dialog } from "./dialog.js";
+import { t } from "./words.js";
 
 // session is what the operator may do: scopes, and login, which is true if the server accepts API tokens.
 export const session = signal({ scopes: [], login: false });
@@ -20,14 +21,14 @@ export async function load() {
 async function logout(done) {
   await call("DELETE", ["session"]).catch((error) => { if (!(error instanceof Refused)) throw error; }); // it has ended before
   await load();
-  done("Logged out.");
+  done(t("loggedOut"));
 }
 
 // Account is the button in the header. done shows a result.
 export function Account({ done }) {
-  if (!session.value.login) return html`<span class="small">No API token: view only</span>`;
-  return mayChange() ? html`<button type="button" onClick=${() => logout(done).catch((error) => done(error.message))}>Log out</button>`
-    : html`<button type="button" onClick=${() => { open.value = true; }}>Log in</button>`;
+  if (!session.value.login) return html`<span class="small">${t("noToken")}</span>`;
+  return mayChange() ? html`<button type="button" onClick=${() => logout(done).catch((error) => done(error.message))}>${t("logOut")}</button>`
+    : html`<button type="button" onClick=${() => { open.value = true; }}>${t("logIn")}</button>`;
 }
 
 // Login asks for the API token. The page stores the token nowhere: it gets a cookie that scripts cannot read.
@@ -41,18 +42,18 @@ export function Login({ done }) {
       field.value = "";
       await load();
       open.value = false;
-      done(mayChange() ? "Logged in for 8 hours." : "Logged in for 8 hours. The token does not allow changes.");
+      done(t(mayChange() ? "loggedIn" : "loggedIn.read"));
     } catch (reason) {
       fail(reason.message);
       field.select();
     }
   };
-  return html`<${Dialog} title="Log in" close=${() => { open.value = false; }}>
+  return html`<${Dialog} title=${t("logIn")} close=${() => { open.value = false; }}>
     <form class="login" onSubmit=${submit}>
-      <label class="field"><span>API token</span><input type="password" name="token" id="token" autocomplete="off" required aria-describedby="token-help" /></label>
-      <p class="small" id="token-help">“matchwire token NAME change” creates a token. It is sent once, and not stored. The session ends after 8 hours.</p>
+      <label class="field"><span>${t("token")}</span><input type="password" name="token" id="token" autocomplete="off" required aria-describedby="token-help" /></label>
+      <p class="small" id="token-help">${t("token.help")}</p>
       ${error && html`<p class="note warn" role="alert">${error}</p>`}
-      <p class="actions"><button type="submit">Log in</button></p>
+      <p class="actions"><button type="submit">${t("logIn")}</button></p>
     </form>
   </${Dialog}>`;
 }
