@@ -29,13 +29,15 @@ export async function load(code) {
   document.documentElement.lang = code;
 }
 
-// t returns a text of the page. {name} in the text stands for values.name. A text with several forms
-// is an object with a form for each plural category of values.n.
+const directions = /[\u202a-\u202e\u2066-\u2069]/g; // characters that change the direction of the text around them
+
+// t returns a text of the page. {name} in the text stands for values.name, which cannot change the direction of the
+// text. A text with several forms is an object with a form for each plural category of values.n.
 export function t(key, values = {}) {
   const { texts, code } = current.value;
   let text = texts[key] ?? english[key] ?? key;
   if (typeof text === "object") text = text[new Intl.PluralRules(code).select(values.n)] ?? text.other;
-  return text.replace(/\{(\w+)\}/g, (whole, name) => values[name] ?? whole);
+  return text.replace(/\{(\w+)\}/g, (whole, name) => String(values[name] ?? whole).replace(directions, ""));
 }
 
 // find returns the name of a key in a table of names, or "". It prefers the first qualifier that has a
