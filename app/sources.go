@@ -37,12 +37,13 @@ func sourcesCommand(c *console) *cobra.Command {
 	c.addServerFlag(list)
 	cmd.AddCommand(list,
 		sourceCommand(c, "pause", "Pause the polls of pages.",
-			`The pages are not polled until you resume them, also after a restart. If the config changes the settings of a
+			`The pages are not polled until you resume them, even after a restart. If the config changes the settings of a
 page, the page stays paused. The matches of a paused page are marked as stale.`),
 		sourceCommand(c, "resume", "Resume the polls of paused pages.", `The pages are polled at once.`),
 		sourceCommand(c, "poll", "Poll pages now.",
 			`Makes a poll due at once, without a change of the interval. The limits for the host, robots.txt and
-Retry-After still apply. A page cannot be polled within 5 seconds after a poll. "matchwire trace TID" shows what the poll found.`),
+Retry-After still apply. A page cannot be polled within 5 seconds after a poll. "matchwire trace TID" shows what the
+poll found.`),
 	)
 	return cmd
 }

@@ -160,7 +160,7 @@ func TestHostileInspector(t *testing.T) {
 	p.unbroken("inspector", ".inspector .steps > li", 1500)
 }
 
-// Hostile texts in the state of the pipeline, and in dead letters, appear as text on the page of the pipeline.
+// Hostile texts in the state of the pipeline, and in dead letters, appear as text on the pipeline page.
 func TestHostilePipeline(t *testing.T) {
 	t.Parallel()
 	texts := hostileTexts()
@@ -211,5 +211,5 @@ func TestHostilePipeline(t *testing.T) {
 	p.click("1 dead letter")
 	p.until(`document.querySelectorAll("dialog .letters > li").length`, fmt.Sprint(len(texts)))
 	p.run(`for (const d of document.querySelectorAll("details")) d.open = true; return "";`)
-	p.unbroken("dead", "dialog .letters > li", 900)
+	p.unbroken("dead", "dialog .letters > li", 1000)
 }

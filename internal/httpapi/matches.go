@@ -29,7 +29,7 @@ type Match struct {
 	By        string           `json:"by"` // "config" or "api"
 	Activated time.Time        `json:"activated"`
 	TID       event.TID        `json:"tid"`                // TID of the job that activated the source
-	State     string           `json:"state"`              // "starting" until the first poll, "polled", "paused" or "stopped"
+	State     string           `json:"state"`              // "starting", "polled", "paused" or "stopped"
 	Stopped   string           `json:"stopped,omitempty"`  // reason why polling stopped
 	Paused    *scheduler.Pause `json:"paused,omitempty"`   // nil if the source is not paused
 	Next      time.Time        `json:"next,omitzero"`      // time of the next poll

@@ -11,7 +11,7 @@
   const foreign = addresses.filter((n) => new URL(n).origin !== location.origin);
   if (foreign.length) bad.push("requests: " + foreign);
 
-  const active = "script:not([src]), iframe, base, meta[http-equiv], form[action], math, object, embed, body style";
+  const active = "script:not([src]), iframe, body base, meta[http-equiv], form[action], math, object, embed, body style";
   for (const e of document.querySelectorAll(active)) bad.push("an element: " + e.outerHTML.slice(0, 80));
   for (const e of document.querySelectorAll("*")) {
     for (const a of e.attributes) {

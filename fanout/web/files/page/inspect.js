@@ -85,7 +85,7 @@ function ID({ name, id }) {
 // Steps is the tree of steps. The time of a send step is on the line of its create step.
 function Steps({ steps, start }) {
   return html`<ul class="steps">${steps.filter((n) => n.op !== "send").map((n) => html`<li key=${n.id} class=${n.failed ? "failed" : ""}>
-    <span class="step"><b>${stepName(n)}</b> <span class="count">${n.instance} +${duration(Date.parse(n.start) - start)}</span></span>
+    <span class="step"><b>${stepName(n)}</b> <span class="count"><span>${n.instance}</span> +${duration(Date.parse(n.start) - start)}</span></span>
     ${outcome(n) && html`<span class="outcome">${outcome(n)}</span>`}
     ${n.children?.some((c) => c.op !== "send") && html`<${Steps} steps=${n.children} start=${start} />`}</li>`)}</ul>`;
 }

@@ -1,4 +1,4 @@
-// The German texts of the page of the pipeline. {name} stands for a value.
+// The German texts of the pipeline page. {name} stands for a value.
 export default {
   "title": "matchwire-Pipeline", "page": "Pipeline", "skip": "Zur Pipeline springen", "reading": "Pipeline wird gelesen…", "gotIt": "Verstanden", "close": "Schließen", "really": "Wirklich {action}?",
   "state.live": "Live", "state.waiting": "Nicht verbunden", "state.connecting": "Verbindung wird aufgebaut…",

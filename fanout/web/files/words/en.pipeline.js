@@ -1,4 +1,4 @@
-// The English texts of the page of the pipeline. {name} stands for a value.
+// The English texts of the pipeline page. {name} stands for a value.
 export default {
   "title": "matchwire pipeline", "page": "pipeline", "skip": "Skip to the pipeline", "reading": "Reading the pipeline…", "gotIt": "Got it", "close": "Close", "really": "Really {action}?",
   "state.live": "Live", "state.waiting": "Not connected", "state.connecting": "Connecting…",

@@ -1,4 +1,4 @@
-// The Spanish texts of the page of the pipeline. {name} stands for a value.
+// The Spanish texts of the pipeline page. {name} stands for a value.
 export default {
   "title": "Canal de matchwire", "page": "canal", "skip": "Ir al canal", "reading": "Leyendo el canal…", "gotIt": "Entendido", "close": "Cerrar", "really": "¿Seguro: {action}?",
   "state.live": "En directo", "state.waiting": "Sin conexión", "state.connecting": "Conectando…",

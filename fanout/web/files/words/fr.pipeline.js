@@ -1,4 +1,4 @@
-// The French texts of the page of the pipeline. {name} stands for a value.
+// The French texts of the pipeline page. {name} stands for a value.
 export default {
   "title": "Pipeline de matchwire", "page": "pipeline", "skip": "Aller au pipeline", "reading": "Lecture du pipeline…", "gotIt": "Compris", "close": "Fermer", "really": "Vraiment {action} ?",
   "state.live": "En direct", "state.waiting": "Non connecté", "state.connecting": "Connexion…",
