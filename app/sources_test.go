@@ -14,7 +14,7 @@ func TestOperateAProcess(t *testing.T) {
 	site := newSite(t, "../fixtures/soccer/one-goal")
 	config := writeConfig(t, `
 listen: 127.0.0.1:0
-fetch: {private_addresses: true, ignore_robots: true, per_host: 1ms}
+fetch: {private_addresses: true, ignore_robots: true}
 sources: [{url: "`+site.URL+`/m", profile: mls-matchcentre, match: m1, every: 1s}]
 consumers: {notify: {channels: {phone: {log: {}}}}}
 `)
