@@ -156,7 +156,7 @@ func TestNames(t *testing.T) {
 		all := map[string]bool{}
 		for _, m := range key.FindAllStringSubmatch(string(text), -1) {
 			if all[m[1]] {
-				t.Errorf("words/%s.js has the text %q twice", code, m[1])
+				t.Errorf("words/%s has the text %q twice", file, m[1])
 			}
 			all[m[1]] = true
 		}
