@@ -16,6 +16,12 @@ import (
 // seconds are the buckets of durations, in seconds.
 var seconds = []float64{.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30, 60}
 
+// lateness are the buckets of the lateness of polls, in seconds. They are narrow enough for a quantile that is compared
+// with a tenth of a usual interval.
+var lateness = []float64{
+	.005, .01, .02, .03, .05, .075, .1, .15, .2, .3, .4, .5, .75, 1, 1.5, 2, 3, 5, 7.5, 10, 15, 30, 60,
+}
+
 // RegisterBuild registers the metric that has the version of the program as a label.
 func RegisterBuild(r prometheus.Registerer, version string) {
 	r.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{
@@ -64,18 +70,19 @@ type Polls struct {
 
 // NewPolls returns Polls that are registered with r.
 func NewPolls(r prometheus.Registerer) *Polls {
-	histogram := func(name, help string) prometheus.Histogram {
-		return prometheus.NewHistogram(prometheus.HistogramOpts{Name: name, Help: help, Buckets: seconds})
+	histogram := func(name, help string, buckets []float64) prometheus.Histogram {
+		return prometheus.NewHistogram(prometheus.HistogramOpts{Name: name, Help: help, Buckets: buckets})
 	}
 	p := &Polls{
 		polls: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "matchwire_polls_total",
 			Help: "Polls by outcome: changed, unchanged, busy, failed or stopped.",
 		}, []string{"outcome"}),
-		late:      histogram("matchwire_poll_late_seconds", "Time from when a poll was due until it began."),
-		fetch:     histogram("matchwire_page_fetch_seconds", "Time from a request until the first byte of the response."),
-		parsing:   histogram("matchwire_page_parse_seconds", "Time to parse the pages of a poll."),
-		reconcile: histogram("matchwire_page_reconcile_seconds", "Time to reconcile the matches of a poll and to save them."),
+		late:    histogram("matchwire_poll_late_seconds", "Time from when a poll was due until it began.", lateness),
+		fetch:   histogram("matchwire_page_fetch_seconds", "Time from a request until the first byte of the response.", seconds),
+		parsing: histogram("matchwire_page_parse_seconds", "Time to parse the pages of a poll.", seconds),
+		reconcile: histogram("matchwire_page_reconcile_seconds",
+			"Time to reconcile the matches of a poll and to save them.", seconds),
 		bytes: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "matchwire_page_bytes_total", Help: "Bytes of the pages that sites have sent.",
 		}),

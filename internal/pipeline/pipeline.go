@@ -36,6 +36,7 @@ import (
 	"github.com/matchwire/matchwire/internal/outbox"
 	"github.com/matchwire/matchwire/internal/overview"
 	"github.com/matchwire/matchwire/internal/quota"
+	"github.com/matchwire/matchwire/internal/redisclient"
 	"github.com/matchwire/matchwire/internal/scheduler"
 	"github.com/matchwire/matchwire/internal/trace"
 	"github.com/matchwire/matchwire/parser/poll"
@@ -336,6 +337,9 @@ func (p *Pipeline) prepare(
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	parts.consumerMetrics = consumers.NewMetrics(parts.metrics)
 	metrics.RegisterBuild(parts.metrics, Version())
+	if err := redisclient.Measure(r, parts.metrics); err != nil {
+		return nil, err
+	}
 	metrics.RegisterHealth(parts.metrics, parts.health.Statuses)
 	if err := p.prepareTrace(parts); err != nil {
 		return nil, err
