@@ -1,6 +1,7 @@
 package contract_test
 
 import (
+	"fmt"
 	"maps"
 	"os"
 	"path"
@@ -21,17 +22,39 @@ import (
 // numericUser matches a numeric user and group, neither of which is root.
 var numericUser = regexp.MustCompile(`^[1-9]\d*:[1-9]\d*$`)
 
-// project loads the Compose file with the loader of Compose, because tests have no Docker engine.
-func project(t *testing.T) *types.Project {
+// threeNodes is the Compose file with the additions for three nodes.
+const threeNodes = "deploy/three-nodes/docker-compose.yml"
+
+// eachProject calls test for the Compose file, and for the Compose file with the additions for three nodes. It loads
+// them with the loader of Compose, because tests have no Docker engine.
+func eachProject(t *testing.T, test func(*testing.T, *types.Project)) {
 	t.Helper()
-	p, err := loader.LoadWithContext(t.Context(), types.ConfigDetails{
-		WorkingDir:  "..",
-		ConfigFiles: []types.ConfigFile{{Filename: "../docker-compose.yml"}},
-	}, loader.WithProfiles([]string{"*"}))
+	t.Run("one node", func(t *testing.T) { test(t, project(t, "docker-compose.yml")) })
+	t.Run("three nodes", func(t *testing.T) { test(t, project(t, "docker-compose.yml", threeNodes)) })
+}
+
+// project loads Compose files. Each file adds to the ones before it.
+func project(t *testing.T, files ...string) *types.Project {
+	t.Helper()
+	details := types.ConfigDetails{WorkingDir: ".."}
+	for _, file := range files {
+		details.ConfigFiles = append(details.ConfigFiles, types.ConfigFile{Filename: path.Join("..", file)})
+	}
+	p, err := loader.LoadWithContext(t.Context(), details, loader.WithProfiles([]string{"*"}))
 	if err != nil {
 		t.Fatal(err)
 	}
 	return p
+}
+
+// serverOf returns the server whose files a service uses. The nodes of a server, and the Sentinels of Redis, use the
+// same files.
+func serverOf(service string) string {
+	name := strings.TrimRight(service, "-23")
+	if name == "sentinel" {
+		return "redis"
+	}
+	return name
 }
 
 // read returns the text of a file in the repository.
@@ -65,8 +88,10 @@ func roleServices() (names []string) {
 
 // The Compose file defines the servers and a service for each role, and publishes ports only on the
 // loopback interface.
-func TestComposeFile(t *testing.T) {
-	p := project(t)
+func TestComposeFile(t *testing.T) { eachProject(t, testComposeFile) }
+
+func testComposeFile(t *testing.T, p *types.Project) {
+	t.Helper()
 	for _, role := range roleServices() {
 		s, err := p.GetService(role)
 		if err != nil {
@@ -133,8 +158,10 @@ var exactTag = regexp.MustCompile(`^[a-z]+:\d+\.\d+\.\d+(-[a-z]+)?$`)
 
 // Every service is restricted: it changes no files outside its volumes, has no capabilities and cannot
 // gain any, does not run as root, and has limits.
-func TestComposeHardening(t *testing.T) {
-	p := project(t)
+func TestComposeHardening(t *testing.T) { eachProject(t, testComposeHardening) }
+
+func testComposeHardening(t *testing.T, p *types.Project) {
+	t.Helper()
 	if len(p.Services) < 11 {
 		t.Errorf("%d services, want at least 11", len(p.Services))
 	}
@@ -169,8 +196,10 @@ func TestComposeHardening(t *testing.T) {
 }
 
 // No service has a secret in its environment, and each one reads only its own passwords.
-func TestComposeSecrets(t *testing.T) {
-	p := project(t)
+func TestComposeSecrets(t *testing.T) { eachProject(t, testComposeSecrets) }
+
+func testComposeSecrets(t *testing.T, p *types.Project) {
+	t.Helper()
 	secret := regexp.MustCompile(`(?i)pass|secret|token|_url|_key`)
 	for _, s := range p.Services {
 		for name, value := range environment(s) {
@@ -180,13 +209,14 @@ func TestComposeSecrets(t *testing.T) {
 		}
 		for _, v := range s.Volumes {
 			owner, isSecret := strings.CutPrefix(v.Source, "secrets-")
-			if isSecret && (owner != s.Name && s.Name != "users" || s.Name == "users" && v.Target != "/secrets/"+owner ||
+			if isSecret && (owner != serverOf(s.Name) && s.Name != "users" || s.Name == "users" && v.Target != "/secrets/"+owner ||
 				s.Name != "users" && v.Target != "/run/matchwire") {
 				t.Errorf("service %s mounts %s at %s, want only its own secrets, at /run/matchwire", s.Name, v.Source, v.Target)
 			}
 			if v.Type == types.VolumeTypeBind {
 				from := strings.TrimPrefix(v.Source, "../")
-				if !slices.Contains([]string{"deploy/config", "deploy/secrets/" + s.Name, "deploy/rabbitmq/rabbitmq.conf"}, from) {
+				if !slices.Contains([]string{"deploy/config", "deploy/secrets/" + s.Name, "deploy/rabbitmq/rabbitmq.conf"}, from) &&
+					!strings.HasPrefix(from, "deploy/three-nodes/") {
 					t.Errorf("service %s mounts %s, want only its config and its own secrets", s.Name, from)
 				}
 				if _, err := os.Stat(v.Source); err != nil {
@@ -195,8 +225,10 @@ func TestComposeSecrets(t *testing.T) {
 			}
 		}
 	}
-	if text := read(t, "docker-compose.yml"); regexp.MustCompile(`://[^/\s]*:[^/\s]*@|guest`).MatchString(text) {
-		t.Error("docker-compose.yml contains a password, want none")
+	for _, file := range []string{"docker-compose.yml", threeNodes} {
+		if regexp.MustCompile(`://[^/\s]*:[^/\s]*@|guest`).MatchString(read(t, file)) {
+			t.Errorf("%s contains a password, want none", file)
+		}
 	}
 
 	// Each service has the URL of exactly the servers on which its role has a user.
@@ -236,7 +268,7 @@ func TestComposeSecrets(t *testing.T) {
 
 // The servers use the users and settings that matchwire needs.
 func TestComposeServers(t *testing.T) {
-	p := project(t)
+	p := project(t, "docker-compose.yml")
 	redis := strings.Join(p.Services["redis"].Command, " ")
 	for _, want := range []string{
 		"--aclfile /run/matchwire/" + path.Base(rights.ACLFile), "--appendonly yes", "--maxmemory-policy noeviction",
@@ -266,8 +298,10 @@ func TestComposeServers(t *testing.T) {
 }
 
 // Compose gives each service at least the time to stop that docs/operations.md documents.
-func TestComposeGracePeriods(t *testing.T) {
-	p := project(t)
+func TestComposeGracePeriods(t *testing.T) { eachProject(t, testComposeGracePeriods) }
+
+func testComposeGracePeriods(t *testing.T, p *types.Project) {
+	t.Helper()
 	_, text, _ := strings.Cut(read(t, "docs/operations.md"), "## Stopping\n")
 	text, _, _ = strings.Cut(text, "\n## ")
 	seconds := func(pattern string) time.Duration {
@@ -297,6 +331,50 @@ func TestComposeGracePeriods(t *testing.T) {
 		}
 		if got := p.Services[name].StopGracePeriod; got == nil || time.Duration(*got) < want {
 			t.Errorf("service %s has the grace period %v, want at least %v", name, got, want)
+		}
+	}
+}
+
+// With the additions for three nodes, each server has three nodes with their own data, and each role several processes.
+// The URLs and the settings name all nodes.
+func TestThreeNodes(t *testing.T) {
+	p := project(t, "docker-compose.yml", threeNodes)
+	conf, command := read(t, "deploy/three-nodes/rabbitmq.conf"), strings.Join(p.Services["users"].Command, " ")
+	data := map[string]string{"rabbitmq": "/var/lib/rabbitmq", "redis": "/data", "sentinel": "/data"}
+	for server, folder := range data {
+		for i, suffix := range []string{"", "-2", "-3"} {
+			name := server + suffix
+			s := p.Services[name]
+			if s.Hostname != name {
+				t.Errorf("service %s has the host name %q, want its own name", name, s.Hostname)
+			}
+			own := func(v types.ServiceVolumeConfig) bool { return v.Target == folder && v.Source == name }
+			if !slices.ContainsFunc(s.Volumes, own) {
+				t.Errorf("service %s has no volume of its own at %s", name, folder)
+			}
+			script := "/etc/matchwire/start-" + server + ".sh"
+			mounted := func(v types.ServiceVolumeConfig) bool {
+				return v.Target == script && strings.HasSuffix(v.Source, "deploy/three-nodes/start-"+server+".sh")
+			}
+			if !slices.Equal(s.Entrypoint, types.ShellCommand{"sh", script}) || !slices.ContainsFunc(s.Volumes, mounted) {
+				t.Errorf("service %s has the entry point %v, want the script %s", name, s.Entrypoint, script)
+			}
+			if line := fmt.Sprintf("classic_config.nodes.%d = rabbit@%s\n", i+1, name); server == "rabbitmq" &&
+				!strings.Contains(conf, line) {
+				t.Errorf("rabbitmq.conf does not contain %q", line)
+			}
+			port := map[string]string{"rabbitmq": ":5672", "sentinel": ":26379"}[server]
+			if port != "" && strings.Count(command, name+port) != 1 {
+				t.Errorf("the command of users does not name %s%s: %s", name, port, command)
+			}
+		}
+	}
+	for _, role := range roleServices() {
+		if d := p.Services[role].Deploy; d.Replicas == nil || *d.Replicas < 2 {
+			t.Errorf("service %s has the replicas %v, want at least 2", role, d.Replicas)
+		}
+		if p.Services[role].DependsOn["sentinel"].Condition != types.ServiceConditionHealthy {
+			t.Errorf("service %s does not wait for a healthy Sentinel", role)
 		}
 	}
 }

@@ -1,6 +1,7 @@
 package rights
 
 import (
+	"cmp"
 	"crypto/rand"
 	"errors"
 	"fmt"
@@ -19,6 +20,8 @@ const (
 	redisFile       = "redis_url" // in the folder of a role
 	tokenFile       = "api_token" // in the folder of the role api
 	keyFile         = "instance_key"
+	cookieFile      = "rabbitmq/erlang_cookie" // with which the nodes of a cluster trust each other
+	serverFile      = "redis/server_password"  // the password of serverUser
 )
 
 // keyRoles are the roles with a keyFile in their folders: the gateway, and the roles to which it
@@ -37,8 +40,9 @@ type Servers struct {
 // Write writes files with the users of a namespace to the folder dir. The files for the servers contain
 // the users with hashes of their passwords. The folder of each role contains the URLs with its password.
 // The folder of the role api also contains an API token, and the folders of keyRoles the key for the
-// announcements of instances. Write creates random passwords, a random token and a random key, unless dir
-// already contains them. It returns the roles that got a new password.
+// announcements of instances. The nodes of a cluster need cookieFile and serverFile, which contain secrets. Write
+// creates random passwords, a random token and a random key, unless dir already contains them. It returns the roles
+// that got a new password.
 func Write(dir, namespace string, servers Servers) (created []string, err error) {
 	users := Users(namespace)
 	amqp, err := parse(servers.AMQP, "amqp", "amqps")
@@ -71,11 +75,8 @@ func Write(dir, namespace string, servers Servers) (created []string, err error)
 			return nil, err
 		}
 	}
-	token := filepath.Join(dir, "api", tokenFile)
-	if _, err := os.Stat(token); errors.Is(err, fs.ErrNotExist) {
-		if err := writeFile(token, 0o400, []byte(rand.Text())); err != nil {
-			return nil, err
-		}
+	if _, err := secretIn(filepath.Join(dir, "api", tokenFile), 0o400); err != nil {
+		return nil, err
 	}
 	if err := writeKey(dir); err != nil {
 		return nil, err
@@ -85,11 +86,27 @@ func Write(dir, namespace string, servers Servers) (created []string, err error)
 		vhost = "/"
 	}
 	// The servers read these files as other users of the system.
+	if _, err := secretIn(filepath.Join(dir, cookieFile), 0o444); err != nil {
+		return nil, err
+	}
+	if passwords[serverUser], err = secretIn(filepath.Join(dir, serverFile), 0o444); err != nil {
+		return nil, err
+	}
 	definitions := Definitions(users, vhost, namespace, passwords)
 	if err := writeFile(filepath.Join(dir, DefinitionsFile), 0o444, definitions); err != nil {
 		return nil, err
 	}
 	return created, writeFile(filepath.Join(dir, ACLFile), 0o444, ACL(users, passwords))
+}
+
+// secretIn returns the secret in a file. If the file does not exist, it writes a random secret.
+func secretIn(file string, mode fs.FileMode) (string, error) {
+	secret, err := os.ReadFile(file)
+	if errors.Is(err, fs.ErrNotExist) {
+		secret = []byte(rand.Text())
+		err = writeFile(file, mode, secret)
+	}
+	return string(secret), err
 }
 
 // writeKey writes the same keyFile to the folder of each role in keyRoles. It uses the key in one of the
@@ -129,12 +146,19 @@ func parse(text string, schemes ...string) (all []*url.URL, err error) {
 	return all, nil
 }
 
-// as returns the URLs with a user, separated by commas.
+// as returns the URLs with a user, separated by commas. In a URL of Sentinels, the user before the host would be a user
+// of the Sentinels, so the user of Redis follows as parameters.
 func as(urls []*url.URL, name, password string) string {
 	var all []string
 	for _, u := range urls {
 		c := *u
-		c.User = url.UserPassword(name, password)
+		if query := c.Query(); query.Has("master_name") {
+			query.Set("username", name)
+			query.Set("password", password)
+			c.RawQuery = query.Encode()
+		} else {
+			c.User = url.UserPassword(name, password)
+		}
 		all = append(all, c.String())
 	}
 	return strings.Join(all, ",")
@@ -151,8 +175,9 @@ func existing(files ...string) (string, error) {
 			return "", err
 		}
 		first, _, _ := strings.Cut(strings.TrimSpace(string(text)), ",")
-		if u, err := url.Parse(first); err == nil && u.User != nil {
-			if password, _ := u.User.Password(); password != "" {
+		if u, err := url.Parse(first); err == nil {
+			password, _ := u.User.Password()
+			if password = cmp.Or(u.Query().Get("password"), password); password != "" {
 				return password, nil
 			}
 		}

@@ -83,24 +83,35 @@ func rabbitHash(password string) string {
 // pingUser is the Redis user of health checks. It needs no password and may only ping.
 const pingUser = "matchwire-ping"
 
+// serverUser is the Redis user with which replicas and Sentinels log in to Redis servers.
+const serverUser = "matchwire-redis"
+
+// serverRights are the rights of serverUser: those of a replica, and those that the documentation of Sentinel lists.
+const serverRights = "resetkeys resetchannels &* -@all +ping +psync +replconf +multi +exec +slaveof +subscribe " +
+	"+publish +info +role +config|rewrite +client|setname +client|kill +script|kill"
+
 // ACL returns the users of Redis in the format of the file that the Redis setting aclfile names. It
-// disables the user default, which has no password, and adds pingUser. passwords contains the password
-// of each role. A user without a password cannot log in, except pingUser.
+// disables the user default, which has no password, and adds pingUser and serverUser. passwords contains the
+// password of each role, and that of serverUser. A user without a password cannot log in, except pingUser.
 func ACL(users []User, passwords map[string]string) []byte {
 	var out strings.Builder
+	login := func(name string) string {
+		p := passwords[name]
+		if p == "" {
+			return "off resetpass"
+		}
+		sum := sha256.Sum256([]byte(p))
+		return "on resetpass #" + hex.EncodeToString(sum[:])
+	}
 	out.WriteString("user default off resetpass resetkeys resetchannels -@all\n")
 	fmt.Fprintf(&out, "user %s on nopass resetkeys resetchannels -@all +ping\n", pingUser)
+	fmt.Fprintf(&out, "user %s %s %s\n", serverUser, login(serverUser), serverRights)
 	for _, u := range users {
 		r := u.Redis
 		if r == nil {
 			continue
 		}
-		login := "off resetpass"
-		if p := passwords[u.Role]; p != "" {
-			sum := sha256.Sum256([]byte(p))
-			login = "on resetpass #" + hex.EncodeToString(sum[:])
-		}
-		fmt.Fprintf(&out, "user %s %s resetkeys", u.Name, login)
+		fmt.Fprintf(&out, "user %s %s resetkeys", u.Name, login(u.Role))
 		words := func(sign string, all []string) {
 			for _, w := range all {
 				out.WriteString(" " + sign + w)

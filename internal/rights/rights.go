@@ -163,6 +163,7 @@ func Users(namespace string) []User {
 					"exists", "get", "set", "hexists", "hget", "hmget", "hset", "hdel", "hgetall", "hlen", "hscan", "lrange", "rpush",
 					"zadd", "zcard", "zscan", "zrangebylex", "zrevrangebyscore",
 					"zrange", "zrangebyscore", "zrem", "zrevrange", "zscore", "time", "multi", "exec", "eval", "evalsha",
+					"incr",
 				},
 			}),
 		},
