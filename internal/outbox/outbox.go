@@ -4,6 +4,7 @@
 package outbox
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"log/slog"
@@ -18,7 +19,7 @@ import (
 )
 
 // A Relay publishes the messages in the outboxes of a store. After a write to an outbox, call
-// Nudge. Run also sweeps all pending outboxes every few seconds. So if a nudge is lost or the
+// Nudge. Run also sweeps the pending outboxes every few seconds. So if a nudge is lost or the
 // process dies, a later sweep by any process finds the outbox.
 //
 // Two processes may publish the same messages at the same time. Each process begins with the oldest
@@ -106,11 +107,11 @@ func (r *Relay) record(name string, err error) {
 	r.failing[name] = f
 }
 
-// forget removes the failures of outboxes that are no longer pending.
-func (r *Relay) forget(pending []string) {
+// forget removes the failures of outboxes that are not in unsent.
+func (r *Relay) forget(unsent []string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	maps.DeleteFunc(r.failing, func(name string, _ failure) bool { return !slices.Contains(pending, name) })
+	maps.DeleteFunc(r.failing, func(name string, _ failure) bool { return !slices.Contains(unsent, name) })
 }
 
 // Failing returns how long the outbox that has been failing for the longest time has been failing. It
@@ -186,30 +187,26 @@ func (r *Relay) dispatch(
 				add(name)
 			}
 		case <-sweep:
-			pending, err := r.store.Pending(ctx)
+			unsent, err := r.store.Sweep(ctx)
 			if err != nil && ctx.Err() == nil {
 				r.log.Warn("cannot read the pending outboxes", "error", err)
 			}
 			if err == nil {
-				r.forget(pending)
+				r.forget(unsent)
 			}
-			for _, name := range pending {
+			for _, name := range unsent {
 				add(name)
 			}
 		}
 	}
 }
 
-// Flush publishes the messages in an outbox until the outbox is empty or an error occurs. When the outbox
-// is empty, Flush unmarks it; see [Store.Unmark].
+// Flush publishes the messages in an outbox until the outbox is empty or an error occurs.
 func (r *Relay) Flush(ctx context.Context, name string) error {
 	for {
 		msgs, err := r.store.Oldest(ctx, name, flushBatch)
-		if err != nil {
+		if err != nil || len(msgs) == 0 {
 			return err
-		}
-		if len(msgs) == 0 {
-			return r.store.Unmark(ctx, name)
 		}
 		wait, cancel := context.WithTimeout(ctx, flushTimeout)
 		began := time.Now()
@@ -217,10 +214,8 @@ func (r *Relay) Flush(ctx context.Context, name string) error {
 		cancel()
 		r.trace.Sent("outbox", began, msgs[:n]...)
 		// Clear the confirmed messages even if ctx has ended, so that they are not published again.
-		if cerr := r.store.Clear(context.WithoutCancel(ctx), name, msgs[:n]); cerr != nil && err == nil {
-			err = cerr
-		}
-		if err != nil {
+		left, cerr := r.store.Clear(context.WithoutCancel(ctx), name, msgs[:n])
+		if err = cmp.Or(err, cerr); err != nil || left == 0 {
 			return err
 		}
 	}

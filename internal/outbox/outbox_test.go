@@ -3,6 +3,7 @@ package outbox_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"slices"
 	"sync"
@@ -10,11 +11,13 @@ import (
 	"time"
 
 	"github.com/alicebob/miniredis/v2"
+	"github.com/prometheus/client_golang/prometheus"
 	"github.com/redis/go-redis/v9"
 
 	"github.com/matchwire/matchwire/broker"
 	"github.com/matchwire/matchwire/event"
 	"github.com/matchwire/matchwire/internal/outbox"
+	"github.com/matchwire/matchwire/internal/redisclient"
 	"github.com/matchwire/matchwire/internal/testenv"
 )
 
@@ -54,8 +57,8 @@ func TestClearTwiceRemovesMessagesOnce(t *testing.T) {
 		write(t, s, r, "m1", "a", "b", "c")
 		msgs, _ := s.Oldest(ctx, "m1", 2)
 		for range 2 {
-			if err := s.Clear(ctx, "m1", msgs); err != nil {
-				t.Fatal(err)
+			if left, err := s.Clear(ctx, "m1", msgs); left != 1 || err != nil {
+				t.Fatalf("Clear: %d messages left, error %v; want 1", left, err)
 			}
 		}
 		if left, _ := s.Oldest(ctx, "m1", 10); !slices.Equal(ids(left), []string{"c"}) {
@@ -64,9 +67,9 @@ func TestClearTwiceRemovesMessagesOnce(t *testing.T) {
 	})
 }
 
-// Redis's clock determines whether Unmark removes an outbox. So a process whose clock is ahead does
+// Redis's clock determines whether a sweep unmarks an empty outbox. So a process whose clock is ahead does
 // not remove an outbox that another process is about to write to.
-func TestUnmarkUsesRedisClock(t *testing.T) {
+func TestSweepUsesRedisClock(t *testing.T) {
 	m := miniredis.RunT(t)
 	began := time.Now().Add(-5 * time.Minute) // the clock of this process is ahead
 	m.SetTime(began)
@@ -81,13 +84,51 @@ func TestUnmarkUsesRedisClock(t *testing.T) {
 		want  int
 	}{{59 * time.Second, 1}, {61 * time.Second, 0}} {
 		m.SetTime(began.Add(tc.after))
-		if err := s.Unmark(t.Context(), "m1"); err != nil {
-			t.Fatal(err)
+		if unsent, err := s.Sweep(t.Context()); len(unsent) > 0 || err != nil {
+			t.Fatalf("Sweep: outboxes with messages %v, error %v; want none", unsent, err)
 		}
 		if names, err := s.Pending(t.Context()); len(names) != tc.want || err != nil {
 			t.Errorf("unmarked %v after the mark: pending outboxes %v, error %v, want %d outboxes",
 				tc.after, names, err, tc.want)
 		}
+	}
+}
+
+// A sweep of many outboxes needs few calls to Redis. A flush needs two: one reads the messages, and one removes them.
+func TestFewCalls(t *testing.T) {
+	m := miniredis.RunT(t)
+	r := redis.NewClient(&redis.Options{Addr: m.Addr()})
+	defer r.Close()
+	s := outbox.NewStore(r, "mw:")
+	for i := range 1200 {
+		if err := s.Mark(t.Context(), fmt.Sprint("m", i)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write(t, s, r, "m7", "a", "b")
+	relay := outbox.NewRelay(s, &flaky{}, nil, slog.New(slog.DiscardHandler))
+	if err := relay.Flush(t.Context(), "m8"); err != nil { // so that Redis knows the scripts
+		t.Fatal(err)
+	}
+	registry := prometheus.NewRegistry()
+	if err := redisclient.Measure(r, registry); err != nil {
+		t.Fatal(err)
+	}
+	calls := func() uint64 {
+		all, err := registry.Gather()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return all[0].GetMetric()[0].GetHistogram().GetSampleCount()
+	}
+	unsent, err := s.Sweep(t.Context())
+	if n := calls(); !slices.Equal(unsent, []string{"m7"}) || err != nil || n > 10 {
+		t.Errorf("Sweep: outboxes with messages %v, error %v, %d calls; want m7 and at most 10 calls", unsent, err, n)
+	}
+	before := calls()
+	err = relay.Flush(t.Context(), "m7")
+	if n := calls() - before; err != nil || n > 3 { // a call more if Redis did not know the script
+		t.Errorf("Flush: error %v, %d calls; want at most 3", err, n)
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -87,16 +88,16 @@ for i = 1, #ARGV do
 end
 return redis.call('llen', KEYS[1])`)
 
-// Clear removes confirmed messages from the front of an outbox.
-func (s *Store) Clear(ctx context.Context, name string, confirmed []broker.Message) error {
+// Clear removes confirmed messages from the front of an outbox. It returns the number of messages that are left.
+func (s *Store) Clear(ctx context.Context, name string, confirmed []broker.Message) (left int, err error) {
 	ids := make([]any, len(confirmed))
 	for i, m := range confirmed {
 		ids[i] = m.ID
 	}
-	if err := clearScript.Run(ctx, s.redis, []string{s.Key(name)}, ids...).Err(); err != nil {
-		return fmt.Errorf("clearing outbox %s: %w", name, err)
+	if left, err = clearScript.Run(ctx, s.redis, []string{s.Key(name)}, ids...).Int(); err != nil {
+		return 0, fmt.Errorf("clearing outbox %s: %w", name, err)
 	}
-	return nil
+	return left, nil
 }
 
 // unmarkAfter is the shortest time from a mark until the outbox can be unmarked. It is far longer
@@ -112,14 +113,54 @@ func (s *Store) Pending(ctx context.Context) ([]string, error) {
 	return all, nil
 }
 
+// sweepSlice is the maximum number of outboxes that one call reads, so that other clients of Redis do not wait long.
+const sweepSlice = 500
+
+// Sweep returns the names of the outboxes that contain messages, and unmarks the others.
+func (s *Store) Sweep(ctx context.Context) (unsent []string, err error) {
+	pending, err := s.Pending(ctx)
+	if err != nil {
+		return nil, err
+	}
+	for names := range slices.Chunk(pending, sweepSlice) {
+		lengths, err := s.lengths(ctx, names)
+		if err != nil {
+			return nil, err
+		}
+		var empty []any
+		for i, name := range names {
+			if lengths[i] > 0 {
+				unsent = append(unsent, name)
+			} else {
+				empty = append(empty, name)
+			}
+		}
+		if err := s.Unmark(ctx, empty...); err != nil {
+			return nil, err
+		}
+	}
+	return unsent, nil
+}
+
+// unmarkScript removes the names in ARGV from the second on whose marks are older than ARGV[1].
 var unmarkScript = redis.NewScript(`
-local at = redis.call('zscore', KEYS[1], ARGV[1])
 local t = redis.call('time')
-if at and tonumber(at) < t[1] * 1000 + math.floor(t[2] / 1000) - ARGV[2] then redis.call('zrem', KEYS[1], ARGV[1]) end
+local before = t[1] * 1000 + math.floor(t[2] / 1000) - ARGV[1]
+for i = 2, #ARGV do
+  local at = redis.call('zscore', KEYS[1], ARGV[i])
+  if at and tonumber(at) < before then redis.call('zrem', KEYS[1], ARGV[i]) end
+end
 return 1`)
 
-// Unmark removes an outbox from the pending outboxes, unless it was marked within the last minute.
-// Call Unmark only if the outbox was empty.
-func (s *Store) Unmark(ctx context.Context, name string) error {
-	return unmarkScript.Run(ctx, s.redis, []string{s.namesKey()}, name, unmarkAfter.Milliseconds()).Err()
+// Unmark removes outboxes from the pending outboxes, except those that were marked within the last minute. Call Unmark
+// only for outboxes that were empty.
+func (s *Store) Unmark(ctx context.Context, names ...any) error {
+	if len(names) == 0 {
+		return nil
+	}
+	args := append([]any{unmarkAfter.Milliseconds()}, names...)
+	if err := unmarkScript.Run(ctx, s.redis, []string{s.namesKey()}, args...).Err(); err != nil {
+		return fmt.Errorf("updating %s: %w", s.namesKey(), err)
+	}
+	return nil
 }

@@ -26,18 +26,31 @@ func (s *Store) Waiting(ctx context.Context, n int) (pending int, waiting []Wait
 	if err != nil || len(names) == 0 {
 		return int(count), nil, err
 	}
-	pipe := s.redis.Pipeline()
-	lengths := make([]*redis.IntCmd, len(names))
-	for i, name := range names {
-		lengths[i] = pipe.LLen(ctx, s.Key(name))
-	}
-	if _, err := pipe.Exec(ctx); err != nil {
-		return fail(err)
+	lengths, err := s.lengths(ctx, names)
+	if err != nil {
+		return 0, nil, err
 	}
 	for i, name := range names {
-		if messages := int(lengths[i].Val()); messages > 0 {
-			waiting = append(waiting, Waiting{name, messages})
+		if lengths[i] > 0 {
+			waiting = append(waiting, Waiting{name, lengths[i]})
 		}
 	}
 	return int(count), waiting, nil
+}
+
+// lengths returns the number of messages in each of the named outboxes.
+func (s *Store) lengths(ctx context.Context, names []string) ([]int, error) {
+	pipe := s.redis.Pipeline()
+	found := make([]*redis.IntCmd, len(names))
+	for i, name := range names {
+		found[i] = pipe.LLen(ctx, s.Key(name))
+	}
+	if _, err := pipe.Exec(ctx); err != nil {
+		return nil, fmt.Errorf("reading the lengths of outboxes: %w", err)
+	}
+	lengths := make([]int, len(names))
+	for i := range names {
+		lengths[i] = int(found[i].Val())
+	}
+	return lengths, nil
 }

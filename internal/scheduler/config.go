@@ -31,6 +31,7 @@ import (
 //     config that it has not had is in force. So an edit that undoes the previous edit takes effect at once.
 const (
 	configEvery  = 5 * time.Second // interval between two checks of the config in force
+	listEvery    = time.Minute     // longest time between two reads of all sources, because earlier versions count no changes
 	absentChecks = 4               // number of checks without a new beat before a waiting scheduler begins a generation
 	keepConfigs  = 100             // maximum number of configs whose generation is stored
 )
@@ -47,17 +48,20 @@ end`
 
 // An ownConfig is the state of a scheduler's config between checks.
 type ownConfig struct {
-	joined     bool   // the scheduler has checked the config in force at least once
-	inForce    bool   // the config was in force at the latest check
-	applied    bool   // ensure has applied the config since the scheduler started and since the config came into force
-	generation int64  // latest generation in which the config was in force; 0 if there is none
-	replaces   string // fingerprint of the config that was in force until this scheduler loaded another one
-	beat       string // beat of the config in force at the latest check
-	absent     int    // number of consecutive checks with the same beat
+	joined     bool      // the scheduler has checked the config in force at least once
+	inForce    bool      // the config was in force at the latest check
+	applied    bool      // ensure has applied the config since the scheduler started and since the config came into force
+	generation int64     // latest generation in which the config was in force; 0 if there is none
+	replaces   string    // fingerprint of the config that was in force until this scheduler loaded another one
+	beat       string    // beat of the config in force at the latest check
+	changes    string    // number of changes of sources before the latest check
+	seen       string    // changes when ensure last applied the config
+	listed     time.Time // when ensure last applied the config
+	absent     int       // number of consecutive checks with the same beat
 }
 
-// joinConfigs returns three values: the generation in force, 1 if the scheduler's config has this
-// generation and otherwise 0, and the beat. If Redis has lost its data, the config with the latest
+// joinConfigs returns four values: the generation in force, 1 if the scheduler's config has this
+// generation and otherwise 0, the beat, and the number of changes of sources. If Redis has lost its data, the config with the latest
 // generation that a scheduler remembers comes into force.
 var joinConfigs = redis.NewScript(`
 local last = redis.call('zrange', KEYS[7], -1, -1, 'withscores')
@@ -69,10 +73,11 @@ elseif ARGV[3] == beat or ARGV[6] ~= '' and last[1] == ARGV[6] or
   ARGV[4] == '1' and not redis.call('zscore', KEYS[7], ARGV[1]) then
   own = generation + 1
 end
-if own == 0 then return {generation, 0, beat} end
+local changes = redis.call('get', KEYS[15]) or '0'
+if own == 0 then return {generation, 0, beat, changes} end
 redis.call('zadd', KEYS[7], own, ARGV[1])
 redis.call('zremrangebyrank', KEYS[7], 0, -1 - ARGV[5])
-return {own, 1, tostring(redis.call('incr', KEYS[8]))}`)
+return {own, 1, tostring(redis.call('incr', KEYS[8])), changes}`)
 
 // join checks which config is in force and updates c. fingerprint identifies the scheduler's
 // config. join brings this config into force if the rules above require it.
@@ -91,6 +96,7 @@ func (s *Schedule) join(ctx context.Context, fingerprint string, c *ownConfig) e
 		return fmt.Errorf("checking which config is in force: %w", err)
 	}
 	beat := fmt.Sprint(found[2])
+	c.changes = fmt.Sprint(found[3])
 	c.joined, c.inForce, c.replaces = true, found[1] == int64(1), ""
 	switch {
 	case c.inForce:
@@ -140,8 +146,8 @@ func (c *ownConfig) load(old, current []Activation) {
 }
 
 // ensure checks whether this scheduler's config is in force. If it is, ensure activates the sources
-// of the config and deactivates the sources that only an earlier config named. It also restores the
-// sources after Redis has lost its data. When the config comes into force, or the scheduler starts
+// of the config and deactivates the sources that only an earlier config named, unless no source has changed since it
+// last did so. It also restores the sources after Redis has lost its data. When the config comes into force, or the scheduler starts
 // with it, ensure reactivates stopped sources too, because the reason for the stop may no longer
 // apply.
 func (s *Scheduler) ensure(ctx context.Context, config []Activation, c *ownConfig) error {
@@ -155,7 +161,7 @@ func (s *Scheduler) ensure(ctx context.Context, config []Activation, c *ownConfi
 	case !c.inForce && (was.inForce || !was.joined):
 		s.Log.Warn("another scheduler's newer config is in force: this config applies when no scheduler has the newer config")
 	}
-	if !c.inForce {
+	if !c.inForce || c.applied && c.changes == c.seen && time.Since(c.listed) < listEvery {
 		return nil
 	}
 	switch err := s.apply(ctx, config, c.generation, !c.applied); {
@@ -164,7 +170,7 @@ func (s *Scheduler) ensure(ctx context.Context, config []Activation, c *ownConfi
 	case err != nil:
 		return err
 	}
-	c.applied = true
+	c.applied, c.seen, c.listed = true, c.changes, time.Now()
 	return nil
 }
 

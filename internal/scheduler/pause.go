@@ -72,13 +72,13 @@ return ''`)
 // ask makes a poll of a source due at once. If the latest poll was due less than ARGV[3] ms ago, it returns for how
 // many milliseconds the caller must wait. It stores the reply "", because a repeated call would have to wait.
 var ask = redis.NewScript(`
-if redis.call('exists', KEYS[15]) == 1 then return '' end` + askable + `
+if redis.call('exists', KEYS[16]) == 1 then return '' end` + askable + `
 if redis.call('hexists', KEYS[12], ARGV[1]) == 1 then return 'paused' end
 local wait = (redis.call('hget', KEYS[4], ARGV[1]) or 0) + ARGV[3] - now
 if wait > 0 then return string.format('%.0f', wait) end
 redis.call('hset', KEYS[13], ARGV[1], ARGV[2])
 redis.call('zadd', KEYS[2], now, ARGV[1])
-redis.call('set', KEYS[15], '1', 'px', ARGV[4])
+redis.call('set', KEYS[16], '1', 'px', ARGV[4])
 return ''`)
 
 // Pause pauses a source under the TID of ctx. A poll that is under way ends. After pausedFor, the matches of the

@@ -3,7 +3,6 @@ package scheduler
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"time"
 
@@ -35,7 +34,8 @@ type LatestPoll struct {
 // later poll is already saved. It does not delay a poll that a job has asked for.
 // A slow poll sets the interval even if it ends after the next poll was
 // due, so that slow sites are polled less often. If the interval in ARGV[4] is empty, the script stops
-// the source, which may be paused, writes match_deactivated to the outbox, and returns "stopped".
+// the source, which may be paused, writes match_deactivated to the outbox, and returns "stopped". Otherwise it also
+// records that the next poll must end within ARGV[7] milliseconds, as the script expect does.
 var savePoll = redis.NewScript(indexing + `
 local had = redis.call('hget', KEYS[5], ARGV[1])
 if redis.call('hexists', KEYS[1], ARGV[1]) == 0 then return '' end
@@ -52,6 +52,7 @@ if ARGV[4] ~= '' then
   if redis.call('hexists', KEYS[13], ARGV[1]) == 0 then
     redis.call('zadd', KEYS[2], 'xx', string.format('%.0f', math.max(due, tick + ARGV[4])), ARGV[1])
   end
+  redis.call('zadd', KEYS[14], string.format('%.0f', now + ARGV[7]), ARGV[1])
 elseif redis.call('zrem', KEYS[2], ARGV[1]) + redis.call('hdel', KEYS[12], ARGV[1]) > 0 then
   redis.call('hdel', KEYS[13], ARGV[1])
   redis.call('rpush', KEYS[6], ARGV[7])
@@ -93,7 +94,7 @@ func (s *Schedule) Polled(ctx context.Context, source string, p poll.Result) err
 	args := []any{source, p.Due.UnixMilli(), text, every.Milliseconds(), fromNow,
 		shown(entry.Activation, &out)}
 	if out.Stopped == "" {
-		err = errors.Join(savePoll.Run(ctx, s.redis, s.keys(), args...).Err(), s.expect(ctx, source, every))
+		err = savePoll.Run(ctx, s.redis, s.keys(), append(args, (every+overdueAfter).Milliseconds())...).Err()
 	} else {
 		args[3] = ""
 		var e event.Event

@@ -30,6 +30,7 @@ import (
 //	mw:{schedule}:shown     hash of the matches in that set, by source ID: "<due_ms of the poll> <match ID> <match ID>…"
 //	mw:{schedule}:configs   sorted set of the fingerprints of configs, by generation; the last is in force
 //	mw:{schedule}:beat      counter that each scheduler whose config is in force increments when it checks that config
+//	mw:{schedule}:changes   counter that each activation and each removal of a source increments
 //	mw:{schedule}:outbox    list of match_activated and match_deactivated events that the broker has not confirmed
 //	mw:{schedule}:reply:…   the reply of a script, for 30 seconds, in case the script is sent again
 //	mw:{schedule}:deadline  sorted set of source IDs by the time by which the next poll must end, Unix milliseconds
@@ -68,7 +69,7 @@ func (s *Schedule) key(what string) string { return s.prefix + "{schedule}:" + w
 func (s *Schedule) keys() []string {
 	return []string{s.key("sources"), s.key("due"), s.key("interval"), s.key("tick"), s.key("polled"),
 		s.outbox.Key(outboxName), s.key("configs"), s.key("beat"), s.key("order"), s.key("matches"), s.key("shown"),
-		s.key("paused"), s.key("asked"), s.key("deadline")}
+		s.key("paused"), s.key("asked"), s.key("deadline"), s.key("changes")}
 }
 
 // keepReply is how long the reply of a script is stored. It is longer than the time for which
@@ -110,6 +111,7 @@ local had = redis.call('hget', KEYS[1], ARGV[1])
 local polled = redis.call('hget', KEYS[5], ARGV[1])
 if had and not (polled and cjson.decode(polled).stopped) then return had end
 redis.call('hset', KEYS[1], ARGV[1], ARGV[3])
+redis.call('incr', KEYS[15])
 for i = 3, 5 do redis.call('hdel', KEYS[i], ARGV[1]) end
 if not had and ARGV[2] == '0' then redis.call('hdel', KEYS[12], ARGV[1]) end
 if redis.call('hexists', KEYS[12], ARGV[1]) == 0 then
@@ -159,17 +161,18 @@ func (s *Schedule) Activate(ctx context.Context, a Activation) (current Activati
 // of the source stays for its next activation. The script stores a marker that makes a repeated call return the
 // ID, although the source is already gone.
 var deactivate = redis.NewScript(`
-if redis.call('exists', KEYS[15]) == 1 then return ARGV[1] end` + superseded + indexing + `
+if redis.call('exists', KEYS[16]) == 1 then return ARGV[1] end` + superseded + indexing + `
 local had = redis.call('hget', KEYS[1], ARGV[1])
 if not had or ARGV[3] ~= '' and cjson.decode(had).event ~= ARGV[3] then return '' end
 redis.call('hdel', KEYS[1], ARGV[1])
+redis.call('incr', KEYS[15])
 redis.call('zrem', KEYS[2], ARGV[1])
 for i = 3, 5 do redis.call('hdel', KEYS[i], ARGV[1]) end
 redis.call('hdel', KEYS[13], ARGV[1])
 if ARGV[5] ~= '1' then redis.call('hdel', KEYS[12], ARGV[1]) end
 unlist(ARGV[1])
 redis.call('rpush', KEYS[6], ARGV[6])
-redis.call('set', KEYS[15], '1', 'px', ARGV[4])
+redis.call('set', KEYS[16], '1', 'px', ARGV[4])
 return ARGV[1]`)
 
 // Deactivate removes a source and emits match_deactivated under the TID of ctx. If no source has
@@ -298,7 +301,7 @@ type DuePoll struct {
 // or more, only one poll is due. So polls do not accumulate during an outage. The script stores its
 // reply, because a repeated call does not find the polls again.
 var popDue = redis.NewScript(`
-local reply = redis.call('get', KEYS[15])
+local reply = redis.call('get', KEYS[16])
 if reply then return cjson.decode(reply) end
 local t = redis.call('time')
 local now = t[1] * 1000 + math.floor(t[2] / 1000)
@@ -323,7 +326,7 @@ for i = 1, #ids, 2 do
 end
 local first = redis.call('zrange', KEYS[2], 0, 0, 'withscores')
 if first[2] then out[1] = string.format('%.0f', first[2] - now) end
-if #out > 1 then redis.call('set', KEYS[15], cjson.encode(out), 'px', ARGV[3]) end
+if #out > 1 then redis.call('set', KEYS[16], cjson.encode(out), 'px', ARGV[3]) end
 return out`)
 
 // A PopID identifies one [Schedule.Pop], so that a Pop without a reply can be repeated. Each

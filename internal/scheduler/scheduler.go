@@ -124,18 +124,22 @@ func (s *Scheduler) Run(ctx context.Context) error {
 			nextConfig = time.Now().Add(pause)
 		}
 		wait, err := s.publishDue(ctx, &pop)
-		if err == nil {
+		pause := max(min(wait, readMost), readLeast) + rand.N(readSpread)
+		switch {
+		case err == nil:
 			reading.succeeded(s.Log)
-			wait = min(wait, readMost)
-		} else if ctx.Err() == nil {
-			wait = reading.failed(s.Log, err)
+			if wait <= 0 { // more polls are due
+				pause = 0
+			}
+		case ctx.Err() == nil:
+			pause = reading.failed(s.Log, err)
 		}
 		select {
 		case <-ctx.Done():
 		case current := <-s.reloaded():
 			own.load(config, current)
 			config, nextConfig = current, time.Now()
-		case <-time.After(max(wait, readLeast) + rand.N(readSpread)):
+		case <-time.After(pause):
 		}
 	}
 	return nil

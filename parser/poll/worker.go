@@ -117,7 +117,9 @@ func (w *Worker) Handle(ctx context.Context, m broker.Message) error {
 		step.Fail(result.Problem)
 	}
 	after := context.WithoutCancel(ctx) // record the poll even if ctx has ended
-	if err := errors.Join(w.sources.save(after, p, c), w.report(after, p.Source.ID, result)); err != nil {
+	saved := make(chan error, 1)
+	go func() { saved <- w.sources.save(after, p, c) }() // at the same time as the report
+	if err := errors.Join(w.report(after, p.Source.ID, result), <-saved); err != nil {
 		return broker.Unavailable(err)
 	}
 	return nil
