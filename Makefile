@@ -33,7 +33,7 @@ export GORACE = atexit_sleep_ms=100
 # The garbage collector would use a sixth of the CPU time of the tests.
 short test cases: export GOGC = 300
 
-.PHONY: help short test cases full restarts edits lint vulncheck licences chaos season fuzz cross hostile page size release npm bench-fanout update upgrade manifests screenshot
+.PHONY: help short test cases full restarts edits lint vulncheck licences chaos season fuzz cross hostile page size release npm bench-fanout update upgrade manifests scale screenshot
 
 help: ## List the targets.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -125,6 +125,11 @@ npm: ## Pack the JavaScript client as an npm package in DIST, with the version V
 
 bench-fanout: ## Compare fan-out with other servers (half an hour on an idle machine).
 	$(with_servers) go run -C bench/fanout .
+
+scale: ## Print the figures of docs/scaling.md and docs/operations.md: what this machine does, with 1, 2 and 4 processes of each role (half an hour if it is idle).
+	$(with_servers) go run ./internal/bench/scale
+	go test -count 1 -v -run '^TestIdleMemory$$' ./internal/gateway
+	$(with_servers) go test -count 1 -v -timeout 1h -run '^TestMemoryIsBounded$$' ./internal/chaos
 
 update: ## Replace the expected events of the fixtures with the current events. Review the diff before you commit it.
 	go test ./parser/recording -run "TestFixtures|TestSports" -update

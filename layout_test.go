@@ -88,6 +88,8 @@ examples:
 internal/apiclient:            event broker consumers internal/deadletters internal/instances internal/overview
                                internal/trace
 internal/assign:
+internal/bench:                consumers internal/pipeline internal/terminal
+internal/bench/scale:          internal/bench
 internal/cli:                  internal/spelling internal/terminal
 internal/clientaddr:
 internal/configinit:           consumers internal/pipeline internal/strictyaml internal/terminal parser/page parser/poll
@@ -160,7 +162,7 @@ internal/testenv/with-servers: internal/testenv internal/testenv/servers
 docs:
 app:                           event broker consumers consumers/notify consumers/shipped docs fanout/access profiles
                                parser/observation parser/page parser/poll parser/profile parser/recording
-                               internal/apiclient internal/cli internal/configinit internal/datadir
+                               internal/apiclient internal/bench internal/cli internal/configinit internal/datadir
                                internal/deadletters internal/emit internal/environ internal/guard internal/instances
                                internal/isolate internal/licences internal/matchday internal/overview internal/pipeline
                                internal/rights internal/spelling internal/strictyaml internal/terminal internal/trace
@@ -182,7 +184,7 @@ github.com/itchyny/gojq:              parser/profile internal/jq
 github.com/redis/go-redis/v9:         parser/poll consumers consumers/archive consumers/notify consumers/scoreboard
                                       consumers/consumertest
                                       fanout/eventlog fanout/presence
-                                      internal/embedded internal/instances internal/migrate internal/outbox
+                                      internal/bench internal/embedded internal/instances internal/migrate internal/outbox
                                       internal/pipeline
                                       internal/ratelimit internal/redisclient internal/scheduler internal/trace
                                       internal/parsertest internal/testenv

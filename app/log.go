@@ -14,8 +14,8 @@ import (
 	"github.com/matchwire/matchwire/internal/terminal"
 )
 
-// openLog opens the log of a command. On a terminal, the log is for people, and matchwire run also has a status line
-// below it.
+// openLog opens the log of a command. On a terminal, the log is for people, and the commands run and bench also have a
+// status line below it.
 func (c *console) openLog(level string, asJSON bool, command string) {
 	c.level.Set(lowestLevel(level, command))
 	c.levelFlag = level
@@ -25,7 +25,7 @@ func (c *console) openLog(level string, asJSON bool, command string) {
 		return
 	}
 	out := c.err
-	if command == "run" && terminal.CursorMoves(c.getenv) {
+	if (command == "run" || command == "bench") && terminal.CursorMoves(c.getenv) {
 		c.status = terminal.NewStatusLine(f)
 		out = c.status
 	}
@@ -53,11 +53,11 @@ func newLogger(w io.Writer, level slog.Leveler, asJSON bool) *slog.Logger {
 	return slog.New(slog.NewTextHandler(w, o))
 }
 
-// lowestLevel returns the lowest level that a command logs. Without a level, commands that play fixtures log only
-// warnings, because a line for each page would hide their own output.
+// lowestLevel returns the lowest level that a command logs. Without a level, bench and commands that play fixtures log
+// only warnings, because other lines would hide their own output.
 func lowestLevel(level, command string) slog.Level {
 	lowest := slog.LevelInfo
-	if level == "" && slices.Contains([]string{"demo", "replay", "notify preview"}, command) {
+	if level == "" && slices.Contains([]string{"bench", "demo", "replay", "notify preview"}, command) {
 		lowest = slog.LevelWarn
 	}
 	if level != "" {

@@ -127,7 +127,7 @@ type console struct {
 	log        *slog.Logger
 	level      slog.LevelVar        // of log
 	levelFlag  string               // from --log-level, or ""
-	status     *terminal.StatusLine // of the command run on a terminal, otherwise nil
+	status     *terminal.StatusLine // of the commands run and bench on a terminal, otherwise nil
 	logOut     io.Writer            // where the log for people goes, or nil if the log is for programs
 	configFile string
 	hadConfig  bool // the config file existed when config last read it
@@ -310,13 +310,13 @@ func rootCommand(c *console) (*cobra.Command, error) {
 	common.StringVar(&c.namespaceFlag, "namespace", "", "Namespace `NAME` on shared servers; overrides the config.")
 	cli.FromEnv(root, "namespace", "MATCHWIRE_NAMESPACE")
 	cli.Enum(root, common, &level, "log-level",
-		"Lowest `LEVEL` to log: debug, info, warn or error (default: info, or warn for demo, replay and notify preview).",
+		"Lowest `LEVEL` to log: debug, info, warn or error (default: info, or warn for bench, demo, replay and notify preview).",
 		"debug", "info", "warn", "error")
 	root.AddCommand(
 		initCommand(c), demoCommand(c), runCommand(c), gatewayCommand(c), parseCommand(c), checkCommand(c),
 		recordCommand(c), replayCommand(c), emitCommand(c), tailCommand(c), traceCommand(c), psCommand(c), healthCommand(c),
-		graphCommand(c), sourcesCommand(c), testCommand(c), usersCommand(c), setupCommand(c), deadCommand(c),
-		tokenCommand(c), migrateCommand(c),
+		graphCommand(c), benchCommand(c), sourcesCommand(c), testCommand(c), usersCommand(c), setupCommand(c),
+		deadCommand(c), tokenCommand(c), migrateCommand(c),
 		backupCommand(c), restoredCommand(c), rebuildCommand(c), profilesCommand(c), licencesCommand(c), cli.Completion(),
 	)
 	for _, plugin := range c.plugins {

@@ -67,6 +67,33 @@ func (b *Broker) Setup(ctx context.Context, all []broker.Subscription, report fu
 	return nil
 }
 
+// Remove deletes the exchanges and queues that Setup declares for the same subscriptions, with all their messages. No
+// process may use them meanwhile.
+func (b *Broker) Remove(ctx context.Context, all []broker.Subscription) error {
+	var found []Object
+	if err := b.Setup(ctx, all, func(o Object) { found = append(found, o) }); err != nil {
+		return err
+	}
+	d := b.topology.declarer(b.controlLink)
+	defer d.close()
+	for _, o := range found {
+		err := d.call(ctx, func(ch *amqp.Channel) error {
+			switch o.Kind {
+			case "queue":
+				_, err := ch.QueueDelete(o.Name, false, false, false)
+				return err
+			case "exchange":
+				return ch.ExchangeDelete(o.Name, false, false)
+			}
+			return nil
+		})
+		if err != nil {
+			return fmt.Errorf("deleting %s %q: %w", o.Kind, o.Name, err)
+		}
+	}
+	return nil
+}
+
 // A declarer declares objects one after another, on a channel that it opens when needed. If the user
 // may not declare an object and report is nil, the declarer only checks whether the object exists.
 // If report is set, the declarer fails instead. Call close after use.

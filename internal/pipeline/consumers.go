@@ -21,6 +21,7 @@ import (
 	"github.com/matchwire/matchwire/consumers/exec"
 	"github.com/matchwire/matchwire/event"
 	"github.com/matchwire/matchwire/internal/overview"
+	"github.com/matchwire/matchwire/internal/redisclient"
 	"github.com/matchwire/matchwire/internal/reload"
 	"github.com/matchwire/matchwire/internal/scheduler"
 	"github.com/matchwire/matchwire/internal/strictyaml"
@@ -170,6 +171,34 @@ type BrokerObject = rabbit.Object
 // Setup declares all exchanges, queues and bindings that the roles need with this config. It calls
 // report for each object. It fails at the first object that RabbitMQ refuses.
 func (p *Pipeline) Setup(ctx context.Context, report func(BrokerObject)) error {
+	return p.onRabbit(ctx, func(ctx context.Context, b *rabbit.Broker, all []broker.Subscription) error {
+		return b.Setup(ctx, all, report)
+	})
+}
+
+// Remove deletes all data of the config's namespace from the servers. It returns an error if the config has no
+// namespace. No process may use the namespace meanwhile.
+func (p *Pipeline) Remove(ctx context.Context) error {
+	if p.config.Namespace == "" {
+		return UsageError(errors.New("namespace: want a name, because the data without a namespace is not removed"))
+	}
+	err := p.onRabbit(ctx, func(ctx context.Context, b *rabbit.Broker, all []broker.Subscription) error {
+		return b.Remove(ctx, all)
+	})
+	r, stop, redisErr := p.servers.ConnectRedis(ctx, p.log)
+	if redisErr != nil {
+		return errors.Join(err, redisErr)
+	}
+	defer stop()
+	return errors.Join(err, redisclient.EachKey(ctx, r, prefix(p.config.Namespace)+"*", func(key string) error {
+		return r.Unlink(ctx, key).Err()
+	}))
+}
+
+// onRabbit calls f with a connected broker and the subscriptions that the roles have with this config.
+func (p *Pipeline) onRabbit(
+	ctx context.Context, f func(ctx context.Context, b *rabbit.Broker, all []broker.Subscription) error,
+) error {
 	set, err := newConsumers(p.config, p.plugins, true, nil, p.log)
 	if err != nil {
 		return err
@@ -184,10 +213,10 @@ func (p *Pipeline) Setup(ctx context.Context, report func(BrokerObject)) error {
 	if err := reach(ctx, b); err != nil {
 		return err
 	}
-	return b.Setup(ctx, append(subscriptions(set.all, &scheduler.Scheduler{}), pollSubscription()), report)
+	return f(ctx, b, append(subscriptions(set.all, &scheduler.Scheduler{}), pollSubscription()))
 }
 
-// setupTimeout is the time limit for Setup. Even a cluster declares the queues of many consumers in less time.
+// setupTimeout is the time limit for Setup and Remove. Even a cluster declares the queues of many consumers in less time.
 const setupTimeout = 5 * time.Minute
 
 // newConsumer creates the named consumer and checks it.
