@@ -184,7 +184,8 @@ github.com/itchyny/gojq:              parser/profile internal/jq
 github.com/redis/go-redis/v9:         parser/poll consumers consumers/archive consumers/notify consumers/scoreboard
                                       consumers/consumertest
                                       fanout/eventlog fanout/presence
-                                      internal/bench internal/embedded internal/instances internal/migrate internal/outbox
+                                      internal/bench internal/embedded internal/instances internal/migrate
+                                      internal/outbox
                                       internal/pipeline
                                       internal/ratelimit internal/redisclient internal/scheduler internal/trace
                                       internal/parsertest internal/testenv

@@ -310,7 +310,8 @@ func rootCommand(c *console) (*cobra.Command, error) {
 	common.StringVar(&c.namespaceFlag, "namespace", "", "Namespace `NAME` on shared servers; overrides the config.")
 	cli.FromEnv(root, "namespace", "MATCHWIRE_NAMESPACE")
 	cli.Enum(root, common, &level, "log-level",
-		"Lowest `LEVEL` to log: debug, info, warn or error (default: info, or warn for bench, demo, replay and notify preview).",
+		"Lowest `LEVEL` to log: debug, info, warn or error "+
+			"(default: info, or warn for bench, demo, replay and notify preview).",
 		"debug", "info", "warn", "error")
 	root.AddCommand(
 		initCommand(c), demoCommand(c), runCommand(c), gatewayCommand(c), parseCommand(c), checkCommand(c),

@@ -209,7 +209,8 @@ func testComposeSecrets(t *testing.T, p *types.Project) {
 		}
 		for _, v := range s.Volumes {
 			owner, isSecret := strings.CutPrefix(v.Source, "secrets-")
-			if isSecret && (owner != serverOf(s.Name) && s.Name != "users" || s.Name == "users" && v.Target != "/secrets/"+owner ||
+			if isSecret && (owner != serverOf(s.Name) && s.Name != "users" ||
+				s.Name == "users" && v.Target != "/secrets/"+owner ||
 				s.Name != "users" && v.Target != "/run/matchwire") {
 				t.Errorf("service %s mounts %s at %s, want only its own secrets, at /run/matchwire", s.Name, v.Source, v.Target)
 			}

@@ -29,15 +29,15 @@ type Result struct {
 	Seconds   float64 `json:"seconds"` // duration of the measurement
 	Unit      string  `json:"unit"`    // what PerSecond counts: poll, event or frame
 	PerSecond float64 `json:"per_second"`
-	// P50 and P99 are quantiles of a delay. For the unit poll, it is the time from when a poll is due until it begins. For the
-	// other units, it is the time from reading a page until the consumer has handled its event, or until the event was
-	// written to all sockets.
+	// P50 and P99 are quantiles of a delay. For the unit poll, it is the time from when a poll is due until it begins.
+	// For the other units, it is the time from reading a page until the consumer has handled its event, or until the
+	// event was written to all sockets.
 	P50 number `json:"p50"`
 	P99 number `json:"p99"`
 	// CPU is the CPU time for one unit, by role, and of Redis.
 	CPU map[string]float64 `json:"cpu"`
-	// RoundTrips and Commands are the number of calls to Redis for one unit, and the number of commands that Redis executes for
-	// one unit, in scripts too.
+	// RoundTrips and Commands are the number of calls to Redis for one unit, and the number of commands that Redis
+	// executes for one unit, in scripts too.
 	RoundTrips number `json:"round_trips"`
 	Commands   number `json:"commands"`
 	// Failed is the number of polls that failed or found no free slot at the host.

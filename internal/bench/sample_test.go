@@ -20,7 +20,8 @@ func newSample(t *testing.T, role, text string) *sample {
 func TestSample(t *testing.T) {
 	s := newSample(t, "parser", "# HELP polls Polls.\npolls{outcome=\"done\"} 3\npolls{outcome=\"failed\"} 1\n"+
 		"polls_late 9\nprocess_cpu_seconds_total 1.5\n")
-	if err := s.add("parser", strings.NewReader("polls{outcome=\"done\"} 2\nprocess_cpu_seconds_total 0.5\n")); err != nil {
+	other := "polls{outcome=\"done\"} 2\nprocess_cpu_seconds_total 0.5\n"
+	if err := s.add("parser", strings.NewReader(other)); err != nil {
 		t.Fatal(err)
 	}
 	if all, done := s.sum("polls"), s.sum("polls", `outcome="done"`); all != 6 || done != 5 || s.cpu["parser"] != 2 {

@@ -216,7 +216,8 @@ func (p *Pipeline) onRabbit(
 	return f(ctx, b, append(subscriptions(set.all, &scheduler.Scheduler{}), pollSubscription()))
 }
 
-// setupTimeout is the time limit for Setup and Remove. Even a cluster declares the queues of many consumers in less time.
+// setupTimeout is the time limit for Setup and Remove. Even a cluster declares the queues of many consumers in less
+// time.
 const setupTimeout = 5 * time.Minute
 
 // newConsumer creates the named consumer and checks it.

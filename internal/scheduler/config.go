@@ -31,7 +31,7 @@ import (
 //     config that it has not had is in force. So an edit that undoes the previous edit takes effect at once.
 const (
 	configEvery  = 5 * time.Second // interval between two checks of the config in force
-	listEvery    = time.Minute     // longest time between two reads of all sources, because earlier versions count no changes
+	listEvery    = time.Minute     // longest time between two reads of all sources: earlier versions count no changes
 	absentChecks = 4               // number of checks without a new beat before a waiting scheduler begins a generation
 	keepConfigs  = 100             // maximum number of configs whose generation is stored
 )
@@ -61,8 +61,8 @@ type ownConfig struct {
 }
 
 // joinConfigs returns four values: the generation in force, 1 if the scheduler's config has this
-// generation and otherwise 0, the beat, and the number of changes of sources. If Redis has lost its data, the config with the latest
-// generation that a scheduler remembers comes into force.
+// generation and otherwise 0, the beat, and the number of changes of sources. If Redis has lost its
+// data, the config with the latest generation that a scheduler remembers comes into force.
 var joinConfigs = redis.NewScript(`
 local last = redis.call('zrange', KEYS[7], -1, -1, 'withscores')
 local generation, remembered, beat = tonumber(last[2] or '0'), tonumber(ARGV[2]), redis.call('get', KEYS[8]) or '0'
@@ -146,10 +146,10 @@ func (c *ownConfig) load(old, current []Activation) {
 }
 
 // ensure checks whether this scheduler's config is in force. If it is, ensure activates the sources
-// of the config and deactivates the sources that only an earlier config named, unless no source has changed since it
-// last did so. It also restores the sources after Redis has lost its data. When the config comes into force, or the scheduler starts
-// with it, ensure reactivates stopped sources too, because the reason for the stop may no longer
-// apply.
+// of the config and deactivates the sources that only an earlier config named, unless no source has
+// changed since it last did so. It also restores the sources after Redis has lost its data. When the
+// config comes into force, or the scheduler starts with it, ensure reactivates stopped sources too,
+// because the reason for the stop may no longer apply.
 func (s *Scheduler) ensure(ctx context.Context, config []Activation, c *ownConfig) error {
 	was := *c
 	if err := s.Schedule.join(ctx, fingerprint(config), c); err != nil {

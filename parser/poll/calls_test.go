@@ -19,8 +19,9 @@ import (
 	"github.com/matchwire/matchwire/parser/poll"
 )
 
-// A poll of an unchanged match makes six calls to Redis, two of them at the same time: it claims the poll, reserves a
-// slot at the host, loads the match, saves the source, and reads and saves the schedule. A changed match needs two more.
+// A poll of an unchanged match makes six calls to Redis, two of them at the same time: it claims the poll, reserves
+// a slot at the host, loads the match, saves the source, and reads and saves the schedule. A changed match needs two
+// more.
 func TestCallsPerPoll(t *testing.T) {
 	options, err := redis.ParseURL(testenv.Redis(t)) // the embedded Redis does not keep scripts
 	if err != nil {
