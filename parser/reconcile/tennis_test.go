@@ -317,3 +317,16 @@ func TestFirstSetBetweenTwoPages(t *testing.T) {
 		"match_start 0-0", "period_start s1 0-0", "game away Ferrer 0-5", "game away Ferrer 0-6",
 		"period_end s1 0-6", "period_start s2 0-6", "score_change 0-0")
 }
+
+// Rain stops a match before the first game of its third set. When the next page is read, the third set is over, and
+// no game of the fourth set has been played. The last event of the page has the score of the fourth set.
+func TestWholeSetBetweenTwoPages(t *testing.T) {
+	t.Parallel()
+	second := wins("game", event.Home, "s2", score(6, 3))
+	s := begin(t, tennisAt("s2", score(6, 3), second))
+	s.expect(tennisAt("s3", score(0, 0), second), "period_end s2 6-3", "period_start s3 6-3", "score_change 0-0")
+	s.now += 18 * time.Hour
+	five, six := wins("game", event.Away, "s3", score(0, 5)), wins("game", event.Away, "s3", score(0, 6))
+	s.expect(tennisAt("s4", score(0, 0), second, five, six),
+		"game away Ferrer 0-5", "game away Ferrer 0-6", "period_end s3 0-6", "period_start s4 0-6", "score_change 0-0")
+}

@@ -37,8 +37,10 @@ func (d *draft) reportUntracked(in observation.Incident, reason string) {
 func (d *draft) reportScoreChange() {
 	s, o := &d.state, &d.obs
 	restarted := scoreRestarts(o.Sport) && s.Score == nil && o.Score != nil && o.Sport.Index(o.Match.Period) > 0
-	// A set that begins with the score that was saved before, such as 1-1, also has a new score.
-	restarted = restarted || scoreRestarts(o.Sport) && scoreMoved(nil, o.Score) && d.begins(o.Match.Period)
+	// A set that begins with the score that was saved before, such as 1-1, also has a new score. So does a set that
+	// begins with 0-0 after a whole set, or more, between two pages.
+	restarted = restarted || scoreRestarts(o.Sport) && o.Score != nil && d.begins(o.Match.Period) &&
+		(scoreMoved(nil, o.Score) || d.reportsPoints())
 	moved := o.Sport.Rules().InningsScore && innings.Moved(s.LineScore, o.LineScore) ||
 		(restarted || scoreMoved(s.Score, o.Score)) && !d.explained(*o.Score)
 	unplayed := d.partBefore < 0 && s.Score != nil && *s.Score == event.Score{}
@@ -82,6 +84,13 @@ func (d *draft) begins(p event.Period) bool {
 	return slices.ContainsFunc(d.changes, func(ch change) bool {
 		in := d.incident(&ch)
 		return in.Kind == event.PeriodStart && ch.action == event.New && in.Clock.Period == p
+	})
+}
+
+// reportsPoints reports whether the draft reports new points.
+func (d *draft) reportsPoints() bool {
+	return slices.ContainsFunc(d.changes, func(ch change) bool {
+		return ch.action == event.New && isPoints(d.obs.Sport, &d.incident(&ch).Incident)
 	})
 }
 
