@@ -117,7 +117,7 @@ function Several({ name, label, all }) {
     if (value) change({ [name]: toggled(settings.peek()[name], value) });
   };
   const key = (e) => {
-    byKey.value = e.key !== " " && !e.altKey; // these keys open the list, where the arrow keys choose nothing yet
+    byKey.value = ![" ", "Enter", "F4"].includes(e.key) && !e.altKey; // these open the list, which reports only a choice
     if (e.key === "Escape") marked.value = "";
     if (e.key === "Enter" && marked.peek()) e.preventDefault(), choose(marked.peek());
   };
