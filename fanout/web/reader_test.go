@@ -19,8 +19,8 @@ func (p page) key(keys string) {
 	}
 }
 
-// press moves the focus to the element that a selector selects, and presses Enter.
-func (p page) press(selector string) {
+// enter moves the focus to the element that a selector selects, and presses Enter.
+func (p page) enter(selector string) {
 	p.Helper()
 	p.until(fmt.Sprintf(`(() => { const e = document.querySelector(%q); e?.focus();
 		return document.activeElement === e; })()`, selector), "true")
@@ -41,20 +41,20 @@ func TestFocusIsKept(t *testing.T) {
 	p := s.open("")
 	p.shows("[data-match=urc-1]", "Leinster")
 
-	p.press("[data-match=urc-1] .pin") // the card moves to the pinned matches
+	p.enter("[data-match=urc-1] .pin") // the card moves to the pinned matches
 	p.shows("section h2", "Pinned")
 	p.focused("[data-match=urc-1] .pin[aria-pressed=true]")
 	p.until(`document.activeElement.title`, "Pin Leinster – Munster") // the state is not in the name too
 
-	p.press("[data-match=nfl-1] .cover a")
+	p.enter("[data-match=nfl-1] .cover a")
 	p.focused("#match-name")
 	p.until(`document.title`, "Chiefs – Bills · matchwire live")
-	p.press(".back")
+	p.enter(".back")
 	p.focused("[data-match=nfl-1] .cover a")
 	p.until(`document.title`, "matchwire live")
 
 	// In a select, an arrow key changes the value at once. It chooses nothing until Enter, or until the reader goes on.
-	p.press("#open-filter")
+	p.enter("#open-filter")
 	p.run(`document.querySelector("#set-league").focus(); return "";`)
 	query := func(name string) string { return `new URLSearchParams(location.search).getAll("` + name + `").join()` }
 	p.key(kb.ArrowDown)
@@ -69,24 +69,24 @@ func TestFocusIsKept(t *testing.T) {
 	p.key(kb.Tab)
 	p.until(query("team"), "Atlanta United FC")
 	p.until(`document.querySelector(".chosen button").getAttribute("aria-label")`, "Remove MLB")
-	p.press(".chosen button")
+	p.enter(".chosen button")
 	p.until(query("league"), "")
 	p.focused("#set-league")
 	p.run(`document.querySelector("#search").focus(); return "";`)
 	p.key("nobody")
-	p.press(".empty button") // clears the filter
+	p.enter(".empty button") // clears the filter
 	p.focused("#main")
 
-	p.press("#open-settings")
+	p.enter("#open-settings")
 	p.run(`document.querySelector("#set-scores").click(); return "";`)
 	p.until(`document.querySelector("[data-match=mls-1] .note button").textContent`,
 		"Show score: New York City FC – Toronto FC")
 	p.until(`document.querySelector("[data-match=mls-2] .note")`, "null") // no score yet
-	p.press("[data-match=mls-1] .note button")
+	p.enter("[data-match=mls-1] .note button")
 	p.focused("[data-match=mls-1] .cover a")
-	p.press("#watch")
+	p.enter("#watch")
 	p.focused("#scrub")
-	p.press(".watch button")
+	p.enter(".watch button")
 	p.focused("#main")
 }
 
@@ -116,7 +116,7 @@ func TestScreenReader(t *testing.T) {
 	p.until(`document.querySelector(".timeline li").title + document.querySelectorAll("#open-filter .badge").length`, "1")
 	p.run(`document.querySelector("#open-filter").click(); return "";`)
 	p.until(`[...document.querySelectorAll("#panel select")].map((e) => e.id).join()`, "set-kind")
-	p.press(".filtered button")
+	p.enter(".filtered button")
 	p.focused("#timeline")
 	p.shows(".timeline", "Taken back 43'", "End of 1st half 1–1")
 	p.until(`document.querySelector(".timeline .inspect").title`, "How we know this: Red card Igor Bilic")
