@@ -196,12 +196,14 @@ func TestAnnouncements(t *testing.T) {
 		});
 		const card = { event: { type: "soccer.mls.yellow_card", data: { kind: "yellow_card", action: "new" } },
 			after: goal(0).after };
+		const end = { event: { type: "basketball.nba.period_end",
+			data: { kind: "period_end", action: "new", clock: { period: "q1" } } }, after: goal(0).after };
 		return [announcement([]), announcement([card]), announcement([goal(1), card, goal(2)]),
 			announcement([1, 2, 3, 4, 5].map(goal)),
-			announcement([goal(1)], true)].join("|")`)
+			announcement([goal(1)], true), announcement([end]), announcement([end], false, true)].join("|")`)
 	want := "||2 events. Goal for T1. T1 1, U 0. Goal for T2. T2 1, U 0.|" +
 		"5 events. Goal for T3. T3 1, U 0. Goal for T4. T4 1, U 0. Goal for T5. T5 1, U 0. And 2 more.|" +
-		"Goal for T1. T1 against U."
+		"||End of 1st quarter. T0 1, U 0."
 	if got != want {
 		t.Errorf("the announcements are\n%s\nwant\n%s", got, want)
 	}

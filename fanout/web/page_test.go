@@ -101,6 +101,7 @@ func TestLivePage(t *testing.T) {
 	p.shows(".timeline", "Taken back 27'", "Reason: the page no longer shows the goal")
 	p.shows(".timeline .red_card", "while you were offline")
 	p.shows("#missed", "2 events while you were offline, in 1 match")
+	p.until(`document.querySelector("#announce").textContent`, "2 events while you were offline, in 1 match")
 	if got := p.text(".hero .warn"); got != "" {
 		t.Errorf("the page shows %q, want nothing after the source became fresh again", got)
 	}

@@ -72,6 +72,9 @@ func TestPlay(t *testing.T) {
 		is(fmt.Sprintf("[data-match=p%d] .situation", i), m.want)
 	}
 	is("[data-match=p0] .part, [data-match=p0] .total", "Total 0 1  4 1 1 0 2") // the last three innings
+	// The card leaves innings out, so their numbers are visible, on one line.
+	is("[data-match=p0] thead:not(.sr) th", "Team 2 3 4 Total")
+	p.until(`document.querySelector("[data-match=p0] thead").offsetHeight < 30`, "true")
 	is("[data-match=p2] thead th", "Team 1 2 3 4 OT Total")
 	is("[data-match=p5] .home .part, [data-match=p5] .home .total", "6 4 2 40")
 	is("[data-match=p4] .goals", "101/2 287")

@@ -196,11 +196,11 @@ func TestGoalIsNoticed(t *testing.T) {
 	}
 	goal(2)
 	noticed := `document.title + document.querySelector("link[rel=icon]").href.replace(location.origin, "")`
-	p.until(noticed, "(1) matchwire live/icon.svg?n=1")
+	p.until(noticed, "(1) New York City FC – Toronto FC · matchwire live/icon.svg?n=1")
 	goal(3)
-	p.until(`document.title`, "(2) matchwire live")
+	p.until(`document.title`, "(2) New York City FC – Toronto FC · matchwire live")
 	p.run(`delete document.hidden; document.dispatchEvent(new Event("visibilitychange")); return "";`)
-	p.until(noticed, "matchwire live/icon.svg")
+	p.until(noticed, "New York City FC – Toronto FC · matchwire live/icon.svg")
 	goal(4)
 	p.until(`getComputedStyle(document.querySelector(".big.scored")).animationName`, "goal")
 	p.media("prefers-reduced-motion", "reduce")

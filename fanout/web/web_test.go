@@ -11,6 +11,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -143,6 +144,32 @@ type names struct {
 	Members  map[string]string `yaml:"members" json:"members"`
 	Periods  map[string]string `yaml:"periods" json:"periods"`
 	Statuses map[string]string `yaml:"statuses" json:"statuses"`
+}
+
+// Each text that a module of the page names exists.
+func TestTextsExist(t *testing.T) {
+	english, err := os.ReadFile("files/words/en.js")
+	if err != nil {
+		t.Fatal(err)
+	}
+	modules, err := filepath.Glob("files/page/*.js")
+	if err != nil || len(modules) == 0 {
+		t.Fatal(modules, err)
+	}
+	used := regexp.MustCompile(`\bt\((?:[^"()]*\? "([\w.]+)" : )?"([\w.]+)"[,)]`)
+	for _, name := range append(modules, "files/demo.js") {
+		source, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, m := range used.FindAllStringSubmatch(string(source), -1) {
+			for _, key := range m[1:] {
+				if key != "" && !strings.Contains(string(english), `"`+key+`": `) {
+					t.Errorf("%s uses the text %q, which words/en.js lacks", name, key)
+				}
+			}
+		}
+	}
 }
 
 // The page and the notifications have the same names in each language, and each language has all texts of the pages.

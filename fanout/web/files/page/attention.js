@@ -4,11 +4,13 @@ import { settings } from "./settings.js";
 import { t } from "./words.js";
 
 let count = 0;
+let place = ""; // what the page shows, or "" for the list
 
-// notice counts the goals among the news while the page is hidden, and plays the sound if the reader wants it.
+// notice counts the goals among the news while the page is hidden, and plays the sound if the reader wants it. If the
+// reader has hidden the scores, a goal is not noticed.
 export function notice(news) {
   const goals = news.filter(({ event }) => event.data.action === "new" && isGoal(event.data)).length;
-  if (!goals) return;
+  if (!goals || settings.peek().scores === "hidden") return;
   if (settings.peek().sound) play();
   if (document.hidden) show(count + goals);
 }
@@ -16,8 +18,18 @@ export function notice(news) {
 // show shows a count in the title and in the icon. The server draws the icon.
 function show(n) {
   count = n;
-  document.title = (n ? `(${n}) ` : "") + t("title");
+  showTitle();
   document.querySelector("link[rel=icon]").href = "icon.svg" + (n ? "?n=" + Math.min(n, 10) : "");
+}
+
+function showTitle() {
+  document.title = (count ? `(${count}) ` : "") + (place && place + " · ") + t("title");
+}
+
+// named sets what the page shows, for its title.
+export function named(name) {
+  place = name;
+  showTitle();
 }
 
 export const seen = () => document.hidden || show(0);

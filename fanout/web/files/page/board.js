@@ -14,7 +14,7 @@ const hasTotal = (m) => m.sport !== "tennis" && !(m.sport === "cricket" && m.lin
 const alwaysParts = ["tennis", "basketball", "american_football", "baseball", "ice_hockey"];
 
 // Board is a table with a row for each side. whole is true for all parts. Otherwise the table has the
-// parts only in sports whose readers expect them, and at most the last ones that fit.
+// parts only in sports whose readers expect them, and at most the last ones that fit. Their numbers are visible if the first ones are left out.
 export function Board({ m, whole, hidden, scored, caption }) {
   const line = m.line_score;
   const most = m.sport === "baseball" ? 12 : 9;
@@ -24,7 +24,7 @@ export function Board({ m, whole, hidden, scored, caption }) {
   const total = hasTotal(m);
   return html`<table class=${"board" + (whole ? " whole" : "")}>
     <caption class="sr">${caption}</caption>
-    <thead class=${whole && parts.length ? "" : "sr"}><tr>
+    <thead class=${parts.length && (whole || first > 0) ? "" : "sr"}><tr>
       <th scope="col"><span class="sr">${t("team")}</span></th>
       ${parts.map((n) => html`<th scope="col" key=${n}>${partName(m.sport, n)}</th>`)}
       <th scope="col" class="total">${total ? t("total") : t("score")}</th>

@@ -37,13 +37,13 @@ export function Chart({ m }) {
   const starts = all.flatMap((p, n) => (n > 0 && p.i.clock?.period && p.i.clock.period !== all[n - 1].i.clock?.period ? [{ n, period: p.i.clock.period }] : []));
   const words = t("lead.text", { home: m.match.home, away: m.match.away, up: Math.max(0, ...all.map((p) => p.lead)), down: Math.max(0, ...all.map((p) => -p.lead)) });
   return html`<section class="panel"><h3>${t("lead")}</h3>
-    <figure class="chart"><svg viewBox=${`0 0 ${width} ${height}`} role="img" aria-label=${words} preserveAspectRatio="none">
+    <figure class="chart"><svg viewBox=${`0 0 ${width} ${height}`} aria-hidden="true" preserveAspectRatio="none">
       <clipPath id="above"><rect x="0" y="0" width=${width} height=${y(0)} /></clipPath>
       <clipPath id="below"><rect x="0" y=${y(0)} width=${width} height=${height} /></clipPath>
       <path d=${area} class="area home" clip-path="url(#above)" /><path d=${area} class="area away" clip-path="url(#below)" />
       ${starts.map(({ n }) => html`<path key=${n} d=${`M${x(n) - 2} 0V${height}`} class="grid" />`)}
       <path d=${`M0 ${y(0)}H${width}`} class="zero" /><path d=${path} class="line" />
     </svg><div class="ends"><span class="home">${m.match.home} +${up}</span><span class="away">${m.match.away} +${down}</span></div>
-    <figcaption>${words} <span class="when">${[all[0], all.at(-1)].map((p) => [p.i.clock?.period && periodName(p.i.clock.period, m.sport), timeOf(p.i) || clock(p.i.clock, m.sport)].filter(Boolean).join(" ")).join(" – ")}</span></figcaption></figure>
+    <figcaption>${words} <span class="when">${[all[0], all.at(-1)].map((p) => [p.i.clock?.period && periodName(p.i.clock.period, m.sport), timeOf(p.i) || clock(p.i.clock, m.sport)].filter(Boolean).join(" ")).filter(Boolean).join(" – ")}</span></figcaption></figure>
   </section>`;
 }

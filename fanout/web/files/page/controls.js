@@ -1,5 +1,6 @@
 // The controls: search, filters and settings.
-import { html, useComputed, useState } from "../dist/preact.js";
+import { html, useComputed, useSignal, useState } from "../dist/preact.js";
+import { focusOn } from "./focus.js";
 import { plain } from "./format.js";
 import { Shape } from "./icons.js";
 import { clear } from "./list.js";
@@ -10,17 +11,17 @@ import { capital, kindName, languages, sportName, t } from "./words.js";
 const sorted = (all) => [...all].sort((a, b) => (plain(a) < plain(b) ? -1 : 1));
 
 // Controls shows the bar with the sports and the search, and the panels that it opens. inMatch is true in the
-// view of a match, which needs no sports and no search.
+// view of a match, which needs no sports and no search, and only the filter of the timeline.
 export function Controls({ model, extra, inMatch }) {
   const [panel, open] = useState("");
   const toggle = (name) => open(panel === name ? "" : name);
-  const filtered = useComputed(() => ["league", "team", "kind"].reduce((n, name) => n + setting[name].value.length, 0)).value;
+  const filtered = (inMatch ? ["kind"] : ["league", "team", "kind"]).reduce((n, name) => n + setting[name].value.length, 0);
   const escape = (e) => {
     if (e.key !== "Escape" || !panel) return;
     open("");
     document.getElementById("open-" + panel)?.focus();
   };
-  return html`<div class="controls" role="search" onKeyDown=${escape}>
+  return html`<div class="controls" role=${inMatch ? "region" : "search"} aria-label=${t("menu")} onKeyDown=${escape}>
     ${!inMatch && html`<${Sports} model=${model} />`}
     <div class="tools">
       ${!inMatch && html`<label class="search"><${Shape} name="search" /><span class="sr">${t("search")}</span>
@@ -29,7 +30,7 @@ export function Controls({ model, extra, inMatch }) {
       <button type="button" id="open-settings" class="tool" aria-expanded=${String(panel === "settings")} aria-controls="panel" onClick=${() => toggle("settings")}>${t("settings")}</button>
     </div>
     <div id="panel" class="drawer" hidden=${!panel}>
-      ${panel === "filter" && html`<${Filter} model=${model} />`}
+      ${panel === "filter" && html`<${Filter} model=${model} inMatch=${inMatch} />`}
       ${panel === "settings" && html`<${Settings} extra=${extra} />`}
     </div>
   </div>`;
@@ -58,8 +59,8 @@ function Sports({ model }) {
   </div>`;
 }
 
-// Filter is the panel that chooses leagues, teams, kinds and the order.
-function Filter({ model }) {
+// Filter is the panel that chooses leagues, teams, kinds and the order. In the view of a match, it chooses only kinds.
+function Filter({ model, inMatch }) {
   model.places.value; // the choices change with the matches
   const sports = setting.sport.value;
   const all = model.ids.value.map((id) => model.matches.get(id)).filter((m) => m && (!sports.length || sports.includes(m.sport)));
@@ -68,10 +69,12 @@ function Filter({ model }) {
   const kinds = new Map();
   for (const m of all) for (const i of m.incidents) if (shown(i.kind) && !kinds.has(i.kind)) kinds.set(i.kind, capital(kindName({ ...i, detail: "", points: 0 })[0]));
   for (const kind of setting.kind.value) if (!kinds.has(kind)) kinds.set(kind, capital(kind.replaceAll("_", " ")));
+  const kind = html`<${Several} name="kind" label=${t("kind")} all=${[...kinds].sort((a, b) => (a[1] < b[1] ? -1 : 1))} />`;
+  if (inMatch) return html`<form onSubmit=${(e) => e.preventDefault()}>${kind}</form>`;
   return html`<form onSubmit=${(e) => e.preventDefault()}>
     <${Several} name="league" label=${t("league")} all=${leagues.map((l) => [l, l])} />
     <${Several} name="team" label=${t("team")} all=${teams.map((l) => [l, l])} />
-    <${Several} name="kind" label=${t("kind")} all=${[...kinds].sort((a, b) => (a[1] < b[1] ? -1 : 1))} />
+    ${kind}
     <${One} name="sort" label=${t("sort")} all=${["start", "recent", "name"].map((v) => [v, t("sort." + v)])} />
     <p class="actions"><button type="button" onClick=${clear}>${t("clear")}</button></p>
   </form>`;
@@ -102,13 +105,34 @@ function One({ name, label, all }) {
     ${all.map(([v, text]) => html`<option key=${v} value=${v} selected=${v === value}>${text}</option>`)}</select></label>`;
 }
 
-// Several is a choice of any number of values. Each chosen value is a button that removes it.
+// Several is a choice of any number of values. Each chosen value is a button that removes it. An arrow key in a
+// select changes its value at once, so with the keyboard, the reader chooses with Enter, or by going on.
 function Several({ name, label, all }) {
   const chosen = setting[name].value;
   const text = new Map(all);
-  return html`<div class="field"><label for=${"set-" + name}>${label}</label><select id=${"set-" + name} value="" onChange=${(e) => { if (e.target.value) change({ [name]: toggled(chosen, e.target.value) }); e.target.value = ""; }}>
+  const marked = useSignal(""); // the value that the keyboard is at
+  const byKey = useSignal(false);
+  const choose = (value) => {
+    marked.value = "";
+    if (value) change({ [name]: toggled(settings.peek()[name], value) });
+  };
+  const key = (e) => {
+    byKey.value = ![" ", "Enter", "F4"].includes(e.key) && !e.altKey; // these open the list, which reports only a choice
+    if (e.key === "Escape") marked.value = "";
+    if (e.key === "Enter" && marked.peek()) e.preventDefault(), choose(marked.peek());
+  };
+  const pick = (e) => {
+    if (byKey.peek()) return void (marked.value = e.target.value);
+    choose(e.target.value);
+    e.target.value = "";
+  };
+  const remove = (value, e) => {
+    change({ [name]: toggled(settings.peek()[name], value) });
+    focusOn("#set-" + name, e);
+  };
+  return html`<div class="field"><label for=${"set-" + name}>${label}</label><select id=${"set-" + name} value=${marked.value} onPointerDown=${() => { byKey.value = false; }} onKeyDown=${key} onChange=${pick} onBlur=${() => choose(marked.peek())}>
       <option value="">${t("any")}</option>${all.filter(([v]) => !chosen.includes(v)).map(([v, text]) => html`<option key=${v} value=${v}>${text}</option>`)}</select>
-    ${chosen.length > 0 && html`<ul class="chosen">${chosen.map((v) => html`<li key=${v}><button type="button" onClick=${() => change({ [name]: toggled(chosen, v) })}><span>${text.get(v) ?? v}</span> <${Shape} name="close" /><span class="sr">${t("clear")}</span></button></li>`)}</ul>`}</div>`;
+    ${chosen.length > 0 && html`<ul class="chosen">${chosen.map((v) => html`<li key=${v}><button type="button" aria-label=${t("remove", { what: text.get(v) ?? v })} onClick=${(e) => remove(v, e)}>${text.get(v) ?? v} <${Shape} name="close" /></button></li>`)}</ul>`}</div>`;
 }
 
 const Check = ({ label, id, on, set }) => html`<label class="check"><input type="checkbox" id=${id} checked=${on} onChange=${(e) => set(e.target.checked)} /> <span>${label}</span></label>`;

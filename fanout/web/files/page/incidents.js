@@ -39,10 +39,10 @@ export function inOrder(incidents) {
 
 // rows returns the incidents that the timeline shows, the retracted ones among them, in the order in
 // which they happened. Each row has the members i, the incident; gone, whether it was retracted; and
-// score, the running score.
+// score, the running score, or the score at the end of a period.
 export function rows(m, kinds = []) {
   const wanted = (i) => shown(i.kind) && (!kinds.length || kinds.includes(i.kind));
-  return inOrder([...m.incidents, ...(m.retracted ?? [])]).filter(wanted).map((i) => ({ i, gone: !!i.retraction, score: changesScore(i) ? i.score : null }));
+  return inOrder([...m.incidents, ...(m.retracted ?? [])]).filter(wanted).map((i) => ({ i, gone: !!i.retraction, score: changesScore(i) || i.kind === "period_end" ? i.score : null }));
 }
 
 // scorers maps sports to the kinds of incidents that a card lists for each side. The other sports score too

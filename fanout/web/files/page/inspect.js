@@ -11,7 +11,7 @@ export function Inspect({ i, m }) {
   const open = useSignal(false);
   const [name] = words(i, m);
   const label = [name, i.player].filter(Boolean).join(" ");
-  return html`<button type="button" class="inspect" aria-haspopup="dialog" title=${t("inspect")} aria-label=${t("inspect.of", { what: label })}
+  return html`<button type="button" class="inspect" aria-haspopup="dialog" title=${t("inspect.of", { what: label })}
     onClick=${() => { open.value = true; }}><${Shape} name="info" /></button>
     ${open.value && html`<${Inspector} i=${i} m=${m} label=${label} close=${() => { open.value = false; }} />`}`;
 }
@@ -79,7 +79,8 @@ function ID({ name, id }) {
   const copied = useSignal(false);
   const copy = () => navigator.clipboard.writeText(id).then(() => { copied.value = true; }, () => {});
   return html`<div><dt>${name}</dt><dd><code>${id}</code>
-    ${navigator.clipboard && html` <button type="button" class="plain" aria-label=${t("copy.of", { what: name })} onClick=${copy}>${t(copied.value ? "copied" : "copy")}</button>`}</dd></div>`;
+    ${navigator.clipboard && html` <button type="button" class="plain" onClick=${copy}>${t(copied.value ? "copied" : "copy")}<span class="sr">: ${name}</span></button>
+      <span class="sr" role="status">${copied.value ? t("copied") : ""}</span>`}</dd></div>`;
 }
 
 // Steps is the tree of steps. The time of a send step is on the line of its create step.

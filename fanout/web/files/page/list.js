@@ -3,6 +3,7 @@ import { html, signal, useComputed, useEffect } from "../dist/preact.js";
 import { Card } from "./card.js";
 import { plain } from "./format.js";
 import { rank } from "./model.js";
+import { focusOn } from "./focus.js";
 import { change, settings } from "./settings.js";
 import { sportName, t } from "./words.js";
 
@@ -66,7 +67,7 @@ export function List({ model, open }) {
   if (!model.loaded.value && !all.length) return html`<p class="empty">${t("loading")}</p>`;
   if (!all.length) {
     return model.matches.size === 0 ? html`<p class="empty">${t("empty")}</p>` : html`<p class="empty">${t("empty.filtered")}
-      <button type="button" onClick=${clear}>${t("clear")}</button></p>`;
+      <button type="button" onClick=${(e) => { clear(); focusOn("#main", e); }}>${t("clear")}</button></p>`;
   }
   let left = most;
   const shown = all.map((group) => {

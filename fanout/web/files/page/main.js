@@ -3,15 +3,16 @@ import { effect, html, render, signal, useEffect, useSignal } from "../dist/prea
 import { follow } from "../live.js";
 import { Alerts } from "./alerts.js";
 import { announcement } from "./announce.js";
-import { notice, seen } from "./attention.js";
+import { named, notice, seen } from "./attention.js";
 import { Card, root } from "./card.js";
 import { Controls } from "./controls.js";
+import { focusOn } from "./focus.js";
 import { now, timeText } from "./format.js";
 import { Shape } from "./icons.js";
 import { List, selects } from "./list.js";
 import { MatchView } from "./match.js";
 import { Model } from "./model.js";
-import { setting, settings, showInURL, stream as streamOptions } from "./settings.js";
+import { fields, setting, settings, showInURL, stream as streamOptions } from "./settings.js";
 import * as watch from "./watch.js";
 import { load, t } from "./words.js";
 
@@ -42,13 +43,16 @@ function go(id) {
 
 const places = new Map(); // scroll positions of the list
 
-// arrive shows the match or the list that the address names.
+// arrive shows the match or the list that the address names. The focus moves to the name of the match, or to the card of
+// the match that the reader has left.
 function arrive() {
-  if (!route.peek()) places.set("", scrollY);
+  const left = route.peek();
+  if (!left) places.set("", scrollY);
   route.value = routeOf();
   requestAnimationFrame(() => {
     scrollTo(0, route.peek() ? 0 : places.get("") ?? 0);
-    if (route.peek()) document.getElementById("match-name")?.focus({ preventScroll: true });
+    const to = document.getElementById(route.peek() ? "match-name" : "name-" + left) ?? document.getElementById("main");
+    to.focus({ preventScroll: true });
   });
 }
 
@@ -94,9 +98,10 @@ function Notices() {
   const { name, since, reason } = model.connection.value;
   const { events, ids } = model.missed.value;
   const offline = ["waiting", "ended"].includes(name) || (name === "connecting" && model.loaded.value);
+  if (!offline && !events && !model.partial.value) return null;
   return html`<aside class="notices">
     ${offline && html`<p id="offline" class="notice off"><${Shape} name="off" /> <span>${t("offline.since", { time: timeText(since) })} ${reason && t("offline.reason", { reason })}</span></p>`}
-    ${events > 0 && html`<p id="missed" class="notice"><span>${t("missed", { n: events, matches: t("matches", { n: ids.length }) })}</span> <button type="button" onClick=${() => model.dismissMissed()}>${t("dismiss")}</button></p>`}
+    ${events > 0 && html`<p id="missed" class="notice"><span>${t("missed", { n: events, matches: t("matches", { n: ids.length }) })}</span> <button type="button" onClick=${(e) => { model.dismissMissed(); focusOn("#main", e); }}>${t("dismiss")}</button></p>`}
     ${model.partial.value && html`<p id="partial" class="notice partial"><span>${t("partial")}</span></p>`}
   </aside>`;
 }
@@ -108,7 +113,23 @@ function Extra() {
   return html`<p class="actions"><button type="button" id="watch" onClick=${() => all().length && watch.start(all())}><${Shape} name="again" /> ${t("watch")}</button></p>`;
 }
 
-// Announcer is the live region.
+// found returns how many matches the filter selects, as a text.
+function found() {
+  const n = model.matches.list().filter(selects(settings.peek())).length;
+  return n ? t("matches", { n }) : t("empty.filtered");
+}
+
+// later returns a function that calls f once, some time after the last call.
+function later(ms, f) {
+  let timer = null;
+  return () => {
+    clearTimeout(timer);
+    timer = setTimeout(f, ms);
+  };
+}
+
+// Announcer is the live region. It says what happened, how many matches a changed filter selects, whether the
+// connection is lost, and what the reader has missed.
 function Announcer() {
   const text = useSignal({ n: 0, text: "" });
   useEffect(() => {
@@ -119,19 +140,32 @@ function Announcer() {
       const chosen = selects(settings.peek());
       const heard = news.filter(({ after }) => (route.peek() ? after.match.id === route.peek() : chosen(after)));
       news = [];
-      say(announcement(heard, settings.peek().scores === "hidden"));
+      say(announcement(heard, settings.peek().scores === "hidden", !!route.peek()));
     };
     model.onNews((more) => {
       news = [...news, ...more].slice(-500);
       timer ??= setTimeout(flush, 700);
     });
+    const sayFound = later(1000, () => { if (!route.peek() && model.loaded.peek()) say(found()); });
+    let filter = null;
+    const stopFilter = effect(() => {
+      const chosen = JSON.stringify(Object.keys(fields).filter((name) => fields[name].filter).map((name) => settings.value[name]));
+      if (filter !== null && filter !== chosen) sayFound();
+      filter = chosen;
+    });
+    const sayMissed = later(1500, () => {
+      const { events, ids } = model.missed.peek();
+      if (events) say(t("missed", { n: events, matches: t("matches", { n: ids.length }) }));
+    });
+    const stopMissed = effect(() => { if (model.missed.value.events) sayMissed(); });
     let before = "live";
-    return effect(() => {
+    const stopConnection = effect(() => {
       const { name } = model.connection.value;
       if (name === "waiting" && before === "live" && model.loaded.peek()) say(t("say.lost"));
       if (name === "live" && before === "lost") say(t("say.back"));
       if (name !== "connecting") before = name === "live" ? "live" : "lost";
     });
+    return () => { stopFilter(); stopMissed(); stopConnection(); };
   }, []);
   return html`<div id="announce" class="sr" role="status" aria-live="polite" aria-atomic="true"><p key=${text.value.n}>${text.value.text}</p></div>`;
 }
@@ -172,6 +206,10 @@ const stop = effect(() => {
   if (!model.loaded.value || !model.ids.value.length) return;
   requestAnimationFrame(() => performance.mark("matches")); // for measurements
   queueMicrotask(() => stop());
+});
+effect(() => {
+  const m = route.value && model.view(route.value).value.m;
+  named(m ? t("details", m.match) : "");
 });
 effect(() => { document.documentElement.dataset.theme = setting.theme.value; });
 effect(() => { model.alwaysMoves = setting.sort.value === "recent" || setting.kind.value.length > 0 || setting.q.value !== ""; });

@@ -1,13 +1,14 @@
 // The view of one match.
 import { html, useState } from "../dist/preact.js";
 import { Board, Crest } from "./board.js";
-import { Chip, chipOf, Pin } from "./card.js";
+import { Chip, chipOf, hides, Pin, Reveal, staleText } from "./card.js";
 import { Chart } from "./chart.js";
-import { fullText, innings, secondsText, timeText } from "./format.js";
+import { focusOn } from "./focus.js";
+import { fullText, innings, secondsText, shortPeriod, timeText } from "./format.js";
 import { Icon, Shape } from "./icons.js";
-import { changes, isMark, periodOf, placeOf, rows, words } from "./incidents.js";
+import { changes, isMark, periodOf, rows, timeOf, words } from "./incidents.js";
 import { Inspect } from "./inspect.js";
-import { setting } from "./settings.js";
+import { change, setting } from "./settings.js";
 import { clock } from "./format.js";
 import { situation } from "./situation.js";
 import { capital, sportName, statusName, t } from "./words.js";
@@ -18,7 +19,7 @@ export function MatchView({ id, model, back }) {
   const [revealed, reveal] = useState(false);
   const [newest, setNewest] = useState(true);
   if (!m) return html`<p class="empty">${t(model.loaded.value ? "notFound" : "loading")} <a href=${back.href} onClick=${back.onClick}>${t("back")}</a></p>`;
-  const hidden = setting.scores.value === "hidden" && !revealed;
+  const hidden = hides(m) && !revealed;
   const name = t("details", { home: m.match.home, away: m.match.away });
   const now = situation(m);
   return html`<article class=${"match" + (m.match.stale ? " stale" : "")} aria-labelledby="match-name" data-match=${id}>
@@ -35,13 +36,13 @@ export function MatchView({ id, model, back }) {
       </div>
       ${m.shootout && !hidden && html`<p class="note">${t("shootout", m.shootout)}</p>`}
       ${now && !hidden && html`<p class="note situation">${now}</p>`}
-      ${hidden && html`<p class="note"><button type="button" class="plain" onClick=${() => reveal(true)}>${t("showScore")}</button></p>`}
-      ${m.match.stale && html`<p class="note warn"><${Shape} name="warn" /> ${t("stale", { time: timeText(m.match.stale.since) })}. ${t("reason", { reason: m.match.stale.reason })}</p>`}
+      ${hidden && html`<${Reveal} name=${name} act=${(e) => { reveal(true); focusOn("#match-name", e); }} />`}
+      ${m.match.stale && html`<p class="note warn"><${Shape} name="warn" /> ${staleText(m)}</p>`}
       ${m.partial && html`<p class="note">${t("partial")}</p>`}
       <div class=${hasParts(m) && !hidden ? "scroll" : "sr"} tabindex=${hasParts(m) && !hidden ? 0 : undefined} role="group" aria-label=${t("lineScore")}><${Board} m=${m} whole=${true} hidden=${hidden} caption=${t("lineScore")} /></div>
     </section>
     <div class="columns"><div class="main">
-      <section class="panel"><header class="bar"><h3>${t("timeline")}</h3>
+      <section class="panel"><header class="bar"><h3 id="timeline" tabindex="-1">${t("timeline")}</h3>
         <button type="button" class="plain" onClick=${() => setNewest(!newest)}>${t(newest ? "oldest" : "newest")}</button></header>
         ${hidden ? html`<p class="note">${t("hidden")}</p>` : html`<${Timeline} m=${m} marks=${marks} newest=${newest} />`}</section>
     </div><div class="aside">
@@ -69,20 +70,22 @@ function bigScore(m) {
 
 // Timeline lists the incidents with a heading for each period.
 function Timeline({ m, marks, newest }) {
-  const all = rows(m, setting.kind.value);
-  if (!all.length) return html`<p class="note">${t("timeline.empty")}</p>`;
-  return html`<ol class="timeline">${(newest ? all.toReversed() : all).map((row, n) => html`<${Row} key=${row.i.incident || row.i.tid + n} row=${row} m=${m} mark=${marks.get(row.i.incident)} />`)}</ol>`;
+  const kinds = setting.kind.value;
+  const all = rows(m, kinds);
+  const left = kinds.length ? rows(m).length - all.length : 0;
+  if (!all.length && !left) return html`<p class="note">${t("timeline.empty")}</p>`;
+  return html`${left > 0 && html`<p class="note filtered">${t("timeline.filtered", { n: left })} <button type="button" class="plain" onClick=${(e) => { change({ kind: [] }); focusOn("#timeline", e); }}>${t("timeline.all")}</button></p>`}
+    <ol class="timeline">${(newest ? all.toReversed() : all).map((row, n) => html`<${Row} key=${row.i.incident || row.i.tid + n} row=${row} m=${m} mark=${marks.get(row.i.incident)} />`)}</ol>`;
 }
 
 // Row is one incident. A retracted incident is struck through. A correction shows the old and the new value.
 function Row({ row: { i, gone, score }, m, mark }) {
   const [name, notes] = words(i, m);
-  const time = placeOf(i);
   const classes = ["row", i.kind, i.side ?? "", isMark(i) && "mark", gone && "gone", i.provisional && "provisional", mark && "m-" + mark].filter(Boolean).join(" ");
   const changed = changes(i);
   const who = [i.player, !i.player && i.side && i.team].filter(Boolean).join("");
-  return html`<li class=${classes} title=${"TID " + i.tid}>
-    <span class="time">${time}<span class="sr"> ${periodOf(i)}</span></span>
+  return html`<li class=${classes}>
+    <span class="time"><span aria-hidden="true">${shortPeriod(i.clock)} </span>${timeOf(i)}${!isMark(i) && html`<span class="sr"> ${periodOf(i)}</span>`}</span>
     <${Icon} i=${i} />
     <span class="what"><${gone ? "s" : "span"} class="fact"><b>${name}</b>${who && html` <span class="who">${who}</span>`}${notes.length > 0 && html` <small>${notes.join(" · ")}</small>`}</${gone ? "s" : "span"}>
       ${i.side && html`<span class="sr">, ${m.match[i.side]}</span>`}

@@ -1,5 +1,6 @@
 // Watch again: a playback of the stream from a time in the past, with a scrubber and a speed.
 import { html } from "../dist/preact.js";
+import { focusOn } from "./focus.js";
 import { now, secondsText, fullText } from "./format.js";
 import { change, setting } from "./settings.js";
 import { t } from "./words.js";
@@ -16,6 +17,7 @@ export function start(matches) {
   range.last = Math.max(...updated);
   range.first = Math.max(Math.min(...starts, range.last - 60e3), range.last - 6 * 3600e3);
   change({ from: iso(range.first), speed: "10" });
+  focusOn("#scrub");
 }
 
 const iso = (ms) => new Date(ms).toISOString().replace(/\.\d+Z$/, "Z");
@@ -31,12 +33,13 @@ export function Watch() {
   const first = Math.min(range.first || Date.parse(from), Date.parse(from));
   const last = Math.max(range.last || Math.min(Date.now(), first + 3 * 3600e3), at);
   const speed = Number(setting.speed.value) || 1;
+  const step = Math.max(5, Math.round((last - first) / 200e3)) * 1000; // of an arrow key
   return html`<section class="watch" aria-label=${t("watch")}>
     <span class="tag">${t("watch.at", { time: Date.now() - at > 20 * 3600e3 ? fullText(at) : secondsText(at) })}</span>
-    <label class="scrub"><span class="sr">${t("watch.place")}</span><input type="range" id="scrub" min=${first} max=${last} step="1000" value=${at} aria-valuetext=${secondsText(at)}
+    <label class="scrub"><span class="sr">${t("watch.place")}</span><input type="range" id="scrub" min=${first} max=${last} step=${step} value=${at} aria-valuetext=${secondsText(at)}
       onChange=${(e) => change({ from: iso(Number(e.target.value)) })} /></label>
     <label class="speed"><span class="sr">${t("watch.speed")}</span><select id="speed" value=${String(speed)} onChange=${(e) => change({ from: iso(now.peek()), speed: e.target.value })}>
       ${[...new Set([...speeds, speed])].sort((a, b) => a - b).map((n) => html`<option key=${n} value=${String(n)} selected=${n === speed}>${n}×</option>`)}</select></label>
-    <button type="button" onClick=${() => change({ from: "", speed: "" })}>${t("watch.stop")}</button>
+    <button type="button" onClick=${(e) => { change({ from: "", speed: "" }); focusOn("#main", e); }}>${t("watch.stop")}</button>
   </section>`;
 }
