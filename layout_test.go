@@ -75,7 +75,7 @@ fanout/access:
 fanout/eventlog:               event broker fanout/internal/wire
 fanout/filter:                 event
 fanout/presence:
-fanout/web:
+fanout/web:                    event
 fanout/internal/boards:        fanout/eventlog
 fanout/internal/snapshot:      broker fanout/eventlog fanout/filter fanout/internal/wire
 fanout/internal/wire:          broker

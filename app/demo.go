@@ -9,6 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/matchwire/matchwire/consumers/notify"
 	"github.com/matchwire/matchwire/event"
 	"github.com/matchwire/matchwire/fanout/access"
 	"github.com/matchwire/matchwire/internal/cli"
@@ -16,6 +17,7 @@ import (
 	"github.com/matchwire/matchwire/internal/matchday"
 	"github.com/matchwire/matchwire/internal/pipeline"
 	"github.com/matchwire/matchwire/internal/spelling"
+	"github.com/matchwire/matchwire/internal/terminal"
 )
 
 func demoCommand(c *console) *cobra.Command {
@@ -102,6 +104,12 @@ func (d *demo) run(ctx context.Context, c *console) error {
 		output.Lock()
 		defer output.Unlock()
 		_ = c.printEvent(e) // fails if the output is closed
+	}
+	play.OnRefuse = func(e event.Event) {
+		output.Lock()
+		defer output.Unlock()
+		const format = "          club-site  refuses an event on purpose: %s/pipeline shows the dead letter [%s]\n"
+		fmt.Fprintf(text, format, liveURL, terminal.Printable(notify.Line(e)))
 	}
 	if len(d.dirs) > 0 {
 		play.OnAttempt = func(a matchday.Attempt) {

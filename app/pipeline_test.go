@@ -525,6 +525,10 @@ func TestDemo(t *testing.T) {
 		_, out, _ := call(t, "", operator, "dead", "list", "club-site")
 		return strings.Contains(out, "unknown player")
 	})
+	if out := p.output(); strings.Contains(out, "level=ERROR") ||
+		!strings.Contains(out, "club-site  refuses an event on purpose: http://") {
+		t.Errorf("the demo prints\n%s\nwant one plain line about the dead letter, and no error", out)
+	}
 	code, _, errs := call(t, "", operator, "dead", "replay", "club-site", "--all")
 	if code != exitOK || !strings.Contains(errs, "1 dead letter moved back") {
 		t.Errorf("dead replay: exit %d, %q; want one dead letter", code, errs)

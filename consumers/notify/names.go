@@ -5,6 +5,7 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/matchwire/matchwire/event"
 )
@@ -90,8 +91,9 @@ func (t texts) kind(d *event.Data, code string) (name string, saysDetail bool) {
 }
 
 // detail returns the name of a detail of an event. Parts that are separated by commas, as in
-// "tripping, 2 min", have separate names. A detail without a name does not change, except that
-// spaces replace underscores.
+// "tripping, 2 min", have separate names. In a detail without a name, spaces replace underscores. It
+// begins with a small letter if its other letters are small, because pages write "Hooking" as well as
+// "hooking". German nouns keep their capitals.
 func (t texts) detail(d *event.Data, detail, code string) string {
 	for _, l := range t.inOrder(code) {
 		if name := l.Details.of(event.Slug(detail), string(d.Kind), string(d.Sport)); name != "" && detail != "" {
@@ -101,5 +103,17 @@ func (t texts) detail(d *event.Data, detail, code string) string {
 	if first, rest, ok := strings.Cut(detail, ", "); ok {
 		return t.detail(d, first, code) + ", " + t.detail(d, rest, code)
 	}
-	return strings.ReplaceAll(detail, "_", " ")
+	detail = strings.ReplaceAll(detail, "_", " ")
+	if lower := strings.ToLower(detail); code != "de" && capitalOnlyFirst(detail, lower) {
+		return lower
+	}
+	return detail
+}
+
+// capitalOnlyFirst reports whether a text differs from its form in small letters only in the first
+// letter, as "Hooking" does. Abbreviations and names such as "J. Smith" do not.
+func capitalOnlyFirst(text, lower string) bool {
+	_, n := utf8.DecodeRuneInString(text)
+	_, m := utf8.DecodeRuneInString(lower)
+	return n < len(text) && text[n:] == lower[m:]
 }

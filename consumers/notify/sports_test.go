@@ -64,6 +64,7 @@ var sportSamples = []sportSample{
 			{"goal", "", 0, "Kopitar"}, {"goal", "power_play", 0, "Kopitar"}, {"goal", "short_handed", 0, "Kopitar"},
 			{"goal", "empty_net", 0, "Kopitar"}, {"goal", "penalty_shot", 0, "Kopitar"},
 			{"penalty", "tripping, 2 min", 0, "Doughty"}, {"penalty", "High-sticking", 0, "Doughty"},
+			{"penalty", "Hooking", 0, "Doughty"}, {"penalty", "Tripping, 2 min", 0, "Doughty"},
 			{"penalty", "too_many_men", 0, ""}, {"shootout_attempt", "scored", 0, "Kopitar"},
 			{"shootout_attempt", "missed", 0, "Kopitar"}, {"shootout_attempt", "saved", 0, "Kopitar"},
 			{"challenge", "goal_interference", 0, ""},
@@ -76,7 +77,7 @@ var sportSamples = []sportSample{
 			{"pitching_change", "", 0, "Chapman"}, {"review", "overturned", 0, ""},
 		}},
 	{event.Cricket, "England", "Australia", event.Score{Home: 245, Away: 180}, event.Clock{Period: "inn2", Balls: 87},
-		nil, []sample{
+		[]string{"extra_time"}, []sample{
 			{"wicket", "c Smith b Jones 43 (52)", 0, "Root"}, {"wicket", "lbw", 0, "Root"}, {"wicket", "", 0, ""},
 			{"boundary", "four", 0, "Root"}, {"boundary", "six", 0, "Stokes"}, {"boundary", "", 4, "Root"},
 			{"milestone", "50", 0, "Root"}, {"milestone", "100", 0, "Root"}, {"milestone", "150", 0, "Root"},
@@ -113,6 +114,10 @@ func (s *sportSample) event(t *testing.T, one sample, action event.Action) event
 	case "match_end":
 		d.Side, d.Team, d.Opponent, d.Clock, d.Winner, d.Detail = "", "", "", nil, "home", ""
 		d.DecidedBy = event.Decision(one.detail)
+	case "status_change":
+		d.Side, d.Team, d.Opponent, d.Match.Status = "", "", "", event.Break
+	case "score_change":
+		d.Side, d.Team, d.Opponent = "", "", ""
 	case "match_start", "period_end":
 		d.Side, d.Team, d.Opponent, d.Clock = "", "", "", &event.Clock{Period: s.clock.Period}
 	}
@@ -150,6 +155,8 @@ func TestTextsOfSports(t *testing.T) {
 		fmt.Fprintf(got, "\n=== %s\n", s.sport)
 		add(s, sample{kind: "match_start"}, event.New)
 		add(s, sample{kind: "period_end"}, event.New)
+		add(s, sample{kind: "status_change"}, event.New)
+		add(s, sample{kind: "score_change"}, event.New)
 		for _, one := range s.samples {
 			add(s, one, event.New)
 		}

@@ -60,8 +60,8 @@ func TestDemoPage(t *testing.T) {
 		}
 		mu.Lock()
 		defer mu.Unlock()
-		alerts := strings.Repeat(`{"thread": "%d", "title": "Goal for Toronto FC", "body": "6', New York 0–1 Toronto FC", `+
-			`"time": "2026-11-30T12:00:00Z"},`, 6)
+		alerts := strings.Repeat(`{"thread": "%d", "title": "Goal for Toronto FC: Sebastian Reyes, penalty", `+
+			`"body": "6', New York 0–1 Toronto FC", "time": "2026-11-30T12:00:00Z"},`, 6)
 		alerts = fmt.Sprintf(alerts, 1, 2, 3, 4, 5, 6)
 		fmt.Fprintf(w, `{"version": %d, "speeds": [0, 1, 10, 60], "speed": %v, "ended": false, "alerts": [%s]}`,
 			version, speed, strings.TrimSuffix(alerts, ","))
@@ -85,6 +85,9 @@ func TestDemoPage(t *testing.T) {
 			p.resize(width, 900)
 			p.axe(fmt.Sprint("demo ", colour, " ", width))
 			p.until(`document.documentElement.scrollWidth <= innerWidth`, "true")
+			p.until(`[...document.querySelectorAll(".inbox li")].every((e) => {
+				const [title, time] = [...e.children].map((c) => c.getBoundingClientRect());
+				return time.left - title.right >= 8 && Math.abs(time.top - title.top) < 4; })`, "true")
 			p.until(edges(".inbox")+` === `+edges(".groups"), "true") // no hole beside the inbox
 			p.shot(fmt.Sprint("demo-", colour, "-", width))
 		}

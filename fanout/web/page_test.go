@@ -146,6 +146,40 @@ func TestOneEventChangesOneCard(t *testing.T) {
 	p.until(`cards.every((c) => c.isConnected)`, "true")
 }
 
+// The page shows the names in the definition of a sport, and no symbol of another sport. A sport can be defined after
+// the server has started.
+func TestDefinedSport(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	err := event.Define(event.Definition{Name: "beach_handball", Periods: []event.Period{"1h", "ht", "2h"},
+		Counts: event.Goals, Kinds: map[event.Kind][]int{"two_minutes": nil},
+		Names: map[string]string{"two_minutes": "two-minute suspension", "1h": "first set"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	at := func(d *event.Data) {
+		d.Side, d.Player, d.Score = event.Home, "Ann Vik", &event.Score{Home: 1}
+		d.Clock, d.Match.Home, d.Match.Away = &event.Clock{Period: "1h", Minute: 3}, "Oslo", "Split"
+	}
+	s.publish("bh-1", "beach_handball.ehf.period_start", at)
+	s.publish("bh-1", "beach_handball.ehf.goal", at)
+	s.publish("bh-1", "beach_handball.ehf.two_minutes", at)
+	p := s.open("match/bh-1")
+	p.shows(".timeline", "First set", "Goal Ann Vik", "Two-minute suspension Ann Vik")
+	p.until(`document.querySelectorAll(".timeline .goal svg path.fill").length`, "0") // soccer's ball has a filled path
+}
+
+// In a timeline, the badges of the teams are in one column, whether a row has a score or not.
+func TestBadgesInOneColumn(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	matchDay(s)
+	p := s.open("match/mls-1")
+	p.shows(".timeline", "Yellow card", "1–1")
+	p.until(`new Set([...document.querySelectorAll(".timeline .owner")].map((e) =>
+		Math.round(e.getBoundingClientRect().left))).size`, "1")
+}
+
 // Parameters in the URL that the page does not know have no effect.
 func TestUnknownParameters(t *testing.T) {
 	t.Parallel()

@@ -169,6 +169,7 @@ func TestOperator(t *testing.T) {
 	p.shows("[data-queue='consumer.picky']", "*.*.goal", "0 messages", "2.5/s", "40 handled", "1 instance",
 		"2 dead letters")
 	p.shows("[data-queue='live_events.log']", "3 sockets")
+	p.until(`document.querySelector("[data-queue='consumer.picky'] h3").innerHTML`, "consumer.<wbr>picky")
 	p.shows(".sources", "https://site.example/<img src=x>/api", "not polled yet", "from the config")
 	p.shows("#result", "Logged in for 8 hours.")
 	got := p.run(`return document.cookie + JSON.stringify(localStorage) + JSON.stringify(sessionStorage) +
@@ -300,6 +301,18 @@ func TestPipelineWithoutToken(t *testing.T) {
 	p.until(`getComputedStyle(document.querySelector("main")).filter`, "grayscale(1)")
 	s.down.Store(false)
 	p.shows("#state", "Live")
+}
+
+// On another machine, a server without an API token says how to create one, and does not offer to log in.
+func TestPipelineWithoutTokenElsewhere(t *testing.T) {
+	t.Parallel()
+	s := newPipelineSite(t, "", true)
+	p := s.open("pipeline")
+	p.shows("main", "This server has no API token", "“matchwire token NAME operate” creates one")
+	if got := p.text("header.top") + p.text("main"); strings.Contains(got, "view only") ||
+		strings.Contains(got, "session has ended") || strings.Contains(got, "Log in") {
+		t.Errorf("the page shows %q, want nothing about a session", got)
+	}
 }
 
 // The pipeline page violates no rule of axe, in light and dark colours and at each width, and is not wider than the

@@ -8,6 +8,7 @@ import (
 	"crypto/sha256"
 	"embed"
 	"encoding/hex"
+	"encoding/json"
 	"fmt"
 	"io/fs"
 	"mime"
@@ -17,6 +18,8 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+
+	"github.com/matchwire/matchwire/event"
 )
 
 //go:embed files
@@ -129,6 +132,8 @@ func handlerOf(files fs.FS, origins []string, meta string) http.Handler {
 			mux.Handle("GET /pipeline", newFile(name, body))
 		case "icon.svg":
 			mux.HandleFunc("GET /icon.svg", icon(body))
+		case "sports.js":
+			mux.HandleFunc("GET /sports.js", sports)
 		default:
 			mux.Handle("GET /"+name, newFile(name, body))
 		}
@@ -153,7 +158,8 @@ func handlerOf(files fs.FS, origins []string, meta string) http.Handler {
 // isNeededFirst reports whether the page needs a module for its first view.
 func isNeededFirst(name string) bool {
 	return strings.HasPrefix(name, "page/") && path.Ext(name) == ".js" ||
-		slices.Contains([]string{"live.js", "matches.js", "dist/preact.js", "words/en.js", "words/en.names.js"}, name)
+		slices.Contains([]string{"live.js", "matches.js", "dist/preact.js", "sports.js", "words/en.js", "words/en.names.js"},
+			name)
 }
 
 // withHead returns the page with elements and with hints to load modules, at the beginning of its head.
@@ -164,6 +170,18 @@ func withHead(page []byte, elements string, modules []string) []byte {
 		fmt.Fprintf(&head, `<link rel="modulepreload" href="%s">`, name)
 	}
 	return bytes.Replace(page, []byte("<head>"), []byte(head.String()), 1)
+}
+
+// sports sends sports.js with the names in the definitions of sports. A profile can add a sport at any time.
+func sports(w http.ResponseWriter, r *http.Request) {
+	names := map[event.Sport]map[string]string{}
+	for _, s := range event.Sports() {
+		if own := s.Rules().Names; len(own) > 0 {
+			names[s] = own
+		}
+	}
+	body, _ := json.Marshal(names) // cannot fail: names contains only strings
+	newFile("sports.js", append([]byte("export default "), body...)).ServeHTTP(w, r)
 }
 
 // icon returns a handler for the icon. With the parameter n, the icon has a badge with this number.

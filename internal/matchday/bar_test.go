@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -124,7 +125,8 @@ func TestInbox(t *testing.T) {
 // The first goal of the day becomes a dead letter of the site of a club. When it is replayed, the site accepts it.
 func TestDeadLetterOfTheDay(t *testing.T) {
 	t.Parallel()
-	c, err := newClubSite(consumers.Host{})
+	refused := 0
+	c, err := newClubSite(func(event.Event) { refused++ })
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -135,5 +137,21 @@ func TestDeadLetterOfTheDay(t *testing.T) {
 	}
 	if err := c.Handle(t.Context(), goal); err != nil {
 		t.Errorf("the replayed goal: error %v, want none", err)
+	}
+	if refused != 1 {
+		t.Errorf("%d goals were refused, want one", refused)
+	}
+}
+
+// The log of the day leaves out only errors about the queue of the club's site.
+func TestLogOfTheDay(t *testing.T) {
+	t.Parallel()
+	var out strings.Builder
+	log := slog.New(clubSiteLog{slog.NewTextHandler(&out, nil)}).With("process", 1)
+	log.Error("message dead-lettered", "queue", consumers.QueueName(clubSite), "attempts", 1)
+	log.Error("message dead-lettered", "queue", "consumer.notify.inbox")
+	log.Warn("page unusable")
+	if got := out.String(); strings.Contains(got, clubSite) || strings.Count(got, "\n") != 2 {
+		t.Errorf("the log is\n%swant only the error of notify and the warning", got)
 	}
 }

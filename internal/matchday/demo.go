@@ -35,6 +35,7 @@ type Demo struct {
 
 	OnListen  func(net.Addr)    // called with the address of the live page
 	OnEvent   func(event.Event) // called for each event
+	OnRefuse  func(event.Event) // called for the event of the match day that becomes a dead letter on purpose
 	OnAttempt func(Attempt)     // called for each attempt of a consumer to handle an event; may be nil
 	OnEnd     func()            // called when the fixtures have ended
 }
@@ -60,7 +61,9 @@ func (d Demo) Run(ctx context.Context) error {
 		if d.Config.Consumers, err = inboxConsumers(plugins); err != nil {
 			return err
 		}
-		plugins = append(plugins, consumers.Plugin{Name: clubSite, New: newClubSite})
+		site := func(consumers.Host) (consumers.Consumer, error) { return newClubSite(d.OnRefuse) }
+		plugins = append(plugins, consumers.Plugin{Name: clubSite, New: site})
+		d.Log = slog.New(clubSiteLog{d.Log.Handler()})
 		d.Config.Consumers[clubSite] = strictyaml.Raw{}
 	}
 	console := func(consumers.Host) (consumers.Consumer, error) {

@@ -59,6 +59,20 @@ func TestScoreAfterAWicket(t *testing.T) {
 		"boundary 3.1 home Crawley four 18-0") // its row is late
 }
 
+// Many pages show the overs without the innings. A change of the score then belongs to the innings of the match.
+func TestScoreChangeNamesTheInnings(t *testing.T) {
+	t.Parallel()
+	s := begin(t, cricketAt("inn1", 18, event.Line{inn(10, 0)}, nil))
+	s.onEvent = func(e event.Event) {
+		if got := e.Data.Clock; got == nil || *got != (event.Clock{Period: "inn1", Balls: 24}) {
+			t.Errorf("%s has the clock %+v, want over 4 of the first innings", e.Type, got)
+		}
+	}
+	o := cricketAt("inn1", 24, event.Line{inn(18, 0)}, nil)
+	o.Match.Clock.Period = ""
+	s.expect(o, "score_change 4.0 18-0")
+}
+
 // Lunch, tea and drinks do not end an innings. A break between two innings does.
 func TestBreakWithinAnInnings(t *testing.T) {
 	t.Parallel()

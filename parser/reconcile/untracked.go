@@ -14,8 +14,8 @@ import (
 // tracked.
 func (d *draft) reportUntracked(in observation.Incident, reason string) {
 	d.state.Untracked++
-	if in.Clock.IsZero() {
-		in.Clock.Period = d.state.Match.Period
+	if p := d.state.Match.Period; in.Clock.Period == "" && (in.Clock.IsZero() || !p.IsBreak()) {
+		in.Clock.Period = p // a page can show the time without the period
 	}
 	phase := phasePlay
 	switch {

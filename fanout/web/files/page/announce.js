@@ -1,5 +1,5 @@
 // The announcements for screen readers. An announcement says what happened since the last one.
-import { changes, isGoal, timeOf, words } from "./incidents.js";
+import { changes, endName, isGoal, timeOf, words } from "./incidents.js";
 import { kindName, t } from "./words.js";
 
 const most = 3; // sentences in one announcement
@@ -23,7 +23,7 @@ function sentence({ event, before, after }, hidden, close) {
   const name = (i) => upper(kindName({ ...i, key: event.type })[0]);
   const what = (i) => (i.team ? t("say.goal", { kind: name(i), team: i.team }) : name(i)) + (i.player ? " " + t("say.by", { player: i.player }) : "");
   if (d.kind === "period_end") return `${words(d, after)[0]}. ${score}.`;
-  if (d.kind === "match_end") return `${t("fullTime")}. ${score}.`;
+  if (d.kind === "match_end") return `${endName(after.sport)}. ${score}.`;
   if (d.action === "retracted") return `${t("say.retracted", { kind: lower(name(old ?? d)), team: (old ?? d).team || after.match[d.side] || "" })}${(old ?? d).player ? ", " + (old ?? d).player : ""}. ${score}.`;
   if (d.action === "corrected") {
     const changed = changes({ ...d, changes: d.changes }).map((c) => t("say.change", { name: lower(c.name), new: c.now, old: c.old }));

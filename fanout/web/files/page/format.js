@@ -87,7 +87,10 @@ export function statusText(m) {
   const name = period ? capital(periodName(c?.half && c.period === period ? periodKey(c) : period, m.sport)) : "";
   switch (status) {
     case "live": return name || t("live");
-    case "break": return !name || period.endsWith("ht") ? name || t("break") : t("break") + " · " + name;
+    case "break": {
+      const pause = t(m.sport === "cricket" ? "interval" : "break"); // such as lunch, or between two innings
+      return period?.endsWith("ht") ? name : name ? pause + " · " + name : pause;
+    }
     case "ended": return ["soccer", "rugby"].includes(m.sport) ? t("fullTime") : t("end");
     case "final": return t("final");
     default: return t("status." + (status || "unknown"));

@@ -1,6 +1,8 @@
 // The symbols of incidents, drawn for this page. A symbol repeats the word beside it, so screen readers
 // skip it.
 import { html } from "../dist/preact.js";
+import { changesScore } from "./incidents.js";
+import { isDefined, sportOf } from "./words.js";
 
 // shapes maps names to the content of an SVG of 16 by 16 units.
 const shapes = {
@@ -21,6 +23,7 @@ const shapes = {
   cross: html`<circle cx="8" cy="8" r="6.2" /><path d="M5.6 5.6l4.8 4.8M10.4 5.6l-4.8 4.8" />`,
   post: html`<path d="M4.5 14V2M11.5 14V2M4.5 8h7" />`,
   out: html`<path d="M6.5 3H3v10h3.5M7 8h7M11.2 5l2.8 3-2.8 3" />`,
+  score: html`<circle cx="8" cy="8" r="6.2" /><path d="M8 5v6M5 8h6" />`,
   dot: html`<circle cx="8" cy="8" r="2.6" class="fill" />`,
 };
 
@@ -34,11 +37,14 @@ const byKind = {
   run: "bat", home_run: "bat", wicket: "wicket", boundary: "bat", milestone: "flag", game: "racket", set: "racket", break: "racket",
 };
 
-// Icon is the symbol of the kind of an incident.
+// neutral are the symbols that suit every sport.
+const neutral = ["yellow", "red", "swap", "whistle", "flag", "cross", "clock", "eye", "out"];
+
+// Icon is the symbol of the kind of an incident. A sport that a profile defines has no symbols of other sports.
 export function Icon({ i }) {
   const missed = /missed|saved|failed|blocked|no_goal|disallowed/.test(i.detail ?? "") && i.kind !== "var_review";
-  const found = byKind[i.kind];
-  const name = missed ? "cross" : typeof found === "object" ? found[i.key.split(".")[0]] ?? "ball" : found;
+  const found = typeof byKind[i.kind] === "object" ? byKind[i.kind][sportOf(i)] : byKind[i.kind];
+  const name = missed ? "cross" : !isDefined(sportOf(i)) || neutral.includes(found) ? found : changesScore(i) ? "score" : "dot";
   return html`<${Shape} name=${name ?? "dot"} />`;
 }
 

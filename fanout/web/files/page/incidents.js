@@ -95,6 +95,9 @@ export const placeOf = (i) => [shortPeriod(i.clock), timeOf(i)].filter(Boolean).
 const starts = { soccer: "kick.off", rugby: "kick.off", american_football: "kick.off", ice_hockey: "face.off", basketball: "tip.off",
   baseball: "first.pitch", cricket: "start.play", tennis: "start.play" };
 
+// endName returns the name of the end of a match.
+export const endName = (sport) => t(["soccer", "rugby"].includes(sport) ? "fullTime" : ["cricket", "tennis"].includes(sport) ? "end.match" : "end.game");
+
 // isMark reports whether an incident is about the whole match, such as the end of a period.
 export const isMark = (i) => ["match_start", "match_end", "period_start", "period_end"].includes(i.kind);
 
@@ -108,9 +111,8 @@ export function words(i, m) {
   switch (i.kind) {
     case "match_start": return [t(starts[sport] ?? "start"), []];
     case "match_end": {
-      const end = ["soccer", "rugby"].includes(sport) ? t("fullTime") : t("end.game");
       const winner = i.winner === "draw" ? t("draw") : i.winner && m ? t("winner", { team: m.match[i.winner] }) : "";
-      return [end, [i.decided_by && detailName({ ...i, kind: "match_end" }, i.decided_by), winner].filter(Boolean)];
+      return [endName(sport), [i.decided_by && detailName({ ...i, kind: "match_end" }, i.decided_by), winner].filter(Boolean)];
     }
     case "period_start": return [capital(t("period.start", { period: period || t("start") })), []];
     case "period_end": return [capital(t("period.end", { period })), []];

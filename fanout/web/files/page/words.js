@@ -3,6 +3,7 @@
 import { signal } from "../dist/preact.js";
 import english from "../words/en.js";
 import englishNames from "../words/en.names.js";
+import sports from "../sports.js";
 
 export const languages = { en: "English", de: "Deutsch", es: "Español", fr: "Français" };
 
@@ -52,6 +53,9 @@ export function find(table, key, ...qualifiers) {
   return "";
 }
 
+// isDefined reports whether a profile defines a sport, which matchwire does not know.
+export const isDefined = (sport) => !("sport." + sport in english);
+
 // name returns the name of a key in the current language, or else in English.
 function name(table, key, ...qualifiers) {
   return find(current.value.names[table], key, ...qualifiers) || find(englishNames[table], key, ...qualifiers) || key.replaceAll("_", " ");
@@ -62,6 +66,7 @@ const slug = (s) => s.toLowerCase().replace(/[^a-z0-9]+/g, "_").replace(/^_|_$/g
 // kindName returns the name of the kind of an incident, and whether the name says the detail too.
 export function kindName(i) {
   const sport = sportOf(i);
+  if (sports[sport]?.[i.kind]) return [sports[sport][i.kind], false];
   for (const { kinds } of [current.value.names, englishNames]) {
     const detailed = i.detail && find(kinds, i.kind + "." + slug(i.detail));
     if (detailed) return [detailed, true];
@@ -81,13 +86,17 @@ export function detailName(i, detail = i.detail) {
     if (found) return found;
   }
   const [first, ...rest] = detail.split(", ");
-  return rest.length ? [first, ...rest].map((part) => detailName(i, part)).join(", ") : detail.replaceAll("_", " ");
+  if (rest.length) return [first, ...rest].map((part) => detailName(i, part)).join(", ");
+  // Only the first letter of a word such as Hooking becomes small. German nouns keep their capitals.
+  const text = detail.replaceAll("_", " ");
+  const lower = text.toLowerCase();
+  return current.value.code !== "de" && text.length > 1 && text.slice(1) === lower.slice(1) ? lower : text;
 }
 
 // sportOf returns the sport of an incident, which its routing key contains.
 export const sportOf = (i) => (i.key ?? "").split(".")[0];
 
-export const periodName = (period, sport) => name("periods", period, sport);
+export const periodName = (period, sport) => sports[sport]?.[period] ?? name("periods", period, sport);
 export const statusName = (status) => name("statuses", status);
 export const memberName = (member, i) => name("members", member, i.kind, sportOf(i));
 export const sportName = (sport) => (current.value.texts["sport." + sport] ?? english["sport." + sport] ?? capital(sport.replaceAll("_", " ")));

@@ -3,8 +3,13 @@ import { t } from "./words.js";
 
 const base = new URL("../api/", import.meta.url);
 
-// Refused is the error of a call that needs other rights.
-export class Refused extends Error {}
+// Refused is the error of a call that needs other rights. anonymous is true if the server does not know the operator.
+export class Refused extends Error {
+  constructor(text, anonymous = false) {
+    super(text);
+    this.anonymous = anonymous;
+  }
+}
 
 const directions = /[\u202a-\u202e\u2066-\u2069]/g; // characters that change the direction of the text around them
 
@@ -20,7 +25,7 @@ export async function call(method, path, { query = {}, body, token, timeout = 15
   const isJSON = /^application\/(problem\+)?json/.test(response.headers.get("Content-Type") ?? "");
   const value = isJSON ? JSON.parse((await response.text()).replace(directions, "")) : null;
   if (response.ok && isJSON) return value;
-  if (response.status === 401) throw new Refused(t(token ? "token.unknown" : "session.ended"));
+  if (response.status === 401) throw new Refused(t(token ? "token.unknown" : "session.ended"), true);
   if (response.status === 403) throw new Refused(value?.detail ?? response.statusText);
   throw new Error(value?.detail ?? (response.status === 404 ? t("noAPI") : response.statusText || "status " + response.status));
 }

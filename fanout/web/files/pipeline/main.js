@@ -11,7 +11,7 @@ import { load as loadWords, t } from "./words.js";
 
 const interval = 3000; // between two reads, in milliseconds
 
-const state = signal({ o: null, error: "", refused: false }); // the latest overview, and why it is not newer
+const state = signal({ o: null, error: "", refused: null }); // the latest overview, and why it is not newer
 const dead = signal(""); // the queue whose dead letters are shown, or ""
 const result = signal({ n: 0, text: "" }); // of the latest action
 
@@ -20,9 +20,9 @@ async function read() {
   try {
     const o = await call("GET", ["pipeline"], { query: { sources: 100 } });
     record(o);
-    state.value = { o, error: "", refused: false };
+    state.value = { o, error: "", refused: null };
   } catch (error) {
-    const refused = error instanceof Refused;
+    const refused = error instanceof Refused ? error : null;
     const text = error instanceof TypeError || error.name === "TimeoutError" ? t("noAnswer") : error.message;
     state.value = { o: refused ? null : state.peek().o, error: text, refused };
   }
@@ -69,7 +69,7 @@ function App() {
       ${o?.problems.map((p) => html`<p key=${p} class="notice off">${p[0].toUpperCase() + p.slice(1)}.</p>`)}
       ${o?.partial && html`<p class="notice partial">${t("partial")}</p>`}
     </div>
-    <main id="main" tabindex="-1" class=${o && error ? "offline" : ""}>${o ? html`<${Pipeline} o=${o} />` : refused ? html`<${Refusal} text=${error} />` : !error && html`<p class="empty">${t("reading")}</p>`}</main>
+    <main id="main" tabindex="-1" class=${o && error ? "offline" : ""}>${o ? html`<${Pipeline} o=${o} />` : refused ? html`<${Refusal} error=${refused} />` : !error && html`<p class="empty">${t("reading")}</p>`}</main>
     <div id="result" role="status" aria-live="polite" aria-atomic="true" class=${result.value.text ? "toast" : ""}>${result.value.text && html`<span key=${result.value.n}>${result.value.text}</span>
       <button type="button" class="plain" onClick=${() => { result.value = { ...result.peek(), text: "" }; }}>${t("gotIt")}</button>`}</div>
     ${dead.value && html`<${Dead} queue=${dead.value} close=${() => { dead.value = ""; }} changed=${changed} />`}
@@ -78,8 +78,9 @@ function App() {
 }
 
 // Refusal replaces the pipeline if the operator must log in.
-const Refusal = ({ text }) => html`<div class="empty"><p>${t("onlyOperators")}</p>
-  ${session.value.login ? html`<p><button type="button" onClick=${() => { login.value = true; }}>${t("logIn")}</button></p>` : html`<p>${text}</p>`}</div>`;
+const Refusal = ({ error }) => html`<div class="empty"><p>${t("onlyOperators")}</p>
+  ${session.value.login ? html`<p><button type="button" onClick=${() => { login.value = true; }}>${t("logIn")}</button></p>`
+    : html`<p>${error.anonymous ? t("createToken") : error.message}</p>`}</div>`;
 
 await loadWords();
 document.title = t("title");

@@ -26,7 +26,8 @@ async function logout(done) {
 
 // Account is the button in the header. done shows a result.
 export function Account({ done }) {
-  if (!session.value.login) return html`<span class="small">${t("noToken")}</span>`;
+  const { login, scopes } = session.value;
+  if (!login) return scopes.includes("operate") && html`<span class="small">${t("noToken")}</span>`;
   return mayChange() ? html`<button type="button" onClick=${() => logout(done).catch((error) => done(error.message))}>${t("logOut")}</button>`
     : html`<button type="button" onClick=${() => { open.value = true; }}>${t("logIn")}</button>`;
 }

@@ -7,6 +7,9 @@ import { Spark } from "./history.js";
 import { mayChange } from "./session.js";
 import { t } from "./words.js";
 
+// Name is a name that breaks after a dot if it is too long for a line.
+const Name = ({ name }) => name.split(".").map((part, n) => (n ? html`.<wbr />${part}` : part));
+
 // Instances says how many processes run a part, and names them.
 function Instances({ list }) {
   if (!list.length) return html`<span class="warn-text">${t("noInstance")}</span>`;
@@ -46,11 +49,11 @@ function QueueRow({ q, c, dead, changed }) {
   const idle = s && s.subscribers === 0;
   return html`<li class=${"queue-row" + (c.rate > 0 ? " flows" : "")} data-queue=${q.name}>
     <p class="binding"><span class="sr">${t("boundTo")} </span>${q.bindings.map((b) => html`<code key=${b}>${b}</code> `)}</p>
-    <div class=${"part queue" + (s?.messages && idle ? " busy" : "")}><h3 class="name">${q.name}</h3>
+    <div class=${"part queue" + (s?.messages && idle ? " busy" : "")}><h3 class="name"><${Name} name=${q.name} /></h3>
       ${s ? html`<p class="figure">${numberText(s.messages)} <span class="small">${t("queue.messages", { n: s.messages })}</span></p>`
         : html`<p class="small">${t("queue.unknown")}</p>`}
       <${Spark} series=${"messages " + q.name} what=${t("queue.chart", { queue: q.name })} /></div>
-    <div class="part consumer"><p class="name">${c.name}</p>
+    <div class="part consumer"><p class="name"><${Name} name=${c.name} /></p>
       <p class="figure">${rateText(c.rate)} <span class="small">${t("handled", { n: numberText(c.handled) })}</span></p>
       <${Spark} series=${"rate " + c.name} what=${t("rate.chart", { consumer: c.name })} />
       <${Instances} list=${c.instances} />
@@ -83,7 +86,7 @@ function FanoutRow({ o }) {
   const clients = o.fanout.reduce((sum, n) => sum + n.clients, 0);
   return html`<li class=${"queue-row" + (clients ? " flows" : "")} data-queue=${o.log}>
     <p class="binding"><span class="sr">${t("boundTo")} </span><code>#</code></p>
-    <div class="part queue"><h3 class="name">${o.log}</h3><p class="small">${t("log")}</p></div>
+    <div class="part queue"><h3 class="name"><${Name} name=${o.log} /></h3><p class="small">${t("log")}</p></div>
     <div class="part consumer"><p class="name">fanout</p><p class="figure">${numberText(clients)} <span class="small">${t("sockets", { n: clients })}</span></p>
       <${Spark} series="clients" what=${t("sockets.chart")} /><${Instances} list=${o.fanout} /></div>
     <p class="failed"><span class="small">WebSocket, SSE</span></p>

@@ -17,6 +17,7 @@ export default {
   "caught_stealing": "Caught Stealing",
   "charging": "unerlaubter Körperangriff",
   "checking_from_behind": "Check von hinten",
+  "cricket.extra_time": "nach einem Super Over",
   "cricket.upheld": "erfolgreich",
   "cross_checking": "Cross-Check",
   "delay_of_game": "Spielverzögerung",

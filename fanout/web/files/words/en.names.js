@@ -7,6 +7,7 @@ export default {
   "basketball.extra_time": "after overtime",
   "butt_ending": "butt-ending",
   "caught_and_bowled": "caught and bowled",
+  "cricket.extra_time": "after a Super Over",
   "cricket.struck_down": "unsuccessful",
   "cricket.struck_down_umpires_call": "unsuccessful, umpire’s call",
   "cricket.upheld": "successful",

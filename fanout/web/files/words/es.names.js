@@ -16,6 +16,7 @@ export default {
   "caught_stealing": "atrapado robando",
   "charging": "carga antirreglamentaria",
   "checking_from_behind": "carga por detrás",
+  "cricket.extra_time": "tras un Super Over",
   "cricket.upheld": "con éxito",
   "cross_checking": "carga con el palo",
   "delay_of_game": "retraso del juego",

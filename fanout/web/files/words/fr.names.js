@@ -16,6 +16,7 @@ export default {
   "caught_stealing": "retiré en tentative de vol",
   "charging": "charge incorrecte",
   "checking_from_behind": "charge par derrière",
+  "cricket.extra_time": "après un Super Over",
   "cricket.upheld": "réussie",
   "cross_checking": "charge avec la crosse",
   "delay_of_game": "retard de jeu",
