@@ -26,7 +26,7 @@ type Shared struct {
 	Headers string `yaml:"headers"`
 }
 
-// An error about an unknown key suggests a similar key that can stand there, lists the known keys, or says what is wrong
+// An error about an unknown key suggests a similar key that is valid there, lists the known keys, or says what is wrong
 // with the key.
 func TestUnknownKeySuggestsAKey(t *testing.T) {
 	t.Parallel()
