@@ -357,5 +357,8 @@ func mismatchesOf(rules []rule, e event.Event) mismatches {
 
 // whyNoRule returns [noRule] with the first member of each rule that does not match an event.
 func whyNoRule(rules []rule, e event.Event) string {
+	if len(rules) == 0 {
+		return noRule
+	}
 	return fmt.Sprintf("%s (%v)", noRule, mismatchesOf(rules, e))
 }
