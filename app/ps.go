@@ -148,7 +148,7 @@ func upFor(i instances.Instance) string {
 }
 
 // maxIssue is the maximum length of an issue in a table.
-const maxIssue = 60
+const maxIssue = 80
 
 // healthOf returns the status of i, the beginning of its first issue and the number of the others. If i is gone,
 // healthOf returns a text such as "silent for 20s" instead.
