@@ -218,6 +218,9 @@ func showDead(ctx context.Context, c *console, consumer string, ids []string, as
 	return interrupted(ctx, err)
 }
 
+// plainHTML undoes the escapes of package json for <, > and & in a JSON text. An escaped backslash stays as it is.
+var plainHTML = strings.NewReplacer(`\\`, `\\`, `\u003c`, "<", `\u003e`, ">", `\u0026`, "&")
+
 // indent returns a message as indented JSON, or as a quoted string if the body is not JSON.
 func indent(message json.RawMessage) string {
 	var body string
@@ -228,7 +231,7 @@ func indent(message json.RawMessage) string {
 	if json.Indent(&b, message, "", "  ") != nil {
 		return fmt.Sprintf("%q", message)
 	}
-	return b.String()
+	return plainHTML.Replace(b.String())
 }
 
 func deadReplayCommand(c *console) *cobra.Command {

@@ -12,6 +12,20 @@ import (
 	"github.com/matchwire/matchwire/internal/testenv"
 )
 
+// A dead letter is shown with the characters that its texts have.
+func TestIndent(t *testing.T) {
+	t.Parallel()
+	for message, want := range map[string]string{
+		`{"a":"x \u003e y \u0026 \u003c"}`: "{\n  \"a\": \"x > y & <\"\n}",
+		`{"a":"\\u003e \\\u003e"}`:         "{\n  \"a\": \"\\\\u003e \\\\>\"\n}",
+		`"\u003e \u001b"`:                  `"> \x1b"`,
+	} {
+		if got := indent(json.RawMessage(message)); got != want {
+			t.Errorf("%s is shown as %s, want %s", message, got, want)
+		}
+	}
+}
+
 // The dead commands list, show, replay and delete dead letters.
 func TestDeadLetters(t *testing.T) {
 	w := newWorld(t)

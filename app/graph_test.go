@@ -110,9 +110,13 @@ func TestGraphOfConfig(t *testing.T) {
 			t.Errorf("graph --plan: exit %d, output\n%s%s\nwant %q in it", code, out, errs, want)
 		}
 	}
-	servers := map[string]string{"AMQP_URL": "amqp://localhost", "REDIS_URL": "redis://localhost"}
-	code, _, errs = call(t, "", servers, "graph", "--config", config)
-	if code != exitUsage || !strings.Contains(errs, "--plan") {
-		t.Errorf("graph: exit %d, %q; want 2 and advice", code, errs)
+	servers := map[string]string{"AMQP_URL": "amqp://localhost", "REDIS_URL": "redis://localhost",
+		"MATCHWIRE_LISTEN": "127.0.0.1:1"}
+	for _, env := range []map[string]string{servers, {"MATCHWIRE_LISTEN": "127.0.0.1:1"}} {
+		code, _, errs = call(t, "", env, "graph", "--config", config)
+		if want := "no matchwire answers at http://127.0.0.1:1: start"; code != exitFailure ||
+			!strings.Contains(errs, want) || !strings.Contains(errs, "--plan") {
+			t.Errorf("graph: exit %d, %q; want 1, %q and --plan", code, errs, want)
+		}
 	}
 }

@@ -297,7 +297,9 @@ func TestErrors(t *testing.T) {
 			"users with a password", nil, []string{"users", dir + "/users", "--amqp", both["AMQP_URL"]},
 			2, "URL of RabbitMQ: want amqp://host:port",
 		},
-		{"health without a process", nil, []string{"health", "--listen", "127.0.0.1:1"}, 1, "127.0.0.1:1/healthz"},
+		{"health without a process", nil, []string{"health", "--listen", "127.0.0.1:1"}, 1,
+			`no matchwire answers at http://127.0.0.1:1/healthz: start "matchwire run", or pass the URL of the process` + "\n"},
+		{"health of a host", nil, []string{"health", "localhost:8080"}, 2, "want a URL such as http://localhost:8080"},
 		{"health of a bad address", nil, []string{"health", "--listen", "here"}, 2, "listen: "},
 		{"unknown endpoint", nil, []string{"health", "--endpoint", "metrics"}, 2,
 			`--endpoint "metrics": want livez, readyz or healthz`},
@@ -427,8 +429,15 @@ func TestErrors(t *testing.T) {
 		},
 		{
 			"record a page of another site", nil, []string{"record", "http://x/", "-p", "fbref", "-o", dir + "/r"},
-			2, `URL "http://x/": profile fbref reads only pages of fbref.com`,
+			2, `URL "http://x/": profile fbref reads only pages of fbref.com: for other pages, print the profile with ` +
+				`"matchwire profiles fbref", and change profile and hosts in the copy`,
 		},
+		{"parse without a profile", nil, []string{"parse", "../profiles/bbc-scores/day.html"}, 2,
+			"missing flag --profile PROFILE: the page is HTML"},
+		{"parse a URL without a profile", nil, []string{"parse", "https://fbref.com/x"}, 2,
+			"missing flag --profile PROFILE: for this site: fbref"},
+		{"parse a private page", nil, []string{"parse", "http://127.0.0.1:1/x", "-p", "mls-matchcentre"}, 1,
+			`matchwire run refuses it" error="127.0.0.1 is an address on this machine`},
 		{
 			"parse a page of another site", nil, []string{"parse", "http://x/", "-p", "fbref"},
 			2, `URL "http://x/": profile fbref reads only pages of fbref.com`,

@@ -44,11 +44,11 @@ rule of the profile, parse also shows the first value and the number of rows wit
 		},
 		ValidArgsFunction: cli.Files,
 	}
-	cmd.Flags().StringVarP(&p.profile, "profile", "p", "", "Name or file of the `PROFILE`.")
+	cmd.Flags().StringVarP(&p.profile, "profile", "p", "", "Name or file of the `PROFILE`. Without it, parse names profiles "+
+		"that fit the page.")
 	cmd.Flags().StringVar(&p.match, "match", "", "`ID` of the match to show, for a page with several matches.")
 	cmd.Flags().BoolVar(&p.json, "json", false, "Print JSON.")
 	cmd.Flags().StringVar(&p.request, "request", "", requestUsage)
-	cli.Require(cmd, "profile")
 	completeProfiles(c, cmd)
 	return cmd
 }
@@ -77,6 +77,9 @@ func (p *parse) run(ctx context.Context, c *console) error {
 	lib, err := c.library()
 	if err != nil {
 		return err
+	}
+	if p.profile == "" {
+		return p.withoutProfile(ctx, c, lib)
 	}
 	profile, err := lib.Find(p.profile)
 	if err != nil {
@@ -130,6 +133,34 @@ func (p *parse) run(ctx context.Context, c *console) error {
 	return listErr
 }
 
+// withoutProfile returns an error that names the profiles that can parse the page. It does not fetch a URL.
+func (p *parse) withoutProfile(ctx context.Context, c *console, lib profile.Library) error {
+	fits := ""
+	if p.isURL() {
+		var names []string
+		for _, name := range slices.Sorted(maps.Keys(lib)) {
+			if _, err := lib[name].CheckURL(p.page); err == nil && len(lib[name].Hosts) > 0 {
+				names = append(names, name)
+			}
+		}
+		fits = "no profile is for this site"
+		if names != nil {
+			fits = "for this site: " + strings.Join(names, ", ")
+		}
+	} else {
+		page, err := p.read(ctx, c, nil)
+		if err != nil {
+			return err
+		}
+		fits = lib.Identify(ctx, page)
+	}
+	return pipeline.UsageError(fmt.Errorf("missing flag --profile PROFILE: %s", fits))
+}
+
+func (p *parse) isURL() bool {
+	return strings.HasPrefix(p.page, "http://") || strings.HasPrefix(p.page, "https://")
+}
+
 // noMatch returns an error if a profile for lists found no match. It returns nil if the profile
 // recognized the page as an empty list.
 func noMatch(problems []observation.Problem) error {
@@ -181,7 +212,7 @@ func printJSON(
 // read fetches the page from a URL, or reads it from a file or standard input. It fetches a URL
 // only if the profile is for the host of the URL.
 func (p *parse) read(ctx context.Context, c *console, profile *profile.Profile) (page.Page, error) {
-	if strings.HasPrefix(p.page, "http://") || strings.HasPrefix(p.page, "https://") {
+	if p.isURL() {
 		client, url, request, err := pageRequest(c, p.page, p.request)
 		if err != nil {
 			return page.Page{}, err

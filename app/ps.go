@@ -12,6 +12,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/matchwire/matchwire/internal/apiclient"
 	"github.com/matchwire/matchwire/internal/cli"
 	"github.com/matchwire/matchwire/internal/instances"
 	"github.com/matchwire/matchwire/internal/overview"
@@ -28,6 +29,9 @@ func psCommand(c *console) *cobra.Command {
 how long the instance has been silent. A silent instance may have been killed, or may be unable to write to
 Redis. After ten minutes, the instance is removed from the list.
 
+HEALTH shows the first problem, cut to fit into a line. --json prints all problems in full. A problem with a queue
+can be shown for up to ten seconds after its end.
+
 ` + serverHelp,
 		RunE: func(cmd *cobra.Command, _ []string) error { return listInstances(cmd.Context(), c, asJSON) },
 	}
@@ -43,6 +47,7 @@ func listInstances(ctx context.Context, c *console, asJSON bool) error {
 	}
 	if asJSON {
 		out := json.NewEncoder(c.out)
+		out.SetEscapeHTML(false)
 		for _, i := range all {
 			if err := out.Encode(i); err != nil {
 				return err
@@ -58,7 +63,7 @@ func listInstances(ctx context.Context, c *console, asJSON bool) error {
 	fmt.Fprintln(t, "NAME\tROLES\tADDRESS\tUP\tVERSION\tHEALTH")
 	for _, i := range all {
 		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%s\n", i.Name, strings.Join(i.Roles, ","), orDash(i.Address),
-			time.Since(i.Started).Round(time.Second), i.Version, healthOf(i))
+			upFor(i), i.Version, healthOf(i))
 	}
 	return t.Flush()
 }
@@ -103,15 +108,16 @@ func (c *console) overview(ctx context.Context, plan bool) (overview.Overview, e
 		}
 		return config.Plan(c.plugins)
 	}
-	api, err := c.api()
-	if err == nil && api == nil {
-		err = pipeline.UsageError(errors.New("only a process with the role api knows the state of the pipeline: " +
-			"set --server to its URL, or draw the config with --plan"))
-	}
+	api, err := c.process() // also with servers: only a process knows the state of the pipeline
 	if err != nil {
 		return overview.Overview{}, err
 	}
-	return api.Pipeline(ctx)
+	o, err := api.Pipeline(ctx)
+	if _, ok := errors.AsType[*apiclient.NoAnswerError](err); ok {
+		err = errors.New(err.Error() + `: start "matchwire run api", or set --server to the URL of a process with the ` +
+			"role api, or draw the config with --plan")
+	}
+	return o, err
 }
 
 // instances returns the running instances, from a running process or from Redis.
@@ -133,13 +139,31 @@ func (c *console) instances(ctx context.Context) ([]instances.Instance, error) {
 	return pipeline.ListInstances(ctx, servers, namespace, c.log)
 }
 
-// healthOf returns the status and issues of i. If i is gone, healthOf returns a text such as
-// "silent for 20s" instead.
+// upFor returns how long i has been running, or "-" if i is gone: it may have stopped.
+func upFor(i instances.Instance) string {
+	if i.Gone() {
+		return "-"
+	}
+	return time.Since(i.Started).Round(time.Second).String()
+}
+
+// maxIssue is the maximum length of an issue in a table.
+const maxIssue = 80
+
+// healthOf returns the status of i, the beginning of its first issue and the number of the others. If i is gone,
+// healthOf returns a text such as "silent for 20s" instead.
 func healthOf(i instances.Instance) string {
 	if i.Gone() {
 		return "silent for " + i.SilentFor().Round(time.Second).String()
 	}
-	return strings.Join(append([]string{i.Status}, i.Issues...), "; ")
+	if len(i.Issues) == 0 {
+		return i.Status
+	}
+	text := i.Status + ": " + clip(i.Issues[0], maxIssue)
+	if more := len(i.Issues) - 1; more > 0 {
+		text += fmt.Sprintf(" (and %d more)", more)
+	}
+	return text
 }
 
 func healthCommand(c *console) *cobra.Command {
@@ -148,8 +172,8 @@ func healthCommand(c *console) *cobra.Command {
 		Use:   "health [URL]",
 		Short: "Check the health of one process.",
 		Long: `Arguments:
-  URL  URL to check (default: the endpoint at the address in the config). Pass a URL if the certificate of the
-       process is not for this address
+  URL  URL of the process, such as http://localhost:8080, or of an endpoint, such as http://localhost:8080/livez
+       (default: the address in the config). Pass a URL if the certificate of the process is not for this address
 
 Exits with 0 if the status is pass or warn, and with 1 if it is fail or there is no valid response. If other
 machines can connect to a process, the process lists its issues only for requests with an API token. health
@@ -161,7 +185,7 @@ sends no token, so it then prints only the status.`,
 			return h.run(cmd.Context(), c)
 		},
 	}
-	cli.Enum(cmd, cmd.Flags(), &h.endpoint, "endpoint", "Endpoint to check if you pass no URL.",
+	cli.Enum(cmd, cmd.Flags(), &h.endpoint, "endpoint", "Endpoint to check if the URL has no path.",
 		"livez", "readyz", "healthz")
 	cmd.Flags().StringVar(&h.listen, "listen", "", "`HOST:PORT` of the process; overrides the config.")
 	cli.FromEnv(cmd, "listen", "MATCHWIRE_LISTEN")
@@ -173,7 +197,7 @@ type health struct{ url, endpoint, listen string }
 
 // healthTimeout is the time limit for the request of the health command. The process answers within
 // half a second.
-const healthTimeout = 10 * time.Second
+const healthTimeout = 5 * time.Second
 
 func (h *health) run(ctx context.Context, c *console) error {
 	address, err := h.address(c)
@@ -188,6 +212,10 @@ func (h *health) run(ctx context.Context, c *console) error {
 	}
 	response, err := http.DefaultClient.Do(request)
 	if err != nil {
+		err = apiclient.NoAnswer(ctx, address, err)
+		if _, ok := errors.AsType[*apiclient.NoAnswerError](err); ok { // this command has no flag --server
+			return errors.New(err.Error() + `: start "matchwire run", or pass the URL of the process`)
+		}
 		return err
 	}
 	defer response.Body.Close()
@@ -196,7 +224,8 @@ func (h *health) run(ctx context.Context, c *console) error {
 		Issues []string `json:"troubles"`
 	}
 	if err := json.NewDecoder(io.LimitReader(response.Body, 1<<20)).Decode(&found); err != nil || found.Status == "" {
-		return fmt.Errorf("%s: the response with status %s is not the health of a process", address, response.Status)
+		return fmt.Errorf("%s: the response with status %s is not the health of a process: "+
+			"pass the URL of a process, such as http://localhost:8080", address, response.Status)
 	}
 	fmt.Fprintln(c.text(), strings.Join(append([]string{found.Status}, found.Issues...), "\n"))
 	if response.StatusCode != http.StatusOK {
@@ -207,9 +236,20 @@ func (h *health) run(ctx context.Context, c *console) error {
 
 // address returns the URL to check.
 func (h *health) address(c *console) (string, error) {
-	if h.url != "" {
-		return h.url, nil
+	base := h.url
+	if base == "" {
+		local, err := c.localURL(h.listen)
+		if err != nil {
+			return "", err
+		}
+		base = local
 	}
-	base, err := c.localURL(h.listen)
-	return base + "/" + h.endpoint, err
+	u, err := apiclient.ParseURL(base)
+	if err != nil {
+		return "", pipeline.UsageError(err)
+	}
+	if strings.Trim(u.Path, "/") == "" {
+		u.Path = "/" + h.endpoint
+	}
+	return u.String(), nil
 }

@@ -60,8 +60,36 @@ func TestPS(t *testing.T) {
 		t.Errorf("ps printed:\n%s\nwant a header and two instances", out)
 	}
 	first.stop(syscall.SIGTERM)
+	if out := first.output(); !strings.Contains(out, "msg=stopping\n") || !strings.HasSuffix(out, "msg=stopped\n") {
+		t.Errorf("after SIGTERM, the log is\n%s\nwant stopping, and stopped at its end", out)
+	}
 	if all := running(); len(all) != 1 || all[0].Name != "second" {
 		t.Errorf("after the first instance has stopped: %+v, want only the second", all)
+	}
+}
+
+// The table of ps has short cells: the beginning of the first issue of an instance. It has no uptime of an instance
+// that may have stopped.
+func TestCellsOfPS(t *testing.T) {
+	t.Parallel()
+	long := "reaching broker localhost:5672: " + strings.Repeat("dial tcp [::1]:5672: connect: connection refused ", 3)
+	started := time.Now().Add(-time.Hour)
+	for _, tc := range []struct {
+		instance   instances.Instance
+		up, health string
+	}{
+		{instances.Instance{Status: "pass", Started: started}, "1h0m", "pass"},
+		{instances.Instance{Status: "warn", Issues: []string{"one"}, Started: started}, "1h0m", "warn: one"},
+		{
+			instances.Instance{Status: "fail", Issues: []string{long, long, "x"}, Started: started},
+			"1h0m", "fail: " + long[:maxIssue-1] + "… (and 2 more)",
+		},
+		{instances.Instance{Status: "pass", Started: started, SilentSeconds: 20}, "-", "silent for 20s"},
+	} {
+		up, health := upFor(tc.instance), healthOf(tc.instance)
+		if !strings.HasPrefix(up, tc.up) || health != tc.health {
+			t.Errorf("%+v: up %q, health %q; want %q and %q", tc.instance, up, health, tc.up, tc.health)
+		}
 	}
 }
 
@@ -96,7 +124,9 @@ func TestHealthCommand(t *testing.T) {
 		{[]string{"health", "--endpoint", "livez"}, exitOK, "pass\n", ""},
 		{[]string{"health", "--endpoint", "readyz"}, exitFailure, "fail\nthree\n", "503"},
 		{[]string{"health", s.URL + "/livez"}, exitOK, "pass\n", ""},
-		{[]string{"health", s.URL + "/other"}, exitFailure, "", "is not the health of a process"},
+		{[]string{"health", s.URL}, exitOK, "warn\none\ntwo\n", ""},
+		{[]string{"health", s.URL + "/", "--endpoint", "livez"}, exitOK, "pass\n", ""},
+		{[]string{"health", s.URL + "/other"}, exitFailure, "", "is not the health of a process: pass the URL"},
 	} {
 		code, out, errs := call(t, "", env, tc.args...)
 		if code != tc.code || out != tc.out || !strings.Contains(errs, tc.errs) {

@@ -98,6 +98,9 @@ func pageRequest(c *console, rawURL, name string) (*page.Client, string, *page.R
 	if err != nil {
 		return nil, "", nil, pipeline.UsageError(err)
 	}
+	if err := config.CheckPage(rawURL, name); err != nil {
+		c.log.Warn("this command reads the page, but matchwire run refuses it", "error", err)
+	}
 	return page.NewClient(page.Options{Contact: config.Fetch.Contact}), url, request, nil
 }
 

@@ -164,8 +164,10 @@ func (r *replay) run(ctx context.Context, c *console) error {
 	if len(matches) > 0 {
 		as = ", as " + strings.Join(matches, ", ")
 	}
-	fmt.Fprintf(c.errText(), "%s from %d of %s published and confirmed%s\n",
-		spelling.Plural(published, "event"), read, spelling.Plural(pages, "page"), as)
+	if read > 0 || err == nil {
+		fmt.Fprintf(c.errText(), "%s from %d of %s published and confirmed%s\n",
+			spelling.Plural(published, "event"), read, spelling.Plural(pages, "page"), as)
+	}
 	return err
 }
 

@@ -28,15 +28,24 @@ func (c *console) addServerFlag(cmd *cobra.Command) {
 // api returns a client for a running process, or nil if the command connects to RabbitMQ and Redis itself.
 // The command does so if the environment names one of these servers and --server is not set.
 func (c *console) api() (*apiclient.Client, error) {
-	at := c.server
-	if at == "" {
+	if c.server == "" {
 		servers, err := pipeline.AnyServersFrom(c.getenv)
 		if err != nil || !servers.Embedded() {
 			return nil, err
 		}
-		if at, err = c.localURL(c.getenv("MATCHWIRE_LISTEN")); err != nil {
+	}
+	return c.process()
+}
+
+// process returns a client for the running process at --server, or else for the process on this machine.
+func (c *console) process() (*apiclient.Client, error) {
+	at := c.server
+	if at == "" {
+		local, err := c.localURL(c.getenv("MATCHWIRE_LISTEN"))
+		if err != nil {
 			return nil, err
 		}
+		at = local
 	}
 	token, err := pipeline.APITokenFrom(c.getenv)
 	if err != nil {

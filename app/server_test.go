@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/matchwire/matchwire/internal/testenv"
 )
@@ -152,6 +153,41 @@ consumers:
 	}
 	if _, errs := run(exitFailure, "", env, "rebuild", "picky"); !strings.Contains(errs, "want one of scoreboard") {
 		t.Errorf("rebuild picky: %s\nwant the consumers that can be rebuilt", errs)
+	}
+}
+
+// If RabbitMQ or Redis does not run, each command that uses it ends within a few seconds. Its output is one error that
+// says what to do.
+func TestServersDown(t *testing.T) {
+	t.Parallel()
+	env := map[string]string{"AMQP_URL": "amqp://127.0.0.1:1", "REDIS_URL": "redis://127.0.0.1:1"}
+	const rabbit, redis = ": start RabbitMQ, or correct AMQP_URL\n", ": start Redis, or correct REDIS_URL\n"
+	for _, tc := range []struct {
+		args []string
+		want string
+	}{
+		{[]string{"dead", "list"}, rabbit},
+		{[]string{"dead", "replay", "scoreboard", "--all"}, rabbit},
+		{[]string{"tail"}, rabbit},
+		{[]string{"emit", "soccer.mls.goal", "{}"}, rabbit},
+		{[]string{"replay", "../fixtures/soccer/one-goal"}, rabbit},
+		{[]string{"ps"}, redis},
+		{[]string{"trace", "0190b6a0-aaaa-bbbb-cccc-ddddeeeeffff"}, redis},
+		{[]string{"rebuild", "scoreboard"}, redis},
+		{[]string{"migrate"}, redis},
+		{[]string{"restored"}, redis},
+	} {
+		t.Run(strings.Join(tc.args, " "), func(t *testing.T) {
+			t.Parallel()
+			began := time.Now()
+			code, _, errs := call(t, "", env, tc.args...)
+			if code != exitFailure || !strings.HasSuffix(errs, tc.want) || strings.Count(errs, "\n") != 1 {
+				t.Errorf("exit %d:\n%s\nwant exit 1, and one line with the end %q", code, errs, tc.want)
+			}
+			if took := time.Since(began); took > 20*time.Second { // the limit is 6 s; the machine may be slow
+				t.Errorf("the command took %v", took)
+			}
+		})
 	}
 }
 

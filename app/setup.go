@@ -73,7 +73,9 @@ func migrate(ctx context.Context, c *console) error {
 		n++
 		fmt.Fprintf(c.text(), "%s  renamed to  %s\n", from, to)
 	})
-	fmt.Fprintf(c.errText(), "%s renamed\n", spelling.Plural(n, "key"))
+	if n > 0 || err == nil {
+		fmt.Fprintf(c.errText(), "%s renamed\n", spelling.Plural(n, "key"))
+	}
 	return interrupted(ctx, err)
 }
 
@@ -98,7 +100,9 @@ func restored(ctx context.Context, c *console) error {
 		return err
 	}
 	n, err := servers.Renew(ctx, namespace, c.log)
-	fmt.Fprintf(c.errText(), "new epochs for %s\n", spelling.Plural(n, "match"))
+	if n > 0 || err == nil {
+		fmt.Fprintf(c.errText(), "new epochs for %s\n", spelling.Plural(n, "match"))
+	}
 	return interrupted(ctx, err)
 }
 

@@ -48,6 +48,9 @@ type Consumer struct {
 	// Handle follows when the earlier events are finished. Only a consumer that sets Ordered can
 	// use Early. Early returns errors under the same contract as Handle.
 	Early func(ctx context.Context, e event.Event) error
+	// Skipped, if not nil, returns the outcome that a trace shows for an event that the queue receives although it
+	// matches no key. Handle does not receive this event.
+	Skipped func(event.Event) string
 	// Rebuilds allows the command matchwire rebuild for this consumer. Set it if the consumer
 	// restores its data when it handles every event of the log again, in any order.
 	Rebuilds bool
@@ -345,18 +348,27 @@ type dispatcher struct {
 	log   *slog.Logger
 }
 
+// skipped is the outcome of a message that matches no key of a consumer.
+const skipped = "skipped: no key of the consumer matches"
+
 // handle decodes a message, calls the consumer's handler and logs the outcome.
 func (d dispatcher) handle(ctx context.Context, m broker.Message) error {
 	// Not every message matches Keys. The queue may have bindings from earlier settings, and an
 	// ordered consumer receives all events of its sports.
 	wanted := event.MatchAny(d.Keys, m.Key)
-	if !wanted && d.order == nil {
-		return nil
+	if !wanted {
+		trace.From(ctx).SetOutcome(skipped)
+		if d.order == nil {
+			return nil
+		}
 	}
 	began := time.Now()
 	e, err := event.Decode(m.Body)
 	if err != nil && !wanted {
 		return nil
+	}
+	if !wanted && d.Skipped != nil {
+		trace.From(ctx).SetOutcome(d.Skipped(e))
 	}
 	if err != nil {
 		err = broker.Permanent(err) // decoding the same bytes again would fail too

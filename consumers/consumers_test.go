@@ -13,12 +13,14 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+	"github.com/redis/go-redis/v9"
 
 	"github.com/matchwire/matchwire/broker"
 	"github.com/matchwire/matchwire/broker/memory"
 	"github.com/matchwire/matchwire/consumers"
 	"github.com/matchwire/matchwire/event"
 	"github.com/matchwire/matchwire/internal/testenv"
+	"github.com/matchwire/matchwire/internal/trace"
 )
 
 // start runs a consumer until the test ends.
@@ -123,6 +125,57 @@ func TestEventsOfOldBindingsAreSkipped(t *testing.T) {
 			t.Errorf("handled %s, want only soccer.mls.goal", key)
 		}
 	})
+}
+
+// outcomes is a [trace.Sink] that sends the outcomes of spans.
+type outcomes chan string
+
+func (outcomes) Batching() trace.Batching {
+	return trace.Batching{Queue: 10, Batch: 10, Delay: time.Millisecond, Timeout: time.Second}
+}
+func (outcomes) Name() string { return "outcomes" }
+func (o outcomes) Write(_ context.Context, spans []trace.Span) error {
+	for _, s := range spans {
+		o <- s.Outcome
+	}
+	return nil
+}
+
+// The trace of an event that matches no key says why the consumer did not handle it.
+func TestSkippedEventsSayWhy(t *testing.T) {
+	t.Parallel()
+	for want, why := range map[string]func(event.Event) string{
+		"skipped: no key of the consumer matches": nil,
+		"no rule for soccer.mls.yellow_card":      func(e event.Event) string { return "no rule for " + e.Type },
+	} {
+		testenv.OnBothRedis(t, func(t *testing.T, c *redis.Client) {
+			b, got := memory.New(nil, nil), make(outcomes, 10)
+			recorder := trace.NewRecorder("test", slog.New(slog.DiscardHandler), got)
+			consumer := consumers.Consumer{
+				Keys: []string{"*.*.goal"}, Ordered: why != nil, Skipped: why,
+				Handle: func(context.Context, event.Event) error { return nil },
+			}
+			s := broker.Subscription{Queue: consumers.QueueName("test"), Patterns: []string{"#"}}
+			if err := b.Declare(t.Context(), s); err != nil {
+				t.Fatal(err)
+			}
+			ctx, cancel := context.WithCancel(t.Context())
+			var running sync.WaitGroup
+			defer running.Wait()
+			defer cancel()
+			running.Go(func() { _ = recorder.Run(ctx) })
+			running.Go(func() {
+				r := consumers.Runner{Broker: b, Redis: c, Prefix: "mw:", Trace: recorder, Log: slog.New(slog.DiscardHandler)}
+				if err := r.Run(ctx, "test", consumer, nil); err != nil {
+					t.Error(err)
+				}
+			})
+			emit(t, b, "soccer.mls.yellow_card")
+			if outcome := <-got; outcome != want {
+				t.Errorf("the outcome is %q, want %q", outcome, want)
+			}
+		})
+	}
 }
 
 func TestPanicIsAnError(t *testing.T) {

@@ -98,8 +98,8 @@ func LoginRefused(err error) bool {
 }
 
 // reach connects. If it cannot connect before ctx ends, or if retrying cannot help, it returns the
-// last error.
-func (l *link) reach(ctx context.Context) error {
+// last error. It writes failed attempts to log.
+func (l *link) reach(ctx context.Context, log *slog.Logger) error {
 	for pause := newBackoff(); ; {
 		ch, err := l.tryChannel(ctx)
 		if err == nil {
@@ -110,7 +110,7 @@ func (l *link) reach(ctx context.Context) error {
 			return err
 		}
 		wait := pause.NextBackOff()
-		l.log.Warn(unreachable, "error", err, "pause", wait.Round(time.Millisecond))
+		log.Warn(unreachable, "error", err, "pause", wait.Round(time.Millisecond))
 		if !sleep(ctx, wait) {
 			return err
 		}

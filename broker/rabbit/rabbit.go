@@ -113,8 +113,11 @@ func vhostPath(v string) string {
 }
 
 // Reach connects to the broker to check whether it is available. Reach retries until it succeeds or
-// ctx ends, unless retrying cannot help. If it does not succeed, it returns the last error.
-func (b *Broker) Reach(ctx context.Context) error { return b.consumeLink.reach(ctx) }
+// ctx ends, unless retrying cannot help. If it does not succeed, it returns the last error. It writes failed attempts
+// to log.
+func (b *Broker) Reach(ctx context.Context, log *slog.Logger) error {
+	return b.consumeLink.reach(ctx, log)
+}
 
 // Close closes the connections. Calls in progress fail.
 func (b *Broker) Close() error {

@@ -52,6 +52,7 @@ func newConsumer(h consumers.Host, o send.Options) (consumers.Consumer, error) {
 		part := consumers.Consumer{
 			Keys: n.keys(), Limit: eventsAtOnce, Timeout: n.timeout(), Once: true, Ordered: true,
 			Early: n.deliveries.markSeen, Handle: n.handle, Run: n.run, Test: n.samples.ask,
+			Skipped: func(e event.Event) string { return "suppressed: " + whyNoRule(n.rules, e) },
 		}
 		if len(n.rules) == 0 { // only reminders: the exchange has no events of this kind
 			part.Keys, part.Ordered, part.Early = []string{"*.*." + string(kickoffSoon)}, false, nil
@@ -142,7 +143,11 @@ func (n *notifier) handleWith(ctx context.Context, stored deliveries, e event.Ev
 	case !d.until.IsZero():
 		return broker.Postpone(d.until, d.reason)
 	case len(d.targets) == 0:
-		n.logSuppressed(ctx, e, d.reason)
+		reason := d.reason
+		if reason == noRule {
+			reason = whyNoRule(n.rules, e)
+		}
+		n.logSuppressed(ctx, e, reason)
 		return state.suppress(ctx, d.reason)
 	}
 	return n.sendTo(ctx, e, d, state)

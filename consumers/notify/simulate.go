@@ -342,9 +342,23 @@ func (c *simulatedChannel) explain(o *outcome, e event.Event) {
 		o.Reason = "each rule of the channel has before"
 		return
 	}
-	o.mismatches = mismatches{}
-	for i := range c.rules {
-		o.mismatches[c.rules[i].name()] = c.rules[i].mismatch(e)
+	o.mismatches = mismatchesOf(c.rules, e)
+	o.Reason = whyNoRule(c.rules, e)
+}
+
+// mismatchesOf returns why none of rules matches an event.
+func mismatchesOf(rules []rule, e event.Event) mismatches {
+	all := mismatches{}
+	for i := range rules {
+		all[rules[i].name()] = rules[i].mismatch(e)
 	}
-	o.Reason = fmt.Sprintf("%s (%v)", noRule, o.mismatches)
+	return all
+}
+
+// whyNoRule returns [noRule] with the first member of each rule that does not match an event.
+func whyNoRule(rules []rule, e event.Event) string {
+	if len(rules) == 0 {
+		return noRule
+	}
+	return fmt.Sprintf("%s (%v)", noRule, mismatchesOf(rules, e))
 }

@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"io"
 	"mime"
+	"net"
 	"net/http"
 	"net/url"
 	"slices"
@@ -25,6 +26,7 @@ import (
 
 const (
 	callTimeout = 30 * time.Second // time limit for a call; the API has a shorter limit
+	dialTimeout = 5 * time.Second  // time limit for connecting
 	maxResponse = 64 << 20         // maximum size of a response, in bytes
 	maxProblem  = 64 << 10         // maximum size of the description of an error, in bytes
 )
@@ -40,6 +42,24 @@ type Client struct {
 // New returns a client for the server at a URL such as http://localhost:8080. The client sends token with
 // each call, unless token is "".
 func New(server, token string) (*Client, error) {
+	base, err := ParseURL(server)
+	if err != nil {
+		return nil, err
+	}
+	transport := &http.Transport{}
+	if t, ok := http.DefaultTransport.(*http.Transport); ok {
+		transport = t.Clone()
+	}
+	transport.DialContext = (&net.Dialer{Timeout: dialTimeout}).DialContext
+	return &Client{base: base, token: token, http: &http.Client{
+		Transport: transport,
+		// Another address must not receive the token.
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}}, nil
+}
+
+// ParseURL parses the URL of a server.
+func ParseURL(server string) (*url.URL, error) {
 	base, err := url.Parse(server)
 	switch {
 	case strings.Contains(server, "@"): // can contain a password
@@ -48,15 +68,7 @@ func New(server, token string) (*Client, error) {
 		base.RawQuery != "" || base.Fragment != "":
 		return nil, fmt.Errorf("server %q: want a URL such as http://localhost:8080", server)
 	}
-	transport, ok := http.DefaultTransport.(*http.Transport)
-	if !ok {
-		transport = &http.Transport{}
-	}
-	return &Client{base: base, token: token, http: &http.Client{
-		Transport: transport.Clone(),
-		// Another address must not receive the token.
-		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-	}}, nil
+	return base, nil
 }
 
 // A NoAnswerError reports that nothing answers at the URL of the server.
@@ -182,7 +194,7 @@ func (c *Client) request(
 func (c *Client) send(request *http.Request, scope string) (*http.Response, error) {
 	response, err := c.http.Do(request)
 	if err != nil {
-		return nil, c.noAnswer(request.Context(), err)
+		return nil, NoAnswer(request.Context(), c.base.String(), err)
 	}
 	if response.StatusCode < 300 {
 		return response, nil
@@ -193,11 +205,13 @@ func (c *Client) send(request *http.Request, scope string) (*http.Response, erro
 	}
 }
 
-func (c *Client) noAnswer(ctx context.Context, err error) error {
+// NoAnswer returns the error of a request to a server for people: a [*NoAnswerError], or the error of ctx if ctx was
+// cancelled.
+func NoAnswer(ctx context.Context, server string, err error) error {
 	if errors.Is(ctx.Err(), context.Canceled) {
 		return ctx.Err()
 	}
-	failed := &NoAnswerError{Server: c.base.String()}
+	failed := &NoAnswerError{Server: server}
 	var wrapped *url.Error
 	switch {
 	case errors.Is(err, syscall.ECONNREFUSED):

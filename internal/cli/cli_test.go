@@ -27,7 +27,8 @@ func program(env map[string]string) (*cobra.Command, *called) {
 	store := &cobra.Command{Use: "store", Short: "Stores files."}
 	put := &cobra.Command{
 		Use: "put NAME FILE…", Short: "Puts files.",
-		Long: "Arguments:\n  NAME   " + strings.Repeat("word ", 30) + "\n  FILE…  files\n\n" + strings.Repeat("long ", 40),
+		Long: "Arguments:\n  NAME   " + strings.Repeat("word ", 19) + "word\n         " + strings.Repeat("word ", 10) +
+			"\n  FILE…  files\n\n" + strings.Repeat("long ", 40),
 		RunE: func(_ *cobra.Command, args []string) error {
 			c.args = args
 			return nil
@@ -68,9 +69,10 @@ func TestHelpTopics(t *testing.T) {
 			t.Errorf("help %s: error %v, output:\n%s\nwant it to begin with %q", topic, err, &out, want)
 		}
 	}
+	const topics = ": want a command, or a page: files or store"
 	for topic, want := range map[string]string{
-		"fils": `unknown topic "fils"; did you mean "files"?`, "other.txt": `unknown topic "other.txt"`,
-		"../go": `unknown topic "../go"`, "stor": `unknown topic "stor"; did you mean "store"?`,
+		"fils": `unknown topic "fils"; did you mean "files"?`, "other.txt": `unknown topic "other.txt"` + topics,
+		"../go": `unknown topic "../go"` + topics, "stor": `unknown topic "stor"; did you mean "store"?`,
 		"store pt": `unknown command "pt"; did you mean "put"?`,
 	} {
 		root, _ := program(nil)

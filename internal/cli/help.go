@@ -17,7 +17,8 @@ const width = 80
 
 // Help returns the help of a command: how to call it, Short, Long, its subcommands and its flags. Long
 // consists of paragraphs. Lines that begin with a space keep their line breaks. If such a line has a
-// term and a text, with two or more spaces between them, the text is wrapped in its column.
+// term and a text, with two or more spaces between them, the text is wrapped in its column. Lines below it that begin
+// in this column continue the text.
 func Help(cmd *cobra.Command) string {
 	var b strings.Builder
 	call := []string{cmd.CommandPath()}
@@ -102,23 +103,28 @@ func writeRows(b *strings.Builder, heading string, rows [][2]string) {
 // Wrap breaks the lines of a text, so that no line is longer than width unless a single word is.
 func Wrap(text string, width int) string {
 	var lines, paragraph []string
+	column := 0 // of the text of the paragraph
 	end := func() {
 		if paragraph != nil {
-			lines = append(lines, terminal.Hang(strings.Join(paragraph, " "), 0, width))
-			paragraph = nil
+			lines = append(lines, terminal.Hang(strings.Join(paragraph, " "), column, width))
 		}
+		paragraph, column = nil, 0
 	}
 	for line := range strings.SplitSeq(text, "\n") {
+		indent := len(line) - len(strings.TrimLeft(line, " "))
 		switch {
-		case line == "", strings.HasPrefix(line, " "):
+		case paragraph != nil && line != "" && indent == column:
+			paragraph = append(paragraph, line[indent:])
+		case line == "", indent > 0:
 			end()
-			indent := len(line) - len(strings.TrimLeft(line, " "))
 			if term, rest, ok := strings.Cut(line[indent:], "  "); ok {
 				term += strings.Repeat(" ", 2+len(rest)-len(strings.TrimLeft(rest, " ")))
-				indent += utf8.RuneCountInString(term)
+				paragraph, column = []string{line}, indent+utf8.RuneCountInString(term)
+				continue
 			}
 			lines = append(lines, terminal.Hang(line, indent, width))
 		default:
+			end()
 			paragraph = append(paragraph, line)
 		}
 	}

@@ -51,7 +51,11 @@ func helpCommand(root *cobra.Command, pages fs.FS, getenv func(string) string) *
 			}
 			if found == cmd.Root() {
 				topics := append(availableCommands(found), names...)
-				return &UsageError{cmd, fmt.Errorf("unknown topic %q%s", args[0], suggestion(args[0], topics, ""))}
+				end := suggestion(args[0], topics, "")
+				if end == "" {
+					end = ": want a command, or a page: " + oneOf(names)
+				}
+				return &UsageError{cmd, fmt.Errorf("unknown topic %q%s", args[0], end)}
 			}
 			return Group(found, rest)
 		},

@@ -160,6 +160,9 @@ func (c *Command) findProfile(ctx context.Context) error {
 	case 0:
 		fmt.Fprintf(c.Out, "No shipped profile reads %s, so this page needs a profile of your own.\n"+
 			"The config contains the page as a comment until then.\n", u.Hostname())
+		if err := (pipeline.Config{}).CheckPage(c.page, ""); err != nil {
+			fmt.Fprintln(c.Out, err)
+		}
 		return nil
 	case 1:
 		fmt.Fprintf(c.Out, "The shipped profile %s reads %s.\n", names[0], u.Hostname())

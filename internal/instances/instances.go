@@ -22,8 +22,8 @@ import (
 )
 
 const (
-	interval     = 5 * time.Second // time between two announcements
-	downInterval = time.Second     // interval while the status is "fail", so that a recovery is visible soon
+	interval    = 5 * time.Second // time between two announcements
+	illInterval = time.Second     // interval while the status is not "pass", so that a recovery is visible soon
 	// GoneAfter is the time without an announcement after which an instance counts as gone. An
 	// instance normally announces itself twice or more in this time.
 	GoneAfter    = 15 * time.Second
@@ -111,8 +111,8 @@ func (r *Registry) Announce(
 			log.Warn("cannot announce instance", "error", err)
 		}
 		pause := interval
-		if i.Status == "fail" {
-			pause = downInterval
+		if i.Status != "pass" {
+			pause = illInterval
 		}
 		select {
 		case <-time.After(pause):

@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"reflect"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -40,6 +41,29 @@ func (s scriptHook) ProcessHook(next redis.ProcessHook) redis.ProcessHook {
 		}
 		return err
 	}
+}
+
+// An instance with an issue announces itself more often than every five seconds, so that a recovery is visible soon.
+func TestIssuesAreAnnouncedOften(t *testing.T) {
+	testenv.OnBothRedis(t, func(t *testing.T, c *redis.Client) {
+		ran := make(scriptHook, 100)
+		c.AddHook(ran)
+		ctx, cancel := context.WithCancel(t.Context())
+		var running sync.WaitGroup
+		defer running.Wait()
+		defer cancel()
+		began := time.Now()
+		running.Go(func() {
+			instances.New(c, "mw:", "").Announce(ctx, nil, slog.New(slog.DiscardHandler),
+				func(context.Context) instances.Instance { return instances.Instance{Name: "a", Status: "warn"} })
+		})
+		for range 3 {
+			<-ran
+		}
+		if took := time.Since(began); took >= 10*time.Second {
+			t.Errorf("three announcements with an issue took %v, want less than two normal intervals of 5 s", took)
+		}
+	})
 }
 
 func TestInstanceIsListedWhileAnnounced(t *testing.T) {

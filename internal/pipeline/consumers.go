@@ -210,7 +210,7 @@ func (p *Pipeline) onRabbit(
 	defer b.Close()
 	ctx, cancel := context.WithTimeout(ctx, setupTimeout)
 	defer cancel()
-	if err := reach(ctx, b); err != nil {
+	if err := reach(ctx, b, p.log); err != nil {
 		return err
 	}
 	return f(ctx, b, append(subscriptions(set.all, &scheduler.Scheduler{}), pollSubscription()))

@@ -89,11 +89,13 @@ func (g Gateway) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	defer g.Log.Info("stopped")
 	group, working := errgroup.WithContext(ctx)
 	serving, stop := context.WithCancel(context.WithoutCancel(working))
 	defer stop()
 	group.Go(func() error {
 		<-working.Done()
+		g.Log.Info("stopping")
 		parts.health.Stop()
 		if ctx.Err() != nil {
 			p.waitToStop(ctx, parts.current.Load().config)

@@ -138,7 +138,8 @@ func (l *loads) of(parts *roleParts, roles []Role, replay bool) (all []instances
 	return all, clients
 }
 
-const listTimeout = 3 * time.Second
+// readTimeout is the time limit for reading from Redis for a command that a person waits for.
+const readTimeout = 3 * time.Second
 
 // ListInstances returns the registered processes of an installation. It fails if Redis
 // does not respond within 3 seconds.
@@ -150,10 +151,10 @@ func ListInstances(
 		return nil, err
 	}
 	defer stop()
-	ctx, cancel := context.WithTimeout(ctx, listTimeout)
+	ctx, cancel := context.WithTimeout(ctx, readTimeout)
 	defer cancel()
 	all, err := instances.New(store, prefix(namespace), "").List(ctx)
-	return all, cmp.Or(withLoginAdvice(err), err)
+	return all, cmp.Or(withAdvice(err), err)
 }
 
 // defaultName returns the default name of this process in the registry.

@@ -145,6 +145,7 @@ func (p *Pipeline) Run(ctx context.Context, roles ...Role) error {
 	if err != nil {
 		return err
 	}
+	defer p.log.Info("stopped")
 
 	stopTrace := p.startTrace(ctx, parts)
 	defer stopTrace()
@@ -153,6 +154,7 @@ func (p *Pipeline) Run(ctx context.Context, roles ...Role) error {
 	defer stop()
 	group.Go(func() error {
 		<-working.Done()
+		p.log.Info("stopping")
 		parts.health.Stop()
 		if ctx.Err() != nil && parts.serves { // not if a role has failed, or if there are no clients
 			p.waitToStop(ctx, parts.current.Load().config)
@@ -349,7 +351,7 @@ func (p *Pipeline) prepare(
 	parts.health.Add(monitor.Check{Name: "broker", Run: b.Health,
 		Ready: needs(roles, RoleParser, RoleScheduler, RoleConsumers)})
 	queues := &queueHealth{broker: b, redis: r, prefix: parts.prefix}
-	parts.health.Add(monitor.Check{Name: "queues", Run: queues.check, Every: queueInterval})
+	parts.health.Add(monitor.Check{Name: "queues", Run: queues.check})
 	redisCheck := p.newRedisHealth(r, parts.prefix, parts.instance, roles)
 	starting, cancel := context.WithTimeout(ctx, startTimeout)
 	redisCheck.check(starting) // logs wrong settings at startup

@@ -23,12 +23,7 @@ import (
 // consumer can keep running. Rebuild calls progress for each of these events. It returns the
 // number of events that were handled or failed permanently.
 func (p *Pipeline) Rebuild(ctx context.Context, name string, progress func()) (events int, err error) {
-	store, stop, err := p.servers.ConnectRedis(ctx, p.log)
-	if err != nil {
-		return 0, err
-	}
-	defer stop()
-	set, err := newConsumers(p.config, p.plugins, true, store, p.log)
+	set, err := newConsumers(p.config, p.plugins, true, nil, p.log)
 	if err != nil {
 		return 0, err
 	}
@@ -36,6 +31,11 @@ func (p *Pipeline) Rebuild(ctx context.Context, name string, progress func()) (e
 		return 0, UsageError(fmt.Errorf("consumer %q is not enabled or cannot be rebuilt from the log: want one of %s",
 			name, strings.Join(names, ", ")))
 	}
+	store, stop, err := p.servers.ConnectRedis(ctx, p.log)
+	if err != nil {
+		return 0, err
+	}
+	defer stop()
 	broker, err := p.servers.ConnectBroker(ctx, p.config.Namespace, p.log)
 	if err != nil {
 		return 0, err

@@ -56,7 +56,7 @@ func TestRedisStalls(t *testing.T) {
 		}
 	})
 	t.Run("ListInstances", func(t *testing.T) {
-		ctx, cancel := context.WithTimeout(t.Context(), 2*listTimeout)
+		ctx, cancel := context.WithTimeout(t.Context(), 2*readTimeout)
 		defer cancel()
 		checkReturns(ctx, t, "ListInstances", func() {
 			if all, err := ListInstances(t.Context(), servers, "", slog.New(slog.DiscardHandler)); err == nil {

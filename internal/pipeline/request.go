@@ -292,6 +292,24 @@ func (c Config) apiRequests() map[string]httpapi.Request {
 	return all
 }
 
+// CheckPage returns the [page.PrivateError] with which the role parser refuses a page, or nil. It does not resolve names.
+// name is as for PageRequest.
+func (c Config) CheckPage(rawURL, name string) error {
+	allowed := c.Fetch.policy()
+	if i := slices.IndexFunc(c.Sources, func(s Source) bool { return s.URL == rawURL }); i >= 0 && name == "" {
+		allowed, name = allowed.Or(c.Sources[i].PrivateAddresses.policy()), c.Sources[i].Request
+	}
+	u, err := page.CheckURL(rawURL)
+	if err != nil {
+		return err
+	}
+	err = page.CheckAddress(u, allowed.Or(c.Requests[name].PrivateAddresses.policy()))
+	if _, ok := errors.AsType[*page.PrivateError](err); ok {
+		return err
+	}
+	return nil // a source can have any port
+}
+
 // PageRequest returns the URL and the settings of the request for a page, for commands that fetch a
 // single page. If name is not "", the request has the settings with this name. Otherwise, if the
 // config has a source with the URL, the request has the settings of the source. Placeholders such

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net"
 	"os"
 	"slices"
 	"strings"
@@ -146,10 +147,12 @@ func (s Servers) rabbit(namespace string, log *slog.Logger) (*rabbit.Broker, err
 	return b, nil
 }
 
-const connectTimeout = 30 * time.Second
+// connectTimeout is the time limit for a connection that a person waits for. If a node of a cluster does not answer,
+// there is still time for the next node.
+const connectTimeout = 6 * time.Second
 
-// ConnectBroker is like OpenBroker, but waits up to 30 seconds for a connection. If the server refuses the login, it
-// returns an error at once. Commands such as emit and tail use it.
+// ConnectBroker is like OpenBroker, but waits up to 6 seconds for a connection. If the server refuses the login, it
+// returns an error immediately. Commands such as emit and tail use it.
 func (s Servers) ConnectBroker(
 	ctx context.Context, namespace string, log *slog.Logger,
 ) (broker.Broker, error) {
@@ -162,18 +165,22 @@ func (s Servers) ConnectBroker(
 	}
 	ctx, cancel := context.WithTimeout(ctx, connectTimeout)
 	defer cancel()
-	if err := reach(ctx, b); err != nil {
+	if err := reach(ctx, b, slog.New(slog.DiscardHandler)); err != nil {
 		b.Close()
 		return nil, err
 	}
 	return b, nil
 }
 
-// reach waits for a connection. If the server refuses the login, it returns an error at once.
-func reach(ctx context.Context, b *rabbit.Broker) error {
-	err := b.Reach(ctx)
-	if rabbit.LoginRefused(err) {
+// reach waits for a connection, and writes failed attempts to log. If the server refuses the login, it returns an
+// error immediately.
+func reach(ctx context.Context, b *rabbit.Broker, log *slog.Logger) error {
+	err := b.Reach(ctx, log)
+	switch {
+	case rabbit.LoginRefused(err):
 		return UsageError(fmt.Errorf("%w: check the user, the password and the virtual host in AMQP_URL", err))
+	case err != nil && !errors.Is(ctx.Err(), context.Canceled):
+		return fmt.Errorf("%w: start RabbitMQ, or correct AMQP_URL", err)
 	}
 	return err
 }
@@ -190,8 +197,8 @@ func (s Servers) OpenRedis(ctx context.Context, log *slog.Logger) (redis.Univers
 	return s.openRedis(ctx, log, false)
 }
 
-// ConnectRedis is like OpenRedis, but returns an error if the server refuses the login. Commands such as ps and trace
-// use it.
+// ConnectRedis is like OpenRedis, but returns an error if it cannot reach the server, or if the server refuses the login.
+// Commands such as rebuild and migrate use it.
 func (s Servers) ConnectRedis(ctx context.Context, log *slog.Logger) (redis.UniversalClient, func(), error) {
 	return s.openRedis(ctx, log, true)
 }
@@ -210,12 +217,12 @@ func (s Servers) openRedis(
 			stop()
 			return nil, nil, UsageError(errNoCluster)
 		}
-		refused := withLoginAdvice(err)
-		if command && refused != nil {
+		advised := withAdvice(err)
+		if command && advised != nil {
 			stop()
-			return nil, nil, refused
+			return nil, nil, advised
 		}
-		log.Warn("Redis is unreachable; each call will retry", "error", cmp.Or(refused, err))
+		log.Warn("Redis is unreachable; each call will retry", "error", cmp.Or(withLoginAdvice(err), err))
 		return r, stop, nil
 	}
 	info, _ := redisInfo(ctx, r) // a server that does not report its mode may be usable
@@ -224,6 +231,16 @@ func (s Servers) openRedis(
 		return nil, nil, UsageError(err)
 	}
 	return r, stop, nil
+}
+
+// withAdvice returns the error of a call to Redis as an error that says what to do, or nil if the server has answered
+// and has not refused the login.
+func withAdvice(err error) error {
+	var failed net.Error // also the error of a context whose deadline has passed
+	if errors.As(err, &failed) {
+		return fmt.Errorf("the Redis server does not answer: %w: start Redis, or correct REDIS_URL", err)
+	}
+	return withLoginAdvice(err)
 }
 
 // withLoginAdvice returns err as a usage error that says what to correct in REDIS_URL, or nil if the server has not

@@ -55,7 +55,8 @@ func (p *Pipeline) startTrace(ctx context.Context, parts *roleParts) (stop func(
 	}
 }
 
-// LoadTrace returns the recorded steps of a job; see [trace.Store.Tree].
+// LoadTrace returns the recorded steps of a job; see [trace.Store.Tree]. It fails if Redis does not respond within 3
+// seconds.
 func LoadTrace(
 	ctx context.Context, s Servers, namespace, id string, jobs int, log *slog.Logger,
 ) (*trace.Tree, error) {
@@ -64,6 +65,8 @@ func LoadTrace(
 		return nil, err
 	}
 	defer stop()
+	ctx, cancel := context.WithTimeout(ctx, readTimeout)
+	defer cancel()
 	tree, err := traceStore(Config{Namespace: namespace}, store).Tree(ctx, id, jobs)
-	return tree, cmp.Or(withLoginAdvice(err), err)
+	return tree, cmp.Or(withAdvice(err), err)
 }

@@ -8,8 +8,8 @@ import (
 )
 
 // knownKeys returns the end of an error about an unknown key. If the key has an unusual character or lacks
-// a space after a colon, the text says so. Otherwise the text names the most similar key of v, or the keys
-// that the mapping at path in v can have.
+// a space after a colon, the text says so. Otherwise the text names the most similar of the keys that the mapping
+// at path in v can have, or all of them.
 func knownKeys(key string, v any, path string) string {
 	if err := CheckCharacters(key); err != nil {
 		return ": " + err.Error()
@@ -17,8 +17,9 @@ func knownKeys(key string, v any, path string) string {
 	if _, _, ok := strings.Cut(key, ":"); ok {
 		return ": put a space after the colon"
 	}
+	all := keysOf(typeAt(reflect.TypeOf(v), path))
 	best, distance := "", maxDistance+1
-	for _, name := range keys(reflect.TypeOf(v), map[reflect.Type]bool{}) {
+	for _, name := range all {
 		if d := spelling.Distance(simple(key), simple(name)); name != key && d < distance && d <= len(name)/2 {
 			best, distance = name, d
 		}
@@ -26,7 +27,7 @@ func knownKeys(key string, v any, path string) string {
 	if best != "" {
 		return ": did you mean " + best + "?"
 	}
-	if all := keysOf(typeAt(reflect.TypeOf(v), path)); len(all) > 0 {
+	if len(all) > 0 {
 		return ": want one of " + strings.Join(all, ", ")
 	}
 	return ""
@@ -98,29 +99,4 @@ const maxDistance = 2
 // simple returns a key in lower case and without separators, so that similar spellings are equal.
 func simple(key string) string {
 	return strings.ToLower(strings.NewReplacer("_", "", "-", "", " ", "").Replace(key))
-}
-
-// keys returns the keys of a type and of nested types. It does not search nested types with an
-// UnmarshalYAML method, because these types suggest their own keys. seen contains the types that have
-// already been searched.
-func keys(t reflect.Type, seen map[reflect.Type]bool) []string {
-	for t.Kind() == reflect.Pointer || t.Kind() == reflect.Slice || t.Kind() == reflect.Map {
-		t = t.Elem()
-	}
-	if t.Kind() != reflect.Struct || seen[t] {
-		return nil
-	}
-	seen[t] = true
-	var all []string
-	for i := range t.NumField() {
-		field := t.Field(i)
-		name, _, _ := strings.Cut(field.Tag.Get("yaml"), ",")
-		if name != "" && name != "-" {
-			all = append(all, name)
-		}
-		if _, itself := reflect.PointerTo(field.Type).MethodByName("UnmarshalYAML"); !itself {
-			all = append(all, keys(field.Type, seen)...)
-		}
-	}
-	return all
 }

@@ -26,7 +26,7 @@ type Shared struct {
 	Headers string `yaml:"headers"`
 }
 
-// An error about an unknown key suggests a similar key, lists the known keys, or says what is wrong
+// An error about an unknown key suggests a similar key that is valid there, lists the known keys, or says what is wrong
 // with the key.
 func TestUnknownKeySuggestsAKey(t *testing.T) {
 	t.Parallel()
@@ -40,6 +40,8 @@ func TestUnknownKeySuggestsAKey(t *testing.T) {
 		"header: x":                     "did you mean headers?",
 		"match: {nothing_similar: x}":   `f.yaml:1:9: unknown field "nothing_similar": want one of home_score, rows`,
 		"rows: x":                       `unknown field "rows": want one of headers, match, list, rule`, // in match, not here
+		"row: x":                        `unknown field "row": want one of headers, match, list, rule`,  // rows is in match
+		"list: [{lis: x}]":              `unknown field "lis": want one of home_score, rows`,            // list is above
 		"rule: {nothing_similar: x}":    "want one of regexp",
 		"list: [{rows: a}, {other: b}]": `f.yaml:1:20: unknown field "other": want one of home_score, rows`,
 		"\u00a0match: {}":               `it contains a no-break space (U+00A0): write a plain space`,

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"net/netip"
+	"strings"
 	"time"
 )
 
@@ -55,8 +57,12 @@ func (e *PrivateError) Error() string {
 		return fmt.Sprintf("%s is a link-local address or an address of cloud metadata: "+
 			"to allow it, list the address in fetch.private_addresses in matchwire.yaml", e.Host)
 	}
+	value := "true"
+	if ip, err := netip.ParseAddr(strings.Trim(e.Host, "[]")); err == nil {
+		value = fmt.Sprintf("[%q], or to true for all such addresses", ip)
+	}
 	return fmt.Sprintf("%s is an address on this machine or on a private network: "+
-		"to allow it, set fetch.private_addresses in matchwire.yaml", e.Host)
+		"to allow it, set fetch.private_addresses in matchwire.yaml to %s", e.Host, value)
 }
 
 // A PortError means that the port of a URL is not allowed. The URL comes from a client of the API or from a

@@ -19,6 +19,21 @@ import (
 	"github.com/matchwire/matchwire/parser/page"
 )
 
+// The error about a private address says which value of the setting allows the address.
+func TestPrivateAddressAdvice(t *testing.T) {
+	t.Parallel()
+	for host, want := range map[string]string{
+		"127.0.0.1": `to ["127.0.0.1"], or to true for all such addresses`,
+		"::1":       `to ["::1"], or to true for all such addresses`,
+		"localhost": "to true",
+	} {
+		err := &page.PrivateError{Host: host}
+		if got := err.Error(); !strings.HasSuffix(got, "set fetch.private_addresses in matchwire.yaml "+want) {
+			t.Errorf("%s: %s; want it to end with %s", host, got, want)
+		}
+	}
+}
+
 // Pages on this machine and on private networks are not fetched unless the options allow it. This
 // applies to every notation of an address.
 func TestPrivateAddresses(t *testing.T) {

@@ -158,8 +158,13 @@ func (t *Tracker) unusable(ctx context.Context, log *slog.Logger, p page.Page, e
 	if kept := t.keep(p, err.Error()); kept != "" {
 		log = log.With("kept", kept)
 	}
-	log.Log(ctx, t.warningLevel(err.Error()), "page unusable, nothing changed", "bytes", len(p.Body), "error", err)
-	stale, staleErr := t.NoteFailure(ctx, p.URL, p.At, "the page is unusable: "+err.Error())
+	level := t.warningLevel(err.Error())
+	log.Log(ctx, level, "page unusable, nothing changed", "bytes", len(p.Body), "error", err)
+	// People read the reason of the event. The technical reason is in the log, the trace and the state of the source.
+	stale, staleErr := t.NoteFailure(ctx, p.URL, p.At, "the page is unusable")
+	if len(stale) > 0 && level < slog.LevelWarn { // the warning can be old
+		log.Warn("page still unusable", "error", err)
+	}
 	return stale, errors.Join(err, staleErr)
 }
 

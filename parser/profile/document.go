@@ -202,7 +202,8 @@ func (p *Profile) CheckURL(rawURL string) (*url.URL, error) {
 	if err != nil || p.reads(u.Hostname()) {
 		return u, err
 	}
-	return nil, fmt.Errorf("URL %q: %s", u.Redacted(), p.onlyReads())
+	return nil, fmt.Errorf("URL %q: %s: for other pages, print the profile with \"matchwire profiles %s\", and change "+
+		"profile and hosts in the copy", u.Redacted(), p.onlyReads(), p.Name)
 }
 
 // reads reports whether the profile is for a host. A profile for a host is also for its subdomains.
