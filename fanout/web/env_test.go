@@ -153,9 +153,11 @@ func (p page) run(script string) string {
 	return got
 }
 
-// textOf returns a script for the visible text of the elements that a selector selects, separated by bars.
+// textOf returns a script for the visible text of the elements that a selector selects, separated by bars. The browser
+// does not lay out cards outside the window, so they have no inner text.
 func textOf(selector string) string {
-	return fmt.Sprintf(`return [...document.querySelectorAll(%q)].map(e => e.innerText).join("|")
+	return fmt.Sprintf(`const outside = (e) => e.checkVisibility() && !e.checkVisibility({ contentVisibilityAuto: true });
+		return [...document.querySelectorAll(%q)].map((e) => outside(e) ? e.textContent : e.innerText).join("|")
 		.split(/\s+/).join(" ").trim()`, selector)
 }
 

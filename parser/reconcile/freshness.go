@@ -82,11 +82,11 @@ func (v *View) forgotten(o *observation.Observation, pageID string) View {
 
 // extendHold returns the hold after another deferred page, and what the page shows. If the page is
 // older than the previous deferred page, the hold begins again. Then the two pages are different stale
-// copies, or only the new page is a stale copy.
+// copies, or only the new page is a stale copy. Replaced bytes with fewer rows are older.
 func (v *View) extendHold(o *observation.Observation, from *Provenance) (*Hold, *View) {
 	now := View{}.advanced(o, from)
 	now.Score, now.Replaced = o.Score, v.superseded(o, from)
-	if v.Deferred != nil && (v.Deferred.isAheadOf(o, from) || now.Replaced && !v.Deferred.Replaced) {
+	if d := v.Deferred; d != nil && (d.isAheadOf(o, from) || now.Replaced && (!d.Replaced || now.Rows < d.Rows)) {
 		return firstHold(from.At), &now
 	}
 	return v.Hold.extended(from.At), &now

@@ -60,16 +60,16 @@ export class Model {
     };
   }
 
-  // connected records the state of the connection.
+  // connected records the state of the connection. Until the page is live again, it keeps the last known reason.
   connected(name, seconds = 0, reason = "") {
     if (name === "waiting" && this.loaded.peek()) this.#lost = true;
     if (name === "live" && this.#lost) {
       this.#lost = false;
       this.#reconnected = Date.now();
     }
-    const { name: before, since } = this.connection.peek();
-    const away = (n) => n !== "live";
-    this.connection.value = { name, seconds, reason, since: away(name) && away(before) ? since : Date.now() };
+    const { name: before, since, reason: known } = this.connection.peek();
+    const still = name !== "live" && before !== "live"; // offline, as before
+    this.connection.value = { name, seconds, reason: reason || (still ? known : ""), since: still ? since : Date.now() };
   }
 
   // reset forgets all matches, for a stream with another filter or time.
