@@ -69,7 +69,7 @@ func TestHelpTopics(t *testing.T) {
 			t.Errorf("help %s: error %v, output:\n%s\nwant it to begin with %q", topic, err, &out, want)
 		}
 	}
-	const topics = ": want a command, or a page: files or store"
+	const topics = ": want a command, or a page: files or store.md"
 	for topic, want := range map[string]string{
 		"fils": `unknown topic "fils"; did you mean "files"?`, "other.txt": `unknown topic "other.txt"` + topics,
 		"../go": `unknown topic "../go"` + topics, "stor": `unknown topic "stor"; did you mean "store"?`,

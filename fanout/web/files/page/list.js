@@ -76,7 +76,7 @@ export function List({ model, open }) {
     return { ...group, shown: ids };
   }).filter((group) => group.shown.length);
   return html`<div class="groups">${shown.map((group) => html`<section key=${group.key} class=${"group n" + Math.min(4, group.ids.length)}>
-    <h2>${group.pinned ? t("pinned") : html`<span class="sport">${sportName(group.sport)}</span> <bdi>${group.league}</bdi>`} <span class="count">${t("matches", { n: group.ids.length })}</span></h2>
+    <h2>${group.pinned ? t("pinned") : html`<span class="sport">${sportName(group.sport)}</span> <span class="league">${group.league}</span>`} <span class="count">${t("matches", { n: group.ids.length })}</span></h2>
     <ul class="cards">${group.shown.map((id) => html`<${Card} key=${id} id=${id} model=${model} open=${open} />`)}</ul>
   </section>`)}</div>`;
 }
