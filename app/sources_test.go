@@ -8,8 +8,8 @@ import (
 	"github.com/matchwire/matchwire/internal/testenv"
 )
 
-// Commands pause, resume and poll a source of the config, and send a test through a channel, by asking a running
-// process. The pause outlives the process. Each change has a trace.
+// Commands ask a running process to pause, resume and poll a configured source, and to send a test message through a
+// channel. The source is still paused after a restart. Each change has a trace.
 func TestOperateAProcess(t *testing.T) {
 	site := newSite(t, "../fixtures/soccer/one-goal")
 	config := writeConfig(t, `

@@ -63,7 +63,7 @@ type Subscriber interface {
 	Subscribe(ctx context.Context, s Subscription, h Handler) error
 }
 
-// A Broker contains all functions of a message broker that matchwire needs.
+// A Broker provides everything that matchwire needs from a message broker.
 type Broker interface {
 	Publisher
 	Subscriber
@@ -72,7 +72,7 @@ type Broker interface {
 
 	// Health returns the issues of this Broker, apart from those of queues. Examples are a server that
 	// cannot be reached, a server that accepts no messages, and a queue that cannot be declared. Health
-	// returns at the latest when ctx ends.
+	// stops waiting when ctx ends.
 	Health(ctx context.Context) []health.Issue
 
 	// Queues returns the names of the queues that this Broker has declared, sorted.
@@ -84,8 +84,8 @@ type Broker interface {
 
 	// QueueHealth inspects queues and returns the issues of each, by name. Examples are a full queue
 	// that drops its oldest messages, and dead letters. The result does not contain queues without
-	// issues. QueueHealth returns an error if it could not inspect all queues. It returns at the latest
-	// when ctx ends.
+	// issues. QueueHealth returns an error if it could not inspect all queues. It stops waiting when
+	// ctx ends.
 	QueueHealth(ctx context.Context, queues []string) (map[string][]health.Issue, error)
 
 	// QueueStates returns the states of queues, by name. The result does not contain queues that do not
@@ -96,7 +96,7 @@ type Broker interface {
 	Close() error
 }
 
-// A QueueState is the state of a queue. Messages that a handler has are not counted.
+// A QueueState is the state of a queue. It does not count messages that are being handled.
 type QueueState struct {
 	Messages    int // messages in the queue
 	Subscribers int // in all processes

@@ -17,7 +17,8 @@ import (
 	"github.com/matchwire/matchwire/parser/reconcile"
 )
 
-// A checker checks the events of one match while its pages are reconciled.
+// A checker checks the events of one match while its pages are reconciled. A page is fresh if
+// [season.Page.Current] returns true for it. The current page is the page that is being reconciled.
 type checker struct {
 	tally
 	match    *season.Match
@@ -251,7 +252,7 @@ func (c *checker) check(p *season.Page, e *event.Event) {
 
 // checkLine checks the saved line score after a page. It checks only sports in which the line score
 // adds up to the score. For pages that list no incidents, it compares the saved line score with that of
-// a current page whose line score adds up to the saved score.
+// a fresh page whose line score adds up to the saved score.
 func (c *checker) checkLine(p *season.Page) {
 	rules := c.match.Sport.Rules()
 	if rules.SetScore || rules.InningsScore || c.state.Score == nil {
@@ -282,7 +283,7 @@ func (c *checker) checkNewGoal(e *event.Event) {
 	}
 }
 
-// checkRetracted checks a retraction. Only scores that were cancelled or replaced may be retracted.
+// checkRetracted checks a retraction. Only incidents that were cancelled or replaced may be retracted.
 // In sports that count goals, a page does not always show which goal was cancelled. So any goal of a
 // side may be retracted if the page shows fewer goals of the side than are tracked.
 func (c *checker) checkRetracted(e *event.Event) {
@@ -315,7 +316,7 @@ func (c *checker) gamesTracked(set event.Period, side event.Side) (n int) {
 	return n
 }
 
-// beginsSet reports whether the set of an event begins on the same page. The score starts again then.
+// beginsSet reports whether the set of an event begins on the same page. The score then returns to 0-0.
 func (c *checker) beginsSet(e *event.Event) bool {
 	if !e.Data.Sport.Rules().SetScore || e.Data.Clock == nil {
 		return false
@@ -353,14 +354,14 @@ func (c *checker) checkScoreChange(p *season.Page, e *event.Event) {
 	}
 }
 
-// kickoffs counts the moves of a kick-off.
+// kickoffs counts the changes of a kick-off time.
 type kickoffs struct {
 	last            time.Time // the latest kick-off time that a page has shown
-	moved, reported int       // number of moves that pages showed before the match, and of kickoff_changed events
+	moved, reported int       // changes that pages showed before the match, and kickoff_changed events
 }
 
-// show counts a move if a current page shows a different kick-off time from the previous current page.
-// It ignores moves that pages show after the kick-off of the match.
+// show counts a change if a fresh page shows a different kick-off time from the previous fresh page.
+// It ignores changes that pages show after the kick-off of the match.
 func (k *kickoffs) show(p *season.Page, m *season.Match) {
 	if !p.Current() {
 		return

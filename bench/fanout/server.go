@@ -34,7 +34,7 @@ var builders = map[string]func(logSource) (server, error){
 }
 
 // serve runs the server process: serve NAME [flags]. It runs the commands on its standard input
-// until the input ends, see [control].
+// until the input ends; see [control].
 func serve(args []string) error {
 	if len(args) == 0 {
 		return errors.New("serve: the name of the server is missing")

@@ -16,7 +16,7 @@ import (
 )
 
 const (
-	nearlyFull         = 0.9  // share of its maximum size from which a queue counts as nearly full
+	nearlyFull         = 0.9  // a queue that has reached this share of its maximum size is nearly full
 	defaultMessageSize = 1100 // in bytes, used until the first message is counted
 )
 
@@ -166,8 +166,8 @@ func (b *Broker) QueueHealth(ctx context.Context, queues []string) (map[string][
 	return all, nil
 }
 
-// QueueStates returns the states of the queues that exist, by name. The retries of a state are in the retry queues, and
-// its dead letters in the dead-letter queue.
+// QueueStates returns the states of the queues that exist, by name. Retries counts the messages in the
+// retry queues, and Dead counts those in the dead-letter queue.
 func (b *Broker) QueueStates(ctx context.Context, queues []string) (map[string]broker.QueueState, error) {
 	all := map[string]broker.QueueState{}
 	i := &inspector{link: b.controlLink}

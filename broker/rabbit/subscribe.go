@@ -233,7 +233,7 @@ func (b *Broker) settle(ctx context.Context, queue string, d amqp.Delivery, m br
 
 // publishCopies publishes copies of messages to queues, without retries. It returns the number n of
 // confirmed copies, which are those of out[:n]. It continues when ctx ends, because the handler has
-// already finished. It returns after confirmTimeout at the latest.
+// already finished. It takes at most confirmTimeout.
 func (b *Broker) publishCopies(ctx context.Context, out ...outgoing) (int, error) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), confirmTimeout)
 	defer cancel()

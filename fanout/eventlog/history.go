@@ -1,5 +1,5 @@
 // Package eventlog stores a part of the event log in the memory of a fan-out node. It computes the
-// states of all matches at each place in this part. With checkpoints in Redis, a node does not have
+// states of all matches at each position in this part. With checkpoints in Redis, a node does not have
 // to read the log from its beginning.
 package eventlog
 
@@ -154,11 +154,11 @@ const (
 	roundBytes  = 256 << 10 // approximate maximum size of these frames; a connection accepts no more in one write
 )
 
-// Due returns the given frames, followed by the frames from position on whose pages were read at or
-// before t. If t is zero, it appends all frames from position on. It stops at roundFrames or
-// roundBytes. next is the position after the appended frames. nextRead is when the page of the
-// first frame at or after next was read, or zero if there is no such frame. ok is false if frames
-// from position on are no longer in memory.
+// Due appends the frames at or after position to the given frames, and returns the result. It stops
+// before the first frame whose page was read after t, unless t is zero. It also stops at roundFrames or
+// roundBytes. next is the position after the appended frames. nextRead is when the page of the first
+// frame at or after next was read, or zero if there is no such frame. ok is false if some of the frames
+// at or after position are no longer in memory.
 func (h *History) Due(frames []*Frame, position uint64, t time.Time) (
 	all []*Frame, next uint64, nextRead time.Time, ok bool) {
 	h.mu.RLock()
@@ -178,10 +178,10 @@ func (h *History) Due(frames []*Frame, position uint64, t time.Time) (
 	return frames, position, nextRead, true
 }
 
-// Select returns the given frames, followed by the frames for which selects returns true. It checks
-// the frames from position from up to, but not including, position to. It stops when the appended
-// frames have about room bytes. next is the position where the next call must continue. ok is false if
-// frames from position from on are no longer in memory.
+// Select appends the frames for which selects returns true to the given frames, and returns the result.
+// It checks only frames whose position is at least from and less than to. It stops when it has appended
+// about room bytes. next is the position where the next call must continue. ok is false if some of the
+// frames at or after from are no longer in memory.
 func (h *History) Select(frames []*Frame, from, to uint64, room int, selects func(key string, m *event.Match) bool) (
 	all []*Frame, next uint64, ok bool) {
 	h.mu.RLock()

@@ -9,8 +9,8 @@ import (
 	"github.com/matchwire/matchwire/internal/terminal"
 )
 
-// show writes a page of Markdown to out. On a terminal, the page is easier to read. If it is longer than the screen,
-// show runs the program that PAGER names, or less.
+// show writes a page of Markdown to out. On a terminal, it formats the page. If the page is longer than the screen,
+// show pipes it to the program in the variable PAGER, or to the program less if PAGER is empty.
 func show(out io.Writer, page string, getenv func(string) string) error {
 	screen := terminal.File(out)
 	if screen == nil {

@@ -110,7 +110,7 @@ func TestScopes(t *testing.T) {
 }
 
 // A stream token without restrictions gives access to all scoreboards. A restricted token gives access only
-// to the scoreboards of the matches in its claim match.
+// to the scoreboards of the matches in its "match" claim.
 func TestScoreboardsWithStreamTokens(t *testing.T) {
 	t.Parallel()
 	secret := strings.Repeat("s", 32)
@@ -220,7 +220,7 @@ func TestTokensFile(t *testing.T) {
 	}
 }
 
-// A refused call says how one gets a token.
+// The response to a refused call says how to get a token.
 func TestRefusalSaysHowToGetAToken(t *testing.T) {
 	t.Parallel()
 	all, _ := tokens(t)

@@ -18,8 +18,8 @@ import (
 	"github.com/matchwire/matchwire/parser/profile"
 )
 
-// The Redis client sends a script again if the reply was lost. The responses of the API are the
-// same as without the loss.
+// The Redis client sends a script again if the reply was lost. The API returns the
+// same responses as if no reply had been lost.
 func TestMatchesWhenRedisRepliesAreLost(t *testing.T) {
 	testenv.OnLossyRedis(t, func(t *testing.T, _, lossy *redis.Client) {
 		p, err := profile.Load("one.yaml", []byte("profile: one\nsport: soccer\nhosts: [site.example]\n"+

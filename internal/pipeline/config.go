@@ -58,8 +58,8 @@ type Config struct {
 	// The default is [DefaultListen].
 	Listen string    `yaml:"listen"`
 	TLS    TLSConfig `yaml:"tls"`
-	// Hosts are host names, besides localhost, that requests may have if the process listens only
-	// on the loopback interface. A proxy may forward requests with such a name.
+	// Hosts are host names, besides localhost, that the process accepts in requests if it listens only
+	// on the loopback interface. An example is the name under which a proxy forwards requests.
 	Hosts []string `yaml:"hosts"`
 	// APITokens is the file with the hashes of API tokens; see [guard.LoadTokens].
 	APITokens string        `yaml:"api_tokens"`
@@ -304,8 +304,8 @@ func allMistakes(errs ...error) error {
 	return nil
 }
 
-// defineSports adds the sports that the config's profiles define, so that topic patterns and kinds can name
-// them in every process with this config.
+// defineSports adds the sports that the config's profiles define, so that in every process
+// with this config, topic patterns can name these sports and their kinds.
 func (c Config) defineSports() {
 	if c.Profiles != "" {
 		profile.DefineSports(os.DirFS(c.resolve(c.Profiles)), "*.yaml")
@@ -380,7 +380,7 @@ func (c Config) resolve(path string) string {
 	return filepath.Join(filepath.Dir(c.file), path)
 }
 
-// input is like resolve, for a file or folder whose content is part of the config.
+// input is like resolve, and also records the path of a file or folder whose content is part of the config.
 func (c Config) input(path string) string {
 	path = c.resolve(path)
 	c.inputs.add(path)
@@ -448,8 +448,8 @@ func (c Config) addSources(lib profile.Library) ([]scheduler.Activation, error) 
 	return c.addSourcesTo(lib, files, false)
 }
 
-// addSourcesTo is like addSources with the result of ownFiles. incomplete means that lib lacks profiles with mistakes,
-// so that a profile that does not exist is not an error.
+// addSourcesTo is like addSources. files is the result of ownFiles. If incomplete is set, lib lacks the profiles that
+// contain mistakes, so an unknown profile is not an error.
 func (c Config) addSourcesTo(
 	lib profile.Library, files map[string]string, incomplete bool,
 ) ([]scheduler.Activation, error) {
@@ -476,7 +476,8 @@ func (c Config) addSourcesTo(
 	return all, c.invalid(faults...)
 }
 
-// posOf returns the position of the key that an error of addSource is about, or else that of the source.
+// posOf returns the position of the key that causes an error of addSource. If no key is known, it returns the position
+// of the source.
 func (s Source) posOf(err error) strictyaml.Pos {
 	var field *poll.SourceError
 	switch {

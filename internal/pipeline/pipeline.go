@@ -65,7 +65,7 @@ type Pipeline struct {
 	log     *slog.Logger
 	plugins []consumers.Plugin
 
-	// OnStart, if not nil, is called once all roles have been started. All secrets have then been read from the
+	// OnStart, if not nil, is called once all roles have been started. By then, all secrets have been read from the
 	// environment. status returns the status of the process, within two seconds.
 	OnStart func(status func(context.Context) Status)
 	// OnListen, if not nil, is called with the address once the process listens.
@@ -100,16 +100,16 @@ type Pipeline struct {
 	Files []string
 	// Reload, if not nil, makes Run call Load for each value that it receives. Run also looks for changed files.
 	Reload <-chan struct{}
-	// OnReload, if not nil, is called with each config that Run has put into force after Load.
+	// OnReload, if not nil, is called with each config that Run has loaded and applied.
 	OnReload    func(Config)
 	sessions    *guard.Sessions // of operators; they outlive the guard of each config
-	reloadEvery time.Duration   // time between two looks at the files; 0 means reloadInterval
+	reloadEvery time.Duration   // interval between checks of the files; 0 means reloadInterval
 	// Feed, if not nil, replaces polling in the roles parser and scheduler. t records what Feed does. It can be nil.
 	// If Feed returns an error, Run stops.
 	Feed func(ctx context.Context, lib profile.Library, in *poll.Ingester, t *trace.Recorder) error
 	// Handlers are additional HTTP handlers of the role fanout, by pattern.
 	Handlers map[string]http.Handler
-	// Observe, if not nil, returns the replacement for each consumer and each part of a consumer.
+	// Observe, if not nil, wraps each consumer and each part of a consumer. Its result replaces c.
 	Observe func(name string, c consumers.Consumer) consumers.Consumer
 }
 
@@ -200,8 +200,8 @@ func (p *Pipeline) open(ctx context.Context) (b broker.Broker, r redis.Universal
 }
 
 // start starts the roles, receivers before senders, then the outbox, the health checks, the HTTP
-// listeners and the announcement of this instance. The roles that serve no clients run until working
-// ends. Everything else runs until serving ends, which is later.
+// listeners and the announcement of this instance. The roles that serve no clients and the reloading of
+// the config run until working ends. Everything else runs until serving ends, which is later.
 func (p *Pipeline) start(
 	working, serving context.Context, group *errgroup.Group, parts *roleParts, roles []Role,
 ) error {
@@ -307,7 +307,7 @@ type roleParts struct {
 	trace     *trace.Recorder // nil if tracing is off
 	outbox    *outbox.Relay
 	schedule  *scheduler.Schedule
-	current   atomic.Pointer[generation] // the config in force, and what was created from it
+	current   atomic.Pointer[generation] // the config in use, and what was created from it
 	scheduler *scheduler.Scheduler
 	worker    atomic.Pointer[poll.Worker] // nil without the role parser
 	running   runningConsumers
@@ -377,7 +377,7 @@ const handlerTimeout = 10 * time.Second
 // startTimeout is the time limit for the first check of Redis, when a process starts.
 const startTimeout = 2 * time.Second
 
-// needs reports whether roles contains any of some.
+// needs reports whether roles contains at least one of the roles in some.
 func needs(roles []Role, some ...Role) bool {
 	return slices.ContainsFunc(some, func(r Role) bool { return slices.Contains(roles, r) })
 }
@@ -474,7 +474,7 @@ func (p *Pipeline) handleAPI(mux *http.ServeMux, parts *roleParts, g *generation
 	}
 }
 
-// plan returns the overview of the pipeline with a config, without a state.
+// plan returns the overview of the pipeline for the config of g. It does not contain the state of the pipeline.
 func (p *Pipeline) plan(g *generation) overview.Overview {
 	o := plan(g.consumers.all, p.Feed != nil)
 	o.Embedded = p.servers.Embedded()

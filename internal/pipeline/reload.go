@@ -25,7 +25,7 @@ type Settings struct {
 	Files       []string // files that the settings come from, besides those that the config names
 }
 
-// reloadInterval is the time between two looks at the files of the config.
+// reloadInterval is the interval between checks of the files of the config.
 const reloadInterval = time.Second
 
 // startReload follows the changes of the config, if p.Load is set.

@@ -20,7 +20,7 @@ type Match struct {
 	Kickoff     time.Time   `json:"kickoff"`
 	Home        string      `json:"home"`
 	Away        string      `json:"away"`
-	Final       Score       `json:"final"` // without a shoot-out
+	Final       Score       `json:"final"` // excludes the goals of a shoot-out
 	Line        *LineScore  `json:"line"`  // the official line score; nil if the source has none
 
 	Shootout *Score         `json:"-"` // nil if the match had none

@@ -15,7 +15,7 @@ import (
 )
 
 // upcomingKey returns the key of the index of matches that have not begun. The index is a sorted
-// set of match IDs. The score is the kick-off time, in Unix seconds:
+// set of match IDs, ordered by kick-off time in Unix seconds:
 //
 //	mw:upcoming
 //

@@ -58,7 +58,7 @@ func TestHockeyShootOutOnTheFirstPage(t *testing.T) {
 	}
 }
 
-// A player can get two equal penalties at the same time. A second list that repeats them adds no penalty.
+// A player can get two identical penalties at the same time. A second list that repeats them adds no penalty.
 func TestTwoPenaltiesAtOnce(t *testing.T) {
 	t.Parallel()
 	minor := observation.Incident{Kind: event.Penalty, Detail: "roughing", Side: event.Home, Player: "Murphy",
@@ -84,7 +84,7 @@ func TestHockeyGoalBeforeTheBreak(t *testing.T) {
 }
 
 // A goal that is disallowed after a challenge is retracted. The officials set the clock back, so the
-// side can score again at almost the same clock.
+// side can score again at almost the same match time.
 func TestHockeyGoalAfterChallenge(t *testing.T) {
 	t.Parallel()
 	goal := func(player string, sec int) observation.Incident {
@@ -111,9 +111,9 @@ func TestHockeyGoalAfterChallenge(t *testing.T) {
 	s.expect(show(310, event.Score{Home: 1}, challenge, goal("Wright", 305)), "goal 05:05 home Wright 1-0")
 }
 
-// While no page is read, a goal is cancelled, and another player scores. The time of the second goal is
-// after the clock of the page that reported the first goal, so it is a new goal. But if that page listed
-// the first goal ahead of its own clock, the row corrects the first goal.
+// Between two polls, a goal is cancelled, and another player scores. The second goal is later than the
+// clock of the page that showed the first goal, so it is a new goal. But if the first goal was also later
+// than the clock of that page, the row of the second goal corrects the first goal.
 func TestCancelledGoalAndAGoalBetweenPages(t *testing.T) {
 	t.Parallel()
 	at := func(elapsed, goal int, player string) observation.Observation {

@@ -99,7 +99,7 @@ func TestCancelledBasketWhileARowIsMissing(t *testing.T) {
 	t.Parallel()
 	durant := game{}.with("Durant", "layup", 100, 2)
 	for name, tc := range map[string]struct {
-		before, after game // without and with the missing row
+		before, after game // the rows before the cancellation, and after the missing row has returned
 		gone          string
 	}{
 		"free throw missing before it": {durant.with("Lee", "free_throw", 140, 3).with("Irving", "layup", 142, 5),
@@ -139,7 +139,7 @@ func TestVanishedBasketInDoubt(t *testing.T) {
 	}
 }
 
-// If earlier points change, a basket and the free throw at the same clock do not change places.
+// If earlier points change, a basket and the free throw at the same match time do not change places.
 func TestBasketAndFreeThrowKeepTheirPlaces(t *testing.T) {
 	t.Parallel()
 	show := func(first int) game {
@@ -163,8 +163,8 @@ func TestScoreOfLateBasket(t *testing.T) {
 }
 
 // The officials cancel a basket, and so lower the score after two free throws. On the same page, the row of the
-// second free throw is missing, and new baskets reach the score that it had. They are not in its place:
-// it now has a lower score, which no row shows. The free throw stays, and its row returns.
+// second free throw is missing, and new baskets bring the score to that of the missing row. They do not replace the
+// free throw, whose score is now lower. The free throw is not retracted, and its row returns later.
 func TestRowMissingWhileAnEarlierBasketIsCancelled(t *testing.T) {
 	t.Parallel()
 	hunter := game{}.with("Hunter", "layup", 100, 2)

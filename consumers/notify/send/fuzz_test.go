@@ -20,25 +20,26 @@ import (
 )
 
 var (
-	// activeText matches links and mentions, as the clients of services find them.
+	// activeText matches the text that the clients of services turn into links and mentions.
 	activeText = regexp.MustCompile(
 		`(?i)\bhttps?://|\bwww\.|\b[a-z0-9-]+\.(?:com|net|example)\b|\b(?:mailto|tel):|[@#][\p{L}\p{N}_]|<[@!#a-z/]`)
-	// escaped matches a character of Markdown with its backslash.
+	// escaped matches an escaped Markdown character, with its backslash.
 	escaped = regexp.MustCompile("\\\\([!-/:-@\\[-`{-~])")
-	// bareMarkup matches a character of Markdown without a backslash.
+	// bareMarkup matches an unescaped Markdown character.
 	bareMarkup = regexp.MustCompile("[*_~`|<\\[\\]$]")
-	// bareBlock matches the beginning of a heading, a quote, a list item or code in Markdown, a line that
-	// makes the line above it a heading, and a character reference, each without a backslash.
+	// bareBlock matches unescaped markup of Markdown blocks: the beginning of a heading, a quote, a list item
+	// or code, or a line that makes the line above it a heading. It also matches an unescaped character
+	// reference.
 	bareBlock = regexp.MustCompile(`(?m)^(?: {4}|\t)|(?:^|[^\\])&#?\w+;|` +
 		`^[ \t]*(?:#{1,6}[ \t]|-#|>|[-+*][ \t]|\d+[.)][ \t]|=+[ \t]*$|-+[ \t]*$)`)
 	// shortCode matches a word that Slack and Mattermost show as an emoji.
 	shortCode = regexp.MustCompile(`:[a-zA-Z0-9_+-]+:`)
-	// botText matches a bot command or a cash tag, as TDLib finds them in the texts of Telegram.
+	// botText matches a bot command or a cash tag, as TDLib finds them in Telegram texts.
 	botText = regexp.MustCompile(`(?:^|[^\p{L}\p{N}_/<>])/[a-zA-Z0-9_]|` +
 		`(?:^|[^$\p{L}\p{N}_])\$[A-Z]{1,8}(?:[^$\p{L}\p{N}_]|$)`)
-	// channelLink matches the name of a channel of Mattermost.
+	// channelLink matches the beginning of a Mattermost channel link.
 	channelLink = regexp.MustCompile(`~[a-z0-9]`)
-	// cardDate matches a date of an adaptive card of Teams.
+	// cardDate matches the beginning of a date in a Teams adaptive card.
 	cardDate = regexp.MustCompile(`\{\{`)
 )
 
@@ -123,8 +124,8 @@ func fuzzedSenders(t testing.TB, r *recorder) map[string]fuzzedSender {
 }
 
 // checkSent sends a notification whose title and body are the text of a page. It checks that the text
-// that a service shows has no active text or markup, and that it is the original text unless it ends
-// with an ellipsis.
+// that a service shows has no active text or markup. Unless that text contains an ellipsis, it must be the
+// original text.
 func (s fuzzedSender) checkSent(t *testing.T, name string, r *recorder, n Notification) {
 	t.Helper()
 	if err := s.Send(t.Context(), Recipient{}, n); err != nil {

@@ -9,7 +9,7 @@ const flag = { parse: (values) => values[0] === "true", none: false, text: (v) =
 const choice = (...all) => ({ parse: (values) => (all.includes(values[0]) ? values[0] : all[0]), none: all[0], text: (v) => (v === all[0] ? "" : v), all });
 const seconds = { parse: (values) => Math.min(3600, Math.max(0, Math.round(Number(values[0])) || 0)), none: 0, text: (v) => (v ? String(v) : "") };
 
-// names lists of teams and leagues can contain commas, so each has its own parameter.
+// names is a list of names. Names of teams and leagues can contain commas, so each name has its own parameter.
 const names = { parse: (values) => [...new Set(values.filter(Boolean))], none: [], text: (v) => v };
 
 export const fields = {
@@ -32,7 +32,7 @@ function remembered() {
   }
 }
 
-// read returns the settings for a query and for the remembered settings.
+// read combines the settings in a query with the remembered settings.
 export function read(query, stored = {}) {
   const all = {};
   const hasFilter = Object.keys(fields).some((name) => fields[name].filter && query.has(name));
@@ -46,7 +46,7 @@ export function read(query, stored = {}) {
   return all;
 }
 
-// write returns a query with the settings. It keeps the parameters that are no settings.
+// write returns a query with the settings. It keeps the parameters that are not settings.
 export function write(all, query) {
   const q = new URLSearchParams(query);
   for (const [name, field] of Object.entries(fields)) {
@@ -61,7 +61,7 @@ const embedded = /\/embed(\/|$)/.test(location.pathname);
 
 export const settings = signal(read(new URLSearchParams(location.search), embedded ? {} : remembered()));
 
-// change changes settings, the URL and what the browser remembers.
+// change changes settings. Unless the page is embedded, it also updates the URL and the stored settings.
 export function change(some) {
   settings.value = { ...settings.value, ...some };
   if (embedded) return;
@@ -82,7 +82,7 @@ export function showInURL() {
 // toggled returns a list with an entry added, or removed if the list has it.
 export const toggled = (entries, entry) => (entries.includes(entry) ? entries.filter((e) => e !== entry) : [...entries, entry]);
 
-// setting returns a signal with one setting, which changes only if this setting changes.
+// setting holds one signal for each setting. A signal changes only if its setting changes.
 export const setting = Object.fromEntries(Object.keys(fields).map((name) => [name, computed(() => settings.value[name])]));
 
 // stream returns the options of follow that are parameters of the page.

@@ -2,7 +2,7 @@
 import { html, useEffect, useRef, useState } from "../dist/preact.js";
 import { t } from "./words.js";
 
-// Dialog is a modal dialog. Escape, the button and a click beside it close it.
+// Dialog is a modal dialog. Escape, the button and a click outside the dialog close it.
 export function Dialog({ title, close, children }) {
   const dialog = useRef(null);
   useEffect(() => dialog.current.showModal(), []);
@@ -12,7 +12,7 @@ export function Dialog({ title, close, children }) {
   </dialog>`;
 }
 
-// Sure is a button for an action that cannot be undone. The second click acts.
+// Sure is a button for an action that cannot be undone. The second click performs the action.
 export function Sure({ text, act, label }) {
   const [asked, ask] = useState(false);
   return html`<button type="button" class=${asked ? "danger" : ""} aria-label=${asked ? undefined : label} onBlur=${() => ask(false)}
