@@ -44,8 +44,8 @@ rule of the profile, parse also shows the first value and the number of rows wit
 		},
 		ValidArgsFunction: cli.Files,
 	}
-	cmd.Flags().StringVarP(&p.profile, "profile", "p", "", "Name or file of the `PROFILE`. Without it, parse names profiles "+
-		"that fit the page.")
+	cmd.Flags().StringVarP(&p.profile, "profile", "p", "",
+		"Name or file of the `PROFILE`. Without it, parse names profiles that fit the page.")
 	cmd.Flags().StringVar(&p.match, "match", "", "`ID` of the match to show, for a page with several matches.")
 	cmd.Flags().BoolVar(&p.json, "json", false, "Print JSON.")
 	cmd.Flags().StringVar(&p.request, "request", "", requestUsage)

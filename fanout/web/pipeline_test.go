@@ -355,7 +355,7 @@ func TestLanguagesOfPipeline(t *testing.T) {
 	t.Parallel()
 	s := newPipelineSite(t, testenv.Secret, false)
 	for code, want := range map[string][]string{
-		"de": {"Quellen", "aus der Konfiguration", "2 Dead Letters", "40 verarbeitet", "Pausieren", "Jetzt abfragen"},
+		"de": {"Quellen", "aus der Konfig", "2 Dead Letters", "40 verarbeitet", "Pausieren", "Jetzt abfragen"},
 		"es": {"Fuentes", "de la configuración", "2 mensajes fallidos", "40 procesados", "Pausar", "Consultar ahora"},
 		"fr": {"Sources", "de la configuration", "2 messages en échec", "40 traités", "Mettre en pause", "Relever"},
 	} {

@@ -68,8 +68,11 @@ func openSocket(ctx context.Context, address string) (net.Conn, error) {
 	if err == nil {
 		var response *http.Response
 		response, err = http.ReadResponse(bufio.NewReader(conn), nil) // the frames in the buffer are not needed
-		if err == nil && response.StatusCode != http.StatusSwitchingProtocols {
-			err = fmt.Errorf("the handshake has the status %s, want 101", response.Status)
+		if err == nil {
+			response.Body.Close() // a response with the status 101 has no body
+			if response.StatusCode != http.StatusSwitchingProtocols {
+				err = fmt.Errorf("the handshake has the status %s, want 101", response.Status)
+			}
 		}
 	}
 	if err != nil {

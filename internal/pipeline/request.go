@@ -292,7 +292,8 @@ func (c Config) apiRequests() map[string]httpapi.Request {
 	return all
 }
 
-// CheckPage returns the [page.PrivateError] with which the role parser refuses a page, or nil. It does not resolve names.
+// CheckPage returns the [page.PrivateError] with which the role parser refuses a page, or nil. It does not resolve
+// names.
 // name is as for PageRequest.
 func (c Config) CheckPage(rawURL, name string) error {
 	allowed := c.Fetch.policy()

@@ -197,7 +197,8 @@ func (s Servers) OpenRedis(ctx context.Context, log *slog.Logger) (redis.Univers
 	return s.openRedis(ctx, log, false)
 }
 
-// ConnectRedis is like OpenRedis, but returns an error if it cannot reach the server, or if the server refuses the login.
+// ConnectRedis is like OpenRedis, but returns an error if it cannot reach the server, or if the server refuses the
+// login.
 // Commands such as rebuild and migrate use it.
 func (s Servers) ConnectRedis(ctx context.Context, log *slog.Logger) (redis.UniversalClient, func(), error) {
 	return s.openRedis(ctx, log, true)
