@@ -3,6 +3,7 @@ package poll_test
 import (
 	"fmt"
 	"log/slog"
+	"math"
 	"net/http"
 	"testing"
 	"time"
@@ -53,21 +54,21 @@ func TestCallsPerPoll(t *testing.T) {
 		}
 		return all[0].GetMetric()[0].GetHistogram().GetSampleCount()
 	}
-	for _, tc := range []struct {
-		what  string
-		goals int
-		want  uint64 // 0 means any number
-	}{
-		{"first poll", 0, 0}, // Redis does not know the scripts yet
-		{"goal", 1, 0}, {"poll without a change", 1, 6}, {"goal", 2, 8}, {"poll without a change", 2, 6},
-	} {
-		goals = tc.goals
+	pollWith := func(now int) uint64 {
+		goals = now
 		before := calls()
 		if err := c.workers[0].Handle(t.Context(), c.task()); err != nil {
 			t.Fatal(err)
 		}
-		if n := calls() - before; tc.want > 0 && n != tc.want {
-			t.Errorf("%s: %d calls to Redis, want %d", tc.what, n, tc.want)
-		}
+		return calls() - before
+	}
+	pollWith(0)
+	goal, unchanged := uint64(math.MaxUint64), uint64(math.MaxUint64)
+	for n := range 5 { // the fewest calls count: the server can forget a script at any time, for all tests that use it
+		goal = min(goal, pollWith(n+1))
+		unchanged = min(unchanged, pollWith(n+1))
+	}
+	if goal != 8 || unchanged != 6 {
+		t.Errorf("a goal needs %d calls to Redis, a poll without a change %d; want 8 and 6", goal, unchanged)
 	}
 }
