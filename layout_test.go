@@ -173,7 +173,7 @@ cmd/matchwire:                 app
 // libraries lists the packages that may import each library for a protocol, a format or a server.
 var libraries = table(`
 github.com/rabbitmq/amqp091-go:       broker/rabbit internal/testenv internal/testenv/servers
-github.com/gorilla/websocket:         fanout
+github.com/gorilla/websocket:         fanout internal/bench
 golang.org/x/net/html:                parser/profile parser/profile/internal/css parser/profile/internal/pagehtml
                                       parser/profile/internal/pagetext
 golang.org/x/net/html/atom:           parser/profile/internal/pagehtml parser/profile/internal/pagetext

@@ -1,15 +1,14 @@
 package bench
 
 import (
-	"bufio"
 	"context"
 	"fmt"
 	"io"
 	"net"
-	"net/http"
 	"sync"
 	"time"
 
+	"github.com/gorilla/websocket"
 	"golang.org/x/sync/errgroup"
 )
 
@@ -55,31 +54,17 @@ func connect(ctx context.Context, n int, addresses []string) (*crowd, error) {
 	return c, nil
 }
 
-// openSocket opens a WebSocket.
+// openSocket opens a WebSocket, and returns its connection. So frames can be discarded without reading them.
 func openSocket(ctx context.Context, address string) (net.Conn, error) {
-	dialer := net.Dialer{Timeout: handshakeTimeout}
-	conn, err := dialer.DialContext(ctx, "tcp", address)
+	dialer := websocket.Dialer{HandshakeTimeout: handshakeTimeout}
+	conn, response, err := dialer.DialContext(ctx, "ws://"+address+"/ws", nil)
+	if err != nil && response != nil {
+		return nil, fmt.Errorf("%w: the status is %s, want 101", err, response.Status)
+	}
 	if err != nil {
 		return nil, err
 	}
-	_ = conn.SetDeadline(time.Now().Add(handshakeTimeout))
-	_, err = fmt.Fprintf(conn, "GET /ws HTTP/1.1\r\nHost: %s\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"+
-		"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n", address)
-	if err == nil {
-		var response *http.Response
-		response, err = http.ReadResponse(bufio.NewReader(conn), nil) // the frames in the buffer are not needed
-		if err == nil {
-			response.Body.Close() // a response with the status 101 has no body
-			if response.StatusCode != http.StatusSwitchingProtocols {
-				err = fmt.Errorf("the handshake has the status %s, want 101", response.Status)
-			}
-		}
-	}
-	if err != nil {
-		conn.Close()
-		return nil, err
-	}
-	return conn, conn.SetDeadline(time.Time{})
+	return conn.NetConn(), nil
 }
 
 // keepAlive sends a frame on each connection every pongEvery.

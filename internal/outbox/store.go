@@ -127,7 +127,7 @@ func (s *Store) Sweep(ctx context.Context) (unsent []string, err error) {
 		if err != nil {
 			return nil, err
 		}
-		var empty []any
+		var empty []string
 		for i, name := range names {
 			if lengths[i] > 0 {
 				unsent = append(unsent, name)
@@ -135,7 +135,7 @@ func (s *Store) Sweep(ctx context.Context) (unsent []string, err error) {
 				empty = append(empty, name)
 			}
 		}
-		if err := s.Unmark(ctx, empty...); err != nil {
+		if err := s.unmark(ctx, empty); err != nil {
 			return nil, err
 		}
 	}
@@ -152,13 +152,16 @@ for i = 2, #ARGV do
 end
 return 1`)
 
-// Unmark removes outboxes from the pending outboxes, except those that were marked within the last minute. Call Unmark
-// only for outboxes that were empty.
-func (s *Store) Unmark(ctx context.Context, names ...any) error {
+// unmark removes outboxes that were empty from the pending outboxes, except those that were marked within the last
+// minute.
+func (s *Store) unmark(ctx context.Context, names []string) error {
 	if len(names) == 0 {
 		return nil
 	}
-	args := append([]any{unmarkAfter.Milliseconds()}, names...)
+	args := []any{unmarkAfter.Milliseconds()}
+	for _, name := range names {
+		args = append(args, name)
+	}
 	if err := unmarkScript.Run(ctx, s.redis, []string{s.namesKey()}, args...).Err(); err != nil {
 		return fmt.Errorf("updating %s: %w", s.namesKey(), err)
 	}

@@ -208,9 +208,8 @@ func (s *Scheduler) apply(ctx context.Context, config []Activation, generation i
 	return nil
 }
 
-// applySource activates one source with the settings of the config. A paused source stays paused. If restart
-// is set, applySource
-// also reactivates a stopped source. If active is set, e is the entry of the source.
+// applySource activates one source with the settings of the config. A paused source stays paused. If restart is
+// set, applySource also reactivates a stopped source. If active is set, e is the entry of the source.
 func (s *Scheduler) applySource(ctx context.Context, want Activation, e Entry, active, restart bool) error {
 	differs := active &&
 		(e.Profile != want.Profile || e.Every != want.Every || e.Sport != want.Sport || e.League != want.League ||
