@@ -58,6 +58,9 @@ func connect(ctx context.Context, n int, addresses []string) (*crowd, error) {
 func openSocket(ctx context.Context, address string) (net.Conn, error) {
 	dialer := websocket.Dialer{HandshakeTimeout: handshakeTimeout}
 	conn, response, err := dialer.DialContext(ctx, "ws://"+address+"/ws", nil)
+	if response != nil {
+		response.Body.Close()
+	}
 	if err != nil && response != nil {
 		return nil, fmt.Errorf("%w: the status is %s, want 101", err, response.Status)
 	}
